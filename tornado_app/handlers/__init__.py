@@ -1,0 +1,1 @@
+"""Tornado's callbacks, translated.  They decide nothing."""

@@ -1,0 +1,1 @@
+"""Pure text <-> values: client messages, Realtime events, close codes."""

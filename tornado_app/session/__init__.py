@@ -1,0 +1,1 @@
+"""What a session does: events in, commands out.  No I/O, no clock, no threads, no numpy."""

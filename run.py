@@ -1,0 +1,11 @@
+"""``python run.py``: see ``python run.py --help``."""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit("Parley needs Python 3.11 or newer.")
+
+from tornado_app.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Ordered lanes onto the pool, gathered into one job (group commit).
+
+A hand-over between threads costs more than the audio work that it carries, so what all sessions
+have waiting goes to the pool as one job and comes back as one call
+(docs/decisions/0004-group-commit.md).  A server with little to do starts a job at once; under load
+jobs are at least ``gather_s`` apart, and grow.
+"""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from tornado_app.mailbox import Mailbox
+from workers.chain import Chain
+from workers.pool import AudioPool, Flush, LaneResult, LaneWork, Outcome
+
+
+class Lane:
+    """One direction of one session: in order, at most one job in flight.  Thread: loop.
+
+    While a job is in flight its resampler state belongs to the pool's thread.
+    """
+
+    def __init__(
+        self, chain: Chain, deliver: Callable[[Outcome], None], ready: Callable[["Lane"], None]
+    ) -> None:
+        self._chain = chain
+        self._deliver = deliver
+        self._ready = ready
+        self._state = chain.start()
+        self._waiting: list[str | bytes | Flush] = []
+        self._in_flight = False
+        self._epoch = 0
+
+    def put(self, payload: str | bytes) -> None:
+        """Convert *payload* after all that was put before it.  The caller bounds what waits."""
+        self._enqueue(payload)
+
+    def flush(self) -> None:
+        """Have the tail that the resampler holds delivered, and begin afresh."""
+        self._enqueue(Flush())
+
+    def reset(self) -> None:
+        """Forget everything; work that is in flight cannot be called back, so its epoch is over."""
+        self._epoch += 1
+        self._waiting.clear()
+        if not self._in_flight:
+            self._state = self._chain.start()
+
+    def lend(self) -> tuple[int, LaneWork]:
+        """What the pool shall do next.  The pipeline's business only."""
+        payloads, self._waiting = self._waiting, []
+        self._in_flight = True
+        return self._epoch, LaneWork(self._chain, self._state, payloads)
+
+    def take_back(self, epoch: int, result: LaneResult) -> None:
+        """The pool's answer.  The pipeline's business only."""
+        self._in_flight = False
+        if epoch == self._epoch:
+            self._state = result.state
+            for outcome in result.results:
+                if epoch == self._epoch:  # a delivery may reset the lane
+                    self._deliver(outcome)
+        else:
+            self._state = self._chain.start()
+        if self._waiting and not self._in_flight:
+            self._ready(self)
+
+    def _enqueue(self, payload: str | bytes | Flush) -> None:
+        self._waiting.append(payload)
+        if len(self._waiting) == 1 and not self._in_flight:
+            self._ready(self)
+
+
+class AudioPipeline:
+    """Lends lanes to the pool, many at a time.  Thread: loop."""
+
+    def __init__(
+        self,
+        pool: AudioPool,
+        mailbox: Mailbox,
+        loop: AbstractEventLoop,
+        *,
+        jobs: int,
+        gather_s: float,
+    ) -> None:
+        """*jobs* is how many may be in flight: one for each thread of the pool."""
+        self._pool = pool
+        self._jobs = jobs
+        self._mailbox = mailbox
+        self._loop = loop
+        self._gather_s = gather_s
+        self._ready: list[Lane] = []
+        self._scheduled = False
+        self._next_job_at = 0.0
+
+    def lane(self, chain: Chain, deliver: Callable[[Outcome], None]) -> Lane:
+        """A new lane; *deliver* is called on the loop, once for each payload and flush."""
+        return Lane(chain, deliver, self._enlist)
+
+    def _enlist(self, lane: Lane) -> None:
+        self._ready.append(lane)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if self._scheduled or not self._ready or self._pool.in_flight >= self._jobs:
+            return
+        self._scheduled = True
+        wait_s = self._next_job_at - self._loop.time()
+        if wait_s > 0:
+            self._loop.call_later(wait_s, self._submit)
+        else:
+            self._loop.call_soon(self._submit)
+
+    def _submit(self) -> None:
+        self._scheduled = False
+        lanes, self._ready = self._ready, []
+        lent = [lane.lend() for lane in lanes]
+        self._next_job_at = self._loop.time() + self._gather_s
+        epochs = [epoch for epoch, _ in lent]
+        done = partial(self._mailbox.post_threadsafe, self._done, lanes, epochs)
+        self._pool.submit([work for _, work in lent], done)
+
+    def _done(
+        self, lanes: Sequence[Lane], epochs: Sequence[int], results: Sequence[LaneResult]
+    ) -> None:
+        for lane, epoch, result in zip(lanes, epochs, results, strict=True):
+            lane.take_back(epoch, result)
+        self._schedule()

@@ -1,0 +1,260 @@
+"""The one place where loop, threads and pool meet: performs what a session decides."""
+
+import random
+import time
+from asyncio import AbstractEventLoop, TimerHandle
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, assert_never
+
+from tornado_app.audio_pipeline import AudioPipeline, Lane
+from tornado_app.mailbox import Mailbox
+from tornado_app.protocol.close import INTERNAL, Close
+from tornado_app.protocol.model_session import MODEL_RATE_HZ
+from tornado_app.protocol.realtime import encode_order, parse_realtime
+from tornado_app.protocol.server import encode
+from tornado_app.session import commands, events
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.machine import Session
+from tornado_app.upstream import (
+    Dial,
+    Link,
+    LinkDrained,
+    LinkLost,
+    LinkOpened,
+    LinkRoundTrip,
+    LinkSaid,
+)
+from workers.chain import Block, Chain
+from workers.formats import AudioFormat
+from workers.pcm import BadAudio
+from workers.pool import Outcome, WorkFailed
+
+MODEL_FORMAT = AudioFormat("pcm16", MODEL_RATE_HZ, 1)
+TIMER_SLACK_S = 0.002
+"""uvloop's timers count whole milliseconds and may be a little early."""
+
+
+class Client(Protocol):
+    """The client's WebSocket, as a connection uses it."""
+
+    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def close(self, close: Close) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What all connections share."""
+
+    loop: AbstractEventLoop
+    mailbox: Mailbox
+    pipeline: AudioPipeline
+    dial: Callable[[SessionConfig], Dial]
+    retire: Callable[[Link], None]
+    """Takes a link that has ended, to join its thread off the loop."""
+
+
+class Connection:
+    """One client, its session, its lanes and its upstream link.  Thread: loop."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        client: Client,
+        equipment: Equipment,
+        log: Any,
+        on_finished: Callable[["Connection"], None],
+    ) -> None:
+        self.config = config
+        self._client = client
+        self._equipment = equipment
+        self._log = log
+        self._on_finished = on_finished
+        self._session = Session(config, random.SystemRandom().random)
+        self._events: deque[events.Event] = deque()
+        self._busy = False
+        self._timer: TimerHandle | None = None
+        self._timer_at = float("inf")
+        self._link: Link | None = None
+        self._unsent_bytes = 0
+        uplink = Chain.between(config.source, MODEL_FORMAT, as_base64=True)
+        downlink = Chain.between(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
+        self._uplink = self._lane(uplink, events.UplinkReady)
+        self._downlink = self._lane(downlink, events.DownlinkReady)
+
+    def feed(self, event: events.Event) -> None:
+        """Let the session decide on *event* and do what it says.  Never raises.
+
+        Performing a command may cause another event; it waits its turn, so that the session
+        always sees one event at a time.
+        """
+        self._events.append(event)
+        if self._busy:
+            return
+        self._busy = True
+        try:
+            while self._events:
+                now = time.monotonic()
+                for command in self._session.handle(self._events.popleft(), now):
+                    self._perform(command)
+        except Exception:  # noqa: BLE001  nothing may escape a callback of Tornado
+            self._fail()
+        finally:
+            self._busy = False
+        self._arm_timer()
+
+    @property
+    def ended(self) -> bool:
+        return self._session.ended
+
+    def _perform(self, command: commands.Command) -> None:
+        match command:
+            case commands.SendClient():
+                self._send_client(command)
+            case commands.ConvertUplink(payload):
+                self._uplink.put(payload)
+            case commands.SendUpstream(order):
+                self._send_upstream(encode_order(order))
+            case commands.ConvertDownlink(payload):
+                self._downlink.put(payload)
+            case commands.FlushUplink():
+                self._uplink.flush()
+            case commands.ResetUplink():
+                self._uplink.reset()
+            case commands.FlushDownlink():
+                self._downlink.flush()
+            case commands.ResetDownlink():
+                self._downlink.reset()
+            case commands.PingClient():
+                self._client.ping()
+            case commands.DialUpstream():
+                self._dial()
+            case commands.CloseUpstream():
+                self._close_upstream()
+            case commands.CloseClient(close):
+                self._client.close(close)
+            case commands.Log(event, fields):
+                self._log.info(event, **fields)
+            case commands.Finish():
+                self._finish()
+            case _:
+                assert_never(command)
+
+    def _send_client(self, command: commands.SendClient) -> None:
+        text = encode(command.message, command.seq, command.timestamp_ms)
+        self._client.send(text, urgent=command.urgent)
+        if command.binary is not None:
+            self._client.send(command.binary, binary=True)
+
+    def _send_upstream(self, text: bytes) -> None:
+        if self._link is None:
+            return
+        unsent_bytes = self._link.send(text)
+        if unsent_bytes != self._unsent_bytes:
+            self._unsent_bytes = unsent_bytes
+            self.feed(events.UpstreamBacklog(unsent_bytes))
+
+    def _dial(self) -> None:
+        dial = self._equipment.dial(self.config)
+        box: list[Link] = []
+
+        def post(said: object) -> None:
+            # The upstream thread calls this; the link is in the box before it is started.
+            self._equipment.mailbox.post_threadsafe(self._hear, box[0], said)
+
+        link = Link(dial, self.config.session_id, post, parse_realtime)
+        box.append(link)
+        self._link = link
+        link.start()
+
+    def _hear(self, link: Link, said: object) -> None:
+        """What the upstream thread has to say, on the loop."""
+        if isinstance(said, LinkLost):
+            self._equipment.retire(link)
+        if link is not self._link:
+            return  # a link that was closed meanwhile
+        match said:
+            case LinkSaid(event, size_bytes):
+                self.feed(events.UpstreamSaid(event))
+                link.consumed(size_bytes)
+            case LinkOpened(connect_ms):
+                self.feed(events.UpstreamOpened(connect_ms))
+            case LinkDrained():
+                self._unsent_bytes = 0
+                self.feed(events.UpstreamBacklog(0))
+            case LinkRoundTrip(latency_ms):
+                self.feed(events.UpstreamRoundTrip(latency_ms))
+            case LinkLost(failure):
+                self._link = None
+                self._unsent_bytes = 0
+                self.feed(events.UpstreamLost(failure))
+
+    def _close_upstream(self) -> None:
+        link, self._link = self._link, None
+        self._unsent_bytes = 0
+        if link is not None:
+            link.close()
+
+    def _lane(self, chain: Chain, ready: Callable[[Any], events.Event]) -> Lane:
+        return self._equipment.pipeline.lane(chain, partial(self._converted, ready, chain.target))
+
+    def _converted(
+        self, ready: Callable[[Any], events.Event], target: AudioFormat, outcome: Outcome
+    ) -> None:
+        match outcome:
+            case Block():
+                converted_ms = outcome.frames_out * 1000 / target.rate_hz
+                self.feed(
+                    ready(
+                        events.Converted(
+                            outcome.audio,
+                            outcome.size_bytes,
+                            outcome.duration_ms,
+                            outcome.level_dbfs,
+                            converted_ms,
+                        )
+                    )
+                )
+            case BadAudio():
+                self.feed(ready(events.Unusable(outcome.sentence)))
+            case WorkFailed(error):
+                self._log.error("audio_worker_failed", exception=error)
+                self.feed(ready(events.Unusable(None)))
+
+    def _arm_timer(self) -> None:
+        """Make sure that a `Tick` comes in time; an early one is harmless and arms the next."""
+        at = None if self._session.ended else self._session.wake_at()
+        if at is None or (self._timer is not None and self._timer_at <= at):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        delay_s = max(0.0, at - time.monotonic()) + TIMER_SLACK_S
+        self._timer = self._equipment.loop.call_later(delay_s, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.feed(events.Tick())
+
+    def _fail(self) -> None:
+        """A fault of ours: this session ends, and no other notices."""
+        self._log.exception("session_failed")
+        self._events.clear()
+        if not self._session.ended:
+            self._session.ended = True
+            self._close_upstream()
+            self._client.close(INTERNAL)
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._uplink.reset()
+        self._downlink.reset()
+        self._on_finished(self)

@@ -1,0 +1,260 @@
+"""What stands behind the handlers: who may come in, and everybody who is in."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from tornado_app import endpoint, limits, tokens
+from tornado_app.audio_pipeline import AudioPipeline
+from tornado_app.connection import Client, Connection, Equipment
+from tornado_app.errors import Refused
+from tornado_app.logs import session_logger
+from tornado_app.mailbox import Mailbox
+from tornado_app.origins import OriginRules
+from tornado_app.protocol.close import GOING_AWAY
+from tornado_app.protocol.model_session import ModelSession
+from tornado_app.protocol.opening import Opening, Policy, parse_opening
+from tornado_app.protocol.server import LimitUse
+from tornado_app.session import events
+from tornado_app.session.config import SessionConfig
+from tornado_app.settings import Settings
+from tornado_app.upstream import Dial, Link
+from workers.pool import AudioPool
+
+RESPONSE_TIMEOUT_S = 15.0
+"""The model begins to answer in under a second (realtime-api.md, 3.3); 15 s is a fault."""
+LINK_JOIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """An opening request, as a handler read it."""
+
+    origin: str | None
+    token: str | None
+    query: Mapping[str, Sequence[str]]
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A request that was let in; `Gateway.release` gives its place back."""
+
+    caller: tokens.Caller
+    opening: Opening
+    ip: str
+
+
+class Gateway:
+    """Admits clients, makes their connections, ends them all.  Thread: loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: tokens.TokenRules,
+        find_model: Callable[[], endpoint.Endpoint],
+    ) -> None:
+        self.settings = settings
+        self.draining = False
+        self._rules = rules
+        self._origins = OriginRules.read(
+            settings.server.allowed_origins,
+            everything=settings.server.environment == "development",
+        )
+        self._find_model = find_model
+        self._policy = policy(settings)
+        self._admission = limits.Admission(
+            settings.limits.connections, settings.limits.connections_per_user
+        )
+        self._connections: set[Connection] = set()
+        self._loop = asyncio.get_running_loop()
+        self.mailbox = Mailbox(self._loop)
+        self.pool = AudioPool(settings.audio.threads)
+        self._reaper = ThreadPoolExecutor(1, thread_name_prefix="reaper")
+        self._links_open = 0
+        self._links_gone = _set_event()
+        self._clients_gone = _set_event()
+        pipeline = AudioPipeline(
+            self.pool,
+            self.mailbox,
+            self._loop,
+            jobs=settings.audio.threads,
+            gather_s=settings.audio.gather_ms / 1000,
+        )
+        self._equipment = Equipment(self._loop, self.mailbox, pipeline, self._dial, self._retire)
+
+    @property
+    def connections(self) -> frozenset[Connection]:
+        return frozenset(self._connections)
+
+    def admit(self, knock: Knock) -> Guest:
+        """Let a request in, or say why not.  Cheap checks come first, the place is taken last.
+
+        Raises:
+            Refused: With the code that docs/protocol.md gives for it.
+        """
+        if self.draining:
+            raise Refused("going_away", "This server is going away. Reconnect.", None, 1000)
+        if not self._origins.allows(knock.origin):
+            raise Refused("origin_denied", "Pages of this origin may not connect.")
+        caller = self._caller(knock.token)
+        opening = parse_opening(knock.query, self._policy)
+        refusal = self._admission.admit(caller.user_id)
+        if refusal is not None:
+            raise refused_place(refusal)
+        return Guest(caller, opening, knock.ip)
+
+    def release(self, guest: Guest) -> None:
+        self._admission.release(guest.caller.user_id)
+
+    def connect(self, guest: Guest, client: Client) -> Connection:
+        """A connection for an admitted client.  It dials the model at once."""
+        config = self._session_config(guest)
+        log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
+        connection = Connection(config, client, self._equipment, log, self._forget)
+        self._connections.add(connection)
+        self._clients_gone.clear()
+        connection.feed(events.Opened())
+        return connection
+
+    def limits_of(self, connection: Connection) -> dict[str, LimitUse]:
+        """What `get_status` tells of the limits that are counted here."""
+        counts, limit = self._admission, self.settings.limits
+        mine = counts.used_by(connection.config.user_id)
+        return {
+            "connections": LimitUse(counts.used, limit.connections),
+            "connections_per_user": LimitUse(mine, limit.connections_per_user),
+        }
+
+    def drain(self, deadline_s: float) -> None:
+        """Tell every client that it has *deadline_s* left.  Nobody new is let in from now on."""
+        self.draining = True
+        deadline = time.monotonic() + deadline_s
+        for connection in self.connections:
+            connection.feed(events.Drain(deadline))
+
+    async def clients_gone(self, timeout_s: float) -> bool:
+        """Wait until nobody is connected; False if somebody still is after *timeout_s*."""
+        return await _wait(self._clients_gone, timeout_s)
+
+    async def stop(self, timeout_s: float) -> bool:
+        """End every session and every thread; False if something was still there in the end."""
+        self.draining = True
+        for connection in self.connections:
+            connection.feed(events.Stop(GOING_AWAY))
+        clean = await _wait(self._links_gone, timeout_s)
+        self.pool.stop()
+        await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
+        joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
+        return clean and joined
+
+    def _caller(self, token: str | None) -> tokens.Caller:
+        if not token:
+            raise Refused("token_missing", "A token is needed to connect.")
+        try:
+            return tokens.verify(token, self._rules, time.time())  # noqa: TID251  `exp` is wall time
+        except tokens.TokenRejected as rejected:
+            raise Refused(rejected.code, rejected.sentence) from None
+
+    def _dial(self, config: SessionConfig) -> Dial:
+        self._links_open += 1
+        self._links_gone.clear()
+        model = config.model_session.model
+        return endpoint.dial(self.settings, self._find_model(), model, config.user_id)
+
+    def _retire(self, link: Link) -> None:
+        self._links_open -= 1
+        if not self._links_open:
+            self._links_gone.set()
+        self._reaper.submit(link.join, LINK_JOIN_S)
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._clients_gone.set()
+
+    def _session_config(self, guest: Guest) -> SessionConfig:
+        settings, opening = self.settings, guest.opening
+        return SessionConfig(
+            session_id=f"sess_{secrets.token_hex(10)}",
+            user_id=guest.caller.user_id,
+            model_session=model_session(settings, opening),
+            source=opening.source,
+            target=opening.target,
+            passes_through=opening.passes_through,
+            binary_output=opening.output_encoding == "binary",
+            wants_resume=opening.wants_resume,
+            opened_at=time.monotonic(),
+            opened_at_unix_ms=time.time_ns() // 1_000_000,
+            token_expires_at_unix_s=guest.caller.expires_at,
+            token_leeway_s=settings.auth.leeway_s,
+            ping_interval_s=settings.heartbeat.interval_s,
+            read_timeout_s=settings.heartbeat.read_timeout_s,
+            ready_timeout_s=settings.upstream.ready_timeout_s,
+            response_timeout_s=RESPONSE_TIMEOUT_S,
+            reconnect_attempts=settings.upstream.reconnect_attempts,
+            reconnect_initial_ms=settings.upstream.reconnect_initial_ms,
+            reconnect_max_ms=settings.upstream.reconnect_max_ms,
+            hold_ms=settings.audio.hold_ms,
+            messages_per_s=settings.limits.messages_per_s,
+            message_burst=settings.limits.message_burst,
+            errors_per_minute=settings.limits.errors_per_minute,
+        )
+
+
+def policy(settings: Settings) -> Policy:
+    """What clients may choose; what they get unasked comes first."""
+    session, model = settings.session, settings.upstream.model
+    return Policy(
+        voices=_first(session.voice, session.voices),
+        models=_first(model, session.models),
+        turn_detections=_first(session.turn_detection, session.turn_detections),
+    )
+
+
+def model_session(settings: Settings, opening: Opening) -> ModelSession:
+    session = settings.session
+    return ModelSession(
+        model=opening.model,
+        instructions=session.instructions,
+        voice=opening.voice,
+        turn_detection=opening.turn_detection,
+        vad_threshold=session.vad_threshold,
+        vad_prefix_padding_ms=session.vad_prefix_padding_ms,
+        vad_silence_ms=session.vad_silence_ms,
+        transcription_model=session.transcription_model,
+        max_output_tokens=session.max_output_tokens,
+    )
+
+
+def refused_place(refusal: limits.Refusal) -> Refused:
+    if refusal.limit == "connections":
+        sentence = f"All {refusal.allowed} places are taken. Try again later."
+    else:
+        sentence = f"You have {refusal.used} connections, and {refusal.allowed} are allowed."
+    return Refused(refusal.code, sentence, None, 5000)
+
+
+def _set_event() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), timeout_s)
+    return event.is_set()
+
+
+T = TypeVar("T")
+
+
+def _first(value: T, others: Sequence[T]) -> tuple[T, ...]:
+    return (value, *(other for other in others if other != value))

@@ -1,0 +1,238 @@
+"""One client's WebSocket."""
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+from urllib.parse import parse_qs
+
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from tornado_app.client_writer import ClientWriter
+from tornado_app.connection import Connection
+from tornado_app.errors import InvalidMessage, Refused
+from tornado_app.gateway import Gateway, Guest, Knock
+from tornado_app.handlers.refusals import close_for, http_status
+from tornado_app.protocol.client import AudioData, GetStatus, parse_client
+from tornado_app.protocol.close import Close
+from tornado_app.protocol.server import ErrorReport, encode
+from tornado_app.proxies import ClientAddress, client_address
+from tornado_app.session import events
+from tornado_app.strict_websocket import StrictWebSocketProtocol
+
+SUBPROTOCOL = "voice.v1"
+TOKEN_PREFIX = "bearer."  # noqa: S105  a prefix, no token
+HARD_LIMIT_FACTOR = 4
+"""A message over the limit is read and answered with an error; one that is four times as large is
+not even read."""
+
+
+class _Socket:
+    """What a `Connection` may do to its client.  Thread: loop."""
+
+    def __init__(self, protocol: StrictWebSocketProtocol, writer: ClientWriter) -> None:
+        self._protocol = protocol
+        self._writer = writer
+
+    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
+        self._writer.send(payload, binary=binary, urgent=urgent)
+
+    def ping(self) -> None:
+        with contextlib.suppress(WebSocketClosedError, StreamClosedError):
+            self._protocol.write_ping(b"")
+
+    def close(self, close: Close) -> None:
+        self._writer.close(close.code, close.reason)
+
+
+class VoiceHandler(WebSocketHandler):
+    """Turns Tornado's callbacks into events for its `Connection`, and decides nothing.
+
+    Thread: loop.  No callback awaits anything: Tornado reads no pong and notices no disconnect
+    while ``on_message`` is pending.
+    """
+
+    def initialize(self, gateway: Gateway, trusted: Any) -> None:
+        self._gateway = gateway
+        self._settings = gateway.settings
+        self._trusted = trusted
+        self._refused: Refused | None = None
+        self._guest: Guest | None = None
+        self._connection: Connection | None = None
+        self._writer: ClientWriter | None = None
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Admit the request, then let Tornado upgrade it; returns when the socket is closed."""
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            self._answer(Refused("invalid_message", "This address speaks WebSocket only."), 426)
+            return
+        try:
+            self._guest = self._gateway.admit(self._knock())
+        except Refused as refused:
+            if SUBPROTOCOL not in self._offered():
+                self._answer(refused, http_status(refused))
+                return
+            self._refused = refused
+        try:
+            await super().get(*args, **kwargs)
+        finally:
+            if self._guest is not None:
+                self._gateway.release(self._guest)
+
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002  Tornado's signature
+        """`Gateway.admit` has checked it, for all requests alike."""
+        return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+    def get_compression_options(self) -> None:
+        """None: a compressed message is a way to make us allocate (CVE list in decisions)."""
+
+    @property
+    def max_message_size(self) -> int:
+        return self._settings.limits.message_bytes * HARD_LIMIT_FACTOR
+
+    def get_websocket_protocol(self) -> StrictWebSocketProtocol | None:
+        if self.request.headers.get("Sec-WebSocket-Version") != "13":
+            return None
+        return StrictWebSocketProtocol(
+            self,
+            max_message_bytes=self.max_message_size,
+            read_bytes=self._settings.buffers.read_bytes,
+        )
+
+    def open(self, *_args: str, **_kwargs: str) -> None:
+        self.set_nodelay(True)
+        protocol = self.ws_connection
+        if not isinstance(protocol, StrictWebSocketProtocol):
+            raise TypeError(protocol)
+        writer = ClientWriter(
+            protocol,
+            gather_bytes=self._settings.buffers.write_bytes,
+            queue_bytes=self._settings.limits.outbound_bytes,
+            write_timeout_s=self._settings.heartbeat.write_timeout_s,
+            on_slow=self._on_slow,
+            loop=asyncio.get_running_loop(),
+        )
+        self._writer = writer
+        if self._refused is not None:
+            writer.send(_error(self._refused))
+            close = close_for(self._refused)
+            writer.close(close.code, close.reason)
+        elif self._guest is not None:
+            self._connection = self._gateway.connect(self._guest, _Socket(protocol, writer))
+
+    def on_message(self, message: str | bytes) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        if len(message) > self._settings.limits.message_bytes:
+            connection.feed(events.ClientRefused(self._too_large()))
+            return
+        if isinstance(message, bytes):
+            connection.feed(events.ClientAudio(message))
+            return
+        try:
+            connection.feed(self._event(connection, message))
+        except InvalidMessage as refused:
+            connection.feed(events.ClientRefused(refused))
+
+    def on_message_too_large(self) -> None:
+        """`StrictWebSocketProtocol` closes with 1009 after this."""
+        if self._writer is not None:
+            self._writer.send(_error(self._too_large()))
+
+    def on_ping(self, data: bytes) -> None:  # noqa: ARG002
+        self._on_life()
+
+    def on_pong(self, data: bytes) -> None:  # noqa: ARG002
+        self._on_life()
+
+    def on_close(self) -> None:
+        if self._connection is not None:
+            self._connection.feed(events.ClientGone(self.close_code))
+
+    def _event(self, connection: Connection, text: str) -> events.Event:
+        """What one text frame means.
+
+        Raises:
+            InvalidMessage: If it means nothing.
+        """
+        message = parse_client(text)
+        if isinstance(message, AudioData):
+            if message.format is not None:
+                sentence = "format: complete files are not taken by this version; send raw audio."
+                raise InvalidMessage("unsupported_format", sentence, "format")
+            return events.ClientAudio(message.audio)
+        if isinstance(message, GetStatus):
+            return events.StatusAsked(self._gateway.limits_of(connection))
+        return events.ClientSaid(message)
+
+    def _too_large(self) -> InvalidMessage:
+        limit_bytes = self._settings.limits.message_bytes
+        return InvalidMessage("message_too_large", f"A message may have {limit_bytes} bytes.")
+
+    def _on_life(self) -> None:
+        if self._connection is not None:
+            self._connection.feed(events.ClientPong())
+
+    def _on_slow(self, why: str) -> None:
+        if self._connection is not None:
+            self._connection.feed(events.ClientSlow(why))
+
+    # The opening request.
+
+    def _knock(self) -> Knock:
+        query = parse_qs(self.request.query, keep_blank_values=True, max_num_fields=64)
+        return Knock(
+            origin=self.request.headers.get("Origin"),
+            token=self._token(query),
+            query=query,
+            ip=self.address.ip,
+        )
+
+    def _token(self, query: dict[str, list[str]]) -> str | None:
+        """The first place that has one wins."""
+        scheme, _, credentials = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and credentials:
+            return credentials.strip()
+        for offer in self._offered():
+            if offer.startswith(TOKEN_PREFIX):
+                return offer.removeprefix(TOKEN_PREFIX)
+        if self._settings.auth.allow_query_token and "token" in query:
+            return query["token"][-1]
+        return None
+
+    def _offered(self) -> list[str]:
+        header = self.request.headers.get("Sec-WebSocket-Protocol", "")
+        return [offer.strip() for offer in header.split(",") if offer.strip()]
+
+    @property
+    def address(self) -> ClientAddress:
+        """The client behind the load balancers that are trusted."""
+        headers = self.request.headers
+        return client_address(
+            self.request.remote_ip or "",
+            self.request.protocol,
+            headers.get_list("X-Forwarded-For"),
+            headers.get_list("X-Forwarded-Proto"),
+            self._trusted,
+        )
+
+    def _answer(self, refused: Refused, status: int) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        if refused.retry_after_ms is not None:
+            self.set_header("Retry-After", str(-(-refused.retry_after_ms // 1000)))
+        if status == 401:
+            self.set_header("WWW-Authenticate", "Bearer")
+        if status == 426:
+            self.set_header("Upgrade", "websocket")
+        self.finish(_error(refused))
+
+
+def _error(refused: Refused) -> bytes:
+    """The one message of a client without a session."""
+    return encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)

@@ -1,0 +1,55 @@
+"""Whether this process can take another client."""
+
+from asyncio import AbstractEventLoop, TimerHandle
+
+from tornado_app.gateway import Gateway
+
+PROBE_S = 0.5
+LOOP_LAG_S = 2.0
+"""A loop that comes this late to its timers keeps every session waiting."""
+LAG_REMEMBERED_S = 5.0
+POOL_STUCK_S = 5.0
+"""A job of the pool takes milliseconds."""
+
+
+class Health:
+    """Watches the loop and the pool.  Thread: loop.
+
+    A loop that hangs altogether answers nothing, which a load balancer notices by itself; one
+    that comes and goes is noticed here, by how late a timer is.
+    """
+
+    def __init__(self, gateway: Gateway, loop: AbstractEventLoop) -> None:
+        self._gateway = gateway
+        self._loop = loop
+        self._due_at = 0.0
+        self._lagged_at = float("-inf")
+        self._timer: TimerHandle | None = None
+
+    @property
+    def connections(self) -> int:
+        return len(self._gateway.connections)
+
+    def start(self) -> None:
+        self._due_at = self._loop.time() + PROBE_S
+        self._timer = self._loop.call_at(self._due_at, self._probe)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def not_ready(self) -> str | None:
+        """A word that says why not, or None."""
+        if self._gateway.draining:
+            return "draining"
+        if self._gateway.pool.oldest_in_flight_s() > POOL_STUCK_S:
+            return "pool_stuck"
+        if self._loop.time() - self._lagged_at < LAG_REMEMBERED_S:
+            return "loop_slow"
+        return None
+
+    def _probe(self) -> None:
+        now = self._loop.time()
+        if now - self._due_at > LOOP_LAG_S:
+            self._lagged_at = now
+        self.start()

@@ -1,0 +1,183 @@
+"""What a client may say: text frames here, binary frames are bare audio."""
+
+import json
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from tornado_app.errors import InvalidMessage
+
+ItemId = Annotated[
+    str, Meta(min_length=1, max_length=128, description="a string of 1 to 128 characters")
+]
+Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000, description="an integer from 0 to 3600000")]
+PingId = (
+    Annotated[
+        str, Meta(max_length=128, description="a string of at most 128 characters, or an integer")
+    ]
+    | int
+)
+
+
+class ClientMessageBase(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+    """Common shape: ``type`` selects, and a field nobody knows is an error."""
+
+
+class AudioData(ClientMessageBase, tag="audio_data", frozen=True):
+    """A chunk of speech in the negotiated input format."""
+
+    audio: Annotated[str, Meta(description="a base64 string")]
+    session_id: Annotated[str, Meta(description="a string")] | None = None
+    """Taken for the convenience of clients that send it; a connection has one session."""
+    format: Annotated[str, Meta(description="a string")] | None = None
+
+
+class CommitAudio(ClientMessageBase, tag="commit_audio", frozen=True):
+    """The end of a turn in manual mode."""
+
+
+class ClearAudio(ClientMessageBase, tag="clear_audio", frozen=True):
+    """Drop what was not committed."""
+
+
+class Ping(ClientMessageBase, tag="ping", frozen=True):
+    """Asks for a pong with the same id."""
+
+    id: PingId | None = None
+
+
+class Pong(ClientMessageBase, tag="pong", frozen=True):
+    """Counts as life."""
+
+    id: PingId | None = None
+
+
+class GetStatus(ClientMessageBase, tag="get_status", frozen=True):
+    """Asks for the session's status."""
+
+
+class Text(ClientMessageBase, tag="text", frozen=True):
+    """A typed user turn."""
+
+    text: Annotated[
+        str, Meta(min_length=1, max_length=32_768, description="a string of 1 to 32768 characters")
+    ]
+
+
+class Interrupt(ClientMessageBase, tag="interrupt", frozen=True):
+    """Stop the answer that is playing."""
+
+    item_id: ItemId | None = None
+    heard_ms: Milliseconds | None = None
+
+
+class Playback(ClientMessageBase, tag="playback", frozen=True):
+    """Where the client's loudspeaker is; makes truncation exact."""
+
+    item_id: ItemId
+    played_ms: Milliseconds
+
+
+ClientMessage: TypeAlias = (
+    AudioData | CommitAudio | ClearAudio | Ping | Pong | GetStatus | Text | Interrupt | Playback
+)
+
+MESSAGES: dict[str, type[ClientMessageBase]] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in (
+        AudioData,
+        CommitAudio,
+        ClearAudio,
+        Ping,
+        Pong,
+        GetStatus,
+        Text,
+        Interrupt,
+        Playback,
+    )
+}
+
+_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+
+
+def parse_client(text: str) -> ClientMessage:
+    """Parse one text frame.
+
+    Raises:
+        InvalidMessage: If *text* is not a JSON object, or a field of it is missing, unknown,
+            or has a value the protocol does not allow.
+    """
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError:
+        raise _explain(text) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        # RecursionError: "[" * 200_000 is valid JSON up to the interpreter's depth.
+        raise InvalidMessage("invalid_json", "The message is not valid JSON.") from None
+
+
+def _explain(text: str) -> InvalidMessage:
+    """Find the one field to name.  Slow, and only for messages that are wrong."""
+    fields = _as_object(text)
+    if fields is None:
+        return InvalidMessage("invalid_message", "The message must be a JSON object.")
+    allowed = ", ".join(MESSAGES)
+    if "type" not in fields:
+        return InvalidMessage("invalid_message", f"type is missing; it may be {allowed}.", "type")
+    kind = fields.pop("type")
+    if not isinstance(kind, str):
+        return InvalidMessage(
+            "invalid_message", f"type must be a string: one of {allowed}.", "type"
+        )
+    if kind not in MESSAGES:
+        return InvalidMessage("unknown_type", f"type is not known; it may be {allowed}.", "type")
+    return _explain_fields(kind, fields)
+
+
+def _as_object(text: str) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _explain_fields(kind: str, fields: dict[str, Any]) -> InvalidMessage:
+    known = {field.encode_name: field for field in msgspec.structs.fields(MESSAGES[kind])}
+    for name, field in known.items():
+        if name not in fields:
+            if field.required:
+                return InvalidMessage("invalid_message", f"{name} is missing in {kind}.", name)
+            continue
+        try:
+            msgspec.convert(fields[name], field.type)
+        except msgspec.ValidationError:
+            return InvalidMessage("invalid_message", f"{name} must be {_words(field.type)}.", name)
+    unknown = next((name for name in fields if name not in known), None)
+    if unknown is None:  # such as a key that stands twice
+        return InvalidMessage("invalid_message", f"{kind} does not have the shape of that message.")
+    takes = ", ".join(known) or "no fields"
+    return InvalidMessage(
+        "invalid_message",
+        f"{kind} has no field {_shown(unknown)}; it takes {takes}.",
+        _shown(unknown),
+    )
+
+
+def _shown(name: str) -> str:
+    """A client's own field name, short enough to be said back."""
+    return name if len(name) <= 64 else name[:61] + "..."
+
+
+def _words(annotation: object) -> str:
+    """The description that the field's annotation carries."""
+    return _description(msgspec.inspect.type_info(annotation)) or "a value of another type"
+
+
+def _description(info: msgspec.inspect.Type) -> str | None:
+    if isinstance(info, msgspec.inspect.UnionType):
+        return next((words for part in info.types if (words := _description(part))), None)
+    if isinstance(info, msgspec.inspect.Metadata):
+        return (info.extra_json_schema or {}).get("description")
+    return None

@@ -1,0 +1,43 @@
+"""The one table of how a session can end (docs/protocol.md, close codes)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A WebSocket close: the code, and a constant reason well under 123 bytes (RFC 6455, 5.5)."""
+
+    code: int
+    reason: str
+
+
+BYE: Final = Close(1000, "bye")
+GOING_AWAY: Final = Close(1001, "going_away")
+MESSAGE_TOO_LARGE: Final = Close(1009, "message_too_large")
+INTERNAL: Final = Close(1011, "internal")
+SERVER_BUSY: Final = Close(1013, "server_busy")
+BAD_REQUEST: Final = Close(4400, "bad_request")
+TOKEN_INVALID: Final = Close(4401, "token_invalid")
+FORBIDDEN: Final = Close(4403, "forbidden")
+IDLE_TIMEOUT: Final = Close(4408, "idle_timeout")
+TOKEN_EXPIRED: Final = Close(4410, "token_expired")
+LIMIT_REACHED: Final = Close(4429, "limit_reached")
+UPSTREAM_FAILED: Final = Close(4502, "upstream_failed")
+SESSION_EXPIRED: Final = Close(4504, "session_expired")
+
+CLOSES: Final = (
+    BYE,
+    GOING_AWAY,
+    MESSAGE_TOO_LARGE,
+    INTERNAL,
+    SERVER_BUSY,
+    BAD_REQUEST,
+    TOKEN_INVALID,
+    FORBIDDEN,
+    IDLE_TIMEOUT,
+    TOKEN_EXPIRED,
+    LIMIT_REACHED,
+    UPSTREAM_FAILED,
+    SESSION_EXPIRED,
+)

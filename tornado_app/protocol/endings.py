@@ -1,0 +1,102 @@
+"""What it means that the way to the model broke: try again, or tell the client why not.
+
+The number of a close code is not enough: 1013 may mean "no credit left" and 1001 the limit of
+60 minutes, so the reason text and the error before it decide first
+(https://platform.openai.com/docs/guides/realtime-conversations, session limits).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tornado_app.errors import ErrorCode
+from tornado_app.protocol.close import SESSION_EXPIRED, UPSTREAM_FAILED, Close
+from tornado_app.protocol.realtime import ErrorFacts
+
+FailureKind = Literal[
+    "refused",
+    "timeout",
+    "handshake",
+    "closed",
+    "reset",
+    "protocol",
+    "stalled",
+    "outbox_full",
+    "ended",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How one upstream link ended.
+
+    ``close_reason`` is the peer's own text, for `classify` only; ``detail`` is safe to log.
+    """
+
+    kind: FailureKind
+    stage: Literal["dial", "open"]
+    http_status: int | None = None
+    close_code: int | None = None
+    close_reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The verdict on a `Failure`."""
+
+    code: ErrorCode
+    sentence: str
+    retry: bool
+    close: Close
+    cause: str
+    """A word for the log."""
+
+
+REJECTED = "The model refused this session. Retrying will not help; tell whoever runs this server."
+EXPIRED = "The model ended the session at its maximum duration. Reconnect for a new one."
+UNAVAILABLE = "The model could not be reached."
+TIMED_OUT = "The model did not answer in time."
+
+_FATAL_TYPES = ("insufficient_quota", "invalid_request_error", "authentication_error")
+_FATAL_CODES = (3000, 4000, 4001, 4003, 4004)
+_FATAL_STATUSES = (300, 499)
+_RETRY_STATUSES = (408, 409, 425, 429)
+
+
+def classify(failure: Failure, last_error: ErrorFacts | None) -> Ending:
+    """Judge one ended link.  *last_error* is the error event that came just before, if any."""
+    kind = (last_error.type or "") if last_error else ""
+    code = (last_error.code or "") if last_error else ""
+    reason = failure.close_reason
+    if code == "session_expired" or "maximum duration" in reason:
+        return Ending("session_expired", EXPIRED, False, SESSION_EXPIRED, "session_expired")
+    if failure.kind == "closed" and _is_fatal_close(failure, kind):
+        return _rejected(safe_word(reason.rpartition(".")[2]) or safe_word(code) or "refused")
+    if failure.http_status is not None and _is_fatal_status(failure.http_status):
+        return _rejected(f"http_{failure.http_status}")
+    if failure.kind in {"timeout", "stalled", "outbox_full"}:
+        return Ending("upstream_timeout", TIMED_OUT, True, UPSTREAM_FAILED, failure.kind)
+    return Ending("upstream_unavailable", UNAVAILABLE, True, UPSTREAM_FAILED, failure.kind)
+
+
+def safe_word(text: str) -> str:
+    """*text* if it is a plain identifier, else nothing: free text may hold a key."""
+    plain = text.replace("_", "").replace("-", "")
+    return text if plain.isalnum() and plain.isascii() and len(text) <= 64 else ""
+
+
+def _is_fatal_close(failure: Failure, error_type: str) -> bool:
+    if failure.close_code in _FATAL_CODES:
+        return True
+    if failure.close_reason.startswith(_FATAL_TYPES):
+        return True
+    return failure.close_code == 1013 and error_type in _FATAL_TYPES
+
+
+def _is_fatal_status(status: int) -> bool:
+    low, high = _FATAL_STATUSES
+    return low <= status <= high and status not in _RETRY_STATUSES
+
+
+def _rejected(cause: str) -> Ending:
+    return Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, cause)

@@ -1,0 +1,258 @@
+"""The GPT Realtime API's own events (GA dialect): those we act on, those we send.
+
+Any other event is `Unknown`: counted, never fatal, because new ones appear often.
+https://platform.openai.com/docs/api-reference/realtime-server-events
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+
+class Event(Struct, frozen=True, tag_field="type"):
+    """A server event; fields that we do not use are skipped while parsing."""
+
+
+class SessionFacts(Struct, frozen=True):
+    id: str = ""
+    model: str = ""
+    expires_at: float | None = None
+
+
+class SessionCreated(Event, tag="session.created", frozen=True):
+    session: SessionFacts
+
+
+class SessionUpdated(Event, tag="session.updated", frozen=True):
+    session: SessionFacts
+
+
+class ErrorFacts(Struct, frozen=True):
+    type: str | None = None
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+    event_id: str | None = None
+
+
+class UpstreamError(Event, tag="error", frozen=True):
+    error: ErrorFacts
+
+
+class UserSpeechStarted(Event, tag="input_audio_buffer.speech_started", frozen=True):
+    item_id: str
+    audio_start_ms: int
+
+
+class UserSpeechStopped(Event, tag="input_audio_buffer.speech_stopped", frozen=True):
+    item_id: str
+    audio_end_ms: int
+
+
+class Committed(Event, tag="input_audio_buffer.committed", frozen=True):
+    item_id: str
+
+
+class Cleared(Event, tag="input_audio_buffer.cleared", frozen=True):
+    pass
+
+
+class UserTranscriptDelta(
+    Event, tag="conversation.item.input_audio_transcription.delta", frozen=True
+):
+    item_id: str
+    delta: str = ""
+
+
+class UserTranscriptDone(
+    Event, tag="conversation.item.input_audio_transcription.completed", frozen=True
+):
+    item_id: str
+    transcript: str = ""
+
+
+class ResponseFacts(Struct, frozen=True):
+    id: str
+    status: str = "in_progress"
+    status_details: dict[str, Any] | None = None
+    usage: dict[str, Any] | None = None
+
+
+class ResponseCreated(Event, tag="response.created", frozen=True):
+    response: ResponseFacts
+
+
+class ResponseFinished(Event, tag="response.done", frozen=True):
+    response: ResponseFacts
+
+
+class AudioDelta(Event, tag="response.output_audio.delta", frozen=True):
+    """``delta`` is base64 of 24 kHz mono s16le."""
+
+    response_id: str
+    item_id: str
+    delta: str
+
+
+class AudioDone(Event, tag="response.output_audio.done", frozen=True):
+    response_id: str
+    item_id: str
+
+
+class AnswerTranscriptDelta(Event, tag="response.output_audio_transcript.delta", frozen=True):
+    response_id: str
+    item_id: str
+    delta: str
+
+
+class AnswerTranscriptDone(Event, tag="response.output_audio_transcript.done", frozen=True):
+    response_id: str
+    item_id: str
+    transcript: str
+
+
+class AnswerTextDelta(Event, tag="response.output_text.delta", frozen=True):
+    response_id: str
+    item_id: str
+    delta: str
+
+
+class AnswerTextDone(Event, tag="response.output_text.done", frozen=True):
+    response_id: str
+    item_id: str
+    text: str
+
+
+KnownEvent: TypeAlias = (
+    SessionCreated
+    | SessionUpdated
+    | UpstreamError
+    | UserSpeechStarted
+    | UserSpeechStopped
+    | Committed
+    | Cleared
+    | UserTranscriptDelta
+    | UserTranscriptDone
+    | ResponseCreated
+    | ResponseFinished
+    | AudioDelta
+    | AudioDone
+    | AnswerTranscriptDelta
+    | AnswerTranscriptDone
+    | AnswerTextDelta
+    | AnswerTextDone
+)
+
+
+class Unknown(Struct, frozen=True):
+    """An event that we do not act on."""
+
+    type: str
+
+
+class Malformed(Struct, frozen=True):
+    """Not an event at all: no JSON object, no type, or a known event without its fields."""
+
+    size_bytes: int
+
+
+UpstreamEvent: TypeAlias = KnownEvent | Unknown | Malformed
+
+_decoder: msgspec.json.Decoder[KnownEvent] = msgspec.json.Decoder(KnownEvent)
+_type_decoder = msgspec.json.Decoder(Unknown)
+_KNOWN_TYPES = frozenset(str(kind.__struct_config__.tag) for kind in KnownEvent.__args__)
+
+
+def parse_realtime(text: str | bytes) -> UpstreamEvent:
+    """Parse one frame from the model.  Total: any input gives a value, nothing is raised."""
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError:
+        return _parse_other(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return Malformed(len(text))
+
+
+def _parse_other(text: str | bytes) -> UpstreamEvent:
+    try:
+        unknown = _type_decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return Malformed(len(text))
+    return Malformed(len(text)) if unknown.type in _KNOWN_TYPES else unknown
+
+
+class Order(Struct, frozen=True, omit_defaults=True, tag_field="type"):
+    """A client event: something we ask of the model.  ``event_id`` returns in its errors."""
+
+
+class UpdateSession(Order, tag="session.update", frozen=True):
+    session: dict[str, Any]
+    event_id: str | None = None
+
+
+class Append(Order, tag="input_audio_buffer.append", frozen=True):
+    """``audio`` is ASCII base64 of 24 kHz mono s16le."""
+
+    audio: bytes
+    duration_ms: float = 0.0
+
+
+class Commit(Order, tag="input_audio_buffer.commit", frozen=True):
+    event_id: str | None = None
+
+
+class Clear(Order, tag="input_audio_buffer.clear", frozen=True):
+    event_id: str | None = None
+
+
+class CreateItem(Order, tag="conversation.item.create", frozen=True):
+    item: dict[str, Any]
+    event_id: str | None = None
+
+
+class CreateResponse(Order, tag="response.create", frozen=True):
+    event_id: str | None = None
+
+
+class CancelResponse(Order, tag="response.cancel", frozen=True):
+    response_id: str | None = None
+    event_id: str | None = None
+
+
+class Truncate(Order, tag="conversation.item.truncate", frozen=True):
+    item_id: str
+    audio_end_ms: int
+    content_index: int
+    event_id: str | None = None
+
+
+AnyOrder: TypeAlias = (
+    UpdateSession
+    | Append
+    | Commit
+    | Clear
+    | CreateItem
+    | CreateResponse
+    | CancelResponse
+    | Truncate
+)
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_order(order: AnyOrder) -> bytes:
+    """One client event as JSON text."""
+    if isinstance(order, Append):
+        # The hot path: base64 needs no escaping, so the text is put together as it is.
+        return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
+    return _encoder.encode(order)
+
+
+def user_text(text: str) -> dict[str, Any]:
+    """The item of a typed user turn."""
+    return {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": text}],
+    }

@@ -1,0 +1,136 @@
+"""Start, drain, stop; reads top to bottom."""
+
+import asyncio
+import gc
+import signal
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from tornado_app.app import make_app
+from tornado_app.embedded import EmbeddedModel
+from tornado_app.endpoint import Endpoint, configured_endpoint
+from tornado_app.gateway import Gateway
+from tornado_app.health import Health
+from tornado_app.logs import get_logger
+from tornado_app.settings import Settings
+from tornado_app.tokens import TokenRules
+
+IDLE_CONNECTION_S = 10.0
+"""A request whose headers take longer is a slowloris (Tornado's own default is an hour)."""
+HEADER_BYTES = 16_384
+BODY_BYTES = 65_536
+"""Nothing here takes a body."""
+STOP_TIMEOUT_S = 5.0
+
+
+class Server:
+    """The whole of a running gateway.  Thread: loop."""
+
+    def __init__(self, settings: Settings, rules: TokenRules) -> None:
+        self._settings = settings
+        self._rules = rules
+        self._embedded: EmbeddedModel | None = None
+        self._log = get_logger()
+
+    async def start(self) -> None:
+        """Return when it listens.
+
+        Raises:
+            OSError: If the address cannot be listened on.
+            RuntimeError: If the model on this computer does not start.
+        """
+        settings = self._settings
+        sockets = bind_sockets(settings.server.port, settings.server.host)
+        self.port: int = sockets[0].getsockname()[1]
+        try:
+            find_model = await self._find_model()
+        except BaseException:
+            _close(sockets)
+            raise
+        self.model_host = find_model().host
+        self.gateway = Gateway(settings, self._rules, find_model)
+        self.health = Health(self.gateway, asyncio.get_running_loop())
+        self.health.start()
+        self._http = HTTPServer(
+            make_app(self.gateway, self.health),
+            idle_connection_timeout=IDLE_CONNECTION_S,
+            max_header_size=HEADER_BYTES,
+            max_body_size=BODY_BYTES,
+        )
+        self._http.add_sockets(sockets)
+
+    @property
+    def is_embedded(self) -> bool:
+        return self._embedded is not None
+
+    async def drain(self) -> None:
+        """Let clients go elsewhere: readiness first, then word to each, then the deadline."""
+        server = self._settings.server
+        self.gateway.draining = True
+        self._log.info("draining", connections=len(self.gateway.connections))
+        if self.gateway.connections:
+            await asyncio.sleep(min(server.drain_notice_s, server.drain_s))
+        left_s = max(0.0, server.drain_s - server.drain_notice_s)
+        self.gateway.drain(left_s)
+        await self.gateway.clients_gone(left_s)
+
+    async def stop(self) -> None:
+        """End everything that is left, and every thread and process."""
+        self._http.stop()
+        clean = await self.gateway.stop(STOP_TIMEOUT_S)
+        await self._http.close_all_connections()
+        self.health.stop()
+        if self._embedded is not None:
+            await self._embedded.stop()
+        self._log.info("stopped", clean=clean)
+
+    async def _find_model(self) -> Callable[[], Endpoint]:
+        endpoint = configured_endpoint(self._settings)
+        if endpoint is not None:
+            return lambda: endpoint
+        embedded = EmbeddedModel(self._settings.model.pace)
+        await embedded.start()
+        self._embedded = embedded
+        return lambda: embedded.endpoint
+
+
+async def serve(settings: Settings, rules: TokenRules, announce: Callable[[Server], None]) -> None:
+    """Run until a signal ends it; a second one does so at once."""
+    server = Server(settings, rules)
+    await server.start()
+    stopping = _on_signals()
+    # What lives now lives to the end: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    announce(server)
+    try:
+        await stopping.get()
+        drain = asyncio.ensure_future(server.drain())
+        again = asyncio.ensure_future(stopping.get())
+        await asyncio.wait((drain, again), return_when=asyncio.FIRST_COMPLETED)
+        for task in (drain, again):
+            task.cancel()
+    finally:
+        await server.stop()
+
+
+def _on_signals() -> "asyncio.Queue[int]":
+    signals: asyncio.Queue[int] = asyncio.Queue(4)
+
+    def note(number: int) -> None:
+        if not signals.full():
+            signals.put_nowait(number)
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, partial(note, number))
+    return signals
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for each in sockets:
+        each.close()

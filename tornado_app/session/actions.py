@@ -1,0 +1,38 @@
+"""What one event leads to, collected in order."""
+
+from tornado_app.errors import Refused
+from tornado_app.protocol.server import ErrorReport, ServerMessage
+from tornado_app.session.commands import Command, Log, SendClient
+from tornado_app.session.config import SessionConfig
+
+
+class Actions:
+    """The growing list of commands; numbers the client's messages.  Thread: loop."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._config = config
+        self._commands: list[Command] = []
+        self._seq = 0
+        self.now = config.opened_at
+        """Set by the session before each event, so that all it says bears one time."""
+
+    def do(self, command: Command) -> None:
+        self._commands.append(command)
+
+    def say(
+        self, message: ServerMessage, *, urgent: bool = True, binary: bytes | None = None
+    ) -> None:
+        """One message to the client, with the next number."""
+        self._seq += 1
+        timestamp_ms = self._config.unix_ms(self.now)
+        self._commands.append(SendClient(message, self._seq, timestamp_ms, urgent, binary))
+
+    def refuse(self, refused: Refused) -> None:
+        self.say(ErrorReport.of(refused))
+
+    def log(self, event: str, **fields: object) -> None:
+        self._commands.append(Log(event, fields))
+
+    def take(self) -> list[Command]:
+        commands, self._commands = self._commands, []
+        return commands

@@ -1,0 +1,236 @@
+"""The model's answers: when one is asked for, what of it is passed on, and how it is stopped."""
+
+from typing import Literal, cast
+
+from tornado_app.errors import Refused
+from tornado_app.protocol.endings import safe_word
+from tornado_app.protocol.realtime import (
+    AudioDelta,
+    CancelResponse,
+    CreateItem,
+    CreateResponse,
+    ResponseFacts,
+    Truncate,
+    user_text,
+)
+from tornado_app.protocol.server import (
+    Interrupted,
+    ResponseDone,
+    ResponseStarted,
+    ResponseStatus,
+    Transcript,
+)
+from tornado_app.session.actions import Actions
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.downlink import Downlink
+from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.playout import Playout, Unheard
+from tornado_app.session.timers import Timers
+
+RESPONSE_ID = "parley_response"
+CANCEL_ID = "parley_cancel"
+TRUNCATE_ID = "parley_truncate"
+TEXT_ID = "parley_text"
+
+Role = Literal["user", "assistant"]
+
+_STATUSES = ("completed", "cancelled", "failed", "incomplete")
+
+
+class Answers:
+    """At most one answer runs at a time; a new turn ends the one before it.  Thread: loop."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        gate: UpstreamGate,
+        actions: Actions,
+        timers: Timers,
+    ) -> None:
+        self._config = config
+        self._gate = gate
+        self._actions = actions
+        self._timers = timers
+        self._playout = Playout()
+        self.downlink = Downlink(config, actions, self._playout)
+        self._active: str | None = None
+        self._asked = False
+        """``response.create`` was sent and ``response.created`` not yet seen."""
+        self._wanted = False
+        """An answer is to be asked for as soon as the running one has ended."""
+        self._stop_when_created = False
+        self._muted: str | None = None
+        """The answer that was interrupted: what still comes of it is not for the client."""
+        self._texts: dict[tuple[Role, str], str] = {}
+        """What was said so far of each item that is not complete."""
+
+    def text(self, text: str) -> None:
+        """A typed turn."""
+        if not self._gate.send(CreateItem(item=user_text(text), event_id=TEXT_ID)):
+            sentence = "Too much is waiting for the model. Send it again when it is connected."
+            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
+            return
+        self.want()
+
+    def want(self) -> None:
+        """Ask for an answer; one that runs or plays is ended first, as by an interruption."""
+        if self._active is not None or self._playout.unheard(self._actions.now):
+            self.interrupt(None, None)
+        if self._active is not None or self._asked:
+            self._wanted = True
+            return
+        self._ask()
+
+    def told(self, item_id: str, played_ms: int) -> None:
+        self._playout.told(item_id, played_ms, self._actions.now)
+
+    def interrupt(self, item_id: str | None, heard_ms: int | None) -> None:
+        """The client stops the answer; the conversation keeps only what was heard."""
+        if item_id is not None and heard_ms is not None:
+            self._playout.told(item_id, heard_ms, self._actions.now)
+        self._wanted = False
+        if self._asked:
+            self._stop_when_created = True
+        if self._active is not None and self._active != self._muted:
+            self._gate.send(CancelResponse(response_id=self._active, event_id=CANCEL_ID))
+        self._cut(item_id)
+
+    def on_speech_started(self) -> None:
+        """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
+        hit the next answer (realtime-api.md, 0.8), so only the truncation is sent.
+        """
+        if self._active is not None or self._playout.unheard(self._actions.now):
+            self._cut(None)
+
+    def on_created(self, response: ResponseFacts) -> None:
+        self._asked = False
+        self._timers.clear("response")
+        self._active = response.id
+        self.downlink.say(ResponseStarted(response.id))
+        if self._stop_when_created:
+            self._stop_when_created = False
+            self._muted = response.id
+            self._gate.send(CancelResponse(response_id=response.id, event_id=CANCEL_ID))
+
+    def on_audio(self, delta: AudioDelta) -> None:
+        if delta.response_id != self._muted:
+            self.downlink.audio(delta)
+
+    def on_audio_done(self, item_id: str, response_id: str) -> None:
+        if response_id != self._muted:
+            self.downlink.end_item(item_id, response_id)
+
+    def on_transcript_delta(self, item_id: str, response_id: str, delta: str) -> None:
+        if response_id != self._muted:
+            self._spell("assistant", item_id, delta)
+
+    def on_transcript_done(self, item_id: str, response_id: str, text: str) -> None:
+        if response_id != self._muted:
+            self._texts.pop(("assistant", item_id), None)
+            self.downlink.say(Transcript("assistant", item_id, text, final=True))
+
+    def on_user_transcript_delta(self, item_id: str, delta: str) -> None:
+        self._spell("user", item_id, delta)
+
+    def on_user_transcript_done(self, item_id: str, text: str) -> None:
+        self._texts.pop(("user", item_id), None)
+        self.downlink.say(Transcript("user", item_id, text, final=True))
+
+    def on_finished(self, response: ResponseFacts) -> None:
+        status = response.status if response.status in _STATUSES else "failed"
+        self._end_response(response.id, cast(ResponseStatus, status), response)
+        if status == "failed":
+            self._refuse_failed(response)
+        if self._wanted and not self._asked:
+            self._ask()
+
+    def on_already_active(self) -> None:
+        """Our ``response.create`` came while the model had begun one by itself."""
+        self._asked = False
+        self._timers.clear("response")
+        self._wanted = True
+
+    def on_refused(self, code: str) -> None:
+        """Our ``response.create`` was refused for another reason."""
+        self._asked = False
+        self._timers.clear("response")
+        sentence = f"The model refused to answer ({code or 'no reason given'})."
+        self._actions.refuse(Refused("upstream_rejected", sentence))
+
+    def on_response_timeout(self) -> None:
+        self._asked = False
+        sentence = "The model did not begin to answer in time. Ask again."
+        self._actions.refuse(Refused("upstream_timeout", sentence))
+
+    def on_lost(self) -> None:
+        """The model is gone; what it was saying has no end."""
+        self._timers.clear("response")
+        self._wanted = self._wanted or self._asked
+        self._asked = self._stop_when_created = False
+        if self._active is not None:
+            self._end_response(self._active, "failed", None)
+        self._texts.clear()
+        if self._wanted:
+            self._wanted = False
+            sentence = "The model was lost before it answered. Say it again."
+            self._actions.refuse(Refused("upstream_unavailable", sentence))
+
+    def _ask(self) -> None:
+        self._wanted = False
+        self._asked = True
+        self._gate.send(CreateResponse(event_id=RESPONSE_ID))
+        self.await_response()
+
+    def await_response(self) -> None:
+        """Begin to count the time in which the answer must begin, if the model can hear us."""
+        if self._asked and self._gate.state == "connected":
+            self._timers.set("response", self._actions.now + self._config.response_timeout_s)
+
+    def _cut(self, item_id: str | None) -> None:
+        now = self._actions.now
+        self._finish_texts()
+        self.downlink.drop()
+        unheard = self._playout.unheard(now)
+        for item in unheard:
+            self._gate.send(
+                Truncate(item.item_id, item.heard_ms, content_index=0, event_id=TRUNCATE_ID)
+            )
+        self._muted = self._active or self._muted
+        interrupted = self._interrupted(unheard, item_id)
+        self._actions.say(interrupted)
+        self._actions.log("interrupted", heard_ms=interrupted.heard_ms)
+        self._playout.forget()
+
+    def _interrupted(self, unheard: list[Unheard], item_id: str | None) -> Interrupted:
+        for item in unheard:
+            if item_id in {None, item.item_id}:
+                return Interrupted(item.heard_ms, item.item_id)
+        heard_ms = self._playout.heard(item_id, self._actions.now) if item_id else 0
+        return Interrupted(heard_ms, item_id)
+
+    def _spell(self, role: Role, item_id: str, delta: str) -> None:
+        text = self._texts.get((role, item_id), "") + delta
+        self._texts[role, item_id] = text
+        self.downlink.say(Transcript(role, item_id, text, final=False, delta=delta))
+
+    def _finish_texts(self) -> None:
+        """What was said of an interrupted answer is all that there will be of it."""
+        for role, item_id in [key for key in self._texts if key[0] == "assistant"]:
+            text = self._texts.pop((role, item_id))
+            self.downlink.say(Transcript(role, item_id, text, final=True))
+
+    def _end_response(
+        self, response_id: str, status: ResponseStatus, response: ResponseFacts | None
+    ) -> None:
+        if response_id == self._active:
+            self._active = None
+        usage = response.usage if response else None
+        self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
+        self.downlink.say(ResponseDone(response_id, status, usage))
+
+    def _refuse_failed(self, response: ResponseFacts) -> None:
+        error = (response.status_details or {}).get("error") or {}
+        code = safe_word(str(error.get("code") or error.get("type") or ""))
+        sentence = f"The model failed to answer ({code or 'no reason given'})."
+        limited = code == "rate_limit_exceeded"
+        self._actions.refuse(Refused("rate_limited" if limited else "upstream_rejected", sentence))

@@ -1,0 +1,41 @@
+"""The facts of one session that never change while it lives."""
+
+from dataclasses import dataclass
+
+from tornado_app.protocol.model_session import ModelSession
+from workers.formats import AudioFormat
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """Times are seconds of the monotonic clock unless the name says otherwise."""
+
+    session_id: str
+    user_id: str
+    model_session: ModelSession
+    source: AudioFormat
+    target: AudioFormat
+    passes_through: bool
+    """The model's base64 goes to the client untouched."""
+    binary_output: bool
+    wants_resume: bool
+    opened_at: float
+    opened_at_unix_ms: int
+    token_expires_at_unix_s: float
+    token_leeway_s: float
+    ping_interval_s: float
+    read_timeout_s: float
+    ready_timeout_s: float
+    response_timeout_s: float
+    reconnect_attempts: int
+    reconnect_initial_ms: int
+    reconnect_max_ms: int
+    hold_ms: float
+    """How much audio may wait for the model before more is refused."""
+    messages_per_s: float
+    message_burst: float
+    errors_per_minute: float
+
+    def unix_ms(self, now: float) -> int:
+        """*now* as Unix milliseconds, untouched by steps of the wall clock."""
+        return self.opened_at_unix_ms + int((now - self.opened_at) * 1000)

@@ -1,0 +1,204 @@
+"""The way to the model: dial, configure, hold back until it is ready, dial again."""
+
+from collections import deque
+from collections.abc import Callable
+
+from tornado_app.protocol.endings import Ending, Failure, classify
+from tornado_app.protocol.model_session import session_body
+from tornado_app.protocol.realtime import (
+    AnyOrder,
+    Append,
+    ErrorFacts,
+    SessionFacts,
+    UpdateSession,
+)
+from tornado_app.protocol.server import ConnectionStatus, UpstreamStatus
+from tornado_app.session.actions import Actions
+from tornado_app.session.commands import CloseUpstream, DialUpstream, SendUpstream
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.timers import Timers
+
+UPDATE_ID = "parley_session"
+STABLE_S = 30.0
+"""A link that held this long was a good one: the next loss counts from one again.  Shorter than
+that, a server that accepts and closes at once would be dialled for ever."""
+ORDERS_HELD = 256
+"""How many orders that are no audio may wait for the model."""
+
+
+class UpstreamGate:
+    """Lets orders through to the model while it is connected, and keeps them while it is not.
+
+    "connected" means that the model's own ``session.created`` and ``session.updated`` were seen:
+    a bad key or an empty account shows itself only after the handshake.  Thread: loop.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        actions: Actions,
+        timers: Timers,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._actions = actions
+        self._timers = timers
+        self._jitter = jitter
+        self._held: deque[AnyOrder] = deque()
+        self._created: SessionFacts | None = None
+        self._updated = False
+        self._last_error: ErrorFacts | None = None
+        self._attempt = 0
+        self.state: UpstreamStatus = "connecting"
+        self.connected_at: float | None = None
+        self.connections = 0
+        self.latency_ms: float | None = None
+        self.held_ms = 0.0
+
+    @property
+    def model(self) -> str:
+        return (self._created.model if self._created else "") or self._config.model_session.model
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.connections - 1)
+
+    def open(self) -> None:
+        self._say()
+        self._dial()
+
+    def send(self, order: AnyOrder) -> bool:
+        """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
+        if self.state == "connected":
+            self._actions.do(SendUpstream(order))
+            return True
+        if not isinstance(order, Append) and len(self._held) >= ORDERS_HELD:
+            return False
+        self._held.append(order)
+        if isinstance(order, Append):
+            self.held_ms += order.duration_ms
+        return True
+
+    def forget_held_audio(self) -> None:
+        """Drop kept audio that no kept commit follows: the client has cleared it."""
+        while self._held and isinstance(self._held[-1], Append):
+            self.held_ms -= self._held.pop().duration_ms  # type: ignore[union-attr]
+
+    def on_opened(self, connect_ms: float) -> None:
+        self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
+        body = session_body(self._config.model_session)
+        # Allowed before session.created is read, and saves a round trip.
+        self._actions.do(SendUpstream(UpdateSession(session=body, event_id=UPDATE_ID)))
+
+    def on_created(self, facts: SessionFacts) -> None:
+        self._created = facts
+        self._connect_if_ready()
+
+    def on_updated(self) -> None:
+        self._updated = True
+        self._connect_if_ready()
+
+    def on_error(self, error: ErrorFacts) -> None:
+        """Remember *error*: if the link ends now, it says why."""
+        self._last_error = error
+
+    def on_not_ready(self) -> Ending | None:
+        """The model took the connection and never became ready."""
+        self._actions.do(CloseUpstream())
+        return self.on_lost(Failure("timeout", "open", detail="not ready"))
+
+    def on_lost(self, failure: Failure) -> Ending | None:
+        """The link is gone.  The ending to tell the client, or None: it will be dialled again."""
+        now = self._actions.now
+        ending = classify(failure, self._last_error)
+        was_stable = self.connected_at is not None and now - self.connected_at >= STABLE_S
+        self._forget_link()
+        self._attempt = 1 if was_stable else self._attempt + 1
+        retry = ending.retry and self._attempt <= self._config.reconnect_attempts
+        self._actions.log(
+            "upstream_lost",
+            cause=ending.cause,
+            stage=failure.stage,
+            close_code=failure.close_code,
+            http_status=failure.http_status,
+            detail=failure.detail,
+            attempt=self._attempt,
+            retry=retry,
+        )
+        if not retry:
+            self.state = "disconnected"
+            self._say()
+            return ending
+        self.state = "reconnecting"
+        self._timers.set("redial", now + self._delay_s())
+        self._say(attempt=self._attempt)
+        return None
+
+    def redial(self) -> None:
+        self._dial()
+
+    def shut(self) -> None:
+        """The session ends: nothing is kept, nothing is dialled."""
+        self.state = "disconnected"
+        self._held.clear()
+        self.held_ms = 0.0
+
+    def _dial(self) -> None:
+        self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
+        self._actions.do(DialUpstream())
+
+    def _forget_link(self) -> None:
+        self._timers.clear("ready")
+        self._created = None
+        self._updated = False
+        self._last_error = None
+        self.connected_at = None
+        self.latency_ms = None
+
+    def _connect_if_ready(self) -> None:
+        if self._created is None or not self._updated or self.state == "connected":
+            return
+        self._timers.clear("ready")
+        again = self.connections > 0
+        self.connections += 1
+        self.state = "connected"
+        self.connected_at = self._actions.now
+        expires_at = self._created.expires_at
+        self._say(
+            attempt=self._attempt or None,
+            expires_at=int(expires_at * 1000) if expires_at else None,
+            context_lost=True if again else None,
+        )
+        self._actions.log("upstream_connected", model=self.model, reconnects=self.reconnects)
+        self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, deque()
+        self.held_ms = 0.0
+        for order in held:
+            self._actions.do(SendUpstream(order))
+
+    def _delay_s(self) -> float:
+        """Exponential back-off with the upper half jittered, so that clients spread out."""
+        config = self._config
+        doubled_ms: int = config.reconnect_initial_ms * 2 ** (self._attempt - 1)
+        return min(config.reconnect_max_ms, doubled_ms) * (0.5 + 0.5 * self._jitter()) / 1000
+
+    def _say(
+        self,
+        attempt: int | None = None,
+        expires_at: int | None = None,
+        context_lost: bool | None = None,
+    ) -> None:
+        resumed = False if self._config.wants_resume and self.connections == 0 else None
+        self._actions.say(
+            ConnectionStatus(
+                status=self.state,
+                session_id=self._config.session_id,
+                model=self.model,
+                attempt=attempt,
+                expires_at=expires_at,
+                resumed=resumed,
+                context_lost=context_lost,
+            )
+        )

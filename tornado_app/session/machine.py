@@ -1,0 +1,360 @@
+"""The session: what each event means.
+
+Two rules.  All that a session decides is decided here or in the parts this file puts together;
+and none of them knows what is at the other end of a command.
+
+             Opened               session.created + session.updated
+    (new) ----------> connecting ----------------------------------> connected
+                          |  ^                                         |   |
+             UpstreamLost |  | redial                     UpstreamLost |   | ClientGone, Stop,
+                          v  |                                         |   | token, idle, limit
+                      reconnecting <-----------------------------------+   |
+                          | no attempt left, or fatal                      v
+                          +-------------------------------------------> ended
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from tornado_app.errors import Refused
+from tornado_app.limits import Bucket
+from tornado_app.protocol import client, realtime
+from tornado_app.protocol.close import (
+    GOING_AWAY,
+    IDLE_TIMEOUT,
+    LIMIT_REACHED,
+    TOKEN_EXPIRED,
+    Close,
+)
+from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.protocol.server import (
+    GoingAway,
+    LimitUse,
+    PongReply,
+    SpeechStarted,
+    SpeechStopped,
+    Status,
+    TokenExpiring,
+    UpstreamFigures,
+)
+from tornado_app.session import events
+from tornado_app.session.actions import Actions
+from tornado_app.session.answers import Answers
+from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish, PingClient
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.timers import Timers
+from tornado_app.session.uplink import Uplink
+from tornado_app.session.upstream_errors import Refusals
+
+TOKEN_WARNING_S = 60.0
+
+
+class Session:
+    """One client and its model.  Thread: loop.
+
+    Feed it events with `handle` and perform the commands it returns, in order; call it with
+    `Tick` at `wake_at`.  *jitter* gives numbers from 0 to 1.
+    """
+
+    def __init__(self, config: SessionConfig, jitter: Callable[[], float]) -> None:
+        self._config = config
+        self._actions = Actions(config)
+        self._timers = Timers()
+        self._gate = UpstreamGate(config, self._actions, self._timers, jitter)
+        self._uplink = Uplink(config, self._gate, self._actions)
+        self._answers = Answers(config, self._gate, self._actions, self._timers)
+        self._refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
+        self._messages = Bucket(config.messages_per_s, config.message_burst)
+        self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
+        self._heard_at = config.opened_at
+        self.ended = False
+
+    def handle(self, event: events.Event, now: float) -> list[Command]:
+        """Everything that *event* leads to.  Nothing once the session has ended."""
+        if self.ended:
+            return []
+        self._actions.now = now
+        self._dispatch(event)
+        return self._actions.take()
+
+    def wake_at(self) -> float | None:
+        """When a `Tick` is due."""
+        return self._timers.earliest()
+
+    def _dispatch(self, event: events.Event) -> None:
+        match event:
+            case events.ClientAudio(payload):
+                if self._admit():
+                    self._uplink.audio(payload)
+            case events.UplinkReady(result):
+                self._on_uplink(result)
+            case events.UpstreamSaid(said):
+                self._on_upstream(said)
+            case events.DownlinkReady(result):
+                self._answers.downlink.ready(result)
+            case events.ClientSaid(message):
+                if self._admit():
+                    self._on_client(message)
+            case events.StatusAsked(limits):
+                if self._admit():
+                    self._say_status(limits)
+            case events.ClientRefused(refused):
+                if self._admit():
+                    self._refuse_client(refused)
+            case events.ClientPong():
+                self._heard_at = self._actions.now
+            case events.Tick():
+                self._on_tick()
+            case _:
+                self._on_connection(event)
+
+    def _on_connection(
+        self,
+        event: events.Opened
+        | events.ClientSlow
+        | events.ClientGone
+        | events.UpstreamOpened
+        | events.UpstreamBacklog
+        | events.UpstreamRoundTrip
+        | events.UpstreamLost
+        | events.Drain
+        | events.Stop,
+    ) -> None:
+        match event:
+            case events.Opened():
+                self._open()
+            case events.UpstreamOpened(connect_ms):
+                self._gate.on_opened(connect_ms)
+            case events.UpstreamBacklog(unsent_bytes):
+                self._uplink.on_unsent(unsent_bytes)
+            case events.UpstreamRoundTrip(latency_ms):
+                self._gate.latency_ms = latency_ms
+            case events.UpstreamLost(failure):
+                self._on_lost(failure)
+            case events.ClientSlow(why):
+                self._end(LIMIT_REACHED, f"client_slow_{why}")
+            case events.ClientGone(code):
+                self._end(None, "client_gone", close_code=code)
+            case events.Drain(deadline):
+                self._drain(deadline)
+            case events.Stop(close):
+                self._end(close, "server_stopped")
+            case _:
+                assert_never(event)
+
+    def _open(self) -> None:
+        config, timers = self._config, self._timers
+        self._actions.log(
+            "session_opened",
+            input=f"{config.source.encoding}/{config.source.rate_hz}/{config.source.channels}",
+            output=f"{config.target.encoding}/{config.target.rate_hz}",
+            turn_detection=config.model_session.turn_detection,
+        )
+        expires_in_s = config.token_expires_at_unix_s - config.opened_at_unix_ms / 1000
+        timers.set("ping", config.opened_at + config.ping_interval_s)
+        timers.set("read", config.opened_at + config.read_timeout_s)
+        timers.set("token_expiry", config.opened_at + expires_in_s + config.token_leeway_s)
+        timers.set("token_warning", config.opened_at + max(0.0, expires_in_s - TOKEN_WARNING_S))
+        self._gate.open()
+
+    def _admit(self) -> bool:
+        """Whether the client may say one more thing now."""
+        self._heard_at = self._actions.now
+        wait_s = self._messages.take(self._actions.now)
+        if not wait_s:
+            return True
+        sentence = (
+            f"More than {self._config.messages_per_s:g} messages a second; this one was dropped."
+        )
+        self._refuse_client(Refused("rate_limited", sentence, None, int(wait_s * 1000) + 1))
+        return False
+
+    def _refuse_client(self, refused: Refused) -> None:
+        self._actions.refuse(refused)
+        self._count_error()
+
+    def _count_error(self) -> None:
+        if self._errors.take(self._actions.now):
+            sentence = f"More than {self._config.errors_per_minute:g} wrong messages in a minute."
+            self._actions.refuse(Refused("rate_limited", sentence, None, 60_000))
+            self._end(LIMIT_REACHED, "too_many_errors")
+
+    def _on_client(self, message: client.ClientMessage) -> None:
+        match message:
+            case client.CommitAudio():
+                self._uplink.commit()
+            case client.ClearAudio():
+                self._uplink.clear()
+            case client.Ping(ping_id):
+                self._actions.say(PongReply(ping_id))
+            case client.Text(text):
+                self._answers.text(text)
+            case client.Interrupt(item_id, heard_ms):
+                self._answers.interrupt(item_id, heard_ms)
+            case client.Playback(item_id, played_ms):
+                self._answers.told(item_id, played_ms)
+            case client.Pong() | client.GetStatus() | client.AudioData():
+                pass  # life, which `_admit` has noted; the others come as events of their own
+            case _:
+                assert_never(message)
+
+    def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
+        if isinstance(result, events.Unusable):
+            self._count_error()
+        if not self.ended and self._uplink.ready(result):
+            self._answers.want()
+
+    def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
+        answers = self._answers
+        match said:
+            case realtime.AudioDelta():
+                answers.on_audio(said)
+            case realtime.AnswerTranscriptDelta() | realtime.AnswerTextDelta():
+                answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
+            case realtime.AnswerTranscriptDone(response_id, item_id, text):
+                answers.on_transcript_done(item_id, response_id, text)
+            case realtime.AnswerTextDone(response_id, item_id, text):
+                answers.on_transcript_done(item_id, response_id, text)
+            case realtime.UserTranscriptDelta(item_id, delta):
+                answers.on_user_transcript_delta(item_id, delta)
+            case realtime.UserTranscriptDone(item_id, text):
+                answers.on_user_transcript_done(item_id, text)
+            case realtime.AudioDone(response_id, item_id):
+                answers.on_audio_done(item_id, response_id)
+            case realtime.ResponseCreated(response):
+                answers.on_created(response)
+            case realtime.ResponseFinished(response):
+                answers.on_finished(response)
+            case _:
+                self._on_upstream_state(said)
+
+    def _on_upstream_state(
+        self,
+        said: realtime.SessionCreated
+        | realtime.SessionUpdated
+        | realtime.UpstreamError
+        | realtime.UserSpeechStarted
+        | realtime.UserSpeechStopped
+        | realtime.Committed
+        | realtime.Cleared
+        | realtime.Unknown
+        | realtime.Malformed,
+    ) -> None:
+        match said:
+            case realtime.SessionCreated(session):
+                self._gate.on_created(session)
+                self._answers.await_response()
+            case realtime.SessionUpdated():
+                self._gate.on_updated()
+                self._answers.await_response()
+            case realtime.UpstreamError(error):
+                self._end_if(self._refusals.on_error(error))
+            case realtime.UserSpeechStarted(item_id, audio_start_ms):
+                self._actions.say(SpeechStarted(item_id, audio_start_ms))
+                self._answers.on_speech_started()
+            case realtime.UserSpeechStopped(item_id, audio_end_ms):
+                self._actions.say(SpeechStopped(item_id, audio_end_ms))
+            case realtime.Committed(item_id):
+                if self._uplink.on_committed(item_id):
+                    self._answers.want()
+            case realtime.Cleared():
+                self._uplink.on_cleared()
+            case realtime.Malformed(size_bytes):
+                self._actions.log("upstream_malformed", size_bytes=size_bytes)
+            case realtime.Unknown():
+                pass
+            case _:
+                assert_never(said)
+
+    def _on_tick(self) -> None:
+        for name in self._timers.take_due(self._actions.now):
+            if not self.ended:
+                self._on_timer(name)
+
+    def _on_timer(self, name: str) -> None:
+        now, config = self._actions.now, self._config
+        match name:
+            case "ping":
+                self._timers.set("ping", now + config.ping_interval_s)
+                self._actions.do(PingClient())
+            case "read":
+                self._on_read_timer(now)
+            case "ready":
+                self._end_if(self._gate.on_not_ready())
+            case "redial":
+                self._gate.redial()
+            case "response":
+                self._answers.on_response_timeout()
+            case "token_warning":
+                self._actions.say(TokenExpiring(int(config.token_expires_at_unix_s * 1000)))
+            case "token_expiry":
+                sentence = "The token has expired. Reconnect with a fresh one."
+                self._actions.refuse(Refused("token_expired", sentence))
+                self._end(TOKEN_EXPIRED, "token_expired")
+            case "drain":
+                self._end(GOING_AWAY, "drained")
+
+    def _on_read_timer(self, now: float) -> None:
+        """The timer is set once and asks, so that a frame costs no more than a note of the time."""
+        silent_at = self._heard_at + self._config.read_timeout_s
+        if now < silent_at:
+            self._timers.set("read", silent_at)
+            return
+        sentence = f"Nothing was heard for {self._config.read_timeout_s:g} s."
+        self._actions.refuse(Refused("idle_timeout", sentence))
+        self._end(IDLE_TIMEOUT, "client_silent")
+
+    def _on_lost(self, failure: Failure) -> None:
+        was_connected = self._gate.state == "connected"
+        ending = self._gate.on_lost(failure)
+        if was_connected:
+            self._uplink.on_lost()
+            self._answers.on_lost()
+        self._end_if(ending)
+
+    def _end_if(self, ending: Ending | None) -> None:
+        if ending is not None:
+            self._actions.refuse(Refused(ending.code, ending.sentence))
+            self._end(ending.close, ending.cause)
+
+    def _drain(self, deadline: float) -> None:
+        self._timers.set("drain", deadline)
+        self._actions.say(GoingAway("draining", self._config.unix_ms(deadline)))
+
+    def _end(self, close: Close | None, cause: str, **facts: object) -> None:
+        """The one way out, whoever ends it.  *close* None: the client has gone already."""
+        figures = self._uplink.figures()
+        self._actions.log(
+            "session_closed",
+            cause=cause,
+            duration_s=round(self._actions.now - self._config.opened_at, 3),
+            received_ms=figures.received_ms,
+            reconnects=self._gate.reconnects,
+            **facts,
+        )
+        self._timers.clear_all()
+        self._gate.shut()
+        self._actions.do(CloseUpstream())
+        if close is not None:
+            self._actions.do(CloseClient(close))
+        self._actions.do(Finish())
+        self.ended = True
+
+    def _say_status(self, limits: dict[str, LimitUse]) -> None:
+        config, gate = self._config, self._gate
+        connected_at = gate.connected_at
+        used = round(self._messages.used(self._actions.now), 1)
+        self._actions.say(
+            Status(
+                status=gate.state,
+                session_id=config.session_id,
+                user_id=config.user_id,
+                model=gate.model,
+                connected_at=None if connected_at is None else config.unix_ms(connected_at),
+                upstream=UpstreamFigures(gate.state, gate.reconnects, gate.latency_ms),
+                audio=self._uplink.figures(),
+                limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
+                token_expires_at=int(config.token_expires_at_unix_s * 1000),
+            )
+        )

@@ -1,0 +1,213 @@
+"""The client's speech on its way to the model."""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Literal
+
+from tornado_app.errors import Refused
+from tornado_app.protocol.realtime import Append, Clear, Commit
+from tornado_app.protocol.server import (
+    AudioCleared,
+    AudioCommitted,
+    AudioFigures,
+    AudioReceived,
+)
+from tornado_app.session.actions import Actions
+from tornado_app.session.commands import ConvertUplink, FlushUplink, ResetUplink
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.events import Converted, Unusable
+from tornado_app.session.gate import UpstreamGate
+
+COMMIT_ID = "parley_commit"
+CLEAR_ID = "parley_clear"
+MIN_COMMIT_MS = 100.0
+"""The model refuses to commit less (realtime-api.md, limits)."""
+UPSTREAM_BYTES_PER_MS = 64.0
+"""24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
+TELL_BACKLOG_EVERY_S = 1.0
+MARKS_PENDING = 64
+"""How many commits and clears may be on their way through the pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    duration_ms: float
+
+
+_Pending = _Chunk | Literal["commit", "clear"]
+
+
+class Uplink:
+    """Orders chunks, commits and clears; bounds what waits.  Thread: loop.
+
+    What it asks of the pool comes back in the order it was asked (`AudioPipeline`), so a queue
+    of what is pending says what each answer is.
+    """
+
+    def __init__(self, config: SessionConfig, gate: UpstreamGate, actions: Actions) -> None:
+        self._config = config
+        self._gate = gate
+        self._actions = actions
+        self._pending: deque[_Pending] = deque()
+        self._pending_ms = 0.0
+        self._unsent_ms = 0.0
+        self._received_ms = 0.0
+        self._sent_ms = 0.0
+        self._uncommitted_ms = 0.0
+        self._commits_awaited = 0
+        self._clears_awaited = 0
+        self._refused_ms = 0.0
+        self._told_backlog_at = float("-inf")
+
+    @property
+    def buffered_ms(self) -> float:
+        """Audio that was accepted and has not left for the model."""
+        return self._pending_ms + self._gate.held_ms + self._unsent_ms
+
+    def figures(self) -> AudioFigures:
+        return AudioFigures(
+            received_ms=round(self._received_ms, 1),
+            sent_ms=round(self._sent_ms, 1),
+            buffered_ms=round(self.buffered_ms, 1),
+        )
+
+    def audio(self, payload: str | bytes) -> None:
+        size_bytes = len(payload) * 3 // 4 if isinstance(payload, str) else len(payload)
+        duration_ms = self._config.source.duration_ms(size_bytes)
+        if self.buffered_ms + duration_ms > self._config.hold_ms:
+            self._refuse_backlog(duration_ms)
+            return
+        if self._refused_ms:
+            self._tell_backlog()
+        self._pending.append(_Chunk(duration_ms))
+        self._pending_ms += duration_ms
+        self._actions.do(ConvertUplink(payload))
+
+    def commit(self) -> None:
+        self._mark("commit")
+
+    def clear(self) -> None:
+        """Drop what was not committed; a commit that is still on its way keeps its audio."""
+        if "commit" in self._pending:
+            self._mark("clear")
+            return
+        self._pending.clear()
+        self._pending_ms = 0.0
+        self._actions.do(ResetUplink())
+        self._clear_upstream()
+
+    def ready(self, result: Converted | Unusable) -> bool:
+        """Take the pool's next answer.  True: the model is asked for an answer now."""
+        pending = self._pending.popleft()
+        if isinstance(pending, _Chunk):
+            self._pending_ms -= pending.duration_ms
+            self._forward(result, acknowledge=True)
+            return False
+        self._forward(result, acknowledge=False)
+        if pending == "clear":
+            self._clear_upstream()
+            return False
+        return self._commit_upstream()
+
+    def on_unsent(self, unsent_bytes: int) -> None:
+        self._unsent_ms = unsent_bytes / UPSTREAM_BYTES_PER_MS
+
+    def on_committed(self, item_id: str) -> bool:
+        """The model has committed.  True: it was the client's wish, and wants an answer."""
+        self._actions.say(AudioCommitted(item_id))
+        self._actions.log("audio_committed")
+        self._uncommitted_ms = 0.0
+        wished = self._commits_awaited > 0
+        if wished:
+            self._commits_awaited -= 1
+        return wished and self._config.model_session.turn_detection != "none"
+
+    def on_cleared(self) -> None:
+        if self._clears_awaited:
+            self._clears_awaited -= 1
+            self._actions.say(AudioCleared())
+
+    def on_commit_refused(self) -> None:
+        self._commits_awaited = max(0, self._commits_awaited - 1)
+        self._refuse_empty()
+
+    def on_lost(self) -> None:
+        """The model is gone, with the audio that it had and nobody had committed."""
+        lost_ms = self._uncommitted_ms + self._unsent_ms
+        self._uncommitted_ms = self._unsent_ms = 0.0
+        self._commits_awaited = 0
+        if lost_ms:
+            self._actions.log("audio_lost", lost_ms=round(lost_ms))
+            sentence = f"{lost_ms:.0f} ms of audio were lost with the connection to the model."
+            self._actions.refuse(Refused("upstream_unavailable", sentence))
+        while self._clears_awaited:
+            self.on_cleared()  # it has forgotten everything, which is what was asked
+
+    def _mark(self, mark: Literal["commit", "clear"]) -> None:
+        if len(self._pending) - sum(isinstance(p, _Chunk) for p in self._pending) >= MARKS_PENDING:
+            sentence = f"Only {MARKS_PENDING} commits may be on their way at once."
+            self._actions.refuse(Refused("rate_limited", sentence, retry_after_ms=1000))
+            return
+        self._pending.append(mark)
+        self._actions.do(FlushUplink())
+
+    def _forward(self, result: Converted | Unusable, *, acknowledge: bool) -> None:
+        if isinstance(result, Unusable):
+            if result.sentence is None:
+                self._actions.refuse(Refused("internal", "The audio could not be processed."))
+            else:
+                self._actions.refuse(Refused("invalid_audio", result.sentence, "audio"))
+            return
+        if acknowledge:
+            self._received_ms += result.duration_ms
+            received = AudioReceived(result.size_bytes, result.duration_ms, result.level_dbfs)
+            self._actions.say(received, urgent=False)
+        if result.audio:
+            self._gate.send(Append(result.audio, result.converted_ms))
+            self._sent_ms += result.converted_ms
+            self._uncommitted_ms += result.converted_ms
+
+    def _commit_upstream(self) -> bool:
+        manual = self._config.model_session.turn_detection == "none"
+        if manual and self._uncommitted_ms < MIN_COMMIT_MS:
+            self._refuse_empty()
+            return False
+        if not self._gate.send(Commit(event_id=COMMIT_ID)):
+            self._refuse_orders()
+            return False
+        self._commits_awaited += 1
+        self._uncommitted_ms = 0.0
+        return manual
+
+    def _clear_upstream(self) -> None:
+        self._gate.forget_held_audio()
+        self._uncommitted_ms = 0.0
+        if self._gate.state != "connected":
+            self._actions.say(AudioCleared())
+            return
+        self._clears_awaited += 1
+        self._gate.send(Clear(event_id=CLEAR_ID))
+
+    def _refuse_empty(self) -> None:
+        sentence = f"There is too little audio to commit; a turn needs {MIN_COMMIT_MS:.0f} ms."
+        self._actions.refuse(Refused("audio_buffer_empty", sentence))
+
+    def _refuse_orders(self) -> None:
+        sentence = "Too much is waiting for the model. Send it again when it is connected."
+        self._actions.refuse(Refused("audio_backlog", sentence, retry_after_ms=1000))
+
+    def _refuse_backlog(self, duration_ms: float) -> None:
+        """Say it at most once a second, with the sum of what was refused since."""
+        self._refused_ms += duration_ms
+        if self._actions.now - self._told_backlog_at >= TELL_BACKLOG_EVERY_S:
+            self._tell_backlog()
+
+    def _tell_backlog(self) -> None:
+        refused_ms, self._refused_ms = self._refused_ms, 0.0
+        self._told_backlog_at = self._actions.now
+        sentence = (
+            f"{refused_ms:.0f} ms of audio were not taken: {self._config.hold_ms:.0f} ms "
+            "may wait for the model. Send no faster than it is spoken."
+        )
+        self._actions.log("audio_refused", refused_ms=round(refused_ms))
+        self._actions.refuse(Refused("audio_backlog", sentence, retry_after_ms=1000))

@@ -1,0 +1,57 @@
+"""The model's ``error`` events, matched to what was asked of it."""
+
+from tornado_app.errors import Refused
+from tornado_app.protocol.close import UPSTREAM_FAILED
+from tornado_app.protocol.endings import REJECTED, Ending, safe_word
+from tornado_app.protocol.realtime import ErrorFacts
+from tornado_app.session.actions import Actions
+from tornado_app.session.answers import CANCEL_ID, RESPONSE_ID, TRUNCATE_ID, Answers
+from tornado_app.session.gate import UPDATE_ID, UpstreamGate
+from tornado_app.session.uplink import COMMIT_ID, Uplink
+
+
+class Refusals:
+    """Says what a refusal of the model means here.  Thread: loop.
+
+    The model's own sentence is never passed on: it may hold a piece of the key or the name of
+    an internal session.
+    """
+
+    def __init__(
+        self, actions: Actions, gate: UpstreamGate, uplink: Uplink, answers: Answers
+    ) -> None:
+        self._actions = actions
+        self._gate = gate
+        self._uplink = uplink
+        self._answers = answers
+
+    def on_error(self, error: ErrorFacts) -> Ending | None:
+        """An ending if the session cannot go on; most errors leave it as it was."""
+        code = safe_word(error.code or "")
+        self._gate.on_error(error)
+        self._actions.log(
+            "upstream_error", code=code, param=safe_word((error.param or "").replace(".", "_"))
+        )
+        if error.event_id == UPDATE_ID:
+            self._gate.shut()
+            return Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, "bad_session")
+        if self._gate.state != "connected":
+            return None  # a close follows, and `classify` will say what it was
+        self._on_running(error, code)
+        return None
+
+    def _on_running(self, error: ErrorFacts, code: str) -> None:
+        if error.event_id == COMMIT_ID or code == "input_audio_buffer_commit_empty":
+            self._uplink.on_commit_refused()
+        elif code == "conversation_already_has_active_response":
+            self._answers.on_already_active()
+        elif error.event_id == RESPONSE_ID:
+            self._answers.on_refused(code)
+        elif error.event_id in {CANCEL_ID, TRUNCATE_ID} or code == "session_expired":
+            pass  # too late to cut or to cancel, which is what was wanted; or the close follows
+        elif error.type == "server_error":
+            sentence = "The model had a fault of its own. Ask again."
+            self._actions.refuse(Refused("upstream_unavailable", sentence))
+        else:
+            sentence = f"The model refused a request ({code or 'no reason given'})."
+            self._actions.refuse(Refused("upstream_rejected", sentence))

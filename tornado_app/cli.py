@@ -72,11 +72,11 @@ def token_rules(settings: Settings) -> tokens.TokenRules:
 
 def _serve(_options: argparse.Namespace, settings: Settings) -> int:
     logs.configure(settings.logging.level, settings.logging.format)
-    rules = token_rules(settings)
     try:
+        rules = token_rules(settings)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve(settings, rules, lambda server: _announce(server, settings, rules)))
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         _complain([f"Parley could not start: {error}"])
         return 1
     return 0

@@ -14,6 +14,7 @@ from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 from tornado_app.handlers.refusals import close_for, http_status
+from tornado_app.logs import get_logger
 from tornado_app.protocol.client import AudioData, GetStatus, parse_client
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.server import ErrorReport, encode
@@ -61,6 +62,10 @@ class VoiceHandler(WebSocketHandler):
         self._guest: Guest | None = None
         self._connection: Connection | None = None
         self._writer: ClientWriter | None = None
+
+    def prepare(self) -> None:
+        """What is logged is the client's address, not its load balancer's."""
+        self.request.remote_ip = self._address().ip
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Admit the request, then let Tornado upgrade it; returns when the socket is closed."""
@@ -182,6 +187,10 @@ class VoiceHandler(WebSocketHandler):
         if self._connection is not None:
             self._connection.feed(events.ClientSlow(why))
 
+    def log_exception(self, *exc_info: Any) -> None:
+        """Tornado's own prints the request with its query, and the token may be there."""
+        get_logger().error("handler_failed", exc_info=exc_info)
+
     # The opening request.
 
     def _knock(self) -> Knock:
@@ -190,7 +199,7 @@ class VoiceHandler(WebSocketHandler):
             origin=self.request.headers.get("Origin"),
             token=self._token(query),
             query=query,
-            ip=self.address.ip,
+            ip=self.request.remote_ip or "",
         )
 
     def _token(self, query: dict[str, list[str]]) -> str | None:
@@ -209,8 +218,7 @@ class VoiceHandler(WebSocketHandler):
         header = self.request.headers.get("Sec-WebSocket-Protocol", "")
         return [offer.strip() for offer in header.split(",") if offer.strip()]
 
-    @property
-    def address(self) -> ClientAddress:
+    def _address(self) -> ClientAddress:
         """The client behind the load balancers that are trusted."""
         headers = self.request.headers
         return client_address(

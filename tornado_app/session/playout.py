@@ -25,7 +25,8 @@ class _Item:
             heard_ms = (now - self.starts_at) * 1000
         else:
             heard_ms = self.told_ms + (now - self.told_at) * 1000
-        return min(max(heard_ms, 0.0), self.sent_ms)
+        # Rounded: the difference of two clock readings is a hair off the whole millisecond.
+        return min(max(round(heard_ms, 3), 0.0), self.sent_ms)
 
     def ends_at(self, now: float) -> float:
         return now + (self.sent_ms - self.heard_ms(now)) / 1000
@@ -81,3 +82,4 @@ class Playout:
     def forget(self) -> None:
         """The client has been told to flush what it had queued."""
         self._items.clear()
+

@@ -1,0 +1,205 @@
+"""A whole gateway on the test's own loop, and clients that call it over real sockets."""
+
+import asyncio
+import base64
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from tornado_app.app import make_app
+from tornado_app.endpoint import Endpoint
+from tornado_app.gateway import Gateway
+from tornado_app.health import Health
+from tornado_app.settings import Settings, load
+from tornado_app.tokens import TokenRules, issue
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "0123456789abcdef-0123456789abcdef-house"
+WAIT_S = 5.0
+
+
+def house_settings(**changes: object) -> Settings:
+    """The defaults of conf/gateway.toml, with names such as ``limits_connections`` changed."""
+    environ = {"PARLEY_AUTH_SECRET": SECRET}
+    for name, value in changes.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        environ[f"PARLEY_{name.upper()}"] = text
+    return load((ROOT / "conf" / "gateway.toml").read_text(), None, environ)
+
+
+class House:
+    """A gateway that listens on a free port, before a model at *upstream_url*.
+
+    ``async with House(fake.url, limits_connections=2) as house:``; every session, thread and
+    socket of it is gone when the block is left.
+    """
+
+    def __init__(
+        self, upstream_url: str, upstream_key: str = "sk-test-key", **changes: object
+    ) -> None:
+        self.settings = house_settings(**changes)
+        self._endpoint = Endpoint(upstream_url, upstream_key, "authorization")
+        auth = self.settings.auth
+        self.rules = TokenRules(
+            key=SECRET.encode(),
+            algorithms=auth.algorithms,
+            issuer=auth.issuer,
+            audience=auth.audience,
+            leeway_s=auth.leeway_s,
+            max_lifetime_s=auth.max_lifetime_s,
+        )
+        self._clients: list[VoiceClient] = []
+
+    async def __aenter__(self) -> Self:
+        self._threads_before = set(threading.enumerate())
+        self.gateway = Gateway(self.settings, self.rules, lambda: self._endpoint)
+        self.health = Health(self.gateway, asyncio.get_running_loop())
+        self.health.start()
+        self.server = HTTPServer(make_app(self.gateway, self.health), idle_connection_timeout=10.0)
+        sockets = bind_sockets(0, "127.0.0.1")
+        self.port = sockets[0].getsockname()[1]
+        self.server.add_sockets(sockets)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.socket.close()
+        self.server.stop()
+        assert await self.gateway.stop(WAIT_S), "a link of the gateway did not end"
+        await self.server.close_all_connections()
+        self.health.stop()
+        deadline = time.monotonic() + WAIT_S
+        while self.threads and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+        assert not self.threads, "a thread of the gateway is still there"
+
+    @property
+    def threads(self) -> list[str]:
+        """Threads of the gateway's own that are alive."""
+        mine = ("up-", "audio", "reaper")
+        new = set(threading.enumerate()) - self._threads_before
+        return sorted(thread.name for thread in new if thread.name.startswith(mine))
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    def http(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def token(self, user: str = "alice", ttl_s: float = 600.0) -> str:
+        return issue(user, self.rules, time.time(), ttl_s)
+
+    async def call(
+        self,
+        query: str = "",
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        subprotocols: list[str] | None = None,
+        user: str = "alice",
+    ) -> "VoiceClient":
+        """Open a WebSocket; the token goes into the header unless *token* is ``""``.
+
+        Raises:
+            HTTPClientError: If the gateway refuses before the upgrade.
+        """
+        sent = dict(headers or {})
+        if token != "":
+            sent["Authorization"] = f"Bearer {token or self.token(user)}"
+        request = HTTPRequest(f"{self.url}?{query}", headers=sent, request_timeout=WAIT_S)
+        client = VoiceClient(await websocket_connect(request, subprotocols=subprotocols))
+        self._clients.append(client)
+        return client
+
+    async def connected(self, query: str = "", **how: Any) -> "VoiceClient":
+        """Open a WebSocket and wait until the model is there."""
+        client = await self.call(query, **how)
+        await client.status("connected")
+        return client
+
+    async def refusal(
+        self, query: str = "", **how: Any
+    ) -> tuple[int, dict[str, Any], HTTPResponse]:
+        """What a request that must be refused is told: status, body, response."""
+        try:
+            await self.call(query, **how)
+        except HTTPClientError as error:
+            assert error.response is not None
+            return error.code, json.loads(error.response.body), error.response
+        raise AssertionError("the gateway let it in")
+
+
+class VoiceClient:
+    """A client of ``voice.v1`` that keeps all it hears."""
+
+    def __init__(self, socket: WebSocketClientConnection) -> None:
+        self.socket = socket
+        self.heard: list[dict[str, Any] | bytes] = []
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        await self.socket.write_message(json.dumps({"type": kind, **fields}))
+
+    async def text(self, text: str) -> None:
+        await self.socket.write_message(text)
+
+    async def audio(self, pcm: bytes) -> None:
+        """One chunk, as a binary frame."""
+        await self.socket.write_message(pcm, binary=True)
+
+    async def audio_data(self, pcm: bytes) -> None:
+        """One chunk, as base64 in a message."""
+        await self.say("audio_data", audio=base64.b64encode(pcm).decode())
+
+    async def read(self, timeout_s: float = WAIT_S) -> dict[str, Any] | bytes | None:
+        """The next message, frame, or None at the end."""
+        message = await asyncio.wait_for(self.socket.read_message(), timeout_s)
+        if message is None:
+            return None
+        heard = json.loads(message) if isinstance(message, str) else message
+        self.heard.append(heard)
+        return heard
+
+    async def next(self, kind: str, timeout_s: float = WAIT_S) -> dict[str, Any]:
+        """The next message of that type; what comes before it is only kept in `heard`."""
+        while (heard := await self.read(timeout_s)) is not None:
+            if isinstance(heard, dict) and heard["type"] == kind:
+                return heard
+        raise AssertionError(
+            f"closed ({self.socket.close_code} {self.socket.close_reason}) before {kind!r}"
+        )
+
+    async def status(self, status: str) -> dict[str, Any]:
+        while (message := await self.next("connection_status"))["data"]["status"] != status:
+            pass
+        return message
+
+    async def error(self, code: str) -> dict[str, Any]:
+        message = await self.next("error")
+        assert code == message["data"]["code"], message
+        return message
+
+    async def closed(self, timeout_s: float = WAIT_S) -> tuple[int | None, str | None]:
+        """Read to the end; the close code and reason."""
+        while await self.read(timeout_s) is not None:
+            pass
+        return self.socket.close_code, self.socket.close_reason
+
+    @property
+    def types(self) -> list[str]:
+        return [heard["type"] for heard in self.heard if isinstance(heard, dict)]
+
+    def check_numbers(self) -> None:
+        """Every message has the envelope, and numbers have no gap."""
+        messages = [heard for heard in self.heard if isinstance(heard, dict)]
+        assert list(range(1, len(messages) + 1)) == [message["seq"] for message in messages]
+        for message in messages:
+            assert {"type", "data", "error", "timestamp", "seq"} == set(message)
+            assert (message["error"] == "") == (message["type"] != "error")

@@ -1,0 +1,62 @@
+"""The Autobahn test suite, run against an endpoint that echoes."""
+
+import asyncio
+from collections.abc import Sequence
+
+from kosoku import FailureError, run_fuzzingclient
+from tornado.websocket import WebSocketHandler
+
+from tornado_app.client_writer import ClientWriter
+from tornado_app.strict_websocket import StrictWebSocketProtocol
+
+# Compression, which is never negotiated.
+NOT_FOR_US = ("12.*", "13.*")
+
+
+async def failures(url: str, cases: Sequence[str] | None = None) -> dict[str, str]:
+    """Run Autobahn's cases, all that concern us by default; the verdict of each that is not OK.
+
+    The endpoint at *url*, path and query included, has to echo text as text and binary
+    as binary, messages of 16 MiB too.  A verdict is "behavior" or "behavior / close".
+    """
+    try:
+        results = await run_fuzzingclient(url, cases, NOT_FOR_US, concurrency=2)
+    except FailureError as failure:
+        results = failure.results
+    return {result.case_id: verdict for result in results if (verdict := _verdict(result)) != "OK"}
+
+
+def _verdict(result) -> str:
+    verdicts = [result.behavior.value, result.behavior_close.value]
+    return verdicts[0] if verdicts[1] == "OK" else " / ".join(verdicts)
+
+
+class EchoHandler(WebSocketHandler):
+    """Echoes every message through a `ClientWriter`.  Thread: loop."""
+
+    max_message_bytes = 16 * 2**20
+    protocol: StrictWebSocketProtocol
+    writer: ClientWriter
+
+    def get_websocket_protocol(self):
+        self.protocol = StrictWebSocketProtocol(self, max_message_bytes=self.max_message_bytes)
+        return self.protocol
+
+    def open(self) -> None:
+        self.writer = ClientWriter(
+            self.protocol,
+            gather_bytes=4096,
+            queue_bytes=4 * self.max_message_bytes,
+            write_timeout_s=5.0,
+            on_slow=self.on_slow,
+            loop=asyncio.get_running_loop(),
+        )
+
+    def on_slow(self, why: str) -> None:
+        self.protocol.abort()
+
+    def on_message(self, message: str | bytes) -> None:
+        if isinstance(message, str):
+            self.writer.send(message.encode())
+        else:
+            self.writer.send(message, binary=True)

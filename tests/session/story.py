@@ -1,0 +1,184 @@
+"""A session on a stage: events go in by plain names, what it says comes out by plain names."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from tornado_app.protocol import client, realtime
+from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.model_session import ModelSession
+from tornado_app.protocol.server import TYPES
+from tornado_app.session import commands, events
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.machine import Session
+from workers.formats import AudioFormat
+
+UNIX_MS = 1_800_000_000_000
+
+
+def model_session(**changes: Any) -> ModelSession:
+    return replace(
+        ModelSession(
+            model="gpt-realtime-2.1",
+            instructions="",
+            voice="marin",
+            turn_detection="server_vad",
+            vad_threshold=0.5,
+            vad_prefix_padding_ms=300,
+            vad_silence_ms=500,
+            transcription_model="",
+            max_output_tokens=4096,
+        ),
+        **changes,
+    )
+
+
+def config(**changes: Any) -> SessionConfig:
+    turn_detection = changes.pop("turn_detection", "server_vad")
+    return replace(
+        SessionConfig(
+            session_id="sess_1",
+            user_id="alice",
+            model_session=model_session(turn_detection=turn_detection),
+            source=AudioFormat("pcm16", 24_000, 1),
+            target=AudioFormat("pcm16", 24_000, 1),
+            passes_through=True,
+            binary_output=False,
+            wants_resume=False,
+            opened_at=0.0,
+            opened_at_unix_ms=UNIX_MS,
+            token_expires_at_unix_s=UNIX_MS / 1000 + 3600,
+            token_leeway_s=10.0,
+            ping_interval_s=30.0,
+            read_timeout_s=60.0,
+            ready_timeout_s=10.0,
+            response_timeout_s=15.0,
+            reconnect_attempts=3,
+            reconnect_initial_ms=250,
+            reconnect_max_ms=8000,
+            hold_ms=1000.0,
+            messages_per_s=100.0,
+            message_burst=200.0,
+            errors_per_minute=20.0,
+        ),
+        **changes,
+    )
+
+
+class Story:
+    """One session, its clock in the test's hand, and everything it has asked for."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.config = config(**changes)
+        self.session = Session(self.config, jitter=lambda: 1.0)
+        self.now = 0.0
+        self.all: list[commands.Command] = []
+        self.fresh: list[commands.Command] = []
+
+    def feed(self, event: events.Event, at: float | None = None) -> "Story":
+        """Let *event* happen; `fresh` holds what it led to."""
+        self.now = self.now if at is None else at
+        self.fresh = self.session.handle(event, self.now)
+        self.all += self.fresh
+        return self
+
+    def opened(self) -> "Story":
+        return self.feed(events.Opened())
+
+    def connected(self) -> "Story":
+        return self.opened().model_ready()
+
+    def model_ready(self) -> "Story":
+        self.feed(events.UpstreamOpened(5.0))
+        self.said(realtime.SessionCreated(realtime.SessionFacts("sess_m", "gpt-realtime-2.1")))
+        before = self.fresh
+        self.said(realtime.SessionUpdated(realtime.SessionFacts()))
+        self.fresh = before + self.fresh
+        return self
+
+    def said(self, event: realtime.UpstreamEvent, at: float | None = None) -> "Story":
+        return self.feed(events.UpstreamSaid(event), at)
+
+    def lost(self, failure: Failure | None = None, at: float | None = None) -> "Story":
+        return self.feed(events.UpstreamLost(failure or Failure("reset", "open")), at)
+
+    def client(self, message: client.ClientMessage, at: float | None = None) -> "Story":
+        return self.feed(events.ClientSaid(message), at)
+
+    def speak(self, duration_ms: float, at: float | None = None) -> "Story":
+        """A chunk goes in and comes back from the pool at once."""
+        payload = bytes(self.config.source.size_bytes(duration_ms))
+        self.feed(events.ClientAudio(payload), at)
+        first = self.fresh
+        self.feed(events.UplinkReady(converted(duration_ms, len(payload))))
+        self.fresh = first + self.fresh
+        return self
+
+    def tick(self, at: float) -> "Story":
+        return self.feed(events.Tick(), at)
+
+    @property
+    def messages(self) -> list[tuple[str, dict[str, Any]]]:
+        """What the client was told by the last event: (type, data)."""
+        return [
+            (TYPES[type(command.message)], msgspec.to_builtins(command.message))
+            for command in self.fresh
+            if isinstance(command, commands.SendClient)
+        ]
+
+    @property
+    def told(self) -> list[str]:
+        return [name for name, _ in self.messages]
+
+    @property
+    def errors(self) -> list[str]:
+        return [data["code"] for name, data in self.messages if name == "error"]
+
+    @property
+    def orders(self) -> list[realtime.AnyOrder]:
+        """What the model was asked by the last event."""
+        return [c.order for c in self.fresh if isinstance(c, commands.SendUpstream)]
+
+    @property
+    def asked(self) -> list[str]:
+        return [str(type(order).__struct_config__.tag) for order in self.orders]
+
+    @property
+    def closes(self) -> list[tuple[int, str]]:
+        return [
+            (c.close.code, c.close.reason)
+            for c in self.fresh
+            if isinstance(c, commands.CloseClient)
+        ]
+
+    def did(self, kind: type) -> bool:
+        return any(isinstance(command, kind) for command in self.fresh)
+
+    def check(self) -> None:
+        """What holds for every session, whatever happened to it."""
+        numbers = [c.seq for c in self.all if isinstance(c, commands.SendClient)]
+        assert list(range(1, len(numbers) + 1)) == numbers
+
+        finished = [i for i, c in enumerate(self.all) if isinstance(c, commands.Finish)]
+        assert finished in ([], [len(self.all) - 1])
+        assert self.session.ended == bool(finished)
+        if self.session.ended:
+            assert self.session.wake_at() is None
+
+
+def converted(duration_ms: float, size_bytes: int = 0, audio: bytes = b"QUJD") -> events.Converted:
+    return events.Converted(audio, size_bytes, duration_ms, -30.0, duration_ms)
+
+
+def response(
+    response_id: str = "resp_1", status: str = "in_progress", **facts: Any
+) -> realtime.ResponseFacts:
+    return realtime.ResponseFacts(response_id, status, **facts)
+
+
+def delta(
+    duration_ms: int, item_id: str = "item_a", response_id: str = "resp_1"
+) -> realtime.AudioDelta:
+    """Base64 of so much silence."""
+    return realtime.AudioDelta(response_id, item_id, "A" * (duration_ms * 48 * 4 // 3))

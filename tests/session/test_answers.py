@@ -1,0 +1,269 @@
+"""The model's answers: asked for, passed on, cut."""
+
+from tests.session.story import converted, delta, response
+from tornado_app.protocol import client
+from tornado_app.protocol.realtime import (
+    AnswerTranscriptDelta,
+    AnswerTranscriptDone,
+    AudioDone,
+    CancelResponse,
+    ErrorFacts,
+    ResponseCreated,
+    ResponseFinished,
+    Truncate,
+    UpstreamError,
+    UserSpeechStarted,
+    UserTranscriptDelta,
+    UserTranscriptDone,
+)
+from tornado_app.session import events
+from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
+from workers.formats import AudioFormat
+
+
+def answering(story, audio_ms=1000, at=0.0):
+    """Connected, and one second of an answer sent."""
+    story.connected().said(ResponseCreated(response()), at)
+    return story.said(delta(audio_ms))
+
+
+def test_a_text_turn_creates_an_item_and_asks_for_an_answer(story):
+    """Typed and spoken turns are answered alike."""
+    story.connected().client(client.Text("hello"))
+
+    assert ["conversation.item.create", "response.create"] == story.asked
+    assert [{"type": "input_text", "text": "hello"}] == story.orders[0].item["content"]
+
+
+def test_audio_passes_through_with_its_place_in_the_item(story):
+    """The model's base64 is the client's base64; offsets add up."""
+    answering(story, 100)
+    assert [
+        (
+            "audio",
+            {
+                "item_id": "item_a",
+                "response_id": "resp_1",
+                "offset_ms": 0.0,
+                "duration_ms": 100.0,
+                "audio": "A" * 6400,
+            },
+        )
+    ] == story.messages
+
+    assert 100.0 == story.said(delta(50)).messages[0][1]["offset_ms"]
+    assert 0.0 == story.said(delta(50, item_id="item_b")).messages[0][1]["offset_ms"]
+
+
+def test_an_answer_begins_and_ends_for_the_client(story):
+    """With the model's own count of what it cost."""
+    answering(story)
+    story.said(ResponseFinished(response(status="completed", usage={"total_tokens": 7})))
+
+    assert [
+        (
+            "response_done",
+            {"response_id": "resp_1", "status": "completed", "usage": {"total_tokens": 7}},
+        )
+    ] == story.messages
+
+
+def test_barge_in_truncates_to_what_was_heard(story):
+    """The model cancels by itself; it is told where the client's loudspeaker was."""
+    answering(story, 900).said(UserSpeechStarted("item_u", 400), at=0.4)
+
+    assert ["speech_started", "interrupted"] == story.told
+    assert {"item_id": "item_a", "heard_ms": 400} == story.messages[1][1]
+    assert [Truncate("item_a", 400, 0, "parley_truncate")] == story.orders
+
+
+def test_speech_while_nothing_plays_interrupts_nothing(story):
+    """An answer that was heard to its end stays whole."""
+    answering(story, 900).said(ResponseFinished(response(status="completed")))
+    story.said(UserSpeechStarted("item_u", 400), at=2.0)
+
+    assert ["speech_started"] == story.told
+    assert [] == story.orders
+
+
+def test_what_still_comes_of_an_interrupted_answer_is_not_passed_on(story):
+    """Late deltas would be heard after the flush; the end of the answer is still told."""
+    answering(story).said(UserSpeechStarted("item_u", 400), at=0.4)
+
+    assert [] == story.said(delta(100)).told
+    assert [] == story.said(AnswerTranscriptDelta("resp_1", "item_a", "and")).told
+    assert [] == story.said(AudioDone("resp_1", "item_a")).told
+    assert ["response_done"] == story.said(ResponseFinished(response(status="cancelled"))).told
+    story.said(ResponseCreated(response("resp_2")))
+    assert ["audio"] == story.said(delta(100, "item_b", "resp_2")).told
+
+
+def test_an_interruption_cancels_and_keeps_what_was_heard(story):
+    """The client's own word on what it heard is exact."""
+    answering(story).client(client.Interrupt("item_a", 350), at=0.9)
+
+    assert [
+        CancelResponse("resp_1", "parley_cancel"),
+        Truncate("item_a", 350, 0, "parley_truncate"),
+    ] == story.orders
+    assert [("interrupted", {"heard_ms": 350, "item_id": "item_a"})] == story.messages
+
+
+def test_playback_reports_make_the_truncation_exact(story):
+    """The guess of the clock gives way to the loudspeaker."""
+    answering(story).client(client.Playback("item_a", 100), at=0.5)
+    story.said(UserSpeechStarted("item_u", 600), at=0.7)
+
+    assert 300 == story.messages[1][1]["heard_ms"]
+
+
+def test_items_that_were_not_begun_are_cut_to_nothing(story):
+    """Everything behind the one that plays was never heard."""
+    answering(story, 1000).said(delta(500, "item_b"))
+    story.client(client.Interrupt(), at=0.25)
+
+    cuts = [order for order in story.orders if isinstance(order, Truncate)]
+    assert [("item_a", 250), ("item_b", 0)] == [(cut.item_id, cut.audio_end_ms) for cut in cuts]
+
+
+def test_interrupting_silence_is_harmless(story):
+    """The client flushes; the model is asked nothing."""
+    story.connected().client(client.Interrupt())
+
+    assert [("interrupted", {"heard_ms": 0})] == story.messages
+    assert [] == story.orders
+
+
+def test_interrupting_before_the_answer_began_stops_it_when_it_does(story):
+    """The answer that was asked for is cancelled under its own id."""
+    story.connected().client(client.Text("hello")).client(client.Interrupt())
+    story.said(ResponseCreated(response()))
+
+    assert [CancelResponse("resp_1", "parley_cancel")] == story.orders
+    assert [] == story.said(delta(100)).told
+
+
+def test_a_new_turn_ends_the_answer_that_runs_and_is_answered_after_it(story):
+    """The model refuses two answers at once."""
+    answering(story).client(client.Text("stop, something else"), at=0.2)
+    assert ["conversation.item.create", "response.cancel", "conversation.item.truncate"] == (
+        story.asked
+    )
+    assert ["interrupted"] == story.told
+
+    story.said(ResponseFinished(response(status="cancelled")))
+    assert ["response.create"] == story.asked
+
+
+def test_an_answer_that_the_model_had_begun_itself_is_awaited(story):
+    """VAD and a typed turn may race; the typed one is asked for again afterwards."""
+    story.connected().client(client.Text("hello"))
+    busy = ErrorFacts(
+        "invalid_request_error", "conversation_already_has_active_response", event_id="x"
+    )
+    assert [] == story.said(UpstreamError(busy)).told
+
+    story.said(ResponseCreated(response()))
+    story.said(ResponseFinished(response(status="completed")))
+    assert ["response.create"] == story.asked
+
+
+def test_a_late_cancel_is_no_error_for_the_client(story):
+    """The answer was over, which is what was wanted."""
+    answering(story).client(client.Interrupt())
+    late = ErrorFacts(
+        "invalid_request_error", "response_cancel_not_active", event_id="parley_cancel"
+    )
+
+    assert [] == story.said(UpstreamError(late)).told
+
+
+def test_a_failed_answer_says_why_without_the_models_words(story):
+    """A code is shown, free text is not."""
+    answering(story)
+    details = {"error": {"code": "rate_limit_exceeded", "message": "org-secret used 100%"}}
+    story.said(ResponseFinished(response(status="failed", status_details=details)))
+
+    assert ["response_done", "error"] == story.told
+    assert ["rate_limited"] == story.errors
+    assert "org-secret" not in str(story.messages)
+
+
+def test_an_answer_that_never_begins_is_told(story):
+    """The client may ask again."""
+    story.connected().client(client.Text("hello")).tick(15.0)
+
+    assert ["upstream_timeout"] == story.errors
+
+
+def test_the_wait_for_an_answer_counts_from_connected(story):
+    """A model that cannot hear yet is not late."""
+    story.opened().client(client.Text("hello"))
+    story.now = 9.0
+    story.model_ready().tick(16.0)
+    assert [] == story.errors
+
+    assert ["upstream_timeout"] == story.tick(24.0).errors
+
+
+def test_transcripts_carry_the_new_words_and_all_so_far(story):
+    """Of both sides; the final one is the whole text."""
+    story.connected()
+    story.said(UserTranscriptDelta("item_u", "hel"))
+    assert [
+        (
+            "transcript",
+            {"role": "user", "item_id": "item_u", "text": "hel", "final": False, "delta": "hel"},
+        )
+    ] == story.messages
+    assert "hello" == story.said(UserTranscriptDelta("item_u", "lo")).messages[0][1]["text"]
+    story.said(UserTranscriptDone("item_u", "Hello."))
+    assert [
+        ("transcript", {"role": "user", "item_id": "item_u", "text": "Hello.", "final": True})
+    ] == story.messages
+
+
+def test_an_interrupted_transcript_ends_with_what_was_said(story):
+    """No half sentence stays open on the client's screen."""
+    answering(story).said(AnswerTranscriptDelta("resp_1", "item_a", "Well, "))
+    story.client(client.Interrupt(), at=0.3)
+
+    assert ["transcript", "interrupted"] == story.told
+    assert {"text": "Well, ", "final": True}.items() <= story.messages[0][1].items()
+    assert [] == story.said(AnswerTranscriptDone("resp_1", "item_a", "Well, well, well.")).told
+
+
+def test_converted_audio_keeps_its_place_before_what_follows_it(stage):
+    """The end of an answer waits for audio that is still in the pool."""
+    story = stage(passes_through=False, target=AudioFormat("pcm16", 48_000, 1)).connected()
+    story.said(ResponseCreated(response())).said(delta(100))
+    assert [ConvertDownlink("A" * 6400)] == story.fresh
+    story.said(AudioDone("resp_1", "item_a"))
+    assert [FlushDownlink()] == story.fresh
+    assert [] == story.said(ResponseFinished(response(status="completed"))).told
+
+    assert ["audio"] == story.feed(events.DownlinkReady(converted(95))).told
+    assert ["audio", "response_done"] == story.feed(events.DownlinkReady(converted(5))).told
+
+
+def test_binary_output_sends_the_frame_behind_its_message(stage):
+    """The message has the size and no audio."""
+    story = stage(passes_through=False, binary_output=True).connected()
+    story.said(ResponseCreated(response())).said(delta(100))
+    story.feed(events.DownlinkReady(converted(100, audio=b"\1\2\3\4")))
+
+    assert {"size": 4}.items() <= story.messages[0][1].items()
+    assert "audio" not in story.messages[0][1]
+    assert b"\1\2\3\4" == story.fresh[0].binary
+
+
+def test_an_interruption_drops_audio_in_the_pool_but_no_message(stage):
+    """What waited behind the audio is told at once."""
+    story = stage(passes_through=False, target=AudioFormat("pcm16", 48_000, 1)).connected()
+    story.said(ResponseCreated(response())).said(delta(100))
+    story.said(UserTranscriptDone("item_u", "Hello."))
+    assert [] == story.told
+
+    story.client(client.Interrupt())
+    assert story.did(ResetDownlink)
+    assert ["transcript", "interrupted"] == story.told

@@ -1,0 +1,237 @@
+"""The session as a whole: life, limits and endings."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.session.story import UNIX_MS, Story, converted, delta, response
+from tornado_app.errors import InvalidMessage
+from tornado_app.protocol import client
+from tornado_app.protocol.close import GOING_AWAY
+from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.realtime import (
+    AudioDone,
+    Cleared,
+    Committed,
+    ErrorFacts,
+    Malformed,
+    ResponseCreated,
+    ResponseFinished,
+    SessionCreated,
+    SessionFacts,
+    SessionUpdated,
+    Unknown,
+    UpstreamError,
+    UserSpeechStarted,
+)
+from tornado_app.protocol.server import LimitUse
+from tornado_app.session import commands, events
+
+
+def test_a_ping_is_answered_with_its_id(story):
+    """The same id, or none."""
+    assert [("pong", {"id": "a"})] == story.opened().client(client.Ping("a")).messages
+    assert [("pong", {})] == story.client(client.Ping()).messages
+
+
+def test_the_client_is_pinged_at_every_interval(story):
+    """30 s by default."""
+    story.opened()
+    pinged = [at for at in (29.0, 30.0, 60.0 - 1e-6) if story.tick(at).did(commands.PingClient)]
+
+    assert [30.0] == pinged
+
+
+def test_a_silent_client_is_dead_after_the_read_timeout(story):
+    """One error, should it still read, and 4408."""
+    story.opened().tick(60.0)
+
+    assert ["idle_timeout"] == story.errors
+    assert [(4408, "idle_timeout")] == story.closes
+
+
+@pytest.mark.parametrize(
+    "life", [events.ClientPong(), events.ClientSaid(client.Pong()), events.ClientAudio(b"\0\0")]
+)
+def test_any_frame_is_a_sign_of_life(story, life):
+    """The deadline moves with each."""
+    story.opened().feed(life, at=50.0).tick(60.0)
+    assert [] == story.closes
+
+    assert [(4408, "idle_timeout")] == story.tick(110.0).closes
+
+
+def test_an_expiring_token_is_announced_and_then_ends_the_session(stage):
+    """A minute before, and again with the leeway that clocks are given."""
+    story = stage(token_expires_at_unix_s=UNIX_MS / 1000 + 100, read_timeout_s=1000).connected()
+    assert [] == story.tick(39.0).told
+    assert ("token_expiring", {"expires_at": UNIX_MS + 100_000}) in story.tick(40.0).messages
+    assert [] == story.tick(109.0).closes
+
+    assert ["token_expired"] == story.tick(110.0).errors
+    assert [(4410, "token_expired")] == story.closes
+
+
+def test_too_many_messages_are_refused_one_by_one(stage):
+    """Each one over the rate is answered and dropped; the next in time goes through."""
+    story = stage(messages_per_s=10.0, message_burst=2.0).opened()
+    for _ in range(2):
+        assert ["pong"] == story.client(client.Ping()).told
+    story.client(client.Ping())
+    assert ["rate_limited"] == story.errors
+    assert 101 == pytest.approx(story.messages[0][1]["retry_after_ms"], abs=1)
+
+    assert ["pong"] == story.client(client.Ping(), at=0.1).told
+
+
+def test_too_many_wrong_messages_end_the_session(stage):
+    """A client that cannot learn is closed with 4429."""
+    story = stage(errors_per_minute=3.0).opened()
+    wrong = events.ClientRefused(InvalidMessage("unknown_type", "no such type", "type"))
+    for _ in range(3):
+        assert ["unknown_type"] == story.feed(wrong).errors
+
+    assert ["unknown_type", "rate_limited"] == story.feed(wrong).errors
+    assert [(4429, "limit_reached")] == story.closes
+
+
+def test_bad_audio_counts_as_a_wrong_message(stage):
+    """Garbage in audio is garbage too."""
+    story = stage(errors_per_minute=1.0).opened()
+    for _ in range(2):
+        story.feed(events.ClientAudio(b"\0"))
+    story.feed(events.UplinkReady(events.Unusable("half a frame")))
+    assert ["invalid_audio"] == story.errors
+    story.feed(events.UplinkReady(events.Unusable("half a frame")))
+
+    assert [(4429, "limit_reached")] == story.closes
+
+
+def test_status_tells_all_figures(story):
+    """Names and units as the protocol has them."""
+    story.connected().speak(100).feed(events.UpstreamRoundTrip(12.5))
+    story.feed(events.StatusAsked({"connections": LimitUse(1, 500)}), at=2.0)
+
+    name, data = story.messages[0]
+    assert "status" == name
+    assert {
+        "status": "connected",
+        "session_id": "sess_1",
+        "user_id": "alice",
+    }.items() <= data.items()
+    assert {"state": "connected", "reconnects": 0, "latency_ms": 12.5} == data["upstream"]
+    assert {"received_ms": 100.0, "sent_ms": 100.0, "buffered_ms": 0.0} == data["audio"]
+    assert {"connections", "message_burst"} == set(data["limits"])
+    assert UNIX_MS == data["connected_at"]
+    assert UNIX_MS + 3_600_000 == data["token_expires_at"]
+
+
+def test_draining_tells_the_deadline_and_ends_there(story):
+    """The client has until then to go elsewhere."""
+    story.connected().feed(events.Drain(20.0))
+    assert [("going_away", {"reason": "draining", "deadline": UNIX_MS + 20_000})] == story.messages
+    assert [] == story.closes
+
+    assert [(1001, "going_away")] == story.tick(20.0).closes
+
+
+@pytest.mark.parametrize(
+    ("ending", "close"),
+    [
+        (events.ClientGone(1000), []),
+        (events.ClientSlow("queue_full"), [(4429, "limit_reached")]),
+        (events.Stop(GOING_AWAY), [(1001, "going_away")]),
+    ],
+)
+def test_every_ending_releases_everything(story, ending, close):
+    """The upstream is closed at once, and nothing is done afterwards."""
+    story.connected().feed(ending)
+
+    assert close == story.closes
+    assert story.did(commands.CloseUpstream)
+    assert story.did(commands.Finish)
+    assert [] == story.client(client.Ping()).fresh
+
+
+def test_the_log_names_no_word_that_was_said(story):
+    """Events and figures only."""
+    story.connected().client(client.Text("my secret"))
+    story.said(UpstreamError(ErrorFacts("server_error", "oops", "key sk-123 failed")))
+    story.feed(events.ClientGone(None))
+    logged = [c for c in story.all if isinstance(c, commands.Log)]
+
+    assert {"session_opened", "upstream_connected", "upstream_error", "session_closed"} <= {
+        line.event for line in logged
+    }
+    assert "secret" not in str(logged)
+    assert "sk-123" not in str(logged)
+
+
+ITEMS = st.sampled_from(["item_a", "item_b"])
+RESPONSES = st.sampled_from(["resp_1", "resp_2"])
+ANYTHING = st.one_of(
+    st.sampled_from(
+        [
+            events.ClientSaid(client.CommitAudio()),
+            events.ClientSaid(client.ClearAudio()),
+            events.ClientSaid(client.Text("hi")),
+            events.ClientSaid(client.Interrupt("item_a", 5)),
+            events.ClientSaid(client.Playback("item_a", 5)),
+            events.ClientPong(),
+            events.UpstreamOpened(1.0),
+            events.UpstreamSaid(SessionCreated(SessionFacts())),
+            events.UpstreamSaid(SessionUpdated(SessionFacts())),
+            events.UpstreamSaid(Cleared()),
+            events.UpstreamSaid(Committed("item_u")),
+            events.UpstreamSaid(UserSpeechStarted("item_u", 1)),
+            events.UpstreamSaid(Unknown("new.thing")),
+            events.UpstreamSaid(Malformed(3)),
+            events.UpstreamBacklog(640),
+            events.UpstreamLost(Failure("reset", "open")),
+            events.Tick(),
+        ]
+    ),
+    st.builds(lambda i, r: events.UpstreamSaid(delta(20, i, r)), ITEMS, RESPONSES),
+    st.builds(lambda i, r: events.UpstreamSaid(AudioDone(r, i)), ITEMS, RESPONSES),
+    st.builds(lambda r: events.UpstreamSaid(ResponseCreated(response(r))), RESPONSES),
+    st.builds(
+        lambda r, s: events.UpstreamSaid(ResponseFinished(response(r, s))),
+        RESPONSES,
+        st.sampled_from(["completed", "cancelled", "failed", "strange"]),
+    ),
+    st.builds(
+        lambda code: events.UpstreamSaid(UpstreamError(ErrorFacts("invalid_request_error", code))),
+        st.sampled_from(
+            [None, "conversation_already_has_active_response", "input_audio_buffer_commit_empty"]
+        ),
+    ),
+    st.builds(lambda n: events.ClientAudio(bytes(n)), st.integers(0, 5000)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(ANYTHING, st.floats(0, 3)), max_size=60), st.booleans())
+def test_no_order_of_events_breaks_a_session(happenings, passes_through):
+    """Whatever the two sides do, the invariants hold and nothing is raised."""
+    story = Story(passes_through=passes_through, hold_ms=300.0).opened()
+    uplink, downlink = [], []
+    for event, pause_s in happenings:
+        story.feed(event, at=story.now + pause_s)
+        for command in story.fresh:
+            match command:
+                case commands.ConvertUplink() | commands.FlushUplink():
+                    uplink.append(command)
+                case commands.ResetUplink():
+                    uplink.clear()
+                case commands.ConvertDownlink() | commands.FlushDownlink():
+                    downlink.append(command)
+                case commands.ResetDownlink():
+                    downlink.clear()
+        if uplink and pause_s > 1:
+            uplink.pop(0)
+            story.feed(events.UplinkReady(converted(20, 960)))
+        if downlink and pause_s > 1:
+            downlink.pop(0)
+            story.feed(events.DownlinkReady(converted(20)))
+        assert story.session.wake_at() is not None or story.session.ended
+    story.check()

@@ -1,0 +1,186 @@
+"""The client's speech on its way to the model."""
+
+import pytest
+
+from tests.session.story import converted
+from tornado_app.protocol import client
+from tornado_app.protocol.realtime import Append, Cleared, Committed, ErrorFacts, UpstreamError
+from tornado_app.session import events
+from tornado_app.session.commands import ConvertUplink, FlushUplink, ResetUplink, SendClient
+
+
+def test_a_chunk_is_converted_then_acknowledged_and_forwarded(story):
+    """The acknowledgement speaks of what the client sent; it may wait for company."""
+    story.connected().feed(events.ClientAudio(b"\0" * 960))
+    assert [ConvertUplink(b"\0" * 960)] == story.fresh
+
+    story.feed(events.UplinkReady(converted(20, 960)))
+
+    assert [("audio_received", {"size": 960, "duration_ms": 20, "level_dbfs": -30.0})] == (
+        story.messages
+    )
+    assert [Append(b"QUJD", 20)] == story.orders
+    assert not next(c for c in story.fresh if isinstance(c, SendClient)).urgent
+
+
+def test_a_chunk_that_fills_no_hop_is_acknowledged_and_sends_nothing(story):
+    """The resampler may hold back the whole of a small chunk."""
+    story.connected().feed(events.ClientAudio(b"\0" * 96))
+    story.feed(events.UplinkReady(converted(2, 96, audio=b"")))
+
+    assert ["audio_received"] == story.told
+    assert [] == story.orders
+
+
+def test_bad_audio_gets_one_error_and_disturbs_nothing_else(story):
+    """The chunk before it and the chunk after it go through."""
+    story.connected()
+    for payload in (b"\0" * 960, b"\0", b"\0" * 960):
+        story.feed(events.ClientAudio(payload))
+    story.feed(events.UplinkReady(converted(20, 960)))
+    assert ["input_audio_buffer.append"] == story.asked
+
+    story.feed(events.UplinkReady(events.Unusable("audio: 1 byte is half a frame.")))
+    assert ["invalid_audio"] == story.errors
+
+    story.feed(events.UplinkReady(converted(20, 960)))
+    assert ["input_audio_buffer.append"] == story.asked
+
+
+def test_a_manual_commit_sends_the_tail_commits_and_asks_for_an_answer(stage):
+    """What the resampler held goes out before the commit; nothing waits for a round trip."""
+    story = stage(turn_detection="none").connected().speak(200)
+    story.client(client.CommitAudio())
+    assert [FlushUplink()] == story.fresh
+
+    story.feed(events.UplinkReady(converted(3)))
+
+    assert ["input_audio_buffer.append", "input_audio_buffer.commit", "response.create"] == (
+        story.asked
+    )
+    assert ["audio_committed"] == story.said(Committed("item_u")).told
+    assert [] == story.asked
+
+
+def test_a_commit_waits_for_the_chunks_before_it(stage):
+    """Chunks that are still in the pool belong to the turn."""
+    story = stage(turn_detection="none").connected()
+    story.feed(events.ClientAudio(b"\0" * 9600)).client(client.CommitAudio())
+    story.feed(events.UplinkReady(converted(200, 9600)))
+    assert ["input_audio_buffer.append"] == story.asked
+
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    assert ["input_audio_buffer.commit", "response.create"] == story.asked
+
+
+@pytest.mark.parametrize("duration_ms", [0, 99])
+def test_committing_too_little_is_an_error_and_asks_nothing(stage, duration_ms):
+    """The model would refuse less than 100 ms, and answer all the same."""
+    story = stage(turn_detection="none").connected()
+    if duration_ms:
+        story.speak(duration_ms)
+    story.client(client.CommitAudio())
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+
+    assert ["audio_buffer_empty"] == story.errors
+    assert [] == story.asked
+
+
+def test_a_commit_beside_vad_asks_for_an_answer_once_it_is_committed(story):
+    """With VAD the model counts its own buffer, so its word is awaited."""
+    story.connected().speak(200).client(client.CommitAudio())
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    assert ["input_audio_buffer.commit"] == story.asked
+
+    story.said(Committed("item_u"))
+    assert ["audio_committed"] == story.told
+    assert ["response.create"] == story.asked
+
+
+def test_a_commit_of_the_models_own_asks_for_nothing(story):
+    """VAD's turn is answered without us."""
+    story.connected().speak(200).said(Committed("item_u"))
+
+    assert ["audio_committed"] == story.told
+    assert [] == story.asked
+
+
+def test_a_commit_that_the_model_refuses_is_an_empty_buffer(story):
+    """VAD had taken it already."""
+    story.connected().client(client.CommitAudio())
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    refusal = ErrorFacts("invalid_request_error", "input_audio_buffer_commit_empty", event_id="x")
+
+    assert ["audio_buffer_empty"] == story.said(UpstreamError(refusal)).errors
+
+
+def test_clearing_forgets_what_is_on_its_way_and_what_the_model_has(story):
+    """Pool, held audio and the model's buffer; the reply comes when the model has cleared."""
+    story.connected().feed(events.ClientAudio(b"\0" * 960)).client(client.ClearAudio())
+
+    assert story.did(ResetUplink)
+    assert ["input_audio_buffer.clear"] == story.asked
+    assert [] == story.told
+    assert ["audio_cleared"] == story.said(Cleared()).told
+
+
+def test_clearing_keeps_what_was_committed_before(stage):
+    """A commit that is still in the pool keeps its audio; only what came after it goes."""
+    story = stage(turn_detection="none").connected().speak(200)
+    story.client(client.CommitAudio()).client(client.ClearAudio())
+    assert not story.did(ResetUplink)
+
+    story.feed(events.UplinkReady(converted(3)))
+    assert "input_audio_buffer.commit" in story.asked
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    assert ["input_audio_buffer.clear"] == story.asked
+
+
+def test_clearing_before_the_model_is_there_is_answered_at_once(story):
+    """Nobody else holds anything yet."""
+    story.opened().speak(100).client(client.ClearAudio())
+    assert ["audio_cleared"] == story.told
+
+    assert [] == [order for order in story.model_ready().orders if isinstance(order, Append)]
+
+
+def test_more_than_may_wait_is_refused_and_the_sum_is_told(story):
+    """hold_ms bounds what waits; refusals are told once a second, none of them silently."""
+    story.opened()
+    for _ in range(10):
+        story.speak(100)
+    assert ["audio_received"] == story.told
+
+    story.feed(events.ClientAudio(bytes(4800)))
+    assert ["audio_backlog"] == story.errors
+    story.feed(events.ClientAudio(bytes(4800)), at=0.5)
+    assert [] == story.errors
+    story.feed(events.ClientAudio(bytes(4800)), at=1.1)
+    assert "200 ms of audio were not taken" in story.messages[0][1]["sentence"]
+
+
+def test_the_rest_of_a_refusal_is_told_when_audio_is_taken_again(story):
+    """The count is complete when the way is free."""
+    story.opened()
+    for _ in range(10):
+        story.speak(100)
+    story.feed(events.ClientAudio(bytes(4800))).feed(events.ClientAudio(bytes(4800)))
+    story.model_ready().feed(events.ClientAudio(bytes(4800)))
+
+    assert "100 ms of audio were not taken" in story.messages[0][1]["sentence"]
+    assert story.did(ConvertUplink)
+
+
+def test_a_socket_that_does_not_drain_counts_as_waiting(story):
+    """What the model's socket holds is bounded with the rest."""
+    story.connected().feed(events.UpstreamBacklog(64 * 990))
+
+    assert ["audio_backlog"] == story.feed(events.ClientAudio(bytes(4800))).errors
+    story.feed(events.UpstreamBacklog(0))
+    assert story.feed(events.ClientAudio(bytes(4800))).did(ConvertUplink)
+
+
+def test_base64_is_counted_by_what_it_decodes_to(story):
+    """1.2 MB of base64 would be 18 s of speech."""
+    assert ["audio_backlog"] == story.connected().feed(events.ClientAudio("A" * 70_000)).errors
+    assert story.feed(events.ClientAudio("A" * 60_000)).did(ConvertUplink)

@@ -1,0 +1,146 @@
+"""The gate: what comes in, and what is sent back with a sentence."""
+
+import base64
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers import pcm
+from workers.formats import AudioFormat
+from workers.pcm import BadAudio
+
+MONO = AudioFormat("pcm16", 8000)
+STEREO = AudioFormat("pcm16", 24000, 2)
+FLOAT = AudioFormat("float32", 24000)
+MULAW = AudioFormat("pcmu", 8000)
+
+BASE64 = "audio: not valid base64; allowed are A-Z a-z 0-9 + / with = as padding"
+NOT_FINITE = "audio: a float32 sample is NaN, infinite or beyond 1000000; full scale is 1.0"
+
+
+def floats(*values):
+    """Return the bytes of float32 samples."""
+    return np.array(values, "<f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("payload", "audio_format", "reason", "sentence"),
+    [
+        ("AAA", MONO, "base64", BASE64),
+        ("AA==AA==", MONO, "base64", BASE64),
+        ("AAAA\n", MONO, "base64", BASE64),
+        ("AA_-", MONO, "base64", BASE64),
+        ("ÄÄÄÄ", MONO, "base64", BASE64),
+        ("\ud800", MONO, "base64", BASE64),
+        ("", MONO, "empty", "audio: empty; a chunk is at least one frame"),
+        (b"", MONO, "empty", "audio: empty; a chunk is at least one frame"),
+        (
+            b"123",
+            STEREO,
+            "partial_frame",
+            (
+                "audio: 3 bytes is not a whole number of pcm16 frames;"
+                " a frame of 2 channels is 4 bytes"
+            ),
+        ),
+        (
+            b"1",
+            MONO,
+            "partial_frame",
+            "audio: 1 byte is not a whole number of pcm16 frames; a frame of 1 channel is 2 bytes",
+        ),
+        (
+            "AAAA",
+            FLOAT,
+            "partial_frame",
+            (
+                "audio: 3 bytes is not a whole number of float32 frames;"
+                " a frame of 1 channel is 4 bytes"
+            ),
+        ),
+        (
+            bytes(160_002),
+            MONO,
+            "too_long",
+            "audio: 10.000 s in one chunk; at most 10 s is allowed",
+        ),
+        (
+            bytes(100_000),
+            MULAW,
+            "too_long",
+            "audio: 12.500 s in one chunk; at most 10 s is allowed",
+        ),
+        (floats(0, np.nan, 0), FLOAT, "not_finite", NOT_FINITE),
+        (floats(0, np.inf), FLOAT, "not_finite", NOT_FINITE),
+        (floats(-np.inf, 0), FLOAT, "not_finite", NOT_FINITE),
+        (floats(0, -3e38), FLOAT, "not_finite", NOT_FINITE),
+    ],
+)
+def test_bad_audio_is_refused_with_a_sentence(payload, audio_format, reason, sentence):
+    """The sentence says what was wrong and what is allowed."""
+    with pytest.raises(BadAudio) as refusal:
+        pcm.decode(payload, audio_format)
+
+    assert reason == refusal.value.reason
+    assert sentence == refusal.value.sentence == str(refusal.value)
+
+
+def test_the_longest_chunk_is_allowed():
+    """Ten seconds to the sample pass."""
+    assert (80_000,) == pcm.decode(bytes(160_000), MONO).shape
+
+
+def test_text_is_base64():
+    """A payload means the same as bytes and as base64."""
+    data = bytes(range(24))
+    encoded = base64.b64encode(data).decode()
+
+    np.testing.assert_array_equal(pcm.decode(data, STEREO), pcm.decode(encoded, STEREO))
+
+
+def test_channels_are_averaged():
+    """Mono is the mean of the channels, frame by frame."""
+    left_and_right = np.array([[16384, 0], [-32768, -32768], [1, 2]], "<i2").tobytes()
+
+    assert [0.25, -1.0, 1.5 / 32768] == pcm.decode(left_and_right, STEREO).tolist()
+
+
+def test_float32_beyond_full_scale_is_clipped_only_on_the_way_out():
+    """1.5 is kept by the gate and becomes the last step of pcm16."""
+    samples = pcm.decode(floats(1.5, -2.0), FLOAT)
+
+    assert [1.5, -2.0] == samples.tolist()
+    assert b"\xff\x7f\x00\x80" == pcm.encode(samples, "pcm16")
+
+
+@given(
+    st.integers(1, 8),
+    st.sampled_from(["pcm16", "float32", "pcmu", "pcma"]),
+    st.binary(max_size=400) | st.text(max_size=40),
+)
+def test_the_gate_is_total(channels, encoding, payload):
+    """Any payload is finite samples or a refusal, and nothing else."""
+    audio_format = AudioFormat(encoding, 8000, channels)
+    try:
+        samples = pcm.decode(payload, audio_format)
+    except BadAudio:
+        return
+
+    assert np.float32 == samples.dtype
+    assert 1 == samples.ndim
+    assert np.isfinite(samples).all()
+
+
+@given(st.integers(2, 8), st.integers(0, 50), st.integers(0, 50), st.integers(0, 2**32 - 1))
+def test_mixing_down_does_not_depend_on_where_it_was_cut(channels, first, second, seed):
+    """Two pieces mixed down apart are the whole mixed down, to the bit."""
+    noise = np.random.default_rng(seed).standard_normal((first + second) * channels)
+    samples = noise.astype(np.float32)
+    pieces = np.split(samples, [first * channels])
+
+    apart = np.concatenate([pcm.mix_down(piece, channels) for piece in pieces])
+
+    np.testing.assert_array_equal(pcm.mix_down(samples, channels), apart)
+    np.testing.assert_allclose(samples.reshape(-1, channels).mean(1), apart, atol=1e-6)

@@ -1,0 +1,81 @@
+"""Recordings in and out."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.workers import oracles
+from workers.recordings import UnreadableRecording, read_recording, write_recording
+
+STEPS = np.array([0, 1, -1, 1000, 32767, -32768] * 100) / np.float32(32768)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+def test_what_is_written_is_read(tmp_path, suffix):
+    """16-bit samples survive to the bit, at the rate they were written."""
+    path = tmp_path / f"tone.{suffix}"
+
+    write_recording(path, STEPS.astype(np.float32), 22050)
+    samples, rate_hz = read_recording(path)
+
+    assert 22050 == rate_hz
+    assert np.float32 == samples.dtype
+    np.testing.assert_array_equal(STEPS, samples)
+    assert "PCM_16" == soundfile.info(path).subtype
+
+
+def test_beyond_full_scale_is_clipped(tmp_path):
+    """Loud samples become the last step."""
+    write_recording(tmp_path / "loud.wav", np.array([2.0, -2.0], np.float32), 8000)
+
+    samples, _ = read_recording(tmp_path / "loud.wav")
+
+    assert [32767 / 32768, -1.0] == samples.tolist()
+
+
+def test_an_ogg_holds_nearly_the_same(tmp_path):
+    """A lossy container is close and as long."""
+    tone = oracles.sine(440, 24000, 24000).astype(np.float32) / 2
+    write_recording(str(tmp_path / "tone.ogg"), tone, 24000)
+
+    samples, rate_hz = read_recording(str(tmp_path / "tone.ogg"))
+
+    assert (24000, 24000) == (len(samples), rate_hz)
+    assert -25 >= oracles.decibels(samples - tone, tone)
+
+
+def test_channels_are_averaged(tmp_path):
+    """Stereo is read as the mean of its channels."""
+    soundfile.write(tmp_path / "stereo.wav", np.array([[0.5, 0.0], [-0.5, -0.25]]), 8000, "FLOAT")
+
+    samples, _ = read_recording(tmp_path / "stereo.wav")
+
+    assert [0.25, -0.375] == samples.tolist()
+
+
+def test_an_empty_recording_is_read(tmp_path):
+    """A file without frames is no error."""
+    write_recording(tmp_path / "empty.wav", np.zeros(0, np.float32), 8000)
+
+    samples, rate_hz = read_recording(tmp_path / "empty.wav")
+
+    assert (0, 8000) == (len(samples), rate_hz)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    """The sentence names the file."""
+    with pytest.raises(UnreadableRecording) as refusal:
+        read_recording(tmp_path / "none.wav")
+
+    assert f"{tmp_path}/none.wav: there is no such file" == str(refusal.value)
+
+
+def test_a_file_without_audio_is_told(tmp_path):
+    """The sentence names the file and says why."""
+    path = tmp_path / "text.wav"
+    path.write_text("not audio")
+
+    with pytest.raises(UnreadableRecording) as refusal:
+        read_recording(path)
+
+    assert str(refusal.value).startswith(f"{path}: not a recording that can be read (")

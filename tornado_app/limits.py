@@ -1,0 +1,94 @@
+"""How much anybody may have: a rate, and a number of connections."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+
+class Bucket:
+    """*burst* at once, and *rate_per_s* on the average.  Thread: whoever owns it."""
+
+    def __init__(self, rate_per_s: float, burst: float) -> None:
+        self.rate_per_s = rate_per_s
+        self.burst = burst
+        self._tokens = burst
+        self._filled_at = -math.inf
+
+    def take(self, now: float, n: float = 1) -> float:
+        """Take *n* and return 0.0, or take nothing and return the seconds until *n* are there.
+
+        More than *burst* at once will never be there: infinity.
+        """
+        self._fill(now)
+        if n > self.burst:
+            return math.inf
+        # Otherwise rounding could ask a caller who waited exactly as told to wait once more.
+        if n <= self._tokens + 1e-6:
+            self._tokens -= n
+            return 0.0
+        return (n - self._tokens) / self.rate_per_s
+
+    def used(self, now: float) -> float:
+        """How much of the burst is spent."""
+        self._fill(now)
+        return self.burst - self._tokens
+
+    def _fill(self, now: float) -> None:
+        if now > self._filled_at:
+            gained = (now - self._filled_at) * self.rate_per_s
+            self._tokens = min(self.burst, self._tokens + gained)
+            self._filled_at = now
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Which limit is reached, under the name of its setting, and the protocol's code for it."""
+
+    limit: Literal["connections", "connections_per_user"]
+    code: Literal["server_busy", "connection_limit"]
+    used: int
+    allowed: int
+
+
+class Admission:
+    """Counts who is connected.  Thread: loop."""
+
+    def __init__(self, connections: int, connections_per_user: int) -> None:
+        self.connections = connections
+        self.connections_per_user = connections_per_user
+        self._users: Counter[str] = Counter()
+
+    @property
+    def used(self) -> int:
+        return self._users.total()
+
+    def used_by(self, user_id: str) -> int:
+        return self._users[user_id]
+
+    def admit(self, user_id: str) -> Refusal | None:
+        """Count one more connection of this user, or say why not.
+
+        Each connection admitted is to be released once.
+        """
+        if self.used >= self.connections:
+            return Refusal("connections", "server_busy", self.used, self.connections)
+        if self._users[user_id] >= self.connections_per_user:
+            used = self._users[user_id]
+            return Refusal(
+                "connections_per_user", "connection_limit", used, self.connections_per_user
+            )
+        self._users[user_id] += 1
+        return None
+
+    def release(self, user_id: str) -> None:
+        """Give one connection of this user back.
+
+        Raises:
+            KeyError: If this user has none.
+        """
+        if user_id not in self._users:
+            raise KeyError(user_id)
+        self._users[user_id] -= 1
+        if not self._users[user_id]:
+            del self._users[user_id]

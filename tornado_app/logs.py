@@ -1,0 +1,187 @@
+"""What is written down: one line per event, and never a token, a key, audio or what people say.
+
+Logging belongs to the whole process: `configure` is called once, before anything else.
+"""
+
+import logging
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.stdlib import ProcessorFormatter
+from structlog.types import EventDict, FilteringBoundLogger, Processor
+from tornado.web import RequestHandler
+
+Level = Literal["debug", "info", "warning", "error"]
+Output = Literal["console", "json"]
+
+HIDDEN = "[hidden]"
+
+# A key that is one of these, or ends in one: upstream_api_key, resume_token, input_audio.
+SECRET_KEYS = (
+    "authorization", "token", "secret", "api_key", "password", "cookie", "sec_websocket_protocol",
+    "audio", "delta", "transcript", "instructions",
+)  # fmt: skip
+
+# Longer than any line of ours; a stack trace is kept whole.
+LONGEST = 16_384
+
+_NAMES = "|".join(SECRET_KEYS).replace("_", "[_-]")
+_SHAPES = tuple(
+    (re.compile(pattern, re.ASCII | re.IGNORECASE | re.DOTALL), replacement)
+    for pattern, replacement in (
+        # A field of JSON or of a printed dict, up to its closing quote.
+        (
+            rf"""(["'][\w-]*(?:{_NAMES})["']\s*:\s*)b?(["'])(?:\\.|(?!\2).)*\2?""",
+            rf"\1\2{HIDDEN}\2",
+        ),
+        # A query parameter, an assignment, a header.
+        (rf"""((?:{_NAMES}|resume)=)(?!\[hidden\])[^\s&"']+""", rf"\1{HIDDEN}"),
+        (r"\b(sec-websocket-protocol:\s*)[^\r\n]+", rf"\1{HIDDEN}"),
+        (r"\b(bearer[.\s]+)[\w.~+/=-]{8,}", rf"\1{HIDDEN}"),
+        # JWTs, and the keys and client secrets of OpenAI.
+        (r"eyJ[\w-]{4,}(?:\.[\w-]*)*", HIDDEN),
+        (r"\b(?:sk|ek)[-_][\w-]{6,}", HIDDEN),
+        # Printed bytes, and base64: nothing else is that long without a space.
+        (r"""\bb(["'])(?:\\.|(?!\1).)*\1""", "<bytes>"),
+        (r"[\w+/-]{200,}={0,2}", HIDDEN),
+    )
+)
+
+# What ends a line, drives a terminal, or turns its text around.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_CONTROL_IN_TRACE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def configure(level: Level, output: Output, stream: TextIO | None = None) -> None:
+    """Send every log of the process, scrubbed, to *stream*; None is standard error."""
+    stream = stream or sys.stderr
+    both: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Processor = structlog.processors.JSONRenderer()
+    if output == "console":
+        # A rich trace would show local variables, and tokens are local variables.
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    handler = _Handler(stream)
+    handler.setFormatter(
+        ProcessorFormatter(
+            processors=[ProcessorFormatter.remove_processors_meta, scrub, renderer],
+            foreign_pre_chain=both,
+        )
+    )
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    # It logs, as errors, what it then raises; and its traces hold headers.
+    logging.getLogger("websocket").setLevel(logging.CRITICAL)
+    structlog.configure(
+        processors=[*both, ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+
+def get_logger(name: str = "tornado_app") -> FilteringBoundLogger:
+    """A logger for what belongs to no session; *name* says who speaks."""
+    logger: FilteringBoundLogger = structlog.get_logger(name)
+    return logger
+
+
+def session_logger(session_id: str, user_id: str) -> FilteringBoundLogger:
+    """A logger whose every line says which session and whose."""
+    return get_logger("tornado_app.session").bind(session_id=session_id, user_id=user_id)
+
+
+def log_request(handler: RequestHandler) -> None:
+    """Log one finished request, without its query: Tornado's `log_function`.
+
+    Successes at debug level, as most are probes and the calls have lines of their own.
+    """
+    request = handler.request
+    status = handler.get_status()
+    get_logger("tornado_app.access").log(
+        logging.DEBUG if status < 400 else logging.INFO,
+        "request",
+        method=request.method,
+        path=request.path,
+        status=status,
+        ms=round(1000 * request.request_time(), 1),
+        ip=request.remote_ip,
+    )
+
+
+def scrub(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """A structlog processor that takes out what nobody may read in a log."""
+    return {str(key): _clean_field(str(key), value) for key, value in event.items()}
+
+
+def scrub_text(text: str, control: re.Pattern[str] = _CONTROL) -> str:
+    """The same for one text, which becomes one line."""
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}... ({len(text)} characters)"
+    for shape, replacement in _SHAPES:
+        text = shape.sub(replacement, text)
+    return control.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def _clean_field(key: str, value: Any, depth: int = 0) -> Any:
+    if key.lower().replace("-", "_").endswith(SECRET_KEYS) and value is not None:
+        return HIDDEN
+    if key in {"exception", "stack", "stack_info"} and isinstance(value, str):
+        return scrub_text(value, _CONTROL_IN_TRACE)
+    return _clean(value, depth)
+
+
+def _clean(value: Any, depth: int) -> Any:
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case str():
+            return scrub_text(value)
+        case bytes() | bytearray():
+            return f"<{len(value)} bytes>"
+        case Mapping() | Sequence() | set() | frozenset() if depth == 4:
+            return "..."
+        case Mapping():
+            return {
+                scrub_text(str(key)): _clean_field(str(key), item, depth + 1)
+                for key, item in value.items()
+            }
+        case list() | tuple() | set() | frozenset():
+            return [_clean(item, depth + 1) for item in value]
+    # memoryview and numpy arrays: audio.
+    if (size := getattr(value, "nbytes", None)) is not None:
+        return f"<{size} bytes>"
+    return scrub_text(_printed(value))
+
+
+def _printed(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - a log line must not fail for what it tells of
+        return f"<{type(value).__name__}>"
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes lines; of one that cannot be written it tells where it comes from.
+
+    The library would print the arguments, as they are.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        try:
+            self.stream.write(
+                f"a log line failed: {record.name} {record.pathname}:{record.lineno}\n"
+            )
+        except (OSError, ValueError):
+            return

@@ -1,0 +1,46 @@
+"""The one way from threads to the loop: coalesced, so that many posts cost one wake-up."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+log = logging.getLogger("parley")
+
+
+class Mailbox:
+    """Callbacks on their way to the loop.  Thread: loop, but for `post_threadsafe`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
+        self._scheduled = False
+        self.refused = 0
+        """How many posts found the loop closed."""
+
+    def post_threadsafe(self, callback: Callable[..., object], *args: object) -> None:
+        """Have the loop call *callback*, after everything posted before it by this thread."""
+        # Nothing posted is left lying.  A poster appends, then looks at the flag; `_deliver`
+        # clears the flag, then looks at the deque.  So a poster that finds the flag up has
+        # appended before it is cleared, and the delivery it stands for takes the callback along.
+        # Two posters may both find it down: the second delivery finds less to do, or nothing.
+        self._waiting.append((callback, args))
+        if self._scheduled:
+            return
+        self._scheduled = True
+        try:
+            self._loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:  # the loop is closed: a thread has outlived it
+            self._scheduled = False
+            self._waiting.clear()
+            self.refused += 1
+
+    def _deliver(self) -> None:
+        """Run what has been posted so far; what these callbacks post waits for the next turn."""
+        self._scheduled = False
+        for _ in range(len(self._waiting)):
+            callback, args = self._waiting.popleft()
+            try:
+                callback(*args)
+            except Exception:
+                log.exception("a posted callback failed")

@@ -1,0 +1,292 @@
+"""All that we change of Tornado's WebSocket protocol.
+
+Leans on private names of Tornado 6.6.1 (`_receive_frame`, `_receive_frame_loop`, `_abort`,
+`_send_pong`, `_WebSocketParams`): the version is pinned and tests/test_strict_websocket.py
+holds it.  The handshake, the read loop, pongs and the closing handshake stay Tornado's.
+Reading a frame is ours, because Tornado ends nearly every branch of it with a bare TCP cut.
+"""
+
+import socket
+import struct
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from tornado.concurrent import Future
+from tornado.iostream import StreamClosedError
+from tornado.util import _websocket_mask
+from tornado.websocket import (
+    WebSocketClosedError,
+    WebSocketHandler,
+    WebSocketProtocol13,
+    _WebSocketParams,
+)
+
+# Opcodes, RFC 6455 section 5.2.
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+OPCODES = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
+
+MASKED = 0x80
+MAX_CONTROL_BYTES = 125
+
+# Lingering for zero seconds: closing sends a reset.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+def frame(opcode: int, payload: bytes) -> bytes:
+    """One whole message as a server sends it: FIN set, no mask (RFC 6455 section 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 65536:
+        return struct.pack("!BBH", 0x80 | opcode, 126, size) + payload
+    return struct.pack("!BBQ", 0x80 | opcode, 127, size) + payload
+
+
+def may_be_sent(code: int) -> bool:
+    """Whether *code* may stand in a close frame (RFC 6455 section 7.4, and IANA's 1012-1014)."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+class Violation(Exception):
+    """The client broke a rule of the protocol; the connection ends with *code* and *reason*."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    @classmethod
+    def protocol_error(cls) -> "Violation":
+        return cls(1002, "protocol_error")
+
+    @classmethod
+    def invalid_utf8(cls) -> "Violation":
+        return cls(1007, "invalid_utf8")
+
+    @classmethod
+    def message_too_large(cls) -> "Violation":
+        return cls(1009, "message_too_large")
+
+
+def decode(payload: bytes) -> str:
+    """The text of a text message or of a close reason (RFC 6455 section 8.1)."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        raise Violation.invalid_utf8() from None
+
+
+class StrictWebSocketProtocol(WebSocketProtocol13):
+    """One client's framing.  Thread: loop.
+
+    Made by a handler's `get_websocket_protocol()`.  A handler may have a method
+    `on_message_too_large()`: it is called before such a connection is closed, and
+    may still send.  An exception out of a handler's callback is logged and closes
+    the connection with 1011.  Tornado's own pings are off: the heartbeat is the caller's.
+    """
+
+    frames_heard: int
+    """Whole frames of any kind received so far.  A number that moved is a sign of life."""
+
+    before_close: Callable[[], None] | None
+    """Called once, just before our close frame: the last chance to write what is queued."""
+
+    def __init__(
+        self, handler: WebSocketHandler, *, max_message_bytes: int, read_bytes: int = 4096
+    ) -> None:
+        # permessage-deflate is never negotiated: a small message could inflate to gigabytes.
+        params = _WebSocketParams(max_message_size=max_message_bytes, compression_options=None)
+        super().__init__(handler, mask_outgoing=False, params=params)
+        self.frames_heard = 0
+        self.before_close = None
+        self._chunk_bytes = read_bytes
+        self._received = b""
+        self._position = 0
+        self._fragments: bytearray | None = None
+        self._fragments_opcode = CONTINUATION
+        self._failed = False
+
+    # Public methods.
+
+    def write_frames(self, data: bytes) -> "Future[None]":
+        """Write whole frames, made with `frame`, in one piece.
+
+        The future resolves when the kernel has taken all of *data*, often at once.
+
+        Raises:
+            WebSocketClosedError: If our close frame has been sent.
+            StreamClosedError: If the connection is gone.
+            StreamBufferFullError: If `stream.max_write_buffer_size` does not allow it.
+        """
+        if self.server_terminated:
+            raise WebSocketClosedError
+        return self.stream.write(data)
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Send a close frame; cut the connection when the client answered it, or after 5 s."""
+        if self.before_close is not None and not self.server_terminated:
+            finish, self.before_close = self.before_close, None
+            finish()
+        super().close(code, reason)
+
+    def abort(self) -> None:
+        """Cut the TCP connection at once, without a close frame."""
+        self.server_terminated = True
+        if not self.stream.closed():
+            # With a plain close the kernel would hold what a client does not read for many
+            # minutes of retries (nginx has reset_timedout_connection for the same reason).
+            self.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._abort()
+
+    # What Tornado calls.
+
+    def start_pinging(self) -> None:
+        """Tune the stream: Tornado calls this as soon as there is one, before `open()`."""
+        self.stream.read_chunk_size = self._chunk_bytes
+        # Tornado's HTTP/1 server leaves Nagle's algorithm on when it hands the stream over.
+        self.stream.set_nodelay(True)
+        super().start_pinging()
+
+    def _abort(self) -> None:
+        # Open, and no close frame sent: `open()` raised, or the connection's task was cancelled.
+        if self.stream is not None and not self.stream.closed() and not self.server_terminated:
+            self.close(1011, "internal")
+        super()._abort()
+        # It leads back here through the writer; a dead client should not wait for the collector.
+        self.before_close = None
+
+    async def _receive_frame(self) -> None:
+        """Read one frame and act on it.  Tornado calls this until the client is gone."""
+        if self._failed:
+            # RFC 6455 section 7.1.7: nothing more is processed.  It must be read all the same:
+            # a socket closed over unread bytes sends a reset, which destroys our close frame.
+            await self.stream.read_bytes(self._chunk_bytes, partial=True)
+            return
+        try:
+            final, opcode, payload = await self._read_frame()
+            self.frames_heard += 1
+            callback = self._handle_frame(final, opcode, payload)
+            if callback is not None:
+                await callback
+        except StreamClosedError:
+            raise  # Tornado's loop ends with it
+        except Violation as violation:
+            self._fail(violation)
+        except Exception:  # noqa: BLE001 - the last stop of a handler's callback
+            self.handler.log_exception(*sys.exc_info())
+            self.close(1011, "internal")
+
+    async def _read_bytes(self, n: int) -> bytes:
+        """The next *n* bytes, out of what the last read brought if they are there."""
+        if len(self._received) - self._position < n:
+            await self._fill(n)
+        end = self._position + n
+        data = self._received[self._position : end]
+        self._position = end
+        if end == len(self._received):
+            # A large message must not stay in memory until the next frame comes.
+            self._received, self._position = b"", 0
+        self._wire_bytes_in += n
+        return data
+
+    # Receiving.
+
+    async def _fill(self, n: int) -> None:
+        """Read until *n* bytes are there."""
+        chunks = [self._received[self._position :]]
+        missing = n - len(chunks[0])
+        while missing > 0:
+            # All that is there if little is missing; exactly what is missing if that is much, so
+            # that Tornado wakes us once and a large frame is joined once.
+            partial = missing <= self._chunk_bytes
+            wanted = self._chunk_bytes if partial else missing
+            chunk = await self.stream.read_bytes(wanted, partial=partial)
+            chunks.append(chunk)
+            missing -= len(chunk)
+        self._received, self._position = b"".join(chunks), 0
+
+    async def _read_frame(self) -> tuple[bool, int, bytes]:
+        """FIN bit, opcode and unmasked payload of the next frame (RFC 6455 section 5.2)."""
+        first, second = await self._read_bytes(2)
+        final, opcode, size = bool(first & self.FIN), first & self.OPCODE_MASK, second & 0x7F
+        if first & self.RSV_MASK or not second & MASKED or opcode not in OPCODES:
+            raise Violation.protocol_error()
+        if opcode >= CLOSE:
+            if not final or size > MAX_CONTROL_BYTES:
+                raise Violation.protocol_error()
+        else:
+            if (opcode == CONTINUATION) != (self._fragments is not None):
+                raise Violation.protocol_error()
+            if size == 126:
+                size = int.from_bytes(await self._read_bytes(2), "big")
+            elif size == 127:
+                size = int.from_bytes(await self._read_bytes(8), "big")
+            if size + len(self._fragments or b"") > self.params.max_message_size:
+                raise Violation.message_too_large()
+        mask = await self._read_bytes(4)
+        return final, opcode, _websocket_mask(mask, await self._read_bytes(size))
+
+    def _handle_frame(self, final: bool, opcode: int, payload: bytes) -> Awaitable[None] | None:
+        """Act on a frame; what is returned is to be awaited before the next one is read."""
+        if opcode >= CLOSE:
+            return self._handle_control(opcode, payload)
+        if self._fragments is not None:
+            self._fragments += payload
+            if not final:
+                return None
+            opcode, payload = self._fragments_opcode, bytes(self._fragments)
+            self._fragments = None
+        elif not final:
+            self._fragments_opcode, self._fragments = opcode, bytearray(payload)
+            return None
+        if self.server_terminated:
+            # We have said goodbye; the client had not heard it yet.
+            return None
+        return self.handler.on_message(decode(payload) if opcode == TEXT else payload)
+
+    def _handle_control(self, opcode: int, payload: bytes) -> Awaitable[None] | None:
+        if opcode == CLOSE:
+            self._handle_close(payload)
+        elif opcode == PING:
+            self._send_pong(payload)
+            self.handler.on_ping(payload)
+        else:
+            self.handler.on_pong(payload)
+        return None
+
+    def _handle_close(self, payload: bytes) -> None:
+        if payload:
+            code = int.from_bytes(payload[:2], "big")
+            if len(payload) < 2 or not may_be_sent(code):
+                raise Violation.protocol_error()
+            self.close_code, self.close_reason = code, decode(payload[2:]) or None
+        self.client_terminated = True
+        # RFC 6455 section 5.5.1: the answer typically echoes the code.
+        self.close(self.close_code)
+
+    # Failing.
+
+    def _fail(self, violation: Violation) -> None:
+        """Fail the WebSocket connection (RFC 6455 section 7.1.7)."""
+        self._failed = True
+        if violation.code == 1009:
+            self._tell_message_too_large()
+        self.close(violation.code, violation.reason)
+        if not self.stream.closed():
+            # An empty write resolves when all before it has gone to the kernel.
+            self.stream.write(b"").add_done_callback(self._half_close)
+
+    def _tell_message_too_large(self) -> None:
+        hook = getattr(self.handler, "on_message_too_large", None)
+        if hook is not None:
+            try:
+                hook()
+            except Exception:  # noqa: BLE001 - the close frame must go out all the same
+                self.handler.log_exception(*sys.exc_info())
+
+    def _half_close(self, _written: "Future[None]") -> None:
+        """End our direction, so that the client need not wait for us; it still may send."""
+        if not self.stream.closed():
+            with suppress(OSError):  # the client may have cut the connection this very moment
+                self.stream.socket.shutdown(socket.SHUT_WR)

@@ -10,12 +10,17 @@ run: .venv/.runs
 test: .venv/.checks
 	@$(BIN)/python -m pytest -q
 
-check: .venv/.checks
+check: lint types imports test
+
+lint: .venv/.checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: .venv/.checks
 	$(BIN)/mypy
+
+imports: .venv/.checks
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
 
 format: .venv/.checks
 	$(BIN)/ruff format .
@@ -23,6 +28,7 @@ format: .venv/.checks
 
 bench: .venv/.checks
 	$(BIN)/python -m bench.chunk_cost
+	$(BIN)/python -m bench.session_cost
 	$(BIN)/python -m bench.leaks
 
 conformance: .venv/.checks

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol, assert_never, cast
 
 from tornado_app.audio_pipeline import AudioPipeline, Lane
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.model_session import MODEL_RATE_HZ
-from tornado_app.protocol.realtime import encode_order, parse_realtime
+from tornado_app.protocol.realtime import UpstreamEvent, encode_order, parse_realtime
 from tornado_app.protocol.server import encode
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
@@ -180,7 +180,7 @@ class Connection:
             return  # a link that was closed meanwhile
         match said:
             case LinkSaid(event, size_bytes):
-                self.feed(events.UpstreamSaid(event))
+                self.feed(events.UpstreamSaid(cast(UpstreamEvent, event)))
                 link.consumed(size_bytes)
             case LinkOpened(connect_ms):
                 self.feed(events.UpstreamOpened(connect_ms))

@@ -23,7 +23,9 @@ from websocket import (
     WebSocketProxyException,
 )
 
-from tornado_app.upstream_socket import Broken, Kind, UpstreamSocket, Wire, masked_text_frame
+from tornado_app.protocol.endings import Failure
+from tornado_app.upstream_socket import UpstreamSocket, masked_text_frame
+from tornado_app.upstream_wire import Broken, Wire
 
 log = logging.getLogger("parley")
 
@@ -57,21 +59,6 @@ class Dial:
     def __post_init__(self) -> None:
         if any(mark in line for line in self.headers for mark in "\r\n"):
             raise ValueError("a header must not contain a line break")
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a link ended."""
-
-    stage: Literal["dial", "open"]
-    kind: Kind
-    http_status: int | None = None
-    close_code: int | None = None
-    """None if the peer sent no close frame; 1005 if it sent one without a code."""
-    close_reason: str = ""
-    """The peer's own words, at most 123 bytes of them: to classify, not to repeat."""
-    detail: str = ""
-    """One of our own words, or the name of an exception."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class FakeConnection:
         self.unmasked = 0
         """How many frames broke RFC 6455, 5.1."""
         self.close_code: int | None = None
+        self.closing = False
         self.ended = asyncio.Event()
         """The client has gone."""
         self.reading = asyncio.Event()
@@ -73,20 +74,20 @@ class FakeConnection:
         await self.writer.drain()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Send a close frame, then end the stream."""
+        """Send a close frame; the stream ends when the client has answered it."""
+        self.closing = True
         await self.send_raw(frame(CLOSE, struct.pack("!H", code) + reason.encode()))
-        self.drop()
 
     def drop(self, *, rst: bool = False) -> None:
-        """End the stream with no close frame; with a reset if *rst*."""
+        """End the stream with no close frame: a FIN (over TLS, a cut), or a reset if *rst*."""
+        if not rst and self.writer.can_write_eof():
+            # Not closed yet: the kernel answers with a reset if there is something unread.
+            self.writer.write_eof()
+            return
         if rst:
-            linger = struct.pack("ii", 1, 0)
-            self.writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, linger
-            )
-            self.writer.transport.abort()
-        else:
-            self.writer.close()
+            raw = self.writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
 
     async def next_event(self, kind: str | None = None, timeout_s: float = WAIT_S) -> Event:
         """The next event of type *kind* (of any, if None) that this has not returned yet.
@@ -249,6 +250,7 @@ class FakeUpstream:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+        await asyncio.sleep(0.01)  # an aborted transport closes its socket in a later turn
 
     async def connection(self, index: int = 0, timeout_s: float = WAIT_S) -> FakeConnection:
         """The client that came as number *index*, once its handshake is done."""
@@ -280,7 +282,7 @@ class FakeUpstream:
             await self._shake_hands(peer)
             await self._converse(peer)
         peer.ended.set()
-        writer.close()
+        writer.transport.abort()
 
     async def _shake_hands(self, peer: FakeConnection) -> None:
         request = (await peer.reader.readuntil(b"\r\n\r\n")).decode()
@@ -342,7 +344,8 @@ class FakeUpstream:
         if opcode == PING and self.answer_pings:
             await peer.send_raw(frame(PONG, data))
         elif opcode == CLOSE:
-            await peer.send_raw(frame(CLOSE, data))
+            if not peer.closing:
+                await peer.send_raw(frame(CLOSE, data))
             raise EOFError
         elif event and (answer := self.answers.get(event.get("type", ""))):
             for each in answer(event):

@@ -101,7 +101,7 @@ class Story:
         return self.feed(events.UpstreamSaid(event), at)
 
     def lost(self, failure: Failure | None = None, at: float | None = None) -> "Story":
-        return self.feed(events.UpstreamLost(failure or Failure("reset", "open")), at)
+        return self.feed(events.UpstreamLost(failure or Failure("open", "reset")), at)
 
     def client(self, message: client.ClientMessage, at: float | None = None) -> "Story":
         return self.feed(events.ClientSaid(message), at)

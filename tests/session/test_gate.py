@@ -145,7 +145,7 @@ def test_a_bad_key_is_final(story):
     )
     assert [] == story.told
 
-    story.lost(Failure("closed", "open", None, 3000, "invalid_request_error.invalid_api_key"))
+    story.lost(Failure("open", "closed", None, 3000, "invalid_request_error.invalid_api_key"))
 
     assert ["upstream_rejected"] == story.errors
     assert "sk-abc" not in str(story.fresh)
@@ -179,7 +179,7 @@ def test_a_model_that_never_becomes_ready_is_given_up_and_dialled_again(story):
 def test_timeouts_have_their_own_code_in_the_end(stage):
     """A model that does not answer is not one that refuses."""
     story = stage(reconnect_attempts=0)
-    story.opened().lost(Failure("timeout", "dial"))
+    story.opened().lost(Failure("dial", "timeout"))
 
     assert ["upstream_timeout"] == story.errors
 
@@ -187,7 +187,7 @@ def test_timeouts_have_their_own_code_in_the_end(stage):
 def test_the_models_own_time_limit_ends_the_session_with_its_own_code(story):
     """60 minutes are over: the client reconnects for a new session."""
     story.connected().lost(
-        Failure("closed", "open", None, 1001, "Your session hit the maximum duration of 60 minutes")
+        Failure("open", "closed", None, 1001, "Your session hit the maximum duration of 60 minutes")
     )
 
     assert ["session_expired"] == story.errors

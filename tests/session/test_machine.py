@@ -187,7 +187,7 @@ ANYTHING = st.one_of(
             events.UpstreamSaid(Unknown("new.thing")),
             events.UpstreamSaid(Malformed(3)),
             events.UpstreamBacklog(640),
-            events.UpstreamLost(Failure("reset", "open")),
+            events.UpstreamLost(Failure("open", "reset")),
             events.Tick(),
         ]
     ),

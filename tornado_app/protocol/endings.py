@@ -27,17 +27,17 @@ FailureKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How one upstream link ended.
+    """How one upstream link ended."""
 
-    ``close_reason`` is the peer's own text, for `classify` only; ``detail`` is safe to log.
-    """
-
-    kind: FailureKind
     stage: Literal["dial", "open"]
+    kind: FailureKind
     http_status: int | None = None
     close_code: int | None = None
+    """None if the peer sent no close frame; 1005 if it sent one without a code."""
     close_reason: str = ""
+    """The peer's own words, at most 123 bytes of them: to classify, not to repeat."""
     detail: str = ""
+    """One of our own words, or the name of an exception."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class UpstreamGate:
     def on_not_ready(self) -> Ending | None:
         """The model took the connection and never became ready."""
         self._actions.do(CloseUpstream())
-        return self.on_lost(Failure("timeout", "open", detail="not ready"))
+        return self.on_lost(Failure("open", "timeout", detail="not ready"))
 
     def on_lost(self, failure: Failure) -> Ending | None:
         """The link is gone.  The ending to tell the client, or None: it will be dialled again."""

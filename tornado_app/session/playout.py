@@ -82,4 +82,3 @@ class Playout:
     def forget(self) -> None:
         """The client has been told to flush what it had queued."""
         self._items.clear()
-

@@ -1,0 +1,98 @@
+"""The mailbox: order, one wake-up for many posts, and what happens when something fails."""
+
+import asyncio
+import logging
+import threading
+
+import pytest
+
+from tornado_app.mailbox import Mailbox
+
+
+class CountingLoop:
+    """Keeps what is scheduled, instead of running it."""
+
+    def __init__(self) -> None:
+        self.scheduled = []
+
+    def call_soon_threadsafe(self, callback) -> None:
+        self.scheduled.append(callback)
+
+
+def test_many_posts_cost_one_wake_up() -> None:
+    """Whatever is posted before the loop gets to it is delivered together, in order."""
+    loop, heard = CountingLoop(), []
+    mailbox = Mailbox(loop)
+
+    for number in range(100):
+        mailbox.post_threadsafe(heard.append, number)
+    [deliver] = loop.scheduled
+    deliver()
+
+    assert list(range(100)) == heard
+
+
+def test_a_post_during_delivery_waits_for_the_next_turn() -> None:
+    """A callback that posts again does not keep the loop from its other work."""
+    loop, heard = CountingLoop(), []
+    mailbox = Mailbox(loop)
+    mailbox.post_threadsafe(mailbox.post_threadsafe, heard.append, "later")
+
+    loop.scheduled[0]()
+    before = list(heard)
+    loop.scheduled[1]()
+
+    assert (before, heard, len(loop.scheduled)) == ([], ["later"], 2)
+
+
+def test_a_failing_callback_is_logged_and_stops_nobody(caplog) -> None:
+    """One bad callback costs a log line, not its neighbours."""
+    loop, heard = CountingLoop(), []
+    mailbox = Mailbox(loop)
+    mailbox.post_threadsafe(heard.append, 1)
+    mailbox.post_threadsafe(heard.index, "absent")
+    mailbox.post_threadsafe(heard.append, 2)
+
+    with caplog.at_level(logging.ERROR, "parley"):
+        loop.scheduled[0]()
+
+    assert (heard, len(caplog.records)) == ([1, 2], 1)
+
+
+def test_posts_to_a_closed_loop_are_counted() -> None:
+    """A thread that outlives the loop gets no exception and leaves nothing behind."""
+    loop = asyncio.new_event_loop()
+    loop.close()
+    mailbox = Mailbox(loop)
+
+    for _ in range(3):
+        mailbox.post_threadsafe(print, "never")
+
+    assert (mailbox.refused, len(mailbox._waiting)) == (3, 0)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_nothing_is_lost_between_threads() -> None:
+    """Eight threads post at once; everything arrives, each thread's posts in their order."""
+    heard: list[tuple[int, int]] = []
+    done = asyncio.Event()
+    mailbox = Mailbox(asyncio.get_running_loop())
+
+    def keep(poster: int, number: int) -> None:
+        heard.append((poster, number))
+        if len(heard) == 8 * 2000:
+            done.set()
+
+    def post(poster: int) -> None:
+        for number in range(2000):
+            mailbox.post_threadsafe(keep, poster, number)
+
+    threads = [threading.Thread(target=post, args=(poster,)) for poster in range(8)]
+    for thread in threads:
+        thread.start()
+    async with asyncio.timeout(10):
+        await done.wait()
+    for thread in threads:
+        thread.join()
+
+    assert [list(range(2000))] * 8 == [[n for p, n in heard if p == poster] for poster in range(8)]

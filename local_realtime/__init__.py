@@ -1,0 +1,5 @@
+"""A Realtime server that runs on this computer and speaks the GPT Realtime API's GA dialect.
+
+The layers, top down: `cli` starts, `server` and `handler` hold sockets and clocks, `session` and
+what it imports are pure: events in, outputs out, ``now`` is an argument.
+"""

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
@@ -129,12 +130,11 @@ class House:
         self, query: str = "", **how: Any
     ) -> tuple[int, dict[str, Any], HTTPResponse]:
         """What a request that must be refused is told: status, body, response."""
-        try:
+        with pytest.raises(HTTPClientError) as refused:
             await self.call(query, **how)
-        except HTTPClientError as error:
-            assert error.response is not None
-            return error.code, json.loads(error.response.body), error.response
-        raise AssertionError("the gateway let it in")
+        response = refused.value.response
+        assert response is not None
+        return refused.value.code, json.loads(response.body), response
 
 
 class VoiceClient:

@@ -1,0 +1,184 @@
+"""The Tornado shell of a session: frames in, outputs performed, time kept.  Thread: loop."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from local_realtime.admission import SUBPROTOCOL, Handshake, refusal
+from local_realtime.errors import Fatal
+from local_realtime.outbox import Close, Outbox, Output, Think, Transcribe
+from local_realtime.session import Session
+
+if TYPE_CHECKING:
+    from local_realtime.server import LocalRealtime
+
+logger = logging.getLogger(__name__)
+
+
+class RealtimeHandler(WebSocketHandler):
+    """One client's WebSocket.
+
+    What is written is waited for before more is read or said, so a client that does not read
+    holds up its own session and nothing else, and no more than a few events lie in memory.
+    """
+
+    def initialize(self, server: "LocalRealtime") -> None:
+        self._server = server
+        self._session: Session | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._sleeps_until = 0.0
+
+    def check_origin(self, origin: str) -> bool:  # noqa: ARG002
+        """Any page may connect, as to the real API; an api key keeps strangers out."""
+        return True
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        handshake = self._handshake()
+        if self._server.config.api_key is not None and handshake.credential is None:
+            self.set_status(401)
+            message = "Missing bearer or basic authentication in header"
+            await self.finish({"error": {"type": "invalid_request_error", "message": message}})
+            return
+        await super().get(*args, **kwargs)
+
+    def _handshake(self) -> Handshake:
+        headers = self.request.headers
+        offered = headers.get("Sec-WebSocket-Protocol", "").split(",")
+        return Handshake(
+            model=self.get_query_argument("model", ""),
+            intent=self.get_query_argument("intent", ""),
+            authorization=headers.get("Authorization", ""),
+            api_key=headers.get("api-key", ""),
+            beta=headers.get("OpenAI-Beta", ""),
+            protocols=tuple(protocol.strip() for protocol in offered),
+        )
+
+    async def open(self, *_args: str, **_kwargs: str) -> None:
+        self.set_nodelay(True)
+        self._server.enter(self)
+        handshake = self._handshake()
+        fatal = refusal(handshake, self._server.config.api_key)
+        if fatal:
+            await self._perform(_last_words(fatal))
+            return
+        self._session = Session(
+            handshake.model,
+            now=_now(),
+            unix_now=datetime.now(UTC).timestamp(),
+            pace=self._server.config.pace,
+        )
+        await self._perform(self._session.open())
+        self._spawn(self._keep_time(self._session))
+
+    async def on_message(self, message: str | bytes) -> None:
+        session = self._session
+        if session is None:
+            return
+        await self._perform(self._attempt(session, lambda: session.handle(message, _now())))
+        if session.due < self._sleeps_until:
+            self._woken.set()
+
+    def on_close(self) -> None:
+        self._session = None
+        self._server.leave(self)
+        for task in self._tasks:
+            task.cancel()
+
+    def _attempt(self, session: Session, step: Callable[[], list[Output]]) -> list[Output]:
+        try:
+            return step()
+        except Exception:
+            logger.exception("session %s made a mistake", session.id)
+            return session.failed()
+
+    async def _keep_time(self, session: Session) -> None:
+        """Call `Session.tick` whenever it is due."""
+        while self._session is session:
+            self._sleeps_until = session.due
+            self._woken.clear()
+            if self._sleeps_until > _now():
+                try:
+                    async with asyncio.timeout_at(self._sleeps_until):
+                        await self._woken.wait()
+                except TimeoutError:
+                    pass
+                continue
+            await self._perform(self._tick(session))
+
+    def _tick(self, session: Session) -> list[Output]:
+        try:
+            return session.tick(_now())
+        except Exception:
+            # Tried again it would fail again, at once and for ever.
+            logger.exception("session %s cannot go on", session.id)
+            return [*session.failed(), Close(1011, "server_error.server_error")]
+
+    async def _perform(self, outputs: list[Output]) -> None:
+        """Do all of *outputs* now, in order, and wait until the client has room for more."""
+        writes = []
+        for output in outputs:
+            match output:
+                case Think():
+                    self._spawn(self._think(output))
+                case Transcribe():
+                    self._spawn(self._transcribe(output))
+                case Close():
+                    self._session = None
+                    self.close(output.code, output.reason)
+                case event:
+                    try:
+                        writes.append(self.write_message(msgspec.json.encode(event)))
+                    except WebSocketClosedError:
+                        break
+        await asyncio.gather(*writes, return_exceptions=True)
+
+    async def _think(self, think: Think) -> None:
+        try:
+            answer = await self._server.responder.answer(think.turn)
+        except Exception:
+            logger.exception("no answer for %s", think.response_id)
+            answer = None
+        session = self._session
+        if session:
+            step = self._attempt(
+                session, lambda: session.answered(think.response_id, answer, _now())
+            )
+            await self._perform(step)
+            self._woken.set()
+
+    async def _transcribe(self, ask: Transcribe) -> None:
+        try:
+            text = await self._server.responder.transcribe(ask.sound)
+        except Exception:
+            logger.exception("no transcript for %s", ask.item_id)
+            text = None
+        session = self._session
+        if session:
+            seconds = ask.sound.seconds
+            step = self._attempt(session, lambda: session.transcribed(ask.item_id, seconds, text))
+            await self._perform(step)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _last_words(fatal: Fatal) -> list[Output]:
+    outbox = Outbox()
+    outbox.emit("error", error=fatal.refused.wire())
+    outbox.command(Close(fatal.close_code, fatal.close_reason))
+    return outbox.drain()

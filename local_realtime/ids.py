@@ -1,0 +1,16 @@
+"""Ids of the shape the API uses: a prefix and 21 base-62 characters."""
+
+import secrets
+import string
+
+BASE_62 = (string.digits + string.ascii_letters).encode()
+LETTER_OF_BYTE = bytes(BASE_62[byte % len(BASE_62)] for byte in range(256))
+
+
+def random_letters(length: int) -> str:
+    return secrets.token_bytes(length).translate(LETTER_OF_BYTE).decode()
+
+
+def new_id(prefix: str) -> str:
+    """An id such as ``resp_4vUlKq0Zb3xTnWc8mYd1F``."""
+    return f"{prefix}_{random_letters(21)}"

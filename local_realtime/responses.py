@@ -1,0 +1,113 @@
+"""The responses of a session: one in the conversation at a time, a few beside it."""
+
+import math
+from typing import Any
+
+from local_realtime.conversation import Conversation
+from local_realtime.errors import Refused, server_error
+from local_realtime.ids import new_id
+from local_realtime.outbox import Outbox, Think
+from local_realtime.responder import Answer, Turn
+from local_realtime.response import NEVER, Response
+from local_realtime.response_plan import Plan
+from local_realtime.usage import Meter
+
+MAX_OUT_OF_BAND = 8
+LOCAL_TOKEN_LIMIT = 1_000_000
+"""Nothing is rationed here; clients expect to be told a number."""
+
+
+class Responses:
+    def __init__(self, conversation: Conversation, outbox: Outbox, pace: float) -> None:
+        self.voice_is_fixed = False
+        self.quiet_since = NEVER
+        """When the last answer will have been played out; never, before and during an answer."""
+
+        self._conversation = conversation
+        self._conversation_id = new_id("conv")
+        self._outbox = outbox
+        self._pace = pace
+        self._meter = Meter()
+        self._active: dict[str, Response] = {}
+
+    @property
+    def main(self) -> Response | None:
+        """The one that belongs to the conversation, if it is in progress."""
+        return next((r for r in self._active.values() if not r.plan.is_out_of_band), None)
+
+    @property
+    def due(self) -> float:
+        return min((response.due for response in self._active.values()), default=math.inf)
+
+    def create(self, plan: Plan) -> None:
+        """Start a response, and ask for its answer.
+
+        Raises:
+            Refused: If there is one already, or too many beside it.
+        """
+        main = self.main
+        if main and not plan.is_out_of_band:
+            message = (
+                f"Conversation already has an active response in progress: {main.id}. "
+                "Wait until the response is finished before creating a new one."
+            )
+            raise Refused("conversation_already_has_active_response", message)
+        if len(self._active) - bool(main) >= MAX_OUT_OF_BAND:
+            message = f"At most {MAX_OUT_OF_BAND} out-of-band responses may be in progress."
+            raise Refused("rate_limit_exceeded", message)
+        conversation = None if plan.is_out_of_band else self._conversation
+        response = Response(plan, conversation, self._conversation_id, self._outbox, self._pace)
+        self._active[response.id] = response
+        if not plan.is_out_of_band:
+            self.quiet_since = NEVER
+        self._outbox.command(Think(response.id, Turn(plan.items, plan.instructions)))
+
+    def answered(self, response_id: str, answer: Answer | None, now: float) -> None:
+        """The responder's answer; None if it failed.  Too late for a cancelled response."""
+        response = self._active.get(response_id)
+        if response is None:
+            return
+        if answer is None:
+            error = server_error(response_id)
+            details: dict[str, Any] = {
+                "type": error.kind,
+                "code": error.code,
+                "message": error.message,
+            }
+            response.finish("failed", {"type": "failed", "error": details}, self._meter)
+            self._end(response, now)
+            return
+        self.voice_is_fixed = self.voice_is_fixed or response.plan.is_spoken
+        response.begin(answer, now)
+
+    def tick(self, now: float) -> None:
+        """Send one piece of every response whose time has come."""
+        for response in list(self._active.values()):
+            if response.due <= now and response.step():
+                response.complete(self._meter)
+                self._end(response, now)
+
+    def cancel(self, response_id: str | None, reason: str, now: float) -> None:
+        """Cancel the given response, or the conversation's own.
+
+        Raises:
+            Refused: If it is not in progress.
+        """
+        response = self._active.get(response_id) if response_id else self.main
+        if response is None:
+            message = "Cancellation failed: no active response found"
+            raise Refused("response_cancel_not_active", message)
+        response.cancel(reason, self._meter)
+        self._end(response, now)
+
+    def _end(self, response: Response, now: float) -> None:
+        del self._active[response.id]
+        if not response.plan.is_out_of_band:
+            self.quiet_since = max(now, response.playback_ends)
+        limit = {
+            "name": "tokens",
+            "limit": LOCAL_TOKEN_LIMIT,
+            "remaining": LOCAL_TOKEN_LIMIT,
+            "reset_seconds": 0.0,
+        }
+        self._outbox.emit("rate_limits.updated", rate_limits=[limit])

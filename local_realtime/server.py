@@ -1,0 +1,99 @@
+"""The server: its settings, its routes, the sessions it has open.  Thread: loop."""
+
+import asyncio
+import socket
+from dataclasses import dataclass, field
+
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler
+
+from local_realtime.echo import Echo
+from local_realtime.handler import RealtimeHandler
+from local_realtime.responder import Responder
+
+MAX_FRAME_BYTES = 20 * 1024 * 1024
+"""15 MiB of base64 and the JSON around it."""
+
+PING_SECONDS = 20
+GOING_AWAY = 1001
+CLOSE_GRACE_SECONDS = 0.5
+"""How long a client may take to answer the close frame before it is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    api_key: str | None = field(default=None, repr=False)
+    """None lets everybody in."""
+
+    pace: float = 10.0
+    """How much faster than real time answers are sent; 0 is as fast as the client reads."""
+
+
+class Healthz(RequestHandler):
+    def get(self) -> None:
+        self.finish("ok\n")
+
+
+class LocalRealtime:
+    """Serve `app` with a Tornado `HTTPServer`, or call `listen`; then `close` or `close_all`."""
+
+    def __init__(self, config: ServerConfig, responder: Responder | None = None) -> None:
+        self.config = config
+        self.responder: Responder = responder or Echo()
+        self.app = Application(
+            [
+                (r"/v1/realtime", RealtimeHandler, {"server": self}),
+                (r"/healthz", Healthz),
+            ],
+            websocket_max_message_size=MAX_FRAME_BYTES,
+            websocket_ping_interval=PING_SECONDS,
+            local_realtime=self,
+        )
+        self._http = HTTPServer(self.app)
+        self._sessions: set[RealtimeHandler] = set()
+        self._emptied = asyncio.Event()
+
+    def listen(self, host: str, port: int) -> int:
+        """Accept connections; the port, chosen by the system if *port* is 0."""
+        # Tornado's bind_sockets leaks a socket if the port is taken.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=128)
+        listener.setblocking(False)
+        self._http.add_socket(listener)
+        bound_port: int = listener.getsockname()[1]
+        return bound_port
+
+    @property
+    def open_sessions(self) -> int:
+        return len(self._sessions)
+
+    def enter(self, handler: RealtimeHandler) -> None:
+        self._sessions.add(handler)
+        self._emptied.clear()
+
+    def leave(self, handler: RealtimeHandler) -> None:
+        self._sessions.discard(handler)
+        if not self._sessions:
+            self._emptied.set()
+
+    def close_all(self, code: int = GOING_AWAY, reason: str = "server is shutting down") -> None:
+        """Begin to close every session."""
+        for handler in list(self._sessions):
+            handler.close(code, reason)
+
+    async def close(self) -> None:
+        """Stop listening and close all sessions, the unwilling ones too."""
+        self._http.stop()
+        self.close_all()
+        if self._sessions:
+            try:
+                async with asyncio.timeout(CLOSE_GRACE_SECONDS):
+                    await self._emptied.wait()
+            except TimeoutError:
+                pass
+        await self._http.close_all_connections()
+
+
+def make_app(config: ServerConfig) -> Application:
+    """An application that answers by `Echo`; its `LocalRealtime` is in the settings."""
+    return LocalRealtime(config).app

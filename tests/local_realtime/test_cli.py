@@ -1,0 +1,106 @@
+"""The server as a program of its own."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from websocket import create_connection
+
+from local_realtime.cli import main
+
+READY = r"Local Realtime server ready: (ws://127\.0\.0\.1:\d+/v1/realtime)\n"
+
+
+@contextlib.contextmanager
+def program(*options, **environment):
+    """The running server and its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local_realtime", "--port", "0", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    with process:
+        try:
+            yield process, re.fullmatch(READY, process.stdout.readline())[1]
+        finally:
+            process.kill()
+
+
+def ended(process):
+    """Exit code and everything printed meanwhile; it has ten times as long as it should need."""
+    printed = "".join(process.communicate(timeout=10))
+    return process.returncode, printed
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_quietly(signal_number):
+    """With 1001 to its clients and nothing on stderr."""
+    with program() as (process, address):
+        client = create_connection(f"{address}?model=m", timeout=5)
+        assert json.loads(client.recv())["type"] == "session.created"
+        process.send_signal(signal_number)
+        close = client.recv_data()
+        client.shutdown()
+        code, printed = ended(process)
+
+    assert close == (8, b"\x03\xe9server is shutting down")
+    assert (code, printed) == (0, "")
+
+
+def test_it_ends_with_its_parent():
+    """The end of standard input is the end."""
+    with program("--stop-with-parent") as (process, _):
+        process.stdin.close()
+        process.stdin = None
+        code, printed = ended(process)
+
+    assert (code, printed) == (0, "")
+
+
+def test_a_client_that_does_not_answer_is_cut():
+    """Nobody can hold up the end."""
+    with program() as (process, address):
+        client = create_connection(f"{address}?model=m", timeout=5)
+        process.terminate()
+        code, printed = ended(process)
+        client.shutdown()
+
+    assert (code, printed) == (0, "")
+
+
+def test_the_key_comes_from_the_environment():
+    """A client that has it gets a session."""
+    with program(LOCAL_REALTIME_API_KEY="right") as (_, address):
+        kinds = []
+        for key in ("right", "wrong"):
+            client = create_connection(f"{address}?model=m", header={"api-key": key}, timeout=5)
+            kinds.append(json.loads(client.recv())["type"])
+            client.shutdown()
+
+    assert kinds == ["session.created", "error"]
+
+
+def test_a_taken_port_is_told(capsys):
+    """One line, no traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code = main(["--port", str(taken.getsockname()[1])])
+
+    assert code == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_bad_pace_is_refused(capsys):
+    """By the argument parser."""
+    with pytest.raises(SystemExit):
+        main(["--pace", "-1"])
+
+    assert "must be 0 or more" in capsys.readouterr().err

@@ -1,0 +1,196 @@
+"""What an update makes of the session, and what it is refused for."""
+
+import copy
+
+import pytest
+
+from local_realtime.errors import Refused
+from local_realtime.session_config import DEFAULT_INSTRUCTIONS, default_session, updated_session
+
+
+@pytest.fixture
+def session():
+    return default_session("sess_x", "m", 3600)
+
+
+def update(session, **wanted):
+    return updated_session(session, {"type": "realtime", **wanted}, voice_is_fixed=False)
+
+
+def audio_input(**fields):
+    return {"audio": {"input": fields}}
+
+
+def test_absent_fields_stay(session):
+    """A sparse update changes one leaf."""
+    after = update(session, **audio_input(turn_detection={"threshold": 0.7}))
+
+    assert after["audio"]["input"]["turn_detection"] == {
+        **session["audio"]["input"]["turn_detection"],
+        "threshold": 0.7,
+    }
+    assert after["audio"]["output"] == session["audio"]["output"]
+
+
+def test_the_current_session_is_never_changed(session):
+    """An update builds a new one, so that a refused update leaves nothing behind."""
+    before = copy.deepcopy(session)
+    update(session, instructions="x", **audio_input(turn_detection=None))
+
+    assert session == before
+
+
+def test_null_turns_detection_off_and_a_type_turns_it_on(session):
+    """What was off begins with its defaults."""
+    off = update(session, **audio_input(turn_detection=None))
+    after = update(off, **audio_input(turn_detection={"type": "server_vad"}))
+
+    assert off["audio"]["input"]["turn_detection"] is None
+    assert after == session
+
+
+def test_another_type_starts_afresh(session):
+    """Nothing of server_vad is left in semantic_vad."""
+    after = update(session, **audio_input(turn_detection={"type": "semantic_vad"}))
+
+    assert after["audio"]["input"]["turn_detection"] == {
+        "type": "semantic_vad",
+        "eagerness": "auto",
+        "create_response": True,
+        "interrupt_response": True,
+    }
+
+
+@pytest.mark.parametrize("empty", [None, "", []], ids=["null", "text", "list"])
+def test_empty_instructions_restore_the_default(session, empty):
+    """As the API does."""
+    after = update(update(session, instructions="x"), instructions=empty)
+
+    assert after["instructions"] == DEFAULT_INSTRUCTIONS
+
+
+def test_transcription_is_echoed_with_its_empty_fields(session):
+    """Clients read `language` and `prompt` whether they set them or not."""
+    after = update(session, **audio_input(transcription={"model": "local"}))
+
+    assert after["audio"]["input"]["transcription"] == {
+        "model": "local",
+        "language": None,
+        "prompt": None,
+    }
+
+
+def test_what_the_agents_sdk_sends_first_is_accepted(session):
+    """The first two updates of agents-py."""
+    first = update(
+        session,
+        model="m",
+        instructions="Help.",
+        output_modalities=["audio"],
+        tools=[],
+        audio={
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 24000},
+                "transcription": {"model": "gpt-4o-mini-transcribe"},
+                "turn_detection": {"type": "semantic_vad", "interrupt_response": True},
+            },
+            "output": {"voice": "ash", "speed": 1},
+        },
+    )
+    second = update(first, tracing="auto")
+
+    assert second["tracing"] == "auto"
+    assert second["audio"]["output"]["voice"] == "ash"
+
+
+REFUSED = {
+    "no object": ("x", "invalid_value", "session"),
+    "no type": ({}, "missing_required_parameter", "session.type"),
+    "other type": ({"type": "transcription"}, "invalid_value", "session.type"),
+    "temperature": ({"temperature": 0.8}, "unknown_parameter", "session.temperature"),
+    "model": ({"model": "other"}, "invalid_value", "session.model"),
+    "both modalities": (
+        {"output_modalities": ["text", "audio"]},
+        "invalid_value",
+        "session.output_modalities",
+    ),
+    "unknown voice": (
+        {"audio": {"output": {"voice": "bob"}}},
+        "invalid_value",
+        "session.audio.output.voice",
+    ),
+    "voice without id": (
+        {"audio": {"output": {"voice": {}}}},
+        "missing_required_parameter",
+        "session.audio.output.voice.id",
+    ),
+    "low rate": (
+        audio_input(format={"type": "audio/pcm", "rate": 16000}),
+        "invalid_value",
+        "session.audio.input.format.rate",
+    ),
+    "rate of a law": (
+        audio_input(format={"type": "audio/pcmu", "rate": 8000}),
+        "unknown_parameter",
+        "session.audio.input.format.rate",
+    ),
+    "threshold": (
+        audio_input(turn_detection={"threshold": 1.5}),
+        "invalid_value",
+        "session.audio.input.turn_detection.threshold",
+    ),
+    "true is no number": (
+        audio_input(turn_detection={"threshold": True}),
+        "invalid_value",
+        "session.audio.input.turn_detection.threshold",
+    ),
+    "idle timeout": (
+        audio_input(turn_detection={"idle_timeout_ms": 1}),
+        "invalid_value",
+        "session.audio.input.turn_detection.idle_timeout_ms",
+    ),
+    "idle timeout of semantic_vad": (
+        audio_input(turn_detection={"type": "semantic_vad", "idle_timeout_ms": 5000}),
+        "unknown_parameter",
+        "session.audio.input.turn_detection.idle_timeout_ms",
+    ),
+    "tokens": ({"max_output_tokens": 0}, "invalid_value", "session.max_output_tokens"),
+    "tool type": ({"tools": [{"type": "mcp"}]}, "invalid_value", "session.tools[0].type"),
+    "tool without name": (
+        {"tools": [{"type": "function"}]},
+        "missing_required_parameter",
+        "session.tools[0].name",
+    ),
+    "tool choice": ({"tool_choice": {}}, "missing_required_parameter", "session.tool_choice.type"),
+}
+
+
+@pytest.mark.parametrize(("wanted", "code", "param"), REFUSED.values(), ids=REFUSED)
+def test_a_bad_update_is_refused(session, wanted, code, param):
+    """With the code and the path of the field."""
+    if isinstance(wanted, dict) and param != "session.type":
+        wanted = {"type": "realtime", **wanted}
+    with pytest.raises(Refused) as refused:
+        updated_session(session, wanted, voice_is_fixed=False)
+
+    assert (refused.value.code, refused.value.param) == (code, param)
+
+
+def test_tracing_cannot_be_changed_once_on(session):
+    """The same value may be sent again."""
+    on = update(session, tracing="auto")
+
+    assert update(on, tracing="auto") == on
+    with pytest.raises(Refused):
+        update(on, tracing=None)
+
+
+def test_the_voice_is_fixed_after_audio(session):
+    """The same voice may be sent again."""
+    same = {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
+    other = {"type": "realtime", "audio": {"output": {"voice": "ash"}}}
+
+    assert updated_session(session, same, voice_is_fixed=True) == session
+    with pytest.raises(Refused, match="voice") as refused:
+        updated_session(session, other, voice_is_fixed=True)
+    assert refused.value.code == "cannot_update_voice"

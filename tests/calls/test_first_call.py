@@ -8,7 +8,7 @@ from tests.fakes.upstream import FakeUpstream
 
 @pytest.mark.gen_test
 async def test_a_client_is_connected_when_the_model_is_ready():
-    """created and updated were seen, and the model has the configuration of the server."""
+    """Both created and updated were seen, and the model has the configuration of the server."""
     async with FakeUpstream() as fake, House(fake.url) as house:
         client = await house.connected()
 

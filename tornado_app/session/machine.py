@@ -21,9 +21,7 @@ from tornado_app.limits import Bucket
 from tornado_app.protocol import client, realtime
 from tornado_app.protocol.close import (
     GOING_AWAY,
-    IDLE_TIMEOUT,
     LIMIT_REACHED,
-    TOKEN_EXPIRED,
     Close,
 )
 from tornado_app.protocol.endings import Ending, Failure
@@ -34,20 +32,18 @@ from tornado_app.protocol.server import (
     SpeechStarted,
     SpeechStopped,
     Status,
-    TokenExpiring,
     UpstreamFigures,
 )
 from tornado_app.session import events
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
-from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish, PingClient
+from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.timers import Timers
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
-
-TOKEN_WARNING_S = 60.0
 
 
 class Session:
@@ -67,7 +63,7 @@ class Session:
         self._refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
         self._messages = Bucket(config.messages_per_s, config.message_burst)
         self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
-        self._heard_at = config.opened_at
+        self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
@@ -103,7 +99,7 @@ class Session:
                 if self._admit():
                     self._refuse_client(refused)
             case events.ClientPong():
-                self._heard_at = self._actions.now
+                self._lifetime.heard()
             case events.Tick():
                 self._on_tick()
             case _:
@@ -144,23 +140,19 @@ class Session:
                 assert_never(event)
 
     def _open(self) -> None:
-        config, timers = self._config, self._timers
+        config = self._config
         self._actions.log(
             "session_opened",
             input=f"{config.source.encoding}/{config.source.rate_hz}/{config.source.channels}",
             output=f"{config.target.encoding}/{config.target.rate_hz}",
             turn_detection=config.model_session.turn_detection,
         )
-        expires_in_s = config.token_expires_at_unix_s - config.opened_at_unix_ms / 1000
-        timers.set("ping", config.opened_at + config.ping_interval_s)
-        timers.set("read", config.opened_at + config.read_timeout_s)
-        timers.set("token_expiry", config.opened_at + expires_in_s + config.token_leeway_s)
-        timers.set("token_warning", config.opened_at + max(0.0, expires_in_s - TOKEN_WARNING_S))
+        self._lifetime.start()
         self._gate.open()
 
     def _admit(self) -> bool:
         """Whether the client may say one more thing now."""
-        self._heard_at = self._actions.now
+        self._lifetime.heard()
         wait_s = self._messages.take(self._actions.now)
         if not wait_s:
             return True
@@ -273,37 +265,17 @@ class Session:
                 self._on_timer(name)
 
     def _on_timer(self, name: str) -> None:
-        now, config = self._actions.now, self._config
         match name:
-            case "ping":
-                self._timers.set("ping", now + config.ping_interval_s)
-                self._actions.do(PingClient())
-            case "read":
-                self._on_read_timer(now)
             case "ready":
                 self._end_if(self._gate.on_not_ready())
             case "redial":
                 self._gate.redial()
             case "response":
                 self._answers.on_response_timeout()
-            case "token_warning":
-                self._actions.say(TokenExpiring(int(config.token_expires_at_unix_s * 1000)))
-            case "token_expiry":
-                sentence = "The token has expired. Reconnect with a fresh one."
-                self._actions.refuse(Refused("token_expired", sentence))
-                self._end(TOKEN_EXPIRED, "token_expired")
             case "drain":
                 self._end(GOING_AWAY, "drained")
-
-    def _on_read_timer(self, now: float) -> None:
-        """The timer is set once and asks, so that a frame costs no more than a note of the time."""
-        silent_at = self._heard_at + self._config.read_timeout_s
-        if now < silent_at:
-            self._timers.set("read", silent_at)
-            return
-        sentence = f"Nothing was heard for {self._config.read_timeout_s:g} s."
-        self._actions.refuse(Refused("idle_timeout", sentence))
-        self._end(IDLE_TIMEOUT, "client_silent")
+            case _:
+                self._end_if(self._lifetime.on_timer(name))
 
     def _on_lost(self, failure: Failure) -> None:
         was_connected = self._gate.state == "connected"

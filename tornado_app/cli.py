@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import os
 import sys
 import time
@@ -77,19 +78,28 @@ def _serve(_options: argparse.Namespace, settings: Settings) -> int:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(serve(settings, rules, lambda server: _announce(server, settings, rules)))
     except (OSError, RuntimeError, ValueError) as error:
-        _complain([f"Parley could not start: {error}"])
+        _complain([f"Parley could not start: {_why(error, settings)}"])
         return 1
     return 0
+
+
+def _why(error: Exception, settings: Settings) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        server = settings.server
+        return f"{server.host}:{server.port} is in use. Choose another with --port; 0 finds one."
+    return str(error)
 
 
 def _announce(server: Server, settings: Settings, rules: tokens.TokenRules) -> None:
     host = settings.server.host
     shown = f"[{host}]" if ":" in host else host
     url = f"ws://{shown}:{server.port}/ws"
-    where = "the local model on this computer" if server.is_embedded else server.model_host
-    lines = [f"Parley listens on {url}", f"Model: {settings.upstream.model} at {where}"]
+    lines = [f"Parley listens on {url}"]
     if server.is_embedded:
-        lines.append("  It plays back what you say. Set OPENAI_API_KEY to talk to OpenAI.")
+        lines.append("Model: a local one, which plays back what you say.")
+        lines.append("  Set OPENAI_API_KEY to talk to OpenAI.")
+    else:
+        lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
     if settings.server.environment == "development":
         token = tokens.issue("developer", rules, time.time(), TOKEN_TTL_S)  # noqa: TID251  `exp`
         address = "" if server.port == DEFAULT_PORT else f" --url {url}"

@@ -184,6 +184,7 @@ class Gateway:
         return SessionConfig(
             session_id=f"sess_{secrets.token_hex(10)}",
             user_id=guest.caller.user_id,
+            scopes=guest.caller.scopes,
             model_session=model_session(settings, opening),
             source=opening.source,
             target=opening.target,

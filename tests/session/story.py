@@ -40,6 +40,7 @@ def config(**changes: Any) -> SessionConfig:
         SessionConfig(
             session_id="sess_1",
             user_id="alice",
+            scopes=frozenset({"speak"}),
             model_session=model_session(turn_detection=turn_detection),
             source=AudioFormat("pcm16", 24_000, 1),
             target=AudioFormat("pcm16", 24_000, 1),

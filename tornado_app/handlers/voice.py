@@ -64,8 +64,9 @@ class VoiceHandler(WebSocketHandler):
         self._writer: ClientWriter | None = None
 
     def prepare(self) -> None:
-        """What is logged is the client's address, not its load balancer's."""
-        self.request.remote_ip = self._address().ip
+        """Address and scheme are the client's, not its load balancer's, from here on."""
+        address = self._address()
+        self.request.remote_ip, self.request.protocol = address.ip, address.scheme
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Admit the request, then let Tornado upgrade it; returns when the socket is closed."""

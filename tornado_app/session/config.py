@@ -12,6 +12,7 @@ class SessionConfig:
 
     session_id: str
     user_id: str
+    scopes: frozenset[str]
     model_session: ModelSession
     source: AudioFormat
     target: AudioFormat

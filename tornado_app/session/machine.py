@@ -146,6 +146,7 @@ class Session:
             input=f"{config.source.encoding}/{config.source.rate_hz}/{config.source.channels}",
             output=f"{config.target.encoding}/{config.target.rate_hz}",
             turn_detection=config.model_session.turn_detection,
+            scopes=sorted(config.scopes),
         )
         self._lifetime.start()
         self._gate.open()

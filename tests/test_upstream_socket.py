@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from tests.fakes.upstream import BINARY, PING, TEXT, frame
 from tornado_app.upstream_socket import (
+    MASK_BLOCK_BYTES,
     MAX_FRAGMENTS,
+    MaskKeys,
     UpstreamSocket,
     masked_text_frame,
 )
@@ -62,6 +64,24 @@ def unmask(data: bytes) -> tuple[int, bytes, bytes]:
     key, body = data[at : at + 4], data[at + 4 : at + 4 + size]
     pad = int.from_bytes((key * (size // 4 + 1))[:size])
     return data[0], (int.from_bytes(body) ^ pad).to_bytes(size), data[at + 4 + size :]
+
+
+def test_masks_are_drawn_once_by_however_many_threads() -> None:
+    """No mask is given out twice; of 32 bits, a few may be equal by chance."""
+    keys, taken = MaskKeys(), []
+    count = MASK_BLOCK_BYTES  # four blocks' worth for each thread
+
+    def take() -> None:
+        taken.extend([keys.take() for _ in range(count)])
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 4 * count == len(taken)
+    assert len(set(taken)) > 4 * count - 10
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 1300, 65535, 65536, 70001])

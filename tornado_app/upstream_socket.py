@@ -25,11 +25,33 @@ from tornado_app.upstream_wire import Broken, Wire
 
 # 16 MiB in pieces of 4 KiB; the real service sends none.
 MAX_FRAGMENTS = 4096
+MASK_BLOCK_BYTES = 4096
 CONTROL_BYTES = 125  # RFC 6455, 5.5
 
 
+class MaskKeys:
+    """Fresh random masks (RFC 6455, 5.3), drawn from the system in blocks.  Thread: any.
+
+    Each draw gives up the interpreter's lock, which costs more than the bytes do.  Two threads may
+    both find the block used up: each draws one, and what is left of the first is never used.  No
+    key is given out twice, because ``next`` on an iterator in C is one step of the interpreter.
+    """
+
+    def __init__(self) -> None:
+        self._keys: Iterator[tuple[bytes]] = iter(())
+
+    def take(self) -> bytes:
+        for (key,) in self._keys:
+            return key
+        self._keys = struct.iter_unpack("4s", os.urandom(MASK_BLOCK_BYTES))
+        return self.take()
+
+
+_mask_keys = MaskKeys()
+
+
 def masked_text_frame(payload: bytes) -> bytes:
-    """One whole text frame, masked with fresh random bytes (RFC 6455, 5.3)."""
+    """One whole text frame, masked."""
     size = len(payload)
     if size <= CONTROL_BYTES:
         header = struct.pack("!BB", 0x81, 0x80 | size)
@@ -37,7 +59,7 @@ def masked_text_frame(payload: bytes) -> bytes:
         header = struct.pack("!BBH", 0x81, 0x80 | 126, size)
     else:
         header = struct.pack("!BBQ", 0x81, 0x80 | 127, size)
-    key = os.urandom(4)
+    key = _mask_keys.take()
     return b"".join((header, key, mask(key, payload)))
 
 

@@ -25,6 +25,8 @@ class Health:
         self._due_at = 0.0
         self._lagged_at = float("-inf")
         self._timer: TimerHandle | None = None
+        self.leaving = False
+        """This process will end: send nobody new here, though whoever comes is still let in."""
 
     @property
     def connections(self) -> int:
@@ -40,7 +42,7 @@ class Health:
 
     def not_ready(self) -> str | None:
         """A word that says why not, or None."""
-        if self._gateway.draining:
+        if self.leaving or self._gateway.draining:
             return "draining"
         if self._gateway.pool.oldest_in_flight_s() > POOL_STUCK_S:
             return "pool_stuck"

@@ -70,7 +70,7 @@ class Server:
     async def drain(self) -> None:
         """Let clients go elsewhere: readiness first, then word to each, then the deadline."""
         server = self._settings.server
-        self.gateway.draining = True
+        self.health.leaving = True
         self._log.info("draining", connections=len(self.gateway.connections))
         if self.gateway.connections:
             await asyncio.sleep(min(server.drain_notice_s, server.drain_s))

@@ -99,7 +99,7 @@ class Session:
                 if self._admit():
                     self._refuse_client(refused)
             case events.ClientPong():
-                self._lifetime.heard()
+                self._admit()  # a flood of pings is a flood
             case events.Tick():
                 self._on_tick()
             case _:

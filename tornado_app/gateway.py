@@ -30,6 +30,8 @@ from workers.pool import AudioPool
 RESPONSE_TIMEOUT_S = 15.0
 """The model begins to answer in under a second (realtime-api.md, 3.3); 15 s is a fault."""
 LINK_JOIN_S = 5.0
+CLOSE_WAIT_S = 2.0
+"""How long clients have to answer the last close frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Gateway:
         self._links_open = 0
         self._links_gone = _set_event()
         self._clients_gone = _set_event()
+        self._sockets_gone = _set_event()
         pipeline = AudioPipeline(
             self.pool,
             self.mailbox,
@@ -108,10 +111,14 @@ class Gateway:
         refusal = self._admission.admit(caller.user_id)
         if refusal is not None:
             raise refused_place(refusal)
+        self._sockets_gone.clear()
         return Guest(caller, opening, knock.ip)
 
     def release(self, guest: Guest) -> None:
+        """The guest's socket is closed."""
         self._admission.release(guest.caller.user_id)
+        if not self._admission.used:
+            self._sockets_gone.set()
 
     def connect(self, guest: Guest, client: Client) -> Connection:
         """A connection for an admitted client.  It dials the model at once."""
@@ -149,6 +156,8 @@ class Gateway:
         for connection in self.connections:
             connection.feed(events.Stop(GOING_AWAY))
         clean = await _wait(self._links_gone, timeout_s)
+        # A process that ends on a socket with unread audio resets it, and the close frame is lost.
+        await _wait(self._sockets_gone, CLOSE_WAIT_S)
         self.pool.stop()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)

@@ -29,6 +29,7 @@ class Lane:
         self._ready = ready
         self._state = chain.start()
         self._waiting: list[str | bytes | Flush] = []
+        self._enlisted = False
         self._in_flight = False
         self._epoch = 0
 
@@ -50,7 +51,7 @@ class Lane:
     def lend(self) -> tuple[int, LaneWork]:
         """What the pool shall do next.  The pipeline's business only."""
         payloads, self._waiting = self._waiting, []
-        self._in_flight = True
+        self._enlisted, self._in_flight = False, True
         return self._epoch, LaneWork(self._chain, self._state, payloads)
 
     def take_back(self, epoch: int, result: LaneResult) -> None:
@@ -63,12 +64,15 @@ class Lane:
                     self._deliver(outcome)
         else:
             self._state = self._chain.start()
-        if self._waiting and not self._in_flight:
-            self._ready(self)
+        self._enlist()
 
     def _enqueue(self, payload: str | bytes | Flush) -> None:
         self._waiting.append(payload)
-        if len(self._waiting) == 1 and not self._in_flight:
+        self._enlist()
+
+    def _enlist(self) -> None:
+        if self._waiting and not self._enlisted and not self._in_flight:
+            self._enlisted = True
             self._ready(self)
 
 

@@ -1,0 +1,388 @@
+"""What the documents promise is what the code does: settings, messages, codes, commands, links."""
+
+import argparse
+import ast
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from local_realtime.cli import _parser as model_parser
+from tornado_app.cli import COMMANDS
+from tornado_app.cli import _parser as gateway_parser
+from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
+from tornado_app.handlers.refusals import close_for, http_status
+from tornado_app.protocol.client import MESSAGES
+from tornado_app.protocol.close import CLOSES
+from tornado_app.protocol.server import TYPES
+from tornado_app.settings import SECTIONS
+from tornado_app.settings_check import variable
+from tornado_app.strict_websocket import Violation
+
+ROOT = Path(__file__).parents[1]
+
+SETTINGS = [
+    f"{section}.{field.name}"
+    for section, structure in SECTIONS.items()
+    for field in msgspec.structs.fields(structure)
+]
+CLOSE_CODES = {close.code: close.reason for close in CLOSES} | {
+    violation.code: violation.reason
+    for violation in (Violation.protocol_error(), Violation.invalid_utf8())
+}
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "bench/*.md", "tests/data/*.md")
+    for path in ROOT.glob(pattern)
+)
+UNITS = {"MiB": 1 << 20}
+NO_FIELDS = {"exc_info"}
+
+
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name, heading):
+    """The text of one chapter, up to the next heading of its level."""
+    level = heading.partition(" ")[0]
+    after = read(name).partition(f"\n{heading}\n")[2]
+    assert after, f"{name} has no {heading!r}"
+    return re.split(rf"\n{level} ", after)[0]
+
+
+def table(text):
+    """The rows of all tables in *text*, by what stands in their first cell without backticks."""
+    rows = [line.strip()[1:-1].split("|") for line in text.splitlines() if line.startswith("| ")]
+    return {cells[0].strip(" `*"): [cell.strip() for cell in cells] for cells in rows}
+
+
+def fields_of(kind):
+    """What a message has in the protocol, and whether it must: {name: required}."""
+    fields = {field.name: field.required for field in msgspec.structs.fields(kind)}
+    fields.pop("sentence", None)  # it travels in the envelope
+    if TYPES.get(kind) == "audio_received":
+        fields["timestamp"] = True  # `encode` writes it
+    return fields
+
+
+def shown_fields(cell, fields):
+    """Those of *fields* that *cell* names, and whether it does so without a question mark."""
+    found = {name: re.search(rf"`{name}`(\?)?", cell) for name in fields}
+    return {name: match[1] is None for name, match in found.items() if match}
+
+
+def messages():
+    client = [("client", name, kind) for name, kind in MESSAGES.items()]
+    return client + [("server", name, kind) for kind, name in TYPES.items()]
+
+
+@pytest.fixture(scope="module")
+def asyncapi():
+    """JSON is YAML, and can be read without a library."""
+    return json.loads(read("docs/asyncapi.yaml"))
+
+
+def resolve(document, reference):
+    value = document
+    for key in reference.removeprefix("#/").split("/"):
+        value = value[key]
+    return value
+
+
+def strings_given_to(*functions, position):
+    """Constant texts at *position* of calls of these functions in protocol/opening.py."""
+    tree = ast.parse(read("tornado_app/protocol/opening.py"))
+    return {
+        call.args[position].value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", None) in functions
+        and len(call.args) > position
+        and isinstance(call.args[position], ast.Constant)
+    }
+
+
+def log_calls():
+    """Every event that tornado_app logs, with the names of its fields: {event: {field}}."""
+    levels = {"log", "debug", "info", "warning", "error", "exception"}
+    found = {}
+    for path in sorted((ROOT / "tornado_app").rglob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(call, ast.Call) and getattr(call.func, "attr", "") in levels):
+                continue
+            words = [
+                argument.value
+                for argument in call.args[:2]
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            ]
+            if words:
+                names = {keyword.arg for keyword in call.keywords if keyword.arg}
+                found.setdefault(words[0], set()).update(names - NO_FIELDS)
+    return found
+
+
+def anchors(text):
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading).lower() for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_setting_has_a_reason_where_its_default_stands(name):
+    """A comment stands above each setting of conf/gateway.toml, or above the group it is in."""
+    part, _, key = name.partition(".")
+    lines = read("conf/gateway.toml").partition(f"[{part}]\n")[2].splitlines()
+    index = next(i for i, line in enumerate(lines) if line.startswith(f"{key} = "))
+    while re.match(r"\w+ = ", lines[index]):
+        index -= 1
+        assert index >= 0, f"{name} has no comment"
+
+    assert lines[index].startswith("# "), name
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_setting_stands_in_the_operators_table(name):
+    """The table of docs/operations.md has each setting with its environment variable."""
+    row = table(section("docs/operations.md", "## Settings"))[name]
+
+    assert row[1] == f"`{variable(name)}`"
+    assert len(row[3]) > 0
+
+
+def test_operators_table_has_nothing_that_is_no_setting():
+    """A setting that was taken out of the code is taken out of the table."""
+    rows = table(section("docs/operations.md", "## Settings"))
+
+    assert set(SETTINGS) == {name for name in rows if "." in name}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_documented_default_is_the_default(name):
+    """A default that the table gives as a number, a text or a truth is the one in the file."""
+    part, _, key = name.partition(".")
+    default = tomllib.loads(read("conf/gateway.toml"))[part][key]
+    shown = table(section("docs/operations.md", "## Settings"))[name][2]
+    if number := re.fullmatch(r"([\d.]+)(?: (\w+))?", shown):
+        assert default == float(number[1]) * UNITS.get(number[2], 1)
+    elif re.fullmatch(r'`["\[].*`', shown):
+        assert default == json.loads(shown.strip("`"))
+    elif shown in {"true", "false", "none"}:
+        assert default == {"true": True, "false": False, "none": []}[shown]
+    else:
+        assert not isinstance(default, int | float), f"{name}: say the number"
+
+
+@pytest.mark.parametrize(("side", "name", "kind"), messages())
+def test_message_and_its_fields_stand_in_the_protocol(side, name, kind):
+    """Each message has a row with all its fields, those that may be absent marked with `?`."""
+    heading = {"client": "## 2. Client messages", "server": "## 3. Server messages"}[side]
+    cells = table(section("docs/protocol.md", heading))[name]
+
+    assert fields_of(kind) == shown_fields(cells[1], fields_of(kind))
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [("## 2. Client messages", set(MESSAGES)), ("## 3. Server messages", set(TYPES.values()))],
+)
+def test_protocol_has_no_message_that_does_not_exist(heading, names):
+    """A row of the two tables of messages names a message that is built."""
+    rows = set(table(section("docs/protocol.md", heading)))
+
+    assert names == {name for name in rows if re.fullmatch(r"[a-z_]+", name)} - {
+        "type",
+        "binary frame",
+    }
+
+
+def test_what_is_not_yet_is_not_there_yet():
+    """Nothing that the protocol lists as missing is in the code."""
+    rows = table(section("docs/protocol.md", "## 9. Not yet"))
+    words = {word for row in rows.values() for word in re.findall(r"\w+", row[0])}
+
+    assert words.isdisjoint(MESSAGES)
+    assert words.isdisjoint(TYPES.values())
+    assert words.isdisjoint(str(code) for code in CLOSE_CODES)
+
+
+def test_error_codes_stand_in_the_protocol():
+    """The table has every error code, no other, and says which may be tried again."""
+    rows = table(section("docs/protocol.md", "## 4. Error codes (`data.code`)"))
+    shown = {code: cells[1] == "yes" for code, cells in rows.items() if len(cells) == 3}
+    shown.pop("code")
+
+    assert shown == {code: code in RETRYABLE for code in ERROR_CODES}
+
+
+def test_close_codes_stand_in_the_protocol():
+    """The table has every close code with its reason, and no other."""
+    rows = table(section("docs/protocol.md", "## 5. Close codes"))
+    shown = {int(code): cells[1].strip("`") for code, cells in rows.items() if code.isdecimal()}
+
+    assert shown == CLOSE_CODES
+
+
+def test_close_codes_stand_in_the_operators_page():
+    """Each close code but the client's own goodbye has a meaning for the operator."""
+    rows = table(section("docs/operations.md", "## Close codes"))
+    shown = {int(code) for cell in rows for code in re.findall(r"\d{4}", cell)}
+
+    assert shown == set(CLOSE_CODES) - {1000}
+
+
+def test_refusals_of_an_opening_are_as_documented():
+    """Each refusal has the HTTP status and the close code of the table."""
+    rows = table(section("docs/protocol.md", "## 1. Opening"))
+    codes = [code for code in rows if code in ERROR_CODES]
+    assert len(codes) == 8
+
+    for code in codes:
+        refused = Refused(code, "")
+        assert rows[code][2].startswith(str(http_status(refused))), code
+        assert rows[code][3] == str(close_for(refused).code), code
+
+
+def test_parameters_of_an_opening_are_documented(asyncapi):
+    """What is read from the address stands in both descriptions of the protocol."""
+    names = strings_given_to("_choice", "_rate_hz", "_integer", position=1) | {"resume"}
+    rows = table(section("docs/protocol.md", "## 1. Opening"))
+    query = asyncapi["channels"]["voice"]["bindings"]["ws"]["query"]["properties"]
+
+    assert len(names) > 8
+    assert names <= set(rows)
+    assert names | {"token"} == set(query)
+
+
+@pytest.mark.parametrize(("side", "name", "kind"), messages())
+def test_message_and_its_fields_stand_in_asyncapi(asyncapi, side, name, kind):
+    """Each message of the AsyncAPI document has the fields of the code, and needs the same."""
+    payload = asyncapi["components"]["messages"][f"{side}_{name}"]["payload"]
+    fields = fields_of(kind)
+    if side == "server":
+        payload = payload["allOf"][1]["properties"]
+        assert payload["type"] == {"const": name}
+        payload = payload["data"]
+    else:
+        assert payload["properties"]["type"] == {"const": name}
+        fields["type"] = True
+
+    assert set(fields) == set(payload["properties"])
+    assert {field for field in fields if fields[field]} == set(payload.get("required", []))
+
+
+def test_asyncapi_has_the_messages_and_codes_of_the_code(asyncapi):
+    """No message, error code or close code is missing there, and none is too many."""
+    names = {f"{side}_{name}" for side, name, _ in messages()} | {"client_binary", "server_binary"}
+    channel = asyncapi["channels"]["voice"]
+
+    assert names == set(asyncapi["components"]["messages"]) == set(channel["messages"])
+    assert list(ERROR_CODES) == asyncapi["components"]["schemas"]["errorCode"]["enum"]
+    shown = {row["code"]: row["reason"] for row in channel["x-close-codes"]}
+    assert shown == CLOSE_CODES
+
+
+def test_references_of_asyncapi_resolve(asyncapi):
+    """Every `$ref` leads somewhere, and every message is somebody's."""
+    references = re.findall(r'"\$ref": "([^"]+)"', read("docs/asyncapi.yaml"))
+    for reference in references:
+        assert resolve(asyncapi, reference), reference
+
+    said = [
+        reference["$ref"].rpartition("/")[2]
+        for operation in asyncapi["operations"].values()
+        for reference in operation["messages"]
+    ]
+    assert sorted(said) == sorted(asyncapi["components"]["messages"])
+
+
+def test_log_events_stand_in_the_operators_page():
+    """Each event has a row with all its fields, and no row is of an event that nobody logs."""
+    text = section("docs/operations.md", "## Logs")
+    rows = table(text)
+    calls = log_calls()
+    events = {event for event in calls if re.fullmatch(r"[a-z_]+", event)}
+    assert len(events) > 15
+
+    assert events <= set(rows)
+    documented = {name for name, cells in rows.items() if len(cells) == 3} - {"event"}
+    assert documented == events
+    for event in events:
+        assert calls[event] <= set(re.findall(r"`(\w+)`", rows[event][1])), event
+    for sentence in calls.keys() - events:
+        assert f"`{sentence}`" in text, sentence
+
+
+def test_reasons_of_not_ready_stand_in_the_operators_page():
+    """Each word of /readyz has a row."""
+    reasons = re.findall(r'return "(\w+)"', read("tornado_app/health.py"))
+    assert len(reasons) >= 3
+
+    assert set(reasons) <= set(table(section("docs/operations.md", "## Health and readiness")))
+
+
+def test_commands_and_their_options_stand_in_the_readme():
+    """Each command of run.py has a row that names its options."""
+    rows = section("README.md", "## Commands")
+    parsers = next(
+        action.choices
+        for action in gateway_parser()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    assert set(COMMANDS) == set(parsers)
+
+    for command, parser in parsers.items():
+        row = next(line for line in rows.splitlines() if f"`run.py {command}" in line)
+        for action in parser._actions:
+            for option in action.option_strings:
+                if option not in {"-h", "--help"}:
+                    assert option in row or option == "--config", f"{command} {option}"
+
+
+def test_option_of_all_commands_stands_in_the_readme():
+    """`--config` belongs to all commands and is shown once."""
+    assert "--config" in section("README.md", "## Configure")
+
+
+def test_options_of_the_local_model_are_documented():
+    """Each option of `run.py model` has a row."""
+    rows = table(section("docs/local-model.md", "## Alone"))
+    options = [option for action in model_parser()._actions for option in action.option_strings]
+
+    assert set(options) - {"-h", "--help"} == {row for row in rows if row.startswith("--")}
+
+
+def test_targets_of_make_stand_in_contributing():
+    """Each target of the Makefile has a row, and each row is a target."""
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    rows = table(read("CONTRIBUTING.md"))
+
+    assert targets == {row.removeprefix("make ") for row in rows if row.startswith("make ")}
+    assert "make run" in read("README.md")
+    assert "make test" in read("README.md")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_between_documents_resolve(page):
+    """A link leads to a file that is there, and to a heading of it."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", read(page)):
+        if re.match(r"https?://", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text(encoding="utf-8")), target
+
+
+@pytest.mark.parametrize("clip", sorted((ROOT / "tests/data").glob("*.wav")), ids=lambda p: p.stem)
+def test_recording_has_its_words_and_its_origin(clip):
+    """Each recording has a text of what is said and a row that says where it is from."""
+    words = clip.with_suffix(".txt").read_text(encoding="utf-8").split()
+
+    assert len(words) > 5
+    assert clip.name in table(read("tests/data/README.md"))

@@ -1,11 +1,12 @@
 """The one way from threads to the loop: coalesced, so that many posts cost one wake-up."""
 
 import asyncio
-import logging
 from collections import deque
 from collections.abc import Callable
 
-log = logging.getLogger("parley")
+from tornado_app.logs import get_logger
+
+log = get_logger()
 
 
 class Mailbox:
@@ -43,4 +44,4 @@ class Mailbox:
             try:
                 callback(*args)
             except Exception:
-                log.exception("a posted callback failed")
+                log.exception("mailbox_callback_failed")

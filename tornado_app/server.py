@@ -76,7 +76,8 @@ class Server:
             await asyncio.sleep(min(server.drain_notice_s, server.drain_s))
         left_s = max(0.0, server.drain_s - server.drain_notice_s)
         self.gateway.drain(left_s)
-        await self.gateway.clients_gone(left_s)
+        # Sessions end themselves at the deadline; this is only in case one does not.
+        await self.gateway.clients_gone(left_s + 1.0)
 
     async def stop(self) -> None:
         """End everything that is left, and every thread and process."""

@@ -80,14 +80,12 @@ def decode(payload: bytes) -> str:
 class StrictWebSocketProtocol(WebSocketProtocol13):
     """One client's framing.  Thread: loop.
 
-    Made by a handler's `get_websocket_protocol()`.  A handler may have a method
-    `on_message_too_large()`: it is called before such a connection is closed, and
-    may still send.  An exception out of a handler's callback is logged and closes
+    Made by a handler's `get_websocket_protocol()`.  A handler may have two hooks:
+    `on_message_too_large()` is called before such a connection is closed, and may
+    still send; `on_fragment()` is called for each frame of a message but the last,
+    which `on_message` tells of.  An exception out of a handler's callback is logged and closes
     the connection with 1011.  Tornado's own pings are off: the heartbeat is the caller's.
     """
-
-    frames_heard: int
-    """Whole frames of any kind received so far.  A number that moved is a sign of life."""
 
     before_close: Callable[[], None] | None
     """Called once, just before our close frame: the last chance to write what is queued."""
@@ -98,7 +96,6 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         # permessage-deflate is never negotiated: a small message could inflate to gigabytes.
         params = _WebSocketParams(max_message_size=max_message_bytes, compression_options=None)
         super().__init__(handler, mask_outgoing=False, params=params)
-        self.frames_heard = 0
         self.before_close = None
         self._chunk_bytes = read_bytes
         self._received = b""
@@ -165,7 +162,6 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             return
         try:
             final, opcode, payload = await self._read_frame()
-            self.frames_heard += 1
             callback = self._handle_frame(final, opcode, payload)
             if callback is not None:
                 await callback
@@ -234,11 +230,13 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         if self._fragments is not None:
             self._fragments += payload
             if not final:
+                self._tell("on_fragment")
                 return None
             opcode, payload = self._fragments_opcode, bytes(self._fragments)
             self._fragments = None
         elif not final:
             self._fragments_opcode, self._fragments = opcode, bytearray(payload)
+            self._tell("on_fragment")
             return None
         if self.server_terminated:
             # We have said goodbye; the client had not heard it yet.
@@ -271,18 +269,19 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         """Fail the WebSocket connection (RFC 6455 section 7.1.7)."""
         self._failed = True
         if violation.code == 1009:
-            self._tell_message_too_large()
+            self._tell("on_message_too_large")
         self.close(violation.code, violation.reason)
         if not self.stream.closed():
             # An empty write resolves when all before it has gone to the kernel.
             self.stream.write(b"").add_done_callback(self._half_close)
 
-    def _tell_message_too_large(self) -> None:
-        hook = getattr(self.handler, "on_message_too_large", None)
+    def _tell(self, name: str) -> None:
+        """Call a hook of the handler, if it has it; framing goes on whatever comes of it."""
+        hook = getattr(self.handler, name, None)
         if hook is not None:
             try:
                 hook()
-            except Exception:  # noqa: BLE001 - the close frame must go out all the same
+            except Exception:  # noqa: BLE001 - a close frame may have to go out all the same
                 self.handler.log_exception(*sys.exc_info())
 
     def _half_close(self, _written: "Future[None]") -> None:

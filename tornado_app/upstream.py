@@ -4,7 +4,6 @@ What the thread has to say goes through `post`, as one of the values below.  `Li
 exactly once, as the last; by then the socket and every other descriptor are closed.
 """
 
-import logging
 import math
 import ssl
 import struct
@@ -23,11 +22,12 @@ from websocket import (
     WebSocketProxyException,
 )
 
+from tornado_app.logs import get_logger
 from tornado_app.protocol.endings import Failure
 from tornado_app.upstream_socket import UpstreamSocket, masked_text_frame
 from tornado_app.upstream_wire import Broken, Wire
 
-log = logging.getLogger("parley")
+log = get_logger()
 
 CLOSE_GRACE_S = 1.0
 NO_CLOSE_CODE = 1005  # a close frame without a code: RFC 6455, 7.1.5
@@ -123,7 +123,7 @@ def failure_from(error: Exception, stage: Literal["dial", "open"]) -> Failure:
             return Failure(stage, "refused" if dialling else "reset", detail=name)
         case UnicodeDecodeError():
             return Failure(stage, "protocol", detail=name)
-    log.error("the upstream link failed unexpectedly", exc_info=error)
+    log.error("upstream_failed", exc_info=error)
     return Failure(stage, "protocol", detail=name)
 
 
@@ -207,7 +207,7 @@ class Link:
         try:
             self._post(LinkLost(failure))
         except Exception:
-            log.exception("the end of a link could not be posted")
+            log.exception("upstream_end_not_posted")
 
     def _failure_from(self, error: Exception) -> Failure:
         return Failure(self._stage, "ended") if self._ending else failure_from(error, self._stage)

@@ -109,6 +109,13 @@ def test_an_interruption_cancels_and_keeps_what_was_heard(story):
     assert [("interrupted", {"heard_ms": 350, "item_id": "item_a"})] == story.messages
 
 
+def test_an_interruption_without_an_item_is_of_the_one_that_plays(story):
+    """heard_ms alone is as exact."""
+    answering(story).client(client.Interrupt(None, 350), at=0.9)
+
+    assert [("interrupted", {"heard_ms": 350, "item_id": "item_a"})] == story.messages
+
+
 def test_playback_reports_make_the_truncation_exact(story):
     """The guess of the clock gives way to the loudspeaker."""
     answering(story).client(client.Playback("item_a", 100), at=0.5)

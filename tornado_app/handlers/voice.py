@@ -27,6 +27,7 @@ TOKEN_PREFIX = "bearer."  # noqa: S105  a prefix, no token
 HARD_LIMIT_FACTOR = 4
 """A message over the limit is read and answered with an error; one that is four times as large is
 not even read."""
+MAX_PARAMETERS = 64
 
 
 class _Socket:
@@ -76,6 +77,7 @@ class VoiceHandler(WebSocketHandler):
         try:
             self._guest = self._gateway.admit(self._knock())
         except Refused as refused:
+            get_logger().info("client_refused", code=refused.code, ip=self.request.remote_ip)
             if SUBPROTOCOL not in self._offered():
                 self._answer(refused, http_status(refused))
                 return
@@ -134,7 +136,7 @@ class VoiceHandler(WebSocketHandler):
         connection = self._connection
         if connection is None:
             return
-        if len(message) > self._settings.limits.message_bytes:
+        if _size_bytes(message) > self._settings.limits.message_bytes:
             connection.feed(events.ClientRefused(self._too_large()))
             return
         if isinstance(message, bytes):
@@ -147,13 +149,16 @@ class VoiceHandler(WebSocketHandler):
 
     def on_message_too_large(self) -> None:
         """`StrictWebSocketProtocol` closes with 1009 after this."""
-        if self._writer is not None:
-            self._writer.send(_error(self._too_large()))
+        if self._connection is not None:
+            self._connection.feed(events.ClientRefused(self._too_large()))
 
     def on_ping(self, data: bytes) -> None:  # noqa: ARG002
         self._on_life()
 
     def on_pong(self, data: bytes) -> None:  # noqa: ARG002
+        self._on_life()
+
+    def on_fragment(self) -> None:
         self._on_life()
 
     def on_close(self) -> None:
@@ -195,7 +200,18 @@ class VoiceHandler(WebSocketHandler):
     # The opening request.
 
     def _knock(self) -> Knock:
-        query = parse_qs(self.request.query, keep_blank_values=True, max_num_fields=64)
+        """What the request asks for.
+
+        Raises:
+            Refused: If it has more parameters than anybody needs.
+        """
+        try:
+            query = parse_qs(
+                self.request.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS
+            )
+        except ValueError:
+            sentence = f"The address may have {MAX_PARAMETERS} parameters."
+            raise Refused("invalid_message", sentence) from None
         return Knock(
             origin=self.request.headers.get("Origin"),
             token=self._token(query),
@@ -240,6 +256,13 @@ class VoiceHandler(WebSocketHandler):
         if status == 426:
             self.set_header("Upgrade", "websocket")
         self.finish(_error(refused))
+
+
+def _size_bytes(message: str | bytes) -> int:
+    """As it came; text is encoded again only if that makes a difference."""
+    if isinstance(message, bytes) or message.isascii():
+        return len(message)
+    return len(message.encode())
 
 
 def _error(refused: Refused) -> bytes:

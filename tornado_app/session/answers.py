@@ -81,12 +81,12 @@ class Answers:
             return
         self._ask()
 
-    def told(self, item_id: str, played_ms: int) -> None:
+    def on_playback(self, item_id: str, played_ms: int) -> None:
         self._playout.told(item_id, played_ms, self._actions.now)
 
     def interrupt(self, item_id: str | None, heard_ms: int | None) -> None:
         """The client stops the answer; the conversation keeps only what was heard."""
-        if item_id is not None and heard_ms is not None:
+        if heard_ms is not None:
             self._playout.told(item_id, heard_ms, self._actions.now)
         self._wanted = False
         if self._asked:

@@ -131,7 +131,7 @@ class Session:
             case events.ClientSlow(why):
                 self._end(LIMIT_REACHED, f"client_slow_{why}")
             case events.ClientGone(code):
-                self._end(None, "client_gone", close_code=code)
+                self._end(None, "client_gone", code)
             case events.Drain(deadline):
                 self._drain(deadline)
             case events.Stop(close):
@@ -186,7 +186,7 @@ class Session:
             case client.Interrupt(item_id, heard_ms):
                 self._answers.interrupt(item_id, heard_ms)
             case client.Playback(item_id, played_ms):
-                self._answers.told(item_id, played_ms)
+                self._answers.on_playback(item_id, played_ms)
             case client.Pong() | client.GetStatus() | client.AudioData():
                 pass  # life, which `_admit` has noted; the others come as events of their own
             case _:
@@ -295,8 +295,8 @@ class Session:
         self._timers.set("drain", deadline)
         self._actions.say(GoingAway("draining", self._config.unix_ms(deadline)))
 
-    def _end(self, close: Close | None, cause: str, **facts: object) -> None:
-        """The one way out, whoever ends it.  *close* None: the client has gone already."""
+    def _end(self, close: Close | None, cause: str, client_code: int | None = None) -> None:
+        """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
         figures = self._uplink.figures()
         self._actions.log(
             "session_closed",
@@ -304,7 +304,7 @@ class Session:
             duration_s=round(self._actions.now - self._config.opened_at, 3),
             received_ms=figures.received_ms,
             reconnects=self._gate.reconnects,
-            **facts,
+            close_code=close.code if close else client_code,
         )
         self._timers.clear_all()
         self._gate.shut()

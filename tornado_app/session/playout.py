@@ -58,8 +58,10 @@ class Playout:
             last.starts_at = now - last.sent_ms / 1000
         last.sent_ms += duration_ms
 
-    def told(self, item_id: str, played_ms: float, now: float) -> None:
-        """The client says how much of *item_id* it has played."""
+    def told(self, item_id: str | None, played_ms: float, now: float) -> None:
+        """The client says how much of *item_id* it has played; None is what plays now."""
+        if item_id is None:
+            item_id = next((entry.item_id for entry in self.unheard(now)), None)
         for item in self._items:
             if item.item_id == item_id:
                 item.told_ms, item.told_at = played_ms, now

@@ -118,7 +118,7 @@ class Answers:
 
     def on_audio_done(self, item_id: str, response_id: str) -> None:
         if response_id != self._muted:
-            self.downlink.end_item(item_id, response_id)
+            self.downlink.end_item()
 
     def on_transcript_delta(self, item_id: str, response_id: str, delta: str) -> None:
         if response_id != self._muted:
@@ -224,6 +224,9 @@ class Answers:
     ) -> None:
         if response_id == self._active:
             self._active = None
+            # Its audio may have no end of its own, if the model was lost; the next must not begin
+            # with the rest of this one.
+            self.downlink.end_item()
         usage = response.usage if response else None
         self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
         self.downlink.say(ResponseDone(response_id, status, usage))

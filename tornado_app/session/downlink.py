@@ -34,22 +34,23 @@ class Downlink:
         self._queue: deque[_Waiting | ServerMessage] = deque()
         self._item_id = ""
         self._offset_ms = 0.0
-        self._in_lane = False
+        self._in_lane: _Waiting | None = None
+        """Whose audio the resampler may hold the end of."""
 
     def audio(self, delta: AudioDelta) -> None:
         if self._config.passes_through:
             duration_ms = base64_size_bytes(delta.delta) / MODEL_BYTES_PER_MS
             self._send(delta.item_id, delta.response_id, duration_ms, text=delta.delta)
             return
-        self._in_lane = True
-        self._queue.append(_Waiting(delta.item_id, delta.response_id))
+        self._in_lane = _Waiting(delta.item_id, delta.response_id)
+        self._queue.append(self._in_lane)
         self._actions.do(ConvertDownlink(delta.delta))
 
-    def end_item(self, item_id: str, response_id: str) -> None:
+    def end_item(self) -> None:
         """The item's audio is complete: send what the resampler still holds of it."""
-        if self._in_lane:
-            self._in_lane = False
-            self._queue.append(_Waiting(item_id, response_id))
+        if self._in_lane is not None:
+            self._queue.append(self._in_lane)
+            self._in_lane = None
             self._actions.do(FlushDownlink())
 
     def say(self, message: ServerMessage) -> None:
@@ -73,7 +74,7 @@ class Downlink:
     def drop(self) -> None:
         """Interrupted: audio that waits is not sent; messages are."""
         self._actions.do(ResetDownlink())
-        self._in_lane = False
+        self._in_lane = None
         queue, self._queue = self._queue, deque()
         for entry in queue:
             if not isinstance(entry, _Waiting):

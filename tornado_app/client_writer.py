@@ -75,6 +75,9 @@ class ClientWriter:
         is not *urgent* may wait `gather_s` for company.
         """
         data = frame(BINARY if binary else TEXT, payload)
+        if self._waiting_bytes + len(data) > self._limit_bytes:
+            # Much at once is no fault of the client: what its socket takes does not count.
+            self._flush()
         if not self._open or self._slow:
             self.dropped_messages += 1
             return

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import errno
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ DEFAULTS = ROOT / "conf" / "gateway.toml"
 COMMANDS = ("serve", "talk", "token", "model", "check-config")
 TOKEN_TTL_S = 3600
 DEFAULT_PORT = 8765
+INTERRUPTED = 128 + signal.SIGINT
+"""What shells say of a program that Ctrl-C has ended."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(invalid.problems)
         return 2
     run = {"serve": _serve, "token": _token, "check-config": _check, "talk": _talk}
-    return run[options.command](options, settings)
+    try:
+        return run[options.command](options, settings)
+    except KeyboardInterrupt:  # a server that listens takes Ctrl-C for a signal to drain
+        return INTERRUPTED
 
 
 def load_settings(options: argparse.Namespace) -> Settings:
@@ -56,7 +62,13 @@ def load_settings(options: argparse.Namespace) -> Settings:
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidSettings([f"--config: {options.config} cannot be read: {error}"]) from None
     settings = load(DEFAULTS.read_text("utf-8"), config, environ)
-    return with_development_secret(settings)
+    try:
+        return with_development_secret(settings)
+    except OSError as error:
+        where = f"server.state_dir ({settings.server.state_dir})"
+        raise InvalidSettings(
+            [f"{where}: the development secret cannot be kept: {error}"]
+        ) from None
 
 
 def token_rules(settings: Settings) -> tokens.TokenRules:

@@ -2,18 +2,26 @@
 
 import asyncio
 import base64
+import io
 import json
+import logging
+import os
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from tornado.httpclient import HTTPClientError, HTTPRequest, HTTPResponse
+import structlog
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from tests.fakes.raw_websocket import RawClient
+from tornado_app import logs
 from tornado_app.app import make_app
 from tornado_app.endpoint import Endpoint
 from tornado_app.gateway import Gateway
@@ -126,6 +134,17 @@ class House:
         await client.status("connected")
         return client
 
+    async def raw(self, query: str = "", *, user: str = "alice") -> RawClient:
+        """A client that sends the bytes it is told to, and answers no ping."""
+        headers = f"Authorization: Bearer {self.token(user)}\r\n"
+        return await RawClient.connect(self.port, f"/ws?{query}", headers)
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of a plain request."""
+        request = HTTPRequest(self.http(path), request_timeout=WAIT_S)
+        response = await AsyncHTTPClient().fetch(request, raise_error=False)
+        return response.code, json.loads(response.body)
+
     async def refusal(
         self, query: str = "", **how: Any
     ) -> tuple[int, dict[str, Any], HTTPResponse]:
@@ -203,3 +222,66 @@ class VoiceClient:
         for message in messages:
             assert {"type", "data", "error", "timestamp", "seq"} == set(message)
             assert (message["error"] == "") == (message["type"] != "error")
+
+
+async def until(condition: Callable[[], object], otherwise: str, timeout_s: float = WAIT_S) -> None:
+    """Return when *condition* holds; *otherwise* says what it means that it never does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        await asyncio.sleep(0.005)
+
+
+class Ground:
+    """What this process has in use, to be compared with what it had.
+
+    ``ground = await Ground.settled()`` after a first call from beginning to end, so that what is
+    made once is there; ``await ground.regained()`` when all is over.
+    """
+
+    def __init__(self) -> None:
+        # Those of asyncio's own executor come when the tests' clients look up addresses.
+        names = (thread.name for thread in threading.enumerate())
+        self.threads = sorted(name for name in names if not name.startswith("asyncio_"))
+        self.descriptors = len(os.listdir("/proc/self/fd"))
+        self.tasks = len(asyncio.all_tasks())
+
+    @classmethod
+    async def settled(cls) -> "Ground":
+        """The ground when it has not moved for a while and no link is there."""
+        ground, looks = cls(), 0
+        deadline = time.monotonic() + WAIT_S
+        while looks < 10 or any(name.startswith("up-") for name in ground.threads):
+            assert time.monotonic() < deadline, f"{vars(ground)} does not settle"
+            await asyncio.sleep(0.005)
+            now = cls()
+            looks = looks + 1 if vars(now) == vars(ground) else 0
+            ground = now
+        return ground
+
+    async def regained(self) -> None:
+        """Wait until nothing more is in use than was."""
+        await until(lambda: not self._more(), "something stays behind")
+
+    def _more(self) -> list[str]:
+        now = Ground()
+        return [
+            *(name for name in now.threads if name not in self.threads),
+            *["descriptor"] * (now.descriptors - self.descriptors),
+            *["task"] * (now.tasks - self.tasks),
+        ]
+
+
+@contextmanager
+def whole_log(level: logs.Level = "debug") -> Iterator[io.StringIO]:
+    """All that is logged in the block, as JSON lines; logging is as it was afterwards."""
+    root, websocket = logging.getLogger(), logging.getLogger("websocket")
+    before = (root.handlers[:], root.level, websocket.level)
+    root.handlers[:] = []
+    stream = io.StringIO()
+    try:
+        logs.configure(level, "json", stream)
+        yield stream
+    finally:
+        root.handlers[:], root.level, websocket.level = before
+        structlog.reset_defaults()

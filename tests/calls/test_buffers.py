@@ -1,0 +1,203 @@
+"""Buffers act as they are set, and a client that does not read costs nobody else anything."""
+
+import asyncio
+import base64
+import socket
+
+import pytest
+
+from tests.calls.house import WAIT_S, House
+from tests.fakes.raw_websocket import RawClient
+from tests.fakes.upstream import FakeConnection, FakeUpstream
+
+DELTA = base64.b64encode(bytes(48_000)).decode()
+"""One second of the model's audio, 64 KB as base64."""
+FAST = {"limits_messages_per_s": 100_000, "limits_message_burst": 1_000_000}
+
+
+def server_side(house: House):
+    """The gateway's end of its only client: the one place where reads and writes can be seen."""
+    (connection,) = house.gateway.connections
+    return connection._client
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("read_bytes", [512, 4096, 65_536])
+async def test_reads_are_as_large_as_is_set(read_bytes):
+    """No read asks for more, and one that finds enough gets that much."""
+    async with FakeUpstream() as fake, House(fake.url, buffers_read_bytes=read_bytes) as house:
+        client = await house.connected()
+        stream = server_side(house)._protocol.stream
+        asked, got = [], []
+        read = stream.read_from_fd
+
+        def recording(buffer):
+            asked.append(len(buffer))
+            size = read(buffer)
+            got.append(size or 0)
+            return size
+
+        stream.read_from_fd = recording
+        for _ in range(3):
+            await client.audio(bytes(100_000))
+        for _ in range(3):
+            await client.next("audio_received")
+        del stream.read_from_fd
+
+        # The read that was waiting when we began to look may be in the middle of one.
+        assert {read_bytes} == set(asked)
+        assert read_bytes == max(got)
+        assert sum(got) >= 300_000
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(("write_bytes", "writes"), [(512, 17), (4096, 3), (65_536, 1)])
+async def test_what_is_not_urgent_is_gathered_up_to_what_is_set(write_bytes, writes):
+    """A hundred messages of 102 bytes: six of them pass 512, 41 of them 4096."""
+    async with FakeUpstream() as fake, House(fake.url, buffers_write_bytes=write_bytes) as house:
+        client = await house.connected()
+        side = server_side(house)
+        stream = side._protocol.stream
+        sizes = []
+        write = stream.write
+
+        def recording(data):
+            sizes.append(len(data))
+            return write(data)
+
+        stream.write = recording
+        message = b'{"type":"x"}'.ljust(100)
+        for _ in range(100):
+            side.send(message, urgent=False)
+        for _ in range(100):
+            await client.next("x")
+        del stream.write
+
+        assert writes == len(sizes)
+        assert 10_200 == sum(sizes)
+        assert max(sizes) < write_bytes + 102 + 1
+
+
+@pytest.mark.gen_test
+async def test_acknowledgements_wait_for_company_and_answers_do_not():
+    """What is urgent takes along, in order, what was waiting."""
+    async with FakeUpstream() as fake, House(fake.url, buffers_write_bytes=65_536) as house:
+        client = await house.connected()
+        side = server_side(house)
+        stream = side._protocol.stream
+        sizes = []
+        write = stream.write
+        stream.write = lambda data: sizes.append(len(data)) or write(data)
+        side.send(b'{"type":"ack"}', urgent=False)
+        side.send(b'{"type":"answer"}')
+        assert {"type": "ack"} == await client.read()
+        assert {"type": "answer"} == await client.read()
+        del stream.write
+
+        assert 1 == len(sizes)
+
+
+@pytest.mark.gen_test
+async def test_a_burst_is_no_fault_of_a_client_that_reads():
+    """More than may wait, in one turn of the loop: its socket takes it, so it is not cut."""
+    async with FakeUpstream() as fake, House(fake.url, limits_outbound_bytes=50_000) as house:
+        client = await house.connected()
+        side = server_side(house)
+        message = b'{"type":"x"}'.ljust(10_000)
+        for _ in range(10):
+            side.send(message)
+        for _ in range(10):
+            await client.next("x")
+
+        await client.say("ping")
+        await client.next("pong")
+
+
+async def deaf_client(house: House) -> RawClient:
+    """A client with a small receive buffer that never reads what it gets."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", house.port))
+    headers = f"Authorization: Bearer {house.token('deaf')}\r\n"
+    client = await RawClient.connect(house.port, "/ws", headers=headers, sock=sock)
+    client.writer.transport.pause_reading()
+    return client
+
+
+async def talk(link: FakeConnection) -> None:
+    """Send more audio than sockets hold (tcp_wmem and tcp_rmem: some 10 MB)."""
+    ids = {"response_id": "r", "item_id": "a"}
+    await link.send({"type": "response.created", "response": {"id": "r"}})
+    for _ in range(250):
+        await link.send({"type": "response.output_audio.delta", **ids, "delta": DELTA})
+
+
+@pytest.mark.gen_test(timeout=15)
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"limits_outbound_bytes": 300_000, "heartbeat_write_timeout_s": 600},
+        {"limits_outbound_bytes": 2**28, "heartbeat_write_timeout_s": 0.3},
+    ],
+    ids=["queue full", "write timeout"],
+)
+async def test_a_client_that_never_reads_is_cut(limits):
+    """Its link to the model closes, its place is free, and others go on meanwhile."""
+    async with FakeUpstream() as fake, House(fake.url, **limits, **FAST) as house:
+        other = await house.connected()
+        deaf = await deaf_client(house)
+        link = await fake.connection(1)
+        await link.next_event("session.update")
+        talking = asyncio.ensure_future(talk(link))
+        try:
+            while not link.ended.is_set():
+                await other.say("ping")
+                await other.next("pong")
+        finally:
+            talking.cancel()
+            await asyncio.gather(talking, return_exceptions=True)
+        assert 1000 == link.close_code
+        assert 1 == len(house.gateway.connections)
+
+        # The place is given back when the socket is gone, which may wait for a last write.
+        async with asyncio.timeout(2 * WAIT_S):
+            used = 2
+            while used == 2:
+                await other.say("get_status")
+                status = await other.next("status")
+                used = status["data"]["limits"]["connections"]["used"]
+        assert 1 == used
+        other.check_numbers()
+
+        deaf.writer.transport.resume_reading()
+        await deaf.received_to_the_end()
+        await deaf.close()
+
+
+@pytest.mark.gen_test(timeout=15)
+async def test_a_client_that_reads_slowly_gets_everything():
+    """More than the sockets hold, fetched late: nothing is lost and the order is kept."""
+    limits = {"limits_outbound_bytes": 2**26, "heartbeat_write_timeout_s": 600}
+    async with FakeUpstream() as fake, House(fake.url, **limits) as house:
+        client = await deaf_client(house)
+        link = await fake.connection()
+        await link.next_event("session.update")
+        other = await house.connected()
+        ids = {"response_id": "r", "item_id": "a"}
+        for _ in range(150):
+            await link.send({"type": "response.output_audio.delta", **ids, "delta": DELTA})
+        # The other's answer comes through the same loop, behind all that.
+        await link.send({"type": "response.done", "response": {"id": "r"}})
+        await other.say("ping")
+        await other.next("pong")
+
+        client.writer.transport.resume_reading()
+        offset_ms, frame = 0.0, await client.receive()
+        while b'"type":"response_done"' not in frame.payload[:40]:
+            if b'"type":"audio"' in frame.payload[:40]:
+                assert b'"offset_ms":%.1f,' % offset_ms in frame.payload
+                offset_ms += 1000.0
+            frame = await client.receive()
+        assert 150_000.0 == offset_ms
+        await client.close()

@@ -1,0 +1,119 @@
+"""Tests of tornado_app/protocol/endings.py, by the table of realtime-api.md, 1.3 and 6.2."""
+
+import typing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.protocol.close import SESSION_EXPIRED, UPSTREAM_FAILED
+from tornado_app.protocol.endings import Failure, FailureKind, classify, safe_word
+from tornado_app.protocol.realtime import ErrorFacts
+
+CAP = "Your session hit the maximum duration of 60 minutes"
+CREDIT = "insufficient_quota.credit_balance_exhausted"
+
+
+def closed(code: int | None, reason: str = "") -> Failure:
+    return Failure("open", "closed", close_code=code, close_reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "code", "retry"),
+    [
+        # 6.2, in its order
+        (closed(1000), None, "upstream_unavailable", True),
+        (closed(1005), None, "upstream_unavailable", True),
+        (closed(1001, CAP), None, "session_expired", False),
+        (closed(1001, CAP), ErrorFacts(code="session_expired"), "session_expired", False),
+        (closed(1001), ErrorFacts(code="session_expired"), "session_expired", False),
+        (closed(1001), None, "upstream_unavailable", True),
+        (closed(None), None, "upstream_unavailable", True),
+        (Failure("open", "reset"), None, "upstream_unavailable", True),
+        (closed(1011, "server_error"), None, "upstream_unavailable", True),
+        (closed(1012), None, "upstream_unavailable", True),
+        (closed(1009), None, "upstream_unavailable", True),
+        (closed(1013, CREDIT), None, "upstream_rejected", False),
+        (closed(1013), ErrorFacts("insufficient_quota"), "upstream_rejected", False),
+        (closed(1013), None, "upstream_unavailable", True),
+        (
+            closed(3000, "invalid_request_error.invalid_api_key"),
+            None,
+            "upstream_rejected",
+            False,
+        ),
+        (closed(3000), None, "upstream_rejected", False),
+        (closed(4000, "invalid_request_error.missing_model"), None, "upstream_rejected", False),
+        (closed(4000, "invalid_request_error.invalid_model"), None, "upstream_rejected", False),
+        (
+            closed(4000, "invalid_request_error.beta_api_shape_disabled"),
+            None,
+            "upstream_rejected",
+            False,
+        ),
+        (closed(4004, "invalid_request_error.model_not_found"), None, "upstream_rejected", False),
+        # 1.3: refused before the upgrade
+        (Failure("dial", "handshake", http_status=401), None, "upstream_rejected", False),
+        (Failure("dial", "handshake", http_status=404), None, "upstream_rejected", False),
+        (Failure("dial", "handshake", http_status=400), None, "upstream_rejected", False),
+        (Failure("dial", "handshake", http_status=302), None, "upstream_rejected", False),
+        (Failure("dial", "handshake", http_status=408), None, "upstream_unavailable", True),
+        (Failure("dial", "handshake", http_status=429), None, "upstream_unavailable", True),
+        (Failure("dial", "handshake", http_status=500), None, "upstream_unavailable", True),
+        (Failure("dial", "handshake", http_status=503), None, "upstream_unavailable", True),
+        (Failure("dial", "handshake"), None, "upstream_unavailable", True),
+        # what no close frame says
+        (Failure("dial", "refused"), None, "upstream_unavailable", True),
+        (Failure("dial", "timeout"), None, "upstream_timeout", True),
+        (Failure("open", "stalled"), None, "upstream_timeout", True),
+        (Failure("open", "outbox_full"), None, "upstream_timeout", True),
+        (Failure("open", "protocol"), None, "upstream_unavailable", True),
+        (Failure("open", "ended"), None, "upstream_unavailable", True),
+    ],
+    ids=str,
+)
+def test_each_way_to_end_has_its_verdict(failure, error, code, retry):
+    """The reason and the error before it decide; the number only where they say nothing."""
+    ending = classify(failure, error)
+
+    assert (code, retry) == (ending.code, ending.retry)
+    assert (SESSION_EXPIRED if code == "session_expired" else UPSTREAM_FAILED) == ending.close
+
+
+@given(
+    st.builds(
+        Failure,
+        st.sampled_from(["dial", "open"]),
+        st.sampled_from(typing.get_args(FailureKind)),
+        st.none() | st.integers(100, 599),
+        st.none() | st.integers(0, 65535),
+        st.text(max_size=123),
+        st.text(max_size=20),
+    ),
+    st.none() | st.builds(ErrorFacts, *[st.none() | st.text(max_size=20)] * 5),
+)
+def test_nothing_of_the_peers_text_is_in_the_sentence(failure, error):
+    """Whatever it says: a verdict, one of four sentences, and one plain word for the log."""
+    ending = classify(failure, error)
+
+    assert ending.sentence == classify(Failure("open", failure.kind), None).sentence or any(
+        words in ending.sentence for words in ("refused this session", "maximum duration")
+    )
+    assert safe_word(ending.cause) == ending.cause != ""
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("invalid_api_key", "invalid_api_key"),
+        ("a-b", "a-b"),
+        ("", ""),
+        ("Incorrect API key provided: sk-12", ""),
+        ("sk-" + "a" * 62, ""),
+        ("größe", ""),
+        ("x\n", ""),
+    ],
+)
+def test_only_a_plain_word_is_safe(text, word):
+    """Free text may hold a key."""
+    assert word == safe_word(text)

@@ -1,0 +1,241 @@
+"""Tests of tornado_app/connection.py: a session's commands, performed with fakes around it."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import structlog
+
+from tests.fakes.upstream import FakeUpstream
+from tests.session.story import config
+from tornado_app.audio_pipeline import AudioPipeline
+from tornado_app.connection import Connection, Equipment
+from tornado_app.mailbox import Mailbox
+from tornado_app.protocol.client import Ping
+from tornado_app.protocol.close import BYE, INTERNAL, Close
+from tornado_app.session import events
+from tornado_app.upstream import Dial
+from workers.pool import AudioPool
+
+WAIT_S = 5.0
+
+
+class FakeClient:
+    """Keeps what it is sent; does what the test says when it is sent something."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.closes: list[Close] = []
+        self.pings = 0
+        self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
+        self.changed = asyncio.Event()
+
+    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
+        self.sent.append(payload)
+        self.changed.set()
+        if not binary:
+            self.on_send(json.loads(payload))
+
+    def ping(self) -> None:
+        self.pings += 1
+        self.changed.set()
+
+    def close(self, close: Close) -> None:
+        self.closes.append(close)
+        self.changed.set()
+
+    @property
+    def types(self) -> list[str]:
+        return [json.loads(payload)["type"] for payload in self.sent]
+
+    async def until(self, done: Callable[[], object]) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while not done():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class Room:
+    """One connection, and all it needs."""
+
+    def __init__(self, url: str) -> None:
+        loop = asyncio.get_running_loop()
+        self.client = FakeClient()
+        self.pool = AudioPool(1)
+        self.mailbox = Mailbox(loop)
+        self.finished: list[Connection] = []
+        self.dialled = 0
+        self.retired: asyncio.Queue = asyncio.Queue()
+        self.dial_fails = False
+        pipeline = AudioPipeline(self.pool, self.mailbox, loop, jobs=1, gather_s=0.0)
+        self.equipment = Equipment(
+            loop, self.mailbox, pipeline, self._dial, self.retired.put_nowait
+        )
+        self._url = url
+
+    def connection(self, **changes: Any) -> Connection:
+        log = structlog.get_logger().bind()
+        return Connection(
+            config(opened_at=time.monotonic(), **changes),
+            self.client,
+            self.equipment,
+            log,
+            self.finished.append,
+        )
+
+    def _dial(self, _: object) -> Dial:
+        self.dialled += 1
+        if self.dial_fails:
+            raise RuntimeError("a fault of ours")
+        return Dial(
+            url=self._url,
+            headers=(),
+            connect_timeout_s=2.0,
+            write_timeout_s=2.0,
+            ping_interval_s=20.0,
+            read_timeout_s=60.0,
+            outbox_bytes=1 << 20,
+        )
+
+
+@asynccontextmanager
+async def a_room() -> AsyncIterator[tuple[Room, FakeUpstream]]:
+    async with FakeUpstream() as fake:
+        room = Room(fake.url)
+        try:
+            yield room, fake
+        finally:
+            loop = asyncio.get_running_loop()
+            for _ in range(room.dialled - room.dial_fails):
+                link = await asyncio.wait_for(room.retired.get(), WAIT_S)
+                assert await loop.run_in_executor(None, link.join, WAIT_S)
+            room.pool.stop()
+            assert await loop.run_in_executor(None, room.pool.join, WAIT_S)
+
+
+@pytest.mark.gen_test
+async def test_a_session_leads_the_call():
+    """It dials, is connected, forwards a chunk, and lets go of everything at the end."""
+    async with a_room() as (room, fake):
+        connection = room.connection()
+        connection.feed(events.Opened())
+        await room.client.until(lambda: 2 == len(room.client.sent))
+        connection.feed(events.ClientAudio(bytes(960)))
+        await fake.next_event("input_audio_buffer.append")
+
+        connection.feed(events.Stop(BYE))
+        assert [BYE] == room.client.closes
+        assert [connection] == room.finished
+        assert connection.ended
+        link = await fake.connection()
+        await asyncio.wait_for(link.ended.wait(), WAIT_S)
+        assert 1000 == link.close_code
+
+
+@pytest.mark.gen_test
+async def test_an_event_caused_by_a_command_waits_its_turn():
+    """A client that goes while it is being sent something: the rest of the commands come first."""
+    async with a_room() as (room, _):
+        connection = room.connection()
+        done: list[str] = []
+
+        def go(message: dict[str, Any]) -> None:
+            done.append(message["type"])
+            if message["type"] == "connection_status":
+                connection.feed(events.ClientSaid(Ping("in between")))
+                connection.feed(events.ClientGone(None))
+                assert 0 == room.dialled
+                assert not connection.ended
+
+        room.client.on_send = go
+        connection.feed(events.Opened())
+
+        assert ["connection_status", "pong"] == done
+        assert 1 == room.dialled
+        assert [connection] == room.finished
+        assert [] == room.client.closes
+
+
+@pytest.mark.gen_test
+async def test_a_fault_of_ours_ends_this_session():
+    """1011 for the client, all is released once, and nothing happens afterwards."""
+    async with a_room() as (room, _):
+        room.dial_fails = True
+        connection = room.connection()
+        connection.feed(events.Opened())
+
+        assert [INTERNAL] == room.client.closes
+        assert [connection] == room.finished
+        assert connection.ended
+
+        said = len(room.client.sent)
+        connection.feed(events.ClientSaid(Ping()))
+        connection.feed(events.ClientGone(1011))
+        assert said == len(room.client.sent)
+        assert [connection] == room.finished
+
+
+@pytest.mark.gen_test
+async def test_a_fault_with_an_open_link_closes_the_link():
+    """Also with audio in the lanes, whose results nobody wants any more."""
+    async with a_room() as (room, fake):
+        connection = room.connection()
+        connection.feed(events.Opened())
+        await room.client.until(lambda: 2 == len(room.client.sent))
+
+        def fail(message: dict[str, Any]) -> None:
+            raise RuntimeError(message["type"])
+
+        connection.feed(events.ClientAudio(bytes(960)))
+        room.client.on_send = fail
+        connection.feed(events.ClientSaid(Ping()))
+        assert [INTERNAL] == room.client.closes
+        assert [connection] == room.finished
+
+        link = await fake.connection()
+        await asyncio.wait_for(link.ended.wait(), WAIT_S)
+        assert 1000 == link.close_code
+        assert ["connection_status", "connection_status", "pong"] == room.client.types
+
+
+@pytest.mark.gen_test
+async def test_two_faults_are_one_ending():
+    """If even the goodbye fails, everything is released all the same."""
+    async with a_room() as (room, _):
+        room.dial_fails = True
+        connection = room.connection()
+        connection.feed(events.Opened())
+        connection._fail()
+
+        assert [INTERNAL] == room.client.closes
+        assert [connection] == room.finished
+
+
+@pytest.mark.gen_test
+async def test_the_clock_wakes_the_session():
+    """Pings go out by themselves, again and again, and none after the end."""
+    async with a_room() as (room, _):
+        connection = room.connection(ping_interval_s=0.01)
+        connection.feed(events.Opened())
+        await room.client.until(lambda: room.client.pings >= 3)
+
+        connection.feed(events.ClientGone(None))
+        assert connection._timer is None
+
+
+@pytest.mark.gen_test
+async def test_what_a_retired_link_says_is_not_heard():
+    """The session has another link by then, or none."""
+    async with a_room() as (room, fake):
+        connection = room.connection()
+        connection.feed(events.Opened())
+        await room.client.until(lambda: 2 == len(room.client.sent))
+        connection.feed(events.ClientGone(None))
+        await fake.send({"type": "input_audio_buffer.committed", "item_id": "late"})
+        await asyncio.wait_for(fake.connections[0].ended.wait(), WAIT_S)
+
+        assert ["connection_status"] * 2 == room.client.types

@@ -1,0 +1,171 @@
+"""Tests of tornado_app/gateway.py; tests/calls has the rest over sockets."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.calls.house import SECRET, house_settings
+from tests.fakes.upstream import FakeUpstream
+from tornado_app.connection import Connection
+from tornado_app.endpoint import Endpoint
+from tornado_app.errors import Refused
+from tornado_app.gateway import Gateway, Guest, Knock, model_session, policy
+from tornado_app.protocol.close import GOING_AWAY, Close
+from tornado_app.protocol.opening import parse_opening
+from tornado_app.protocol.server import LimitUse
+from tornado_app.tokens import TokenRules, issue
+
+RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10.0, max_lifetime_s=86_400.0)
+WAIT_S = 5.0
+
+
+class SilentClient:
+    """Takes everything, remembers how it was closed, and gives its place back then."""
+
+    def __init__(self, gateway: Gateway, guest: Guest) -> None:
+        self.closes: list[Close] = []
+        self._leave = partial(gateway.release, guest)
+
+    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def close(self, close: Close) -> None:
+        self.closes.append(close)
+        self._leave()
+
+
+@asynccontextmanager
+async def a_gateway(url: str = "ws://127.0.0.1:1/", **changes: Any) -> AsyncIterator[Gateway]:
+    gateway = Gateway(
+        house_settings(**changes), RULES, lambda: Endpoint(url, "sk-key", "authorization")
+    )
+    try:
+        yield gateway
+    finally:
+        assert await gateway.stop(WAIT_S)
+
+
+def knock(
+    user: str = "alice", origin: str | None = None, token: str | None = None, **query: str
+) -> Knock:
+    token = issue(user, RULES, time.time(), 600) if token is None else token
+    return Knock(origin, token, {name: [value] for name, value in query.items()}, "10.0.0.1")
+
+
+def connect(gateway: Gateway, guest: Guest) -> tuple[Connection, SilentClient]:
+    client = SilentClient(gateway, guest)
+    return gateway.connect(guest, client), client
+
+
+def refusal(gateway: Gateway, request: Knock) -> str:
+    with pytest.raises(Refused) as refused:
+        gateway.admit(request)
+    return refused.value.code
+
+
+@pytest.mark.gen_test
+async def test_the_first_thing_that_is_wrong_is_said():
+    """Draining, origin, token, parameters, places: in this order, and the last costs a place."""
+    origins = ["https://talk.example.com"]
+    production = {"server_environment": "production", "server_allowed_origins": origins}
+    async with a_gateway(limits_connections=1, **production) as gateway:
+        guest = gateway.admit(knock())
+        worst = {"origin": "https://evil.net", "token": "rubbish", "input_rate": "1"}
+        assert "origin_denied" == refusal(gateway, knock(**worst))
+        del worst["origin"]
+        assert "token_invalid" == refusal(gateway, knock(**worst))
+        assert "token_missing" == refusal(gateway, knock(token="", input_rate="1"))
+        del worst["token"]
+        assert "invalid_message" == refusal(gateway, knock(**worst))
+        assert "server_busy" == refusal(gateway, knock())
+        gateway.draining = True
+        assert "going_away" == refusal(gateway, knock(origin="https://evil.net"))
+        gateway.release(guest)
+
+
+@pytest.mark.gen_test
+async def test_a_place_is_counted_and_given_back():
+    """Of the server and of the user; refusals take none."""
+    async with a_gateway(limits_connections=3, limits_connections_per_user=2) as gateway:
+        guests = [gateway.admit(knock()), gateway.admit(knock())]
+        assert "connection_limit" == refusal(gateway, knock())
+        guests.append(gateway.admit(knock("bob")))
+        assert "server_busy" == refusal(gateway, knock("carol"))
+
+        gateway.release(guests.pop(0))
+        guests.append(gateway.admit(knock()))
+        assert "alice" == guests[-1].caller.user_id
+        for guest in guests:
+            gateway.release(guest)
+
+
+@pytest.mark.gen_test
+async def test_connections_are_kept_until_they_end():
+    """They see the limits, and stopping ends them all with 1001 and closes their links."""
+    async with FakeUpstream() as fake, a_gateway(fake.url, limits_connections=7) as gateway:
+        assert frozenset() == gateway.connections
+        calls = [connect(gateway, gateway.admit(knock(user))) for user in ("alice", "bob")]
+        made = [connection for connection, _ in calls]
+        assert frozenset(made) == gateway.connections
+        expected = {"connections": LimitUse(2, 7), "connections_per_user": LimitUse(1, 10)}
+        assert expected == gateway.limits_of(made[0])
+        assert made[0].config.session_id != made[1].config.session_id
+        assert not await gateway.clients_gone(0)
+        await fake.connection(1)
+
+        assert await gateway.stop(WAIT_S)
+        assert [[GOING_AWAY]] * 2 == [client.closes for _, client in calls]
+        assert frozenset() == gateway.connections
+        assert await gateway.clients_gone(0)
+        for link in fake.connections:
+            await asyncio.wait_for(link.ended.wait(), WAIT_S)
+
+
+@pytest.mark.gen_test
+async def test_a_session_is_as_the_guest_and_the_settings_say():
+    """What it asked for, within what there is."""
+    async with FakeUpstream() as fake, a_gateway(fake.url, audio_hold_ms=1234) as gateway:
+        guest = gateway.admit(knock(input_format="pcmu", output_encoding="binary", voice="ash"))
+        config = connect(gateway, guest)[0].config
+
+        assert ("alice", "pcmu", 8000, True, False, 1234) == (
+            config.user_id,
+            config.source.encoding,
+            config.source.rate_hz,
+            config.binary_output,
+            config.passes_through,
+            config.hold_ms,
+        )
+        assert "ash" == config.model_session.voice
+
+
+def test_what_is_got_unasked_comes_first_and_once():
+    """Voices, models and turn detections, whether or not the lists name the defaults."""
+    chosen = policy(
+        house_settings(
+            session_voice="sage",
+            session_voices=["ash", "sage"],
+            session_models=["other"],
+            session_turn_detection="none",
+            session_turn_detections=[],
+        )
+    )
+
+    assert ("sage", "ash") == chosen.voices
+    assert ("gpt-realtime-2.1", "other") == chosen.models
+    assert ("none",) == chosen.turn_detections
+
+
+def test_the_model_is_told_what_the_operator_has_set():
+    """The client chooses voice, model and turn detection; the rest is not its business."""
+    settings = house_settings(session_instructions="Sing.", session_vad_silence_ms=700)
+    wanted = model_session(settings, parse_opening({"voice": ["ash"]}, policy(settings)))
+
+    assert ("Sing.", 700, "ash") == (wanted.instructions, wanted.vad_silence_ms, wanted.voice)
+    assert "gpt-transcribe" == wanted.transcription_model

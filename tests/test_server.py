@@ -1,0 +1,313 @@
+"""Start, drain, stop: in this process, and with signals to one of its own."""
+
+import asyncio
+import contextlib
+import gc
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import websocket
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+
+from tests.calls.house import ROOT, VoiceClient, house_settings, until
+from tests.fakes.upstream import FakeUpstream
+from tornado_app.cli import token_rules
+from tornado_app.server import Server
+from tornado_app.settings import Settings
+from tornado_app.tokens import issue
+
+WAIT_S = 10.0
+NOTICE_S = 1.0
+NOBODY = "ws://127.0.0.1:9/v1/realtime"
+"""The discard service, which nobody runs: no model is asked for anything."""
+
+
+@contextlib.asynccontextmanager
+async def started(settings: Settings):
+    """A server in this process, stopped in the end."""
+    server = Server(settings, token_rules(settings))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def call(server: Server, settings: Settings) -> VoiceClient:
+    token = issue("alice", token_rules(settings), time.time(), 600)
+    request = HTTPRequest(
+        f"ws://127.0.0.1:{server.port}/ws", headers={"Authorization": f"Bearer {token}"}
+    )
+    return VoiceClient(await websocket_connect(request))
+
+
+async def ready(server: Server) -> int:
+    url = f"http://127.0.0.1:{server.port}/readyz"
+    return (await AsyncHTTPClient().fetch(url, raise_error=False)).code
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_from_start_to_stop():
+    """Readiness goes first, then clients are told, then nobody is let in, then all are closed."""
+    async with FakeUpstream() as upstream:
+        settings = house_settings(
+            server_port=0,
+            upstream_url=upstream.url,
+            server_drain_notice_s=NOTICE_S,
+            server_drain_s=NOTICE_S + 0.3,
+        )
+        async with started(settings) as server:
+            before = await ready(server)
+            early = await call(server, settings)
+            await early.status("connected")
+            drain = asyncio.ensure_future(server.drain())
+            while await ready(server) == 200:
+                pass
+            late = await call(server, settings)  # the load balancer has not looked yet
+            await late.status("connected")
+            nobody_told = "going_away" not in early.types
+            for client in (early, late):
+                await client.next("going_away")
+            with pytest.raises(HTTPClientError) as refused:
+                await call(server, settings)
+            ends = [await client.closed() for client in (early, late)]
+            await drain
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", server.port), 5)
+
+    assert 200 == before
+    assert nobody_told
+    assert 503 == refused.value.code
+    assert [(1001, "going_away")] * 2 == ends
+    assert not server.is_embedded
+    assert f"localhost:{upstream.port}" == server.model_host
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_drain_without_clients_is_over_at_once():
+    """There is nobody to give notice to."""
+    settings = house_settings(
+        server_port=0, upstream_url=NOBODY, server_drain_s=3600, server_drain_notice_s=600
+    )
+    async with started(settings) as server:
+        await asyncio.wait_for(server.drain(), WAIT_S)
+        assert 503 == await ready(server)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_taken_port():
+    """It is told before a model is started, and nothing stays open."""
+    before = len(psutil.Process().children())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = house_settings(server_port=taken.getsockname()[1])
+        with warnings.catch_warnings():
+            # Tornado's bind_sockets leaves the one that it could not bind to the collector.
+            warnings.simplefilter("ignore", ResourceWarning)
+            with pytest.raises(OSError, match="in use"):
+                await Server(settings, token_rules(settings)).start()
+            gc.collect()
+
+    assert before == len(psutil.Process().children())
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_with_the_model_on_this_computer():
+    """It starts with the gateway, answers, and is gone after it."""
+    settings = house_settings(server_port=0, session_turn_detection="none")
+    async with started(settings) as server:
+        [child] = psutil.Process().children()
+        client = await call(server, settings)
+        await client.status("connected")
+        await client.say("text", text="hello there")
+        done = await client.next("response_done")
+        client.socket.close(1000)
+        await client.closed()
+
+    assert server.is_embedded
+    assert "completed" == done["data"]["status"]
+    await until(lambda: not child.is_running(), "the model is still there")
+
+
+# From here on the gateway is a process of its own.
+
+
+class Gateway:
+    """``python run.py`` with what it printed."""
+
+    def __init__(self, process: "subprocess.Popen[str]", errors: Path) -> None:
+        self.process = process
+        self._errors = errors
+
+    @property
+    def stderr(self) -> str:
+        return self._errors.read_text()
+
+    def read_start(self) -> None:
+        """Wait until it listens."""
+        printed = ""
+        while "Try, in another terminal" not in printed:
+            line = self.process.stdout.readline()
+            assert line, f"it ended early: {self.stderr}"
+            printed += line
+        self.url = re.search(r"ws://\S+", printed)[0]
+        self.token = re.search(r"Token for an hour: (\S+)", printed)[1]
+
+    def connect(self) -> websocket.WebSocket:
+        return websocket.create_connection(
+            self.url, header={"Authorization": f"Bearer {self.token}"}, timeout=WAIT_S
+        )
+
+    def status(self, path: str) -> int:
+        url = self.url.replace("ws://", "http://").removesuffix("/ws") + path
+        try:
+            with urllib.request.urlopen(url, timeout=WAIT_S) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as refused:
+            refused.close()
+            return refused.code
+
+    def end(self) -> int:
+        """Its exit code."""
+        return self.process.wait(WAIT_S)
+
+
+@contextlib.contextmanager
+def program(folder: Path, **changes: object) -> Iterator[Gateway]:
+    """A gateway that is being started."""
+    errors = folder / "stderr"
+    environ = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
+    environ |= {f"PARLEY_{name.upper()}": str(value) for name, value in changes.items()}
+    environ |= {"PARLEY_SERVER_STATE_DIR": str(folder)}
+    with errors.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "run.py", "--port", "0"],
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
+    with process:
+        try:
+            yield Gateway(process, errors)
+        finally:
+            process.kill()
+
+
+def messages_to_close(client: websocket.WebSocket) -> tuple[list[dict[str, Any]], bytes]:
+    """Everything up to the close frame, and that."""
+    messages = []
+    while True:
+        opcode, data = client.recv_data()
+        if opcode == websocket.ABNF.OPCODE_CLOSE:
+            return messages, data
+        messages.append(json.loads(data))
+
+
+def read_until(client: websocket.WebSocket, kind: str, **data: object) -> dict[str, Any]:
+    while True:
+        message = json.loads(client.recv())
+        if message["type"] == kind and data.items() <= message["data"].items():
+            return message
+
+
+def gone(process: psutil.Process) -> bool:
+    """Whether it has ended; one whose parent died may be a zombie for want of an init process."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def wait_until_gone(process: psutil.Process) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not gone(process):
+        assert time.monotonic() < deadline, "the model on this computer is still there"
+        time.sleep(0.01)
+
+
+def test_a_polite_end(tmp_path):
+    """SIGTERM: readiness 503, word to clients, 1001, exit code 0, no traceback, no child."""
+    drain = {"server_drain_notice_s": 0.5, "server_drain_s": 1.0}
+    with program(tmp_path, **drain) as gateway:
+        gateway.read_start()
+        [model] = psutil.Process(gateway.process.pid).children()
+        client = gateway.connect()
+        read_until(client, "connection_status", status="connected")
+        before = gateway.status("/readyz")
+        gateway.process.terminate()
+        while gateway.status("/readyz") == 200:
+            pass
+        alive = gateway.status("/healthz")
+        messages, close = messages_to_close(client)
+        client.shutdown()
+        code = gateway.end()
+        wait_until_gone(model)
+
+    assert (200, 200) == (before, alive)
+    assert ["going_away"] == [message["type"] for message in messages]
+    assert b"\x03\xe9going_away" == close
+    assert 0 == code
+    assert "Traceback" not in gateway.stderr
+    assert gateway.token not in gateway.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(tmp_path, number):
+    """Without waiting for an hour of drain; its client still hears 1001."""
+    hour = {"server_drain_notice_s": 0, "server_drain_s": 3600, "upstream_url": NOBODY}
+    with program(tmp_path, **hour, upstream_reconnect_attempts=100) as gateway:
+        gateway.read_start()
+        client = gateway.connect()
+        gateway.process.send_signal(number)
+        read_until(client, "going_away")
+        gateway.process.send_signal(number)
+        _, close = messages_to_close(client)
+        client.shutdown()
+        code = gateway.end()
+
+    assert b"\x03\xe9going_away" == close
+    assert 0 == code
+    assert "Traceback" not in gateway.stderr
+
+
+def test_ctrl_c_while_it_starts(tmp_path):
+    """It ends without a traceback, and the model that was being started ends with it."""
+    with program(tmp_path) as gateway:
+        parent = psutil.Process(gateway.process.pid)
+        deadline = time.monotonic() + WAIT_S
+        while not (children := parent.children()):
+            assert time.monotonic() < deadline, "the model is not started"
+        gateway.process.send_signal(signal.SIGINT)
+        code = gateway.end()
+        wait_until_gone(children[0])
+
+    assert "" == gateway.stderr
+    assert code in {0, 130}  # 0: it listened already
+
+
+def test_a_violent_end(tmp_path):
+    """After kill -9 the model on this computer notices, and ends by itself."""
+    with program(tmp_path) as gateway:
+        gateway.read_start()
+        [model] = psutil.Process(gateway.process.pid).children()
+        gateway.process.kill()
+        code = gateway.end()
+        wait_until_gone(model)
+
+    assert -signal.SIGKILL == code

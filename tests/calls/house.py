@@ -5,7 +5,6 @@ import base64
 import io
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -243,7 +242,7 @@ class Ground:
         # Those of asyncio's own executor come when the tests' clients look up addresses.
         names = (thread.name for thread in threading.enumerate())
         self.threads = sorted(name for name in names if not name.startswith("asyncio_"))
-        self.descriptors = len(os.listdir("/proc/self/fd"))
+        self.descriptors = sum(1 for _ in Path("/proc/self/fd").iterdir())
         self.tasks = len(asyncio.all_tasks())
 
     @classmethod

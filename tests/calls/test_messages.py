@@ -437,6 +437,29 @@ async def test_nothing_overtakes_audio_that_is_being_converted(encoding):
 
 
 @pytest.mark.gen_test
+async def test_an_answer_does_not_begin_with_the_rest_of_a_lost_one():
+    """The model is lost in the middle of its audio: what the resampler holds belongs to that."""
+    async with FakeUpstream() as fake, House(fake.url, upstream_reconnect_initial_ms=1) as house:
+        client = await house.connected("output_rate=8000")
+        await send_all(fake, [created("r1"), delta("a", "r1", PCM_100_MS)])
+        await client.next("audio")
+        fake.drop()
+        lost = await client.next("response_done")
+        assert {"response_id": "r1", "status": "failed", "usage": None} == lost["data"]
+
+        await client.status("connected")
+        await send_all(fake, said_in_turn("u", "r2", [PCM_100_MS], ["b"]))
+        await client.next("response_done")
+        played: dict[str, float] = {}
+        for message in client.heard:
+            if message["type"] == "audio":
+                data = message["data"]
+                played[data["item_id"]] = data["offset_ms"] + data["duration_ms"]
+        assert {"a": 100.0, "r2_item": 100.0} == played
+        client.check_numbers()
+
+
+@pytest.mark.gen_test
 async def test_a_failed_answer_is_explained():
     """The status says it, and one error says why in our words."""
     async with FakeUpstream() as fake, House(fake.url) as house:

@@ -116,7 +116,7 @@ class Answers:
         if delta.response_id != self._muted:
             self.downlink.audio(delta)
 
-    def on_audio_done(self, item_id: str, response_id: str) -> None:
+    def on_audio_done(self, response_id: str) -> None:
         if response_id != self._muted:
             self.downlink.end_item()
 

@@ -213,8 +213,8 @@ class Session:
                 answers.on_user_transcript_delta(item_id, delta)
             case realtime.UserTranscriptDone(item_id, text):
                 answers.on_user_transcript_done(item_id, text)
-            case realtime.AudioDone(response_id, item_id):
-                answers.on_audio_done(item_id, response_id)
+            case realtime.AudioDone(response_id):
+                answers.on_audio_done(response_id)
             case realtime.ResponseCreated(response):
                 answers.on_created(response)
             case realtime.ResponseFinished(response):

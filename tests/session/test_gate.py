@@ -59,6 +59,14 @@ def test_connected_tells_when_the_model_ends_the_session(story):
     assert 1_800_003_600_000 == story.messages[0][1]["expires_at"]
 
 
+def test_a_time_that_is_none_is_left_out(story):
+    """A model's mistake must not end the call."""
+    story.opened().said(SessionCreated(SessionFacts("s", "m", 1e307)))
+    story.said(SessionUpdated(SessionFacts()))
+
+    assert "expires_at" not in story.messages[0][1]
+
+
 def test_what_comes_before_connected_is_sent_in_order_afterwards(story):
     """Nothing is lost and nothing is reordered."""
     story.opened().speak(100).speak(20)

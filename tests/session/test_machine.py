@@ -51,7 +51,13 @@ def test_a_silent_client_is_dead_after_the_read_timeout(story):
 
 
 @pytest.mark.parametrize(
-    "life", [events.ClientPong(), events.ClientSaid(client.Pong()), events.ClientAudio(b"\0\0")]
+    "life",
+    [
+        events.ClientPinged(),
+        events.ClientHeard(),
+        events.ClientSaid(client.Pong()),
+        events.ClientAudio(b"\0\0"),
+    ],
 )
 def test_any_frame_is_a_sign_of_life(story, life):
     """The deadline moves with each."""
@@ -92,6 +98,16 @@ def test_too_many_wrong_messages_end_the_session(stage):
         assert ["unknown_type"] == story.feed(wrong).errors
 
     assert ["unknown_type", "rate_limited"] == story.feed(wrong).errors
+    assert [(4429, "limit_reached")] == story.closes
+
+
+def test_a_flood_of_pings_ends_the_session(stage):
+    """They are cheap, but not free."""
+    story = stage(messages_per_s=10.0, message_burst=2.0).opened()
+    for _ in range(3):
+        story.feed(events.ClientPinged())
+
+    assert ["rate_limited"] == story.errors
     assert [(4429, "limit_reached")] == story.closes
 
 
@@ -177,7 +193,7 @@ ANYTHING = st.one_of(
             events.ClientSaid(client.Text("hi")),
             events.ClientSaid(client.Interrupt("item_a", 5)),
             events.ClientSaid(client.Playback("item_a", 5)),
-            events.ClientPong(),
+            events.ClientPinged(),
             events.UpstreamOpened(1.0),
             events.UpstreamSaid(SessionCreated(SessionFacts())),
             events.UpstreamSaid(SessionUpdated(SessionFacts())),

@@ -73,6 +73,19 @@ def test_a_commit_waits_for_the_chunks_before_it(stage):
     assert ["input_audio_buffer.commit", "response.create"] == story.asked
 
 
+def test_a_typed_turn_stays_behind_a_commit_that_is_on_its_way(stage):
+    """The model hears turns in the order in which the client took them."""
+    story = stage(turn_detection="none").connected().speak(200)
+    story.client(client.CommitAudio()).client(client.Text("and then"))
+    assert [] == story.asked
+
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+
+    assert ["input_audio_buffer.commit", "response.create", "conversation.item.create"] == (
+        story.asked
+    )
+
+
 @pytest.mark.parametrize("duration_ms", [0, 99])
 def test_committing_too_little_is_an_error_and_asks_nothing(stage, duration_ms):
     """The model would refuse less than 100 ms, and answer all the same."""

@@ -149,21 +149,19 @@ class VoiceHandler(WebSocketHandler):
 
     def on_message_too_large(self) -> None:
         """`StrictWebSocketProtocol` closes with 1009 after this."""
-        if self._connection is not None:
-            self._connection.feed(events.ClientRefused(self._too_large()))
+        self._feed(events.ClientRefused(self._too_large()))
 
     def on_ping(self, data: bytes) -> None:  # noqa: ARG002
-        self._on_life()
+        self._feed(events.ClientPinged())
 
     def on_pong(self, data: bytes) -> None:  # noqa: ARG002
-        self._on_life()
+        self._feed(events.ClientPinged())
 
     def on_fragment(self) -> None:
-        self._on_life()
+        self._feed(events.ClientHeard())
 
     def on_close(self) -> None:
-        if self._connection is not None:
-            self._connection.feed(events.ClientGone(self.close_code))
+        self._feed(events.ClientGone(self.close_code))
 
     def _event(self, connection: Connection, text: str) -> events.Event:
         """What one text frame means.
@@ -185,13 +183,12 @@ class VoiceHandler(WebSocketHandler):
         limit_bytes = self._settings.limits.message_bytes
         return InvalidMessage("message_too_large", f"A message may have {limit_bytes} bytes.")
 
-    def _on_life(self) -> None:
-        if self._connection is not None:
-            self._connection.feed(events.ClientPong())
-
     def _on_slow(self, why: str) -> None:
+        self._feed(events.ClientSlow(why))
+
+    def _feed(self, event: events.Event) -> None:
         if self._connection is not None:
-            self._connection.feed(events.ClientSlow(why))
+            self._connection.feed(event)
 
     def log_exception(self, *exc_info: Any) -> None:
         """Tornado's own prints the request with its query, and the token may be there."""

@@ -43,8 +43,13 @@ class ClientRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientPong:
+class ClientPinged:
     """A WebSocket ping or pong of the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientHeard:
+    """A piece of a message that has not ended yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +147,8 @@ Event: TypeAlias = (
     | ClientSaid
     | StatusAsked
     | ClientRefused
-    | ClientPong
+    | ClientPinged
+    | ClientHeard
     | ClientSlow
     | ClientGone
     | UpstreamOpened

@@ -163,10 +163,9 @@ class UpstreamGate:
         self.connections += 1
         self.state = "connected"
         self.connected_at = self._actions.now
-        expires_at = self._created.expires_at
         self._say(
             attempt=self._attempt or None,
-            expires_at=int(expires_at * 1000) if expires_at else None,
+            expires_at=_unix_ms(self._created.expires_at),
             context_lost=True if again else None,
         )
         self._actions.log("upstream_connected", model=self.model, reconnects=self.reconnects)
@@ -202,3 +201,8 @@ class UpstreamGate:
                 context_lost=context_lost,
             )
         )
+
+
+def _unix_ms(unix_s: float | None) -> int | None:
+    """A time of the model's, if it is one: before the year 5000."""
+    return int(unix_s * 1000) if unix_s is not None and 0 < unix_s < 1e11 else None

@@ -62,6 +62,7 @@ class Session:
         self._answers = Answers(config, self._gate, self._actions, self._timers)
         self._refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
         self._messages = Bucket(config.messages_per_s, config.message_burst)
+        self._pings = Bucket(config.messages_per_s, config.message_burst)
         self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
         self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
@@ -98,8 +99,10 @@ class Session:
             case events.ClientRefused(refused):
                 if self._admit():
                     self._refuse_client(refused)
-            case events.ClientPong():
-                self._admit()  # a flood of pings is a flood
+            case events.ClientHeard():
+                self._lifetime.heard()
+            case events.ClientPinged():
+                self._on_ping()
             case events.Tick():
                 self._on_tick()
             case _:
@@ -163,13 +166,20 @@ class Session:
         self._refuse_client(Refused("rate_limited", sentence, None, int(wait_s * 1000) + 1))
         return False
 
+    def _on_ping(self) -> None:
+        self._lifetime.heard()
+        if self._pings.take(self._actions.now):
+            sentence = f"More than {self._config.messages_per_s:g} pings a second."
+            self._actions.refuse(Refused("rate_limited", sentence, None, 1000))
+            self._end(LIMIT_REACHED, "too_many_pings")
+
     def _refuse_client(self, refused: Refused) -> None:
         self._actions.refuse(refused)
         self._count_error()
 
     def _count_error(self) -> None:
         if self._errors.take(self._actions.now):
-            sentence = f"More than {self._config.errors_per_minute:g} wrong messages in a minute."
+            sentence = f"More than {self._config.errors_per_minute:g} refused messages in a minute."
             self._actions.refuse(Refused("rate_limited", sentence, None, 60_000))
             self._end(LIMIT_REACHED, "too_many_errors")
 
@@ -182,7 +192,8 @@ class Session:
             case client.Ping(ping_id):
                 self._actions.say(PongReply(ping_id))
             case client.Text(text):
-                self._answers.text(text)
+                if not self._uplink.text(text):
+                    self._answers.text(text)
             case client.Interrupt(item_id, heard_ms):
                 self._answers.interrupt(item_id, heard_ms)
             case client.Playback(item_id, played_ms):
@@ -195,8 +206,13 @@ class Session:
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
         if isinstance(result, events.Unusable):
             self._count_error()
-        if not self.ended and self._uplink.ready(result):
+        if self.ended:
+            return
+        turns = self._uplink.ready(result)
+        if turns.spoken:
             self._answers.want()
+        for text in turns.texts:
+            self._answers.text(text)
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         answers = self._answers

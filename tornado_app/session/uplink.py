@@ -1,8 +1,7 @@
 """The client's speech on its way to the model."""
 
 from collections import deque
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime import Append, Clear, Commit
@@ -34,7 +33,29 @@ class _Chunk:
     duration_ms: float
 
 
-_Pending = _Chunk | Literal["commit", "clear"]
+@dataclass(frozen=True, slots=True)
+class _Clear:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Commit:
+    texts: list[str] = field(default_factory=list)
+    """Typed turns that came after it."""
+
+
+_Pending = _Chunk | _Commit | _Clear
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What is to be answered, in order: the committed audio, then typed turns."""
+
+    spoken: bool
+    texts: list[str]
+
+
+NO_TURNS = Turns(False, [])
 
 
 class Uplink:
@@ -84,30 +105,38 @@ class Uplink:
         self._actions.do(ConvertUplink(payload))
 
     def commit(self) -> None:
-        self._mark("commit")
+        self._mark(_Commit())
+
+    def text(self, text: str) -> bool:
+        """Keep a typed turn behind a commit that is still on its way.  False: there is none."""
+        for pending in reversed(self._pending):
+            if isinstance(pending, _Commit):
+                pending.texts.append(text)
+                return True
+        return False
 
     def clear(self) -> None:
         """Drop what was not committed; a commit that is still on its way keeps its audio."""
-        if "commit" in self._pending:
-            self._mark("clear")
+        if any(isinstance(pending, _Commit) for pending in self._pending):
+            self._mark(_Clear())
             return
         self._pending.clear()
         self._pending_ms = 0.0
         self._actions.do(ResetUplink())
         self._clear_upstream()
 
-    def ready(self, result: Converted | Unusable) -> bool:
-        """Take the pool's next answer.  True: the model is asked for an answer now."""
+    def ready(self, result: Converted | Unusable) -> Turns:
+        """Take the pool's next answer; returns what the model is asked to answer now."""
         pending = self._pending.popleft()
-        if isinstance(pending, _Chunk):
-            self._pending_ms -= pending.duration_ms
-            self._forward(result, acknowledge=True)
-            return False
-        self._forward(result, acknowledge=False)
-        if pending == "clear":
-            self._clear_upstream()
-            return False
-        return self._commit_upstream()
+        self._forward(result, acknowledge=isinstance(pending, _Chunk))
+        match pending:
+            case _Chunk(duration_ms):
+                self._pending_ms -= duration_ms
+            case _Clear():
+                self._clear_upstream()
+            case _Commit(texts):
+                return Turns(self._commit_upstream(), texts)
+        return NO_TURNS
 
     def on_unsent(self, unsent_bytes: int) -> None:
         self._unsent_ms = unsent_bytes / UPSTREAM_BYTES_PER_MS
@@ -143,8 +172,8 @@ class Uplink:
         while self._clears_awaited:
             self.on_cleared()  # it has forgotten everything, which is what was asked
 
-    def _mark(self, mark: Literal["commit", "clear"]) -> None:
-        if len(self._pending) - sum(isinstance(p, _Chunk) for p in self._pending) >= MARKS_PENDING:
+    def _mark(self, mark: _Commit | _Clear) -> None:
+        if sum(not isinstance(pending, _Chunk) for pending in self._pending) >= MARKS_PENDING:
             sentence = f"Only {MARKS_PENDING} commits may be on their way at once."
             self._actions.refuse(Refused("rate_limited", sentence, retry_after_ms=1000))
             return

@@ -34,6 +34,8 @@ class FakeClient:
         self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
         self.changed = asyncio.Event()
 
+    is_full = False
+
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
         self.sent.append(payload)
         self.changed.set()

@@ -1,13 +1,21 @@
 """Tests of tornado_app/endpoint.py."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from tests.calls.house import house_settings
+from tests.session.story import config, model_session
 from tornado_app.endpoint import OPENAI_URL, Endpoint, configured_endpoint, dial
+from tornado_app.session.config import SessionConfig
+from workers.formats import AudioFormat
 
 KEY = "sk-very-private"
+
+
+def wanted(model: str = "m", user: str = "alice", **changes: object) -> SessionConfig:
+    return replace(config(**changes), user_id=user, model_session=model_session(model=model))
 
 
 def endpoint(url: str, auth_header: str = "authorization") -> Endpoint:
@@ -34,7 +42,7 @@ def endpoint(url: str, auth_header: str = "authorization") -> Endpoint:
 )
 def test_the_model_is_in_the_address_once(url, expected):
     """OpenAI and Azure GA take it as ?model=; an address that names one keeps it."""
-    assert expected == dial(house_settings(), endpoint(url), "m/1", "alice").url
+    assert expected == dial(house_settings(), endpoint(url), wanted("m/1")).url
 
 
 @pytest.mark.parametrize(
@@ -43,7 +51,7 @@ def test_the_model_is_in_the_address_once(url, expected):
 )
 def test_the_key_goes_into_the_header_of_the_service(auth_header, line):
     """OpenAI's or Azure's, and never into the address."""
-    made = dial(house_settings(), endpoint(OPENAI_URL, auth_header), "m", "alice")
+    made = dial(house_settings(), endpoint(OPENAI_URL, auth_header), wanted())
 
     assert line == made.headers[0]
     assert KEY not in made.url
@@ -53,13 +61,13 @@ def test_no_key_is_no_header():
     """A model on this network may need none."""
     settings = house_settings(upstream_safety_identifier=False)
 
-    assert () == dial(settings, Endpoint("ws://h/v1", "", "authorization"), "m", "alice").headers
+    assert () == dial(settings, Endpoint("ws://h/v1", "", "authorization"), wanted()).headers
 
 
 def test_the_user_is_told_by_a_hash_only():
     """Stable for a user, different for another, and not the name."""
     alice, again, bob = (
-        dial(house_settings(), endpoint(OPENAI_URL), "m", user).headers[1]
+        dial(house_settings(), endpoint(OPENAI_URL), wanted(user=user)).headers[1]
         for user in ("alice", "alice", "bob")
     )
 
@@ -70,7 +78,7 @@ def test_the_user_is_told_by_a_hash_only():
 
 def test_nothing_of_the_beta_is_sent():
     """OpenAI-Beta is fatal since May 2026 (realtime-api.md, 0.1)."""
-    made = dial(house_settings(), endpoint(OPENAI_URL), "m", "alice")
+    made = dial(house_settings(), endpoint(OPENAI_URL), wanted())
 
     assert not any("beta" in line.lower() for line in made.headers)
 
@@ -80,7 +88,7 @@ def test_the_key_shows_in_no_repr():
     made = endpoint(f"{OPENAI_URL}?api-key={KEY}x")
 
     assert KEY not in repr(endpoint(OPENAI_URL))
-    assert KEY not in repr(dial(house_settings(), made, "m", "alice"))
+    assert KEY not in repr(dial(house_settings(), made, wanted()))
 
 
 def test_limits_of_the_link_are_the_settings():
@@ -95,8 +103,7 @@ def test_limits_of_the_link_are_the_settings():
             upstream_message_bytes=80_000,
         ),
         endpoint(OPENAI_URL),
-        "m",
-        "alice",
+        wanted(),
     )
 
     limits = (
@@ -139,3 +146,20 @@ def test_which_model_the_settings_mean(changes, expected):
 def test_people_are_shown_the_host_only(url, host):
     """No path, no query, no user info."""
     assert host == endpoint(url).host
+
+
+@pytest.mark.parametrize(
+    ("target", "binary", "inbox_bytes"),
+    [
+        (AudioFormat("pcm16", 24_000), False, 250_000),
+        (AudioFormat("pcm16", 24_000), True, 250_000),
+        (AudioFormat("pcmu", 8_000), False, 250_000),
+        (AudioFormat("float32", 96_000), False, 31_250),
+    ],
+)
+def test_less_is_read_ahead_where_audio_grows(target, binary, inbox_bytes):
+    """What is on its way must fit the client's queue in the client's format."""
+    settings = house_settings(limits_outbound_bytes=1_000_000)
+    made = dial(settings, endpoint(OPENAI_URL), wanted(target=target, binary_output=binary))
+
+    assert inbox_bytes == made.inbox_bytes

@@ -31,6 +31,8 @@ class SilentClient:
         self.closes: list[Close] = []
         self._leave = partial(gateway.release, guest)
 
+    is_full = False
+
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
 
     def ping(self) -> None: ...

@@ -42,8 +42,13 @@ class ClientWriter:
         on_slow: Callable[[str], None],
         loop: asyncio.AbstractEventLoop,
         gather_s: float = 0.05,
+        on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """*queue_bytes* has to be larger than the largest message."""
+        """*queue_bytes* has to be larger than the largest message.
+
+        *on_room* is called whenever a write that had to wait has drained and no more than a
+        quarter of *queue_bytes* is left.
+        """
         self.dropped_messages = 0
         self._protocol = protocol
         self._gather_bytes = gather_bytes
@@ -51,6 +56,7 @@ class ClientWriter:
         self._write_timeout_s = write_timeout_s
         self._gather_s = gather_s
         self._on_slow = on_slow
+        self._on_room = on_room
         self._loop = loop
         self._queue: deque[bytes] = deque()
         self._waiting_bytes = 0  # in the queue
@@ -150,8 +156,10 @@ class ClientWriter:
         self._cancel_deadline()
         if written.exception() is not None:
             self._stop()
-        else:
-            self._flush()
+            return
+        self._flush()
+        if self._open and self.queued_bytes <= self._limit_bytes // 4:
+            self._on_room()
 
     def _tell_slow(self, why: str) -> None:
         if not self._slow:

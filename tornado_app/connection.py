@@ -40,6 +40,10 @@ TIMER_SLACK_S = 0.002
 class Client(Protocol):
     """The client's WebSocket, as a connection uses it."""
 
+    @property
+    def is_full(self) -> bool:
+        """It has much to read; `Connection.on_client_room` will tell when that is over."""
+
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
 
     def ping(self) -> None: ...
@@ -82,6 +86,7 @@ class Connection:
         self._timer_at = float("inf")
         self._link: Link | None = None
         self._unsent_bytes = 0
+        self._unread_bytes = 0
         uplink = Chain.between(config.source, MODEL_FORMAT, as_base64=True)
         downlink = Chain.between(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
         self._uplink = self._lane(uplink, events.UplinkReady)
@@ -107,6 +112,10 @@ class Connection:
         finally:
             self._busy = False
         self._arm_timer()
+
+    def on_client_room(self) -> None:
+        """The client has read most of what it had to."""
+        self._read_on()
 
     @property
     def ended(self) -> bool:
@@ -181,7 +190,8 @@ class Connection:
         match said:
             case LinkSaid(event, size_bytes):
                 self.feed(events.UpstreamSaid(cast(UpstreamEvent, event)))
-                link.consumed(size_bytes)
+                self._unread_bytes += size_bytes
+                self._read_on()
             case LinkOpened(connect_ms):
                 self.feed(events.UpstreamOpened(connect_ms))
             case LinkDrained():
@@ -191,12 +201,20 @@ class Connection:
                 self.feed(events.UpstreamRoundTrip(latency_ms))
             case LinkLost(failure):
                 self._link = None
-                self._unsent_bytes = 0
+                self._unsent_bytes = self._unread_bytes = 0
                 self.feed(events.UpstreamLost(failure))
+
+    def _read_on(self) -> None:
+        """Let the link read more, unless the client has enough: the model speaks faster than real
+        time, and a client that plays as it reads must not be cut for that.
+        """
+        if self._link is not None and self._unread_bytes and not self._client.is_full:
+            self._link.consumed(self._unread_bytes)
+            self._unread_bytes = 0
 
     def _close_upstream(self) -> None:
         link, self._link = self._link, None
-        self._unsent_bytes = 0
+        self._unsent_bytes = self._unread_bytes = 0
         if link is not None:
             link.close()
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from tornado_app.protocol.model_session import MODEL_RATE_HZ
+from tornado_app.session.config import SessionConfig
 from tornado_app.settings import Settings
 from tornado_app.upstream import Dial
 
@@ -35,19 +37,32 @@ def configured_endpoint(settings: Settings) -> Endpoint | None:
     return Endpoint(upstream.url or OPENAI_URL, key, upstream.auth_header)
 
 
-def dial(settings: Settings, endpoint: Endpoint, model: str, user_id: str) -> Dial:
-    """Everything that a link needs to know."""
+def dial(settings: Settings, endpoint: Endpoint, config: SessionConfig) -> Dial:
+    """Everything that a link needs to know.
+
+    Of what the model has said and the client has not taken, half may be in its queue and a quarter
+    on the way there; the rest stays with the model until there is room.
+    """
     upstream = settings.upstream
+    inbox_bytes = settings.limits.outbound_bytes / 4 / max(1.0, _growth(config))
     return Dial(
-        url=_with_model(endpoint.url, model),
-        headers=_headers(settings, endpoint, user_id),
+        url=_with_model(endpoint.url, config.model_session.model),
+        headers=_headers(settings, endpoint, config.user_id),
         connect_timeout_s=upstream.connect_timeout_s,
         write_timeout_s=upstream.write_timeout_s,
         ping_interval_s=upstream.ping_interval_s,
         read_timeout_s=upstream.read_timeout_s,
         outbox_bytes=upstream.outbox_bytes,
         message_bytes=upstream.message_bytes,
+        inbox_bytes=int(inbox_bytes),
     )
+
+
+def _growth(config: SessionConfig) -> float:
+    """How many times as large the model's audio is in the client's format."""
+    second_bytes = config.target.bytes_per_frame * config.target.rate_hz
+    in_base64 = 1.0 if config.binary_output else 4 / 3
+    return second_bytes * in_base64 / (MODEL_RATE_HZ * 2 * 4 / 3)
 
 
 def _with_model(url: str, model: str) -> str:

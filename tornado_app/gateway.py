@@ -174,8 +174,7 @@ class Gateway:
     def _dial(self, config: SessionConfig) -> Dial:
         self._links_open += 1
         self._links_gone.clear()
-        model = config.model_session.model
-        return endpoint.dial(self.settings, self._find_model(), model, config.user_id)
+        return endpoint.dial(self.settings, self._find_model(), config)
 
     def _retire(self, link: Link) -> None:
         self._links_open -= 1

@@ -33,9 +33,16 @@ MAX_PARAMETERS = 64
 class _Socket:
     """What a `Connection` may do to its client.  Thread: loop."""
 
-    def __init__(self, protocol: StrictWebSocketProtocol, writer: ClientWriter) -> None:
+    def __init__(
+        self, protocol: StrictWebSocketProtocol, writer: ClientWriter, full_bytes: int
+    ) -> None:
         self._protocol = protocol
         self._writer = writer
+        self._full_bytes = full_bytes
+
+    @property
+    def is_full(self) -> bool:
+        return self._writer.queued_bytes > self._full_bytes
 
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
         self._writer.send(payload, binary=binary, urgent=urgent)
@@ -122,6 +129,7 @@ class VoiceHandler(WebSocketHandler):
             queue_bytes=self._settings.limits.outbound_bytes,
             write_timeout_s=self._settings.heartbeat.write_timeout_s,
             on_slow=self._on_slow,
+            on_room=self._on_room,
             loop=asyncio.get_running_loop(),
         )
         self._writer = writer
@@ -130,7 +138,9 @@ class VoiceHandler(WebSocketHandler):
             close = close_for(self._refused)
             writer.close(close.code, close.reason)
         elif self._guest is not None:
-            self._connection = self._gateway.connect(self._guest, _Socket(protocol, writer))
+            half_bytes = self._settings.limits.outbound_bytes // 2
+            client = _Socket(protocol, writer, half_bytes)
+            self._connection = self._gateway.connect(self._guest, client)
 
     def on_message(self, message: str | bytes) -> None:
         connection = self._connection
@@ -185,6 +195,10 @@ class VoiceHandler(WebSocketHandler):
 
     def _on_slow(self, why: str) -> None:
         self._feed(events.ClientSlow(why))
+
+    def _on_room(self) -> None:
+        if self._connection is not None:
+            self._connection.on_client_room()
 
     def _feed(self, event: events.Event) -> None:
         if self._connection is not None:

@@ -16,7 +16,7 @@ from tornado_app.audio_pipeline import AudioPipeline
 from tornado_app.connection import Connection, Equipment
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.client import Ping
-from tornado_app.protocol.close import BYE, INTERNAL, Close
+from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
 from tornado_app.session import events
 from tornado_app.upstream import Dial
 from workers.pool import AudioPool
@@ -201,7 +201,34 @@ async def test_a_fault_with_an_open_link_closes_the_link():
         link = await fake.connection()
         await asyncio.wait_for(link.ended.wait(), WAIT_S)
         assert 1000 == link.close_code
-        assert ["connection_status", "connection_status", "pong"] == room.client.types
+        types = ["connection_status", "connection_status", "pong", "error"]
+        assert types == room.client.types
+
+
+@pytest.mark.gen_test
+async def test_a_fault_on_the_way_out_leaves_nothing_behind():
+    """The session had ended when its goodbye failed; all is released all the same."""
+    async with a_room() as (room, _):
+        connection = room.connection()
+        connection.feed(events.Opened())
+        connection._client = Unclosable()
+        connection.feed(events.Stop(GOING_AWAY))
+
+        assert [connection] == room.finished
+        assert connection._link is None
+
+
+class Unclosable:
+    """A client whose goodbye fails."""
+
+    is_full = False
+
+    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def close(self, close: Close) -> None:
+        raise RuntimeError(close.reason)
 
 
 @pytest.mark.gen_test

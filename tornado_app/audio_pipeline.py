@@ -29,9 +29,15 @@ class Lane:
         self._ready = ready
         self._state = chain.start()
         self._waiting: list[str | bytes | Flush] = []
+        self._lent = 0
         self._enlisted = False
         self._in_flight = False
         self._epoch = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many payloads and flushes have not been answered."""
+        return len(self._waiting) + self._lent
 
     def put(self, payload: str | bytes) -> None:
         """Convert *payload* after all that was put before it.  The caller bounds what waits."""
@@ -51,12 +57,14 @@ class Lane:
     def lend(self) -> tuple[int, LaneWork]:
         """What the pool shall do next.  The pipeline's business only."""
         payloads, self._waiting = self._waiting, []
+        self._lent = len(payloads)
         self._enlisted, self._in_flight = False, True
         return self._epoch, LaneWork(self._chain, self._state, payloads)
 
     def take_back(self, epoch: int, result: LaneResult) -> None:
         """The pool's answer.  The pipeline's business only."""
         self._in_flight = False
+        self._lent = 0
         if epoch == self._epoch:
             self._state = result.state
             for outcome in result.results:

@@ -1,5 +1,6 @@
 """The one place where loop, threads and pool meet: performs what a session decides."""
 
+import contextlib
 import random
 import time
 from asyncio import AbstractEventLoop, TimerHandle
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, assert_never, cast
 
-from tornado_app.audio_pipeline import AudioPipeline, Lane
+from tornado_app.audio_pipeline import AudioPipeline
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.model_session import MODEL_RATE_HZ
@@ -33,6 +34,8 @@ from workers.pcm import BadAudio
 from workers.pool import Outcome, WorkFailed
 
 MODEL_FORMAT = AudioFormat("pcm16", MODEL_RATE_HZ, 1)
+CONVERSIONS_WAITING = 32
+"""Pieces of an answer that may wait for the pool before the model is read no further."""
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
 
@@ -87,10 +90,12 @@ class Connection:
         self._link: Link | None = None
         self._unsent_bytes = 0
         self._unread_bytes = 0
+        self._finished = False
         uplink = Chain.between(config.source, MODEL_FORMAT, as_base64=True)
         downlink = Chain.between(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
-        self._uplink = self._lane(uplink, events.UplinkReady)
-        self._downlink = self._lane(downlink, events.DownlinkReady)
+        lane = equipment.pipeline.lane
+        self._uplink = lane(uplink, self._on_uplink)
+        self._downlink = lane(downlink, self._on_downlink)
 
     def feed(self, event: events.Event) -> None:
         """Let the session decide on *event* and do what it says.  Never raises.
@@ -208,7 +213,8 @@ class Connection:
         """Let the link read more, unless the client has enough: the model speaks faster than real
         time, and a client that plays as it reads must not be cut for that.
         """
-        if self._link is not None and self._unread_bytes and not self._client.is_full:
+        is_full = self._client.is_full or self._downlink.waiting > CONVERSIONS_WAITING
+        if self._link is not None and self._unread_bytes and not is_full:
             self._link.consumed(self._unread_bytes)
             self._unread_bytes = 0
 
@@ -218,31 +224,28 @@ class Connection:
         if link is not None:
             link.close()
 
-    def _lane(self, chain: Chain, ready: Callable[[Any], events.Event]) -> Lane:
-        return self._equipment.pipeline.lane(chain, partial(self._converted, ready, chain.target))
+    def _on_uplink(self, outcome: Outcome) -> None:
+        self.feed(events.UplinkReady(self._result(outcome, MODEL_FORMAT)))
 
-    def _converted(
-        self, ready: Callable[[Any], events.Event], target: AudioFormat, outcome: Outcome
-    ) -> None:
+    def _on_downlink(self, outcome: Outcome) -> None:
+        self.feed(events.DownlinkReady(self._result(outcome, self.config.target)))
+        self._read_on()
+
+    def _result(self, outcome: Outcome, target: AudioFormat) -> events.Converted | events.Unusable:
         match outcome:
             case Block():
-                converted_ms = outcome.frames_out * 1000 / target.rate_hz
-                self.feed(
-                    ready(
-                        events.Converted(
-                            outcome.audio,
-                            outcome.size_bytes,
-                            outcome.duration_ms,
-                            outcome.level_dbfs,
-                            converted_ms,
-                        )
-                    )
+                return events.Converted(
+                    outcome.audio,
+                    outcome.size_bytes,
+                    outcome.duration_ms,
+                    outcome.level_dbfs,
+                    outcome.frames_out * 1000 / target.rate_hz,
                 )
             case BadAudio():
-                self.feed(ready(events.Unusable(outcome.sentence)))
+                return events.Unusable(outcome.sentence)
             case WorkFailed(error):
                 self._log.error("audio_worker_failed", exception=error)
-                self.feed(ready(events.Unusable(None)))
+                return events.Unusable(None)
 
     def _arm_timer(self) -> None:
         """Make sure that a `Tick` comes in time; an early one is harmless and arms the next."""
@@ -260,16 +263,25 @@ class Connection:
         self.feed(events.Tick())
 
     def _fail(self) -> None:
-        """A fault of ours: this session ends, and no other notices."""
+        """A fault of ours: this session ends, and no other notices.
+
+        Each step stands alone, so that a second fault leaves nothing behind either.
+        """
         self._log.exception("session_failed")
         self._events.clear()
-        if not self._session.ended:
-            self._session.ended = True
-            self._close_upstream()
-            self._client.close(INTERNAL)
+        for command in self._session.abandon(time.monotonic()):
+            with contextlib.suppress(Exception):
+                self._perform(command)
+        if not self._finished:  # it had ended, and was stopped on the way out
+            for step in (self._close_upstream, partial(self._client.close, INTERNAL)):
+                with contextlib.suppress(Exception):
+                    step()
             self._finish()
 
     def _finish(self) -> None:
+        if self._finished:
+            return
+        self._finished = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

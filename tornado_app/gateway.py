@@ -172,15 +172,17 @@ class Gateway:
             raise Refused(rejected.code, rejected.sentence) from None
 
     def _dial(self, config: SessionConfig) -> Dial:
+        dial = endpoint.dial(self.settings, self._find_model(), config)
         self._links_open += 1
         self._links_gone.clear()
-        return endpoint.dial(self.settings, self._find_model(), config)
+        return dial
 
     def _retire(self, link: Link) -> None:
         self._links_open -= 1
         if not self._links_open:
             self._links_gone.set()
-        self._reaper.submit(link.join, LINK_JOIN_S)
+        with contextlib.suppress(RuntimeError):  # after `stop`: it joined all that it waited for
+            self._reaper.submit(link.join, LINK_JOIN_S)
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

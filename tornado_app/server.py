@@ -113,6 +113,8 @@ async def serve(settings: Settings, rules: TokenRules, announce: Callable[[Serve
         drain = asyncio.ensure_future(server.drain())
         again = asyncio.ensure_future(stopping.get())
         await asyncio.wait((drain, again), return_when=asyncio.FIRST_COMPLETED)
+        if drain.done():
+            drain.result()
         for task in (drain, again):
             task.cancel()
     finally:

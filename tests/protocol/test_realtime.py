@@ -73,6 +73,16 @@ KNOWN = [
         realtime.UserTranscriptDone("u", "a b"),
     ),
     (
+        {
+            "type": "conversation.item.input_audio_transcription.failed",
+            "item_id": "u",
+            "error": {"type": "x", "code": "audio_unintelligible", "message": "m", "param": None},
+        },
+        realtime.UserTranscriptFailed(
+            "u", realtime.ErrorFacts("x", "audio_unintelligible", "m", None)
+        ),
+    ),
+    (
         {"type": "response.created", "response": {"id": "r", "status": "in_progress"}},
         realtime.ResponseCreated(ResponseFacts("r")),
     ),

@@ -15,6 +15,7 @@ from tornado_app.protocol.realtime import (
     UserSpeechStarted,
     UserTranscriptDelta,
     UserTranscriptDone,
+    UserTranscriptFailed,
 )
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
@@ -274,3 +275,53 @@ def test_an_interruption_drops_audio_in_the_pool_but_no_message(stage):
     story.client(client.Interrupt())
     assert story.did(ResetDownlink)
     assert ["transcript", "interrupted"] == story.told
+
+
+def refused(event_id, code="rate_limited"):
+    return UpstreamError(ErrorFacts("invalid_request_error", code, event_id=event_id))
+
+
+def test_a_withdrawn_request_that_fails_stops_no_later_answer(story):
+    """The interruption was for the turn that the model refused."""
+    story.connected().client(client.Text("a")).client(client.Interrupt())
+    story.said(refused("parley_response_1")).client(client.Text("b"))
+    story.said(ResponseCreated(response()))
+
+    assert [] == story.orders
+    assert ["audio"] == story.said(delta(100)).told
+
+
+def test_a_turn_that_waited_behind_a_refused_one_is_answered(story):
+    """At once, and not when some later answer ends."""
+    story.connected().client(client.Text("a")).client(client.Text("b"))
+    assert ["response.create"] == story.said(refused("parley_response_1")).asked
+
+    story.said(ResponseCreated(response())).said(ResponseFinished(response(status="completed")))
+    assert [] == story.asked
+
+
+def test_nothing_is_asked_again_after_a_model_that_did_not_answer(story):
+    """The error covers every turn that waited."""
+    story.connected().client(client.Text("a")).client(client.Text("b")).tick(15.0)
+    story.said(ResponseCreated(response())).said(ResponseFinished(response(status="completed")))
+
+    assert [] == story.asked
+
+
+def test_an_interrupted_turn_is_not_asked_for_again(story):
+    """The model had begun an answer of its own, and the client stopped everything."""
+    story.connected().client(client.Text("a"))
+    story.said(ResponseCreated(response())).client(client.Interrupt())
+    story.said(refused("parley_response_1", "conversation_already_has_active_response"))
+
+    assert [] == story.said(ResponseFinished(response(status="cancelled"))).asked
+
+
+def test_a_failed_transcription_ends_with_what_there_was(story):
+    """A client that waits for the final text gets one."""
+    story.connected().said(UserTranscriptDelta("item_u", "hel"))
+    story.said(UserTranscriptFailed("item_u", ErrorFacts(code="audio_unintelligible")))
+
+    assert [
+        ("transcript", {"role": "user", "item_id": "item_u", "text": "hel", "final": True})
+    ] == story.messages

@@ -225,3 +225,15 @@ def test_asking_to_resume_is_answered_by_resumed_false(stage):
     story = stage(wants_resume=True).opened()
 
     assert story.messages[0][1]["resumed"] is False
+
+
+def test_an_old_error_does_not_make_a_later_loss_final(story):
+    """The server is overloaded; that a cancel came late long ago has nothing to do with it."""
+    story.connected()
+    late = ErrorFacts(
+        "invalid_request_error", "response_cancel_not_active", None, None, "parley_cancel"
+    )
+    story.said(UpstreamError(late))
+    story.lost(Failure("open", "closed", None, 1013, "server_error.overloaded"))
+
+    assert "reconnecting" == story.messages[-1][1]["status"]

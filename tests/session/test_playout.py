@@ -44,6 +44,16 @@ def test_the_clients_word_wins():
     assert 300 == playout.heard("a", 0.7)
 
 
+def test_a_reported_loudspeaker_that_ran_dry_goes_on_where_it_stopped():
+    """A report of long ago does not count the pause as heard."""
+    playout = Playout()
+    playout.sent("a", 200, now=0.0)
+    playout.told("a", 100, now=0.0)
+    playout.sent("a", 1000, now=5.0)
+
+    assert [Unheard("a", 300)] == playout.unheard(5.1)
+
+
 def test_an_unknown_item_was_not_heard():
     """Nothing is raised for a name the client made up."""
     playout = Playout()

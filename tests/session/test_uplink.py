@@ -2,9 +2,16 @@
 
 import pytest
 
-from tests.session.story import converted
+from tests.session.story import converted, response
 from tornado_app.protocol import client
-from tornado_app.protocol.realtime import Append, Cleared, Committed, ErrorFacts, UpstreamError
+from tornado_app.protocol.realtime import (
+    Append,
+    Cleared,
+    Committed,
+    ErrorFacts,
+    ResponseCreated,
+    UpstreamError,
+)
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertUplink, FlushUplink, ResetUplink, SendClient
 
@@ -197,3 +204,61 @@ def test_base64_is_counted_by_what_it_decodes_to(story):
     """1.2 MB of base64 would be 18 s of speech."""
     assert ["audio_backlog"] == story.connected().feed(events.ClientAudio("A" * 70_000)).errors
     assert story.feed(events.ClientAudio("A" * 60_000)).did(ConvertUplink)
+
+
+def test_audio_that_follows_a_commit_at_once_belongs_to_the_next(stage):
+    """The model's "committed" comes a round trip later, when some of it is there already."""
+    story = stage(turn_detection="none").connected().speak(500)
+    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+    story.speak(500).said(Committed("item_1"))
+    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+
+    assert [] == story.errors
+    assert "input_audio_buffer.commit" in story.asked
+
+
+def test_clearing_drops_kept_audio_and_keeps_typed_turns(story):
+    """Before the model is there, too, cleared speech is never heard."""
+    story.opened().speak(500)
+    story.client(client.Text("hello")).client(client.ClearAudio())
+    assert ["audio_cleared"] == story.told
+
+    story.model_ready()
+    assert ["conversation.item.create", "response.create"] == story.asked
+
+
+def test_a_fault_of_a_worker_is_not_the_clients(stage):
+    """However often, it does not count as a wrong message."""
+    story = stage(errors_per_minute=1.0).connected()
+    for _ in range(3):
+        story.feed(events.ClientAudio(bytes(960)))
+        story.feed(events.UplinkReady(events.Unusable(None)))
+        assert ["internal"] == story.errors
+    assert [] == story.closes
+
+
+def test_a_commit_beside_vad_that_is_lost_with_the_model_is_told(story):
+    """The client must not wait for an answer that nobody will ask for."""
+    story.connected().speak(200).client(client.CommitAudio())
+    story.feed(events.UplinkReady(converted(0, audio=b""))).lost()
+
+    assert "upstream_unavailable" in story.errors
+
+
+def test_an_interruption_withdraws_a_commit_that_is_on_its_way(stage):
+    """The turn stays in the conversation; nobody answers it."""
+    story = stage(turn_detection="none").connected().speak(200)
+    story.client(client.CommitAudio()).client(client.Text("and this")).client(client.Interrupt())
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+
+    assert ["input_audio_buffer.commit", "conversation.item.create"] == story.asked
+
+
+def test_a_refused_commit_is_not_answered(stage):
+    """Its response.create was sent along with it; the answer to nothing new is stopped."""
+    story = stage(turn_detection="none").connected().speak(200)
+    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+    refusal = ErrorFacts("invalid_request_error", "input_audio_buffer_commit_empty", event_id="x")
+    story.said(UpstreamError(refusal)).said(ResponseCreated(response()))
+
+    assert ["response.cancel"] == story.asked

@@ -88,8 +88,8 @@ def safe_word(text: str) -> str:
 def _is_fatal_close(failure: Failure, error_type: str) -> bool:
     if failure.close_code in _FATAL_CODES:
         return True
-    if failure.close_reason.startswith(_FATAL_TYPES):
-        return True
+    if failure.close_reason:
+        return failure.close_reason.startswith(_FATAL_TYPES)
     return failure.close_code == 1013 and error_type in _FATAL_TYPES
 
 

@@ -72,6 +72,13 @@ class UserTranscriptDone(
     transcript: str = ""
 
 
+class UserTranscriptFailed(
+    Event, tag="conversation.item.input_audio_transcription.failed", frozen=True
+):
+    item_id: str
+    error: ErrorFacts | None = None
+
+
 class ResponseFacts(Struct, frozen=True):
     id: str
     status: str = "in_progress"
@@ -134,6 +141,7 @@ KnownEvent: TypeAlias = (
     | Cleared
     | UserTranscriptDelta
     | UserTranscriptDone
+    | UserTranscriptFailed
     | ResponseCreated
     | ResponseFinished
     | AudioDelta

@@ -33,6 +33,8 @@ TRUNCATE_ID = "parley_truncate"
 TEXT_ID = "parley_text"
 
 Role = Literal["user", "assistant"]
+Request = Literal["none", "asked", "stopped"]
+"""Not sent, or settled; sent, and ``response.created`` not yet seen; not wanted any more."""
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
@@ -54,29 +56,30 @@ class Answers:
         self._playout = Playout()
         self.downlink = Downlink(config, actions, self._playout)
         self._active: str | None = None
-        self._asked = False
-        """``response.create`` was sent and ``response.created`` not yet seen."""
+        self._request: Request = "none"
+        """What has become of the ``response.create`` that was sent last."""
+        self._requests = 0
+        self._withdrawn = 0
+        """Requests up to this number are not made again."""
         self._wanted = False
         """An answer is to be asked for as soon as the running one has ended."""
-        self._stop_when_created = False
         self._muted: str | None = None
         """The answer that was interrupted: what still comes of it is not for the client."""
         self._texts: dict[tuple[Role, str], str] = {}
         """What was said so far of each item that is not complete."""
 
-    def text(self, text: str) -> None:
+    def text(self, text: str, *, is_answered: bool = True) -> None:
         """A typed turn."""
         if not self._gate.send(CreateItem(item=user_text(text), event_id=TEXT_ID)):
-            sentence = "Too much is waiting for the model. Send it again when it is connected."
-            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
-            return
-        self.want()
+            self._refuse_full()
+        elif is_answered:
+            self.want()
 
     def want(self) -> None:
         """Ask for an answer; one that runs or plays is ended first, as by an interruption."""
         if self._active is not None or self._playout.unheard(self._actions.now):
             self.interrupt(None, None)
-        if self._active is not None or self._asked:
+        if self._active is not None or self._request != "none":
             self._wanted = True
             return
         self._ask()
@@ -88,12 +91,17 @@ class Answers:
         """The client stops the answer; the conversation keeps only what was heard."""
         if heard_ms is not None:
             self._playout.told(item_id, heard_ms, self._actions.now)
-        self._wanted = False
-        if self._asked:
-            self._stop_when_created = True
+        self.withdraw()
         if self._active is not None and self._active != self._muted:
             self._gate.send(CancelResponse(response_id=self._active, event_id=CANCEL_ID))
         self._cut(item_id)
+
+    def withdraw(self) -> None:
+        """No answer that was asked for, or was to be, is wanted any more."""
+        self._wanted = False
+        self._withdrawn = self._requests
+        if self._request == "asked":
+            self._request = "stopped"
 
     def on_speech_started(self) -> None:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
@@ -103,12 +111,11 @@ class Answers:
             self._cut(None)
 
     def on_created(self, response: ResponseFacts) -> None:
-        self._asked = False
-        self._timers.clear("response")
+        is_stopped = self._request == "stopped"
+        self._settle()
         self._active = response.id
         self.downlink.say(ResponseStarted(response.id))
-        if self._stop_when_created:
-            self._stop_when_created = False
+        if is_stopped:
             self._muted = response.id
             self._gate.send(CancelResponse(response_id=response.id, event_id=CANCEL_ID))
 
@@ -136,55 +143,76 @@ class Answers:
         self._texts.pop(("user", item_id), None)
         self.downlink.say(Transcript("user", item_id, text, final=True))
 
+    def on_user_transcript_failed(self, item_id: str, code: str) -> None:
+        """There will be no more of it than there is."""
+        self._actions.log("transcription_failed", code=code)
+        text = self._texts.pop(("user", item_id), "")
+        self.downlink.say(Transcript("user", item_id, text, final=True))
+
     def on_finished(self, response: ResponseFacts) -> None:
         status = response.status if response.status in _STATUSES else "failed"
         self._end_response(response.id, cast(ResponseStatus, status), response)
         if status == "failed":
             self._refuse_failed(response)
-        if self._wanted and not self._asked:
-            self._ask()
+        self._ask_if_wanted()
 
-    def on_already_active(self) -> None:
-        """Our ``response.create`` came while the model had begun one by itself."""
-        self._asked = False
-        self._timers.clear("response")
-        self._wanted = True
+    def on_already_active(self, event_id: str | None) -> None:
+        """A ``response.create`` of ours came while the model had begun one by itself."""
+        self._settle()
+        if _number(event_id, self._requests) > self._withdrawn:
+            self._wanted = True
 
     def on_refused(self, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
-        self._asked = False
-        self._timers.clear("response")
+        self._settle()
         sentence = f"The model refused to answer ({code or 'no reason given'})."
         self._actions.refuse(Refused("upstream_rejected", sentence))
+        self._ask_if_wanted()
 
     def on_response_timeout(self) -> None:
-        self._asked = False
+        self._settle()
+        self._wanted = False
         sentence = "The model did not begin to answer in time. Ask again."
         self._actions.refuse(Refused("upstream_timeout", sentence))
 
     def on_lost(self) -> None:
         """The model is gone; what it was saying has no end."""
-        self._timers.clear("response")
-        self._wanted = self._wanted or self._asked
-        self._asked = self._stop_when_created = False
+        is_owed = self._wanted or self._request == "asked"
+        self._settle()
+        self._wanted = False
         if self._active is not None:
             self._end_response(self._active, "failed", None)
         self._texts.clear()
-        if self._wanted:
-            self._wanted = False
+        if is_owed:
             sentence = "The model was lost before it answered. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))
 
-    def _ask(self) -> None:
-        self._wanted = False
-        self._asked = True
-        self._gate.send(CreateResponse(event_id=RESPONSE_ID))
-        self.await_response()
-
     def await_response(self) -> None:
         """Begin to count the time in which the answer must begin, if the model can hear us."""
-        if self._asked and self._gate.state == "connected":
+        if self._request != "none" and self._gate.state == "connected":
             self._timers.set("response", self._actions.now + self._config.response_timeout_s)
+
+    def _ask_if_wanted(self) -> None:
+        if self._wanted and self._request == "none" and self._active is None:
+            self._ask()
+
+    def _ask(self) -> None:
+        self._wanted = False
+        self._requests += 1
+        if not self._gate.send(CreateResponse(event_id=f"{RESPONSE_ID}_{self._requests}")):
+            self._refuse_full()
+            return
+        self._request = "asked"
+        self.await_response()
+
+    def _settle(self) -> None:
+        """The request, if there was one, has been answered in one way or another."""
+        self._request = "none"
+        self._timers.clear("response")
+
+    def _refuse_full(self) -> None:
+        sentence = "Too much is waiting for the model. Send it again when it is connected."
+        self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
 
     def _cut(self, item_id: str | None) -> None:
         now = self._actions.now
@@ -237,3 +265,9 @@ class Answers:
         sentence = f"The model failed to answer ({code or 'no reason given'})."
         limited = code == "rate_limit_exceeded"
         self._actions.refuse(Refused("rate_limited" if limited else "upstream_rejected", sentence))
+
+
+def _number(event_id: str | None, otherwise: int) -> int:
+    """Which request of ours an error is about; not every server says."""
+    number = (event_id or "").removeprefix(f"{RESPONSE_ID}_")
+    return int(number) if number.isascii() and number.isdecimal() else otherwise

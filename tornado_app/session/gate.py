@@ -8,6 +8,7 @@ from tornado_app.protocol.model_session import session_body
 from tornado_app.protocol.realtime import (
     AnyOrder,
     Append,
+    Commit,
     ErrorFacts,
     SessionFacts,
     UpdateSession,
@@ -81,8 +82,15 @@ class UpstreamGate:
 
     def forget_held_audio(self) -> None:
         """Drop kept audio that no kept commit follows: the client has cleared it."""
-        while self._held and isinstance(self._held[-1], Append):
-            self.held_ms -= self._held.pop().duration_ms  # type: ignore[union-attr]
+        committed = max(
+            (i for i, o in enumerate(self._held, 1) if isinstance(o, Commit)), default=0
+        )
+        self._held = deque(
+            order
+            for number, order in enumerate(self._held)
+            if number < committed or not isinstance(order, Append)
+        )
+        self.held_ms = sum(o.duration_ms for o in self._held if isinstance(o, Append))
 
     def on_opened(self, connect_ms: float) -> None:
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
@@ -99,8 +107,12 @@ class UpstreamGate:
         self._connect_if_ready()
 
     def on_error(self, error: ErrorFacts) -> None:
-        """Remember *error*: if the link ends now, it says why."""
-        self._last_error = error
+        """Remember *error*: if the link ends now, it says why.
+
+        One that answers an order of ours ends nothing, but for the configuration.
+        """
+        if error.event_id in {None, UPDATE_ID}:
+            self._last_error = error
 
     def on_not_ready(self) -> Ending | None:
         """The model took the connection and never became ready."""

@@ -21,10 +21,11 @@ from tornado_app.limits import Bucket
 from tornado_app.protocol import client, realtime
 from tornado_app.protocol.close import (
     GOING_AWAY,
+    INTERNAL,
     LIMIT_REACHED,
     Close,
 )
-from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.protocol.endings import Ending, Failure, safe_word
 from tornado_app.protocol.server import (
     GoingAway,
     LimitUse,
@@ -73,6 +74,15 @@ class Session:
             return []
         self._actions.now = now
         self._dispatch(event)
+        return self._actions.take()
+
+    def abandon(self, now: float) -> list[Command]:
+        """End a session that had a fault of ours."""
+        if self.ended:
+            return []
+        self._actions.now = now
+        self._actions.refuse(Refused("internal", "The server had a fault of its own. Reconnect."))
+        self._end(INTERNAL, "fault")
         return self._actions.take()
 
     def wake_at(self) -> float | None:
@@ -195,6 +205,7 @@ class Session:
                 if not self._uplink.text(text):
                     self._answers.text(text)
             case client.Interrupt(item_id, heard_ms):
+                self._uplink.withdraw()
                 self._answers.interrupt(item_id, heard_ms)
             case client.Playback(item_id, played_ms):
                 self._answers.on_playback(item_id, played_ms)
@@ -204,7 +215,7 @@ class Session:
                 assert_never(message)
 
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
-        if isinstance(result, events.Unusable):
+        if isinstance(result, events.Unusable) and result.sentence is not None:
             self._count_error()
         if self.ended:
             return
@@ -212,7 +223,7 @@ class Session:
         if turns.spoken:
             self._answers.want()
         for text in turns.texts:
-            self._answers.text(text)
+            self._answers.text(text, is_answered=turns.is_answered)
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         answers = self._answers
@@ -229,6 +240,9 @@ class Session:
                 answers.on_user_transcript_delta(item_id, delta)
             case realtime.UserTranscriptDone(item_id, text):
                 answers.on_user_transcript_done(item_id, text)
+            case realtime.UserTranscriptFailed(item_id, error):
+                code = safe_word((error and error.code) or "")
+                answers.on_user_transcript_failed(item_id, code)
             case realtime.AudioDone(response_id):
                 answers.on_audio_done(response_id)
             case realtime.ResponseCreated(response):

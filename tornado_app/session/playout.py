@@ -53,9 +53,11 @@ class Playout:
             starts_at = max(now, last.ends_at(now)) if last else now
             last = _Item(item_id, starts_at)
             self._items.append(last)
-        elif last.told_ms is None and last.heard_ms(now) >= last.sent_ms:
+        elif last.heard_ms(now) >= last.sent_ms:
             # The loudspeaker had run dry; it goes on from here.
             last.starts_at = now - last.sent_ms / 1000
+            if last.told_ms is not None:
+                last.told_ms, last.told_at = last.sent_ms, now
         last.sent_ms += duration_ms
 
     def told(self, item_id: str | None, played_ms: float, now: float) -> None:

@@ -38,10 +38,11 @@ class _Clear:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Commit:
     texts: list[str] = field(default_factory=list)
     """Typed turns that came after it."""
+    is_answered: bool = True
 
 
 _Pending = _Chunk | _Commit | _Clear
@@ -49,10 +50,13 @@ _Pending = _Chunk | _Commit | _Clear
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """What is to be answered, in order: the committed audio, then typed turns."""
+    """Turns that are complete, in order: the committed audio, then typed ones."""
 
     spoken: bool
+    """The audio wants an answer of its own."""
     texts: list[str]
+    is_answered: bool = True
+    """False: the client interrupted before they were on their way."""
 
 
 NO_TURNS = Turns(False, [])
@@ -76,6 +80,8 @@ class Uplink:
         self._sent_ms = 0.0
         self._uncommitted_ms = 0.0
         self._commits_awaited = 0
+        self._wishes = 0
+        """Of these, how many want an answer once they are committed: those beside VAD."""
         self._clears_awaited = 0
         self._refused_ms = 0.0
         self._told_backlog_at = float("-inf")
@@ -115,6 +121,13 @@ class Uplink:
                 return True
         return False
 
+    def withdraw(self) -> None:
+        """Commits that are still on their way want no answer any more."""
+        for pending in self._pending:
+            if isinstance(pending, _Commit):
+                pending.is_answered = False
+        self._wishes = 0
+
     def clear(self) -> None:
         """Drop what was not committed; a commit that is still on its way keeps its audio."""
         if any(isinstance(pending, _Commit) for pending in self._pending):
@@ -134,8 +147,8 @@ class Uplink:
                 self._pending_ms -= duration_ms
             case _Clear():
                 self._clear_upstream()
-            case _Commit(texts):
-                return Turns(self._commit_upstream(), texts)
+            case _Commit():
+                return self._commit_upstream(pending)
         return NO_TURNS
 
     def on_unsent(self, unsent_bytes: int) -> None:
@@ -145,11 +158,13 @@ class Uplink:
         """The model has committed.  True: it was the client's wish, and wants an answer."""
         self._actions.say(AudioCommitted(item_id))
         self._actions.log("audio_committed")
-        self._uncommitted_ms = 0.0
-        wished = self._commits_awaited > 0
-        if wished:
-            self._commits_awaited -= 1
-        return wished and self._config.model_session.turn_detection != "none"
+        if not self._commits_awaited:
+            self._uncommitted_ms = 0.0
+            return False
+        self._commits_awaited -= 1
+        wished = self._wishes > 0
+        self._wishes = max(0, self._wishes - 1)
+        return wished
 
     def on_cleared(self) -> None:
         if self._clears_awaited:
@@ -158,13 +173,17 @@ class Uplink:
 
     def on_commit_refused(self) -> None:
         self._commits_awaited = max(0, self._commits_awaited - 1)
+        self._wishes = max(0, self._wishes - 1)
         self._refuse_empty()
 
     def on_lost(self) -> None:
         """The model is gone, with the audio that it had and nobody had committed."""
         lost_ms = self._uncommitted_ms + self._unsent_ms
         self._uncommitted_ms = self._unsent_ms = 0.0
-        self._commits_awaited = 0
+        if self._wishes:
+            sentence = "A commit was lost with the connection to the model. Say it again."
+            self._actions.refuse(Refused("upstream_unavailable", sentence))
+        self._commits_awaited = self._wishes = 0
         if lost_ms:
             self._actions.log("audio_lost", lost_ms=round(lost_ms))
             sentence = f"{lost_ms:.0f} ms of audio were lost with the connection to the model."
@@ -196,18 +215,23 @@ class Uplink:
             self._sent_ms += result.converted_ms
             self._uncommitted_ms += result.converted_ms
 
-    def _commit_upstream(self) -> bool:
+    def _commit_upstream(self, commit: _Commit) -> Turns:
         manual = self._config.model_session.turn_detection == "none"
+        turns = Turns(False, commit.texts, commit.is_answered)
         # Rounded: durations of converted pieces add up to a hair off the whole millisecond.
         if manual and round(self._uncommitted_ms, 3) < MIN_COMMIT_MS:
             self._refuse_empty()
-            return False
+            return turns
         if not self._gate.send(Commit(event_id=COMMIT_ID)):
             self._refuse_orders()
-            return False
+            return turns
         self._commits_awaited += 1
         self._uncommitted_ms = 0.0
-        return manual
+        if manual:
+            # Nobody else takes from the buffer, so its answer need not wait for "committed".
+            return Turns(commit.is_answered, commit.texts, commit.is_answered)
+        self._wishes += commit.is_answered
+        return turns
 
     def _clear_upstream(self) -> None:
         self._gate.forget_held_audio()

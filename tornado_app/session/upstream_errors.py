@@ -5,7 +5,7 @@ from tornado_app.protocol.close import UPSTREAM_FAILED
 from tornado_app.protocol.endings import REJECTED, Ending, safe_word
 from tornado_app.protocol.realtime import ErrorFacts
 from tornado_app.session.actions import Actions
-from tornado_app.session.answers import CANCEL_ID, RESPONSE_ID, TRUNCATE_ID, Answers
+from tornado_app.session.answers import CANCEL_ID, RESPONSE_ID, TEXT_ID, TRUNCATE_ID, Answers
 from tornado_app.session.gate import UPDATE_ID, UpstreamGate
 from tornado_app.session.uplink import COMMIT_ID, Uplink
 
@@ -41,17 +41,21 @@ class Refusals:
         return None
 
     def _on_running(self, error: ErrorFacts, code: str) -> None:
-        if error.event_id == COMMIT_ID or code == "input_audio_buffer_commit_empty":
+        event_id = error.event_id or ""
+        if event_id == COMMIT_ID or code == "input_audio_buffer_commit_empty":
             self._uplink.on_commit_refused()
+            self._answers.withdraw()
         elif code == "conversation_already_has_active_response":
-            self._answers.on_already_active()
-        elif error.event_id == RESPONSE_ID:
+            self._answers.on_already_active(error.event_id)
+        elif event_id.startswith(RESPONSE_ID):
             self._answers.on_refused(code)
-        elif error.event_id in {CANCEL_ID, TRUNCATE_ID} or code == "session_expired":
+        elif event_id in {CANCEL_ID, TRUNCATE_ID} or code == "session_expired":
             pass  # too late to cut or to cancel, which is what was wanted; or the close follows
         elif error.type == "server_error":
             sentence = "The model had a fault of its own. Ask again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))
         else:
+            if event_id == TEXT_ID:
+                self._answers.withdraw()  # the turn it would have answered is not there
             sentence = f"The model refused a request ({code or 'no reason given'})."
             self._actions.refuse(Refused("upstream_rejected", sentence))

@@ -1,5 +1,6 @@
 """The model in a process of its own: tornado_app/embedded.py."""
 
+import asyncio
 import json
 
 import psutil
@@ -122,3 +123,17 @@ async def test_a_call_survives_its_death():
 
     assert again["data"]["context_lost"]
     assert "completed" == done["data"]["status"]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_start_that_is_given_up():
+    """Ctrl-C while it starts leaves no process behind."""
+    model = EmbeddedModel(10)
+    starting = asyncio.ensure_future(model.start())
+    await until(lambda: psutil.Process().children(), "it is not being started")
+    process = child()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    assert not process.is_running()

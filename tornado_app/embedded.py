@@ -75,6 +75,9 @@ class EmbeddedModel:
         except TimeoutError:
             await self._end()
             raise RuntimeError("The local model did not start.") from None
+        except asyncio.CancelledError:  # Ctrl-C came first
+            await self._end()
+            raise
 
     async def _ready_line(self) -> str:
         process = self._process

@@ -121,6 +121,8 @@ async def _talk(wish: Wish, console: Console) -> None:
 
 
 async def _connect(wish: Wish, rate_hz: int) -> WebSocketClientConnection:
+    if urlsplit(wish.url).scheme not in {"ws", "wss"}:
+        raise Failed(f"The gateway's address begins with ws:// or wss://, not {wish.url}")
     request = HTTPRequest(
         _with_query(wish.url, input_format="pcm16", input_rate=rate_hz, turn_detection="none"),
         headers={"Authorization": f"Bearer {wish.token}"},
@@ -240,5 +242,8 @@ def _keep(wish: Wish, heard: Heard, console: Console) -> None:
     samples = np.frombuffer(bytes(heard.audio), "<i2").astype(np.float32) / np.float32(32768)
     console.print(f"The answer is {len(samples) / ANSWER_RATE_HZ:.2f} s long.")
     if wish.save is not None:
-        write_recording(wish.save, samples, ANSWER_RATE_HZ)
+        try:
+            write_recording(wish.save, samples, ANSWER_RATE_HZ)
+        except (OSError, RuntimeError, TypeError, ValueError) as error:  # libsndfile's and its own
+            raise Failed(f"The answer cannot be written to {wish.save}: {error}") from None
         console.print(f"Saved to {wish.save}")

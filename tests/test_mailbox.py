@@ -6,7 +6,7 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from tornado_app.mailbox import Mailbox
+from tornado_app.mailbox import TURN_CALLBACKS, Mailbox
 
 
 class CountingLoop:
@@ -17,6 +17,8 @@ class CountingLoop:
 
     def call_soon_threadsafe(self, callback) -> None:
         self.scheduled.append(callback)
+
+    call_soon = call_soon_threadsafe
 
 
 def test_many_posts_cost_one_wake_up() -> None:
@@ -96,3 +98,17 @@ async def test_nothing_is_lost_between_threads() -> None:
         thread.join()
 
     assert [list(range(2000))] * 8 == [[n for p, n in heard if p == poster] for poster in range(8)]
+
+
+def test_one_turn_of_the_loop_takes_only_so_much() -> None:
+    """A flood leaves the loop time for everybody else, and is delivered in order all the same."""
+    loop, heard = CountingLoop(), []
+    mailbox = Mailbox(loop)
+    for number in range(TURN_CALLBACKS + 1):
+        mailbox.post_threadsafe(heard.append, number)
+
+    loop.scheduled[0]()
+    assert (len(heard), len(loop.scheduled)) == (TURN_CALLBACKS, 2)
+
+    loop.scheduled[1]()
+    assert heard == list(range(TURN_CALLBACKS + 1))

@@ -23,6 +23,7 @@ from tests.fakes.upstream import (
 )
 from tornado_app.mailbox import Mailbox
 from tornado_app.upstream import (
+    MESSAGE_OVERHEAD_BYTES,
     Dial,
     Failure,
     Link,
@@ -137,7 +138,7 @@ async def test_a_link_opens_hears_and_says() -> None:
 
     assert Failure("open", "ended") == failure
     assert (said.event["type"], answer.event["type"]) == ("session.created", "session.updated")
-    assert len(json.dumps(said.event)) == said.size_bytes
+    assert len(json.dumps(said.event)) + MESSAGE_OVERHEAD_BYTES == said.size_bytes
     assert 0 < round_trip.latency_ms < 1000
     assert (unsent, peer.unmasked, peer.close_code) == (0, 0, 1000)
     assert ("/v1/realtime?model=fake", f"Bearer {SECRET}") == (
@@ -267,7 +268,7 @@ async def test_binary_frames_are_parsed_as_bytes() -> None:
         owner.link.abort()
         await owner.failure()
 
-    assert LinkSaid(b"\0\1\2", 3) == said
+    assert LinkSaid(b"\0\1\2", 3 + MESSAGE_OVERHEAD_BYTES) == said
 
 
 @pytest.mark.gen_test
@@ -287,7 +288,7 @@ async def test_fragments_are_one_message() -> None:
         owner.link.abort()
         await owner.failure()
 
-    assert (LinkSaid("h\u00e9llo", 6), b"!") == (said, pong)
+    assert (LinkSaid("h\u00e9llo", 6 + MESSAGE_OVERHEAD_BYTES), b"!") == (said, pong)
 
 
 @pytest.mark.gen_test(timeout=20)
@@ -312,19 +313,23 @@ async def test_a_ping_flood_is_answered_and_survived() -> None:
 @pytest.mark.gen_test(timeout=20)
 async def test_an_owner_that_falls_behind_stops_the_reading() -> None:
     """Beyond `inbox_bytes` nothing is read, the peer is not taken for silent, and it goes on."""
+    message_bytes = (64 << 10) + MESSAGE_OVERHEAD_BYTES
 
     async def script(peer) -> None:
         for _ in range(400):
             await peer.send_raw(frame(BINARY, bytes(64 << 10)))
 
     async with FakeUpstream(script) as fake:
-        owner = Owner(fake.url, len, inbox_bytes=1 << 20, read_timeout_s=0.4, ping_interval_s=0.1)
+        inbox_bytes = 16 * message_bytes
+        owner = Owner(
+            fake.url, len, inbox_bytes=inbox_bytes, read_timeout_s=0.4, ping_interval_s=0.1
+        )
         await owner.opened()
         for _ in range(17):
             await owner.next(LinkSaid)
         await asyncio.sleep(1.0)
         outstanding = sum(isinstance(value, LinkSaid) for value in owner.heard)
-        owner.link.consumed(17 * (64 << 10))
+        owner.link.consumed(17 * message_bytes)
         for count in range(17, 400):
             said = await owner.next(LinkSaid)
             if count < 399:

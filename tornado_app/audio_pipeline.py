@@ -12,7 +12,7 @@ from functools import partial
 
 from tornado_app.mailbox import Mailbox
 from workers.chain import Chain
-from workers.pool import AudioPool, Flush, LaneResult, LaneWork, Outcome
+from workers.pool import AudioPool, Flush, LaneResult, LaneWork, Outcome, WorkFailed
 
 
 class Lane:
@@ -130,8 +130,15 @@ class AudioPipeline:
         lent = [lane.lend() for lane in lanes]
         self._next_job_at = self._loop.time() + self._gather_s
         epochs = [epoch for epoch, _ in lent]
-        done = partial(self._mailbox.post_threadsafe, self._done, lanes, epochs)
-        self._pool.submit([work for _, work in lent], done)
+        works = [work for _, work in lent]
+        try:
+            self._pool.submit(
+                works, partial(self._mailbox.post_threadsafe, self._done, lanes, epochs)
+            )
+        except RuntimeError as error:  # it was stopped, or the system has no thread to give
+            failed = WorkFailed(type(error).__name__)
+            results = [LaneResult(w.chain.start(), [failed for _ in w.payloads]) for w in works]
+            self._loop.call_soon(self._done, lanes, epochs, results)
 
     def _done(
         self, lanes: Sequence[Lane], epochs: Sequence[int], results: Sequence[LaneResult]

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import errno
+import math
 import os
 import signal
 import sys
@@ -85,6 +86,7 @@ def token_rules(settings: Settings) -> tokens.TokenRules:
 
 def _serve(_options: argparse.Namespace, settings: Settings) -> int:
     logs.configure(settings.logging.level, settings.logging.format)
+    _raise_descriptor_limit(settings)
     try:
         rules = token_rules(settings)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -93,6 +95,22 @@ def _serve(_options: argparse.Namespace, settings: Settings) -> int:
         _complain([f"Parley could not start: {_why(error, settings)}"])
         return 1
     return 0
+
+
+def _raise_descriptor_limit(settings: Settings) -> None:
+    """Four descriptors for each call, and some to spare: without one, nobody new can be let in."""
+    try:
+        import resource  # noqa: PLC0415  not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * settings.limits.connections + 256
+    if soft >= wanted or soft == resource.RLIM_INFINITY:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        logs.get_logger().warning("few_descriptors", allowed=allowed, wanted=wanted)
 
 
 def _why(error: Exception, settings: Settings) -> str:
@@ -186,18 +204,30 @@ def _parser() -> argparse.ArgumentParser:
     talk_.add_argument("--token", help="by default one made with the settings' secret")
     talk_.add_argument("--save", metavar="FILE", help="write the answer there")
     talk_.add_argument("--fast", action="store_true", help="do not wait for real time")
-    talk_.add_argument("--chunk-ms", type=float, help="audio in one message (20; with --fast 100)")
+    talk_.add_argument(
+        "--chunk-ms", type=_positive, help="audio in one message (20; with --fast 100)"
+    )
 
     token = commands.add_parser("token", parents=[common], help="print a token")
     token.add_argument("--user", required=True, help="whom it is for: the claim `sub`")
     token.add_argument(
-        "--ttl-s", type=float, default=TOKEN_TTL_S, help="how long it is good (3600)"
+        "--ttl-s", type=_positive, default=TOKEN_TTL_S, help="how long it is good (3600)"
     )
     token.add_argument("--scope", action="append", default=[], help="may be given several times")
 
     commands.add_parser("model", help="run the local Realtime server alone; see model --help")
     commands.add_parser("check-config", parents=[common], help="name everything that is wrong")
     return parser
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return number
 
 
 def _complain(problems: Sequence[str]) -> None:

@@ -82,6 +82,8 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
     logging.basicConfig(handlers=[handler], level=number, force=True)
     # It logs, as errors, what it then raises; and its traces hold headers.
     logging.getLogger("websocket").setLevel(logging.CRITICAL)
+    # At info it quotes headers that it could not read, from whoever sent them.
+    logging.getLogger("tornado.general").setLevel(logging.WARNING)
     structlog.configure(
         processors=[*both, ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -8,6 +8,9 @@ from tornado_app.logs import get_logger
 
 log = get_logger()
 
+TURN_CALLBACKS = 128
+"""About 5 ms of work: the loop has sockets and timers to look after as well."""
+
 
 class Mailbox:
     """Callbacks on their way to the loop.  Thread: loop, but for `post_threadsafe`."""
@@ -37,11 +40,17 @@ class Mailbox:
             self.refused += 1
 
     def _deliver(self) -> None:
-        """Run what has been posted so far; what these callbacks post waits for the next turn."""
+        """Run what has been posted so far, or as much of it as one turn of the loop may take.
+
+        What these callbacks post waits for the next turn.
+        """
         self._scheduled = False
-        for _ in range(len(self._waiting)):
+        for _ in range(min(len(self._waiting), TURN_CALLBACKS)):
             callback, args = self._waiting.popleft()
             try:
                 callback(*args)
             except Exception:
                 log.exception("mailbox_callback_failed")
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._deliver)

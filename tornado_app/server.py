@@ -22,7 +22,7 @@ from tornado_app.tokens import TokenRules
 IDLE_CONNECTION_S = 10.0
 """A request whose headers take longer is a slowloris (Tornado's own default is an hour)."""
 HEADER_BYTES = 16_384
-BODY_BYTES = 65_536
+BODY_BYTES = 1024
 """Nothing here takes a body."""
 STOP_TIMEOUT_S = 5.0
 
@@ -60,6 +60,7 @@ class Server:
             idle_connection_timeout=IDLE_CONNECTION_S,
             max_header_size=HEADER_BYTES,
             max_body_size=BODY_BYTES,
+            body_timeout=IDLE_CONNECTION_S,
         )
         self._http.add_sockets(sockets)
 

@@ -30,6 +30,8 @@ from tornado_app.upstream_wire import Broken, Wire
 log = get_logger()
 
 CLOSE_GRACE_S = 1.0
+MESSAGE_OVERHEAD_BYTES = 512
+"""What a message costs beside its text: a flood of empty ones must fill the inbox, too."""
 NO_CLOSE_CODE = 1005  # a close frame without a code: RFC 6455, 7.1.5
 CLOSE_FRAME_CODE = struct.pack("!H", 1000)
 
@@ -241,9 +243,10 @@ class Link:
     def _hear(self, opcode: int, data: bytes) -> None:
         match opcode:
             case ABNF.OPCODE_TEXT | ABNF.OPCODE_BINARY:
-                self._posted_bytes += len(data)
+                size_bytes = len(data) + MESSAGE_OVERHEAD_BYTES
+                self._posted_bytes += size_bytes
                 text = data.decode() if opcode == ABNF.OPCODE_TEXT else data
-                self._post(LinkSaid(self._parse(text), len(data)))
+                self._post(LinkSaid(self._parse(text), size_bytes))
             case ABNF.OPCODE_PONG if data == self._ping_payload():
                 self._post(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
             case ABNF.OPCODE_CLOSE:

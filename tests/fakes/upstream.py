@@ -237,6 +237,7 @@ class FakeUpstream:
 
     async def __aenter__(self) -> Self:
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._receive_buffer_bytes:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer_bytes)
         self.port: int = listener.getsockname()[1]

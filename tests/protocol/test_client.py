@@ -165,3 +165,13 @@ def _parsed(text):
         return parse_client(text)
     except InvalidMessage as refused:
         return refused
+
+
+def test_half_a_surrogate_pair_is_said_back_as_text():
+    """A field's name comes back in the error, which must be text."""
+    twice = '{"type":"playback","item_id":5,"\\ud800":1,"type":"interrupt","item_id":"ok"}'
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(twice)
+
+    refused.value.sentence.encode()
+    (refused.value.field or "").encode()

@@ -325,3 +325,21 @@ def test_a_failed_transcription_ends_with_what_there_was(story):
     assert [
         ("transcript", {"role": "user", "item_id": "item_u", "text": "hel", "final": True})
     ] == story.messages
+
+
+def test_a_failure_of_any_shape_is_told(story):
+    """What the model says of it may be anything."""
+    answering(story)
+    story.said(ResponseFinished(response(status="failed", status_details={"error": "boom"})))
+
+    assert ["upstream_rejected"] == story.errors
+
+
+def test_transcripts_that_never_end_do_not_fill_the_memory(story):
+    """The oldest is forgotten; what is said of it begins anew."""
+    story.connected()
+    for number in range(100):
+        story.said(UserTranscriptDelta(f"item_{number}", "word"))
+
+    assert "word" == story.said(UserTranscriptDelta("item_0", "word")).messages[0][1]["text"]
+    assert "wordword" == story.said(UserTranscriptDelta("item_99", "word")).messages[0][1]["text"]

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.session.story import response
+from tests.session.story import converted, response
 from tornado_app.protocol import client
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import (
     ErrorFacts,
+    Malformed,
     ResponseCreated,
     SessionCreated,
     SessionFacts,
@@ -236,4 +237,25 @@ def test_an_old_error_does_not_make_a_later_loss_final(story):
     story.said(UpstreamError(late))
     story.lost(Failure("open", "closed", None, 1013, "server_error.overloaded"))
 
+    assert "reconnecting" == story.messages[-1][1]["status"]
+
+
+def test_a_long_turn_that_was_kept_is_committed(stage):
+    """However many chunks it came in, hold_ms alone bounds it."""
+    story = stage(turn_detection="none", hold_ms=15_000.0, message_burst=1000.0).opened()
+    for _ in range(300):
+        story.speak(20)
+    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+    assert [] == story.errors
+
+    assert ["input_audio_buffer.commit", "response.create"] == story.model_ready().asked[-2:]
+
+
+def test_a_flood_of_garbage_is_a_lost_link(story):
+    """It is dialled again, like any other that broke."""
+    story.connected()
+    for _ in range(101):
+        story.said(Malformed(1))
+
+    assert story.did(CloseUpstream)
     assert "reconnecting" == story.messages[-1][1]["status"]

@@ -183,6 +183,18 @@ def test_the_log_names_no_word_that_was_said(story):
     assert "sk-123" not in str(logged)
 
 
+def test_a_session_cannot_fill_the_log(story):
+    """What is left out is counted, and told in the end."""
+    story.connected()
+    for _ in range(150):
+        story.client(client.Interrupt())
+    story.feed(events.ClientGone(1000))
+    logged = [c for c in story.all if isinstance(c, commands.Log)]
+
+    assert len(logged) <= 101
+    assert 150 + 3 - (len(logged) - 1) == logged[-1].fields["unlogged"]
+
+
 ITEMS = st.sampled_from(["item_a", "item_b"])
 RESPONSES = st.sampled_from(["resp_1", "resp_2"])
 ANYTHING = st.one_of(

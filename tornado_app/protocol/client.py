@@ -166,8 +166,11 @@ def _explain_fields(kind: str, fields: dict[str, Any]) -> InvalidMessage:
 
 
 def _shown(name: str) -> str:
-    """A client's own field name, short enough to be said back."""
-    return name if len(name) <= 64 else name[:61] + "..."
+    """A client's own field name, short enough to be said back, and sayable: half of a surrogate
+    pair is no text (RFC 8259, 8.2).
+    """
+    short = name if len(name) <= 64 else name[:61] + "..."
+    return short.encode("utf-8", "replace").decode()
 
 
 def _words(annotation: object) -> str:

@@ -1,9 +1,14 @@
 """What one event leads to, collected in order."""
 
 from tornado_app.errors import Refused
+from tornado_app.limits import Bucket
 from tornado_app.protocol.server import ErrorReport, ServerMessage
 from tornado_app.session.commands import Command, Log, SendClient
 from tornado_app.session.config import SessionConfig
+
+LINES_PER_S = 2.0
+LINES_BURST = 100.0
+"""A call has some ten lines and then a few for each turn; what is far beyond that is an attack."""
 
 
 class Actions:
@@ -13,6 +18,9 @@ class Actions:
         self._config = config
         self._commands: list[Command] = []
         self._seq = 0
+        self._lines = Bucket(LINES_PER_S, LINES_BURST)
+        self.unlogged = 0
+        """Lines that were left out because there were too many."""
         self.now = config.opened_at
         """Set by the session before each event, so that all it says bears one time."""
 
@@ -30,7 +38,11 @@ class Actions:
     def refuse(self, refused: Refused) -> None:
         self.say(ErrorReport.of(refused))
 
-    def log(self, event: str, **fields: object) -> None:
+    def log(self, event: str, *, always: bool = False, **fields: object) -> None:
+        """One line for the operator, unless this session has filled the log already."""
+        if not always and self._lines.take(self.now):
+            self.unlogged += 1
+            return
         self._commands.append(Log(event, fields))
 
     def take(self) -> list[Command]:

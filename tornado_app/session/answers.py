@@ -36,6 +36,10 @@ Role = Literal["user", "assistant"]
 Request = Literal["none", "asked", "stopped"]
 """Not sent, or settled; sent, and ``response.created`` not yet seen; not wanted any more."""
 
+TEXTS_KEPT = 64
+"""Items whose transcript is not complete; a model that completes none must not fill the memory."""
+TEXT_KEPT = 65_536
+
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
 
@@ -237,8 +241,10 @@ class Answers:
         return Interrupted(heard_ms, item_id)
 
     def _spell(self, role: Role, item_id: str, delta: str) -> None:
-        text = self._texts.get((role, item_id), "") + delta
-        self._texts[role, item_id] = text
+        text = self._texts.pop((role, item_id), "") + delta
+        if len(self._texts) >= TEXTS_KEPT:
+            del self._texts[next(iter(self._texts))]
+        self._texts[role, item_id] = text[-TEXT_KEPT:]
         self.downlink.say(Transcript(role, item_id, text, final=False, delta=delta))
 
     def _finish_texts(self) -> None:
@@ -260,7 +266,8 @@ class Answers:
         self.downlink.say(ResponseDone(response_id, status, usage))
 
     def _refuse_failed(self, response: ResponseFacts) -> None:
-        error = (response.status_details or {}).get("error") or {}
+        error = (response.status_details or {}).get("error")
+        error = error if isinstance(error, dict) else {}
         code = safe_word(str(error.get("code") or error.get("type") or ""))
         sentence = f"The model failed to answer ({code or 'no reason given'})."
         limited = code == "rate_limit_exceeded"

@@ -46,6 +46,7 @@ class UpstreamGate:
         self._timers = timers
         self._jitter = jitter
         self._held: deque[AnyOrder] = deque()
+        self._orders_held = 0
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
@@ -73,11 +74,13 @@ class UpstreamGate:
         if self.state == "connected":
             self._actions.do(SendUpstream(order))
             return True
-        if not isinstance(order, Append) and len(self._held) >= ORDERS_HELD:
-            return False
-        self._held.append(order)
         if isinstance(order, Append):
-            self.held_ms += order.duration_ms
+            self.held_ms += order.duration_ms  # which the uplink bounds
+        elif self._orders_held >= ORDERS_HELD:
+            return False
+        else:
+            self._orders_held += 1
+        self._held.append(order)
         return True
 
     def forget_held_audio(self) -> None:
@@ -153,7 +156,7 @@ class UpstreamGate:
         """The session ends: nothing is kept, nothing is dialled."""
         self.state = "disconnected"
         self._held.clear()
-        self.held_ms = 0.0
+        self._orders_held, self.held_ms = 0, 0.0
 
     def _dial(self) -> None:
         self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
@@ -185,7 +188,7 @@ class UpstreamGate:
 
     def _release(self) -> None:
         held, self._held = self._held, deque()
-        self.held_ms = 0.0
+        self._orders_held, self.held_ms = 0, 0.0
         for order in held:
             self._actions.do(SendUpstream(order))
 

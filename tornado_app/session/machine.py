@@ -46,6 +46,9 @@ from tornado_app.session.timers import Timers
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
 
+MALFORMED_PER_S = 1.0
+MALFORMED_BURST = 100.0
+
 
 class Session:
     """One client and its model.  Thread: loop.
@@ -64,6 +67,7 @@ class Session:
         self._refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
         self._messages = Bucket(config.messages_per_s, config.message_burst)
         self._pings = Bucket(config.messages_per_s, config.message_burst)
+        self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
         self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
         self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
@@ -284,11 +288,18 @@ class Session:
             case realtime.Cleared():
                 self._uplink.on_cleared()
             case realtime.Malformed(size_bytes):
-                self._actions.log("upstream_malformed", size_bytes=size_bytes)
+                self._on_malformed(size_bytes)
             case realtime.Unknown():
                 pass
             case _:
                 assert_never(said)
+
+    def _on_malformed(self, size_bytes: int) -> None:
+        """One is an accident; a flood is no Realtime API, and costs the other sessions time."""
+        self._actions.log("upstream_malformed", size_bytes=size_bytes)
+        if self._malformed.take(self._actions.now):
+            self._actions.do(CloseUpstream())
+            self._on_lost(Failure("open", "protocol", detail="malformed"))
 
     def _on_tick(self) -> None:
         for name in self._timers.take_due(self._actions.now):
@@ -330,11 +341,13 @@ class Session:
         figures = self._uplink.figures()
         self._actions.log(
             "session_closed",
+            always=True,
             cause=cause,
             duration_s=round(self._actions.now - self._config.opened_at, 3),
             received_ms=figures.received_ms,
             reconnects=self._gate.reconnects,
             close_code=close.code if close else client_code,
+            unlogged=self._actions.unlogged,
         )
         self._timers.clear_all()
         self._gate.shut()

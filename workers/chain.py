@@ -1,16 +1,19 @@
 """What is done to every chunk of a stream: check, decode, measure, resample, encode."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-import pybase64
+import numpy as np
 
-from workers import pcm
+from workers import base64_text, pcm
 from workers.codecs import Samples
 from workers.formats import AudioFormat
-from workers.level import SILENCE_DBFS, level_dbfs
-from workers.resample import Piece, Resampler, ResamplerState
+from workers.level import levels_dbfs
+from workers.pcm import BadAudio
+from workers.resample import Resampler, ResamplerState
+from workers.tape import Clip
 
 ChainState: TypeAlias = ResamplerState
 """What a stream is between two chunks: the end of its input, at most 3.5 KB at 48 kHz."""
@@ -42,23 +45,24 @@ class Block:
     frames_out: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A chunk half way: checked and cut, not yet converted."""
-
-    chain: "Chain"
-    piece: Piece | None
-    """None where the bytes pass through untouched."""
-    data: bytes
-    level_dbfs: float
-
-
 @dataclass(frozen=True, slots=True)
+class Flush:
+    """In place of a payload: the stream ends here, let out what is held back."""
+
+
+Payload: TypeAlias = bytes | str | Flush
+"""A chunk in the source format; text is base64."""
+
+_Lane: TypeAlias = list[bytes | BadAudio]
+"""One stream's chunks: empty for a flush, which no good chunk is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Chain:
     """One direction of one stream.  Holds nothing of any stream: all threads may share it.
 
-    `run` and `flush` do all of a chunk.  For many streams, `prepare` each, convert their pieces
-    together and `finish` each: see `workers.pool.run_batch`.
+    `run` and `flush` serve one stream.  `run_all` serves many, in as many steps that give up the
+    interpreter's lock as one stream takes: winning it back from a busy thread is what costs.
     """
 
     source: AudioFormat
@@ -86,66 +90,93 @@ class Chain:
         """Return the state of a stream that has not begun."""
         return self.resampler.start()
 
-    def run(self, state: ChainState, payload: bytes | str) -> tuple[Block, ChainState]:
+    def run(self, state: ChainState, payload: Payload) -> tuple[Block, ChainState]:
         """Process the next chunk of a stream.
 
         Parameters
         ----------
         state : ChainState
             What the previous call returned; ``start()`` to begin with.
-        payload : bytes or str
-            A chunk in the source format; text is base64.
+        payload : Payload
+            The chunk.
 
         Raises
         ------
         BadAudio
             If *payload* is not what the source format says.  *state* is still good for the next.
         """
-        prepared, state = self.prepare(state, payload)
-        return self.finish(prepared, self._convert(prepared)), state
+        [([outcome], state)] = self.run_all([(state, [payload])])
+        if isinstance(outcome, BadAudio):
+            raise outcome
+        return outcome, state
 
     def flush(self, state: ChainState) -> tuple[Block, ChainState]:
         """End a stream; return what was held back and the state of a new stream."""
-        prepared, state = self.prepare_end(state)
-        return self.finish(prepared, self._convert(prepared)), state
+        return self.run(state, Flush())
 
-    def prepare(self, state: ChainState, payload: bytes | str) -> tuple[Prepared, ChainState]:
-        """Do the first half of `run`: all that the stream's next state depends on."""
-        data = pcm.unwrap(payload)
-        samples = pcm.decode(data, self.source)
-        level = level_dbfs(samples)
-        if self._passes:
-            return Prepared(self, None, data, level), state
-        piece, state = self.resampler.cut(state, samples)
-        return Prepared(self, piece, data, level), state
-
-    def prepare_end(self, state: ChainState) -> tuple[Prepared, ChainState]:
-        """Do the first half of `flush`."""
-        piece, state = self.resampler.cut_end(state)
-        return Prepared(self, piece, b"", SILENCE_DBFS), state
-
-    def finish(self, prepared: Prepared, converted: Samples | None) -> Block:
-        """Do the second half of `run` and `flush`.
+    def run_all(
+        self, streams: Sequence[tuple[ChainState, Sequence[Payload]]]
+    ) -> list[tuple[list[Block | BadAudio], ChainState]]:
+        """Process the next chunks of many streams.
 
         Parameters
         ----------
-        prepared : Prepared
-            By this chain.
-        converted : float32, shape (n,), or None
-            What the resampler made of the piece; None if there is none.
+        streams : sequence of (ChainState, sequence of Payload)
+            The state of each, and its payloads in order.
+
+        Returns
+        -------
+        results : list of (list of Block or BadAudio, ChainState)
+            For each stream what `run` and `flush` give for each payload, to the bit, and the state
+            for the next call.
         """
-        data = prepared.data
-        audio = data if converted is None else pcm.encode(converted, self.target.encoding)
+        lanes, samples = self._decode([payloads for _, payloads in streams])
+        chunks = [chunk for lane in lanes for chunk in lane if isinstance(chunk, bytes)]
+        levels = levels_dbfs(samples, [self.source.frames(len(chunk)) for chunk in chunks])
+        states = [state for state, _ in streams]
+        if self._passes:
+            audios = chunks
+        else:
+            audios, states = self._convert(states, lanes, samples)
+        texts = base64_text.encode_all(audios) if self.as_base64 else audios
+        blocks = map(self._block, chunks, levels, audios, texts)
+        results = [[next(blocks) if isinstance(c, bytes) else c for c in lane] for lane in lanes]
+        return list(zip(results, states, strict=True))
+
+    def _decode(self, lanes: Sequence[Sequence[Payload]]) -> tuple[list[_Lane], Samples]:
+        """Check all payloads, and join the samples of those that are good."""
+        payloads = [p for lane in lanes for p in lane if not isinstance(p, Flush)]
+        checked, samples = pcm.decode_all(payloads, self.source)
+        chunks = iter(checked)
+        return [[b"" if isinstance(p, Flush) else next(chunks) for p in x] for x in lanes], samples
+
+    def _convert(
+        self, states: Sequence[ChainState], lanes: Sequence[_Lane], samples: Samples
+    ) -> tuple[list[bytes], list[ChainState]]:
+        """Return the audio for each good chunk and flush, and the state of each stream."""
+        view, begin = samples.view(np.uint8).data, 0
+        streams: list[tuple[ChainState, list[Clip | None]]] = []
+        for state, lane in zip(states, lanes, strict=True):
+            clips: list[Clip | None] = []
+            for chunk in lane:
+                if isinstance(chunk, bytes):
+                    end = begin + self.source.frames(len(chunk)) * samples.itemsize
+                    clips.append(view[begin:end] if chunk else None)
+                    begin = end
+            streams.append((state, clips))
+        converted, cuts, after = self.resampler.run_all(streams)
+        encoded = pcm.encode(converted, self.target.encoding)
+        width = self.target.bytes_per_frame
+        return [encoded[width * cut.start : width * cut.stop] for cut in cuts], after
+
+    def _block(self, chunk: bytes, level: float, audio: bytes, text: bytes) -> Block:
         return Block(
-            audio=pybase64.b64encode(audio) if self.as_base64 else audio,
-            size_bytes=len(data),
-            duration_ms=self.source.duration_ms(len(data)),
-            level_dbfs=prepared.level_dbfs,
+            audio=text,
+            size_bytes=len(chunk),
+            duration_ms=self.source.duration_ms(len(chunk)),
+            level_dbfs=level,
             frames_out=self.target.frames(len(audio)),
         )
-
-    def _convert(self, prepared: Prepared) -> Samples | None:
-        return self.resampler.convert([prepared.piece])[0] if prepared.piece else None
 
     @property
     def _passes(self) -> bool:

@@ -1,6 +1,8 @@
-"""How loud a block is."""
+"""How loud a chunk is."""
 
+import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,25 +11,38 @@ from workers.codecs import Samples
 SILENCE_DBFS = -120.0
 """The floor: below the -98 dBFS of pcm16's rounding noise, and a number JSON can carry."""
 
+_SILENT_POWER = 10 ** (SILENCE_DBFS / 10)
 
-def level_dbfs(samples: Samples) -> float:
-    """Measure the RMS level relative to full scale 1.0.
+
+def levels_dbfs(samples: Samples, lengths: Sequence[int]) -> list[float]:
+    """Measure the RMS level of chunks relative to full scale 1.0.
 
     A square wave at full scale is 0.0 dBFS, a sine at full scale -3.0 dBFS.
 
     Parameters
     ----------
     samples : float32, shape (n,), full scale +-1.0
-        Finite; n may be 0.
+        The chunks, joined.  Finite.
+    lengths : sequence of int
+        Of each chunk in samples; n in all.  May be 0.
 
     Returns
     -------
-    level : float
+    levels : list of float
         dBFS, rounded to 0.1, never below `SILENCE_DBFS`.
     """
-    if not len(samples):
+    levels: list[float] = []
+    begin = 0
+    for length, equals in itertools.groupby(lengths):
+        count = len(list(equals))
+        rows = samples[begin : begin + count * length].reshape(count, length)
+        # Unlike `dot` and the sums, this keeps the interpreter's lock.
+        levels += [_dbfs(energy, length) for energy in np.vecdot(rows, rows).tolist()]
+        begin += count * length
+    return levels
+
+
+def _dbfs(energy: float, length: int) -> float:
+    if energy <= length * _SILENT_POWER:
         return SILENCE_DBFS
-    power = float(np.dot(samples, samples)) / len(samples)
-    if power <= 10 ** (SILENCE_DBFS / 10):
-        return SILENCE_DBFS
-    return round(10 * math.log10(power), 1)
+    return round(10 * math.log10(energy / length), 1)

@@ -1,16 +1,16 @@
 """The one gate for audio from outside: size, encoding, finiteness and length are checked here."""
 
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-import pybase64
 
 from workers import codecs
+from workers.base64_text import decode_all as decode_texts
 from workers.codecs import Samples, encode
 from workers.formats import AudioFormat
 
-__all__ = ["BadAudio", "decode", "encode", "mix_down", "unwrap"]
+__all__ = ["BadAudio", "decode_all", "encode", "mix_down"]
 
 MAX_CHUNK_S = 10
 """Bounds the memory and the time one chunk can cost; clients send 10 to 200 ms."""
@@ -41,56 +41,34 @@ class BadAudio(Exception):
         return self.sentence
 
 
-def unwrap(payload: bytes | str) -> bytes:
-    """Take the base64 off, if there is any.
+def decode_all(
+    payloads: Sequence[bytes | str], audio_format: AudioFormat
+) -> tuple[list[bytes | BadAudio], Samples]:
+    """Check chunks and turn them into mono samples.
 
     Parameters
     ----------
-    payload : bytes or str
-        Bytes are raw audio; text is base64, standard alphabet, padded, no white space.
-
-    Raises
-    ------
-    BadAudio
-        If text is not base64.
-    """
-    if isinstance(payload, bytes):
-        return payload
-    # Not raised from the ValueError, which would keep the payload alive in its frames.
-    with suppress(ValueError):
-        return pybase64.b64decode(payload, validate=True)
-    raise BadAudio(
-        "base64", "audio: not valid base64; allowed are A-Z a-z 0-9 + / with = as padding"
-    )
-
-
-def decode(payload: bytes | str, audio_format: AudioFormat) -> Samples:
-    """Check a chunk and turn it into mono samples.
-
-    Parameters
-    ----------
-    payload : bytes or str
-        One or more whole frames, at most `MAX_CHUNK_S` of them; text is base64.
+    payloads : sequence of bytes or str
+        Each one or more whole frames, at most `MAX_CHUNK_S` of them.  Text is base64: standard
+        alphabet, padded, no white space.
     audio_format : AudioFormat
-        What *payload* should be.
+        What the payloads should be.
 
     Returns
     -------
+    chunks : list of bytes or BadAudio
+        Each payload without base64, or why it was refused: wrong base64, empty, too long, not a
+        whole number of frames, or a float32 sample NaN, infinite or beyond `FLOAT32_LIMIT`.
     samples : float32, shape (frames,), full scale +-1.0
-        The mean of the channels.  float32 beyond full scale is kept: it is `encode` that clips.
-
-    Raises
-    ------
-    BadAudio
-        If the base64 is wrong, the chunk empty, too long or not a whole number of frames, or a
-        float32 sample NaN, infinite or beyond `FLOAT32_LIMIT`.
+        Of the chunks that were not refused, joined: the mean of the channels.  float32 beyond full
+        scale is kept: it is `encode` that clips.
     """
-    data = unwrap(payload)
-    _check_size(len(data), audio_format)
-    samples = codecs.decode(data, audio_format.encoding)
-    if audio_format.encoding == "float32":
-        _check_finite(samples)
-    return mix_down(samples, audio_format.channels)
+    chunks = [_checked(data, audio_format) for data in _unwrap_all(payloads)]
+    samples = _join(chunks, audio_format)
+    if audio_format.encoding == "float32" and not _is_audio(samples):
+        chunks = [_checked_float32(chunk) for chunk in chunks]
+        samples = _join(chunks, audio_format)
+    return chunks, mix_down(samples, audio_format.channels)
 
 
 def mix_down(samples: Samples, channels: int) -> Samples:
@@ -118,33 +96,55 @@ def mix_down(samples: Samples, channels: int) -> Samples:
     return mono
 
 
-def _check_size(size_bytes: int, audio_format: AudioFormat) -> None:
-    if size_bytes == 0:
-        raise BadAudio("empty", "audio: empty; a chunk is at least one frame")
-    if size_bytes % audio_format.bytes_per_frame:
-        raise BadAudio(
+def _unwrap_all(payloads: Sequence[bytes | str]) -> list[bytes | None]:
+    """Take the base64 off, if there is any; None where it is wrong."""
+    decoded = iter(decode_texts([text for text in payloads if not isinstance(text, bytes)]))
+    return [data if isinstance(data, bytes) else next(decoded) for data in payloads]
+
+
+def _join(chunks: Sequence[bytes | BadAudio], audio_format: AudioFormat) -> Samples:
+    data = b"".join([chunk for chunk in chunks if isinstance(chunk, bytes)])
+    return codecs.decode(data, audio_format.encoding)
+
+
+def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
+    if data is None:
+        return BadAudio(
+            "base64", "audio: not valid base64; allowed are A-Z a-z 0-9 + / with = as padding"
+        )
+    if not data:
+        return BadAudio("empty", "audio: empty; a chunk is at least one frame")
+    if len(data) % audio_format.bytes_per_frame:
+        return BadAudio(
             "partial_frame",
-            f"audio: {_count(size_bytes, 'byte')} is not a whole number of"
+            f"audio: {_count(len(data), 'byte')} is not a whole number of"
             f" {audio_format.encoding} frames; a frame of"
             f" {_count(audio_format.channels, 'channel')} is"
             f" {_count(audio_format.bytes_per_frame, 'byte')}",
         )
-    if audio_format.frames(size_bytes) > MAX_CHUNK_S * audio_format.rate_hz:
-        raise BadAudio(
+    if audio_format.frames(len(data)) > MAX_CHUNK_S * audio_format.rate_hz:
+        return BadAudio(
             "too_long",
-            f"audio: {audio_format.duration_ms(size_bytes) / 1000:.3f} s in one chunk;"
+            f"audio: {audio_format.duration_ms(len(data)) / 1000:.3f} s in one chunk;"
             f" at most {MAX_CHUNK_S} s is allowed",
         )
+    return data
 
 
-def _check_finite(samples: Samples) -> None:
+def _checked_float32(chunk: bytes | BadAudio) -> bytes | BadAudio:
+    if isinstance(chunk, BadAudio) or _is_audio(codecs.decode(chunk, "float32")):
+        return chunk
+    return BadAudio(
+        "not_finite",
+        f"audio: a float32 sample is NaN, infinite or beyond {FLOAT32_LIMIT:.0f};"
+        " full scale is 1.0",
+    )
+
+
+def _is_audio(samples: Samples) -> bool:
     # A NaN fails both comparisons, and so is refused.
-    if not (samples.max() <= FLOAT32_LIMIT and samples.min() >= -FLOAT32_LIMIT):
-        raise BadAudio(
-            "not_finite",
-            f"audio: a float32 sample is NaN, infinite or beyond {FLOAT32_LIMIT:.0f};"
-            " full scale is 1.0",
-        )
+    highest, lowest = samples.max(initial=0), samples.min(initial=0)
+    return bool(highest <= FLOAT32_LIMIT and lowest >= -FLOAT32_LIMIT)
 
 
 def _count(number: int, noun: str) -> str:

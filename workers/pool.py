@@ -7,18 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from workers.chain import Block, Chain, ChainState, Prepared
-from workers.codecs import Samples
+from workers.chain import Block, Chain, ChainState, Flush, Payload
 from workers.pcm import BadAudio
-from workers.resample import Resampler
 
-TOGETHER_BLOCKS = 32
-"""Enough blocks to share a transform, 16 chunks of 20 ms.  Bounds what is copied to join them."""
+__all__ = ["AudioPool", "Flush", "LaneResult", "LaneWork", "Outcome", "WorkFailed", "run_batch"]
 
-
-@dataclass(frozen=True, slots=True)
-class Flush:
-    """In place of a payload: the stream ends here, let out what is held back."""
+TOGETHER_SIZE = 65_536
+"""Payload enough to be processed together.  Beyond it arrays leave the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class LaneWork:
 
     chain: Chain
     state: ChainState
-    payloads: Sequence[bytes | str | Flush]
+    payloads: Sequence[Payload]
 
 
 Outcome: TypeAlias = Block | BadAudio | WorkFailed
@@ -50,7 +45,7 @@ class LaneResult:
 
 
 def run_batch(works: Sequence[LaneWork]) -> list[LaneResult]:
-    """Process the chunks of many streams; those of equal rates share their transforms.
+    """Process the chunks of many streams; those of equal formats go through all steps together.
 
     Returns
     -------
@@ -61,82 +56,49 @@ def run_batch(works: Sequence[LaneWork]) -> list[LaneResult]:
     -----
     Raises nothing: what goes wrong with a payload is its result, and touches no other payload.
     """
-    lanes = [_prepare(work) for work in works]
-    converted = _convert([item for _, items in lanes for item in items])
-    return [LaneResult(state, [_finish(i, converted) for i in items]) for state, items in lanes]
+    groups: dict[Chain, list[int]] = {}
+    for number, work in enumerate(works):
+        groups.setdefault(work.chain, []).append(number)
+    results: dict[int, LaneResult] = {}
+    for chain, numbers in groups.items():
+        for portion in _portions(works, numbers):
+            done = _run_together(chain, [works[number] for number in portion])
+            results |= zip(portion, done, strict=True)
+    return [results[number] for number in range(len(works))]
 
 
-_Item: TypeAlias = Prepared | BadAudio | WorkFailed
-_Converted: TypeAlias = dict[int, Samples | WorkFailed]
-
-
-def _prepare(work: LaneWork) -> tuple[ChainState, list[_Item]]:
-    chain, state = work.chain, work.state
-    items: list[_Item] = []
-    for payload in work.payloads:
-        try:
-            if isinstance(payload, Flush):
-                item, state = chain.prepare_end(state)
-            else:
-                item, state = chain.prepare(state, payload)
-        except BadAudio as refusal:
-            # Its frames hold the payload.
-            items.append(refusal.with_traceback(None))
-        except Exception as error:  # noqa: BLE001  one lane's fault must not be another's
-            items.append(_failed(error))
-        else:
-            items.append(item)
-    return state, items
-
-
-def _convert(items: Sequence[_Item]) -> _Converted:
-    """Convert all pieces; the key is the ``id`` of the item they belong to."""
-    groups: dict[Resampler, list[Prepared]] = {}
-    for item in items:
-        if isinstance(item, Prepared) and item.piece:
-            groups.setdefault(item.chain.resampler, []).append(item)
-    converted: _Converted = {}
-    for resampler, group in groups.items():
-        for together in _portions(group):
-            converted |= _convert_together(resampler, together)
-    return converted
-
-
-def _portions(group: Sequence[Prepared]) -> Iterator[list[Prepared]]:
-    portion: list[Prepared] = []
-    blocks = 0
-    for item in group:
-        portion.append(item)
-        blocks += len(item.piece.blocks) if item.piece else 0
-        if blocks >= TOGETHER_BLOCKS:
+def _portions(works: Sequence[LaneWork], numbers: Sequence[int]) -> Iterator[list[int]]:
+    portion: list[int] = []
+    size = 0
+    for number in numbers:
+        portion.append(number)
+        size += sum(len(p) for p in works[number].payloads if not isinstance(p, Flush))
+        if size >= TOGETHER_SIZE:
             yield portion
-            portion, blocks = [], 0
+            portion, size = [], 0
     if portion:
         yield portion
 
 
-def _convert_together(resampler: Resampler, group: Sequence[Prepared]) -> _Converted:
+def _run_together(chain: Chain, works: Sequence[LaneWork]) -> list[LaneResult]:
     try:
-        samples = resampler.convert([item.piece for item in group if item.piece])
-    except Exception as error:  # noqa: BLE001  see above
-        return dict.fromkeys(map(id, group), _failed(error))
-    return dict(zip(map(id, group), samples, strict=True))
+        done = chain.run_all([(work.state, work.payloads) for work in works])
+    except Exception:  # noqa: BLE001  one payload's fault must not be another's
+        return [_run_apart(work) for work in works]
+    return [LaneResult(state, list(outcomes)) for outcomes, state in done]
 
 
-def _finish(item: _Item, converted: _Converted) -> Outcome:
-    if not isinstance(item, Prepared):
-        return item
-    samples = converted.get(id(item))
-    if isinstance(samples, WorkFailed):
-        return samples
-    try:
-        return item.chain.finish(item, samples)
-    except Exception as error:  # noqa: BLE001  see above
-        return _failed(error)
-
-
-def _failed(error: Exception) -> WorkFailed:
-    return WorkFailed(type(error).__name__)
+def _run_apart(work: LaneWork) -> LaneResult:
+    """Run payload by payload, so that only the one at fault fails."""
+    state, results = work.state, list[Outcome]()
+    for payload in work.payloads:
+        try:
+            [([outcome], state)] = work.chain.run_all([(state, [payload])])
+        except Exception as error:  # noqa: BLE001  see above
+            results.append(WorkFailed(type(error).__name__))
+        else:
+            results.append(outcome)
+    return LaneResult(state, results)
 
 
 class AudioPool:

@@ -4,10 +4,11 @@ Two ways to the same result.  `Grid` is the fast one, for rates whose ratio puts
 samples on one grid within every block; `Chirp` takes any two rates.  `Same` is for equal ones.
 """
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,27 +41,50 @@ class Layout:
         """How much a block shares with the one before."""
         return self.size - self.hop
 
+    @property
+    def delay(self) -> int:
+        """The most input whose output may be held back."""
+        return self.hop - 1 + self.reach
+
     def first_output(self, start: int) -> int:
         """Return the number of the first output sample of the block that starts at *start*."""
         return -((self.reach - self.overlap - start) * self.out_hz // self.in_hz)
 
 
+class Run(NamedTuple):
+    """Consecutive blocks of one stream.
+
+    Attributes
+    ----------
+    at : int
+        Where the first block begins in the signal that holds the stream.
+    start : int
+        Number of that sample in its stream; negative before the stream began.
+    blocks : int
+        How many; may be 0.
+    """
+
+    at: int
+    start: int
+    blocks: int
+
+
 class Synthesis(Protocol):
     """Converts blocks of input."""
 
-    def synthesise(self, blocks: Samples, starts: Iterable[int]) -> Samples:
+    def synthesise(self, signal: Samples, runs: Sequence[Run]) -> Samples:
         """Convert blocks, of one stream or of many.
 
         Parameters
         ----------
-        blocks : float32, shape (count, size)
-            May overlap in memory.
-        starts : iterable of count integers
-            For each block the number of its first input sample; negative before the stream began.
+        signal : float32, shape (n,)
+            Streams, end to end.
+        runs : sequence of Run
+            Where the blocks lie in it.
 
         Returns
         -------
-        samples : float32, shape (n,)
+        samples : float32, shape (m,)
             The valid output of each block, joined.  The same for a block alone and among others,
             to the last bit.
         """
@@ -69,11 +93,11 @@ class Synthesis(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Synthesis for equal rates: the samples, untouched."""
+    """Synthesis for equal rates: the samples, untouched.  Blocks of one sample leave out none."""
 
-    def synthesise(self, blocks: Samples, _starts: Iterable[int]) -> Samples:
+    def synthesise(self, signal: Samples, _runs: Sequence[Run]) -> Samples:
         """See `Synthesis`."""
-        return blocks.reshape(-1)
+        return signal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +108,7 @@ class Grid:
     the same operations in the same order for one row and for several at a time.
     """
 
+    layout: Layout
     gain: NDArray[np.float32]
     size_out: int
     valid: slice
@@ -95,17 +120,33 @@ class Grid:
         gain = _gain(layout, min(layout.size, size_out) // 2 + 1)
         gain *= layout.out_hz / layout.in_hz
         return cls(
+            layout,
             # Twice, for the real and the imaginary part of a bin.
             gain=np.repeat(gain, 2).astype(np.float32),
             size_out=size_out,
             valid=slice(layout.first_output(0), layout.first_output(layout.hop)),
         )
 
-    def synthesise(self, blocks: Samples, _starts: Iterable[int]) -> Samples:
+    def synthesise(self, signal: Samples, runs: Sequence[Run]) -> Samples:
         """See `Synthesis`."""
+        hop = self.layout.hop
+        places = [range(r.at, r.at + r.blocks * hop, hop) for r in runs if r.blocks]
+        if not places:
+            return np.zeros(0, np.float32)
+        blocks = self._blocks(signal, places)
         rows = range(0, len(blocks), ROWS_MAX)
         parts = [self._synthesise_rows(blocks[row : row + ROWS_MAX]) for row in rows]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _blocks(self, signal: Samples, places: Sequence[range]) -> Samples:
+        size = self.layout.size
+        # Every stretch of the signal, overlapping in memory.
+        stretches = np.ndarray((len(signal) - size + 1, size), np.float32, signal, strides=(4, 4))
+        if len(places) == 1:
+            # A single run is evenly spaced, and so need not be copied.
+            [place] = places
+            return stretches[place.start : place.stop : place.step]
+        return stretches[list(itertools.chain.from_iterable(places))]
 
     def _synthesise_rows(self, blocks: Samples) -> Samples:
         spectra = fft.rfft(blocks).view(np.float32)[:, : len(self.gain)]
@@ -145,10 +186,15 @@ class Chirp:
         wave[length - bins + 1 :] = chirp[bins - 1 : 0 : -1].conj()
         return cls(layout, gain * chirp[:bins], chirp[:outputs], fft.fft(wave))
 
-    def synthesise(self, blocks: Samples, starts: Iterable[int]) -> Samples:
+    def synthesise(self, signal: Samples, runs: Sequence[Run]) -> Samples:
         """See `Synthesis`."""
-        pairs = zip(blocks, starts, strict=True)
-        return np.concatenate([self._synthesise_one(block, start) for block, start in pairs])
+        hop, size = self.layout.hop, self.layout.size
+        parts = [np.zeros(0, np.float32)]
+        for run in runs:
+            for begin in range(0, run.blocks * hop, hop):
+                block = signal[run.at + begin : run.at + begin + size]
+                parts.append(self._synthesise_one(block, run.start + begin))
+        return np.concatenate(parts)
 
     def _synthesise_one(self, block: Samples, start: int) -> Samples:
         layout = self.layout

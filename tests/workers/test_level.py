@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.workers import oracles
-from workers.level import SILENCE_DBFS, level_dbfs
+from workers.level import SILENCE_DBFS, levels_dbfs
 
 
 @pytest.mark.parametrize(
@@ -23,4 +25,15 @@ from workers.level import SILENCE_DBFS, level_dbfs
 )
 def test_level(samples, expected):
     """The level is RMS over full scale in dB, to one place, with a floor."""
-    assert expected == level_dbfs(samples.astype(np.float32))
+    assert [expected] == levels_dbfs(samples.astype(np.float32), [len(samples)])
+
+
+@given(st.lists(st.integers(0, 40) | st.sampled_from([480, 960]), max_size=12))
+def test_chunks_are_measured_apart(lengths):
+    """Whatever is joined to it, a chunk has its own level, equally long neighbours or not."""
+    noise = np.random.default_rng(5).standard_normal(sum(lengths)).astype(np.float32)
+    chunks = np.split(noise, np.cumsum(lengths)[:-1]) if lengths else []
+
+    expected = [level for chunk in chunks for level in levels_dbfs(chunk, [len(chunk)])]
+
+    assert expected == levels_dbfs(noise, lengths)

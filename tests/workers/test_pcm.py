@@ -25,6 +25,15 @@ def floats(*values):
     return np.array(values, "<f4").tobytes()
 
 
+def decoded(payload, audio_format):
+    """Return the samples of one chunk, or raise what it is refused with."""
+    [chunk], samples = pcm.decode_all([payload], audio_format)
+    if isinstance(chunk, BadAudio):
+        assert 0 == len(samples)
+        raise chunk
+    return samples
+
+
 @pytest.mark.parametrize(
     ("payload", "audio_format", "reason", "sentence"),
     [
@@ -81,7 +90,7 @@ def floats(*values):
 def test_bad_audio_is_refused_with_a_sentence(payload, audio_format, reason, sentence):
     """The sentence says what was wrong and what is allowed."""
     with pytest.raises(BadAudio) as refusal:
-        pcm.decode(payload, audio_format)
+        decoded(payload, audio_format)
 
     assert reason == refusal.value.reason
     assert sentence == refusal.value.sentence == str(refusal.value)
@@ -89,7 +98,7 @@ def test_bad_audio_is_refused_with_a_sentence(payload, audio_format, reason, sen
 
 def test_the_longest_chunk_is_allowed():
     """Ten seconds to the sample pass."""
-    assert (80_000,) == pcm.decode(bytes(160_000), MONO).shape
+    assert (80_000,) == decoded(bytes(160_000), MONO).shape
 
 
 def test_text_is_base64():
@@ -97,19 +106,19 @@ def test_text_is_base64():
     data = bytes(range(24))
     encoded = base64.b64encode(data).decode()
 
-    np.testing.assert_array_equal(pcm.decode(data, STEREO), pcm.decode(encoded, STEREO))
+    np.testing.assert_array_equal(decoded(data, STEREO), decoded(encoded, STEREO))
 
 
 def test_channels_are_averaged():
     """Mono is the mean of the channels, frame by frame."""
     left_and_right = np.array([[16384, 0], [-32768, -32768], [1, 2]], "<i2").tobytes()
 
-    assert [0.25, -1.0, 1.5 / 32768] == pcm.decode(left_and_right, STEREO).tolist()
+    assert [0.25, -1.0, 1.5 / 32768] == decoded(left_and_right, STEREO).tolist()
 
 
 def test_float32_beyond_full_scale_is_clipped_only_on_the_way_out():
     """1.5 is kept by the gate and becomes the last step of pcm16."""
-    samples = pcm.decode(floats(1.5, -2.0), FLOAT)
+    samples = decoded(floats(1.5, -2.0), FLOAT)
 
     assert [1.5, -2.0] == samples.tolist()
     assert b"\xff\x7f\x00\x80" == pcm.encode(samples, "pcm16")
@@ -124,7 +133,7 @@ def test_the_gate_is_total(channels, encoding, payload):
     """Any payload is finite samples or a refusal, and nothing else."""
     audio_format = AudioFormat(encoding, 8000, channels)
     try:
-        samples = pcm.decode(payload, audio_format)
+        samples = decoded(payload, audio_format)
     except BadAudio:
         return
 
@@ -144,3 +153,17 @@ def test_mixing_down_does_not_depend_on_where_it_was_cut(channels, first, second
 
     np.testing.assert_array_equal(pcm.mix_down(samples, channels), apart)
     np.testing.assert_allclose(samples.reshape(-1, channels).mean(1), apart, atol=1e-6)
+
+
+@pytest.mark.parametrize("audio_format", [MONO, STEREO, FLOAT, MULAW], ids=str)
+def test_a_refused_chunk_leaves_the_others_as_they_are(audio_format):
+    """Bytes and text, good and bad of every kind: each is what it is alone, in its order."""
+    good = [floats(0.5, -0.25) * n for n in (1, 2, 5)]
+    bad = ["AAA", "%%%%", "", b"123"[: audio_format.bytes_per_frame - 1], floats(np.nan, 0)]
+    payloads = [bad[0], good[0], *bad, base64.b64encode(good[1]).decode(), bad[4], good[2]]
+
+    chunks, samples = pcm.decode_all(payloads, audio_format)
+
+    alone = [pcm.decode_all([payload], audio_format) for payload in payloads]
+    assert list(map(repr, chunks)) == [repr(chunk) for [chunk], _ in alone]
+    np.testing.assert_array_equal(np.concatenate([part for _, part in alone]), samples)

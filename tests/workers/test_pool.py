@@ -9,7 +9,7 @@ import pytest
 from workers.chain import Chain
 from workers.formats import AudioFormat
 from workers.pcm import BadAudio
-from workers.pool import TOGETHER_BLOCKS, AudioPool, Flush, LaneWork, WorkFailed, run_batch
+from workers.pool import TOGETHER_SIZE, AudioPool, Flush, LaneWork, WorkFailed, run_batch
 
 TARGET = AudioFormat("pcm16", 24000)
 CHAINS = [
@@ -35,18 +35,16 @@ def alone(chain, payloads):
 
 
 class BrokenResampler:
-    """Fails where a real one never does."""
+    """Fails where a real one never does: at every flush."""
 
     def __init__(self, resampler):
-        self.cut = resampler.cut
+        self.resampler = resampler
 
-    def cut_end(self, state):
-        """Fail in the first half."""
-        raise MemoryError
-
-    def convert(self, pieces):
-        """Fail in the second half."""
-        raise ZeroDivisionError
+    def run_all(self, streams):
+        """Fail if any stream ends."""
+        if any(clip is None for _, clips in streams for clip in clips):
+            raise MemoryError
+        return self.resampler.run_all(streams)
 
 
 @pytest.fixture
@@ -60,10 +58,8 @@ def pool():
 
 def test_a_batch_gives_what_each_stream_gives_alone():
     """Streams of all rates, many of each, keep their bits when they share transforms."""
-    lanes = [
-        (CHAINS[n % 5], [chunk(n), chunk(n + 1, 7 * n + 1), Flush()])
-        for n in range(2 * TOGETHER_BLOCKS)
-    ]
+    lanes = [(CHAINS[n % 5], [chunk(n), chunk(n + 1, 7 * n + 1), Flush()]) for n in range(150)]
+    assert 5 * TOGETHER_SIZE < sum(len(p) for _, [*chunks, _] in lanes for p in chunks)
 
     results = run_batch([LaneWork(chain, chain.start(), payloads) for chain, payloads in lanes])
 
@@ -101,22 +97,27 @@ def test_bad_audio_is_a_result_and_touches_nothing_else():
 
 
 def test_an_unexpected_error_is_a_result_and_touches_nothing_else():
-    """Wherever a lane fails, the batch goes on and the value names only the exception's type."""
+    """Wherever a payload fails, all others go on and the value names only the exception's type."""
     chain = CHAINS[0]
     broken = replace(chain, resampler=BrokenResampler(chain.resampler))
     unknown = replace(chain, target=None)
+    payloads = [chunk(1), "%%%", Flush(), chunk(2)]
 
     results = run_batch(
         [
-            LaneWork(broken, chain.start(), [chunk(1), Flush()]),
+            LaneWork(broken, chain.start(), payloads),
             LaneWork(unknown, chain.start(), [chunk(1)]),
+            LaneWork(broken, chain.start(), [chunk(1), chunk(2)]),
             LaneWork(chain, chain.start(), [chunk(1), Flush()]),
         ]
     )
 
-    assert [WorkFailed("ZeroDivisionError"), WorkFailed("MemoryError")] == results[0].results
+    first, refused, failed, second = results[0].results
+    assert WorkFailed("MemoryError") == failed
+    assert isinstance(refused, BadAudio)
+    assert alone(chain, [chunk(1), chunk(2)]) == [first, second] == results[2].results
     assert [WorkFailed("AttributeError")] == results[1].results
-    assert alone(chain, [chunk(1), Flush()]) == results[2].results
+    assert alone(chain, [chunk(1), Flush()]) == results[3].results
 
 
 def test_nothing_to_do_is_done():
@@ -127,7 +128,7 @@ def test_nothing_to_do_is_done():
     [result] = run_batch([LaneWork(chain, state, [])])
 
     assert [] == run_batch([]) == result.results
-    assert state is result.state
+    assert (state.pending, state.received) == (result.state.pending, result.state.received)
 
 
 def test_results_arrive_on_a_pool_thread(pool):
@@ -154,7 +155,7 @@ class StuckChain:
     def __init__(self):
         self.entered, self.release = threading.Event(), threading.Event()
 
-    def prepare(self, state, payload):
+    def run_all(self, streams):
         """Wait, then fail."""
         self.entered.set()
         self.release.wait(5.0)

@@ -235,14 +235,21 @@ def test_streams_converted_together_are_as_converted_alone(in_hz, out_hz):
     """Pieces of several streams, empty and ending ones among them, keep their bits and order."""
     resampler = Resampler.between(in_hz, out_hz)
     signals = [noise(length, seed=length) for length in (0, 5, 960, 3, 4000, 1)]
-    cut = [resampler.cut(resampler.start(), signal) for signal in signals]
-    ends = [resampler.cut_end(state) for _, state in cut]
+    clips = [signal.tobytes() for signal in signals]
 
-    together = resampler.convert([piece for piece, _ in cut + ends])
+    samples, cuts, states = resampler.run_all(
+        [(resampler.start(), [clip, b"", None, clip[:8]]) for clip in clips]
+    )
 
-    actual = map(np.concatenate, zip(together[:6], together[6:], strict=True))
-    for signal, samples in zip(signals, actual, strict=True):
-        np.testing.assert_array_equal(converted(signal, in_hz, out_hz), samples)
+    assert 4 * len(signals) == len(cuts)
+    for number, signal in enumerate(signals):
+        first, nothing, end, again = (samples[cut] for cut in cuts[4 * number :][:4])
+        whole = np.concatenate((first, end))
+        np.testing.assert_array_equal(converted(signal, in_hz, out_hz), whole)
+        assert 0 == len(nothing)
+        rest, _ = resampler.flush(states[number])
+        whole = np.concatenate((again, rest))
+        np.testing.assert_array_equal(converted(signal[:2], in_hz, out_hz), whole)
 
 
 def test_a_plan_is_designed_once():

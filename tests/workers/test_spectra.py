@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from workers.resample import Resampler
-from workers.spectra import ROWS_MAX, Chirp, Grid, Same
+from workers.spectra import ROWS_MAX, Chirp, Grid, Run, Same
 
 PAIRS = [(48000, 24000), (44100, 24000), (8000, 24000), (24000, 44100), (16000, 8000)]
 
@@ -14,10 +14,10 @@ def test_the_chirp_gives_what_the_grid_gives(in_hz, out_hz):
     """Where a grid exists, both evaluate the same spectrum at the same times."""
     layout = Resampler.between(in_hz, out_hz).layout
     blocks = np.random.default_rng(1).standard_normal((3, layout.size)).astype(np.float32)
-    starts = [7 * layout.hop * n - layout.overlap for n in range(3)]
+    runs = [Run(n * layout.size, 7 * layout.hop * n - layout.overlap, 1) for n in range(3)]
 
-    on_grid = Grid.of(layout).synthesise(blocks, starts)
-    by_chirp = Chirp.of(layout).synthesise(blocks, starts)
+    on_grid = Grid.of(layout).synthesise(blocks.reshape(-1), runs)
+    by_chirp = Chirp.of(layout).synthesise(blocks.reshape(-1), runs)
 
     np.testing.assert_allclose(by_chirp, on_grid, atol=3e-6)
 
@@ -30,9 +30,11 @@ def test_a_block_gives_the_same_alone_and_among_others(in_hz, out_hz, rows):
     blocks = np.random.default_rng(rows).standard_normal((rows, layout.size)).astype(np.float32)
     grid = Grid.of(layout)
 
-    alone = np.concatenate([grid.synthesise(block[None], [0]) for block in blocks])
+    runs = [Run(n * layout.size, 0, 1) for n in range(rows)]
 
-    np.testing.assert_array_equal(alone, grid.synthesise(blocks, [0] * rows))
+    alone = np.concatenate([grid.synthesise(block, [Run(0, 0, 1)]) for block in blocks])
+
+    np.testing.assert_array_equal(alone, grid.synthesise(blocks.reshape(-1), runs))
 
 
 @pytest.mark.parametrize(

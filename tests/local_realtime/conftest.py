@@ -14,7 +14,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from local_realtime.echo import Echo
-from local_realtime.outbox import Close, Think, Transcribe
+from local_realtime.outbox import Close, Overhear, Think, Transcribe
 from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session import Session
 
@@ -28,6 +28,15 @@ def result_of(coroutine):
     with pytest.raises(StopIteration) as stopped:
         coroutine.send(None)
     return stopped.value.value
+
+
+def pieces_of(answer):
+    """All that an asynchronous generator yields that never has to wait."""
+    pieces = []
+    with pytest.raises(StopAsyncIteration):
+        while True:
+            pieces.append(result_of(anext(answer)))
+    return pieces
 
 
 class Call:
@@ -60,7 +69,10 @@ class Call:
         return self.frame(json.dumps({"type": kind, **fields}))
 
     def frame(self, frame):
-        return self._perform(self.session.handle(frame, self.now))
+        events = self._perform(self.session.handle(frame, self.now))
+        while self.session.has_unheard:
+            events += self._perform(self.session.listen(self.now))
+        return events
 
     def append(self, pcm, chunk_ms=100):
         size = chunk_ms * BYTES_PER_MS
@@ -113,11 +125,16 @@ class Call:
         for output in outputs:
             match output:
                 case Think():
-                    answer = result_of(self.responder.answer(output.turn))
-                    more = self.session.answered(output.response_id, answer, self.now)
+                    more = []
+                    for piece in pieces_of(self.responder.answer(output.turn)):
+                        more += self.session.take(output.response_id, piece, self.now)
+                    more += self.session.answered(output.response_id, self.now)
                 case Transcribe():
                     text = result_of(self.responder.transcribe(output.sound))
                     more = self.session.transcribed(output.item_id, output.sound.seconds, text)
+                case Overhear():
+                    text = result_of(self.responder.overhear(output.sound))
+                    more = self.session.overheard(output.item_id, text)
                 case Close():
                     self.closed, more = output, []
                 case event:

@@ -1,7 +1,6 @@
 """The responses of a session: one in the conversation at a time, a few beside it."""
 
 import math
-from typing import Any
 
 from local_realtime.conversation import Conversation
 from local_realtime.errors import Refused, server_error

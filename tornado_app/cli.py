@@ -73,6 +73,7 @@ def token_rules(settings: Settings) -> tokens.TokenRules:
 
 def _serve(_options: argparse.Namespace, settings: Settings) -> int:
     logs.configure(settings.logging.level, settings.logging.format)
+    os.environ["LOCAL_REALTIME_MODE"] = settings.model.mode  # the embedded model inherits it
     try:
         rules = token_rules(settings)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -96,7 +97,7 @@ def _announce(server: Server, settings: Settings, rules: tokens.TokenRules) -> N
     url = f"ws://{shown}:{server.port}/ws"
     lines = [f"Parley listens on {url}"]
     if server.is_embedded:
-        lines.append("Model: a local one, which plays back what you say.")
+        lines.append(f"Model: a local one ({settings.model.mode}), on this computer.")
         lines.append("  Set OPENAI_API_KEY to talk to OpenAI.")
     else:
         lines.append(f"Model: {settings.upstream.model} at {server.model_host}")

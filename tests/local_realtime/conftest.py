@@ -32,11 +32,11 @@ def result_of(coroutine):
 
 def pieces_of(answer):
     """All that an asynchronous generator yields that never has to wait."""
-    pieces = []
-    with pytest.raises(StopAsyncIteration):
-        while True:
-            pieces.append(result_of(anext(answer)))
-    return pieces
+
+    async def collected():
+        return [piece async for piece in answer]
+
+    return result_of(collected())
 
 
 class Call:

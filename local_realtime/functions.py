@@ -12,6 +12,7 @@ COMMON = {"get", "fetch", "look", "lookup", "find", "do", "run", "make", "the", 
 """Words of a function's name that do not tell it from another."""
 
 EXPLICIT = re.compile(r"\b(?:call|use|run)\b", re.IGNORECASE)
+TO_BE_SPOKEN = re.compile(r"^(?:please |can you )?(?:say|repeat|spell)\b", re.IGNORECASE)
 ASKED = "What should I use for {}?"
 ASKED_FOR = re.compile(r"What should I use for ([\w ]+)\?$")
 BREAK = r"(?=[,.!?;]|$|\s(?:and|in|for|to|at|from|with|on|please|by)\b)"
@@ -66,6 +67,8 @@ def _forced(text: str, talk: Talk) -> dict[str, Any] | None:
 
 def _best(text: str, tools: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
     """The function with the most words of its name in *text*; all that matter must be there."""
+    if TO_BE_SPOKEN.match(text):
+        return None
     said = {_stem(word) for word in re.findall(r"\w+", text.lower())}
     best, most = None, 0
     for tool in tools:

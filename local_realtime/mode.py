@@ -26,8 +26,10 @@ def choose_mind(mode: str) -> Mind:
     """The mind for one of `MODES`; auto is speech, or else echo with a line that says so.
 
     Raises:
-        Unavailable: If it is to be speech and is not there.
+        Unavailable: If it is to be speech and is not there, or is none of them.
     """
+    if mode not in MODES:
+        raise Unavailable(f"There is no mode {mode!r}, only {', '.join(MODES)}.")
     if mode == "echo":
         return Mind(Echo(), EnergyEar, lambda: None)
     try:
@@ -35,7 +37,8 @@ def choose_mind(mode: str) -> Mind:
 
         speech = Speech()
     except Exception as exc:  # whatever a package of others may raise while it loads
-        why = f"Speech is not available: {str(exc).splitlines()[0] if str(exc) else exc!r}."
+        reason = " ".join(str(exc).split()) or type(exc).__name__
+        why = f"Speech is not available: {reason}."
         if mode == "speech":
             raise Unavailable(why) from exc
         sys.stderr.write(f"{why} What is said is played back instead.\n")

@@ -33,7 +33,7 @@ def _runs(loud: list[int]) -> list[list[int]]:
     """The loud frames, parted where the gaps are."""
     runs: list[list[int]] = []
     for frame in loud:
-        if not runs or frame - runs[-1][-1] > GAP_FRAMES:
+        if not runs or frame - runs[-1][-1] > GAP_FRAMES + 1:
             runs.append([])
         runs[-1].append(frame)
     return runs

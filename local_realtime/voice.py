@@ -71,7 +71,7 @@ class Mouth:
         readable = LONG_NUMBER.sub(lambda found: " ".join(found[0]), text)
         with self._reading:
             phrases: list[str] = self._hibari.phonemize(readable)
-        return [phrase for phrase in phrases if len(self._hibari.ids(phrase)) > 2]
+        return [phrase for phrase in phrases if any(letter.isalpha() for letter in phrase)]
 
     def _sing(self, phonemes: str, timbre: Timbre, speed: float) -> Samples:
         inputs = {

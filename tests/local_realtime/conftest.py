@@ -17,6 +17,7 @@ from local_realtime.echo import Echo
 from local_realtime.outbox import Close, Overhear, Think, Transcribe
 from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session import Session
+from local_realtime.vad import EnergyEar
 
 DATA = Path(__file__).parents[1] / "data"
 BYTES_PER_MS = 48
@@ -58,9 +59,11 @@ class Call:
         "rate_limits.updated",
     ]
 
-    def __init__(self, pace=10.0):
+    def __init__(self, pace=10.0, ears=EnergyEar):
         self.now = 100.0
-        self.session = Session("test-model", now=self.now, unix_now=1_000_000.0, pace=pace)
+        self.session = Session(
+            "test-model", now=self.now, unix_now=1_000_000.0, pace=pace, ears=ears
+        )
         self.created = self.session.open()[0]
         self.responder = Echo()
         self.closed = None
@@ -256,8 +259,8 @@ def serving():
     """To be entered: a server on a free port and a way to connect; all is closed at the end."""
 
     @asynccontextmanager
-    async def serve(config=None, responder=None):
-        server = LocalRealtime(config or ServerConfig(), responder)
+    async def serve(config=None, responder=None, ears=EnergyEar):
+        server = LocalRealtime(config or ServerConfig(), responder, ears)
         port = server.listen("127.0.0.1", 0)
         clients = []
 

@@ -1,0 +1,345 @@
+"""Ears and voice: the models themselves, and whole calls with them over real sockets."""
+
+import asyncio
+import json
+import re
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+pytest.importorskip("hibari", reason="the packages of speech are not installed")
+
+from local_realtime.audio import Sound
+from local_realtime.numerals import with_digits
+from local_realtime.responder import Answer, Turn
+from local_realtime.server import ServerConfig
+from local_realtime.speech import Speech
+from local_realtime.voice import TIMBRES, UNPRONOUNCEABLE, levelled
+
+FAST = ServerConfig(pace=0)
+TEXTS = {
+    "leisure": "and mister john dashwood had then leisure to consider how much there might be "
+    "prudently in his power to do for them",
+    "selfish": "unless to be rather cold hearted and rather selfish is to be ill disposed",
+    "amiable": "he might even have been made amiable himself",
+}
+SPOKEN = [
+    "The quick brown fox jumps over the lazy dog.",
+    "The weather in Paris is fine today, and it will be warm tomorrow.",
+    "I can repeat what you say, count, and tell the time.",
+]
+TOOL = {
+    "type": "function",
+    "name": "get_weather",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def models():
+    """One set of models for all tests."""
+    speech = Speech(threads=2)
+    yield speech
+    speech.close()
+
+
+@pytest.fixture
+def talking(serving, models):
+    """`serving`, with speech."""
+    return lambda config=FAST: serving(config, models, models.ear)
+
+
+def words(text):
+    plain = with_digits(text.lower().replace("mr.", "mister").replace("-", " "))
+    return re.sub(r"[^\w ]", "", plain).split()
+
+
+def errors(said, heard):
+    """How many words are wrong, missing, or too many."""
+    said, heard = words(said), words(heard)
+    row = list(range(len(heard) + 1))
+    for i, word in enumerate(said, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(heard, 1):
+            best = min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+            diagonal, row[j] = row[j], best
+    return row[-1]
+
+
+def error_rate(pairs):
+    return sum(errors(*pair) for pair in pairs) / sum(len(words(said)) for said, _ in pairs)
+
+
+def transcript_of(models, *sounds):
+    async def read_all():
+        return [await models.transcribe(sound) for sound in sounds]
+
+    with asyncio.Runner() as runner:
+        return runner.run(read_all())
+
+
+def test_recordings_are_understood(models, speech):
+    """At most 8 % of the words are wrong."""
+    heard = transcript_of(models, *(Sound(speech(name), 24_000) for name in TEXTS))
+
+    assert error_rate(list(zip(TEXTS.values(), heard, strict=True))) <= 0.08
+
+
+def test_it_understands_itself(models):
+    """At most 10 % of the words are wrong, over all voices."""
+    spoken = [
+        (text, models._mouth.say(text, voice, 1.0)[1]) for text in SPOKEN for voice in TIMBRES
+    ]
+    heard = transcript_of(models, *(sound for _, sound in spoken))
+
+    assert error_rate([(text, h) for (text, _), h in zip(spoken, heard, strict=True)]) <= 0.10
+
+
+def pitch_and_colour(sound):
+    """The usual distance of two glottal pulses, and where half of the energy lies."""
+    signal = np.frombuffer(sound.pcm, "<i2").astype(float)
+    frames = [signal[start : start + 1200] for start in range(0, len(signal) - 1200, 1200)]
+    loud = [frame for frame in frames if frame.std() > signal.std()]
+    lags = []
+    for frame in loud:
+        likeness = np.correlate(frame, frame, "full")[1199:]
+        lags.append(60 + int(likeness[60:400].argmax()))
+    energy = np.cumsum(np.abs(np.fft.rfft(signal)) ** 2)
+    return 24_000 / np.median(lags), np.searchsorted(energy, energy[-1] * 0.9) / len(
+        signal
+    ) * 24_000
+
+
+def test_ten_voices_are_ten(models):
+    """Any two differ by 4 % in pitch or by 10 % in colour."""
+    found = [pitch_and_colour(models._mouth.say(SPOKEN[0], voice, 1.0)[1]) for voice in TIMBRES]
+    pairs = combinations(found, 2)
+
+    assert len(found) == 10
+    assert all(abs(np.log(a[0] / b[0])) > 0.04 or abs(np.log(a[1] / b[1])) > 0.1 for a, b in pairs)
+
+
+def test_the_same_words_sound_the_same(models):
+    """Bit for bit; faster is shorter, and beyond the model's range nothing changes."""
+    plain, again, fast, faster, fastest = (
+        models._mouth.say(SPOKEN[0], "marin", speed)[1] for speed in (1.0, 1.0, 1.5, 2.0, 9.0)
+    )
+
+    assert plain == again
+    assert plain.samples > fast.samples > faster.samples == fastest.samples
+
+
+@pytest.mark.parametrize("text", ["\u4f60\u597d", "\U0001f642", "...", ""])
+def test_what_cannot_be_pronounced_is_told(models, text):
+    """The transcript says what is said."""
+    spoken, sound = models._mouth.say(text, "marin", 1.0)
+
+    assert spoken == UNPRONOUNCEABLE
+    assert sound.seconds > 0.5
+
+
+def test_levels_are_even():
+    """Peaks are bent below full scale, and what is soft is made no more than twice as loud."""
+    loud, soft = np.full(100, 3, np.float32), np.full(100, 0.001, np.float32)
+
+    assert levelled(np.array([1, *([0.1] * 999)], np.float32)).max() < 1
+    assert levelled(loud).max() == pytest.approx(0.094)
+    assert levelled(soft).max() == pytest.approx(0.002)
+
+
+@pytest.mark.parametrize("kind", ["silence", "noise", "tone"])
+def test_nobody_speaking_is_no_words(models, kind, tone):
+    """Silence, white noise and a beep, five seconds of each."""
+    noise = np.random.default_rng(1).normal(0, 1000, 120_000).astype("<i2").tobytes()
+    pcm = {"silence": bytes(240_000), "noise": noise, "tone": tone(5000)}[kind]
+
+    assert transcript_of(models, Sound(pcm, 24_000)) == [""]
+
+
+def test_a_long_recording_is_read_in_pieces(models, speech):
+    """Over half a minute, with all its words."""
+    pcm, text = b"", ""
+    for name in (*TEXTS, *TEXTS, *TEXTS):
+        pcm, text = pcm + speech(name), f"{text} {TEXTS[name]}"
+    (heard,) = transcript_of(models, Sound(pcm, 24_000))
+
+    assert len(pcm) > 30 * 48_000
+    assert error_rate([(text, heard)]) <= 0.12
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_speech_is_one_turn(new_call, models, speech, silence, name):
+    """Silero hears it begin and end; at any cutting, on the clock of the audio."""
+    said = silence(640) + speech(name) + silence(1200)
+    marks = []
+    for chunk_ms in (20, 100, 5000):
+        call = new_call(ears=models.ear)
+        call.turn_detection({"type": "server_vad", "create_response": False})
+        events = call.append(said, chunk_ms)
+        marks.append([e.get("audio_start_ms", e.get("audio_end_ms")) for e in events[:2]])
+        assert [e["type"].rpartition("_")[2] for e in events[:2]] == ["started", "stopped"]
+
+    start_ms, end_ms = marks[0]
+    assert marks == [marks[0]] * 3
+    assert 200 < start_ms < 1000
+    assert end_ms > len(said) // 48 - 1000
+
+
+def test_noise_is_no_speech_to_silero(new_call, models, tone):
+    """Though it is loud."""
+    noise = np.random.default_rng(1).normal(0, 3000, 48_000).astype("<i2").tobytes()
+
+    assert new_call(ears=models.ear).append(noise + tone(1000)) == []
+
+
+def test_telephone_sound_is_heard(models, speech):
+    """8 kHz is enough."""
+    narrow = Sound(speech("amiable"), 24_000)
+    samples = np.frombuffer(narrow.pcm, "<i2")[::3].tobytes()
+
+    assert error_rate([(TEXTS["amiable"], *transcript_of(models, Sound(samples, 8_000)))]) <= 0.15
+
+
+def test_text_needs_no_voice(models):
+    """A written answer has no sound."""
+
+    async def written():
+        turn = Turn((), 'Greet the user with "Welcome. Come in."', is_spoken=False)
+        return [piece async for piece in models.answer(turn)]
+
+    with asyncio.Runner() as runner:
+        assert runner.run(written()) == [Answer("Welcome. Come in.", Sound(b"", 24_000))]
+
+
+async def listen_to(client, **session):
+    detail = {"transcription": {"model": "any"}}
+    config = {"type": "realtime", "audio": {"input": detail}, **session}
+    await client.send("session.update", session=config)
+
+
+async def write(client, text):
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    await client.send("conversation.item.create", item=item)
+    await client.send("response.create")
+
+
+def transcripts_in(events):
+    return [e["transcript"] for e in events if e["type"].endswith("transcription.completed")]
+
+
+def spoken_in(events):
+    (done,) = (e for e in events if e["type"] == "response.output_audio_transcript.done")
+    return done["transcript"]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_spoken_turn_is_understood_and_answered(talking, models, speech, silence, audio):
+    """The transcript, its usage, and an answer that can be understood in turn."""
+    async with talking() as (_, connect):
+        client = await connect()
+        await listen_to(client)
+        await client.append(speech("amiable") + silence(900))
+        events = await client.until("rate_limits.updated")
+        while not transcripts_in(events):
+            events.append(await client.read())
+
+    prefix = "conversation.item.input_audio_transcription"
+    deltas = [e["delta"] for e in events if e["type"] == f"{prefix}.delta"]
+    (completed,) = (e for e in events if e["type"] == f"{prefix}.completed")
+    assert errors(TEXTS["amiable"], completed["transcript"]) <= 1
+    assert completed["usage"]["type"] == "duration"
+    assert "".join(deltas) in completed["transcript"]
+    assert spoken_in(events) == f"I heard you say: {completed['transcript']}"
+    heard = await models.transcribe(Sound(audio(events), 24_000))
+    assert error_rate([(spoken_in(events), heard)]) <= 0.2
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_manual_turn_is_transcribed(talking, speech):
+    """By commit; no response is needed for it."""
+    async with talking() as (_, connect):
+        client = await connect()
+        await listen_to(client)
+        await client.manual()
+        await client.append(speech("amiable"))
+        await client.send("input_audio_buffer.commit")
+        kind = "conversation.item.input_audio_transcription.completed"
+        events = await client.until(kind)
+
+    assert errors(TEXTS["amiable"], *transcripts_in(events)) <= 1
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_function_is_called_by_voice_and_its_output_told(talking, models, silence, kinds):
+    """Asked aloud, called, answered by the client, and told in speech."""
+    _, question = models._mouth.say("What is the weather in Paris?", "cedar", 1.0)
+    async with talking() as (_, connect):
+        client = await connect()
+        await client.send("session.update", session={"type": "realtime", "tools": [TOOL]})
+        await client.append(silence(320) + question.pcm + silence(900))
+        events = await client.until("rate_limits.updated")
+        (done,) = (e for e in events if e["type"] == "response.function_call_arguments.done")
+        output = {"temperature": 21, "sky": "clear"}
+        item = {"call_id": done["call_id"], "output": json.dumps(output)}
+        await client.send("conversation.item.create", item={"type": "function_call_output", **item})
+        await client.send("response.create")
+        told = await client.until("rate_limits.updated")
+
+    assert done["name"] == "get_weather"
+    assert json.loads(done["arguments"]) == {"city": "Paris"}
+    assert "response.function_call_arguments.delta" in kinds(events)
+    assert spoken_in(told) == "Temperature is 21, sky is clear."
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_answers_of_several_sentences_interleave(talking, kinds, audio):
+    """Text first, then sound, and again for the next sentence."""
+    async with talking() as (_, connect):
+        client = await connect()
+        await write(client, "Say this is one. And this is two.")
+        events = await client.until("rate_limits.updated")
+
+    deltas = [k for k in kinds(events) if k.endswith("delta")]
+    text, sound = "response.output_audio_transcript.delta", "response.output_audio.delta"
+    assert deltas[:4] == [text, sound, text, sound]
+    assert spoken_in(events) == "this is one. And this is two."
+    assert len(audio(events)) > 48_000
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_many_sessions_at_once_are_not_mixed_up(talking, models):
+    """Each is answered what it asked, though there are more than threads."""
+
+    async def ask(connect, number):
+        client = await connect()
+        await write(client, f"What is {number} times {number}?")
+        return spoken_in(await client.until("response.done"))
+
+    async with talking() as (_, connect):
+        answers = await asyncio.gather(*(ask(connect, number) for number in range(2, 10)))
+
+    assert answers == [f"{n} times {n} is {n * n}." for n in range(2, 10)]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
+    """What comes of it later is dropped, and the next one is answered."""
+    async with talking(ServerConfig(pace=1)) as (_, connect):
+        client = await connect()
+        await write(client, f"Say {'blue and green. ' * 50}")
+        await client.until("response.output_audio.delta")
+        await client.send("response.cancel")
+        cancelled = (await client.until("response.done"))[-1]["response"]
+        session = {"type": "realtime", "output_modalities": ["text"]}
+        await client.send("session.update", session=session)
+        await write(client, "Goodbye.")
+        done = (await client.until("response.done"))[-1]["response"]
+
+    assert cancelled["status"] == "cancelled"
+    assert done["output"][0]["content"][0]["text"] == "Goodbye!"

@@ -282,3 +282,13 @@ def serving():
                 client.socket.close()
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def models():
+    """One set of models for all tests of speech."""
+    from local_realtime.speech import Speech  # noqa: PLC0415  the others do without its packages
+
+    speech = Speech(threads=2)
+    yield speech
+    speech.close()

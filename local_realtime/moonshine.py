@@ -33,10 +33,9 @@ class Moonshine:
             for one in inputs
             if one.name.startswith("past_key_values")
         }
-        self._past_names = [
-            output.name.replace("present", "past_key_values")
-            for output in self._decoder.get_outputs()[1:]
-        ]
+        self._all_outputs = [output.name for output in self._decoder.get_outputs()]
+        # The encoder's part does not change after the first step.
+        self._next_outputs = [name for name in self._all_outputs if ".encoder." not in name]
 
     def read(self, signal: Samples) -> str:
         """What is said in *signal*, at 16 kHz."""
@@ -59,13 +58,10 @@ class Moonshine:
                 "use_cache_branch": np.array([not is_first]),
                 **past,
             }
-            logits, *present = self._decoder.run(None, inputs)
-            # The encoder's part does not change after the first step, where alone it is given.
-            past |= {
-                name: value
-                for name, value in zip(self._past_names, present, strict=True)
-                if is_first or ".decoder." in name
-            }
+            wanted = self._all_outputs if is_first else self._next_outputs
+            logits, *present = self._decoder.run(wanted, inputs)
+            names = (name.replace("present", "past_key_values") for name in wanted[1:])
+            past |= zip(names, present, strict=True)
             token = int(logits[0, -1].argmax())
             if token == END_TOKEN:
                 break

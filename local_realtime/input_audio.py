@@ -47,6 +47,10 @@ class InputAudio:
         return self._vad is not None and self._vad.speaking
 
     @property
+    def quiet_ms(self) -> int:
+        return self._vad.quiet_ms if self._vad else 0
+
+    @property
     def start_ms(self) -> int:
         return self._ms(self._first)
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,6 +23,7 @@ from local_realtime.utterance import stretches
 from local_realtime.voice import Mouth
 
 REMEMBERED_ITEMS = 40
+REMEMBERED_PIECES = 64
 MAX_LINE_LETTERS = 2000
 MAX_INSTRUCTIONS_LETTERS = 8000
 """What is longer is not read to its end; nor is an answer longer than a line."""
@@ -42,6 +45,8 @@ class Speech:
         # An utterance is read once, for its transcript and for its answer, and for as long as
         # anybody has it.
         self._readings: WeakKeyDictionary[Sound, asyncio.Task[str]] = WeakKeyDictionary()
+        # What was read in a pause is what is to be read at the end.
+        self._read_pieces: OrderedDict[bytes, asyncio.Task[str]] = OrderedDict()
 
     def ear(self, rate_hz: int) -> SileroEar:
         return SileroEar(self._silero, rate_hz)
@@ -87,7 +92,7 @@ class Speech:
 
     async def transcribe(self, sound: Sound) -> str:
         reading = self._readings.get(sound)
-        if reading is None or (reading.done() and (reading.cancelled() or reading.exception())):
+        if reading is None or _has_failed(reading):
             reading = asyncio.get_running_loop().create_task(self._read(sound))
             self._readings[sound] = reading
         # Another session's end must not end it.
@@ -96,12 +101,21 @@ class Speech:
     async def _read(self, sound: Sound) -> str:
         signal, pieces = await self._compute(self._find_speech, sound)
         texts = [
-            await self._compute(
-                self._reader.read, signal[start * FRAME_SAMPLES : stop * FRAME_SAMPLES]
-            )
+            await self._read_piece(signal[start * FRAME_SAMPLES : stop * FRAME_SAMPLES])
             for start, stop in pieces
         ]
         return " ".join(texts)
+
+    async def _read_piece(self, signal: Samples) -> str:
+        key = blake2b(signal.tobytes(), digest_size=16).digest()
+        reading = self._read_pieces.pop(key, None)
+        if reading is None or _has_failed(reading):
+            work = self._compute(self._reader.read, signal)
+            reading = asyncio.get_running_loop().create_task(work)
+        self._read_pieces[key] = reading
+        if len(self._read_pieces) > REMEMBERED_PIECES:
+            self._read_pieces.popitem(last=False)
+        return await asyncio.shield(reading)
 
     def _find_speech(self, sound: Sound) -> tuple[Samples, list[tuple[int, int]]]:
         """Thread: pool."""
@@ -111,9 +125,7 @@ class Speech:
     async def overhear(self, sound: Sound) -> str | None:
         if self._at_work >= self._threads:
             return None
-        return await self._compute(
-            lambda: self._reader.read(heard(sound.pcm, sound.rate_hz)),
-        )
+        return await self._read(sound)
 
     async def _compute(self, work: Callable[..., Result], *arguments: object) -> Result:
         self._at_work += 1
@@ -122,3 +134,7 @@ class Speech:
             return await loop.run_in_executor(self._pool, work, *arguments)
         finally:
             self._at_work -= 1
+
+
+def _has_failed(reading: asyncio.Task[str]) -> bool:
+    return reading.done() and (reading.cancelled() or reading.exception() is not None)

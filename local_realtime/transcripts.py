@@ -9,6 +9,9 @@ from local_realtime.outbox import Outbox, Overhear, Transcribe
 
 KIND = "conversation.item.input_audio_transcription"
 FOLLOW_EVERY_MS = 700
+PAUSE_MS = 350
+"""Speech that pauses for so long is read in case it is over: then it is known when it ends."""
+
 FOLLOW_UNTIL_MS = 12_000
 """Every partial transcript reads all from the start; beyond this it costs more than it tells."""
 
@@ -22,6 +25,7 @@ class Transcripts:
         self._item_id = ""
         self._is_waiting = False
         self._next_ms = 0
+        self._paused_at_ms = 0
         self._last = ""
         self._told = ""
 
@@ -31,7 +35,14 @@ class Transcripts:
         if item_id != self._item_id:
             self._item_id, self._last, self._told = item_id, "", ""
             self._next_ms = FOLLOW_EVERY_MS
-        if self._is_waiting or not self._next_ms <= spoken_ms <= FOLLOW_UNTIL_MS:
+        if self._is_waiting or spoken_ms > FOLLOW_UNTIL_MS:
+            return
+        if speech.quiet_ms:
+            is_time, paused_at_ms = speech.quiet_ms >= PAUSE_MS, speech.end_ms - speech.quiet_ms
+            if not is_time or paused_at_ms == self._paused_at_ms:
+                return
+            self._paused_at_ms = paused_at_ms
+        elif spoken_ms < self._next_ms:
             return
         self._is_waiting = True
         self._next_ms = spoken_ms + FOLLOW_EVERY_MS

@@ -120,6 +120,11 @@ class Vad:
         """How much stands before the frame that tells that speech has begun."""
         return self.onset_frames * self.ear.frame_ms + self.settings.prefix_padding_ms
 
+    @property
+    def quiet_ms(self) -> int:
+        """How long a speaker has paused."""
+        return self._quiet_ms if self.speaking else 0
+
     def frame_bytes(self, rate_hz: int) -> int:
         return self.ear.frame_ms * rate_hz // 1000 * BYTES_PER_SAMPLE
 

@@ -118,6 +118,23 @@ def test_a_long_recording_is_read_in_pieces(models, speech):
     assert error_rate([(text, heard)]) <= 0.12
 
 
+def test_what_was_read_in_a_pause_is_not_read_again(models, speech, silence):
+    """The end of the turn finds it done: more silence changes nothing."""
+    said = silence(300) + speech("selfish")
+
+    async def read_twice():
+        before = set(models._read_pieces)
+        overheard = await models.overhear(Sound(said + silence(360), 24_000))
+        whole = await models.transcribe(Sound(said + silence(500), 24_000))
+        return overheard, whole, set(models._read_pieces) - before
+
+    with asyncio.Runner() as runner:
+        overheard, whole, read = runner.run(read_twice())
+
+    assert overheard == whole
+    assert len(read) == 1
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_speech_is_one_turn(new_call, models, speech, silence, name):
     """Silero hears it begin and end; at any cutting, on the clock of the audio."""

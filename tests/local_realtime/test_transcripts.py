@@ -11,8 +11,9 @@ class Speaking:
 
     start_ms = 0
 
-    def __init__(self, end_ms):
+    def __init__(self, end_ms, quiet_ms=0):
         self.end_ms = end_ms
+        self.quiet_ms = quiet_ms
 
     def so_far(self):
         return f"{self.end_ms} ms"
@@ -43,6 +44,19 @@ def test_speech_is_followed_in_steps(transcripts, outbox):
 
     assert asked == [Overhear("item", f"{FOLLOW_EVERY_MS} ms")]
     assert outbox.drain() == [Overhear("item", "2000 ms")]
+
+
+def test_a_pause_is_read_once(transcripts, outbox):
+    """When it is long enough, and again only after more was said."""
+    transcripts.follow("item", Speaking(700))
+    outbox.drain()
+    asked = []
+    for end_ms, quiet_ms in ((1450, 50), (1750, 350), (1800, 400), (2600, 0), (2990, 390)):
+        transcripts.overheard("item", None)
+        transcripts.follow("item", Speaking(end_ms, quiet_ms))
+        asked += [overhear.sound for overhear in outbox.drain()]
+
+    assert asked == ["1750 ms", "2600 ms", "2990 ms"]
 
 
 def test_only_what_two_runs_agree_on_is_told(transcripts, outbox):

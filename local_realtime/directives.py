@@ -16,7 +16,7 @@ EXACTLY = re.compile(
     re.IGNORECASE,
 )
 OPENING_QUOTED = re.compile(
-    rf"\b(?:greet|greeting|open|opening|begin|start|first|welcome)\b[^\"“\n]*?{QUOTED}",
+    rf"\b(?:greet|greeting|open|opening|begin|start|first|welcome)\b[^\"“\n]{{0,80}}?{QUOTED}",
     re.IGNORECASE,
 )
 OPENING = re.compile(

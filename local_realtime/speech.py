@@ -66,7 +66,7 @@ class Speech:
             tools=turn.tools,
             tool_choice=turn.tool_choice,
         )
-        thought = think(talk)
+        thought = await self._compute(think, talk)
         if isinstance(thought, FunctionCall):
             yield thought
         elif not turn.is_spoken:

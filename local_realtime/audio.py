@@ -21,7 +21,7 @@ FILTER_REACH = 48
 """Taps on either side of the centre, at 24 kHz: 16 samples of the 8 kHz side."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Sound:
     pcm: bytes
     """Signed 16-bit little-endian mono samples."""

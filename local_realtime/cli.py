@@ -8,27 +8,42 @@ import sys
 import threading
 from collections.abc import Callable
 
+from local_realtime.mode import MODES, Mind, Unavailable, choose_mind
 from local_realtime.server import LocalRealtime, ServerConfig
 
 API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
+MODE_VARIABLE = "LOCAL_REALTIME_MODE"
 
 
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     config = ServerConfig(api_key=options.api_key or None, pace=options.pace)
     try:
+        mind = choose_mind(options.mode)
+    except Unavailable as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 1
+    try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(config, options))
+            runner.run(_serve(config, mind, options))
     except OSError as exc:
         sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {exc.strerror}\n")
         return 1
+    finally:
+        mind.close()
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="local_realtime",
-        description="A Realtime API server on this computer that echoes what it is told.",
+        description="A Realtime API server on this computer.",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        default=os.environ.get(MODE_VARIABLE, "auto"),
+        help="whether it speaks, or plays back what it hears; auto: speech if its packages load",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8766, help="0 takes any free port")
@@ -65,11 +80,11 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _serve(config: ServerConfig, options: argparse.Namespace) -> None:
+async def _serve(config: ServerConfig, mind: Mind, options: argparse.Namespace) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopped.set)
-    server = LocalRealtime(config)
+    server = LocalRealtime(config, mind.responder, mind.ears)
     port = server.listen(options.host, options.port)
     if options.stop_with_parent:
         watch = threading.Thread(

@@ -1,5 +1,6 @@
 """The responder that plays back what the user said."""
 
+from collections.abc import AsyncGenerator
 from functools import cache
 
 import numpy as np
@@ -23,18 +24,25 @@ class Echo:
     of silence), since there is no voice here.
     """
 
-    async def answer(self, turn: Turn) -> Answer:
-        spoken_to = [item for item in turn.items if item.wire.get("role") == "user"]
-        if not spoken_to:
-            return _beeped("(nothing to echo)", words=1)
-        sound = _sound_of(spoken_to[-1])
-        if sound:
-            return Answer(f"(echo of {sound.seconds:.1f} s of audio)", sound)
-        text = " ".join(part.wire.get("text", "") for part in spoken_to[-1].parts)
-        return _beeped(f"You wrote: {text}", words=len(text.split()))
+    async def answer(self, turn: Turn) -> AsyncGenerator[Answer, None]:
+        yield _echo(turn)
 
     async def transcribe(self, sound: Sound) -> str:
         return f"({sound.seconds:.1f} s of speech, not transcribed: echo mode)"
+
+    async def overhear(self, sound: Sound) -> None:  # noqa: ARG002
+        return None
+
+
+def _echo(turn: Turn) -> Answer:
+    spoken_to = [item for item in turn.items if item.wire.get("role") == "user"]
+    if not spoken_to:
+        return _beeped("(nothing to echo)", words=1)
+    sound = _sound_of(spoken_to[-1])
+    if sound:
+        return Answer(f"(echo of {sound.seconds:.1f} s of audio)", sound)
+    text = " ".join(part.wire.get("text", "") for part in spoken_to[-1].parts)
+    return _beeped(f"You wrote: {text}", words=len(text.split()))
 
 
 def _sound_of(item: Item) -> Sound | None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from local_realtime.admission import SUBPROTOCOL, Handshake, refusal
 from local_realtime.errors import Fatal
-from local_realtime.outbox import Close, Outbox, Output, Think, Transcribe
+from local_realtime.outbox import Close, Outbox, Output, Overhear, Think, Transcribe
+from local_realtime.responder import Piece
 from local_realtime.session import Session
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ class RealtimeHandler(WebSocketHandler):
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._sleeps_until = 0.0
+        # One at a time: a session that commits a lot waits for itself, not others for it.
+        self._scribe = asyncio.Lock()
 
     def check_origin(self, origin: str) -> bool:  # noqa: ARG002
         """Any page may connect, as to the real API; an api key keeps strangers out."""
@@ -75,6 +79,7 @@ class RealtimeHandler(WebSocketHandler):
             now=_now(),
             unix_now=datetime.now(UTC).timestamp(),
             pace=self._server.config.pace,
+            ears=self._server.ears,
         )
         await self._perform(self._session.open())
         self._spawn(self._keep_time(self._session))
@@ -84,6 +89,10 @@ class RealtimeHandler(WebSocketHandler):
         if session is None:
             return
         await self._perform(self._attempt(session, lambda: session.handle(message, _now())))
+        while session.has_unheard and self._session is session:
+            # A long recording in one frame is heard bit by bit, so that others are heard too.
+            await asyncio.sleep(0)
+            await self._perform(self._attempt(session, lambda: session.listen(_now())))
         if session.due < self._sleeps_until:
             self._woken.set()
 
@@ -131,6 +140,8 @@ class RealtimeHandler(WebSocketHandler):
                     self._spawn(self._think(output))
                 case Transcribe():
                     self._spawn(self._transcribe(output))
+                case Overhear():
+                    self._spawn(self._overhear(output))
                 case Close():
                     self._session = None
                     self.close(output.code, output.reason)
@@ -142,22 +153,34 @@ class RealtimeHandler(WebSocketHandler):
         await asyncio.gather(*writes, return_exceptions=True)
 
     async def _think(self, think: Think) -> None:
+        """Pass the answer on as it comes, unless the response has been cancelled meanwhile."""
+        response_id, end = think.response_id, Session.answered
         try:
-            answer = await self._server.responder.answer(think.turn)
+            async with aclosing(self._server.responder.answer(think.turn)) as pieces:
+                async for piece in pieces:
+                    if not await self._take(response_id, piece):
+                        return
         except Exception:
-            logger.exception("no answer for %s", think.response_id)
-            answer = None
+            logger.exception("no answer for %s", response_id)
+            end = Session.unanswered
         session = self._session
         if session:
-            step = self._attempt(
-                session, lambda: session.answered(think.response_id, answer, _now())
-            )
-            await self._perform(step)
+            await self._perform(self._attempt(session, lambda: end(session, response_id, _now())))
             self._woken.set()
+
+    async def _take(self, response_id: str, piece: Piece) -> bool:
+        session = self._session
+        if session is None or not session.awaits(response_id):
+            return False
+        step = self._attempt(session, lambda: session.take(response_id, piece, _now()))
+        await self._perform(step)
+        self._woken.set()
+        return True
 
     async def _transcribe(self, ask: Transcribe) -> None:
         try:
-            text = await self._server.responder.transcribe(ask.sound)
+            async with self._scribe:
+                text = await self._server.responder.transcribe(ask.sound)
         except Exception:
             logger.exception("no transcript for %s", ask.item_id)
             text = None
@@ -166,6 +189,19 @@ class RealtimeHandler(WebSocketHandler):
             seconds = ask.sound.seconds
             step = self._attempt(session, lambda: session.transcribed(ask.item_id, seconds, text))
             await self._perform(step)
+
+    async def _overhear(self, ask: Overhear) -> None:
+        try:
+            text = await self._server.responder.overhear(ask.sound)
+        except Exception:
+            # The whole will be transcribed in any case.
+            logger.exception("not overheard: %s", ask.item_id)
+            text = None
+        session = self._session
+        if session:
+            await self._perform(
+                self._attempt(session, lambda: session.overheard(ask.item_id, text))
+            )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

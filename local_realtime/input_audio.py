@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from local_realtime.audio import BYTES_PER_SAMPLE, Sound
 from local_realtime.errors import Refused
-from local_realtime.vad import FRAME_MS, ONSET_FRAMES, Change, Vad, VadSettings, levels_dbfs
+from local_realtime.vad import Change, Ears, EnergyEar, Vad, VadSettings
 
 MAX_BUFFER_MS = 15 * 60 * 1000
 MIN_COMMIT_MS = 100
@@ -33,9 +33,10 @@ class InputAudio:
     the padding before speech; without one the whole take is kept, up to `MAX_BUFFER_MS`.
     """
 
-    def __init__(self, rate_hz: int, origin_ms: int = 0) -> None:
+    def __init__(self, rate_hz: int, origin_ms: int = 0, ears: Ears = EnergyEar) -> None:
         self._rate_hz = rate_hz
         self._origin_ms = origin_ms
+        self._ears = ears
         self._pcm = bytearray()
         self._first = 0
         self._scanned = 0
@@ -44,6 +45,10 @@ class InputAudio:
     @property
     def speaking(self) -> bool:
         return self._vad is not None and self._vad.speaking
+
+    @property
+    def quiet_ms(self) -> int:
+        return self._vad.quiet_ms if self._vad else 0
 
     @property
     def start_ms(self) -> int:
@@ -72,11 +77,11 @@ class InputAudio:
         if self._vad:
             self._vad.settings = settings
         else:
-            self._vad = Vad(settings)
+            self._vad = Vad(settings, self._ears(self._rate_hz))
             self._scanned = self._end
 
-    def append(self, pcm: bytes) -> Iterator[Mark]:
-        """Take *pcm* in; the speech found in it, as it is found.
+    def append(self, pcm: bytes) -> None:
+        """Take *pcm* in, for `listen` to read.
 
         Raises:
             Refused: If the buffer is full.
@@ -85,26 +90,38 @@ class InputAudio:
             message = f"The input audio buffer holds at most {MAX_BUFFER_MS // 60_000} minutes."
             raise Refused("invalid_value", message, "audio")
         self._pcm += pcm
-        return self._scan(self._vad) if self._vad else iter(())
 
-    def _scan(self, vad: Vad) -> Iterator[Mark]:
-        frame_bytes = self._bytes(FRAME_MS)
+    @property
+    def has_unheard(self) -> bool:
+        """Whether `listen` has something left to do."""
+        return self._vad is not None and self._fresh_bytes(self._vad) > 0
+
+    def _fresh_bytes(self, vad: Vad) -> int:
+        frame_bytes = vad.frame_bytes(self._rate_hz)
+        frames = (self._end - self._scanned) // frame_bytes
+        return min(frames, vad.ear.frames_at_once or frames) * frame_bytes
+
+    def listen(self) -> Iterator[Mark]:
+        """The speech found in what is new, as it is found; no more than takes a moment."""
+        vad = self._vad
+        if vad is None:
+            return
         offset = self._scanned - self._first
-        fresh = (len(self._pcm) - offset) // frame_bytes * frame_bytes
-        frames = bytes(self._pcm[offset : offset + fresh])
-        for level_dbfs in levels_dbfs(frames, frame_bytes // BYTES_PER_SAMPLE):
-            self._scanned += frame_bytes
-            change = vad.hear(level_dbfs)
+        frames = bytes(self._pcm[offset : offset + self._fresh_bytes(vad)])
+        for score in vad.ear.scores(frames):
+            self._scanned += vad.frame_bytes(self._rate_hz)
+            change = vad.hear(score)
             if change is Change.STARTED:
-                self._forget_until(self._scanned - self._before_speech(vad))
+                self._forget_until(self._scanned - self._bytes(vad.before_speech_ms))
                 yield SpeechStarted(self.start_ms)
             elif change is Change.STOPPED:
                 yield SpeechStopped(self._ms(self._scanned), self._take_until(self._scanned))
         if not vad.speaking:
-            self._forget_until(self._scanned - self._before_speech(vad))
+            self._forget_until(self._scanned - self._bytes(vad.before_speech_ms))
 
-    def _before_speech(self, vad: Vad) -> int:
-        return self._bytes(ONSET_FRAMES * FRAME_MS + vad.settings.prefix_padding_ms)
+    def so_far(self) -> Sound:
+        """What is in the buffer, which stays as it is."""
+        return Sound(bytes(self._pcm), self._rate_hz)
 
     def _forget_until(self, position: int) -> None:
         if position > self._first:

@@ -15,7 +15,7 @@ TEXT_EVENT_LETTERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Think:
-    """Ask the responder for the answer to *turn*, then call `Session.answered`."""
+    """Ask the responder for the answer to *turn*; `Session.take` its pieces, then `answered`."""
 
     response_id: str
     turn: Turn
@@ -30,12 +30,20 @@ class Transcribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Overhear:
+    """Ask the responder what has been said so far, then call `Session.overheard`."""
+
+    item_id: str
+    sound: Sound
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     code: int
     reason: str
 
 
-Output: TypeAlias = Event | Think | Transcribe | Close
+Output: TypeAlias = Event | Think | Transcribe | Overhear | Close
 
 
 class Outbox:
@@ -51,7 +59,7 @@ class Outbox:
         padding = random_letters(max(0, TEXT_EVENT_LETTERS - len(delta)))
         self.emit(kind, **fields, delta=delta, obfuscation=padding)
 
-    def command(self, command: Think | Transcribe | Close) -> None:
+    def command(self, command: Think | Transcribe | Overhear | Close) -> None:
         self._outputs.append(command)
 
     def drain(self) -> list[Output]:

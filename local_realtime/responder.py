@@ -1,7 +1,8 @@
 """The seam between a conversation and whatever answers it."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 from local_realtime.audio import Sound
 from local_realtime.items import Item
@@ -9,23 +10,47 @@ from local_realtime.items import Item
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What there is to answer."""
+    """What there is to answer, and how."""
 
     items: tuple[Item, ...]
     instructions: str
+    is_spoken: bool = True
+    """Otherwise no sound is wanted."""
+
+    voice: Any = "marin"
+    speed: float = 1.0
+    tools: tuple[dict[str, Any], ...] = ()
+    tool_choice: Any = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """An answer, or the next sentence of one."""
+
     text: str
     """What is written, or the transcript of what is spoken."""
 
     sound: Sound
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    name: str
+    arguments: str
+    """JSON."""
+
+
+Piece: TypeAlias = Answer | FunctionCall
+
+
 class Responder(Protocol):
-    """Both methods run on the event loop and must not block it; an exception fails the response."""
+    """All of it runs on the event loop and must not block it."""
 
-    async def answer(self, turn: Turn) -> Answer: ...
+    def answer(self, turn: Turn) -> AsyncGenerator[Piece, None]:
+        """The answer, piece by piece; an exception fails the response."""
 
-    async def transcribe(self, sound: Sound) -> str: ...
+    async def transcribe(self, sound: Sound) -> str:
+        """What was said; an exception fails the transcription."""
+
+    async def overhear(self, sound: Sound) -> str | None:
+        """What has been said so far, by somebody who goes on speaking; None if not worth it."""

@@ -32,6 +32,9 @@ class Plan:
     modality: str
     audio_format: dict[str, Any]
     voice: Any
+    speed: float
+    tools: tuple[dict[str, Any], ...]
+    tool_choice: Any
     max_output_tokens: int | None
     metadata: dict[str, str] | None
     is_out_of_band: bool
@@ -57,6 +60,9 @@ def plan_response(session: dict[str, Any], conversation: Conversation, wanted: A
         modality=chosen["output_modalities"][0],
         audio_format=output["format"],
         voice=output["voice"],
+        speed=output["speed"],
+        tools=tuple(chosen["tools"]),
+        tool_choice=chosen["tool_choice"],
         max_output_tokens=None if limit == "inf" else limit,
         metadata=overrides["metadata"],
         is_out_of_band=overrides["conversation"] == "none",

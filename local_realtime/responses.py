@@ -1,13 +1,12 @@
 """The responses of a session: one in the conversation at a time, a few beside it."""
 
 import math
-from typing import Any
 
 from local_realtime.conversation import Conversation
 from local_realtime.errors import Refused, server_error
 from local_realtime.ids import new_id
 from local_realtime.outbox import Outbox, Think
-from local_realtime.responder import Answer, Turn
+from local_realtime.responder import Piece, Turn
 from local_realtime.response import NEVER, Response
 from local_realtime.response_plan import Plan
 from local_realtime.usage import Meter
@@ -60,25 +59,34 @@ class Responses:
         self._active[response.id] = response
         if not plan.is_out_of_band:
             self.quiet_since = NEVER
-        self._outbox.command(Think(response.id, Turn(plan.items, plan.instructions)))
+        self._outbox.command(Think(response.id, _turn(plan)))
 
-    def answered(self, response_id: str, answer: Answer | None, now: float) -> None:
-        """The responder's answer; None if it failed.  Too late for a cancelled response."""
+    def awaits(self, response_id: str) -> bool:
+        """Whether there is still somebody to answer."""
+        return response_id in self._active
+
+    def take(self, response_id: str, piece: Piece, now: float) -> None:
+        """The next piece of an answer.  Too late for a cancelled response."""
+        response = self._active.get(response_id)
+        if response:
+            self.voice_is_fixed = self.voice_is_fixed or response.plan.is_spoken
+            response.take(piece, now)
+
+    def answered(self, response_id: str, now: float) -> None:
+        """The answer is whole."""
+        response = self._active.get(response_id)
+        if response:
+            response.answered(now)
+
+    def fail(self, response_id: str, now: float) -> None:
+        """There will be no answer, or no more of it."""
         response = self._active.get(response_id)
         if response is None:
             return
-        if answer is None:
-            error = server_error(response_id)
-            details: dict[str, Any] = {
-                "type": error.kind,
-                "code": error.code,
-                "message": error.message,
-            }
-            response.finish("failed", {"type": "failed", "error": details}, self._meter)
-            self._end(response, now)
-            return
-        self.voice_is_fixed = self.voice_is_fixed or response.plan.is_spoken
-        response.begin(answer, now)
+        error = server_error(response_id)
+        inner = {"type": error.kind, "code": error.code, "message": error.message}
+        response.finish("failed", {"type": "failed", "error": inner}, self._meter)
+        self._end(response, now)
 
     def tick(self, now: float) -> None:
         """Send one piece of every response whose time has come."""
@@ -111,3 +119,15 @@ class Responses:
             "reset_seconds": 0.0,
         }
         self._outbox.emit("rate_limits.updated", rate_limits=[limit])
+
+
+def _turn(plan: Plan) -> Turn:
+    return Turn(
+        items=plan.items,
+        instructions=plan.instructions,
+        is_spoken=plan.is_spoken,
+        voice=plan.voice,
+        speed=plan.speed,
+        tools=plan.tools,
+        tool_choice=plan.tool_choice,
+    )

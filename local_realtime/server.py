@@ -10,6 +10,7 @@ from tornado.web import Application, RequestHandler
 from local_realtime.echo import Echo
 from local_realtime.handler import RealtimeHandler
 from local_realtime.responder import Responder
+from local_realtime.vad import Ears, EnergyEar
 
 MAX_FRAME_BYTES = 20 * 1024 * 1024
 """15 MiB of base64 and the JSON around it."""
@@ -37,9 +38,15 @@ class Healthz(RequestHandler):
 class LocalRealtime:
     """Serve `app` with a Tornado `HTTPServer`, or call `listen`; then `close` or `close_all`."""
 
-    def __init__(self, config: ServerConfig, responder: Responder | None = None) -> None:
+    def __init__(
+        self,
+        config: ServerConfig,
+        responder: Responder | None = None,
+        ears: Ears = EnergyEar,
+    ) -> None:
         self.config = config
         self.responder: Responder = responder or Echo()
+        self.ears = ears
         self.app = Application(
             [
                 (r"/v1/realtime", RealtimeHandler, {"server": self}),

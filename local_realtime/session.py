@@ -1,6 +1,5 @@
 """One session's behaviour: frames and time in, outputs out.  No sockets, no clock."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,29 +9,38 @@ from local_realtime.errors import SESSION_EXPIRED, Refused, server_error
 from local_realtime.ids import new_id
 from local_realtime.input_audio import InputAudio, SpeechStarted, SpeechStopped
 from local_realtime.items import Item, parse_item, spoken_by_user, system_note
-from local_realtime.outbox import Close, Outbox, Output, Transcribe
+from local_realtime.outbox import Close, Outbox, Output
 from local_realtime.protocol import check_event, event_id_of, parse_frame
-from local_realtime.responder import Answer
+from local_realtime.responder import Piece
 from local_realtime.response import NEVER
 from local_realtime.response_plan import plan_response
 from local_realtime.responses import Responses
 from local_realtime.session_config import default_session, updated_session
+from local_realtime.transcripts import Transcripts
+from local_realtime.vad import Ears, EnergyEar
 
 SESSION_SECONDS = 3600
 Handler = Callable[[dict[str, Any], float], None]
 
 
 class Session:
-    """Call `open` first, then `handle`, `answered`, `transcribed`, and `tick` at `due`."""
+    """Call `open` first, then `handle`, and `tick` at `due`.
 
-    def __init__(self, model: str, *, now: float, unix_now: float, pace: float) -> None:
+    After `handle`, call `listen` while it `has_unheard` sound.
+    """
+
+    def __init__(
+        self, model: str, *, now: float, unix_now: float, pace: float, ears: Ears = EnergyEar
+    ) -> None:
         self.id = new_id("sess")
         self._config = default_session(self.id, model, int(unix_now) + SESSION_SECONDS)
         self._expires = now + SESSION_SECONDS
         self._outbox = Outbox()
         self._conversation = Conversation()
         self._responses = Responses(self._conversation, self._outbox, pace)
-        self._input = InputAudio(rate_of(self._audio_input["format"]))
+        self._transcripts = Transcripts(self.id, self._outbox)
+        self._ears = ears
+        self._input = InputAudio(rate_of(self._audio_input["format"]), ears=ears)
         self._input.detect(self._turn_detection)
         self._speech_item_id = ""
         self._handlers: dict[str, Handler] = {
@@ -98,23 +106,42 @@ class Session:
         self._responses.tick(now)
         return self._outbox.drain()
 
-    def answered(self, response_id: str, answer: Answer | None, now: float) -> list[Output]:
-        """The responder has answered, or failed if *answer* is None."""
-        self._responses.answered(response_id, answer, now)
+    @property
+    def has_unheard(self) -> bool:
+        return self._input.has_unheard
+
+    def listen(self, now: float) -> list[Output]:
+        """What follows from a little more of the sound that has come in."""
+        self._hear(now)
+        return self._outbox.drain()
+
+    def awaits(self, response_id: str) -> bool:
+        """Whether that response is still in progress."""
+        return self._responses.awaits(response_id)
+
+    def take(self, response_id: str, piece: Piece, now: float) -> list[Output]:
+        """The responder's next piece."""
+        self._responses.take(response_id, piece, now)
+        return self._outbox.drain()
+
+    def answered(self, response_id: str, now: float) -> list[Output]:
+        """The responder has said all of it."""
+        self._responses.answered(response_id, now)
+        return self._outbox.drain()
+
+    def unanswered(self, response_id: str, now: float) -> list[Output]:
+        """The responder has failed."""
+        self._responses.fail(response_id, now)
         return self._outbox.drain()
 
     def transcribed(self, item_id: str, seconds: float, text: str | None) -> list[Output]:
         """The responder has read a user's speech, or failed if *text* is None."""
-        kind = "conversation.item.input_audio_transcription"
-        where = {"item_id": item_id, "content_index": 0}
-        if text is None:
-            error = server_error(self.id)
-            inner = {"type": error.kind, "code": error.code, "message": error.message, "param": ""}
-            self._outbox.emit(f"{kind}.failed", **where, error=inner)
-        else:
-            usage = {"type": "duration", "seconds": math.ceil(seconds)}
-            self._outbox.emit_text_delta(f"{kind}.delta", text, **where)
-            self._outbox.emit(f"{kind}.completed", **where, transcript=text, usage=usage)
+        self._transcripts.finish(item_id, seconds, text)
+        return self._outbox.drain()
+
+    def overheard(self, item_id: str, text: str | None) -> list[Output]:
+        """What the responder has made of speech so far, if anything."""
+        self._transcripts.overheard(item_id, text)
         return self._outbox.drain()
 
     def failed(self) -> list[Output]:
@@ -130,18 +157,24 @@ class Session:
         if self._audio_input["format"] != old_format:
             # Bytes of two formats cannot stand in one buffer: what was not committed is dropped.
             rate_hz = rate_of(self._audio_input["format"])
-            self._input = InputAudio(rate_hz, self._input.end_ms)
+            self._input = InputAudio(rate_hz, self._input.end_ms, self._ears)
         self._input.detect(self._turn_detection)
         self._outbox.emit("session.updated", session=self._config)
 
     def _append(self, event: dict[str, Any], now: float) -> None:
         pcm = decode_base64(event["audio"], self._audio_input["format"], "audio")
-        for mark in self._input.append(pcm):
+        self._input.append(pcm)
+        self._hear(now)
+
+    def _hear(self, now: float) -> None:
+        for mark in self._input.listen():
             match mark:
                 case SpeechStarted():
                     self._begin_speech(mark, now)
                 case SpeechStopped():
                     self._end_speech(mark)
+        if self._input.speaking and self._audio_input["transcription"] is not None:
+            self._transcripts.follow(self._speech_item_id, self._input)
 
     def _begin_speech(self, mark: SpeechStarted, now: float) -> None:
         self._speech_item_id = new_id("item")
@@ -199,7 +232,7 @@ class Session:
         self._add(item)
         sound = item.parts[0].sound
         if sound and self._audio_input["transcription"] is not None:
-            self._outbox.command(Transcribe(item.id, sound))
+            self._transcripts.ask(item.id, sound)
 
     def _add(self, item: Item, previous_item_id: str | None = None) -> None:
         self._conversation.add(item, previous_item_id)
@@ -226,8 +259,9 @@ class Session:
         item_id, index = event["item_id"], event["content_index"]
         audio_end_ms = event["audio_end_ms"]
         main = self._responses.main
-        if main and main.item_id == item_id:
-            main.truncate(index, audio_end_ms)
+        message = main.message(item_id) if main else None
+        if message:
+            message.truncate(index, audio_end_ms)
         else:
             self._conversation.truncate(item_id, index, audio_end_ms)
         self._outbox.emit(

@@ -1,14 +1,16 @@
-"""Voice activity by energy.  It knows audio time only: how fast frames arrive does not matter."""
+"""Voice activity.  It knows audio time only: how fast frames arrive does not matter."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-FRAME_MS = 20
-ONSET_FRAMES = 3
-"""60 ms in a row begin speech: longer than a click, shorter than a syllable."""
+from local_realtime.audio import BYTES_PER_SAMPLE
+
+ONSET_MS = 60
+"""So long in a row begins speech: longer than a click, shorter than a syllable."""
 
 HYSTERESIS_DB = 6.0
 """Speech that has begun may fall this far below the level that began it."""
@@ -30,7 +32,7 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class VadSettings:
-    threshold_dbfs: float
+    threshold: float
     prefix_padding_ms: int
     silence_duration_ms: int
 
@@ -38,12 +40,52 @@ class VadSettings:
     def of(cls, turn_detection: dict[str, Any]) -> "VadSettings":
         if turn_detection["type"] == "semantic_vad":
             silence_ms = SILENCE_BY_EAGERNESS_MS[turn_detection["eagerness"]]
-            return cls(threshold_dbfs(SEMANTIC_THRESHOLD), SEMANTIC_PREFIX_MS, silence_ms)
+            return cls(SEMANTIC_THRESHOLD, SEMANTIC_PREFIX_MS, silence_ms)
         return cls(
-            threshold_dbfs(turn_detection["threshold"]),
+            turn_detection["threshold"],
             turn_detection["prefix_padding_ms"],
             turn_detection["silence_duration_ms"],
         )
+
+
+class Ear(Protocol):
+    """Scores the frames of one signal, in order: the higher, the more like speech."""
+
+    frame_ms: int
+    frames_at_once: int | None
+    """How many to score before others have their turn; None if it costs next to nothing."""
+
+    def scores(self, pcm: bytes) -> list[float]:
+        """One for each frame of *pcm*, which holds whole frames."""
+
+    def begins_above(self, threshold: float) -> float:
+        """The score that begins speech, for the documented threshold of 0 to 1."""
+
+    def ends_below(self, threshold: float) -> float:
+        """The score under which speech pauses; a little lower, as speech is uneven."""
+
+
+Ears: TypeAlias = Callable[[int], Ear]
+"""Makes an ear for a signal of this rate."""
+
+
+class EnergyEar:
+    """Scores by level, in dB of full scale."""
+
+    frame_ms = 20
+    frames_at_once: int | None = None
+
+    def __init__(self, rate_hz: int) -> None:
+        self._frame_samples = rate_hz * self.frame_ms // 1000
+
+    def scores(self, pcm: bytes) -> list[float]:
+        return levels_dbfs(pcm, self._frame_samples)
+
+    def begins_above(self, threshold: float) -> float:
+        return threshold_dbfs(threshold)
+
+    def ends_below(self, threshold: float) -> float:
+        return threshold_dbfs(threshold) - HYSTERESIS_DB
 
 
 def threshold_dbfs(threshold: float) -> float:
@@ -62,36 +104,49 @@ def levels_dbfs(pcm: bytes, frame_samples: int) -> list[float]:
 
 
 class Vad:
-    """Tells speech from silence, one frame of 20 ms after the other."""
+    """Tells speech from silence, one scored frame after the other."""
 
-    def __init__(self, settings: VadSettings) -> None:
+    def __init__(self, settings: VadSettings, ear: Ear) -> None:
         self.settings = settings
+        self.ear = ear
         self.speaking = False
+        self.onset_frames = -(-ONSET_MS // ear.frame_ms)
         self._loud_frames = 0
         self._quiet_ms = 0
         self._speech_ms = 0
 
-    def hear(self, level_dbfs: float) -> Change | None:
+    @property
+    def before_speech_ms(self) -> int:
+        """How much stands before the frame that tells that speech has begun."""
+        return self.onset_frames * self.ear.frame_ms + self.settings.prefix_padding_ms
+
+    @property
+    def quiet_ms(self) -> int:
+        """How long a speaker has paused."""
+        return self._quiet_ms if self.speaking else 0
+
+    def frame_bytes(self, rate_hz: int) -> int:
+        return self.ear.frame_ms * rate_hz // 1000 * BYTES_PER_SAMPLE
+
+    def hear(self, score: float) -> Change | None:
         if self.speaking:
-            return self._hear_end(level_dbfs)
-        self._loud_frames = self._loud_frames + 1 if self._is_loud(level_dbfs) else 0
-        if self._loud_frames < ONSET_FRAMES:
+            return self._hear_end(score)
+        is_loud = score > self.ear.begins_above(self.settings.threshold)
+        self._loud_frames = self._loud_frames + 1 if is_loud else 0
+        if self._loud_frames < self.onset_frames:
             return None
         self.speaking, self._quiet_ms, self._speech_ms = True, 0, 0
         return Change.STARTED
 
-    def _hear_end(self, level_dbfs: float) -> Change | None:
-        quiet = not self._is_loud(level_dbfs + HYSTERESIS_DB)
-        self._quiet_ms = self._quiet_ms + FRAME_MS if quiet else 0
-        self._speech_ms += FRAME_MS
+    def _hear_end(self, score: float) -> Change | None:
+        quiet = score <= self.ear.ends_below(self.settings.threshold)
+        self._quiet_ms = self._quiet_ms + self.ear.frame_ms if quiet else 0
+        self._speech_ms += self.ear.frame_ms
         silent = quiet and self._quiet_ms >= self.settings.silence_duration_ms
         if not silent and self._speech_ms < MAX_SPEECH_MS:
             return None
         self.reset()
         return Change.STOPPED
-
-    def _is_loud(self, level_dbfs: float) -> bool:
-        return level_dbfs > self.settings.threshold_dbfs
 
     def reset(self) -> None:
         self.speaking, self._loud_frames = False, 0

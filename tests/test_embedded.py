@@ -34,7 +34,7 @@ def child() -> psutil.Process:
 @pytest.mark.gen_test(timeout=30)
 async def test_it_answers_whoever_has_its_key():
     """And nobody else: no other user of this computer gets in, with another key or none."""
-    model = EmbeddedModel(10)
+    model = EmbeddedModel("echo", 10)
     await model.start()
     try:
         endpoint = model.endpoint
@@ -56,7 +56,7 @@ async def test_it_answers_whoever_has_its_key():
 @pytest.mark.gen_test(timeout=30)
 async def test_it_is_gone_after_the_stop():
     """And stopping twice is no mistake."""
-    model = EmbeddedModel(10)
+    model = EmbeddedModel("echo", 10)
     await model.start()
     process = child()
     await model.stop()
@@ -68,7 +68,7 @@ async def test_it_is_gone_after_the_stop():
 @pytest.mark.gen_test(timeout=30)
 async def test_it_is_started_again_when_it_dies():
     """With the same key, on another port: sessions that dial again find it."""
-    model = EmbeddedModel(10)
+    model = EmbeddedModel("echo", 10)
     await model.start()
     try:
         before, first = model.endpoint, child()
@@ -87,7 +87,7 @@ async def test_it_is_started_again_when_it_dies():
 @pytest.mark.gen_test(timeout=30)
 async def test_two_gateways_have_two_models():
     """Each has its own key and port."""
-    models = [EmbeddedModel(10), EmbeddedModel(10)]
+    models = [EmbeddedModel("echo", 10), EmbeddedModel("echo", 10)]
     try:
         for model in models:
             await model.start()
@@ -103,7 +103,7 @@ async def test_two_gateways_have_two_models():
 @pytest.mark.gen_test(timeout=30)
 async def test_a_call_survives_its_death():
     """The gateway dials the new one by itself, and says that the context is lost."""
-    model = EmbeddedModel(10)
+    model = EmbeddedModel("echo", 10)
     await model.start()
     try:
         async with House(
@@ -128,7 +128,7 @@ async def test_a_call_survives_its_death():
 @pytest.mark.gen_test(timeout=30)
 async def test_a_start_that_is_given_up():
     """Ctrl-C while it starts leaves no process behind."""
-    model = EmbeddedModel(10)
+    model = EmbeddedModel("echo", 10)
     starting = asyncio.ensure_future(model.start())
     await until(lambda: psutil.Process().children(), "it is not being started")
     process = child()

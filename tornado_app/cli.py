@@ -20,6 +20,16 @@ DEFAULTS = ROOT / "conf" / "gateway.toml"
 COMMANDS = ("serve", "talk", "token", "model", "check-config")
 TOKEN_TTL_S = 3600
 DEFAULT_PORT = 8765
+LOCAL_MODEL = {
+    True: (
+        "Model: a local one, which plays back what you say.",
+        "  PARLEY_MODEL_MODE=speech lets it hear and speak; OPENAI_API_KEY takes OpenAI's instead.",
+    ),
+    False: (
+        "Model: a local one, which hears and speaks English.",
+        "  OPENAI_API_KEY takes OpenAI's instead.",
+    ),
+}
 INTERRUPTED = 128 + signal.SIGINT
 """What shells say of a program that Ctrl-C has ended."""
 
@@ -126,8 +136,7 @@ def _announce(server: Server, settings: Settings, rules: tokens.TokenRules) -> N
     url = f"ws://{shown}:{server.port}/ws"
     lines = [f"Parley listens on {url}"]
     if server.is_embedded:
-        lines.append("Model: a local one, which plays back what you say.")
-        lines.append("  Set OPENAI_API_KEY to talk to OpenAI.")
+        lines += LOCAL_MODEL[settings.model.mode == "echo"]
     else:
         lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
     if settings.server.environment == "development":

@@ -25,7 +25,8 @@ class EmbeddedModel:
     is made anew for each run of the gateway, so that nobody else on this computer uses it.
     """
 
-    def __init__(self, pace: float) -> None:
+    def __init__(self, mode: str, pace: float) -> None:
+        self._mode = mode
         self._pace = pace
         self._key = secrets.token_urlsafe(24)
         self._process: asyncio.subprocess.Process | None = None
@@ -61,6 +62,8 @@ class EmbeddedModel:
             "local_realtime",
             "--port",
             "0",
+            "--mode",
+            self._mode,
             "--pace",
             f"{self._pace:g}",
             "--stop-with-parent",

@@ -94,7 +94,7 @@ class Server:
         endpoint = configured_endpoint(self._settings)
         if endpoint is not None:
             return lambda: endpoint
-        embedded = EmbeddedModel(self._settings.model.pace)
+        embedded = EmbeddedModel(self._settings.model.mode, self._settings.model.pace)
         await embedded.start()
         self._embedded = embedded
         return lambda: embedded.endpoint

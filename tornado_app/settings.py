@@ -139,6 +139,7 @@ class Logging(msgspec.Struct, frozen=True):
 class Model(msgspec.Struct, frozen=True):
     """The model on this computer."""
 
+    mode: Literal["auto", "speech", "echo"]
     pace: Annotated[float, Meta(ge=0.1, le=1000)]
 
 

@@ -14,9 +14,10 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from local_realtime.echo import Echo
-from local_realtime.outbox import Close, Think, Transcribe
+from local_realtime.outbox import Close, Overhear, Think, Transcribe
 from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session import Session
+from local_realtime.vad import EnergyEar
 
 DATA = Path(__file__).parents[1] / "data"
 BYTES_PER_MS = 48
@@ -28,6 +29,15 @@ def result_of(coroutine):
     with pytest.raises(StopIteration) as stopped:
         coroutine.send(None)
     return stopped.value.value
+
+
+def pieces_of(answer):
+    """All that an asynchronous generator yields that never has to wait."""
+
+    async def collected():
+        return [piece async for piece in answer]
+
+    return result_of(collected())
 
 
 class Call:
@@ -49,9 +59,11 @@ class Call:
         "rate_limits.updated",
     ]
 
-    def __init__(self, pace=10.0):
+    def __init__(self, pace=10.0, ears=EnergyEar):
         self.now = 100.0
-        self.session = Session("test-model", now=self.now, unix_now=1_000_000.0, pace=pace)
+        self.session = Session(
+            "test-model", now=self.now, unix_now=1_000_000.0, pace=pace, ears=ears
+        )
         self.created = self.session.open()[0]
         self.responder = Echo()
         self.closed = None
@@ -60,7 +72,10 @@ class Call:
         return self.frame(json.dumps({"type": kind, **fields}))
 
     def frame(self, frame):
-        return self._perform(self.session.handle(frame, self.now))
+        events = self._perform(self.session.handle(frame, self.now))
+        while self.session.has_unheard:
+            events += self._perform(self.session.listen(self.now))
+        return events
 
     def append(self, pcm, chunk_ms=100):
         size = chunk_ms * BYTES_PER_MS
@@ -113,11 +128,16 @@ class Call:
         for output in outputs:
             match output:
                 case Think():
-                    answer = result_of(self.responder.answer(output.turn))
-                    more = self.session.answered(output.response_id, answer, self.now)
+                    more = []
+                    for piece in pieces_of(self.responder.answer(output.turn)):
+                        more += self.session.take(output.response_id, piece, self.now)
+                    more += self.session.answered(output.response_id, self.now)
                 case Transcribe():
                     text = result_of(self.responder.transcribe(output.sound))
                     more = self.session.transcribed(output.item_id, output.sound.seconds, text)
+                case Overhear():
+                    text = result_of(self.responder.overhear(output.sound))
+                    more = self.session.overheard(output.item_id, text)
                 case Close():
                     self.closed, more = output, []
                 case event:
@@ -239,8 +259,8 @@ def serving():
     """To be entered: a server on a free port and a way to connect; all is closed at the end."""
 
     @asynccontextmanager
-    async def serve(config=None, responder=None):
-        server = LocalRealtime(config or ServerConfig(), responder)
+    async def serve(config=None, responder=None, ears=EnergyEar):
+        server = LocalRealtime(config or ServerConfig(), responder, ears)
         port = server.listen("127.0.0.1", 0)
         clients = []
 
@@ -262,3 +282,13 @@ def serving():
                 client.socket.close()
 
     return serve
+
+
+@pytest.fixture(scope="session")
+def models():
+    """One set of models for all tests of speech."""
+    from local_realtime.speech import Speech  # noqa: PLC0415  the others do without its packages
+
+    speech = Speech(threads=2)
+    yield speech
+    speech.close()

@@ -44,7 +44,7 @@ def ended(process):
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_quietly(signal_number):
     """With 1001 to its clients and nothing on stderr."""
-    with program() as (process, address):
+    with program("--mode", "echo") as (process, address):
         client = create_connection(f"{address}?model=m", timeout=5)
         assert json.loads(client.recv())["type"] == "session.created"
         process.send_signal(signal_number)
@@ -58,7 +58,7 @@ def test_a_signal_ends_it_quietly(signal_number):
 
 def test_it_ends_with_its_parent():
     """The end of standard input is the end."""
-    with program("--stop-with-parent") as (process, _):
+    with program("--mode", "echo", "--stop-with-parent") as (process, _):
         process.stdin.close()
         process.stdin = None
         code, printed = ended(process)
@@ -68,7 +68,7 @@ def test_it_ends_with_its_parent():
 
 def test_a_client_that_does_not_answer_is_cut():
     """Nobody can hold up the end."""
-    with program() as (process, address):
+    with program("--mode", "echo") as (process, address):
         client = create_connection(f"{address}?model=m", timeout=5)
         process.terminate()
         code, printed = ended(process)
@@ -79,7 +79,7 @@ def test_a_client_that_does_not_answer_is_cut():
 
 def test_the_key_comes_from_the_environment():
     """A client that has it gets a session."""
-    with program(LOCAL_REALTIME_API_KEY="right") as (_, address):
+    with program("--mode", "echo", LOCAL_REALTIME_API_KEY="right") as (_, address):
         kinds = []
         for key in ("right", "wrong"):
             client = create_connection(f"{address}?model=m", header={"api-key": key}, timeout=5)
@@ -92,7 +92,7 @@ def test_the_key_comes_from_the_environment():
 def test_a_taken_port_is_told(capsys):
     """One line, no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        code = main(["--port", str(taken.getsockname()[1])])
+        code = main(["--mode", "echo", "--port", str(taken.getsockname()[1])])
 
     assert code == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -11,8 +11,12 @@ from local_realtime.responder import Turn
 
 
 def answer(*items):
+    async def only_piece():
+        (piece,) = [piece async for piece in Echo().answer(Turn(items, ""))]
+        return piece
+
     with asyncio.Runner() as runner:
-        return runner.run(Echo().answer(Turn(items, "")))
+        return runner.run(only_piece())
 
 
 def written(text):

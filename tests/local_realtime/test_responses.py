@@ -4,6 +4,9 @@ import base64
 
 import pytest
 
+from local_realtime.audio import Sound
+from local_realtime.responder import Answer
+
 
 def test_answer_comes_at_its_pace(call, audio, tone):
     """At ten times real time, two seconds are sent in 0.2."""
@@ -86,7 +89,7 @@ def test_out_of_band_responses_are_bounded(call):
 def test_failed_answer_ends_the_response(call):
     """A responder that raises makes `response.done` with status failed, and another may follow."""
     created = call.session.handle('{"type":"response.create"}', 100.0)
-    events = call.session.answered(created[1].response_id, None, 100.0)
+    events = call.session.unanswered(created[1].response_id, 100.0)
 
     assert [e["type"] for e in events] == ["response.done", "rate_limits.updated"]
     assert call.done(events)["status"] == "failed"
@@ -101,7 +104,9 @@ def test_answer_after_cancel_is_ignored(call):
 
     assert [e["type"] for e in cancelled] == ["response.done", "rate_limits.updated"]
     assert call.done(cancelled)["output"] == []
-    assert call.session.answered(created[1].response_id, None, 100.0) == []
+    late = Answer("too late", Sound(bytes(4800), 24_000))
+    assert call.session.take(created[1].response_id, late, 100.0) == []
+    assert call.session.unanswered(created[1].response_id, 100.0) == []
 
 
 def test_truncate_during_the_answer(call, tone):

@@ -230,6 +230,7 @@ class Broken(Echo):
 
     async def answer(self, turn):
         raise ZeroDivisionError
+        yield
 
     async def transcribe(self, sound):
         raise ZeroDivisionError
@@ -253,7 +254,7 @@ class Careless(Echo):
     """Answers with something that is no answer, which fails inside the session."""
 
     async def answer(self, turn):
-        return "no answer"
+        yield "no answer"
 
 
 @pytest.mark.gen_test(timeout=20)

@@ -7,6 +7,7 @@ from local_realtime.session_config import SERVER_VAD
 from local_realtime.vad import (
     MAX_SPEECH_MS,
     Change,
+    EnergyEar,
     Vad,
     VadSettings,
     levels_dbfs,
@@ -18,7 +19,7 @@ LOUD, QUIET = -20.0, -70.0
 
 def changes(levels, **settings):
     """Frame number and change, of every change."""
-    vad = Vad(VadSettings.of({**SERVER_VAD, **settings}))
+    vad = Vad(VadSettings.of({**SERVER_VAD, **settings}), EnergyEar(24_000))
     return [(n, change) for n, level in enumerate(levels) if (change := vad.hear(level))]
 
 

@@ -1,0 +1,46 @@
+"""What the local model answers: by rules, so that it can be shown and tested."""
+
+from local_realtime.directives import Directives, read_instructions
+from local_realtime.functions import choose_function, tell_output
+from local_realtime.responder import FunctionCall
+from local_realtime.skills import apply_skills
+from local_realtime.talk import Line, Reply, Talk
+
+HELLO = "Hello! How can I help you?"
+STILL_THERE = "Are you still there?"
+NOT_UNDERSTOOD = "Sorry, I did not understand that."
+
+
+def think(talk: Talk) -> str | FunctionCall:
+    """The answer to the last line of *talk*; the same talk always has the same answer."""
+    directives = read_instructions("\n".join([talk.instructions, *talk.said_by("system")]))
+    if directives.exactly:
+        return directives.exactly
+    if directives.always:
+        return _opened(directives.always, directives, talk)
+    answer = _answer(talk)
+    if isinstance(answer, FunctionCall):
+        return answer
+    if directives.one_word:
+        return answer.short.rstrip(".").capitalize() + "."
+    return _opened(answer.text, directives, talk)
+
+
+def _opened(text: str, directives: Directives, talk: Talk) -> str:
+    if not directives.opening or talk.said_by("assistant"):
+        return text
+    return directives.opening if text == HELLO else f"{directives.opening} {text}"
+
+
+def _answer(talk: Talk) -> Reply | FunctionCall:
+    spoken = [line for line in talk.lines if line.speaker in {"user", "function"}]
+    last = spoken[-1] if spoken else Line("user", "hello")
+    if last.speaker == "function":
+        return tell_output(last.text)
+    wanted = choose_function(last.text, talk)
+    if wanted:
+        return wanted
+    if not last.text.strip():
+        silent = any("silent" in note for note in talk.said_by("system"))
+        return Reply(STILL_THERE if silent else NOT_UNDERSTOOD, "Sorry")
+    return apply_skills(last.text, talk) or Reply(f"I heard you say: {last.text}")

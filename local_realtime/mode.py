@@ -1,0 +1,46 @@
+"""Who answers, and by whose ears: chosen once, at the start."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from local_realtime.echo import Echo
+from local_realtime.responder import Responder
+from local_realtime.vad import Ears, EnergyEar
+
+MODES = ("auto", "speech", "echo")
+
+
+class Unavailable(Exception):
+    """Speech was asked for and cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mind:
+    responder: Responder
+    ears: Ears
+    close: Callable[[], None]
+
+
+def choose_mind(mode: str) -> Mind:
+    """The mind for one of `MODES`; auto is speech, or else echo with a line that says so.
+
+    Raises:
+        Unavailable: If it is to be speech and is not there, or is none of them.
+    """
+    if mode not in MODES:
+        raise Unavailable(f"There is no mode {mode!r}, only {', '.join(MODES)}.")
+    if mode == "echo":
+        return Mind(Echo(), EnergyEar, lambda: None)
+    try:
+        from local_realtime.speech import Speech  # noqa: PLC0415  echo does without its packages
+
+        speech = Speech()
+    except Exception as exc:  # whatever a package of others may raise while it loads
+        reason = " ".join(str(exc).split()) or type(exc).__name__
+        why = f"Speech is not available: {reason}."
+        if mode == "speech":
+            raise Unavailable(why) from exc
+        sys.stderr.write(f"{why} What is said is played back instead.\n")
+        return choose_mind("echo")
+    return Mind(speech, speech.ear, speech.close)

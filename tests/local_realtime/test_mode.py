@@ -1,0 +1,75 @@
+"""Which mind is chosen."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+WITHOUT_PACKAGES = """
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"onnxruntime", "hibari"}:
+            raise ImportError("no speech here")
+sys.meta_path.insert(0, Missing())
+from local_realtime.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def start(*options, **environment):
+    """A server on whose computer the packages of speech are missing."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WITHOUT_PACKAGES, "--port", "0", "--stop-with-parent", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.mark.parametrize(("options", "complaints"), [((), 1), (("--mode", "echo"), 0)])
+def test_without_its_packages_it_echoes(options, complaints):
+    """With one line that says so, unless echo is what was asked for."""
+    with start(*options) as process:
+        ready = process.stdout.readline()
+        _, errors = process.communicate(timeout=20)
+
+    assert re.match(r"Local Realtime server ready: ws://127\.0\.0\.1:\d+/v1/realtime\n", ready)
+    assert errors.count("\n") == complaints
+    assert errors == "" or "no speech here" in errors
+    assert process.returncode == 0
+
+
+def test_speech_that_cannot_be_had_is_an_error():
+    """One line, exit code 1, and nobody listens."""
+    with start("--mode", "speech") as process:
+        printed, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, printed) == (1, "")
+    assert errors == "Speech is not available: no speech here.\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "code"),
+    [(["--mode", "loud"], {}, 2), ([], {"LOCAL_REALTIME_MODE": "loud"}, 1)],
+    ids=["argument", "environment"],
+)
+def test_an_unknown_mode_is_refused(options, environment, code):
+    """From the command line, as from the environment."""
+    with start(*options, **environment) as process:
+        _, errors = process.communicate(timeout=20)
+
+    assert process.returncode == code
+    assert "'loud'" in errors
+
+
+def test_the_mode_may_come_from_the_environment():
+    """As the gateway hands it down; echo says nothing of what is missing."""
+    with start(LOCAL_REALTIME_MODE="echo") as process:
+        _, errors = process.communicate(timeout=20)
+
+    assert (process.returncode, errors) == (0, "")

@@ -1,0 +1,158 @@
+"""Whole calls in speech, over real sockets."""
+
+import asyncio
+import json
+
+import pytest
+
+pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+pytest.importorskip("hibari", reason="the packages of speech are not installed")
+
+from local_realtime.audio import Sound
+from local_realtime.server import ServerConfig
+from tests.local_realtime.wording import TEXTS, error_rate, errors
+
+FAST = ServerConfig(pace=0)
+TOOL = {
+    "type": "function",
+    "name": "get_weather",
+    "parameters": {
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+    },
+}
+
+
+@pytest.fixture
+def talking(serving, models):
+    """`serving`, with speech."""
+    return lambda config=FAST: serving(config, models, models.ear)
+
+
+async def listen_to(client, **session):
+    detail = {"transcription": {"model": "any"}}
+    config = {"type": "realtime", "audio": {"input": detail}, **session}
+    await client.send("session.update", session=config)
+
+
+async def write(client, text):
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+    await client.send("conversation.item.create", item=item)
+    await client.send("response.create")
+
+
+def transcripts_in(events):
+    return [e["transcript"] for e in events if e["type"].endswith("transcription.completed")]
+
+
+def spoken_in(events):
+    (done,) = (e for e in events if e["type"] == "response.output_audio_transcript.done")
+    return done["transcript"]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_spoken_turn_is_understood_and_answered(talking, models, speech, silence, audio):
+    """The transcript, its usage, and an answer that can be understood in turn."""
+    async with talking() as (_, connect):
+        client = await connect()
+        await listen_to(client)
+        await client.append(speech("amiable") + silence(900))
+        events = await client.until("rate_limits.updated")
+        while not transcripts_in(events):
+            events.append(await client.read())
+
+    prefix = "conversation.item.input_audio_transcription"
+    deltas = [e["delta"] for e in events if e["type"] == f"{prefix}.delta"]
+    (completed,) = (e for e in events if e["type"] == f"{prefix}.completed")
+    assert errors(TEXTS["amiable"], completed["transcript"]) <= 1
+    assert completed["usage"]["type"] == "duration"
+    assert "".join(deltas) in completed["transcript"]
+    assert spoken_in(events) == f"I heard you say: {completed['transcript']}"
+    heard = await models.transcribe(Sound(audio(events), 24_000))
+    assert error_rate([(spoken_in(events), heard)]) <= 0.2
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_manual_turn_is_transcribed(talking, speech):
+    """By commit; no response is needed for it."""
+    async with talking() as (_, connect):
+        client = await connect()
+        await listen_to(client)
+        await client.manual()
+        await client.append(speech("amiable"))
+        await client.send("input_audio_buffer.commit")
+        kind = "conversation.item.input_audio_transcription.completed"
+        events = await client.until(kind)
+
+    assert errors(TEXTS["amiable"], *transcripts_in(events)) <= 1
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_function_is_called_by_voice_and_its_output_told(talking, models, silence, kinds):
+    """Asked aloud, called, answered by the client, and told in speech."""
+    _, question = models._mouth.say("What is the weather in Paris?", "cedar", 1.0)
+    async with talking() as (_, connect):
+        client = await connect()
+        await client.send("session.update", session={"type": "realtime", "tools": [TOOL]})
+        await client.append(silence(320) + question.pcm + silence(900))
+        events = await client.until("rate_limits.updated")
+        (done,) = (e for e in events if e["type"] == "response.function_call_arguments.done")
+        output = {"temperature": 21, "sky": "clear"}
+        item = {"call_id": done["call_id"], "output": json.dumps(output)}
+        await client.send("conversation.item.create", item={"type": "function_call_output", **item})
+        await client.send("response.create")
+        told = await client.until("rate_limits.updated")
+
+    assert done["name"] == "get_weather"
+    assert json.loads(done["arguments"]) == {"city": "Paris"}
+    assert "response.function_call_arguments.delta" in kinds(events)
+    assert spoken_in(told) == "Temperature is 21, sky is clear."
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_answers_of_several_sentences_interleave(talking, kinds, audio):
+    """Text first, then sound, and again for the next sentence."""
+    async with talking() as (_, connect):
+        client = await connect()
+        await write(client, "Say this is one. And this is two.")
+        events = await client.until("rate_limits.updated")
+
+    deltas = [k for k in kinds(events) if k.endswith("delta")]
+    text, sound = "response.output_audio_transcript.delta", "response.output_audio.delta"
+    assert deltas[:4] == [text, sound, text, sound]
+    assert spoken_in(events) == "this is one. And this is two."
+    assert len(audio(events)) > 48_000
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_many_sessions_at_once_are_not_mixed_up(talking, models):
+    """Each is answered what it asked, though there are more than threads."""
+
+    async def ask(connect, number):
+        client = await connect()
+        await write(client, f"What is {number} times {number}?")
+        return spoken_in(await client.until("response.done"))
+
+    async with talking() as (_, connect):
+        answers = await asyncio.gather(*(ask(connect, number) for number in range(2, 10)))
+
+    assert answers == [f"{n} times {n} is {n * n}." for n in range(2, 10)]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
+    """What comes of it later is dropped, and the next one is answered."""
+    async with talking(ServerConfig(pace=1)) as (_, connect):
+        client = await connect()
+        await write(client, f"Say {'blue and green. ' * 50}")
+        await client.until("response.output_audio.delta")
+        await client.send("response.cancel")
+        cancelled = (await client.until("response.done"))[-1]["response"]
+        session = {"type": "realtime", "output_modalities": ["text"]}
+        await client.send("session.update", session=session)
+        await write(client, "Goodbye.")
+        done = (await client.until("response.done"))[-1]["response"]
+
+    assert cancelled["status"] == "cancelled"
+    assert done["output"][0]["content"][0]["text"] == "Goodbye!"

@@ -16,7 +16,11 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.websocket import (
+    WebSocketClientConnection,
+    WebSocketClosedError,
+    websocket_connect,
+)
 
 from workers import pcm
 from workers.recordings import UnreadableRecording, read_recording, write_recording
@@ -113,6 +117,10 @@ async def _talk(wish: Wish, console: Console) -> None:
         await _until(heard.done, heard, ANSWER_TIMEOUT_S, "No answer came in time.")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(heard.transcribed.wait(), TRANSCRIPT_TIMEOUT_S)
+    except WebSocketClosedError:
+        # Closed between a look at what was heard and a write: the reader is about to learn why.
+        await reader
+        raise Failed(str(heard.failure)) from None
     finally:
         heard.shown.end_line(console)
         socket.close(1000, "bye")

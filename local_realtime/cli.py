@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import get_args
 
+from local_realtime.faults import KINDS, Faults, InvalidFault, parse_faults
 from local_realtime.mode import MODES, Mind, Unavailable, choose_mind
-from local_realtime.server import LocalRealtime, ServerConfig
+from local_realtime.server import HeaderFaults, LocalRealtime, ServerConfig
 
 API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
 MODE_VARIABLE = "LOCAL_REALTIME_MODE"
@@ -17,7 +19,12 @@ MODE_VARIABLE = "LOCAL_REALTIME_MODE"
 
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
-    config = ServerConfig(api_key=options.api_key or None, pace=options.pace)
+    config = ServerConfig(
+        api_key=options.api_key or None,
+        pace=options.pace,
+        faults={name: fault for faults in options.fault for name, fault in faults.items()},
+        header_faults=options.header_faults,
+    )
     try:
         mind = choose_mind(options.mode)
     except Unavailable as exc:
@@ -59,6 +66,20 @@ def _parser() -> argparse.ArgumentParser:
         help="answers are sent this many times faster than real time; 0 is as fast as possible",
     )
     parser.add_argument(
+        "--fault",
+        type=_faults,
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE][@WHEN]",
+        help=f"what goes wrong in every session: {', '.join(KINDS)}",
+    )
+    parser.add_argument(
+        "--header-faults",
+        choices=get_args(HeaderFaults),
+        default=ServerConfig().header_faults,
+        help="whose X-Parley-Fault is accepted: that of clients on this computer, all, or none",
+    )
+    parser.add_argument(
         "--stop-with-parent", action="store_true", help="end when standard input ends"
     )
     return parser
@@ -69,6 +90,13 @@ def _pace(text: str) -> float:
     if not 0 <= pace < float("inf"):
         raise argparse.ArgumentTypeError("must be 0 or more")
     return pace
+
+
+def _faults(text: str) -> Faults:
+    try:
+        return parse_faults(text)
+    except InvalidFault as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

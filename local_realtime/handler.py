@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
@@ -22,6 +22,28 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class Playable(Protocol):
+    """What a handler plays: a session, or a script in its place."""
+
+    id: str
+
+    @property
+    def due(self) -> float: ...
+
+    @property
+    def has_unheard(self) -> bool: ...
+
+    def open(self) -> list[Output]: ...
+
+    def handle(self, frame: str | bytes, now: float) -> list[Output]: ...
+
+    def listen(self, now: float) -> list[Output]: ...
+
+    def tick(self, now: float) -> list[Output]: ...
+
+    def failed(self) -> list[Output]: ...
+
+
 class RealtimeHandler(WebSocketHandler):
     """One client's WebSocket.
 
@@ -31,7 +53,7 @@ class RealtimeHandler(WebSocketHandler):
 
     def initialize(self, server: "LocalRealtime") -> None:
         self._server = server
-        self._session: Session | None = None
+        self._session: Playable | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._sleeps_until = 0.0
@@ -69,20 +91,25 @@ class RealtimeHandler(WebSocketHandler):
     async def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
         self._server.enter(self)
-        handshake = self._handshake()
-        fatal = refusal(handshake, self._server.config.api_key)
+        fatal = self._refusal()
         if fatal:
             await self._perform(_last_words(fatal))
             return
-        self._session = Session(
-            handshake.model,
+        session = self._session = self._new_session()
+        await self._perform(session.open())
+        self._spawn(self._keep_time(session))
+
+    def _refusal(self) -> Fatal | None:
+        return refusal(self._handshake(), self._server.config.api_key)
+
+    def _new_session(self) -> Playable:
+        return Session(
+            self._handshake().model,
             now=_now(),
-            unix_now=datetime.now(UTC).timestamp(),
+            unix_now=_unix_now(),
             pace=self._server.config.pace,
             ears=self._server.ears,
         )
-        await self._perform(self._session.open())
-        self._spawn(self._keep_time(self._session))
 
     async def on_message(self, message: str | bytes) -> None:
         session = self._session
@@ -102,14 +129,19 @@ class RealtimeHandler(WebSocketHandler):
         for task in self._tasks:
             task.cancel()
 
-    def _attempt(self, session: Session, step: Callable[[], list[Output]]) -> list[Output]:
+    @property
+    def _asking(self) -> Session | None:
+        """The session, if it is one that asks the responder."""
+        return self._session if isinstance(self._session, Session) else None
+
+    def _attempt(self, session: Playable, step: Callable[[], list[Output]]) -> list[Output]:
         try:
             return step()
         except Exception:
             logger.exception("session %s made a mistake", session.id)
             return session.failed()
 
-    async def _keep_time(self, session: Session) -> None:
+    async def _keep_time(self, session: Playable) -> None:
         """Call `Session.tick` whenever it is due."""
         while self._session is session:
             self._sleeps_until = session.due
@@ -123,7 +155,7 @@ class RealtimeHandler(WebSocketHandler):
                 continue
             await self._perform(self._tick(session))
 
-    def _tick(self, session: Session) -> list[Output]:
+    def _tick(self, session: Playable) -> list[Output]:
         try:
             return session.tick(_now())
         except Exception:
@@ -163,13 +195,13 @@ class RealtimeHandler(WebSocketHandler):
         except Exception:
             logger.exception("no answer for %s", response_id)
             end = Session.unanswered
-        session = self._session
+        session = self._asking
         if session:
             await self._perform(self._attempt(session, lambda: end(session, response_id, _now())))
             self._woken.set()
 
     async def _take(self, response_id: str, piece: Piece) -> bool:
-        session = self._session
+        session = self._asking
         if session is None or not session.awaits(response_id):
             return False
         step = self._attempt(session, lambda: session.take(response_id, piece, _now()))
@@ -184,7 +216,7 @@ class RealtimeHandler(WebSocketHandler):
         except Exception:
             logger.exception("no transcript for %s", ask.item_id)
             text = None
-        session = self._session
+        session = self._asking
         if session:
             seconds = ask.sound.seconds
             step = self._attempt(session, lambda: session.transcribed(ask.item_id, seconds, text))
@@ -197,20 +229,25 @@ class RealtimeHandler(WebSocketHandler):
             # The whole will be transcribed in any case.
             logger.exception("not overheard: %s", ask.item_id)
             text = None
-        session = self._session
+        session = self._asking
         if session:
             await self._perform(
                 self._attempt(session, lambda: session.overheard(ask.item_id, text))
             )
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _unix_now() -> float:
+    return datetime.now(UTC).timestamp()
 
 
 def _last_words(fatal: Fatal) -> list[Output]:

@@ -3,11 +3,14 @@
 import asyncio
 import socket
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
 from local_realtime.echo import Echo
+from local_realtime.faults import Faults
+from local_realtime.faulty_handler import FaultyHandler
 from local_realtime.handler import RealtimeHandler
 from local_realtime.responder import Responder
 from local_realtime.vad import Ears, EnergyEar
@@ -21,6 +24,9 @@ CLOSE_GRACE_SECONDS = 0.5
 """How long a client may take to answer the close frame before it is cut."""
 
 
+HeaderFaults = Literal["local", "always", "never"]
+
+
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     api_key: str | None = field(default=None, repr=False)
@@ -28,6 +34,12 @@ class ServerConfig:
 
     pace: float = 10.0
     """How much faster than real time answers are sent; 0 is as fast as the client reads."""
+
+    faults: Faults = field(default_factory=dict)
+    """What goes wrong in every session."""
+
+    header_faults: HeaderFaults = "local"
+    """Who may ask for more of it by a header: clients on this computer, all, or none."""
 
 
 class Healthz(RequestHandler):
@@ -49,7 +61,7 @@ class LocalRealtime:
         self.ears = ears
         self.app = Application(
             [
-                (r"/v1/realtime", RealtimeHandler, {"server": self}),
+                (r"/v1/realtime", FaultyHandler, {"server": self}),
                 (r"/healthz", Healthz),
             ],
             websocket_max_message_size=MAX_FRAME_BYTES,

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13
 
 from local_realtime.bad_frames import TEXT, frame
@@ -146,12 +146,13 @@ class FaultyHandler(RealtimeHandler):
     def _refusal(self) -> Fatal | None:
         return super()._refusal() or in_band_refusal(self._faults)
 
-    async def open(self, *args: str, **kwargs: str) -> None:
-        faulty = self._faulty
-        if faulty is None:
-            await super().open(*args, **kwargs)
+    async def _begin(self) -> None:
+        faulty, stream = self._faulty, self._stream
+        if faulty is None or stream is None:
+            await super()._begin()
             return
-        if "slow-reader" in faulty and (stream := self._stream):
+        stream.set_close_callback(self._hang_up)
+        if "slow-reader" in faulty:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         if any(name in faulty for name in ("slow-answers", "slow-events", "done-delay")):
             self._answers = asyncio.Queue(MAX_WAITING_EVENTS)
@@ -160,20 +161,20 @@ class FaultyHandler(RealtimeHandler):
             await self._take_step(step)
         if faulty.is_over:
             return
-        await super().open(*args, **kwargs)
+        await super()._begin()
         if expiry_s := faulty.number("session-expiry"):
             self._spawn(self._expire(faulty, expiry_s))
 
-    @property
-    def _stream(self) -> IOStream | None:
-        """None once the connection is closed."""
-        protocol: Any = self.ws_connection
-        stream: IOStream | None = protocol and protocol.stream
-        return None if stream is None or stream.closed() else stream
+    def _hang_up(self) -> None:
+        """End whatever waits: Tornado calls `on_close` only when `on_message` has returned."""
+        self._session = None
+        self._end_tasks()
 
     async def on_message(self, message: str | bytes) -> None:
         if self._faulty is None:
             await super().on_message(message)
+            return
+        if self._session is None:
             return
         # In a task of its own, so that the end of the connection ends it, wherever it waits.
         hearing = self._spawn(self._hear(self._faulty, message))
@@ -245,14 +246,14 @@ class FaultyHandler(RealtimeHandler):
             await asyncio.sleep(len(drop) / bytes_per_second)
 
     async def _write_raw(self, data: bytes) -> None:
-        if stream := self._stream:
+        if self._stream:
             with suppress(StreamClosedError):
-                await stream.write(data)
+                await self._stream.write(data)
 
     def _cut(self, cut: Cut) -> None:
         self._session = None
         stream = self._stream
-        if stream is None:
+        if stream is None or stream.closed():
             return
         if cut.with_reset:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from tornado.iostream import IOStream
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from local_realtime.admission import SUBPROTOCOL, Handshake, refusal
@@ -54,6 +55,7 @@ class RealtimeHandler(WebSocketHandler):
     def initialize(self, server: "LocalRealtime") -> None:
         self._server = server
         self._session: Playable | None = None
+        self._stream: IOStream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._sleeps_until = 0.0
@@ -90,7 +92,12 @@ class RealtimeHandler(WebSocketHandler):
 
     async def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
+        protocol: Any = self.ws_connection
+        self._stream = protocol.stream
         self._server.enter(self)
+        await self._begin()
+
+    async def _begin(self) -> None:
         fatal = self._refusal()
         if fatal:
             await self._perform(_last_words(fatal))
@@ -126,8 +133,16 @@ class RealtimeHandler(WebSocketHandler):
     def on_close(self) -> None:
         self._session = None
         self._server.leave(self)
+        self._end_tasks()
+
+    def _end_tasks(self) -> None:
         for task in self._tasks:
             task.cancel()
+
+    def cut(self) -> None:
+        """End the connection now, whatever the client does."""
+        if self._stream:
+            self._stream.close()
 
     @property
     def _asking(self) -> Session | None:

@@ -109,7 +109,8 @@ class LocalRealtime:
                 async with asyncio.timeout(CLOSE_GRACE_SECONDS):
                     await self._emptied.wait()
             except TimeoutError:
-                pass
+                for handler in list(self._sessions):
+                    handler.cut()
         await self._http.close_all_connections()
 
 

@@ -180,6 +180,16 @@ class TestCheckConfig:
         ):
             assert 1 == sum(words in line for line in lines), words
 
+    def test_a_wrong_fault_is_named_with_all_else_that_is_wrong(self, run, monkeypatch):
+        """The local model's own sentence, with the name of the setting."""
+        monkeypatch.setenv("PARLEY_MODEL_FAULT", "close=7")
+        monkeypatch.setenv("PARLEY_MODEL_PACE", "fast")
+        code, _, err = run("check-config")
+
+        assert 2 == code
+        assert "model.fault (PARLEY_MODEL_FAULT): The fault close must be an integer from" in err
+        assert "model.pace" in err
+
     def test_what_production_refuses(self, run, monkeypatch):
         """No secret, no origins and a model without TLS are named in one run."""
         monkeypatch.setenv("PARLEY_SERVER_ENVIRONMENT", "production")

@@ -85,6 +85,19 @@ async def test_it_is_started_again_when_it_dies():
 
 
 @pytest.mark.gen_test(timeout=30)
+async def test_it_has_the_fault_of_the_settings():
+    """Whoever connects meets it."""
+    model = EmbeddedModel("echo", 10, "slow-answers=5,no-credit")
+    await model.start()
+    try:
+        refusal = await first_event(model.endpoint, model.endpoint.api_key)
+    finally:
+        await model.stop()
+
+    assert "credit_balance_exhausted" == refusal["error"]["code"]
+
+
+@pytest.mark.gen_test(timeout=30)
 async def test_two_gateways_have_two_models():
     """Each has its own key and port."""
     models = [EmbeddedModel("echo", 10), EmbeddedModel("echo", 10)]

@@ -328,6 +328,7 @@ class TestProduction:
             ({"PARLEY_SERVER_ALLOWED_ORIGINS": "[]"}, "at least one origin"),
             ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["*"]'}, "every web page"),
             ({"PARLEY_UPSTREAM_URL": "ws://models.example"}, "must be wss:// in production"),
+            ({"PARLEY_MODEL_FAULT": "stall"}, "must be empty in production"),
             ({"PARLEY_UPSTREAM_URL": "ws://10.0.0.1"}, "must be wss:// in production"),
             ({"PARLEY_UPSTREAM_URL": "ws://localhost.evil.example"}, "must be wss://"),
         ],

@@ -8,12 +8,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from local_realtime.faults import InvalidFault, parse_faults
 from tornado_app import logs, tokens
 from tornado_app.server import Server, serve
 from tornado_app.settings import InvalidSettings, Settings, load, with_development_secret
+from tornado_app.settings_check import Contradiction
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "conf" / "gateway.toml"
@@ -72,7 +74,7 @@ def load_settings(options: argparse.Namespace) -> Settings:
             config = Path(options.config).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidSettings([f"--config: {options.config} cannot be read: {error}"]) from None
-    settings = load(DEFAULTS.read_text("utf-8"), config, environ)
+    settings = load(DEFAULTS.read_text("utf-8"), config, environ, _wrong_faults)
     try:
         return with_development_secret(settings)
     except OSError as error:
@@ -80,6 +82,15 @@ def load_settings(options: argparse.Namespace) -> Settings:
         raise InvalidSettings(
             [f"{where}: the development secret cannot be kept: {error}"]
         ) from None
+
+
+def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:
+    """The local model is another program; what may be wrong with it, it says itself."""
+    try:
+        parse_faults(settings.model.fault)
+    except InvalidFault as invalid:
+        # One sentence, which `label` begins.
+        yield Contradiction(str(invalid).removesuffix("."), ("model.fault",))
 
 
 def token_rules(settings: Settings) -> tokens.TokenRules:

@@ -25,9 +25,10 @@ class EmbeddedModel:
     is made anew for each run of the gateway, so that nobody else on this computer uses it.
     """
 
-    def __init__(self, mode: str, pace: float) -> None:
+    def __init__(self, mode: str, pace: float, fault: str = "") -> None:
         self._mode = mode
         self._pace = pace
+        self._fault = fault
         self._key = secrets.token_urlsafe(24)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -66,6 +67,8 @@ class EmbeddedModel:
             self._mode,
             "--pace",
             f"{self._pace:g}",
+            "--fault",
+            self._fault,
             "--stop-with-parent",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

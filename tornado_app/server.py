@@ -94,7 +94,8 @@ class Server:
         endpoint = configured_endpoint(self._settings)
         if endpoint is not None:
             return lambda: endpoint
-        embedded = EmbeddedModel(self._settings.model.mode, self._settings.model.pace)
+        model = self._settings.model
+        embedded = EmbeddedModel(model.mode, model.pace, model.fault)
         await embedded.start()
         self._embedded = embedded
         return lambda: embedded.endpoint

@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from msgspec import Meta
 from tornado_app.settings_check import (
     DEVELOPMENT_PREFIX,
     OTHER_VARIABLES,
+    Contradiction,
     Secret,
     Source,
     contradictions,
@@ -141,6 +142,7 @@ class Model(msgspec.Struct, frozen=True):
 
     mode: Literal["auto", "speech", "echo"]
     pace: Annotated[float, Meta(ge=0.1, le=1000)]
+    fault: Annotated[str, Meta(max_length=1000)]
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -171,8 +173,15 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
 }
 
 
-def load(defaults_toml: str, config_toml: str | None, environ: Mapping[str, str]) -> Settings:
+def load(
+    defaults_toml: str,
+    config_toml: str | None,
+    environ: Mapping[str, str],
+    further: Callable[[Settings], Iterable[Contradiction]] = lambda _: (),
+) -> Settings:
     """Lay the operator's file over the defaults, and the environment over both.
+
+    *further* says what else cannot be used of settings whose types are right.
 
     Raises:
         InvalidSettings: With everything that is wrong, at once.
@@ -194,7 +203,7 @@ def load(defaults_toml: str, config_toml: str | None, environ: Mapping[str, str]
     if source.readable:
         source.problems += [
             str(contradiction)
-            for contradiction in contradictions(settings)
+            for contradiction in (*contradictions(settings), *further(settings))
             if source.wrong.isdisjoint(contradiction.names)
         ]
     if source.problems:

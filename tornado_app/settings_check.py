@@ -277,6 +277,9 @@ def _unsafe(settings: "Settings") -> Iterator[Contradiction]:
     if not settings.server.allowed_origins:
         names = ("server.allowed_origins", "server.environment")
         yield Contradiction("must name at least one origin in production", names)
+    if settings.model.fault:
+        names = ("model.fault", "server.environment")
+        yield Contradiction("must be empty in production", names)
     url = settings.upstream.url
     if _is_websocket(url) and urlsplit(url).scheme == "ws" and not _is_loopback(url):
         names = ("upstream.url", "server.environment")

@@ -1,5 +1,7 @@
 """The model's answers: asked for, passed on, cut."""
 
+import pytest
+
 from tests.session.story import converted, delta, response
 from tornado_app.protocol import client
 from tornado_app.protocol.realtime import (
@@ -195,6 +197,30 @@ def test_a_failed_answer_says_why_without_the_models_words(story):
     assert ["response_done", "error"] == story.told
     assert ["rate_limited"] == story.errors
     assert "org-secret" not in str(story.messages)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "told"),
+    [
+        ("server_error", "server_error", "upstream_unavailable"),
+        ("server_error", None, "upstream_unavailable"),
+        ("tokens", "rate_limit_exceeded", "rate_limited"),
+        ("rate_limit_exceeded", None, "rate_limited"),
+        ("insufficient_quota", "insufficient_quota", "upstream_rejected"),
+        (None, None, "upstream_rejected"),
+    ],
+)
+def test_a_failure_is_told_by_whether_it_may_pass(story, kind, code, told):
+    """The same for an answer that failed, one that was refused, and any other request."""
+    answering(story)
+    details = {"error": {"type": kind, "code": code}}
+    said = [
+        ResponseFinished(response(status="failed", status_details=details)),
+        UpstreamError(ErrorFacts(kind, code, event_id="parley_response_2")),
+        UpstreamError(ErrorFacts(kind, code, event_id="parley_other")),
+    ]
+
+    assert [[told]] * 3 == [story.said(event).errors for event in said]
 
 
 def test_an_answer_that_never_begins_is_told(story):

@@ -79,6 +79,16 @@ def classify(failure: Failure, last_error: ErrorFacts | None) -> Ending:
     return Ending("upstream_unavailable", UNAVAILABLE, True, UPSTREAM_FAILED, failure.kind)
 
 
+def unfulfilled(kind: str, code: str) -> ErrorCode:
+    """What the client is told of one request the model did not fulfil, while the session goes on.
+
+    *kind* and *code* are those of the model's error; either may be empty.
+    """
+    if "rate_limit_exceeded" in {kind, code}:
+        return "rate_limited"
+    return "upstream_unavailable" if kind == "server_error" else "upstream_rejected"
+
+
 def safe_word(text: str) -> str:
     """*text* if it is a plain identifier, else nothing: free text may hold a key."""
     plain = text.replace("_", "").replace("-", "")

@@ -3,7 +3,7 @@
 from typing import Literal, cast
 
 from tornado_app.errors import Refused
-from tornado_app.protocol.endings import safe_word
+from tornado_app.protocol.endings import safe_word, unfulfilled
 from tornado_app.protocol.realtime import (
     AudioDelta,
     CancelResponse,
@@ -166,11 +166,11 @@ class Answers:
         if _number(event_id, self._requests) > self._withdrawn:
             self._wanted = True
 
-    def on_refused(self, code: str) -> None:
+    def on_refused(self, kind: str, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
         self._settle()
         sentence = f"The model refused to answer ({code or 'no reason given'})."
-        self._actions.refuse(Refused("upstream_rejected", sentence))
+        self._actions.refuse(Refused(unfulfilled(kind, code), sentence))
         self._ask_if_wanted()
 
     def on_response_timeout(self) -> None:
@@ -268,10 +268,9 @@ class Answers:
     def _refuse_failed(self, response: ResponseFacts) -> None:
         error = (response.status_details or {}).get("error")
         error = error if isinstance(error, dict) else {}
-        code = safe_word(str(error.get("code") or error.get("type") or ""))
-        sentence = f"The model failed to answer ({code or 'no reason given'})."
-        limited = code == "rate_limit_exceeded"
-        self._actions.refuse(Refused("rate_limited" if limited else "upstream_rejected", sentence))
+        kind, code = (safe_word(str(error.get(key) or "")) for key in ("type", "code"))
+        sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
+        self._actions.refuse(Refused(unfulfilled(kind, code), sentence))
 
 
 def _number(event_id: str | None, otherwise: int) -> int:

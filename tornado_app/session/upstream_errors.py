@@ -2,7 +2,7 @@
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.close import UPSTREAM_FAILED
-from tornado_app.protocol.endings import REJECTED, Ending, safe_word
+from tornado_app.protocol.endings import REJECTED, Ending, safe_word, unfulfilled
 from tornado_app.protocol.realtime import ErrorFacts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import CANCEL_ID, RESPONSE_ID, TEXT_ID, TRUNCATE_ID, Answers
@@ -48,7 +48,7 @@ class Refusals:
         elif code == "conversation_already_has_active_response":
             self._answers.on_already_active(error.event_id)
         elif event_id.startswith(RESPONSE_ID):
-            self._answers.on_refused(code)
+            self._answers.on_refused(error.type or "", code)
         elif event_id in {CANCEL_ID, TRUNCATE_ID} or code == "session_expired":
             pass  # too late to cut or to cancel, which is what was wanted; or the close follows
         elif error.type == "server_error":
@@ -58,4 +58,4 @@ class Refusals:
             if event_id == TEXT_ID:
                 self._answers.withdraw()  # the turn it would have answered is not there
             sentence = f"The model refused a request ({code or 'no reason given'})."
-            self._actions.refuse(Refused("upstream_rejected", sentence))
+            self._actions.refuse(Refused(unfulfilled(error.type or "", code), sentence))

@@ -7,10 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import get_args
+from pathlib import Path
+from typing import TextIO, get_args
 
 from local_realtime.faults import KINDS, Faults, InvalidFault, parse_faults
 from local_realtime.mode import MODES, Mind, Unavailable, choose_mind
+from local_realtime.script import InvalidScript, parse_script
+from local_realtime.scripted import Run
 from local_realtime.server import HeaderFaults, LocalRealtime, ServerConfig
 
 API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
@@ -26,19 +29,56 @@ def main(argv: list[str] | None = None) -> int:
         header_faults=options.header_faults,
     )
     try:
-        mind = choose_mind(options.mode)
+        run = _run_of(options)
+    except InvalidScript as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2
+    try:
+        mind = choose_mind("echo" if run else options.mode)
     except Unavailable as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(config, mind, options))
+            runner.run(_serve(config, mind, run, options))
     except OSError as exc:
         sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {exc.strerror}\n")
         return 1
     finally:
         mind.close()
-    return 0
+    return _conclude(run) if run else 0
+
+
+def _run_of(options: argparse.Namespace) -> Run | None:
+    """The script to play, if there is one.
+
+    Raises:
+        InvalidScript: If it cannot be read, or is wrong.
+    """
+    if options.script is None:
+        if options.once:
+            raise InvalidScript(["--once is for a server with --script"])
+        return None
+    try:
+        text = Path(options.script).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidScript([f"{options.script} cannot be read: {exc}"]) from None
+    script = parse_script(options.script, text)
+    return Run(script, _printer(sys.stdout), _printer(sys.stderr))
+
+
+def _printer(stream: TextIO) -> Callable[[str], None]:
+    def print_line(line: str) -> None:
+        stream.write(f"{line}\n")
+        stream.flush()
+
+    return print_line
+
+
+def _conclude(run: Run) -> int:
+    if not run.played and not run.failures:
+        sys.stderr.write(f"{run.script.name}: nobody has played it.\n")
+    return run.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         help="whose X-Parley-Fault is accepted: that of clients on this computer, all, or none",
     )
     parser.add_argument(
+        "--script", metavar="FILE", help="play and check what FILE says, in place of a session"
+    )
+    parser.add_argument(
+        "--once", action="store_true", help="with --script: end when it has been played"
+    )
+    parser.add_argument(
         "--stop-with-parent", action="store_true", help="end when standard input ends"
     )
     return parser
@@ -108,11 +154,15 @@ def _new_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _serve(config: ServerConfig, mind: Mind, options: argparse.Namespace) -> None:
+async def _serve(
+    config: ServerConfig, mind: Mind, run: Run | None, options: argparse.Namespace
+) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stopped.set)
-    server = LocalRealtime(config, mind.responder, mind.ears)
+    server = LocalRealtime(config, mind.responder, mind.ears, run)
+    if run and options.once:
+        run.at_end = stopped.set
     port = server.listen(options.host, options.port)
     if options.stop_with_parent:
         watch = threading.Thread(

@@ -11,23 +11,9 @@ from local_realtime.errors import SESSION_EXPIRED, Refused, server_error
 from local_realtime.fault_errors import FAILURES
 from local_realtime.faults import Fault, Faults
 from local_realtime.ids import new_id
-from local_realtime.outbox import Close, Event, Output, Overhear, Think, Transcribe
+from local_realtime.outbox import Close, Cut, Event, Output, Overhear, Raw, Think, Transcribe
 
 UNKNOWN_TYPE = "moon.phase.changed"
-
-
-@dataclass(frozen=True, slots=True)
-class Raw:
-    """Bytes for the socket, whatever they mean."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The end of the TCP stream, with no close frame."""
-
-    with_reset: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +31,7 @@ class Untranscribed:
     seconds: float
 
 
-Step: TypeAlias = Output | Raw | Cut | Unanswered | Untranscribed
+Step: TypeAlias = Output | Unanswered | Untranscribed
 
 
 def is_of_answer(output: Step) -> bool:
@@ -61,7 +47,10 @@ def is_of_answer(output: Step) -> bool:
 
 
 class Faulty:
-    """One connection's faults.  Pass every output through `pass_on` and perform what it returns."""
+    """One connection's faults.  Pass every output through `pass_on` and perform what it returns.
+
+    Events need no more than a type: those of a script may lack anything else.
+    """
 
     def __init__(self, faults: Faults, unix_now: float) -> None:
         self.is_over = False
@@ -106,15 +95,17 @@ class Faulty:
                 return [Untranscribed(output.item_id, output.sound.seconds)]
             case Overhear() if "transcription-failed" in self._faults:
                 return []
-            case Close():
+            case Close() | Cut() | Raw():
                 return self._sendable([output])
             case dict():
                 return [step for event in self._shaped(output) for step in self._send(event)]
         return [output]
 
-    def pause_ms(self, event: Event) -> float:
-        """How long to wait before this event of an answer."""
-        kind = event["type"]
+    def pause_ms(self, output: Output) -> float:
+        """How long to wait before this event; none before what is of no answer."""
+        if not isinstance(output, dict) or not is_of_answer(output):
+            return 0
+        kind = output["type"]
         first = "slow-answers" if kind == "response.created" else "slow-events"
         pause_ms = self.number(first) or 0.0
         if kind == "response.done":
@@ -184,16 +175,19 @@ class Faulty:
             event = {**event, "session": session}
         if kind == "error" and "no-credit" in self._faults:
             # The one error that comes without these two.
-            inner = {**event["error"]}
-            del inner["param"], inner["event_id"]
+            lacking = {"param", "event_id"}
+            inner = {key: value for key, value in event["error"].items() if key not in lacking}
             event = {**event, "error": inner}
         if kind.endswith("transcription.failed") and "transcription-failed" in self._faults:
             message = "The audio could not be understood."
             inner = {**event["error"], "code": "audio_unintelligible", "message": message}
             event = {**event, "error": inner}
         if kind == "rate_limits.updated" and "rate-limited" in self._faults:
-            event = {**event, "rate_limits": [self._exhausted(x) for x in event["rate_limits"]]}
-        if kind == "response.done":
+            event = {
+                **event,
+                "rate_limits": [self._exhausted(x) for x in event.get("rate_limits", [])],
+            }
+        if kind == "response.done" and "response" in event:
             event = {**event, "response": self._ended(event["response"])}
         if "response-incomplete" in self._faults:
             event = self._unfinished(event)
@@ -204,12 +198,12 @@ class Faulty:
 
     def _ended(self, response: dict[str, Any]) -> dict[str, Any]:
         fault = self._faults.get("response-incomplete")
-        if self._failure and response["status"] == "failed":
+        if self._failure and response.get("status") == "failed":
             details = {"type": "failed", "error": self._failure}
-            return {**response, "status_details": details, "usage": _zeroed(response["usage"])}
-        if fault and response["status"] == "completed":
+            return {**response, "status_details": details, "usage": _zeroed(response.get("usage"))}
+        if fault and response.get("status") == "completed":
             details = {"type": "incomplete", "reason": str(fault.value).replace("-", "_")}
-            output = [{**item, "status": "incomplete"} for item in response["output"]]
+            output = [{**item, "status": "incomplete"} for item in response.get("output", [])]
             return {
                 **response,
                 "status": "incomplete",
@@ -222,8 +216,8 @@ class Faulty:
         """An item of an answer is never finished."""
         kind, item = event["type"], event.get("item", {})
         if kind == "response.output_item.added":
-            self._answer_items.add(item["id"])
-        if kind.endswith("item.done") and item["id"] in self._answer_items:
+            self._answer_items.add(item.get("id", ""))
+        if kind.endswith("item.done") and item.get("id") in self._answer_items:
             return {**event, "item": {**item, "status": "incomplete"}}
         return event
 
@@ -235,11 +229,11 @@ class Faulty:
         """
         most = self.number("late-deltas")
         if most is not None and event["type"] == "response.output_audio.delta":
-            held = self._held[event["item_id"]]
+            held = self._held[event.get("item_id", "")]
             held.append(event)
             return [held.popleft()] if len(held) > most else []
         if event["type"] == "response.output_audio.done":
-            return [*self._held.pop(event["item_id"], ()), event]
+            return [*self._held.pop(event.get("item_id", ""), ()), event]
         return [event]
 
 

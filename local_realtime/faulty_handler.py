@@ -17,16 +17,14 @@ from local_realtime.errors import Fatal
 from local_realtime.fault_errors import in_band_refusal
 from local_realtime.faults import Faults, InvalidFault, parse_faults
 from local_realtime.faulty import (
-    Cut,
     Faulty,
-    Raw,
     Step,
     Unanswered,
     Untranscribed,
     is_of_answer,
 )
 from local_realtime.handler import RealtimeHandler, _now, _unix_now
-from local_realtime.outbox import Event, Output
+from local_realtime.outbox import Cut, Output, Raw
 
 if TYPE_CHECKING:
     from local_realtime.server import LocalRealtime
@@ -68,7 +66,7 @@ class FaultyHandler(RealtimeHandler):
         self._faulty: Faulty | None = None
         self._order = asyncio.Lock()  # batches of outputs: `_perform` waits inside of one
         self._wire = asyncio.Lock()  # single steps: a frame that drips must not be interrupted
-        self._answers: asyncio.Queue[Event] | None = None
+        self._answers: asyncio.Queue[Output] | None = None
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -144,7 +142,7 @@ class FaultyHandler(RealtimeHandler):
         return protocol
 
     def _refusal(self) -> Fatal | None:
-        return super()._refusal() or in_band_refusal(self._faults)
+        return in_band_refusal(self._faults) or super()._refusal()
 
     async def _begin(self) -> None:
         faulty, stream = self._faulty, self._stream
@@ -194,11 +192,11 @@ class FaultyHandler(RealtimeHandler):
             for step in faulty.expire():
                 await self._take_step(step)
 
-    async def _give_answers(self, faulty: Faulty, answers: asyncio.Queue[Event]) -> None:
+    async def _give_answers(self, faulty: Faulty, answers: asyncio.Queue[Output]) -> None:
         while True:
-            event = await answers.get()
-            await asyncio.sleep(faulty.pause_ms(event) / 1000)
-            await self._send(faulty, event)
+            output = await answers.get()
+            await asyncio.sleep(faulty.pause_ms(output) / 1000)
+            await self._send(faulty, output)
 
     async def _perform(self, outputs: list[Output]) -> None:
         faulty = self._faulty
@@ -207,10 +205,14 @@ class FaultyHandler(RealtimeHandler):
             return
         async with self._order:
             for output in outputs:
-                if self._answers is not None and isinstance(output, dict) and is_of_answer(output):
+                if self._answers is not None and self._may_wait(output):
                     await self._answers.put(output)
                 else:
                     await self._send(faulty, output)
+
+    def _may_wait(self, output: Output) -> bool:
+        """Whether others may overtake it."""
+        return is_of_answer(output)
 
     async def _send(self, faulty: Faulty, output: Output) -> None:
         async with self._wire:

@@ -43,7 +43,22 @@ class Close:
     reason: str
 
 
-Output: TypeAlias = Event | Think | Transcribe | Overhear | Close
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Bytes for the socket, whatever they mean; only faults and scripts have any."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The end of the TCP stream, with no close frame; only of faults and scripts."""
+
+    with_reset: bool
+
+
+Command: TypeAlias = Think | Transcribe | Overhear | Close | Raw | Cut
+Output: TypeAlias = Event | Command
 
 
 class Outbox:
@@ -59,7 +74,10 @@ class Outbox:
         padding = random_letters(max(0, TEXT_EVENT_LETTERS - len(delta)))
         self.emit(kind, **fields, delta=delta, obfuscation=padding)
 
-    def command(self, command: Think | Transcribe | Overhear | Close) -> None:
+    def emit_as_is(self, event: Event) -> None:
+        self._outputs.append(event)
+
+    def command(self, command: Command) -> None:
         self._outputs.append(command)
 
     def drain(self) -> list[Output]:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
@@ -13,6 +13,8 @@ from local_realtime.faults import Faults
 from local_realtime.faulty_handler import FaultyHandler
 from local_realtime.handler import RealtimeHandler
 from local_realtime.responder import Responder
+from local_realtime.scripted import Run
+from local_realtime.scripted_handler import ScriptedHandler
 from local_realtime.vad import Ears, EnergyEar
 
 MAX_FRAME_BYTES = 20 * 1024 * 1024
@@ -55,13 +57,17 @@ class LocalRealtime:
         config: ServerConfig,
         responder: Responder | None = None,
         ears: Ears = EnergyEar,
+        run: Run | None = None,
     ) -> None:
         self.config = config
         self.responder: Responder = responder or Echo()
         self.ears = ears
+        route: tuple[Any, ...] = (r"/v1/realtime", FaultyHandler, {"server": self})
+        if run:
+            route = (r"/v1/realtime", ScriptedHandler, {"server": self, "run": run})
         self.app = Application(
             [
-                (r"/v1/realtime", FaultyHandler, {"server": self}),
+                route,
                 (r"/healthz", Healthz),
             ],
             websocket_max_message_size=MAX_FRAME_BYTES,

@@ -104,3 +104,65 @@ def test_a_bad_pace_is_refused(capsys):
         main(["--pace", "-1"])
 
     assert "must be 0 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--fault", "boom"], "There is no fault 'boom'"),
+        (["--fault", "stall", "--fault", "close=7"], "close must be an integer from 1000 to 4999"),
+        (["--header-faults", "some"], "invalid choice: 'some'"),
+    ],
+)
+def test_a_bad_fault_is_refused(capsys, arguments, sentence):
+    """By the argument parser, with exit code 2."""
+    with pytest.raises(SystemExit) as refused:
+        main(arguments)
+
+    assert refused.value.code == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_faults_may_be_given_several_times():
+    """In one option or in two; all of them count."""
+    faults = ("--fault", "unknown-event@1,stall@9", "--fault", "close=4321@1")
+    with program("--mode", "echo", *faults) as (_, address):
+        client = create_connection(f"{address}?model=m", timeout=5)
+        kinds = [json.loads(client.recv())["type"] for _ in range(2)]
+        opcode, close = client.recv_data()
+        client.shutdown()
+
+    assert kinds == ["session.created", "moon.phase.changed"]
+    assert (opcode, close) == (8, (4321).to_bytes(2, "big"))
+
+
+def test_a_bad_script_is_refused(capsys, tmp_path):
+    """Every mistake is told, and nothing is served."""
+    script = tmp_path / "bad.jsonl"
+    script.write_text('{"close": 1}\n{"reset": false}\n')
+    code = main(["--script", str(script)])
+
+    assert code == 2
+    assert [line.split(": ")[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"{script}, line 1",
+        f"{script}, line 2",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["--once"], ["--script", "/nowhere/at/all"]])
+def test_a_script_has_to_be_there(capsys, arguments):
+    """--once alone is a mistake, too."""
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_script_that_nobody_has_played_is_no_success(tmp_path):
+    """A test that never connected must not look as if it had passed."""
+    script = tmp_path / "s.jsonl"
+    script.write_text('{"reset": true}\n')
+    with program("--script", str(script)) as (process, _):
+        process.terminate()
+        code, printed = ended(process)
+
+    assert code == 1
+    assert printed.endswith("nobody has played it.\n")

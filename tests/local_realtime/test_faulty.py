@@ -5,8 +5,8 @@ import json
 import pytest
 
 from local_realtime.faults import KINDS, parse_faults
-from local_realtime.faulty import Cut, Faulty, Raw, Unanswered, Untranscribed, is_of_answer
-from local_realtime.outbox import Close, Think, Transcribe
+from local_realtime.faulty import Faulty, Unanswered, Untranscribed, is_of_answer
+from local_realtime.outbox import Close, Cut, Raw, Think, Transcribe
 
 UNIX_NOW = 1_000_000.0
 

@@ -128,7 +128,13 @@ KINDS: Mapping[str, Kind] = {
     ),
     "unknown-event": Kind("one event of a type that nobody knows", when=AFTER_OPENING),
     "duplicate-events": Kind("every event comes twice, with the same id", when=AFTER_OPENING),
-    "malformed": Kind("one frame that is not as it should be", Words(tuple(BAD_FRAMES)), 2),
+    "malformed": Kind(
+        "one frame that is not as it should be", Words(tuple(BAD_FRAMES)), AFTER_OPENING
+    ),
+    "first-connections": Kind(
+        "all other faults are for the server's first connections only",
+        Number("connections", 1, MAX_EVENTS, 1),
+    ),
 }
 
 REFUSALS = (

@@ -77,6 +77,10 @@ class FaultyHandler(RealtimeHandler):
         except PermissionError as exc:
             await self._refuse(403, "invalid_request_error", "fault_not_allowed", str(exc))
             return
+        number = self._server.count_connection()
+        most = self._faults.get("first-connections")
+        if most and number > float(most.value or 0):
+            self._faults = {}
         if self._faults:
             self._faulty = Faulty(self._faults, _unix_now())
             await asyncio.sleep((self._faulty.number("handshake-delay") or 0) / 1000)

@@ -76,6 +76,7 @@ class LocalRealtime:
         )
         self._http = HTTPServer(self.app)
         self._sessions: set[RealtimeHandler] = set()
+        self._connections = 0
         self._emptied = asyncio.Event()
 
     def listen(self, host: str, port: int) -> int:
@@ -91,6 +92,11 @@ class LocalRealtime:
     @property
     def open_sessions(self) -> int:
         return len(self._sessions)
+
+    def count_connection(self) -> int:
+        """The number of the connection that is being opened, from 1."""
+        self._connections += 1
+        return self._connections
 
     def enter(self, handler: RealtimeHandler) -> None:
         self._sessions.add(handler)

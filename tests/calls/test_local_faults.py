@@ -133,7 +133,7 @@ def mistakes(log):
 
 def test_every_fault_is_tried():
     """None is left out of the two tables and the tests below."""
-    below = {"stall,no-pongs", "slow-reader"}
+    below = {"stall,no-pongs", "slow-reader", "first-connections"}
     names = {name for text in [*ENDS, *GOES_ON, *below] for name in parse_faults(text)}
 
     assert set(KINDS) == names
@@ -176,6 +176,24 @@ async def test_a_fault_that_the_call_survives(fault, expected):
     assert ["connecting", "connected"] == statuses(client)
     assert set(codes) == set(errors(client))
     assert not mistakes(log)
+
+
+@pytest.mark.parametrize("how", ["reset=mid-frame", "drop", "close=1012", "server-error"])
+@pytest.mark.gen_test(timeout=20)
+async def test_a_model_that_breaks_off_once(how):
+    """The answer has failed, the call goes on, and the next answer is whole."""
+    fault = f"{how}@response.output_audio.delta,first-connections"
+    async with model(fault) as url, House(url, **QUICK) as house:
+        client = await house.connected()
+        await client.say("text", text="one two")
+        failed = await client.next("response_done")
+        connected = await client.status("connected")
+        await client.say("text", text="three")
+        done = await client.next("response_done")
+        client.check_numbers()
+
+    assert ["failed", "completed"] == [each["data"]["status"] for each in (failed, done)]
+    assert connected["data"]["context_lost"]
 
 
 @pytest.mark.gen_test(timeout=20)

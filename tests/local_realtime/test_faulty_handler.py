@@ -137,6 +137,17 @@ async def test_the_header_adds_to_the_servers_own(serving):
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_only_the_first_connections_may_have_faults(serving):
+    """A client that comes again finds a healthy server; refused upgrades count."""
+    async with serving(with_faults("first-connections=2,http-status=503")) as (_, connect):
+        statuses = [(await refusal(connect))[0] for _ in range(2)]
+        created = await (await connect()).read()
+
+    assert statuses == [503, 503]
+    assert created["type"] == "session.created"
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_a_late_upgrade_holds_up_nobody_else(serving):
     """While one client waits for it, another has its session; the first may leave."""
     async with serving() as (_, connect):

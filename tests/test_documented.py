@@ -10,7 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from local_realtime.bad_frames import BAD_FRAMES
 from local_realtime.cli import _parser as model_parser
+from local_realtime.faults import KINDS, Number, Words
+from local_realtime.script import ACTIONS
 from tornado_app.cli import COMMANDS
 from tornado_app.cli import _parser as gateway_parser
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
@@ -355,6 +358,45 @@ def test_options_of_the_local_model_are_documented():
     options = [option for action in model_parser()._actions for option in action.option_strings]
 
     assert set(options) - {"-h", "--help"} == {row for row in rows if row.startswith("--")}
+
+
+def test_faults_of_the_local_model_are_documented():
+    """Each fault has a row with its bounds, its default and its moment, and there is no other."""
+    text = section("docs/local-model.md", "## Faults on demand")
+    rows = table(text.partition("| `malformed` | the")[0])
+    rows = {name: cells for name, cells in rows.items() if len(cells) == 5 and name != "fault"}
+    assert set(KINDS) == set(rows)
+
+    for name, kind in KINDS.items():
+        _, allowed, default, moment, _ = rows[name]
+        assert moment == ("" if kind.when is None else str(kind.when)), name
+        match kind.value:
+            case Number():
+                assert allowed.startswith(f"{kind.value.low:g} to {kind.value.high:.0f}"), name
+                assert default == f"{kind.value.default:g}", name
+            case Words() if allowed != "see below":
+                assert re.findall("`([^`]+)`", allowed) == list(kind.value.allowed), name
+                assert default == kind.value.default, name
+            case None:
+                assert allowed == default == "", name
+
+
+def test_malformed_frames_of_the_local_model_are_documented():
+    """Each stands in the first column of a row."""
+    rows = section("docs/local-model.md", "## Faults on demand").partition("| `malformed` | the")[2]
+    shown = re.findall(r"^\| ((?:`[^`]+` ?)+)\|", rows, re.MULTILINE)
+
+    assert set(BAD_FRAMES) == {name for cell in shown for name in re.findall("`([^`]+)`", cell)}
+
+
+def test_steps_of_scripts_are_documented():
+    """Each step and each of its options has its place in the table."""
+    rows = table(section("docs/local-model.md", "## Scripts"))
+    steps = {name: cells for name, cells in rows.items() if len(cells) == 3 and name != "step"}
+    assert {*ACTIONS, "connection"} == set(steps)
+
+    for name, (_, options) in ACTIONS.items():
+        assert set(options) == set(re.findall("`([a-z_]+)`", steps[name][2])), name
 
 
 def test_targets_of_make_stand_in_contributing():

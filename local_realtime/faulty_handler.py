@@ -3,13 +3,14 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Coroutine
 from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketProtocol, WebSocketProtocol13
 
 from local_realtime.bad_frames import TEXT, frame
@@ -83,12 +84,26 @@ class FaultyHandler(RealtimeHandler):
             self._faults = {}
         if self._faults:
             self._faulty = Faulty(self._faults, _unix_now())
-            await asyncio.sleep((self._faulty.number("handshake-delay") or 0) / 1000)
+            delay_ms = self._faulty.number("handshake-delay")
+            if delay_ms and not await self._unless_cut(asyncio.sleep(delay_ms / 1000)):
+                return
             if status := self._faulty.number("http-status"):
                 await self._refuse_with(int(status))
                 return
-        with suppress(StreamClosedError):  # a client that has not waited
-            await super().get(*args, **kwargs)
+        await super().get(*args, **kwargs)
+
+    def on_connection_close(self) -> None:
+        """The client has not waited for the upgrade."""
+        super().on_connection_close()
+        self._end_tasks()
+
+    async def _unless_cut(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do *work* in a task, so that the end of the connection ends it; whether it was done."""
+        task = self._spawn(work)
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
+        return not task.cancelled()
 
     def _asked_for(self) -> Faults:
         """The faults of the header.
@@ -154,6 +169,9 @@ class FaultyHandler(RealtimeHandler):
             await super()._begin()
             return
         stream.set_close_callback(self._hang_up)
+        await self._unless_cut(self._begin_with(faulty, stream))
+
+    async def _begin_with(self, faulty: Faulty, stream: IOStream) -> None:
         if "slow-reader" in faulty:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         if any(name in faulty for name in ("slow-answers", "slow-events", "done-delay")):
@@ -178,11 +196,7 @@ class FaultyHandler(RealtimeHandler):
             return
         if self._session is None:
             return
-        # In a task of its own, so that the end of the connection ends it, wherever it waits.
-        hearing = self._spawn(self._hear(self._faulty, message))
-        await asyncio.wait({hearing})
-        if not hearing.cancelled():
-            hearing.result()
+        await self._unless_cut(self._hear(self._faulty, message))
 
     async def _hear(self, faulty: Faulty, message: str | bytes) -> None:
         rate = faulty.number("slow-reader")

@@ -162,6 +162,25 @@ async def test_a_late_upgrade_holds_up_nobody_else(serving):
 
 
 @pytest.mark.gen_test(timeout=20)
+@pytest.mark.parametrize("fault", ["handshake-delay=600000", "slow-writer=1"])
+async def test_a_client_that_does_not_wait(serving, fault):
+    """Whether before the upgrade or in the first event: nothing of it stays."""
+    upgrade = (
+        b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+        b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    async with serving(with_faults(fault)) as (server, _):
+        port = server.listen("127.0.0.1", 0)
+        ground = await Ground.settled()
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(upgrade)
+        await until(lambda: server._connections == 1, "it has not come")
+        writer.transport.abort()
+        await ground.regained()
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_a_session_expires(serving):
     """An error, and 1001 with the API's own words."""
     async with serving() as (_, connect):

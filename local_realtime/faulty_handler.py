@@ -200,8 +200,10 @@ class FaultyHandler(RealtimeHandler):
 
     async def _hear(self, faulty: Faulty, message: str | bytes) -> None:
         rate = faulty.number("slow-reader")
-        if rate is not None:
-            await asyncio.sleep(len(message) / rate if rate else float("inf"))
+        if rate == 0:
+            await asyncio.Event().wait()  # until the connection ends
+        if rate:
+            await asyncio.sleep(len(message) / rate)
         await super().on_message(message)
 
     async def _expire(self, faulty: Faulty, after_s: float) -> None:

@@ -116,14 +116,21 @@ class LocalRealtime:
         """Stop listening and close all sessions, the unwilling ones too."""
         self._http.stop()
         self.close_all()
-        if self._sessions:
-            try:
-                async with asyncio.timeout(CLOSE_GRACE_SECONDS):
-                    await self._emptied.wait()
-            except TimeoutError:
-                for handler in list(self._sessions):
-                    handler.cut()
+        if not await self._is_emptied():
+            for handler in list(self._sessions):
+                handler.cut()
+            await self._is_emptied()
         await self._http.close_all_connections()
+
+    async def _is_emptied(self) -> bool:
+        """Whether all sessions end within the grace."""
+        try:
+            async with asyncio.timeout(CLOSE_GRACE_SECONDS):
+                while self._sessions:
+                    await self._emptied.wait()
+        except TimeoutError:
+            return False
+        return True
 
 
 def make_app(config: ServerConfig) -> Application:

@@ -136,6 +136,35 @@ def test_faults_may_be_given_several_times():
     assert (opcode, close) == (8, (4321).to_bytes(2, "big"))
 
 
+@pytest.mark.parametrize("fault", ["slow-reader", "slow-writer=1", "slow-answers", "stall@0"])
+def test_it_ends_quietly_with_a_fault_at_work(fault):
+    """Whatever it waits for; the client that it holds up is cut."""
+    with program("--mode", "echo", "--fault", fault) as (process, address):
+        client = create_connection(f"{address}?model=m", timeout=5)
+        client.send('{"type": "response.create"}')
+        process.terminate()
+        code, printed = ended(process)
+        client.shutdown()
+
+    assert (code, printed) == (0, "")
+
+
+def test_it_ends_quietly_with_a_client_not_yet_upgraded():
+    """One that waits for its handshake is cut, too."""
+    with program("--mode", "echo", "--fault", "handshake-delay=60000") as (process, address):
+        port = int(address.split(":")[2].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(
+                b"GET /v1/realtime HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            process.terminate()
+            code, printed = ended(process)
+
+    assert (code, printed) == (0, "")
+
+
 def test_a_bad_script_is_refused(capsys, tmp_path):
     """Every mistake is told, and nothing is served."""
     script = tmp_path / "bad.jsonl"

@@ -69,7 +69,10 @@ async def test_function_call_round_trip(speaking, story):
 
 @pytest.mark.gen_test(timeout=30)
 async def test_barge_in_with_truncation(speaking, story):
-    """Speech ends a long answer, the SDK truncates it, and the next turn is answered."""
+    """Speech ends a long answer, the SDK truncates it, and the next turn is answered.
+
+    By `semantic_vad`, which is what the SDK asks for by itself.
+    """
     told = await story("stories.mjs", speaking, "bargeIn")
 
     assert_undisturbed(told)

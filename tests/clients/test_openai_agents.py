@@ -135,20 +135,24 @@ async def test_function_call_round_trip(speaking):
 
 @pytest.mark.gen_test(timeout=30)
 async def test_barge_in_with_truncation(speaking, recording, silence, chunks):
-    """Speech ends a long answer, the SDK truncates it, and the next turn is answered."""
-    async with calling(speaking, turn_detection=SERVER_VAD) as call:
+    """Speech ends a long answer, the SDK truncates it, and the next turn is answered.
+
+    By `semantic_vad`, which is what the SDK asks for by itself.
+    """
+    async with calling(speaking) as call:
         await call.session.send_message(f"Say {'blue and green. ' * 100}")
         first = (await call.until(lambda event: event.type == "audio"))[-1]
         await call.speak(chunks(recording("amiable")))
+        interrupted = (await call.until(lambda event: event.type == "audio_interrupted"))[-1]
         events = await call.until_wire("conversation.item.truncated")
         if not any(event["type"] == "response.done" for event in events):
             events += await call.until_wire("response.done")
-        await call.speak(chunks(silence(900)))
+        await call.speak(chunks(silence(5000)))
         answered = await call.until_wire("response.done")
 
     assert call.errors == []
     (truncated,) = (e for e in events if e["type"] == "conversation.item.truncated")
-    assert truncated["item_id"] == first.item_id
+    assert truncated["item_id"] == interrupted.item_id == first.item_id
     (done,) = (event["response"] for event in events if event["type"] == "response.done")
     assert done["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
     assert answered[-1]["response"]["status"] == "completed"
@@ -183,6 +187,17 @@ async def test_error_recovery(speaking):
     assert codes == ["input_audio_buffer_commit_empty", "invalid_value"]
     assert call.errors[1].event_id.startswith("agents_py_response_create")
     assert answer == "C, A, B."
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_the_model_of_the_url_stands(echoing):
+    """What the SDK sets up for another one is refused whole, and the session is still of use."""
+    async with calling(echoing, model_name="another") as call:
+        await call.until(lambda event: event.type == "error")
+        answer = await call.ask("hi")
+
+    assert call.errors[0].param == "session.model"
+    assert answer == "You wrote: hi"
 
 
 @pytest.mark.gen_test(timeout=30)

@@ -60,7 +60,7 @@ const stories = {
     const item = response.output[0].id;
     tell({ details: response.status_details, itsOwn: (await truncated).item_id === item });
     const answered = call.next('response.done');
-    call.speak(silence(900));
+    call.speak(silence(5000));
     tell({ status: (await answered).response.status });
   },
 
@@ -96,7 +96,6 @@ const createWebSocket = async ({ url }) =>
 
 const options = {
   voiceTurn: detecting(SERVER_VAD),
-  bargeIn: detecting(SERVER_VAD),
   manualCommit: detecting(null),
   functionCall: { tools: [getWeather] },
   browser: { transport: { createWebSocket } },

@@ -75,9 +75,11 @@ def said_in(events):
 
 
 @asynccontextmanager
-async def calling(program, tools=(), key=KEY, **settings):
+async def calling(program, tools=(), handoffs=(), key=KEY, **settings):
     """A session of a stock runner; *settings* are those of the model."""
-    agent = RealtimeAgent(name="Local", instructions="Be brief.", tools=list(tools))
+    agent = RealtimeAgent(
+        name="Local", instructions="Be brief.", tools=list(tools), handoffs=list(handoffs)
+    )
     runner = RealtimeRunner(agent, config={"model_settings": settings})
     model_config = {"url": program.websocket_url, "api_key": key}
     async with await runner.run(model_config=model_config) as session:
@@ -131,6 +133,22 @@ async def test_function_call_round_trip(speaking):
     assert (start.tool.name, start.arguments) == ("get_weather", '{"city": "Paris"}')
     assert called[-1].output == "It is clear in Paris"
     assert said_in(told) == "It is clear in Paris."
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_handoff(speaking):
+    """The call goes on with another agent, whose functions take the place of the first one's."""
+    forecaster = RealtimeAgent(name="forecaster", tools=[get_weather])
+    async with calling(speaking, handoffs=[forecaster]) as call:
+        await call.session.send_message("Transfer to the forecaster, please.")
+        (handoff,) = (await call.until(lambda event: event.type == "handoff"))[-1:]
+        await call.until_wire("response.output_audio_transcript.done")
+        await call.session.send_message("What is the weather in Paris?")
+        (end,) = (await call.until(lambda event: event.type == "tool_end"))[-1:]
+
+    assert call.errors == []
+    assert (handoff.from_agent.name, handoff.to_agent.name) == ("Local", "forecaster")
+    assert end.output == "It is clear in Paris"
 
 
 @pytest.mark.gen_test(timeout=30)

@@ -1,5 +1,7 @@
 """The items of a session, in order."""
 
+from dataclasses import replace
+
 from local_realtime.errors import Refused, invalid
 from local_realtime.items import Item, Part
 
@@ -72,6 +74,14 @@ class Conversation:
         item = self.get(item_id)
         self._items.remove(item)
         self._bytes -= item.size_bytes
+
+    def note_transcript(self, item_id: str, transcript: str) -> None:
+        """Keep with a user's speech what was read from it, for those who retrieve the item."""
+        item = self.find(item_id)
+        if item:
+            part = item.parts[0]
+            noted = replace(part, wire={**part.wire, "transcript": transcript})
+            self.replace(item.with_part(0, noted))
 
     def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> None:
         """Drop the audio of an answer after a position, and its whole transcript.

@@ -145,7 +145,7 @@ def _parse_part(content: dict[str, Any], path: str, input_format: dict[str, Any]
 
 
 def spoken_by_user(item_id: str, sound: Sound) -> Item:
-    """The item a committed buffer becomes; its transcript only ever comes in events of its own."""
+    """The item a committed buffer becomes; its transcript comes later, if at all."""
     wire = {"type": "input_audio", "transcript": None}
     return Item(item_id, {"type": "message", "role": "user"}, parts=(Part(wire, sound),))
 

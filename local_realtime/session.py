@@ -136,6 +136,8 @@ class Session:
 
     def transcribed(self, item_id: str, seconds: float, text: str | None) -> list[Output]:
         """The responder has read a user's speech, or failed if *text* is None."""
+        if text is not None:
+            self._conversation.note_transcript(item_id, text)
         self._transcripts.finish(item_id, seconds, text)
         return self._outbox.drain()
 

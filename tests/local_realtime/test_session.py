@@ -155,6 +155,25 @@ def test_transcription_is_honest(call, kinds, speech, silence):
     assert completed["usage"] == {"type": "duration", "seconds": 4}
 
 
+def test_the_transcript_stays_with_the_item(call, speech, silence):
+    """Whoever retrieves a user's speech afterwards gets its words as well."""
+    call.update(audio={"input": {"transcription": {"model": "local"}}})
+    events = call.append(silence(400) + speech("amiable") + silence(700))
+
+    completed = next(e for e in events if e["type"].endswith("transcription.completed"))
+    (retrieved,) = call.send("conversation.item.retrieve", item_id=completed["item_id"])
+    (content,) = retrieved["item"]["content"]
+    assert content["transcript"] == completed["transcript"]
+    assert content["audio"]
+
+
+def test_a_transcript_of_a_deleted_item_is_told_all_the_same(call):
+    """There is nothing left to keep it with."""
+    delta, completed = call.session.transcribed("item_x", 1.0, "words")
+
+    assert (delta["delta"], completed["transcript"]) == ("words", "words")
+
+
 def test_failed_transcription_is_told(call):
     """A responder that cannot read speech leaves the session as it is."""
     (event,) = call.session.transcribed("item_x", 1.0, None)

@@ -21,6 +21,8 @@ class Turn:
     speed: float = 1.0
     tools: tuple[dict[str, Any], ...] = ()
     tool_choice: Any = "auto"
+    parallel_tool_calls: bool = True
+    """Otherwise at most one function is called, whatever the answer holds."""
 
 
 @dataclass(frozen=True, slots=True)

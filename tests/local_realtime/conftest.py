@@ -59,10 +59,10 @@ class Call:
         "rate_limits.updated",
     ]
 
-    def __init__(self, pace=10.0, ears=EnergyEar):
+    def __init__(self, model="test-model", *, pace=10.0, ears=EnergyEar, **begun):
         self.now = 100.0
         self.session = Session(
-            "test-model", now=self.now, unix_now=1_000_000.0, pace=pace, ears=ears
+            model, now=self.now, unix_now=1_000_000.0, pace=pace, ears=ears, **begun
         )
         self.created = self.session.open()[0]
         self.responder = Echo()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from local_realtime.admission import SUBPROTOCOL, Handshake, refusal
-from local_realtime.errors import Fatal
+from local_realtime.admission import SUBPROTOCOL, Handshake, admit
+from local_realtime.errors import Fatal, Refused
+from local_realtime.http_api import error_body
 from local_realtime.outbox import Close, Outbox, Output, Overhear, Think, Transcribe
 from local_realtime.responder import Piece
 from local_realtime.session import Session
@@ -48,11 +49,18 @@ class RealtimeHandler(WebSocketHandler):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         handshake = self._handshake()
         if self._server.config.api_key is not None and handshake.credential is None:
-            self.set_status(401)
             message = "Missing bearer or basic authentication in header"
-            await self.finish({"error": {"type": "invalid_request_error", "message": message}})
+            await self._refuse_upgrade(401, Refused(None, message))
+            return
+        if self.get_query_argument("call_id", ""):
+            message = "There are no calls here: WebRTC and SIP are not available."
+            await self._refuse_upgrade(404, Refused("call_id_not_found", message))
             return
         await super().get(*args, **kwargs)
+
+    async def _refuse_upgrade(self, status: int, refused: Refused) -> None:
+        self.set_status(status)
+        await self.finish(error_body(refused))
 
     def _handshake(self) -> Handshake:
         headers = self.request.headers
@@ -69,17 +77,20 @@ class RealtimeHandler(WebSocketHandler):
     async def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
         self._server.enter(self)
-        handshake = self._handshake()
-        fatal = refusal(handshake, self._server.config.api_key)
-        if fatal:
-            await self._perform(_last_words(fatal))
+        handshake, unix_now = self._handshake(), datetime.now(UTC).timestamp()
+        secret = self._server.secrets.find(handshake.credential, unix_now)
+        opening = admit(handshake, self._server.config.api_key, secret)
+        if isinstance(opening, Fatal):
+            await self._perform(_last_words(opening))
             return
         self._session = Session(
-            handshake.model,
+            opening.model,
             now=_now(),
-            unix_now=datetime.now(UTC).timestamp(),
+            unix_now=unix_now,
             pace=self._server.config.pace,
             ears=self._server.ears,
+            kind=opening.kind,
+            config=opening.config,
         )
         await self._perform(self._session.open())
         self._spawn(self._keep_time(self._session))

@@ -263,16 +263,18 @@ def serving():
         server = LocalRealtime(config or ServerConfig(), responder, ears)
         port = server.listen("127.0.0.1", 0)
         clients = []
+        authority = f"127.0.0.1:{port}"
 
         async def connect(query="?model=test-model", subprotocols=None, **headers):
             request = HTTPRequest(
-                f"ws://127.0.0.1:{port}/v1/realtime{query}",
+                f"ws://{authority}/v1/realtime{query}",
                 headers={key.replace("_", "-"): value for key, value in headers.items()},
             )
             socket = await websocket_connect(request, subprotocols=subprotocols)
             clients.append(Client(socket))
             return clients[-1]
 
+        connect.http_url = f"http://{authority}"
         try:
             yield server, connect
         finally:

@@ -18,6 +18,7 @@ from local_realtime.outbox import Close, Overhear, Think, Transcribe
 from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session import Session
 from local_realtime.vad import EnergyEar
+from tests.local_realtime import wire_types
 
 DATA = Path(__file__).parents[1] / "data"
 BYTES_PER_MS = 48
@@ -61,11 +62,11 @@ class Call:
 
     def __init__(self, model="test-model", *, pace=10.0, ears=EnergyEar, **begun):
         self.now = 100.0
+        self.responder = Echo()
         self.session = Session(
             model, now=self.now, unix_now=1_000_000.0, pace=pace, ears=ears, **begun
         )
-        self.created = self.session.open()[0]
-        self.responder = Echo()
+        (self.created,) = self._perform(self.session.open())
         self.closed = None
 
     def send(self, kind, **fields):
@@ -141,6 +142,7 @@ class Call:
                 case Close():
                     self.closed, more = output, []
                 case event:
+                    wire_types.check(event)
                     events.append(event)
                     more = []
             events += self._perform(more)
@@ -171,7 +173,11 @@ class Client:
         # Tornado tells the end once and then waits for ever.
         text = None if self.ended else await self.socket.read_message()
         self.ended = text is None
-        return None if text is None else json.loads(text)
+        if text is None:
+            return None
+        event = json.loads(text)
+        wire_types.check(event)
+        return event
 
     async def until(self, kind):
         """Everything up to the first event of *kind*."""

@@ -46,11 +46,12 @@ async def test_a_client_secret_opens_its_session(serving):
             "session.update", session={"type": "realtime", "instructions": "Hum."}
         )
         changed = (await by_protocol.read())["session"]
+        selected = by_protocol.socket.selected_subprotocol
 
     assert status == 200
     assert [one["instructions"] for one in seen] == ["Sing.", "Sing."]
     assert len({minted["session"]["id"], *(one["id"] for one in seen)}) == 3
-    assert by_protocol.socket.selected_subprotocol == "realtime"
+    assert selected == "realtime"
     assert changed["instructions"] == "Hum."
 
 

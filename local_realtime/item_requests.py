@@ -42,9 +42,12 @@ class ItemRequests:
             message = f"Tool call ID '{call_id[:64]}' not found in conversation."
             raise Refused("invalid_tool_call_id", message, "item.call_id")
 
-    def retrieve(self, event: dict[str, Any]) -> None:
+    def retrieve(self, event: dict[str, Any], audio: dict[str, Any]) -> None:
+        """Show an item with its sound, in the format of the side of *audio* it is from."""
         item = self._conversation.get(event["item_id"])
-        self._outbox.emit("conversation.item.retrieved", item=item.to_wire(with_audio=True))
+        side = audio["input"] if item.wire.get("role") == "user" else audio.get("output", {})
+        shown = item.to_wire(side.get("format"))
+        self._outbox.emit("conversation.item.retrieved", item=shown)
 
     def truncate(self, event: dict[str, Any]) -> None:
         """Forget what of an answer the user has not heard, be it still in progress or over."""

@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pybase64
-
-from local_realtime.audio import Sound, decode_base64, rate_of
+from local_realtime.audio import Sound, decode_base64, encode_base64, rate_of
 from local_realtime.errors import invalid
 from local_realtime.ids import new_id
 from local_realtime.rules import array, nullable, one_of, text, unavailable, variant, variants
@@ -115,12 +113,13 @@ class Item:
     status: str = "completed"
     parts: tuple[Part, ...] = field(default=())
 
-    def to_wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+    def to_wire(self, audio_format: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What is shown of it; its sound only if the format to show it in is given."""
         shown: dict[str, Any] = {"id": self.id, **self.wire}
         if shown["type"] != "function_call_output":
             shown["status"] = self.status
         if shown["type"] == "message":
-            shown["content"] = [_part_to_wire(part, with_audio) for part in self.parts]
+            shown["content"] = [_part_to_wire(part, audio_format) for part in self.parts]
         return shown
 
     def with_part(self, index: int, part: Part) -> "Item":
@@ -132,10 +131,11 @@ class Item:
         return words + sum(part.size_bytes for part in self.parts)
 
 
-def _part_to_wire(part: Part, with_audio: bool) -> dict[str, Any]:
-    if not (with_audio and part.sound):
+def _part_to_wire(part: Part, audio_format: dict[str, Any] | None) -> dict[str, Any]:
+    if part.sound is None or audio_format is None:
         return part.wire
-    return {**part.wire, "audio": pybase64.b64encode(part.sound.pcm).decode()}
+    audio = encode_base64(part.sound, audio_format, 0, part.sound.samples)
+    return {**part.wire, "audio": audio}
 
 
 def parse_item(wanted: Any, path: str, input_format: dict[str, Any]) -> Item:

@@ -68,7 +68,7 @@ class Session:
             "input_audio_buffer.commit": lambda _event, _now: self._listening.commit(),
             "input_audio_buffer.clear": lambda _event, _now: self._listening.clear(),
             "conversation.item.create": self._create_item,
-            "conversation.item.retrieve": lambda event, _now: self._items.retrieve(event),
+            "conversation.item.retrieve": self._retrieve_item,
             "conversation.item.truncate": lambda event, _now: self._items.truncate(event),
             "conversation.item.delete": lambda event, _now: self._items.delete(event),
             "response.create": self._create_response,
@@ -204,6 +204,9 @@ class Session:
 
     def _create_item(self, event: dict[str, Any], _now: float) -> None:
         self._items.create(event, self._audio_input["format"])
+
+    def _retrieve_item(self, event: dict[str, Any], _now: float) -> None:
+        self._items.retrieve(event, self._config["audio"])
 
     def _create_response(self, event: dict[str, Any], _now: float) -> None:
         plan = plan_response(

@@ -46,7 +46,7 @@ def test_audio_is_shown_only_when_retrieved():
     item = parse_item(message(type="input_audio", audio="AAECAw=="), "item", PCM)
 
     assert item.to_wire()["content"] == [{"type": "input_audio", "transcript": None}]
-    assert item.to_wire(with_audio=True)["content"][0]["audio"] == "AAECAw=="
+    assert item.to_wire(PCM)["content"][0]["audio"] == "AAECAw=="
 
 
 REFUSED = {

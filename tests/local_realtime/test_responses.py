@@ -149,6 +149,24 @@ def test_telephone_formats_are_echoed_exactly(call, audio, law):
     assert audio(call.wait(2)) == said
 
 
+def test_items_are_shown_in_the_formats_of_the_session(call):
+    """The user's in that of the input, the answer in that of the output, as they were sent."""
+    call.turn_detection(None)
+    law = {"format": {"type": "audio/pcmu"}}
+    call.update(audio={"input": law, "output": law})
+    said = base64.b64encode(bytes(range(128, 256)) * 20).decode()
+    call.send("input_audio_buffer.append", audio=said)
+    heard_id = call.send("input_audio_buffer.commit")[0]["item_id"]
+    call.send("response.create")
+    answer_id = call.done(call.wait(2))["output"][0]["id"]
+    shown = [
+        call.send("conversation.item.retrieve", item_id=item_id)[0]["item"]["content"][0]["audio"]
+        for item_id in (heard_id, answer_id)
+    ]
+
+    assert shown == [said, said]
+
+
 def test_formats_may_differ(call, audio, tone):
     """24 kHz in and 8 kHz out: a third of the samples."""
     call.turn_detection(None)

@@ -22,7 +22,7 @@ class Turn:
     tools: tuple[dict[str, Any], ...] = ()
     tool_choice: Any = "auto"
     parallel_tool_calls: bool = True
-    """Otherwise at most one function is called, whatever the answer holds."""
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

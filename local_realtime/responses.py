@@ -141,4 +141,5 @@ def _turn(plan: Plan) -> Turn:
         tools=plan.context.tools,
         tool_choice=plan.tool_choice,
         parallel_tool_calls=plan.parallel_tool_calls,
+        max_output_tokens=plan.max_output_tokens,
     )

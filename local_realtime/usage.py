@@ -101,8 +101,9 @@ class Meter:
         self, context: Context, said: str, spoken_ms: int, *, reasons: bool
     ) -> dict[str, Any]:
         """The `usage` of a response that *said* so much."""
-        marks = (context.head, *((item.id, item.size_bytes) for item in context.items))
         counts = [Tokens(text=text_tokens(context.head)), *map(item_tokens, context.items)]
+        ids = [context.head, *(item.id for item in context.items)]
+        marks = tuple(zip(ids, counts, strict=True))
         given = sum(counts, Tokens())
         shared = max((_shared(marks, earlier) for earlier in self._inputs), default=0)
         cached = sum(counts[:shared], Tokens()).cached

@@ -20,6 +20,24 @@ EXTRA = {
 }
 """The only fields beyond the types."""
 
+NEVER_SENT = {
+    "conversation.created": "of the beta; typed, but no GA server sends it",
+    "conversation.item.created": "of the beta; now `added` and `done`",
+    "input_audio_buffer.dtmf_event_received": "SIP only",
+    "output_audio_buffer.started": "WebRTC and SIP only",
+    "output_audio_buffer.stopped": "WebRTC and SIP only",
+    "output_audio_buffer.cleared": "WebRTC and SIP only",
+    "mcp_list_tools.in_progress": "MCP is refused here: this server calls nobody",
+    "mcp_list_tools.completed": "as above",
+    "mcp_list_tools.failed": "as above",
+    "response.mcp_call_arguments.delta": "as above",
+    "response.mcp_call_arguments.done": "as above",
+    "response.mcp_call.in_progress": "as above",
+    "response.mcp_call.completed": "as above",
+    "response.mcp_call.failed": "as above",
+}
+"""Kinds of events that a WebSocket of this server never carries."""
+
 
 def check(event):
     """Raise unless every required field is there, of its type, and none that nobody knows."""

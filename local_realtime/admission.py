@@ -108,7 +108,7 @@ def _model(handshake: Handshake, kind: SessionKind, secret: ClientSecret | None)
     if not model:
         raise Refused("missing_model", "You must provide a model parameter.")
     if model in TRANSCRIPTION_MODELS:
-        message = f"{model} is a transcription model and cannot be the realtime session's model."
+        message = f"{model} is a transcription model and cannot be used as the session's model."
         raise Refused("invalid_model", message)
     if len(model) > MAX_MODEL_LETTERS:
         message = f"A model's name has at most {MAX_MODEL_LETTERS} characters."

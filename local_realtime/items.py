@@ -10,6 +10,7 @@ from local_realtime.rules import array, nullable, one_of, text, unavailable, var
 
 MAX_ID_LETTERS = 32
 IMAGE_URLS = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "jpg"))
+UNSEEN = "(an image, which I cannot see)"
 NO_MCP = "MCP is not available on this local server, so there are no items of it."
 STATUS = one_of("completed", "incomplete", "in_progress")
 ITEM_START: dict[str, Any] = {"id": None, "object": None, "status": None}
@@ -96,6 +97,9 @@ class Part:
 
     @property
     def text(self) -> str:
+        """What there is to read of it; of an image, that nobody here can."""
+        if self.wire["type"] == "input_image":
+            return UNSEEN
         return self.wire.get("text") or self.wire.get("transcript") or ""
 
     @property

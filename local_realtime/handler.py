@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from local_realtime.admission import SUBPROTOCOL, Handshake, admit
+from local_realtime.admission import SUBPROTOCOL, Handshake, Opening, admit
 from local_realtime.errors import Fatal, Refused
 from local_realtime.http_api import error_body
 from local_realtime.outbox import Close, Outbox, Output, Overhear, Think, Transcribe
@@ -32,6 +32,7 @@ class RealtimeHandler(WebSocketHandler):
 
     def initialize(self, server: "LocalRealtime") -> None:
         self._server = server
+        self._opening: Opening
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
@@ -77,23 +78,38 @@ class RealtimeHandler(WebSocketHandler):
     async def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
         self._server.enter(self)
-        handshake, unix_now = self._handshake(), datetime.now(UTC).timestamp()
-        secret = self._server.secrets.find(handshake.credential, unix_now)
-        opening = admit(handshake, self._server.config.api_key, secret)
-        if isinstance(opening, Fatal):
-            await self._perform(_last_words(opening))
+        await self._begin()
+
+    async def _begin(self) -> None:
+        fatal = self._refusal()
+        if fatal:
+            await self._perform(_last_words(fatal))
             return
-        self._session = Session(
+        session = self._session = self._new_session()
+        await self._perform(session.open())
+        self._spawn(self._keep_time(session))
+
+    def _refusal(self) -> Fatal | None:
+        """Why there will be no session; if there will, what it is, is known from here on."""
+        handshake = self._handshake()
+        secret = self._server.secrets.find(handshake.credential, _unix_now())
+        admitted = admit(handshake, self._server.config.api_key, secret)
+        if isinstance(admitted, Fatal):
+            return admitted
+        self._opening = admitted
+        return None
+
+    def _new_session(self) -> Session:
+        opening = self._opening
+        return Session(
             opening.model,
             now=_now(),
-            unix_now=unix_now,
+            unix_now=_unix_now(),
             pace=self._server.config.pace,
             ears=self._server.ears,
             kind=opening.kind,
             config=opening.config,
         )
-        await self._perform(self._session.open())
-        self._spawn(self._keep_time(self._session))
 
     async def on_message(self, message: str | bytes) -> None:
         session = self._session
@@ -222,6 +238,10 @@ class RealtimeHandler(WebSocketHandler):
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+def _unix_now() -> float:
+    return datetime.now(UTC).timestamp()
 
 
 def _last_words(fatal: Fatal) -> list[Output]:

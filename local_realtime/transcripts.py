@@ -36,6 +36,8 @@ class Transcripts:
         self._paused_at_ms = 0
         self._last = ""
         self._told = ""
+        # Of items that have been committed and are still being read, what was told before.
+        self._told_of: dict[str, str] = {}
         self._settings: dict[str, Any] = {}
         # There are no probabilities here, and who has asked for them is told so.
         self._extra: dict[str, Any] = {}
@@ -77,6 +79,8 @@ class Transcripts:
 
     def ask(self, item_id: str, sound: Sound) -> None:
         """Ask for the transcript of a committed item; of no sound at all there is one already."""
+        if item_id == self._item_id:
+            self._told_of[item_id], self._item_id = self._told, ""
         if sound.pcm:
             self._outbox.command(Transcribe(item_id, sound))
         else:
@@ -84,9 +88,7 @@ class Transcripts:
 
     def finish(self, item_id: str, seconds: float, text: str | None) -> None:
         """Tell the whole transcript, or that there is none if *text* is None."""
-        told = ""
-        if item_id == self._item_id:
-            told, self._item_id = self._told, ""
+        told = self._told_of.pop(item_id, "")
         where = {"item_id": item_id, "content_index": 0}
         if text is None:
             error = server_error(self._session_id)

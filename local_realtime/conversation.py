@@ -35,6 +35,13 @@ class Conversation:
             raise invalid(path, f"item with id '{item_id[:64]}' not found")
         return item
 
+    def has_call(self, call_id: str) -> bool:
+        """Whether a function was called by this id."""
+        return any(
+            item.wire["type"] == "function_call" and item.wire["call_id"] == call_id
+            for item in self._items
+        )
+
     def predecessor(self, item_id: str) -> str | None:
         index = next((i for i, item in enumerate(self._items) if item.id == item_id), 0)
         return self._items[index - 1].id if index else None

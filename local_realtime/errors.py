@@ -11,7 +11,7 @@ class Refused(Exception):
 
     def __init__(
         self,
-        code: str,
+        code: str | None,
         message: str,
         param: str | None = None,
         kind: str = "invalid_request_error",

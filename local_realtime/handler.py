@@ -11,8 +11,9 @@ import msgspec
 from tornado.iostream import IOStream
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from local_realtime.admission import SUBPROTOCOL, Handshake, refusal
-from local_realtime.errors import Fatal
+from local_realtime.admission import SUBPROTOCOL, Handshake, Opening, admit
+from local_realtime.errors import Fatal, Refused
+from local_realtime.http_api import error_body
 from local_realtime.outbox import Close, Outbox, Output, Overhear, Think, Transcribe
 from local_realtime.responder import Piece
 from local_realtime.session import Session
@@ -54,6 +55,7 @@ class RealtimeHandler(WebSocketHandler):
 
     def initialize(self, server: "LocalRealtime") -> None:
         self._server = server
+        self._opening: Opening
         self._session: Playable | None = None
         self._stream: IOStream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,11 +74,18 @@ class RealtimeHandler(WebSocketHandler):
     async def get(self, *args: Any, **kwargs: Any) -> None:
         handshake = self._handshake()
         if self._server.config.api_key is not None and handshake.credential is None:
-            self.set_status(401)
             message = "Missing bearer or basic authentication in header"
-            await self.finish({"error": {"type": "invalid_request_error", "message": message}})
+            await self._refuse_upgrade(401, Refused(None, message))
+            return
+        if self.get_query_argument("call_id", ""):
+            message = "There are no calls here: WebRTC and SIP are not available."
+            await self._refuse_upgrade(404, Refused("call_id_not_found", message))
             return
         await super().get(*args, **kwargs)
+
+    async def _refuse_upgrade(self, status: int, refused: Refused) -> None:
+        self.set_status(status)
+        await self.finish(error_body(refused))
 
     def _handshake(self) -> Handshake:
         headers = self.request.headers
@@ -107,15 +116,25 @@ class RealtimeHandler(WebSocketHandler):
         self._spawn(self._keep_time(session))
 
     def _refusal(self) -> Fatal | None:
-        return refusal(self._handshake(), self._server.config.api_key)
+        """Why there will be no session; if there will, what it is, is known from here on."""
+        handshake = self._handshake()
+        secret = self._server.secrets.find(handshake.credential, _unix_now())
+        admitted = admit(handshake, self._server.config.api_key, secret)
+        if isinstance(admitted, Fatal):
+            return admitted
+        self._opening = admitted
+        return None
 
     def _new_session(self) -> Playable:
+        opening = self._opening
         return Session(
-            self._handshake().model,
+            opening.model,
             now=_now(),
             unix_now=_unix_now(),
             pace=self._server.config.pace,
             ears=self._server.ears,
+            kind=opening.kind,
+            config=opening.config,
         )
 
     async def on_message(self, message: str | bytes) -> None:

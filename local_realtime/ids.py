@@ -1,4 +1,4 @@
-"""Ids of the shape the API uses: a prefix and 21 base-62 characters."""
+"""Ids of the shape the API uses: a prefix and base-62 characters."""
 
 import secrets
 import string
@@ -14,3 +14,8 @@ def random_letters(length: int) -> str:
 def new_id(prefix: str) -> str:
     """An id such as ``resp_4vUlKq0Zb3xTnWc8mYd1F``."""
     return f"{prefix}_{random_letters(21)}"
+
+
+def new_call_id() -> str:
+    """That of a function call, which is shorter: ``call_b0Zb3xTnWc8mYd1F``."""
+    return f"call_{random_letters(16)}"

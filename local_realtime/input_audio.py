@@ -30,7 +30,8 @@ class InputAudio:
     """A buffer and, unless turns are manual, the detector that reads it.
 
     Positions are bytes since the first sample.  While nobody speaks, a detector keeps no more than
-    the padding before speech; without one the whole take is kept, up to `MAX_BUFFER_MS`.
+    the padding before speech, or the silence that an idle timeout will answer; without one the
+    whole take is kept, up to `MAX_BUFFER_MS`.
     """
 
     def __init__(self, rate_hz: int, origin_ms: int = 0, ears: Ears = EnergyEar) -> None:
@@ -41,6 +42,7 @@ class InputAudio:
         self._first = 0
         self._scanned = 0
         self._vad: Vad | None = None
+        self._idle_timeout_ms = 0
 
     @property
     def speaking(self) -> bool:
@@ -73,6 +75,7 @@ class InputAudio:
         if turn_detection is None:
             self._vad = None
             return
+        self._idle_timeout_ms = turn_detection.get("idle_timeout_ms") or 0
         settings = VadSettings.of(turn_detection)
         if self._vad:
             self._vad.settings = settings
@@ -117,7 +120,8 @@ class InputAudio:
             elif change is Change.STOPPED:
                 yield SpeechStopped(self._ms(self._scanned), self._take_until(self._scanned))
         if not vad.speaking:
-            self._forget_until(self._scanned - self._bytes(vad.before_speech_ms))
+            kept_ms = max(vad.before_speech_ms, self._idle_timeout_ms)
+            self._forget_until(self._scanned - self._bytes(kept_ms))
 
     def so_far(self) -> Sound:
         """What is in the buffer, which stays as it is."""

@@ -3,13 +3,15 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pybase64
-
-from local_realtime.audio import Sound, decode_base64, rate_of
+from local_realtime.audio import Sound, decode_base64, encode_base64, rate_of
+from local_realtime.errors import invalid
 from local_realtime.ids import new_id
-from local_realtime.rules import array, nullable, one_of, text, variant, variants
+from local_realtime.rules import array, nullable, one_of, text, unavailable, variant, variants
 
 MAX_ID_LETTERS = 32
+IMAGE_URLS = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "jpg"))
+UNSEEN = "(an image, which I cannot see)"
+NO_MCP = "MCP is not available on this local server, so there are no items of it."
 STATUS = one_of("completed", "incomplete", "in_progress")
 ITEM_START: dict[str, Any] = {"id": None, "object": None, "status": None}
 ITEM_RULES = {
@@ -18,14 +20,22 @@ ITEM_RULES = {
     "status": nullable(STATUS),
 }
 
+MCP_ITEMS = ("mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response")
+PHASE = nullable(one_of("commentary", "final_answer"))
 ANY_LIST = array(lambda wanted, _path, _current: wanted)
 ITEM = variants(
     dict(
         (
             variant(
                 "message",
-                {**ITEM_RULES, "role": one_of("user", "assistant", "system"), "content": ANY_LIST},
+                {
+                    **ITEM_RULES,
+                    "role": one_of("user", "assistant", "system"),
+                    "content": ANY_LIST,
+                    "phase": PHASE,
+                },
                 **ITEM_START,
+                phase=None,
             ),
             variant(
                 "function_call",
@@ -37,10 +47,20 @@ ITEM = variants(
                 {**ITEM_RULES, "call_id": text(), "output": text()},
                 **ITEM_START,
             ),
+            *((kind, (unavailable(NO_MCP), {})) for kind in MCP_ITEMS),
         )
     )
 )
 
+
+def _image_url(wanted: Any, path: str, current: Any) -> str:
+    url: str = text(2**31)(wanted, path, current)
+    if not url.startswith(IMAGE_URLS):
+        raise invalid(path, f"expected a data URL that begins with {' or '.join(IMAGE_URLS[:2])}")
+    return url
+
+
+DETAIL = nullable(one_of("auto", "low", "high"))
 INPUT_TEXT = variant("input_text", {"text": text()})
 CONTENT_OF_ROLE = {
     "user": array(
@@ -56,7 +76,7 @@ CONTENT_OF_ROLE = {
                     ),
                     variant(
                         "input_image",
-                        {"image_url": text(2**31), "detail": one_of("auto", "low", "high")},
+                        {"image_url": _image_url, "detail": DETAIL},
                         detail="auto",
                     ),
                 )
@@ -77,6 +97,9 @@ class Part:
 
     @property
     def text(self) -> str:
+        """What there is to read of it; of an image, that nobody here can."""
+        if self.wire["type"] == "input_image":
+            return UNSEEN
         return self.wire.get("text") or self.wire.get("transcript") or ""
 
     @property
@@ -94,12 +117,13 @@ class Item:
     status: str = "completed"
     parts: tuple[Part, ...] = field(default=())
 
-    def to_wire(self, *, with_audio: bool = False) -> dict[str, Any]:
+    def to_wire(self, audio_format: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What is shown of it; its sound only if the format to show it in is given."""
         shown: dict[str, Any] = {"id": self.id, **self.wire}
         if shown["type"] != "function_call_output":
             shown["status"] = self.status
         if shown["type"] == "message":
-            shown["content"] = [_part_to_wire(part, with_audio) for part in self.parts]
+            shown["content"] = [_part_to_wire(part, audio_format) for part in self.parts]
         return shown
 
     def with_part(self, index: int, part: Part) -> "Item":
@@ -111,10 +135,11 @@ class Item:
         return words + sum(part.size_bytes for part in self.parts)
 
 
-def _part_to_wire(part: Part, with_audio: bool) -> dict[str, Any]:
-    if not (with_audio and part.sound):
+def _part_to_wire(part: Part, audio_format: dict[str, Any] | None) -> dict[str, Any]:
+    if part.sound is None or audio_format is None:
         return part.wire
-    return {**part.wire, "audio": pybase64.b64encode(part.sound.pcm).decode()}
+    audio = encode_base64(part.sound, audio_format, 0, part.sound.samples)
+    return {**part.wire, "audio": audio}
 
 
 def parse_item(wanted: Any, path: str, input_format: dict[str, Any]) -> Item:
@@ -129,6 +154,9 @@ def parse_item(wanted: Any, path: str, input_format: dict[str, Any]) -> Item:
     known.pop("status")
     if known["type"] != "message":
         return Item(item_id, known)
+    phase = known.pop("phase")
+    if phase and known["role"] == "assistant":
+        known["phase"] = phase
     where = f"{path}.content"
     content = CONTENT_OF_ROLE[known["role"]](known.pop("content"), where, None)
     parts = (

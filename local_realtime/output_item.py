@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from local_realtime.conversation import Conversation
-from local_realtime.ids import new_id
+from local_realtime.ids import new_call_id, new_id
 from local_realtime.items import Item
 from local_realtime.outbox import Outbox
 from local_realtime.responder import FunctionCall
@@ -70,22 +70,23 @@ class OutputItem:
 
 
 class OutputCall(OutputItem):
-    """A call of one of the client's functions."""
+    """A call of one of the client's functions; of its arguments no more is sent than may be."""
 
-    def __init__(self, stage: Stage, index: int, call: FunctionCall) -> None:
+    def __init__(self, stage: Stage, index: int, call: FunctionCall, max_letters: int) -> None:
         super().__init__(stage, index)
         self._call = call
-        self._call_id = new_id("call")
+        self._call_id = new_call_id()
+        self._sendable = call.arguments[:max_letters]
         self._letters_sent = 0
         self._enter()
 
     @property
     def said(self) -> str:
-        return self._call.arguments[: self._letters_sent]
+        return self._sendable[: self._letters_sent]
 
     @property
     def has_more(self) -> bool:
-        return self._letters_sent < len(self._call.arguments)
+        return self._letters_sent < len(self._sendable)
 
     @property
     def _call_at(self) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class OutputCall(OutputItem):
     def step(self) -> int:
         """Send the next piece; how many milliseconds it takes."""
         stop = self._letters_sent + TEXT_STEP_LETTERS
-        delta = self._call.arguments[self._letters_sent : stop]
+        delta = self._sendable[self._letters_sent : stop]
         kind = "response.function_call_arguments.delta"
         self._stage.outbox.emit_text_delta(kind, delta, **self._call_at)
         self._letters_sent += len(delta)
@@ -103,7 +104,7 @@ class OutputCall(OutputItem):
     def close(self, status: str) -> None:
         self.status = status
         # Whoever acts on `arguments.done` must not act on half of them.
-        if not self.has_more:
+        if self.said == self._call.arguments:
             self.emit(
                 "response.function_call_arguments.done",
                 **self._call_at,

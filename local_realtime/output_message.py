@@ -19,6 +19,7 @@ class OutputMessage(OutputItem):
 
     def __init__(self, stage: Stage, index: int) -> None:
         super().__init__(stage, index)
+        self.precedes_call = False
         self._is_spoken = stage.plan.is_spoken
         self._sentences: list[Answer] = []
         self._whole_sent = 0
@@ -115,6 +116,8 @@ class OutputMessage(OutputItem):
 
     def item(self) -> Item:
         wire = {"type": "message", "role": "assistant"}
+        if self._stage.plan.traits.reasons:
+            wire["phase"] = "commentary" if self.precedes_call else "final_answer"
         if self.status == "in_progress":
             return Item(self.id, wire, self.status)
         if not self._is_spoken:

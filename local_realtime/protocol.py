@@ -1,5 +1,6 @@
 """One frame of a client, as an event."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -59,7 +60,7 @@ def parse_frame(frame: str | bytes) -> dict[str, Any]:
         raise Refused("invalid_event", "Events are JSON text; binary frames are not accepted.")
     try:
         event = msgspec.json.decode(frame)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         raise Refused("invalid_json", "The frame is not valid JSON, or too deep.") from None
     if not isinstance(event, dict):
         raise Refused("invalid_event", "An event is a JSON object.")
@@ -78,17 +79,17 @@ def event_id_of(event: dict[str, Any]) -> str | None:
     return event_id
 
 
-def check_event(event: dict[str, Any]) -> dict[str, Any]:
+def check_event(event: dict[str, Any], allowed: Iterable[str] = tuple(EVENTS)) -> dict[str, Any]:
     """The event with its defaults filled in.
 
     Raises:
-        Refused: If its type is unknown, or a field of it is.
+        Refused: If its type is none of *allowed*, or a field of it is unknown or wrong.
     """
     kind = event.get("type")
     if kind is None:
         raise missing("type")
-    if not isinstance(kind, str) or kind not in EVENTS:
-        listed = ", ".join(repr(known) for known in EVENTS)
-        raise invalid("type", f"supported values are: {listed}")
+    if not isinstance(kind, str) or kind not in allowed:
+        listed = ", ".join(repr(known) for known in allowed)
+        raise invalid("type", f"supported values in this session are: {listed}")
     checked: dict[str, Any] = EVENTS[kind](event, "", None)
     return checked

@@ -21,6 +21,8 @@ class Turn:
     speed: float = 1.0
     tools: tuple[dict[str, Any], ...] = ()
     tool_choice: Any = "auto"
+    parallel_tool_calls: bool = True
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 import math
 from collections import deque
-from typing import Any
+from typing import Any, TypeAlias
 
-from local_realtime.audio import Sound
+from local_realtime.budget import Budget
 from local_realtime.conversation import Conversation
 from local_realtime.ids import new_id
 from local_realtime.outbox import Outbox
@@ -12,9 +12,11 @@ from local_realtime.output_item import OutputCall, Stage
 from local_realtime.output_message import OutputMessage
 from local_realtime.responder import Answer, FunctionCall, Piece
 from local_realtime.response_plan import Plan
-from local_realtime.usage import ASSISTANT_AUDIO_MS_PER_TOKEN, LETTERS_PER_TOKEN, Meter
+from local_realtime.usage import Meter
 
 NEVER = math.inf
+Call: TypeAlias = tuple[FunctionCall, int]
+"""A call, and how many letters of its arguments may be sent."""
 
 
 class Response:
@@ -40,16 +42,16 @@ class Response:
         self._conversation_id = conversation_id
         self._outbox = outbox
         self._pace = pace
+        self._budget = Budget(plan.max_output_tokens, is_spoken=plan.is_spoken)
         self._outputs: list[OutputMessage | OutputCall] = []
-        self._calls: deque[FunctionCall] = deque()
+        self._waiting: deque[Answer | Call] = deque()
+        self._has_called = False
         self._is_answered = False
-        self._was_cut = False
         self._next_step = -NEVER
-        self._room = self._whole_room()
         outbox.emit("response.created", response=self._to_wire(None, None))
 
     def take(self, piece: Piece, now: float) -> None:
-        """The answer goes on with *piece*; what is said before a function is called is said first.
+        """The answer goes on with *piece*; what came before is said before.
 
         Raises:
             TypeError: If that is no piece of an answer.
@@ -58,9 +60,7 @@ class Response:
             case Answer():
                 self._take_sentence(piece, now)
             case FunctionCall():
-                self._calls.append(piece)
-                if not self._outputs:
-                    self._open_call()
+                self._take_call(piece)
             case _:
                 raise TypeError(piece)
         self._next_step = self.due = max(self._next_step, now)
@@ -71,51 +71,60 @@ class Response:
         self._next_step = self.due = max(self._next_step, now)
 
     def _take_sentence(self, sentence: Answer, now: float) -> None:
-        if self._was_cut:
+        if self._budget.is_exceeded:
             return
-        if not self._outputs:
-            self._outputs.append(OutputMessage(self._stage, 0))
-        message = self._outputs[-1]
-        if isinstance(message, OutputMessage):
-            cut = self._within_limit(sentence)
-            message.add(cut)
-            if self.plan.is_spoken:
-                self.playback_ends = max(now, self.playback_ends) + cut.sound.seconds
-
-    def _whole_room(self) -> int | None:
-        """How many milliseconds, or letters, the answer may have."""
-        limit = self.plan.max_output_tokens
-        each = ASSISTANT_AUDIO_MS_PER_TOKEN if self.plan.is_spoken else LETTERS_PER_TOKEN
-        return None if limit is None else limit * each
-
-    def _within_limit(self, answer: Answer) -> Answer:
-        if self._room is None:
-            return answer
+        cut = self._budget.cut(sentence)
         if self.plan.is_spoken:
-            cut = Answer(answer.text, answer.sound.until_ms(self._room))
-            self._room -= cut.sound.duration_ms
+            self.playback_ends = max(now, self.playback_ends) + cut.sound.seconds
+        last = self._outputs[-1] if self._outputs else None
+        if isinstance(last, OutputMessage) and not self._waiting:
+            last.add(cut)
         else:
-            cut = Answer(answer.text[: self._room], answer.sound)
-            self._room -= len(cut.text)
-        self._was_cut = cut != answer
-        return cut
+            self._waiting.append(cut)
+            self._open_first()
 
-    def _open_call(self) -> None:
-        self._outputs.append(OutputCall(self._stage, len(self._outputs), self._calls.popleft()))
+    def _take_call(self, call: FunctionCall) -> None:
+        if self._budget.is_exceeded or (self._has_called and not self.plan.parallel_tool_calls):
+            return
+        self._has_called = True
+        self._waiting.append((call, self._budget.letters_of(call)))
+        self._open_first()
+
+    def _open_first(self) -> None:
+        if not self._outputs:
+            self._open_next()
+
+    def _open_next(self) -> None:
+        """Begin the item that waits; only then is the one before it done."""
+        before = self._outputs[-1] if self._outputs else None
+        piece, index = self._waiting.popleft(), len(self._outputs)
+        if isinstance(piece, Answer):
+            message = OutputMessage(self._stage, index)
+            message.add(piece)
+            while self._waiting and isinstance(following := self._waiting[0], Answer):
+                message.add(following)
+                self._waiting.popleft()
+            self._outputs.append(message)
+        else:
+            if isinstance(before, OutputMessage):
+                before.precedes_call = True
+            self._outputs.append(OutputCall(self._stage, index, *piece))
+        if before:
+            before.close("completed")
 
     def step(self) -> bool:
         """Send the next piece; whether it was the last."""
         if not self._outputs:
             return self._is_answered
-        if self._outputs[-1].has_more:
-            duration_ms = self._outputs[-1].step()
+        current = self._outputs[-1]
+        if current.has_more:
+            duration_ms = current.step()
             if self._pace:
                 self._next_step += duration_ms / 1000 / self._pace
-        if self._outputs[-1].has_more:
+        if current.has_more:
             self.due = self._next_step
-        elif self._calls:
-            self._outputs[-1].close("completed")
-            self._open_call()
+        elif self._waiting:
+            self._open_next()
             self.due = self._next_step
         else:
             # Until the answer goes on there is nothing to do.
@@ -128,21 +137,18 @@ class Response:
         return "".join(output.said for output in self._outputs)
 
     @property
-    def spoken(self) -> Sound:
-        """The part of the sound that was sent."""
-        if self._outputs and isinstance(self._outputs[0], OutputMessage):
-            return self._outputs[0].spoken
-        return Sound(b"", 24_000)
+    def spoken_ms(self) -> int:
+        """How much sound was sent."""
+        messages = (output for output in self._outputs if isinstance(output, OutputMessage))
+        return sum(message.spoken.duration_ms for message in messages)
 
     def message(self, item_id: str) -> OutputMessage | None:
         """The message with this id, if it is being sent."""
-        for output in self._outputs:
-            if output.id == item_id and isinstance(output, OutputMessage):
-                return output
-        return None
+        last = self._outputs[-1] if self._outputs else None
+        return last if isinstance(last, OutputMessage) and last.id == item_id else None
 
     def complete(self, meter: Meter) -> None:
-        if self._was_cut:
+        if self._budget.is_exceeded:
             details = {"type": "incomplete", "reason": "max_output_tokens"}
             self.finish("incomplete", details, meter)
         else:
@@ -156,7 +162,8 @@ class Response:
         self.status = status
         if self._outputs:
             self._outputs[-1].close("completed" if status == "completed" else "incomplete")
-        usage = meter.measure(self.plan.instructions, self.plan.items, self.said, self.spoken)
+        reasons = self.plan.traits.reasons
+        usage = meter.measure(self.plan.context, self.said, self.spoken_ms, reasons=reasons)
         self._outbox.emit("response.done", response=self._to_wire(details, usage))
 
     def _to_wire(

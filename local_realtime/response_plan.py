@@ -1,71 +1,109 @@
 """What one response shall be: the session's settings with the client's overrides for it."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from local_realtime.audio_config import FORMAT
 from local_realtime.conversation import Conversation
 from local_realtime.errors import invalid
 from local_realtime.items import Item, parse_item
-from local_realtime.rules import array, fields, nullable, one_of, text, text_pairs
-from local_realtime.session_config import FORMAT, OUTPUT_RULES, VOICE
+from local_realtime.models import Traits, traits_of
+from local_realtime.rules import (
+    Rule,
+    array,
+    fields,
+    ignoring_null,
+    nullable,
+    one_of,
+    text,
+    text_pairs,
+)
+from local_realtime.session_config import VOICE, output_rules, voice_fixed
+from local_realtime.usage import Context
 
 MAX_INPUT_ITEMS = 512
 
 REFERENCE = fields({"type": one_of("item_reference"), "id": text()}, required=("id",))
 INPUT = array(lambda wanted, _path, _current: wanted, MAX_INPUT_ITEMS)
-RESPONSE = fields(
-    {
-        **OUTPUT_RULES,
+AUDIO = ignoring_null(fields({"output": ignoring_null(fields({"format": FORMAT, "voice": VOICE}))}))
+
+
+@cache
+def _response_rule(traits: Traits) -> Rule:
+    """Null is as good as absent: the session's value holds."""
+    rules = {
+        **output_rules(traits),
         "conversation": one_of("auto", "none"),
         "metadata": nullable(text_pairs(16, key_letters=64, value_letters=512)),
         "input": nullable(INPUT),
-        "audio": fields({"output": fields({"format": FORMAT, "voice": VOICE})}),
-    },
-    start={"conversation": "auto", "metadata": None, "input": None},
-)
+        "audio": AUDIO,
+    }
+    start = {"conversation": "auto", "metadata": None, "input": None}
+    return ignoring_null(fields(rules, start=start))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    items: tuple[Item, ...]
-    instructions: str
+    context: Context
+    is_whole_conversation: bool
+    """Otherwise the client has said what to answer."""
+
     modality: str
     audio_format: dict[str, Any]
     voice: Any
     speed: float
-    tools: tuple[dict[str, Any], ...]
     tool_choice: Any
+    parallel_tool_calls: bool
     max_output_tokens: int | None
     metadata: dict[str, str] | None
     is_out_of_band: bool
+    truncation: Any
+    traits: Traits
 
     @property
     def is_spoken(self) -> bool:
         return self.modality == "audio"
 
 
-def plan_response(session: dict[str, Any], conversation: Conversation, wanted: Any) -> Plan:
+def plan_response(
+    session: dict[str, Any],
+    conversation: Conversation,
+    wanted: Any,
+    *,
+    voice_is_fixed: bool = False,
+) -> Plan:
     """The plan for a `response.create` whose `response` is *wanted*.
 
     Raises:
         Refused: If an override cannot be had.
     """
-    overrides = RESPONSE({} if wanted is None else wanted, "response", None)
+    traits = traits_of(session["model"])
+    overrides = _response_rule(traits)({} if wanted is None else wanted, "response", None)
     chosen = {**session, **overrides}
-    output = {**session["audio"]["output"], **overrides.get("audio", {}).get("output", {})}
+    usual = session["audio"]["output"]
+    output = {**usual, **overrides.get("audio", {}).get("output", {})}
+    if voice_is_fixed and output["voice"] != usual["voice"]:
+        raise voice_fixed()
     limit = chosen["max_output_tokens"]
     return Plan(
-        items=_input_items(overrides["input"], session, conversation),
-        instructions=chosen["instructions"],
+        context=Context(
+            instructions=chosen["instructions"],
+            tools=tuple(chosen["tools"]),
+            items=_input_items(overrides["input"], session, conversation),
+        ),
+        is_whole_conversation=overrides["input"] is None,
         modality=chosen["output_modalities"][0],
         audio_format=output["format"],
         voice=output["voice"],
         speed=output["speed"],
-        tools=tuple(chosen["tools"]),
         tool_choice=chosen["tool_choice"],
+        parallel_tool_calls=chosen.get("parallel_tool_calls") is not False,
         max_output_tokens=None if limit == "inf" else limit,
         metadata=overrides["metadata"],
         is_out_of_band=overrides["conversation"] == "none",
+        truncation=session["truncation"],
+        traits=traits,
     )
 
 

@@ -1,12 +1,14 @@
 """The responses of a session: one in the conversation at a time, a few beside it."""
 
 import math
+from dataclasses import replace
 
+from local_realtime.context_window import ContextWindow
 from local_realtime.conversation import Conversation
 from local_realtime.errors import Refused, server_error
 from local_realtime.ids import new_id
 from local_realtime.outbox import Outbox, Think
-from local_realtime.responder import Piece, Turn
+from local_realtime.responder import Answer, Piece, Turn
 from local_realtime.response import NEVER, Response
 from local_realtime.response_plan import Plan
 from local_realtime.usage import Meter
@@ -27,6 +29,7 @@ class Responses:
         self._outbox = outbox
         self._pace = pace
         self._meter = Meter()
+        self._window = ContextWindow()
         self._active: dict[str, Response] = {}
 
     @property
@@ -42,7 +45,7 @@ class Responses:
         """Start a response, and ask for its answer.
 
         Raises:
-            Refused: If there is one already, or too many beside it.
+            Refused: If there is one already, or too many beside it, or too much to answer.
         """
         main = self.main
         if main and not plan.is_out_of_band:
@@ -54,12 +57,18 @@ class Responses:
         if len(self._active) - bool(main) >= MAX_OUT_OF_BAND:
             message = f"At most {MAX_OUT_OF_BAND} out-of-band responses may be in progress."
             raise Refused("rate_limit_exceeded", message)
+        plan = self._within_context(plan)
         conversation = None if plan.is_out_of_band else self._conversation
         response = Response(plan, conversation, self._conversation_id, self._outbox, self._pace)
         self._active[response.id] = response
         if not plan.is_out_of_band:
             self.quiet_since = NEVER
         self._outbox.command(Think(response.id, _turn(plan)))
+
+    def _within_context(self, plan: Plan) -> Plan:
+        window = self._window if plan.is_whole_conversation else ContextWindow()
+        seen = window.fit(plan.context, plan.truncation, plan.traits.input_tokens)
+        return replace(plan, context=replace(plan.context, items=seen))
 
     def awaits(self, response_id: str) -> bool:
         """Whether there is still somebody to answer."""
@@ -69,7 +78,8 @@ class Responses:
         """The next piece of an answer.  Too late for a cancelled response."""
         response = self._active.get(response_id)
         if response:
-            self.voice_is_fixed = self.voice_is_fixed or response.plan.is_spoken
+            is_voice = response.plan.is_spoken and isinstance(piece, Answer)
+            self.voice_is_fixed = self.voice_is_fixed or is_voice
             response.take(piece, now)
 
     def answered(self, response_id: str, now: float) -> None:
@@ -123,11 +133,13 @@ class Responses:
 
 def _turn(plan: Plan) -> Turn:
     return Turn(
-        items=plan.items,
-        instructions=plan.instructions,
+        items=plan.context.items,
+        instructions=plan.context.instructions,
         is_spoken=plan.is_spoken,
         voice=plan.voice,
         speed=plan.speed,
-        tools=plan.tools,
+        tools=plan.context.tools,
         tool_choice=plan.tool_choice,
+        parallel_tool_calls=plan.parallel_tool_calls,
+        max_output_tokens=plan.max_output_tokens,
     )

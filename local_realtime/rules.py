@@ -93,6 +93,26 @@ def clearable(inner: Rule, default: Any) -> Rule:
     return rule
 
 
+def unavailable(message: str) -> Rule:
+    """What the API has and this server has not."""
+
+    def rule(_wanted: Any, path: str, _current: Any) -> Any:
+        raise Refused("invalid_value", message, path)
+
+    return rule
+
+
+def ignoring_null(inner: Rule) -> Rule:
+    """An object in which null is as good as absent."""
+
+    def rule(wanted: Any, path: str, current: Any) -> Any:
+        if isinstance(wanted, dict):
+            wanted = {key: value for key, value in wanted.items() if value is not None}
+        return inner(wanted, path, current)
+
+    return rule
+
+
 def text_or(words: Rule, otherwise: Rule) -> Rule:
     """A string by one rule, anything else by the other."""
 

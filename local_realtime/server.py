@@ -8,10 +8,12 @@ from typing import Any, Literal
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
+from local_realtime.client_secrets import ClientSecrets
 from local_realtime.echo import Echo
 from local_realtime.faults import Faults
 from local_realtime.faulty_handler import FaultyHandler
 from local_realtime.handler import RealtimeHandler
+from local_realtime.http_api import BetaHandler, ClientSecretsHandler, UnknownHandler
 from local_realtime.responder import Responder
 from local_realtime.scripted import Run
 from local_realtime.scripted_handler import ScriptedHandler
@@ -19,6 +21,9 @@ from local_realtime.vad import Ears, EnergyEar
 
 MAX_FRAME_BYTES = 20 * 1024 * 1024
 """15 MiB of base64 and the JSON around it."""
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""Of plain HTTP; far beyond this nobody is told why, only cut off."""
 
 PING_SECONDS = 20
 GOING_AWAY = 1001
@@ -62,19 +67,25 @@ class LocalRealtime:
         self.config = config
         self.responder: Responder = responder or Echo()
         self.ears = ears
-        route: tuple[Any, ...] = (r"/v1/realtime", FaultyHandler, {"server": self})
+        self.secrets = ClientSecrets()
+        of_this = {"server": self}
+        route: tuple[Any, ...] = (r"/v1/realtime", FaultyHandler, of_this)
         if run:
-            route = (r"/v1/realtime", ScriptedHandler, {"server": self, "run": run})
+            route = (r"/v1/realtime", ScriptedHandler, {**of_this, "run": run})
         self.app = Application(
             [
                 route,
+                (r"/v1/realtime/client_secrets", ClientSecretsHandler, of_this),
+                (r"/v1/realtime/(?:transcription_)?sessions", BetaHandler, of_this),
                 (r"/healthz", Healthz),
             ],
             websocket_max_message_size=MAX_FRAME_BYTES,
             websocket_ping_interval=PING_SECONDS,
+            default_handler_class=UnknownHandler,
+            default_handler_args=of_this,
             local_realtime=self,
         )
-        self._http = HTTPServer(self.app)
+        self._http = HTTPServer(self.app, max_body_size=MAX_BODY_BYTES)
         self._sessions: set[RealtimeHandler] = set()
         self._connections = 0
         self._emptied = asyncio.Event()

@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from local_realtime.audio import decode_base64, rate_of
 from local_realtime.conversation import Conversation
 from local_realtime.errors import SESSION_EXPIRED, Refused, server_error
 from local_realtime.ids import new_id
-from local_realtime.input_audio import InputAudio, SpeechStarted, SpeechStopped
-from local_realtime.items import Item, parse_item, spoken_by_user, system_note
+from local_realtime.item_requests import ItemRequests
+from local_realtime.listening import Listening, Turns
 from local_realtime.outbox import Close, Outbox, Output
 from local_realtime.protocol import check_event, event_id_of, parse_frame
 from local_realtime.responder import Piece
 from local_realtime.response import NEVER
 from local_realtime.response_plan import plan_response
 from local_realtime.responses import Responses
-from local_realtime.session_config import default_session, updated_session
+from local_realtime.session_config import require_unfixed
+from local_realtime.session_kinds import REALTIME, SessionKind
 from local_realtime.transcripts import Transcripts
 from local_realtime.vad import Ears, EnergyEar
 
@@ -27,31 +27,50 @@ class Session:
     """Call `open` first, then `handle`, and `tick` at `due`.
 
     After `handle`, call `listen` while it `has_unheard` sound.
+
+    A transcription session is one whose configuration asks for no answers and whose kind takes no
+    event that would: it has no other code.
     """
 
     def __init__(
-        self, model: str, *, now: float, unix_now: float, pace: float, ears: Ears = EnergyEar
+        self,
+        model: str | None,
+        *,
+        now: float,
+        unix_now: float,
+        pace: float,
+        ears: Ears = EnergyEar,
+        kind: SessionKind = REALTIME,
+        config: dict[str, Any] | None = None,
     ) -> None:
         self.id = new_id("sess")
-        self._config = default_session(self.id, model, int(unix_now) + SESSION_SECONDS)
+        self._kind = kind
+        begun_as = kind.default(model) if config is None else config
+        self._config = {**begun_as, "id": self.id, "expires_at": int(unix_now) + SESSION_SECONDS}
         self._expires = now + SESSION_SECONDS
         self._outbox = Outbox()
         self._conversation = Conversation()
         self._responses = Responses(self._conversation, self._outbox, pace)
+        self._items = ItemRequests(self._conversation, self._responses, self._outbox)
         self._transcripts = Transcripts(self.id, self._outbox)
-        self._ears = ears
-        self._input = InputAudio(rate_of(self._audio_input["format"]), ears=ears)
-        self._input.detect(self._turn_detection)
-        self._speech_item_id = ""
+        self._listening = Listening(
+            self._audio_input,
+            conversation=self._conversation,
+            transcripts=self._transcripts,
+            outbox=self._outbox,
+            ears=ears,
+            turns=Turns(self._turn_begun, self._turn_ended),
+        )
+        self._configure()
         self._handlers: dict[str, Handler] = {
             "session.update": self._update,
             "input_audio_buffer.append": self._append,
-            "input_audio_buffer.commit": self._commit_by_client,
-            "input_audio_buffer.clear": self._clear,
+            "input_audio_buffer.commit": lambda _event, _now: self._listening.commit(),
+            "input_audio_buffer.clear": lambda _event, _now: self._listening.clear(),
             "conversation.item.create": self._create_item,
             "conversation.item.retrieve": self._retrieve_item,
-            "conversation.item.truncate": self._truncate_item,
-            "conversation.item.delete": self._delete_item,
+            "conversation.item.truncate": lambda event, _now: self._items.truncate(event),
+            "conversation.item.delete": lambda event, _now: self._items.delete(event),
             "response.create": self._create_response,
             "response.cancel": self._cancel_response,
         }
@@ -62,19 +81,14 @@ class Session:
         return audio_input
 
     @property
-    def _turn_detection(self) -> dict[str, Any] | None:
-        detection: dict[str, Any] | None = self._audio_input["turn_detection"]
-        return detection
-
-    @property
     def due(self) -> float:
         """When to call `tick` next."""
         return min(self._expires, self._responses.due, self._idle_due)
 
     @property
     def _idle_due(self) -> float:
-        timeout_ms = (self._turn_detection or {}).get("idle_timeout_ms")
-        if timeout_ms is None or self._input.speaking:
+        timeout_ms = self._listening.detection.get("idle_timeout_ms")
+        if timeout_ms is None or self._listening.speaking:
             return NEVER
         return self._responses.quiet_since + float(timeout_ms) / 1000
 
@@ -88,7 +102,7 @@ class Session:
         try:
             event = parse_frame(frame)
             event_id = event_id_of(event)
-            checked = check_event(event)
+            checked = check_event(event, self._kind.events)
             self._handlers[checked["type"]](checked, now)
         except Refused as refused:
             self._outbox.emit("error", error=refused.wire(event_id))
@@ -102,17 +116,19 @@ class Session:
             self._outbox.command(Close(1001, SESSION_EXPIRED))
             return self._outbox.drain()
         if now >= self._idle_due:
-            self._fill_silence()
+            self._responses.quiet_since = NEVER
+            self._listening.fill_silence()
+            self._respond()
         self._responses.tick(now)
         return self._outbox.drain()
 
     @property
     def has_unheard(self) -> bool:
-        return self._input.has_unheard
+        return self._listening.has_unheard
 
     def listen(self, now: float) -> list[Output]:
         """What follows from a little more of the sound that has come in."""
-        self._hear(now)
+        self._listening.hear(now)
         return self._outbox.drain()
 
     def awaits(self, response_id: str) -> bool:
@@ -152,133 +168,55 @@ class Session:
         return self._outbox.drain()
 
     def _update(self, event: dict[str, Any], _now: float) -> None:
-        old_format = self._audio_input["format"]
-        self._config = updated_session(
-            self._config, event["session"], voice_is_fixed=self._responses.voice_is_fixed
+        config = self._kind.updated(self._config, event["session"])
+        require_unfixed(
+            self._config,
+            config,
+            voice_is_fixed=self._responses.voice_is_fixed,
+            is_answering=self._responses.main is not None,
         )
-        if self._audio_input["format"] != old_format:
-            # Bytes of two formats cannot stand in one buffer: what was not committed is dropped.
-            rate_hz = rate_of(self._audio_input["format"])
-            self._input = InputAudio(rate_hz, self._input.end_ms, self._ears)
-        self._input.detect(self._turn_detection)
-        self._outbox.emit("session.updated", session=self._config)
+        self._config = config
+        self._configure()
+        self._outbox.emit("session.updated", session=config)
+
+    def _configure(self) -> None:
+        self._listening.configure(self._audio_input)
+        self._transcripts.configure(self._audio_input["transcription"], self._config["include"])
 
     def _append(self, event: dict[str, Any], now: float) -> None:
-        pcm = decode_base64(event["audio"], self._audio_input["format"], "audio")
-        self._input.append(pcm)
-        self._hear(now)
+        may_be_idle = now >= self._responses.quiet_since
+        self._listening.append(event["audio"], now, may_be_idle=may_be_idle)
 
-    def _hear(self, now: float) -> None:
-        for mark in self._input.listen():
-            match mark:
-                case SpeechStarted():
-                    self._begin_speech(mark, now)
-                case SpeechStopped():
-                    self._end_speech(mark)
-        if self._input.speaking and self._audio_input["transcription"] is not None:
-            self._transcripts.follow(self._speech_item_id, self._input)
-
-    def _begin_speech(self, mark: SpeechStarted, now: float) -> None:
-        self._speech_item_id = new_id("item")
-        self._outbox.emit(
-            "input_audio_buffer.speech_started",
-            audio_start_ms=mark.audio_start_ms,
-            item_id=self._speech_item_id,
-        )
-        detection = self._turn_detection or {}
-        if detection.get("interrupt_response") and self._responses.main:
+    def _turn_begun(self, now: float) -> None:
+        if self._listening.detection.get("interrupt_response") and self._responses.main:
             self._responses.cancel(None, "turn_detected", now)
         # The user is not idle; the next answer starts that clock again.
         self._responses.quiet_since = NEVER
 
-    def _end_speech(self, mark: SpeechStopped) -> None:
-        self._outbox.emit(
-            "input_audio_buffer.speech_stopped",
-            audio_end_ms=mark.audio_end_ms,
-            item_id=self._speech_item_id,
-        )
-        self._commit(spoken_by_user(self._speech_item_id, mark.sound))
-        if (self._turn_detection or {}).get("create_response"):
+    def _turn_ended(self) -> None:
+        if self._listening.detection.get("create_response"):
             self._respond()
 
     def _respond(self) -> None:
-        """Start a response of our own accord; if one is in progress, the client is told so."""
+        """Answer of our own accord; if an answer is in progress, the client is told so."""
         try:
             self._responses.create(plan_response(self._config, self._conversation, None))
         except Refused as refused:
             self._outbox.emit("error", error=refused.wire())
 
-    def _fill_silence(self) -> None:
-        """Nobody has spoken for the idle timeout: answer the silence the buffer holds."""
-        item_id = new_id("item")
-        self._outbox.emit(
-            "input_audio_buffer.timeout_triggered",
-            audio_start_ms=self._input.start_ms,
-            audio_end_ms=self._input.end_ms,
-            item_id=item_id,
-        )
-        self._add(system_note("The user has been silent for a while."))
-        self._commit(spoken_by_user(item_id, self._input.take()))
-        self._respond()
-
-    def _commit_by_client(self, _event: dict[str, Any], _now: float) -> None:
-        item_id = self._speech_item_id if self._input.speaking else new_id("item")
-        self._commit(spoken_by_user(item_id, self._input.commit()))
-
-    def _commit(self, item: Item) -> None:
-        self._outbox.emit(
-            "input_audio_buffer.committed",
-            item_id=item.id,
-            previous_item_id=self._conversation.last_id,
-        )
-        self._add(item)
-        sound = item.parts[0].sound
-        if sound and self._audio_input["transcription"] is not None:
-            self._transcripts.ask(item.id, sound)
-
-    def _add(self, item: Item, previous_item_id: str | None = None) -> None:
-        self._conversation.add(item, previous_item_id)
-        shown = {
-            "previous_item_id": self._conversation.predecessor(item.id),
-            "item": item.to_wire(),
-        }
-        self._outbox.emit("conversation.item.added", **shown)
-        self._outbox.emit("conversation.item.done", **shown)
-
-    def _clear(self, _event: dict[str, Any], _now: float) -> None:
-        self._input.clear()
-        self._outbox.emit("input_audio_buffer.cleared")
-
     def _create_item(self, event: dict[str, Any], _now: float) -> None:
-        item = parse_item(event["item"], "item", self._audio_input["format"])
-        self._add(item, event["previous_item_id"])
+        self._items.create(event, self._audio_input["format"])
 
     def _retrieve_item(self, event: dict[str, Any], _now: float) -> None:
-        item = self._conversation.get(event["item_id"])
-        self._outbox.emit("conversation.item.retrieved", item=item.to_wire(with_audio=True))
-
-    def _truncate_item(self, event: dict[str, Any], _now: float) -> None:
-        item_id, index = event["item_id"], event["content_index"]
-        audio_end_ms = event["audio_end_ms"]
-        main = self._responses.main
-        message = main.message(item_id) if main else None
-        if message:
-            message.truncate(index, audio_end_ms)
-        else:
-            self._conversation.truncate(item_id, index, audio_end_ms)
-        self._outbox.emit(
-            "conversation.item.truncated",
-            item_id=item_id,
-            content_index=index,
-            audio_end_ms=audio_end_ms,
-        )
-
-    def _delete_item(self, event: dict[str, Any], _now: float) -> None:
-        self._conversation.delete(event["item_id"])
-        self._outbox.emit("conversation.item.deleted", item_id=event["item_id"])
+        self._items.retrieve(event, self._config["audio"])
 
     def _create_response(self, event: dict[str, Any], _now: float) -> None:
-        plan = plan_response(self._config, self._conversation, event["response"])
+        plan = plan_response(
+            self._config,
+            self._conversation,
+            event["response"],
+            voice_is_fixed=self._responses.voice_is_fixed,
+        )
         self._responses.create(plan)
 
     def _cancel_response(self, event: dict[str, Any], now: float) -> None:

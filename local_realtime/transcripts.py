@@ -1,14 +1,22 @@
 """What users are told of their own words: partial transcripts while they speak, then the whole."""
 
-import math
+from typing import Any
 
 from local_realtime.audio import Sound
+from local_realtime.audio_config import LOGPROBS
 from local_realtime.errors import server_error
+from local_realtime.ids import new_id
 from local_realtime.input_audio import InputAudio
 from local_realtime.outbox import Outbox, Overhear, Transcribe
+from local_realtime.usage import transcription_usage
 
 KIND = "conversation.item.input_audio_transcription"
 FOLLOW_EVERY_MS = 700
+DIARIZE = "gpt-4o-transcribe-diarize"
+NAMES_LANGUAGES = "gpt-transcribe"
+ONLY_SPEAKER = "A"
+"""Whoever speaks: voices are not told apart here."""
+
 PAUSE_MS = 350
 """Speech that pauses for so long is read in case it is over: then it is known when it ends."""
 
@@ -28,6 +36,16 @@ class Transcripts:
         self._paused_at_ms = 0
         self._last = ""
         self._told = ""
+        # Of items that have been committed and are still being read, what was told before.
+        self._told_of: dict[str, str] = {}
+        self._settings: dict[str, Any] = {}
+        # There are no probabilities here, and who has asked for them is told so.
+        self._extra: dict[str, Any] = {}
+
+    def configure(self, settings: dict[str, Any] | None, include: list[str] | None) -> None:
+        """Transcribe as the session says; what was asked before it said no is still told."""
+        self._settings = settings or self._settings
+        self._extra = {"logprobs": None} if LOGPROBS in (include or []) else {}
 
     def follow(self, item_id: str, speech: InputAudio) -> None:
         """Ask for a partial transcript of speech in progress, if it is time for one."""
@@ -60,14 +78,17 @@ class Transcripts:
         self._last = text
 
     def ask(self, item_id: str, sound: Sound) -> None:
-        """Ask for the transcript of a committed item."""
-        self._outbox.command(Transcribe(item_id, sound))
+        """Ask for the transcript of a committed item; of no sound at all there is one already."""
+        if item_id == self._item_id:
+            self._told_of[item_id], self._item_id = self._told, ""
+        if sound.pcm:
+            self._outbox.command(Transcribe(item_id, sound))
+        else:
+            self.finish(item_id, 0.0, "")
 
     def finish(self, item_id: str, seconds: float, text: str | None) -> None:
         """Tell the whole transcript, or that there is none if *text* is None."""
-        told = ""
-        if item_id == self._item_id:
-            told, self._item_id = self._told, ""
+        told = self._told_of.pop(item_id, "")
         where = {"item_id": item_id, "content_index": 0}
         if text is None:
             error = server_error(self._session_id)
@@ -76,13 +97,24 @@ class Transcripts:
             return
         if text.startswith(told):
             self._tell(item_id, text.removeprefix(told))
-        usage = {"type": "duration", "seconds": math.ceil(seconds)}
-        self._outbox.emit(f"{KIND}.completed", **where, transcript=text, usage=usage)
+        self._complete(where, text, seconds)
+
+    def _complete(self, where: dict[str, Any], text: str, seconds: float) -> None:
+        model = self._settings.get("model")
+        extra = dict(self._extra)
+        if model == DIARIZE and text:
+            segment = {"start": 0.0, "end": seconds, "text": text, "speaker": ONLY_SPEAKER}
+            self._outbox.emit(f"{KIND}.segment", **where, id=new_id("seg"), **segment)
+        if model == NAMES_LANGUAGES:
+            # Empty: nothing here can tell one from another.
+            extra["languages"] = []
+        usage = transcription_usage(model, self._settings.get("prompt"), seconds, text)
+        self._outbox.emit(f"{KIND}.completed", **where, transcript=text, usage=usage, **extra)
 
     def _tell(self, item_id: str, delta: str) -> None:
         if delta:
-            kind = f"{KIND}.delta"
-            self._outbox.emit_text_delta(kind, delta, item_id=item_id, content_index=0)
+            where = {"item_id": item_id, "content_index": 0}
+            self._outbox.emit_text_delta(f"{KIND}.delta", delta, **where, **self._extra)
 
 
 def _agreed(one: str, other: str) -> str:

@@ -18,6 +18,7 @@ from local_realtime.outbox import Close, Overhear, Think, Transcribe
 from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session import Session
 from local_realtime.vad import EnergyEar
+from tests.local_realtime import wire_types
 
 DATA = Path(__file__).parents[1] / "data"
 BYTES_PER_MS = 48
@@ -59,13 +60,13 @@ class Call:
         "rate_limits.updated",
     ]
 
-    def __init__(self, pace=10.0, ears=EnergyEar):
+    def __init__(self, model="test-model", *, pace=10.0, ears=EnergyEar, **begun):
         self.now = 100.0
-        self.session = Session(
-            "test-model", now=self.now, unix_now=1_000_000.0, pace=pace, ears=ears
-        )
-        self.created = self.session.open()[0]
         self.responder = Echo()
+        self.session = Session(
+            model, now=self.now, unix_now=1_000_000.0, pace=pace, ears=ears, **begun
+        )
+        (self.created,) = self._perform(self.session.open())
         self.closed = None
 
     def send(self, kind, **fields):
@@ -141,6 +142,7 @@ class Call:
                 case Close():
                     self.closed, more = output, []
                 case event:
+                    wire_types.check(event)
                     events.append(event)
                     more = []
             events += self._perform(more)
@@ -171,7 +173,13 @@ class Client:
         # Tornado tells the end once and then waits for ever.
         text = None if self.ended else await self.socket.read_message()
         self.ended = text is None
-        return None if text is None else json.loads(text)
+        if text is None:
+            return None
+        event = json.loads(text)
+        # A server may be told to send kinds that nobody knows; the stories of a session are strict.
+        if event["type"] in wire_types.MODELS:
+            wire_types.check(event)
+        return event
 
     async def until(self, kind):
         """Everything up to the first event of *kind*."""
@@ -263,16 +271,18 @@ def serving():
         server = LocalRealtime(config or ServerConfig(), responder, ears)
         port = server.listen("127.0.0.1", 0)
         clients = []
+        authority = f"127.0.0.1:{port}"
 
         async def connect(query="?model=test-model", subprotocols=None, **headers):
             request = HTTPRequest(
-                f"ws://127.0.0.1:{port}/v1/realtime{query}",
+                f"ws://{authority}/v1/realtime{query}",
                 headers={key.replace("_", "-"): value for key, value in headers.items()},
             )
             socket = await websocket_connect(request, subprotocols=subprotocols)
             clients.append(Client(socket))
             return clients[-1]
 
+        connect.http_url = f"http://{authority}"
         try:
             yield server, connect
         finally:

@@ -14,10 +14,14 @@ def message(role="user", **content):
 
 ACCEPTED = {
     "user text": message(type="input_text", text="x"),
-    "user image": message(type="input_image", image_url="data:,x", detail="low"),
+    "user image": message(type="input_image", image_url="data:image/png;base64,iVBO", detail="low"),
     "system text": message("system", type="input_text", text="x"),
     "assistant text": message("assistant", type="output_text", text="x"),
     "call": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+    "assistant text with its phase": {
+        **message("assistant", type="output_text", text="x"),
+        "phase": "final_answer",
+    },
     "client id": {**message(type="input_text", text="x"), "id": "mine"},
 }
 
@@ -42,13 +46,24 @@ def test_audio_is_shown_only_when_retrieved():
     item = parse_item(message(type="input_audio", audio="AAECAw=="), "item", PCM)
 
     assert item.to_wire()["content"] == [{"type": "input_audio", "transcript": None}]
-    assert item.to_wire(with_audio=True)["content"][0]["audio"] == "AAECAw=="
+    assert item.to_wire(PCM)["content"][0]["audio"] == "AAECAw=="
 
 
 REFUSED = {
     "no object": (1, "invalid_value", "item"),
     "no type": ({}, "missing_required_parameter", "item.type"),
-    "mcp": ({"type": "mcp_call"}, "invalid_value", "item.type"),
+    "mcp": ({"type": "mcp_call"}, "invalid_value", "item"),
+    "no type we know": ({"type": "song"}, "invalid_value", "item.type"),
+    "image elsewhere": (
+        message(type="input_image", image_url="https://example.com/cat.png"),
+        "invalid_value",
+        "item.content[0].image_url",
+    ),
+    "phase": (
+        {**message("assistant", type="output_text", text="x"), "phase": "first"},
+        "invalid_value",
+        "item.phase",
+    ),
     "no role": ({"type": "message", "content": []}, "missing_required_parameter", "item.role"),
     "assistant audio": (
         message("assistant", type="output_audio", audio=""),

@@ -34,7 +34,35 @@ def test_overrides_hold_for_one_response(call):
     assert (after["output_modalities"], after["metadata"]) == (["audio"], None)
 
 
+def test_null_overrides_nothing(call):
+    """As if it were not there, where the session says otherwise than the defaults."""
+    tool = {"type": "function", "name": "f"}
+    call.update(output_modalities=["text"], max_output_tokens=7, tools=[tool])
+    names = ("output_modalities", "max_output_tokens", "tools", "instructions", "audio", "input")
+    created = call.send("response.create", response=dict.fromkeys(names))[0]["response"]
+
+    assert (created["output_modalities"], created["max_output_tokens"]) == (["text"], 7)
+
+
 REFUSED = {
+    "prompt": ({"prompt": {"id": "pmpt_1"}}, "invalid_value", "response.prompt"),
+    "mcp": ({"tools": [{"type": "mcp"}]}, "invalid_value", "response.tools[0]"),
+    "custom voice": (
+        {"audio": {"output": {"voice": {"id": "x"}}}},
+        "invalid_value",
+        "response.audio.output.voice.id",
+    ),
+    "speed": (
+        {"audio": {"output": {"speed": 1}}},
+        "unknown_parameter",
+        "response.audio.output.speed",
+    ),
+    "truncation": ({"truncation": "auto"}, "unknown_parameter", "response.truncation"),
+    "many pairs": (
+        {"metadata": {str(number): "" for number in range(17)}},
+        "invalid_value",
+        "response.metadata",
+    ),
     "no object": (1, "invalid_value", "response"),
     "temperature": ({"temperature": 1}, "unknown_parameter", "response.temperature"),
     "modality": (

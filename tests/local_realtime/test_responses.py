@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from local_realtime.audio import Sound
-from local_realtime.responder import Answer
+from local_realtime.responder import Answer, FunctionCall
 
 
 def test_answer_comes_at_its_pace(call, audio, tone):
@@ -149,6 +149,24 @@ def test_telephone_formats_are_echoed_exactly(call, audio, law):
     assert audio(call.wait(2)) == said
 
 
+def test_items_are_shown_in_the_formats_of_the_session(call):
+    """The user's in that of the input, the answer in that of the output, as they were sent."""
+    call.turn_detection(None)
+    law = {"format": {"type": "audio/pcmu"}}
+    call.update(audio={"input": law, "output": law})
+    said = base64.b64encode(bytes(range(128, 256)) * 20).decode()
+    call.send("input_audio_buffer.append", audio=said)
+    heard_id = call.send("input_audio_buffer.commit")[0]["item_id"]
+    call.send("response.create")
+    answer_id = call.done(call.wait(2))["output"][0]["id"]
+    shown = [
+        call.send("conversation.item.retrieve", item_id=item_id)[0]["item"]["content"][0]["audio"]
+        for item_id in (heard_id, answer_id)
+    ]
+
+    assert shown == [said, said]
+
+
 def test_formats_may_differ(call, audio, tone):
     """24 kHz in and 8 kHz out: a third of the samples."""
     call.turn_detection(None)
@@ -161,13 +179,67 @@ def test_formats_may_differ(call, audio, tone):
 
 
 def test_max_output_tokens_cuts_the_answer(call, audio, tone):
-    """Ten tokens are half a second of audio, and the response says why it ended."""
+    """Words and sound get their share of ten tokens, and the response says why it ended."""
     call.turn_detection(None)
     call.append(tone(2000))
     call.send("input_audio_buffer.commit")
     call.send("response.create", response={"max_output_tokens": 10})
     events = call.wait(2)
 
-    assert len(audio(events)) == 500 * 48
+    assert len(audio(events)) == 450 * 48
     assert call.done(events)["status"] == "incomplete"
     assert call.done(events)["status_details"]["reason"] == "max_output_tokens"
+    assert call.done(events)["usage"]["output_tokens"] == 10
+
+
+def test_the_voice_of_a_response_is_fixed_too(call):
+    """By the first sound of the session, and as a whole: nothing is started."""
+    other = {"audio": {"output": {"voice": "ash"}}}
+    call.say("hello")
+    call.send("response.create")
+    call.wait(5)
+    refused = call.error(call.send("response.create", response=other))
+
+    assert (refused["code"], refused["param"]) == ("cannot_update_voice", None)
+
+
+def test_a_call_alone_fixes_no_voice(call):
+    """There was no sound yet."""
+    created = call.session.handle('{"type":"response.create"}', call.now)
+    call.session.take(created[-1].response_id, FunctionCall("f", "{}"), call.now)
+
+    assert call.update(audio={"output": {"voice": "ash"}})[0]["type"] == "session.updated"
+
+
+def test_the_speed_changes_between_answers_only(call):
+    """And is refused with everything else in that update."""
+    call.say("hello")
+    call.send("response.create")
+    during = call.error(call.update(audio={"output": {"speed": 1.5}}))
+    call.wait(5)
+    after = call.update(audio={"output": {"speed": 1.5}})
+
+    assert during["param"] == "session.audio.output.speed"
+    assert after[0]["session"]["audio"]["output"]["speed"] == 1.5
+
+
+def test_a_conversation_too_long_for_the_model_loses_its_beginning(call):
+    """By default; the items themselves stay."""
+    call.update(output_modalities=["text"])
+    first = call.say("x" * 300_000)[0]["item"]["id"]
+    call.say("y" * 300_000)
+    call.send("response.create")
+    usage = call.done(call.wait(0.1) + call.send("response.cancel"))["usage"]
+
+    assert 75_000 <= usage["input_tokens"] < 76_000
+    assert call.send("conversation.item.retrieve", item_id=first)[0]["item"]["id"] == first
+
+
+def test_without_truncation_a_conversation_too_long_is_refused(call):
+    """One error, and nothing starts."""
+    call.update(truncation="disabled")
+    call.say("x" * 400_000)
+    refused = call.error(call.send("response.create"))
+
+    assert refused["code"] == "context_length_exceeded"
+    assert "100000 tokens" in refused["message"]

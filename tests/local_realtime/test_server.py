@@ -64,6 +64,14 @@ async def test_no_credential_at_all_is_401(serving):
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_there_are_no_calls_to_attach_to(serving):
+    """WebRTC and SIP are not spoken here: 404, as for a call that is over."""
+    async with serving(FAST) as (_, connect):
+        with pytest.raises(Exception, match="404"):
+            await connect("?call_id=rtc_1")
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_the_key_subprotocol_is_not_echoed(serving):
     """Exactly `realtime` is selected, and nothing if it was not offered."""
     key = "openai-insecure-api-key.right"

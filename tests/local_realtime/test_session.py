@@ -203,6 +203,49 @@ def test_idle_timeout_answers_silence(call, kinds):
     assert events[1]["item"]["role"] == "system"
 
 
+def test_idle_timeout_commits_the_silence(call, silence):
+    """As much as was sent since the answer was heard, and no more than the timeout."""
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    transcription = {"model": "local"}
+    call.update(audio={"input": {"turn_detection": detection, "transcription": transcription}})
+    call.say("one two three four five")
+    call.send("response.create")
+    events = []
+    while not events:
+        call.append(silence(100))
+        events = [e for e in call.wait(0.1) if e["type"] != "response.output_audio.delta"]
+        events = events if events and "timeout" in events[0]["type"] else []
+
+    triggered, committed = events[0], events[3]
+    silent_ms = triggered["audio_end_ms"] - triggered["audio_start_ms"]
+    assert 4900 <= silent_ms <= 5100
+    item = call.send("conversation.item.retrieve", item_id=committed["item_id"])[0]["item"]
+    assert len(base64.b64decode(item["content"][0]["audio"])) == 5000 * 48
+
+
+def test_idle_timeout_without_any_sound_is_an_empty_transcript(call):
+    """There is nothing to read, and that is told at once."""
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    transcription = {"model": "local"}
+    call.update(audio={"input": {"turn_detection": detection, "transcription": transcription}})
+    call.say("hello")
+    call.send("response.create")
+    completed = next(e for e in call.wait(6) if e["type"].endswith("transcription.completed"))
+
+    assert completed["transcript"] == ""
+    assert completed["usage"] == {"type": "duration", "seconds": 0}
+
+
+def test_idle_timeout_needs_no_create_response(call, kinds):
+    """It answers of its own accord, and only once."""
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000, "create_response": False}
+    call.turn_detection(detection)
+    call.say("hello")
+    call.send("response.create")
+
+    assert kinds(call.wait(6)).count("response.created") == 1
+
+
 def test_idle_timeout_stops_when_the_user_speaks(call, speech, silence):
     """Speech ends the waiting until the next answer."""
     detection = {"type": "server_vad", "idle_timeout_ms": 5000, "create_response": False}
@@ -316,3 +359,62 @@ def test_manual_buffer_is_bounded(call, silence):
 
     assert refused["code"] == "invalid_value"
     assert refused["param"] == "audio"
+
+
+def test_a_refused_update_changes_nothing(call):
+    """Though only its last field is wrong."""
+    before = call.update()[0]["session"]
+    call.error(
+        call.update(
+            instructions="new",
+            tools=[{"type": "function", "name": "f"}],
+            audio={"input": {"turn_detection": None}, "output": {"speed": 2}},
+        )
+    )
+
+    assert call.update()[0]["session"] == before
+
+
+def test_the_output_of_a_function_needs_its_call(call):
+    """One that was made in this conversation, or put into it."""
+    output = {"type": "function_call_output", "call_id": "c", "output": "1"}
+    refused = call.error(call.send("conversation.item.create", item=output))
+    made = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    call.send("conversation.item.create", item=made)
+    (added, _) = call.send("conversation.item.create", item=output)
+
+    assert (refused["code"], refused["message"]) == (
+        "invalid_tool_call_id",
+        "Tool call ID 'c' not found in conversation.",
+    )
+    assert added["item"]["output"] == "1"
+
+
+def test_an_id_of_the_client_is_kept_and_taken_once(call):
+    """The second item of that name is refused, and the first stays."""
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x"}]}
+    (added, _) = call.send("conversation.item.create", item={**item, "id": "mine"})
+    refused = call.error(call.send("conversation.item.create", item={**item, "id": "mine"}))
+
+    assert added["item"]["id"] == "mine"
+    assert (refused["code"], refused["param"]) == ("invalid_value", "item.id")
+
+
+def test_the_conversation_is_paid_for_again_with_every_answer(call):
+    """The input grows, and its beginning comes from the cache."""
+    call.update(output_modalities=["text"], instructions="x" * 400)
+    usages = []
+    for words in ("hello", "and again " * 40, "and so on"):
+        call.say(words)
+        call.send("response.create")
+        usages.append(call.done(call.wait(30))["usage"])
+
+    inputs = [usage["input_tokens"] for usage in usages]
+    cached = [usage["input_token_details"]["cached_tokens"] for usage in usages]
+    assert inputs == sorted(set(inputs))
+    assert cached == [0, 64, 192]
+    assert all(
+        usage["total_tokens"]
+        == sum(usage[k] for k in usage if k in {"input_tokens", "output_tokens"})
+        for usage in usages
+    )

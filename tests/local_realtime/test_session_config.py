@@ -5,16 +5,21 @@ import copy
 import pytest
 
 from local_realtime.errors import Refused
-from local_realtime.session_config import DEFAULT_INSTRUCTIONS, default_session, updated_session
+from local_realtime.session_config import (
+    DEFAULT_INSTRUCTIONS,
+    default_session,
+    require_unfixed,
+    updated_session,
+)
 
 
 @pytest.fixture
 def session():
-    return default_session("sess_x", "m", 3600)
+    return default_session("m")
 
 
 def update(session, **wanted):
-    return updated_session(session, {"type": "realtime", **wanted}, voice_is_fixed=False)
+    return updated_session(session, {"type": "realtime", **wanted})
 
 
 def audio_input(**fields):
@@ -106,7 +111,26 @@ def test_what_the_agents_sdk_sends_first_is_accepted(session):
 REFUSED = {
     "no object": ("x", "invalid_value", "session"),
     "no type": ({}, "missing_required_parameter", "session.type"),
-    "other type": ({"type": "transcription"}, "invalid_value", "session.type"),
+    "other type": ({"type": "transcription"}, "invalid_parameter", "session.type"),
+    "no such type": ({"type": "translation"}, "invalid_value", "session.type"),
+    "prompt": ({"prompt": {"id": "pmpt_1"}}, "invalid_value", "session.prompt"),
+    "custom voice": (
+        {"audio": {"output": {"voice": {"id": "voice_1"}}}},
+        "invalid_value",
+        "session.audio.output.voice.id",
+    ),
+    "include": ({"include": ["item.everything"]}, "invalid_value", "session.include[0]"),
+    "tracing": ({"tracing": {"name": "x"}}, "unknown_parameter", "session.tracing.name"),
+    "retention": (
+        {"truncation": {"type": "retention_ratio", "retention_ratio": 2}},
+        "invalid_value",
+        "session.truncation.retention_ratio",
+    ),
+    "tool choice of mcp": (
+        {"tool_choice": {"type": "mcp", "server_label": "x"}},
+        "invalid_value",
+        "session.tool_choice",
+    ),
     "temperature": ({"temperature": 0.8}, "unknown_parameter", "session.temperature"),
     "model": ({"model": "other"}, "invalid_value", "session.model"),
     "both modalities": (
@@ -155,7 +179,12 @@ REFUSED = {
         "session.audio.input.turn_detection.idle_timeout_ms",
     ),
     "tokens": ({"max_output_tokens": 0}, "invalid_value", "session.max_output_tokens"),
-    "tool type": ({"tools": [{"type": "mcp"}]}, "invalid_value", "session.tools[0].type"),
+    "tool type": ({"tools": [{"type": "web"}]}, "invalid_value", "session.tools[0].type"),
+    "mcp tool": (
+        {"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://x"}]},
+        "invalid_value",
+        "session.tools[0]",
+    ),
     "tool without name": (
         {"tools": [{"type": "function"}]},
         "missing_required_parameter",
@@ -171,7 +200,7 @@ def test_a_bad_update_is_refused(session, wanted, code, param):
     if isinstance(wanted, dict) and param != "session.type":
         wanted = {"type": "realtime", **wanted}
     with pytest.raises(Refused) as refused:
-        updated_session(session, wanted, voice_is_fixed=False)
+        updated_session(session, wanted)
 
     assert (refused.value.code, refused.value.param) == (code, param)
 
@@ -187,10 +216,101 @@ def test_tracing_cannot_be_changed_once_on(session):
 
 def test_the_voice_is_fixed_after_audio(session):
     """The same voice may be sent again."""
-    same = {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
-    other = {"type": "realtime", "audio": {"output": {"voice": "ash"}}}
+    same = update(session, audio={"output": {"voice": "marin"}})
+    other = update(session, audio={"output": {"voice": "ash"}})
 
-    assert updated_session(session, same, voice_is_fixed=True) == session
+    require_unfixed(session, same, voice_is_fixed=True, is_answering=True)
     with pytest.raises(Refused, match="voice") as refused:
-        updated_session(session, other, voice_is_fixed=True)
+        require_unfixed(session, other, voice_is_fixed=True, is_answering=False)
     assert refused.value.code == "cannot_update_voice"
+
+
+def test_the_speed_of_an_answer_in_progress_stays(session):
+    """Between answers it may change."""
+    faster = update(session, audio={"output": {"speed": 1.5}})
+
+    require_unfixed(session, faster, voice_is_fixed=True, is_answering=False)
+    with pytest.raises(Refused) as refused:
+        require_unfixed(session, faster, voice_is_fixed=True, is_answering=True)
+    assert refused.value.param == "session.audio.output.speed"
+
+
+CLEARED = {
+    "output_modalities": (["text"], ["audio"]),
+    "tools": ([{"type": "function", "name": "f"}], []),
+    "tool_choice": ("none", "auto"),
+    "max_output_tokens": (5, "inf"),
+    "truncation": ("disabled", "auto"),
+    "include": (["item.input_audio_transcription.logprobs"], None),
+    "parallel_tool_calls": (False, None),
+    "reasoning": ({"effort": "high"}, None),
+}
+
+
+@pytest.mark.parametrize(("field", "values"), CLEARED.items(), ids=CLEARED)
+def test_null_restores_the_default(session, field, values):
+    """Of every field of the session, as `[]` and "" do where they are no values themselves."""
+    value, default = values
+    changed = update(session, **{field: value})
+
+    assert changed[field] != default
+    assert update(changed, **{field: None})[field] == default
+
+
+AUDIO_CLEARED = {
+    "format": ("input", {"type": "audio/pcmu"}, {"type": "audio/pcm", "rate": 24000}),
+    "transcription": ("input", {"model": "whisper-1"}, None),
+    "noise_reduction": ("input", {"type": "far_field"}, None),
+    "turn_detection": ("input", {"type": "semantic_vad"}, None),
+    "voice": ("output", "ash", "marin"),
+    "speed": ("output", 1.5, 1.0),
+}
+
+
+@pytest.mark.parametrize("empty", [None, "", []], ids=["null", "text", "list"])
+@pytest.mark.parametrize(("field", "row"), AUDIO_CLEARED.items(), ids=AUDIO_CLEARED)
+def test_empty_clears_audio_fields(session, field, row, empty):
+    """What is off by default is off again; the rest has its default again."""
+    side, value, default = row
+    changed = update(session, audio={side: {field: value}})
+    cleared = update(changed, audio={side: {field: empty}})
+
+    assert changed["audio"][side][field] != default
+    assert cleared["audio"][side][field] == default
+
+
+def test_the_strength_of_noise_reduction_is_kept(session):
+    """It begins as 1, and an update without it leaves it as it is."""
+    on = update(session, **audio_input(noise_reduction={"type": "near_field"}))
+    strong = update(on, **audio_input(noise_reduction={"strength": 3}))
+    far = update(strong, **audio_input(noise_reduction={"type": "far_field"}))
+
+    assert on["audio"]["input"]["noise_reduction"]["strength"] == 1
+    assert far["audio"]["input"]["noise_reduction"] == {"type": "far_field", "strength": 3}
+
+
+def test_a_model_has_its_own_defaults():
+    """Those that the API's models were seen to have; an unknown name has the newest's."""
+    seen = {
+        model: (
+            default_session(model)["audio"]["output"]["voice"],
+            default_session(model)["audio"]["input"]["turn_detection"]["silence_duration_ms"],
+        )
+        for model in ("gpt-realtime", "gpt-realtime-mini", "gpt-realtime-2.1-mini", "any")
+    }
+
+    assert seen == {
+        "gpt-realtime": ("alloy", 200),
+        "gpt-realtime-mini": ("alloy", 200),
+        "gpt-realtime-2.1-mini": ("marin", 500),
+        "any": ("marin", 500),
+    }
+
+
+@pytest.mark.parametrize("wanted", [{"parallel_tool_calls": True}, {"reasoning": {}}], ids=str)
+def test_only_reasoning_models_reason(wanted):
+    """The older ones refuse what is for the newer."""
+    assert update(default_session("gpt-realtime-2"), **wanted)
+    with pytest.raises(Refused, match="reasoning models") as refused:
+        update(default_session("gpt-realtime"), **wanted)
+    assert refused.value.code == "invalid_value"

@@ -2,8 +2,11 @@
 
 import pytest
 
+from local_realtime.audio import Sound
 from local_realtime.outbox import Outbox, Overhear
 from local_realtime.transcripts import FOLLOW_EVERY_MS, FOLLOW_UNTIL_MS, Transcripts
+
+SOUND = Sound(bytes(4800), 24_000)
 
 
 class Speaking:
@@ -30,7 +33,8 @@ def transcripts(outbox):
 
 
 def deltas(outbox):
-    return [event["delta"] for event in outbox.drain() if event["type"].endswith(".delta")]
+    events = (output for output in outbox.drain() if isinstance(output, dict))
+    return [event["delta"] for event in events if event["type"].endswith(".delta")]
 
 
 def test_speech_is_followed_in_steps(transcripts, outbox):
@@ -66,6 +70,8 @@ def test_only_what_two_runs_agree_on_is_told(transcripts, outbox):
     for heard in ("I mean", "I mean it.", "I mean it is fine", "I mean it is fine today"):
         transcripts.overheard("item", heard)
     partial = deltas(outbox)
+    transcripts.ask("item", SOUND)
+    outbox.drain()
     transcripts.finish("item", 1.2, "I mean it is fine today.")
     events = outbox.drain()
 
@@ -82,6 +88,8 @@ def test_a_guess_that_was_wrong_stays(transcripts, outbox):
     for heard in ("to be or", "to be or not"):
         transcripts.overheard("item", heard)
     partial = deltas(outbox)
+    transcripts.ask("item", SOUND)
+    outbox.drain()
     transcripts.finish("item", 1.0, "Two bees.")
     transcripts.overheard("item", "too late")
     events = outbox.drain()
@@ -95,3 +103,18 @@ def test_no_words_are_no_delta(transcripts, outbox):
     transcripts.finish("item", 0.4, "")
 
     assert [event["transcript"] for event in outbox.drain()] == [""]
+
+
+def test_the_next_words_do_not_repeat_the_last(transcripts, outbox):
+    """What was told of an item counts, though somebody speaks again before it has been read."""
+    transcripts.follow("item", Speaking(700))
+    for heard in ("to be or", "to be or not"):
+        transcripts.overheard("item", heard)
+    transcripts.ask("item", SOUND)
+    transcripts.follow("next", Speaking(700))
+    partial = deltas(outbox)
+    transcripts.overheard("next", "that is")
+    transcripts.finish("item", 1.0, "to be or not to be")
+
+    assert partial == ["to be"]
+    assert deltas(outbox) == [" or not to be"]

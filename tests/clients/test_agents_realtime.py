@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from openai import AsyncOpenAI
 
 from tests.clients.node_client import NODE_SCRIPTS, needs_node_client
-from tests.clients.program import BYTES_PER_MS, KEY, output_of
+from tests.clients.program import BYTES_PER_MS, KEY, MODEL, output_of
 from tests.local_realtime.wording import TEXTS, errors
 
 pytestmark = needs_node_client
@@ -112,8 +113,11 @@ async def test_a_wrong_key_is_refused(echoing, story):
 
 @pytest.mark.gen_test(timeout=30)
 async def test_a_browsers_handshake(speaking, story):
-    """The key in a subprotocol, as from a page; the one selected gives nothing away."""
-    told = await story("stories.mjs", speaking, "browser")
+    """A secret in a subprotocol, as from a page; the one selected gives nothing away."""
+    session = {"type": "realtime", "model": MODEL}
+    async with AsyncOpenAI(base_url=speaking.base_url, api_key=KEY) as client:
+        secret = await client.realtime.client_secrets.create(session=session)
+    told = await story("stories.mjs", speaking, "browser", key=secret.value)
 
     assert_undisturbed(told)
     assert (told["said"], told["protocol"]) == ("C, A, B.", "realtime")

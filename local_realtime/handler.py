@@ -33,6 +33,7 @@ class RealtimeHandler(WebSocketHandler):
         self._server = server
         self._session: Session | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._thoughts: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._sleeps_until = 0.0
         # One at a time: a session that commits a lot waits for itself, not others for it.
@@ -133,11 +134,12 @@ class RealtimeHandler(WebSocketHandler):
 
     async def _perform(self, outputs: list[Output]) -> None:
         """Do all of *outputs* now, in order, and wait until the client has room for more."""
+        self._stop_thinking()
         writes = []
         for output in outputs:
             match output:
                 case Think():
-                    self._spawn(self._think(output))
+                    self._thoughts[output.response_id] = self._spawn(self._think(output))
                 case Transcribe():
                     self._spawn(self._transcribe(output))
                 case Overhear():
@@ -151,6 +153,17 @@ class RealtimeHandler(WebSocketHandler):
                     except WebSocketClosedError:
                         break
         await asyncio.gather(*writes, return_exceptions=True)
+
+    def _stop_thinking(self) -> None:
+        """End the search for answers that nobody waits for any more."""
+        session = self._session
+        for response_id, task in list(self._thoughts.items()):
+            if task.done():
+                del self._thoughts[response_id]
+            elif task is asyncio.current_task():
+                continue  # it has told its own end, and goes on to it
+            elif session and not session.awaits(response_id):
+                task.cancel()
 
     async def _think(self, think: Think) -> None:
         """Pass the answer on as it comes, unless the response has been cancelled meanwhile."""
@@ -203,10 +216,11 @@ class RealtimeHandler(WebSocketHandler):
                 self._attempt(session, lambda: session.overheard(ask.item_id, text))
             )
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _now() -> float:

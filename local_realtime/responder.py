@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from local_realtime.audio import Sound
 from local_realtime.items import Item
@@ -21,6 +21,8 @@ class Turn:
     speed: float = 1.0
     tools: tuple[dict[str, Any], ...] = ()
     tool_choice: Any = "auto"
+    parallel_tool_calls: bool = True
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,23 @@ class FunctionCall:
     """JSON."""
 
 
-Piece: TypeAlias = Answer | FunctionCall
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The answer ends here though more was to come."""
+
+    reason: Literal["max_output_tokens", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """There is no answer, or no more of it."""
+
+    code: str
+    message: str
+    """For the client."""
+
+
+Piece: TypeAlias = Answer | FunctionCall | Cut | Failure
 
 
 class Responder(Protocol):

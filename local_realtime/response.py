@@ -10,7 +10,7 @@ from local_realtime.ids import new_id
 from local_realtime.outbox import Outbox
 from local_realtime.output_item import OutputCall, Stage
 from local_realtime.output_message import OutputMessage
-from local_realtime.responder import Answer, FunctionCall, Piece
+from local_realtime.responder import Answer, Cut, FunctionCall, Piece
 from local_realtime.response_plan import Plan
 from local_realtime.usage import ASSISTANT_AUDIO_MS_PER_TOKEN, LETTERS_PER_TOKEN, Meter
 
@@ -44,6 +44,7 @@ class Response:
         self._calls: deque[FunctionCall] = deque()
         self._is_answered = False
         self._was_cut = False
+        self._cut_reason = "max_output_tokens"
         self._next_step = -NEVER
         self._room = self._whole_room()
         outbox.emit("response.created", response=self._to_wire(None, None))
@@ -61,6 +62,8 @@ class Response:
                 self._calls.append(piece)
                 if not self._outputs:
                     self._open_call()
+            case Cut():
+                self._was_cut, self._cut_reason = True, piece.reason
             case _:
                 raise TypeError(piece)
         self._next_step = self.due = max(self._next_step, now)
@@ -143,7 +146,7 @@ class Response:
 
     def complete(self, meter: Meter) -> None:
         if self._was_cut:
-            details = {"type": "incomplete", "reason": "max_output_tokens"}
+            details = {"type": "incomplete", "reason": self._cut_reason}
             self.finish("incomplete", details, meter)
         else:
             self.finish("completed", None, meter)

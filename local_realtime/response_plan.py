@@ -35,6 +35,7 @@ class Plan:
     speed: float
     tools: tuple[dict[str, Any], ...]
     tool_choice: Any
+    parallel_tool_calls: bool
     max_output_tokens: int | None
     metadata: dict[str, str] | None
     is_out_of_band: bool
@@ -63,6 +64,7 @@ def plan_response(session: dict[str, Any], conversation: Conversation, wanted: A
         speed=output["speed"],
         tools=tuple(chosen["tools"]),
         tool_choice=chosen["tool_choice"],
+        parallel_tool_calls=chosen.get("parallel_tool_calls", True),
         max_output_tokens=None if limit == "inf" else limit,
         metadata=overrides["metadata"],
         is_out_of_band=overrides["conversation"] == "none",

@@ -5,37 +5,50 @@ import os
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from local_realtime.audio import PCM_HZ, Sound
 from local_realtime.brain import think
+from local_realtime.chat_endpoint import ChatFailed
 from local_realtime.items import Item
 from local_realtime.moonshine import Moonshine
 from local_realtime.resampling import Samples, heard
-from local_realtime.responder import Answer, FunctionCall, Piece, Turn
-from local_realtime.sentences import sentences
+from local_realtime.responder import Answer, Failure, Piece, Turn
+from local_realtime.sentences import SentenceCutter
 from local_realtime.silero import FRAME_SAMPLES, SileroEar, Stream, open_silero
-from local_realtime.talk import Line, Talk
+from local_realtime.talk import Line, Talk, Thought
 from local_realtime.utterance import stretches
 from local_realtime.voice import Mouth
 
 REMEMBERED_ITEMS = 40
 REMEMBERED_PIECES = 64
 MAX_LINE_LETTERS = 2000
+MAX_OUTPUT_LETTERS = 16_000
 MAX_INSTRUCTIONS_LETTERS = 8000
-"""What is longer is not read to its end; nor is an answer longer than a line."""
+"""What is longer is not read to its end; nor is an answer by rules longer than a line."""
 
 SILENCE = Sound(b"", PCM_HZ)
 Result = TypeVar("Result")
 
 
+class Brain(Protocol):
+    def think(self, talk: Talk) -> AsyncGenerator[Thought, None]:
+        """The answer as it comes; closed, it is not wanted any more.
+
+        Raises:
+            ChatFailed: If there is none, or no more of it.
+        """
+
+
 class Speech:
     """Three models for all sessions.  With more to do than there are cores, answers come later."""
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, brain: Brain | None = None) -> None:
+        self._brain = brain
         self._threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads, "speech")
         self._at_work = 0
@@ -65,30 +78,63 @@ class Speech:
             instructions=turn.instructions[:MAX_INSTRUCTIONS_LETTERS],
             tools=turn.tools,
             tool_choice=turn.tool_choice,
+            parallel_tool_calls=turn.parallel_tool_calls,
+            max_output_tokens=turn.max_output_tokens,
         )
+        thinking = self._brain.think(talk) if self._brain else self._think_by_rules(talk)
+        tell = self._speak if turn.is_spoken else _write
+        try:
+            async with aclosing(thinking) as thoughts, aclosing(tell(thoughts, turn)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except ChatFailed as failed:
+            yield Failure(failed.code, str(failed))
+
+    async def _think_by_rules(self, talk: Talk) -> AsyncGenerator[Thought, None]:
         thought = await self._compute(think, talk)
-        if isinstance(thought, FunctionCall):
-            yield thought
-        elif not turn.is_spoken:
-            yield Answer(thought, SILENCE)
-        else:
-            voice = turn.voice if isinstance(turn.voice, str) else ""
-            for sentence in sentences(thought[:MAX_LINE_LETTERS]):
-                said = await self._compute(self._mouth.say, sentence, voice, turn.speed)
-                yield Answer(*said)
+        yield thought[:MAX_LINE_LETTERS] if isinstance(thought, str) else thought
+
+    async def _speak(
+        self, thoughts: AsyncGenerator[Thought, None], turn: Turn
+    ) -> AsyncGenerator[Piece, None]:
+        """Sentence by sentence, while the brain thinks on."""
+        unsaid, has_spoken = SentenceCutter(), False
+        async for thought in _ended(thoughts):
+            for sentence in unsaid.feed(thought) if isinstance(thought, str) else unsaid.rest():
+                if has_spoken and not any(letter.isalnum() for letter in sentence):
+                    yield Answer(sentence, SILENCE)
+                else:
+                    yield await self._say(sentence, turn)
+                has_spoken = True
+            if not isinstance(thought, str | None):
+                yield thought
+
+    async def _say(self, sentence: str, turn: Turn) -> Answer:
+        voice = turn.voice if isinstance(turn.voice, str) else ""
+        return Answer(*await self._compute(self._mouth.say, sentence, voice, turn.speed))
 
     async def _line(self, item: Item) -> Line | None:
-        if item.wire["type"] == "function_call_output":
-            return Line("function", item.wire["output"][:MAX_LINE_LETTERS])
-        if item.wire["type"] != "message":
-            return None
-        words = [
-            await self.transcribe(part.sound)
-            if part.sound and not part.text and item.wire["role"] == "user"
-            else part.text
-            for part in item.parts
-        ]
-        return Line(item.wire["role"], " ".join(words)[:MAX_LINE_LETTERS])
+        match item.wire["type"]:
+            case "message":
+                return Line(item.wire["role"], (await self._words(item))[:MAX_LINE_LETTERS])
+            case "function_call":
+                wire = item.wire
+                return Line("call", wire["arguments"], wire["call_id"], wire["name"])
+            case "function_call_output":
+                output = item.wire["output"][:MAX_OUTPUT_LETTERS]
+                return Line("function", output, item.wire["call_id"])
+            case _:
+                return None
+
+    async def _words(self, item: Item) -> str:
+        return " ".join(
+            [
+                await self.transcribe(part.sound)
+                if part.sound and not part.text and item.wire["role"] == "user"
+                else part.text
+                for part in item.parts
+            ]
+        )
 
     async def transcribe(self, sound: Sound) -> str:
         reading = self._readings.get(sound)
@@ -138,3 +184,19 @@ class Speech:
 
 def _has_failed(reading: asyncio.Task[str]) -> bool:
     return reading.done() and (reading.cancelled() or reading.exception() is not None)
+
+
+async def _ended(
+    thoughts: AsyncGenerator[Thought, None],
+) -> AsyncGenerator[Thought | None, None]:
+    """The thoughts, and None after the last."""
+    async for thought in thoughts:
+        yield thought
+    yield None
+
+
+async def _write(
+    thoughts: AsyncGenerator[Thought, None], _turn: Turn
+) -> AsyncGenerator[Piece, None]:
+    async for thought in thoughts:
+        yield Answer(thought, SILENCE) if isinstance(thought, str) else thought

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from local_realtime.chat_options import add_chat_options, chat_of
 from local_realtime.mode import MODES, Mind, Unavailable, choose_mind
 from local_realtime.server import LocalRealtime, ServerConfig
 
@@ -19,8 +20,8 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     config = ServerConfig(api_key=options.api_key or None, pace=options.pace)
     try:
-        mind = choose_mind(options.mode)
-    except Unavailable as exc:
+        mind = choose_mind(options.mode, chat_of(options))
+    except (Unavailable, ValueError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
     try:
@@ -58,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         default=ServerConfig().pace,
         help="answers are sent this many times faster than real time; 0 is as fast as possible",
     )
+    add_chat_options(parser)
     parser.add_argument(
         "--stop-with-parent", action="store_true", help="end when standard input ends"
     )

@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -305,3 +308,25 @@ def talk_rules(house: House):
         leeway_s=house.rules.leeway_s,
         max_lifetime_s=house.rules.max_lifetime_s,
     )
+
+
+def test_the_gateway_hears_and_speaks_unless_told_otherwise(tmp_path):
+    """`make run`, then `talk`: what was said is understood, and the answer is spoken."""
+    pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+    pytest.importorskip("hibari", reason="the packages of speech are not installed")
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
+    environ |= {"PARLEY_SERVER_STATE_DIR": str(tmp_path), "COLUMNS": "200"}
+    start = {"cwd": ROOT, "env": environ, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "run.py"]
+    with subprocess.Popen([*command, "--port", "0"], **start) as gateway:
+        try:
+            url = gateway.stdout.readline().split()[-1]
+            saved = tmp_path / "answer.wav"
+            talk_to = [*command, "talk", str(AMIABLE), "--fast", "--url", url, "--save", str(saved)]
+            told = subprocess.run(talk_to, check=True, timeout=30, **start).stdout
+        finally:
+            gateway.terminate()
+
+    assert "You: He might even have been made amiable himself" in told
+    assert "Answer: I heard you say: He might even have been made amiable himself" in told
+    assert soundfile.info(saved).duration > 2

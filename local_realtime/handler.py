@@ -12,7 +12,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from local_realtime.admission import SUBPROTOCOL, Handshake, refusal
 from local_realtime.errors import Fatal
-from local_realtime.outbox import Close, Outbox, Output, Overhear, Think, Transcribe
+from local_realtime.outbox import Close, Judge, Outbox, Output, Overhear, Think, Transcribe
 from local_realtime.responder import Piece
 from local_realtime.session import Session
 
@@ -90,6 +90,9 @@ class RealtimeHandler(WebSocketHandler):
         if session is None:
             return
         await self._perform(self._attempt(session, lambda: session.handle(message, _now())))
+        await self._hear_all(session)
+
+    async def _hear_all(self, session: Session) -> None:
         while session.has_unheard and self._session is session:
             # A long recording in one frame is heard bit by bit, so that others are heard too.
             await asyncio.sleep(0)
@@ -144,6 +147,8 @@ class RealtimeHandler(WebSocketHandler):
                     self._spawn(self._transcribe(output))
                 case Overhear():
                     self._spawn(self._overhear(output))
+                case Judge():
+                    self._spawn(self._judge(output))
                 case Close():
                     self._session = None
                     self.close(output.code, output.reason)
@@ -215,6 +220,18 @@ class RealtimeHandler(WebSocketHandler):
             await self._perform(
                 self._attempt(session, lambda: session.overheard(ask.item_id, text))
             )
+
+    async def _judge(self, ask: Judge) -> None:
+        try:
+            probability = await self._server.responder.finished(ask.sound)
+        except Exception:
+            logger.exception("nobody knows whether the speaker has finished")
+            probability = None
+        session = self._session
+        if session:
+            step = self._attempt(session, lambda: session.judged(ask.at_ms, probability))
+            await self._perform(step)
+            await self._hear_all(session)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

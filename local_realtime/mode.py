@@ -49,4 +49,6 @@ def choose_mind(mode: str, chat: ChatEndpoint | None = None) -> Mind:
             raise Unavailable(why) from exc
         sys.stderr.write(f"{why} What is said is played back instead.\n")
         return choose_mind("echo")
+    if not speech.hears_endings:
+        sys.stderr.write("semantic_vad goes by silence: pipecat-ai with its model is missing.\n")
     return Mind(speech, speech.ear, speech.close)

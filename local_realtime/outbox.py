@@ -38,12 +38,20 @@ class Overhear:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """Ask the responder whether a speaker has finished, then call `Session.judged`."""
+
+    at_ms: int
+    sound: Sound
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     code: int
     reason: str
 
 
-Output: TypeAlias = Event | Think | Transcribe | Overhear | Close
+Output: TypeAlias = Event | Think | Transcribe | Overhear | Judge | Close
 
 
 class Outbox:
@@ -59,7 +67,7 @@ class Outbox:
         padding = random_letters(max(0, TEXT_EVENT_LETTERS - len(delta)))
         self.emit(kind, **fields, delta=delta, obfuscation=padding)
 
-    def command(self, command: Think | Transcribe | Overhear | Close) -> None:
+    def command(self, command: Think | Transcribe | Overhear | Judge | Close) -> None:
         self._outputs.append(command)
 
     def drain(self) -> list[Output]:

@@ -72,3 +72,6 @@ class Responder(Protocol):
 
     async def overhear(self, sound: Sound) -> str | None:
         """What has been said so far, by somebody who goes on speaking; None if not worth it."""
+
+    async def finished(self, sound: Sound) -> float | None:
+        """How probably somebody who pauses at the end of *sound* has finished; None: unknown."""

@@ -7,9 +7,9 @@ from local_realtime.audio import decode_base64, rate_of
 from local_realtime.conversation import Conversation
 from local_realtime.errors import SESSION_EXPIRED, Refused, server_error
 from local_realtime.ids import new_id
-from local_realtime.input_audio import InputAudio, SpeechStarted, SpeechStopped
+from local_realtime.input_audio import InputAudio, SpeechPaused, SpeechStarted, SpeechStopped
 from local_realtime.items import Item, parse_item, spoken_by_user, system_note
-from local_realtime.outbox import Close, Outbox, Output
+from local_realtime.outbox import Close, Judge, Outbox, Output
 from local_realtime.protocol import check_event, event_id_of, parse_frame
 from local_realtime.responder import Piece
 from local_realtime.response import NEVER
@@ -144,6 +144,13 @@ class Session:
         self._transcripts.overheard(item_id, text)
         return self._outbox.drain()
 
+    def judged(self, at_ms: int, probability: float | None) -> list[Output]:
+        """How probably the speaker who paused then has finished; `listen` goes on after it."""
+        stopped = self._input.judge(at_ms, probability)
+        if stopped:
+            self._end_speech(stopped)
+        return self._outbox.drain()
+
     def failed(self) -> list[Output]:
         """Our own mistake, told to the client; what the failed event had begun is told as well."""
         self._outbox.emit("error", error=server_error(self.id).wire())
@@ -171,6 +178,8 @@ class Session:
             match mark:
                 case SpeechStarted():
                     self._begin_speech(mark, now)
+                case SpeechPaused():
+                    self._outbox.command(Judge(mark.at_ms, mark.sound))
                 case SpeechStopped():
                     self._end_speech(mark)
         if self._input.speaking and self._audio_input["transcription"] is not None:

@@ -21,6 +21,7 @@ from local_realtime.responder import Answer, Failure, Piece, Turn
 from local_realtime.sentences import SentenceCutter
 from local_realtime.silero import FRAME_SAMPLES, SileroEar, Stream, open_silero
 from local_realtime.talk import Line, Talk, Thought
+from local_realtime.turns import open_turns, wants_more
 from local_realtime.utterance import stretches
 from local_realtime.voice import Mouth
 
@@ -55,6 +56,7 @@ class Speech:
         self._silero = open_silero()
         self._reader = Moonshine()
         self._mouth = Mouth()
+        self._turns = open_turns()
         # An utterance is read once, for its transcript and for its answer, and for as long as
         # anybody has it.
         self._readings: WeakKeyDictionary[Sound, asyncio.Task[str]] = WeakKeyDictionary()
@@ -62,7 +64,11 @@ class Speech:
         self._read_pieces: OrderedDict[bytes, asyncio.Task[str]] = OrderedDict()
 
     def ear(self, rate_hz: int) -> SileroEar:
-        return SileroEar(self._silero, rate_hz)
+        return SileroEar(self._silero, rate_hz, hears_endings=self.hears_endings)
+
+    @property
+    def hears_endings(self) -> bool:
+        return self._turns is not None
 
     def close(self) -> None:
         """Drop what has not been begun."""
@@ -172,6 +178,17 @@ class Speech:
         if self._at_work >= self._threads:
             return None
         return await self._read(sound)
+
+    async def finished(self, sound: Sound) -> float | None:
+        """By how it sounds, unless the words want to go on."""
+        if self._turns is None:
+            return None
+        signal = await self._compute(heard, sound.pcm, sound.rate_hz)
+        # What is read now need not be read again for the answer.
+        probability, text = await asyncio.gather(
+            self._compute(self._turns.finished, signal), self._read(sound)
+        )
+        return 0.0 if wants_more(text) else probability
 
     async def _compute(self, work: Callable[..., Result], *arguments: object) -> Result:
         self._at_work += 1

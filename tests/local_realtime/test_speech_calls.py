@@ -156,3 +156,28 @@ async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
 
     assert cancelled["status"] == "cancelled"
     assert done["output"][0]["content"][0]["text"] == "Goodbye!"
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_pause_for_thought_ends_no_turn(talking, models, silence):
+    """By meaning, "I would like to" and what comes a second later are one turn."""
+    if not models.hears_endings:
+        pytest.skip("pipecat-ai with its model is not installed")
+    parts = [
+        models._mouth.say(text, "marin", 1.0)[1].pcm
+        for text in ("I would like to", "count from three to seven.")
+    ]
+    async with talking() as (_, connect):
+        client = await connect()
+        await client.send(
+            "session.update",
+            session={
+                "type": "realtime",
+                "audio": {"input": {"turn_detection": {"type": "semantic_vad"}}},
+            },
+        )
+        await client.append(silence(320) + parts[0] + silence(1000) + parts[1] + silence(900))
+        events = await client.until("rate_limits.updated")
+
+    assert [1] == [sum(e["type"].endswith("committed") for e in events)]
+    assert spoken_in(events) == "Three, four, five, six, seven."

@@ -9,6 +9,7 @@ import ssl
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from functools import cache
 
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
 from tornado.httputil import (
@@ -88,13 +89,19 @@ async def post(endpoint: ChatEndpoint, body: bytes) -> AsyncGenerator[bytes, Non
         await asyncio.wait([exchange])
 
 
+@cache
+def _trust() -> ssl.SSLContext:
+    """The system's certificates; to read them takes tens of milliseconds."""
+    return ssl.create_default_context()
+
+
 async def _connect(endpoint: ChatEndpoint) -> IOStream:
     client = TCPClient()
     try:
         return await client.connect(
             endpoint.host,
             endpoint.port,
-            ssl_options=ssl.create_default_context() if endpoint.is_secure else None,
+            ssl_options=_trust() if endpoint.is_secure else None,
             timeout=endpoint.connect_timeout_s,
         )
     except OSError:  # the deadline, too

@@ -9,6 +9,7 @@ pytest.importorskip("onnxruntime", reason="the packages of speech are not instal
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
 from local_realtime.audio import Sound
+from local_realtime.numerals import in_words, with_digits
 from local_realtime.server import ServerConfig
 from tests.local_realtime.wording import TEXTS, error_rate, errors
 
@@ -138,6 +139,29 @@ async def test_many_sessions_at_once_are_not_mixed_up(talking, models):
         answers = await asyncio.gather(*(ask(connect, number) for number in range(2, 10)))
 
     assert answers == [f"{n} times {n} is {n * n}." for n in range(2, 10)]
+
+
+@pytest.mark.gen_test(timeout=50)
+async def test_many_callers_who_speak_at_once_are_each_understood(talking, models, silence):
+    """With six times as many as threads they are answered later, and none of them wrongly."""
+    questions = {f"Count from one to {in_words(n)}.": n for n in range(2, 14)}
+    said = {text: models._mouth.say(text, "marin", 1.0)[1].pcm for text in questions}
+
+    async def ask(connect, text):
+        client = await connect()
+        await listen_to(client)
+        await client.append(silence(320) + said[text] + silence(900))
+        events = await client.until("rate_limits.updated")
+        while not transcripts_in(events):
+            events.append(await client.read())
+        return spoken_in(events), with_digits(*transcripts_in(events))
+
+    async with talking() as (_, connect):
+        answers = await asyncio.gather(*(ask(connect, text) for text in questions))
+
+    counted = [", ".join(map(in_words, range(1, n + 1))).capitalize() for n in questions.values()]
+    assert [f"{words}." for words in counted] == [spoken for spoken, _ in answers]
+    assert [f"Count from 1 to {n}." for n in questions.values()] == [heard for _, heard in answers]
 
 
 @pytest.mark.gen_test(timeout=30)

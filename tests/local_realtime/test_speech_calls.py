@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
-from local_realtime.audio import Sound
+from local_realtime.audio import Sound, decode_base64, encode_base64
 from local_realtime.numerals import in_words, with_digits
 from local_realtime.server import ServerConfig
 from tests.local_realtime.wording import TEXTS, error_rate, errors
@@ -205,3 +205,36 @@ async def test_a_pause_for_thought_ends_no_turn(talking, models, silence):
 
     assert [1] == [sum(e["type"].endswith("committed") for e in events)]
     assert spoken_in(events) == "Three, four, five, six, seven."
+
+
+@pytest.mark.parametrize("law", ["audio/pcmu", "audio/pcma"])
+@pytest.mark.gen_test(timeout=30)
+async def test_a_telephone_call_is_understood_and_answered(talking, models, silence, law):
+    """G.711 in and out, and `speed` as asked for."""
+    _, question = models._mouth.say("Count from one to seven.", "cedar", 1.0)
+    said = Sound(silence(300) + question.pcm + silence(900), 24_000)
+    end = said.samples // 2400 * 2400
+    answers = {}
+    async with talking() as (_, connect):
+        for speed in (0.75, 1.5):
+            client = await connect()
+            output = {"format": {"type": law}, "speed": speed, "voice": "echo"}
+            await client.send(
+                "session.update",
+                session={
+                    "type": "realtime",
+                    "audio": {"input": {"format": {"type": law}}, "output": output},
+                },
+            )
+            audio = encode_base64(said, {"type": law}, 0, end)
+            await client.send("input_audio_buffer.append", audio=audio)
+            events = await client.until("rate_limits.updated")
+            deltas = [e["delta"] for e in events if e["type"] == "response.output_audio.delta"]
+            pcm = b"".join(decode_base64(delta, {"type": law}, "delta") for delta in deltas)
+            answers[speed] = Sound(pcm, 8_000), spoken_in(events)
+
+    counted = "One, two, three, four, five, six, seven."
+    for sound, text in answers.values():
+        assert counted == text
+        assert error_rate([(counted, await models.transcribe(sound))]) <= 0.15
+    assert answers[0.75][0].seconds > 1.5 * answers[1.5][0].seconds

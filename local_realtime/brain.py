@@ -1,7 +1,9 @@
 """What the local model answers: by rules, so that it can be shown and tested."""
 
+from itertools import takewhile
+
 from local_realtime.directives import Directives, read_instructions
-from local_realtime.functions import choose_function, tell_output
+from local_realtime.functions import choose_functions, tell_output
 from local_realtime.responder import FunctionCall
 from local_realtime.skills import apply_skills
 from local_realtime.talk import Line, Reply, Talk
@@ -11,7 +13,7 @@ STILL_THERE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I did not understand that."
 
 
-def think(talk: Talk) -> str | FunctionCall:
+def think(talk: Talk) -> str | tuple[FunctionCall, ...]:
     """The answer to the last line of *talk*; the same talk always has the same answer."""
     directives = read_instructions("\n".join([talk.instructions, *talk.said_by("system")]))
     if directives.exactly:
@@ -19,11 +21,12 @@ def think(talk: Talk) -> str | FunctionCall:
     if directives.always:
         return _opened(directives.always, directives, talk)
     answer = _answer(talk)
-    if isinstance(answer, FunctionCall):
+    if isinstance(answer, tuple):
         return answer
     if directives.one_word:
         return answer.short.rstrip(".").capitalize() + "."
-    return _opened(answer.text, directives, talk)
+    told = f"{answer.text} {directives.closing}" if directives.closing else answer.text
+    return _opened(told, directives, talk)
 
 
 def _opened(text: str, directives: Directives, talk: Talk) -> str:
@@ -32,12 +35,14 @@ def _opened(text: str, directives: Directives, talk: Talk) -> str:
     return directives.opening if text == HELLO else f"{directives.opening} {text}"
 
 
-def _answer(talk: Talk) -> Reply | FunctionCall:
+def _answer(talk: Talk) -> Reply | tuple[FunctionCall, ...]:
     spoken = [line for line in talk.lines if line.speaker in {"user", "function"}]
     last = spoken[-1] if spoken else Line("user", "hello")
     if last.speaker == "function":
-        return tell_output(last.text)
-    wanted = choose_function(last.text, talk)
+        outputs = list(takewhile(lambda line: line.speaker == "function", reversed(spoken)))
+        told = [tell_output(line.text) for line in reversed(outputs)]
+        return Reply(" ".join(reply.text for reply in told), told[-1].short)
+    wanted = choose_functions(last.text, talk)
     if wanted:
         return wanted
     if not last.text.strip():

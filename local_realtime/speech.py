@@ -98,7 +98,11 @@ class Speech:
 
     async def _think_by_rules(self, talk: Talk) -> AsyncGenerator[Thought, None]:
         thought = await self._compute(think, talk)
-        yield thought[:MAX_LINE_LETTERS] if isinstance(thought, str) else thought
+        if isinstance(thought, str):
+            yield thought[:MAX_LINE_LETTERS]
+        else:
+            for call in thought:
+                yield call
 
     async def _speak(
         self, thoughts: AsyncGenerator[Thought, None], turn: Turn

@@ -123,10 +123,6 @@ def test_the_output_of_a_function_is_told():
 
 def test_several_functions_are_called_at_once():
     """Unless the client wants one at a time."""
-    tools = [
-        {"name": "get_weather", "parameters": {"properties": {"city": {}}, "required": ["city"]}},
-        {"name": "end_call", "parameters": {}},
-    ]
     paris, rome = (
         FunctionCall("get_weather", f'{{"city": "{city}"}}') for city in ("Paris", "Rome")
     )
@@ -146,9 +142,6 @@ def test_several_functions_are_called_at_once():
 @pytest.mark.timeout(20)
 def test_no_text_takes_long(piece):
     """A line of two thousand letters is answered in a moment: no pattern runs away."""
-    tools = [
-        {"name": "get_weather", "parameters": {"properties": {"city": {}}, "required": ["city"]}}
-    ]
     said, told = piece * (2000 // len(piece)), piece * (8000 // len(piece))
 
     assert answer(said, tools=TOOLS, instructions=told)

@@ -1,5 +1,6 @@
 """What the local model answers: by rules, so that it can be shown and tested."""
 
+from dataclasses import replace
 from itertools import takewhile
 
 from local_realtime.directives import Directives, read_instructions
@@ -8,6 +9,10 @@ from local_realtime.responder import FunctionCall
 from local_realtime.skills import apply_skills
 from local_realtime.talk import Line, Reply, Talk
 
+MAX_LINE_LETTERS = 2000
+MAX_INSTRUCTIONS_LETTERS = 8000
+"""What is longer is not read to its end; nor is an answer longer than a line."""
+
 HELLO = "Hello! How can I help you?"
 STILL_THERE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I did not understand that."
@@ -15,6 +20,16 @@ NOT_UNDERSTOOD = "Sorry, I did not understand that."
 
 def think(talk: Talk) -> str | tuple[FunctionCall, ...]:
     """The answer to the last line of *talk*; the same talk always has the same answer."""
+    thought = _think(_shortened(talk))
+    return thought[:MAX_LINE_LETTERS] if isinstance(thought, str) else thought
+
+
+def _shortened(talk: Talk) -> Talk:
+    lines = tuple(replace(line, text=line.text[:MAX_LINE_LETTERS]) for line in talk.lines)
+    return replace(talk, lines=lines, instructions=talk.instructions[:MAX_INSTRUCTIONS_LETTERS])
+
+
+def _think(talk: Talk) -> str | tuple[FunctionCall, ...]:
     directives = read_instructions("\n".join([talk.instructions, *talk.said_by("system")]))
     if directives.exactly:
         return directives.exactly

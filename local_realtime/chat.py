@@ -43,6 +43,8 @@ class Chat:
             async for piece in pieces:
                 for event in events.feed(piece):
                     text = answer.feed(event)
+                    if not letters:
+                        text = text.lstrip()  # many begin with an empty line
                     if text:
                         yield text[: MAX_LETTERS - letters]
                     letters += len(text)

@@ -4,6 +4,9 @@ from typing import Any
 
 from local_realtime.talk import Line, Talk
 
+MAX_LETTERS = 400_000
+"""A hundred thousand tokens; what was said before is left out."""
+
 NO_OUTPUT = "(no output)"
 ORPHAN = "A function gave this output: {}"
 
@@ -40,13 +43,14 @@ def _choice(choice: Any) -> Any:
 
 def messages_of(talk: Talk) -> list[dict[str, Any]]:
     """The conversation.  Each call is followed at once by its output, as chat servers demand."""
-    outputs = {line.call_id: line.text for line in talk.lines if line.speaker == "function"}
-    called = {line.call_id for line in talk.lines if line.speaker == "call"}
+    lines = _recent(talk.lines)
+    outputs = {line.call_id: line.text for line in lines if line.speaker == "function"}
+    called = {line.call_id for line in lines if line.speaker == "call"}
     messages: list[dict[str, Any]] = []
     if talk.instructions:
         messages.append({"role": "system", "content": talk.instructions})
     waiting: list[Line] = []
-    for line in [*talk.lines, None]:
+    for line in [*lines, None]:
         if line is not None and line.speaker == "call":
             waiting.append(line)
             continue
@@ -57,6 +61,17 @@ def messages_of(talk: Talk) -> list[dict[str, Any]]:
         if line is not None and line.text.strip():
             messages.append(_said(line))
     return messages
+
+
+def _recent(lines: tuple[Line, ...]) -> list[Line]:
+    kept: list[Line] = []
+    letters = 0
+    for line in reversed(lines):
+        letters += len(line.text)
+        if kept and letters > MAX_LETTERS:
+            break
+        kept.insert(0, line)
+    return kept
 
 
 def _called(calls: list[Line], outputs: dict[str, str]) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from local_realtime.vad import Change, Ears, EnergyEar, Vad, VadSettings
 
 MAX_BUFFER_MS = 15 * 60 * 1000
 MIN_COMMIT_MS = 100
+JUDGED_MS = 20_000
+"""So much of a turn is looked at to tell whether it is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class SpeechPaused:
 
     at_ms: int
     sound: Sound
-    """Of the turn so far."""
+    """Of the turn so far, or of its end."""
 
 
 Mark: TypeAlias = SpeechStarted | SpeechPaused | SpeechStopped
@@ -141,7 +143,8 @@ class InputAudio:
                 yield SpeechStarted(self.start_ms)
             case Change.PAUSED:
                 self._asked_ms = self._ms(self._scanned)
-                pcm = bytes(self._pcm[: self._scanned - self._first])
+                stop = self._scanned - self._first
+                pcm = bytes(self._pcm[max(0, stop - self._bytes(JUDGED_MS)) : stop])
                 yield SpeechPaused(self._asked_ms, Sound(pcm, self._rate_hz))
             case Change.STOPPED:
                 yield self._stopped()

@@ -23,15 +23,10 @@ from local_realtime.silero import FRAME_SAMPLES, SileroEar, Stream, open_silero
 from local_realtime.talk import Line, Talk, Thought
 from local_realtime.turns import open_turns, wants_more
 from local_realtime.utterance import stretches
-from local_realtime.voice import Mouth
+from local_realtime.voice import UNPRONOUNCEABLE, Mouth
 
 REMEMBERED_ITEMS = 40
 REMEMBERED_PIECES = 64
-MAX_LINE_LETTERS = 2000
-MAX_OUTPUT_LETTERS = 16_000
-MAX_INSTRUCTIONS_LETTERS = 8000
-"""What is longer is not read to its end; nor is an answer by rules longer than a line."""
-
 SILENCE = Sound(b"", PCM_HZ)
 Result = TypeVar("Result")
 
@@ -81,7 +76,7 @@ class Speech:
         talk = Talk(
             lines=tuple(lines),
             now=datetime.now(UTC).astimezone(),
-            instructions=turn.instructions[:MAX_INSTRUCTIONS_LETTERS],
+            instructions=turn.instructions,
             tools=turn.tools,
             tool_choice=turn.tool_choice,
             parallel_tool_calls=turn.parallel_tool_calls,
@@ -98,26 +93,26 @@ class Speech:
 
     async def _think_by_rules(self, talk: Talk) -> AsyncGenerator[Thought, None]:
         thought = await self._compute(think, talk)
-        if isinstance(thought, str):
-            yield thought[:MAX_LINE_LETTERS]
-        else:
-            for call in thought:
-                yield call
+        for one in (thought,) if isinstance(thought, str) else thought:
+            yield one
 
     async def _speak(
         self, thoughts: AsyncGenerator[Thought, None], turn: Turn
     ) -> AsyncGenerator[Piece, None]:
         """Sentence by sentence, while the brain thinks on."""
-        unsaid, has_spoken = SentenceCutter(), False
+        unsaid, is_silent, is_empty = SentenceCutter(), True, True
         async for thought in _ended(thoughts):
             for sentence in unsaid.feed(thought) if isinstance(thought, str) else unsaid.rest():
-                if has_spoken and not any(letter.isalnum() for letter in sentence):
-                    yield Answer(sentence, SILENCE)
-                else:
+                is_empty = is_empty and not sentence.strip()
+                if any(letter.isalnum() for letter in sentence):
+                    is_silent = False
                     yield await self._say(sentence, turn)
-                has_spoken = True
+                else:
+                    yield Answer(sentence, SILENCE)
             if not isinstance(thought, str | None):
                 yield thought
+        if is_silent and not is_empty:
+            yield await self._say(UNPRONOUNCEABLE, turn)
 
     async def _say(self, sentence: str, turn: Turn) -> Answer:
         voice = turn.voice if isinstance(turn.voice, str) else ""
@@ -126,13 +121,12 @@ class Speech:
     async def _line(self, item: Item) -> Line | None:
         match item.wire["type"]:
             case "message":
-                return Line(item.wire["role"], (await self._words(item))[:MAX_LINE_LETTERS])
+                return Line(item.wire["role"], await self._words(item))
             case "function_call":
                 wire = item.wire
                 return Line("call", wire["arguments"], wire["call_id"], wire["name"])
             case "function_call_output":
-                output = item.wire["output"][:MAX_OUTPUT_LETTERS]
-                return Line("function", output, item.wire["call_id"])
+                return Line("function", item.wire["output"], item.wire["call_id"])
             case _:
                 return None
 

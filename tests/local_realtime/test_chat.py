@@ -106,6 +106,20 @@ async def test_the_first_sentence_is_spoken_before_the_second_is_thought(chattin
 
 
 @pytest.mark.gen_test(timeout=30)
+async def test_what_has_no_sound_is_passed_over(chatting):
+    """An empty line, a smile: it is written, and only an answer of nothing else is excused."""
+    smile = "\N{SLIGHTLY SMILING FACE}"
+    chat = FakeChat(text(f"{smile}\n", "Yes."), text(smile), text(""))
+    async with chatting(chat) as connect:
+        client = await connect()
+        found = [await answer_to(client) for _ in range(3)]
+
+    told = [[part["transcript"] for o in one["output"] for part in o["content"]] for one in found]
+    assert [[f"{smile}\nYes."], [f"{smile}I can't pronounce that."], []] == told
+    assert ["completed"] * 3 == [one["status"] for one in found]
+
+
+@pytest.mark.gen_test(timeout=30)
 async def test_text_comes_as_it_is_thought(chatting):
     """Written answers do not wait for a sentence."""
     async with chatting(FakeChat([event(content="One mo"), STALL])) as connect:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local_realtime.chat_request import request_of
+from local_realtime.chat_request import MAX_LETTERS, request_of
 from local_realtime.talk import Line, Talk
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -104,3 +104,11 @@ def test_functions_are_declared(choice, told):
 def test_functions_that_shall_not_be_called_are_not_told():
     """`tool_choice: none` needs no promise of the model's."""
     assert {"messages", "stream", "model"} == set(request(tools=(TOOL,), tool_choice="none"))
+
+
+def test_what_is_too_long_ago_is_left_out():
+    """But never the last that was said."""
+    lines = [Line("user", "a"), Line("user", "b" * MAX_LETTERS), Line("user", "c")]
+
+    assert ["c"] == [message["content"] for message in request(*lines)["messages"]]
+    assert [MAX_LETTERS] == [len(message["content"]) for message in request(*lines[:2])["messages"]]

@@ -41,7 +41,7 @@ class Brain(Protocol):
 
 
 class Speech:
-    """Three models for all sessions.  With more to do than there are cores, answers come later."""
+    """One set of models for all sessions.  With more to do than cores, answers come later."""
 
     def __init__(self, threads: int | None = None, brain: Brain | None = None) -> None:
         self._brain = brain

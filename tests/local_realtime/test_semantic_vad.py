@@ -1,5 +1,8 @@
 """Turns by meaning: when it is asked whether a speaker has finished, and what the answer does."""
 
+import base64
+import json
+
 import pytest
 
 from local_realtime.echo import Echo
@@ -86,8 +89,9 @@ def test_each_pause_is_asked_about(talk, tone, silence):
 def asking(call, tone, silence):
     """A session that waits for the answer; returns when it asked."""
     call.append(tone(SPOKEN_MS), 20)
-    call.session._input.append(silence(PAUSE_MS + 1000))
-    outputs = call.session.listen(call.now)
+    audio = base64.b64encode(silence(PAUSE_MS + 1000)).decode()
+    append = json.dumps({"type": "input_audio_buffer.append", "audio": audio})
+    outputs = call.session.handle(append, call.now)
     while call.session.has_unheard:
         outputs += call.session.listen(call.now)
     (judge,) = (output for output in outputs if not isinstance(output, dict))

@@ -9,7 +9,7 @@ from local_realtime.chat_endpoint import ChatEndpoint, ChatFailed
 from local_realtime.chat_http import post
 from local_realtime.chat_request import request_of
 from local_realtime.chat_stream import AnswerReader, EventReader
-from local_realtime.responder import Cut, FunctionCall
+from local_realtime.responder import FunctionCall, Incomplete
 from local_realtime.talk import Talk, Thought
 
 MAX_LETTERS = 4000
@@ -49,7 +49,7 @@ class Chat:
                         yield text[: MAX_LETTERS - letters]
                     letters += len(text)
                     if letters > MAX_LETTERS:
-                        yield Cut("max_output_tokens")
+                        yield Incomplete("max_output_tokens")
                         return
                 if answer.is_over:
                     break
@@ -62,9 +62,9 @@ class Chat:
         if reason is None and not answer.is_over:
             raise ChatFailed("chat_broken")
         if reason == "length":
-            return [*thoughts, Cut("max_output_tokens")]
+            return [*thoughts, Incomplete("max_output_tokens")]
         if reason == "content_filter":
-            return [*thoughts, Cut("content_filter")]
+            return [*thoughts, Incomplete("content_filter")]
         calls: list[FunctionCall] = answer.calls(frozenset(tool["name"] for tool in talk.tools))
         if not talk.parallel_tool_calls:
             calls = calls[:1]

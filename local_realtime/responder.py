@@ -43,7 +43,7 @@ class FunctionCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Incomplete:
     """The answer ends here though more was to come."""
 
     reason: Literal["max_output_tokens", "content_filter"]
@@ -58,7 +58,7 @@ class Failure:
     """For the client."""
 
 
-Piece: TypeAlias = Answer | FunctionCall | Cut | Failure
+Piece: TypeAlias = Answer | FunctionCall | Incomplete | Failure
 
 
 class Responder(Protocol):

@@ -10,7 +10,7 @@ from local_realtime.ids import new_id
 from local_realtime.outbox import Outbox
 from local_realtime.output_item import OutputCall, Stage
 from local_realtime.output_message import OutputMessage
-from local_realtime.responder import Answer, Cut, FunctionCall, Piece
+from local_realtime.responder import Answer, FunctionCall, Incomplete, Piece
 from local_realtime.response_plan import Plan
 from local_realtime.usage import ASSISTANT_AUDIO_MS_PER_TOKEN, LETTERS_PER_TOKEN, Meter
 
@@ -62,7 +62,7 @@ class Response:
                 self._calls.append(piece)
                 if not self._outputs:
                     self._open_call()
-            case Cut():
+            case Incomplete():
                 self._was_cut, self._cut_reason = True, piece.reason
             case _:
                 raise TypeError(piece)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
-from local_realtime.responder import Cut, FunctionCall
+from local_realtime.responder import FunctionCall, Incomplete
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,5 +39,5 @@ class Reply:
     """The same in one word."""
 
 
-Thought: TypeAlias = str | FunctionCall | Cut
+Thought: TypeAlias = str | FunctionCall | Incomplete
 """A piece of what a brain answers: text of any length, a call, or why it stops here."""

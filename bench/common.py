@@ -122,6 +122,7 @@ def gateway_env(upstream_url: str | None) -> dict[str, str]:
     """Return the gateway's settings; without an upstream it talks to its own embedded model."""
     env = {
         "OPENAI_API_KEY": "",  # a benchmark must not talk to a model that costs money
+        "PARLEY_MODEL_MODE": "echo",  # nor to one that computes
         "PARLEY_AUTH_SECRET": secrets.token_hex(32),
         "PARLEY_LIMITS_CONNECTIONS": "2000",
         "PARLEY_LIMITS_CONNECTIONS_PER_USER": "2000",

@@ -11,6 +11,7 @@ MAX_DIGITS = 15
 DECIMALS = 4
 Operation = Callable[[float, float], float]
 
+NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
 SPOKEN = (
     (r"\bdivided by\b|\bover\b|\N{DIVISION SIGN}", "/"),
     (r"\bmultiplied by\b|\btimes\b|\N{MULTIPLICATION SIGN}|(?<=\d) ?[x*] ?(?=-?\d)", "*"),
@@ -21,6 +22,21 @@ SPOKEN = (
     (r"\bsquared\b", "^ 2"),
     (r"\bcubed\b", "^ 3"),
 )
+ASKED = re.compile(
+    rf"\b(?:(?P<sum>sum of|add)|(?P<product>product of|multiply)|(?P<difference>difference between|"
+    rf"difference of)|(?P<quotient>quotient of|divide)|(?P<rest>subtract|take away))\s+"
+    rf"(?P<one>{NUMBER})(?:\s+(?:and|by|to|with|from))?\s+(?P<other>{NUMBER})",
+    re.IGNORECASE,
+)
+"""Operations that are named before the numbers."""
+
+SIGNS = {"sum": "+", "product": "*", "difference": "-", "quotient": "/", "rest": "-"}
+LABEL = re.compile(r"(?<=\d)[-/](?=\d)")
+"""A telephone number, a date, a train: no sum, unless nothing else is said."""
+
+ONLY_A_SUM = re.compile(
+    r"^(?:what(?:'s| is)|how much is|calculate|compute)?[\s\d.*/+^%()-]+[=?.\s]*$", re.IGNORECASE
+)
 WORDS = {
     "/": "divided by",
     "*": "times",
@@ -29,7 +45,6 @@ WORDS = {
     "^": "to the power of",
     "%": "percent of",
 }
-NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
 SUM = re.compile(rf"({NUMBER})((?:\s*[-+*/^%]\s*{NUMBER})+)")
 STEP = re.compile(rf"\s*([-+*/^%])\s*({NUMBER})")
 NEGATIVE = re.compile(r"(?<!\d)(?<!\d )\b(?:minus|negative) (?=\d)", re.IGNORECASE)
@@ -44,6 +59,9 @@ BY_RANK: tuple[dict[str, Operation], ...] = (
 def calculate(text: str) -> tuple[str, str | None] | None:
     """The sum in *text* in words, and its result if it has one; None if there is no sum."""
     plain = NEGATIVE.sub("-", with_digits(text))
+    plain = ASKED.sub(_signed, plain)
+    if not ONLY_A_SUM.match(plain):
+        plain = LABEL.sub(" to ", plain)
     for spoken, sign in SPOKEN:
         plain = re.sub(spoken, f" {sign} ", plain, flags=re.IGNORECASE)
     if found := ROOT.search(plain):
@@ -58,6 +76,14 @@ def calculate(text: str) -> tuple[str, str | None] | None:
     steps = zip(signs, numbers[1:], strict=True)
     asked = [_shown(numbers[0]), *(f"{WORDS[sign]} {_shown(number)}" for sign, number in steps)]
     return " ".join(asked), _evaluate(numbers, signs)
+
+
+def _signed(asked: re.Match[str]) -> str:
+    kind = str(asked.lastgroup and next(name for name in SIGNS if asked[name]))
+    one, other = asked["one"], asked["other"]
+    if kind == "rest":
+        one, other = other, one
+    return f"{one} {SIGNS[kind]} {other}"
 
 
 def _root(number: float) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO, get_args
 
+from local_realtime.chat_options import add_chat_options, chat_of
 from local_realtime.faults import KINDS, Faults, InvalidFault, parse_faults
 from local_realtime.mode import MODES, Mind, Unavailable, choose_mind
 from local_realtime.script import InvalidScript, parse_script
@@ -34,8 +35,9 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"{exc}\n")
         return 2
     try:
-        mind = choose_mind("echo" if run else options.mode)
-    except Unavailable as exc:
+        # A script answers by itself.
+        mind = choose_mind("echo") if run else choose_mind(options.mode, chat_of(options))
+    except (Unavailable, ValueError) as exc:
         sys.stderr.write(f"{exc}\n")
         return 1
     try:
@@ -105,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         default=ServerConfig().pace,
         help="answers are sent this many times faster than real time; 0 is as fast as possible",
     )
+    add_chat_options(parser)
     parser.add_argument(
         "--fault",
         type=_faults,

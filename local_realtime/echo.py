@@ -33,6 +33,9 @@ class Echo:
     async def overhear(self, sound: Sound) -> None:  # noqa: ARG002
         return None
 
+    async def finished(self, sound: Sound) -> None:  # noqa: ARG002
+        return None
+
 
 def _echo(turn: Turn) -> Answer:
     spoken_to = [item for item in turn.items if item.wire.get("role") == "user"]

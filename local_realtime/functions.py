@@ -11,6 +11,7 @@ from local_realtime.talk import Reply, Talk
 COMMON = {"get", "fetch", "look", "lookup", "find", "do", "run", "make", "the", "a", "my", "up"}
 """Words of a function's name that do not tell it from another."""
 
+MAX_CALLS = 8
 EXPLICIT = re.compile(r"\b(?:call|use|run)\b", re.IGNORECASE)
 TO_BE_SPOKEN = re.compile(r"^(?:please |can you )?(?:say|repeat|spell)\b", re.IGNORECASE)
 ASKED = "What should I use for {}?"
@@ -29,6 +30,28 @@ WHEN = re.compile(
 NEGATION = re.compile(r"\b(?:no|not|off|without|never|don't|disable)\b", re.IGNORECASE)
 NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 EMPTY: dict[str, Any] = {"number": 0, "integer": 0, "boolean": False, "array": [], "object": {}}
+
+
+DIFFERENCE = re.compile(r"(?:in|for|at|from|about)\b", re.IGNORECASE)
+CLAUSE_END = re.compile(r",?\s+and\s+(?:then\s+)?|(?<=[.;!?])\s+", re.IGNORECASE)
+
+
+def choose_functions(text: str, talk: Talk) -> tuple[FunctionCall, ...] | Reply | None:
+    """The calls that *text* asks for, as `choose_function`; several if its clauses do and may."""
+    may_be_several = talk.parallel_tool_calls and not isinstance(talk.tool_choice, dict)
+    if may_be_several and not TO_BE_SPOKEN.match(text):
+        calls: list[FunctionCall] = []
+        for clause in CLAUSE_END.split(text):
+            call = choose_function(clause, talk)
+            if call is None and calls and DIFFERENCE.match(clause):
+                # "The weather in Paris and in London": the second says only what differs.
+                call = choose_function(f"{words_of(calls[-1].name)} {clause}", talk)
+            if isinstance(call, FunctionCall) and call not in calls:
+                calls.append(call)
+        if len(calls) > 1:
+            return tuple(calls[:MAX_CALLS])
+    one = choose_function(text, talk)
+    return (one,) if isinstance(one, FunctionCall) else one
 
 
 def choose_function(text: str, talk: Talk) -> FunctionCall | Reply | None:

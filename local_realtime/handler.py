@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tornado.iostream import IOStream
@@ -14,7 +14,8 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from local_realtime.admission import SUBPROTOCOL, Handshake, Opening, admit
 from local_realtime.errors import Fatal, Refused
 from local_realtime.http_api import error_body
-from local_realtime.outbox import Close, Outbox, Output, Overhear, Think, Transcribe
+from local_realtime.outbox import Close, Judge, Outbox, Output, Overhear, Think, Transcribe
+from local_realtime.playable import Playable
 from local_realtime.responder import Piece
 from local_realtime.session import Session
 
@@ -22,28 +23,6 @@ if TYPE_CHECKING:
     from local_realtime.server import LocalRealtime
 
 logger = logging.getLogger(__name__)
-
-
-class Playable(Protocol):
-    """What a handler plays: a session, or a script in its place."""
-
-    id: str
-
-    @property
-    def due(self) -> float: ...
-
-    @property
-    def has_unheard(self) -> bool: ...
-
-    def open(self) -> list[Output]: ...
-
-    def handle(self, frame: str | bytes, now: float) -> list[Output]: ...
-
-    def listen(self, now: float) -> list[Output]: ...
-
-    def tick(self, now: float) -> list[Output]: ...
-
-    def failed(self) -> list[Output]: ...
 
 
 class RealtimeHandler(WebSocketHandler):
@@ -59,6 +38,7 @@ class RealtimeHandler(WebSocketHandler):
         self._session: Playable | None = None
         self._stream: IOStream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._thoughts: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._sleeps_until = 0.0
         # One at a time: a session that commits a lot waits for itself, not others for it.
@@ -142,6 +122,9 @@ class RealtimeHandler(WebSocketHandler):
         if session is None:
             return
         await self._perform(self._attempt(session, lambda: session.handle(message, _now())))
+        await self._hear_all(session)
+
+    async def _hear_all(self, session: Playable) -> None:
         while session.has_unheard and self._session is session:
             # A long recording in one frame is heard bit by bit, so that others are heard too.
             await asyncio.sleep(0)
@@ -199,15 +182,18 @@ class RealtimeHandler(WebSocketHandler):
 
     async def _perform(self, outputs: list[Output]) -> None:
         """Do all of *outputs* now, in order, and wait until the client has room for more."""
+        self._stop_thinking()
         writes = []
         for output in outputs:
             match output:
                 case Think():
-                    self._spawn(self._think(output))
+                    self._thoughts[output.response_id] = self._spawn(self._think(output))
                 case Transcribe():
                     self._spawn(self._transcribe(output))
                 case Overhear():
                     self._spawn(self._overhear(output))
+                case Judge():
+                    self._spawn(self._judge(output))
                 case Close():
                     self._session = None
                     self.close(output.code, output.reason)
@@ -217,6 +203,13 @@ class RealtimeHandler(WebSocketHandler):
                     except WebSocketClosedError:
                         break
         await asyncio.gather(*writes, return_exceptions=True)
+
+    def _stop_thinking(self) -> None:
+        """End the search for answers that nobody waits for any more."""
+        session = self._asking
+        if session:
+            for response_id in [x for x in self._thoughts if not session.awaits(x)]:
+                self._thoughts.pop(response_id).cancel()
 
     async def _think(self, think: Think) -> None:
         """Pass the answer on as it comes, unless the response has been cancelled meanwhile."""
@@ -229,6 +222,7 @@ class RealtimeHandler(WebSocketHandler):
         except Exception:
             logger.exception("no answer for %s", response_id)
             end = Session.unanswered
+        self._thoughts.pop(response_id, None)
         session = self._asking
         if session:
             await self._perform(self._attempt(session, lambda: end(session, response_id, _now())))
@@ -239,8 +233,13 @@ class RealtimeHandler(WebSocketHandler):
         if session is None or not session.awaits(response_id):
             return False
         step = self._attempt(session, lambda: session.take(response_id, piece, _now()))
+        # What follows from a piece is told whole, even if nobody waits for the next one.
+        thought = self._thoughts.pop(response_id)
         await self._perform(step)
         self._woken.set()
+        if not session.awaits(response_id):
+            return False
+        self._thoughts[response_id] = thought
         return True
 
     async def _transcribe(self, ask: Transcribe) -> None:
@@ -268,6 +267,18 @@ class RealtimeHandler(WebSocketHandler):
             await self._perform(
                 self._attempt(session, lambda: session.overheard(ask.item_id, text))
             )
+
+    async def _judge(self, ask: Judge) -> None:
+        try:
+            probability = await self._server.responder.finished(ask.sound)
+        except Exception:
+            logger.exception("nobody knows whether the speaker has finished")
+            probability = None
+        session = self._asking
+        if session:
+            step = self._attempt(session, lambda: session.judged(ask.at_ms, probability))
+            await self._perform(step)
+            await self._hear_all(session)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

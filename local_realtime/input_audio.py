@@ -1,5 +1,6 @@
 """The audio a client has appended and nobody has committed yet, on the clock of its samples."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,6 +11,8 @@ from local_realtime.vad import Change, Ears, EnergyEar, Vad, VadSettings
 
 MAX_BUFFER_MS = 15 * 60 * 1000
 MIN_COMMIT_MS = 100
+JUDGED_MS = 20_000
+"""So much of a turn is looked at to tell whether it is finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,16 @@ class SpeechStopped:
     sound: Sound
 
 
-Mark: TypeAlias = SpeechStarted | SpeechStopped
+@dataclass(frozen=True, slots=True)
+class SpeechPaused:
+    """Nothing more is heard until `InputAudio.judge` tells whether the speaker has finished."""
+
+    at_ms: int
+    sound: Sound
+    """Of the turn so far, or of its end."""
+
+
+Mark: TypeAlias = SpeechStarted | SpeechPaused | SpeechStopped
 
 
 class InputAudio:
@@ -41,6 +53,9 @@ class InputAudio:
         self._pcm = bytearray()
         self._first = 0
         self._scanned = 0
+        self._scores: deque[float] = deque()
+        """Of the frames that come next."""
+        self._asked_ms: int | None = None
         self._vad: Vad | None = None
         self._idle_timeout_ms = 0
 
@@ -72,16 +87,18 @@ class InputAudio:
 
     def detect(self, turn_detection: dict[str, Any] | None) -> None:
         """Detect turns in this way from here on; speech in progress goes on if it can."""
+        self._asked_ms = None
         if turn_detection is None:
             self._vad = None
             return
         self._idle_timeout_ms = turn_detection.get("idle_timeout_ms") or 0
-        settings = VadSettings.of(turn_detection)
+        ear = self._vad.ear if self._vad else self._ears(self._rate_hz)
+        settings = VadSettings.of(turn_detection, hears_endings=ear.hears_endings)
         if self._vad:
             self._vad.settings = settings
         else:
-            self._vad = Vad(settings, self._ears(self._rate_hz))
-            self._scanned = self._end
+            self._vad = Vad(settings, ear)
+            self._skip()
 
     def append(self, pcm: bytes) -> None:
         """Take *pcm* in, for `listen` to read.
@@ -97,7 +114,9 @@ class InputAudio:
     @property
     def has_unheard(self) -> bool:
         """Whether `listen` has something left to do."""
-        return self._vad is not None and self._fresh_bytes(self._vad) > 0
+        if self._vad is None or self._asked_ms is not None:
+            return False
+        return bool(self._scores) or self._fresh_bytes(self._vad) > 0
 
     def _fresh_bytes(self, vad: Vad) -> int:
         frame_bytes = vad.frame_bytes(self._rate_hz)
@@ -107,21 +126,48 @@ class InputAudio:
     def listen(self) -> Iterator[Mark]:
         """The speech found in what is new, as it is found; no more than takes a moment."""
         vad = self._vad
-        if vad is None:
+        if vad is None or self._asked_ms is not None:
             return
-        offset = self._scanned - self._first
-        frames = bytes(self._pcm[offset : offset + self._fresh_bytes(vad)])
-        for score in vad.ear.scores(frames):
+        if not self._scores:
+            offset = self._scanned - self._first
+            frames = bytes(self._pcm[offset : offset + self._fresh_bytes(vad)])
+            self._scores.extend(vad.ear.scores(frames))
+        while self._scores and self._asked_ms is None:
+            change = vad.hear(self._scores.popleft())
             self._scanned += vad.frame_bytes(self._rate_hz)
-            change = vad.hear(score)
-            if change is Change.STARTED:
-                self._forget_until(self._scanned - self._bytes(vad.before_speech_ms))
-                yield SpeechStarted(self.start_ms)
-            elif change is Change.STOPPED:
-                yield SpeechStopped(self._ms(self._scanned), self._take_until(self._scanned))
+            yield from self._marks(vad, change)
         if not vad.speaking:
             kept_ms = max(vad.before_speech_ms, self._idle_timeout_ms)
             self._forget_until(self._scanned - self._bytes(kept_ms))
+
+    def _marks(self, vad: Vad, change: Change | None) -> Iterator[Mark]:
+        match change:
+            case Change.STARTED:
+                self._forget_until(self._scanned - self._bytes(vad.before_speech_ms))
+                yield SpeechStarted(self.start_ms)
+            case Change.PAUSED:
+                self._asked_ms = self._ms(self._scanned)
+                stop = self._scanned - self._first
+                pcm = bytes(self._pcm[max(0, stop - self._bytes(JUDGED_MS)) : stop])
+                yield SpeechPaused(self._asked_ms, Sound(pcm, self._rate_hz))
+            case Change.STOPPED:
+                yield self._stopped()
+
+    def _stopped(self) -> SpeechStopped:
+        return SpeechStopped(self._ms(self._scanned), self._take_until(self._scanned))
+
+    def judge(self, at_ms: int, probability: float | None) -> SpeechStopped | None:
+        """Hear on, or end the turn if the speaker who paused then has probably finished.
+
+        None is for not knowing.  What was asked before the buffer was taken or cleared is over.
+        """
+        if at_ms != self._asked_ms or self._vad is None:
+            return None
+        self._asked_ms = None
+        if probability is None or probability <= self._vad.settings.finished_above:
+            return None
+        self._vad.reset()
+        return self._stopped()
 
     def so_far(self) -> Sound:
         """What is in the buffer, which stays as it is."""
@@ -158,8 +204,13 @@ class InputAudio:
             raise Refused("input_audio_buffer_commit_empty", message)
         return self.take()
 
+    def _skip(self) -> None:
+        self._scanned = self._end
+        self._scores.clear()
+        self._asked_ms = None
+
     def clear(self) -> None:
         self._forget_until(self._end)
-        self._scanned = self._end
+        self._skip()
         if self._vad:
             self._vad.reset()

@@ -7,11 +7,11 @@ from typing import Any
 from local_realtime.audio import decode_base64, rate_of
 from local_realtime.conversation import Conversation
 from local_realtime.ids import new_id
-from local_realtime.input_audio import InputAudio, SpeechStarted, SpeechStopped
+from local_realtime.input_audio import InputAudio, SpeechPaused, SpeechStarted, SpeechStopped
 from local_realtime.item_requests import add_item
 from local_realtime.items import Item, spoken_by_user, system_note
 from local_realtime.models import STREAMING_MODELS
-from local_realtime.outbox import Outbox
+from local_realtime.outbox import Judge, Outbox
 from local_realtime.transcripts import Transcripts
 from local_realtime.vad import Ears
 
@@ -89,11 +89,19 @@ class Listening:
             match mark:
                 case SpeechStarted():
                     self._begin(mark, now)
+                case SpeechPaused():
+                    self._outbox.command(Judge(mark.at_ms, mark.sound))
                 case SpeechStopped():
                     self._end(mark)
         if self._is_followed():
             self._item_id = self._item_id or new_id("item")
             self._transcripts.follow(self._item_id, self._input)
+
+    def judge(self, at_ms: int, probability: float | None) -> None:
+        """How probably the speaker who paused then has finished."""
+        stopped = self._input.judge(at_ms, probability)
+        if stopped:
+            self._end(stopped)
 
     def _is_followed(self) -> bool:
         """Whether there may be deltas of what is being said."""

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from local_realtime.chat_endpoint import ChatEndpoint
 from local_realtime.echo import Echo
 from local_realtime.responder import Responder
 from local_realtime.vad import Ears, EnergyEar
@@ -22,20 +23,25 @@ class Mind:
     close: Callable[[], None]
 
 
-def choose_mind(mode: str) -> Mind:
+def choose_mind(mode: str, chat: ChatEndpoint | None = None) -> Mind:
     """The mind for one of `MODES`; auto is speech, or else echo with a line that says so.
 
     Raises:
-        Unavailable: If it is to be speech and is not there, or is none of them.
+        Unavailable: If it is to be speech and is not there, or is none of them, or is to be an
+            echo that thinks.
     """
     if mode not in MODES:
         raise Unavailable(f"There is no mode {mode!r}, only {', '.join(MODES)}.")
     if mode == "echo":
+        if chat:
+            raise Unavailable("An echo asks no chat model: choose the mode speech, or auto.")
         return Mind(Echo(), EnergyEar, lambda: None)
     try:
-        from local_realtime.speech import Speech  # noqa: PLC0415  echo does without its packages
+        # Echo does without the packages of these.
+        from local_realtime.chat import Chat  # noqa: PLC0415
+        from local_realtime.speech import Speech  # noqa: PLC0415
 
-        speech = Speech()
+        speech = Speech(brain=Chat(chat) if chat else None)
     except Exception as exc:  # whatever a package of others may raise while it loads
         reason = " ".join(str(exc).split()) or type(exc).__name__
         why = f"Speech is not available: {reason}."
@@ -43,4 +49,6 @@ def choose_mind(mode: str) -> Mind:
             raise Unavailable(why) from exc
         sys.stderr.write(f"{why} What is said is played back instead.\n")
         return choose_mind("echo")
+    if not speech.hears_endings:
+        sys.stderr.write("semantic_vad goes by silence: pipecat-ai with its model is missing.\n")
     return Mind(speech, speech.ear, speech.close)

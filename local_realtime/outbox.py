@@ -38,6 +38,14 @@ class Overhear:
 
 
 @dataclass(frozen=True, slots=True)
+class Judge:
+    """Ask the responder whether a speaker has finished, then call `Session.judged`."""
+
+    at_ms: int
+    sound: Sound
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     code: int
     reason: str
@@ -57,7 +65,7 @@ class Cut:
     with_reset: bool
 
 
-Command: TypeAlias = Think | Transcribe | Overhear | Close | Raw | Cut
+Command: TypeAlias = Think | Transcribe | Overhear | Judge | Close | Raw | Cut
 Output: TypeAlias = Event | Command
 
 

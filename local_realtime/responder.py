@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from local_realtime.audio import Sound
 from local_realtime.items import Item
@@ -42,7 +42,23 @@ class FunctionCall:
     """JSON."""
 
 
-Piece: TypeAlias = Answer | FunctionCall
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """The answer ends here though more was to come."""
+
+    reason: Literal["max_output_tokens", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """There is no answer, or no more of it."""
+
+    code: str
+    message: str
+    """For the client."""
+
+
+Piece: TypeAlias = Answer | FunctionCall | Incomplete | Failure
 
 
 class Responder(Protocol):
@@ -56,3 +72,6 @@ class Responder(Protocol):
 
     async def overhear(self, sound: Sound) -> str | None:
         """What has been said so far, by somebody who goes on speaking; None if not worth it."""
+
+    async def finished(self, sound: Sound) -> float | None:
+        """How probably somebody who pauses at the end of *sound* has finished; None: unknown."""

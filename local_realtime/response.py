@@ -10,7 +10,7 @@ from local_realtime.ids import new_id
 from local_realtime.outbox import Outbox
 from local_realtime.output_item import OutputCall, Stage
 from local_realtime.output_message import OutputMessage
-from local_realtime.responder import Answer, FunctionCall, Piece
+from local_realtime.responder import Answer, FunctionCall, Incomplete, Piece
 from local_realtime.response_plan import Plan
 from local_realtime.usage import Meter
 
@@ -47,6 +47,7 @@ class Response:
         self._waiting: deque[Answer | Call] = deque()
         self._has_called = False
         self._is_answered = False
+        self._cut_reason: str | None = None
         self._next_step = -NEVER
         outbox.emit("response.created", response=self._to_wire(None, None))
 
@@ -61,6 +62,8 @@ class Response:
                 self._take_sentence(piece, now)
             case FunctionCall():
                 self._take_call(piece)
+            case Incomplete():
+                self._cut_reason = piece.reason
             case _:
                 raise TypeError(piece)
         self._next_step = self.due = max(self._next_step, now)
@@ -148,8 +151,9 @@ class Response:
         return last if isinstance(last, OutputMessage) and last.id == item_id else None
 
     def complete(self, meter: Meter) -> None:
-        if self._budget.is_exceeded:
-            details = {"type": "incomplete", "reason": "max_output_tokens"}
+        if self._budget.is_exceeded or self._cut_reason:
+            reason = self._cut_reason or "max_output_tokens"
+            details = {"type": "incomplete", "reason": reason}
             self.finish("incomplete", details, meter)
         else:
             self.finish("completed", None, meter)

@@ -8,7 +8,7 @@ from local_realtime.conversation import Conversation
 from local_realtime.errors import Refused, server_error
 from local_realtime.ids import new_id
 from local_realtime.outbox import Outbox, Think
-from local_realtime.responder import Answer, Piece, Turn
+from local_realtime.responder import Answer, Failure, Piece, Turn
 from local_realtime.response import NEVER, Response
 from local_realtime.response_plan import Plan
 from local_realtime.usage import Meter
@@ -76,6 +76,9 @@ class Responses:
 
     def take(self, response_id: str, piece: Piece, now: float) -> None:
         """The next piece of an answer.  Too late for a cancelled response."""
+        if isinstance(piece, Failure):
+            self.fail(response_id, now, Refused(piece.code, piece.message, kind="server_error"))
+            return
         response = self._active.get(response_id)
         if response:
             is_voice = response.plan.is_spoken and isinstance(piece, Answer)
@@ -88,12 +91,12 @@ class Responses:
         if response:
             response.answered(now)
 
-    def fail(self, response_id: str, now: float) -> None:
+    def fail(self, response_id: str, now: float, error: Refused | None = None) -> None:
         """There will be no answer, or no more of it."""
         response = self._active.get(response_id)
         if response is None:
             return
-        error = server_error(response_id)
+        error = error or server_error(response_id)
         inner = {"type": error.kind, "code": error.code, "message": error.message}
         response.finish("failed", {"type": "failed", "error": inner}, self._meter)
         self._end(response, now)

@@ -6,8 +6,9 @@ from local_realtime.errors import Fatal
 from local_realtime.fault_errors import in_band_refusal
 from local_realtime.faulty import Faulty
 from local_realtime.faulty_handler import FaultyHandler
-from local_realtime.handler import Playable, _now, _unix_now
+from local_realtime.handler import _now, _unix_now
 from local_realtime.outbox import Output
+from local_realtime.playable import Playable
 from local_realtime.scripted import Run, ScriptedSession
 
 if TYPE_CHECKING:

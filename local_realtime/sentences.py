@@ -17,6 +17,27 @@ def sentences(text: str) -> list[str]:
     return [piece for piece in [*found, *_cut(text[start:])] if piece]
 
 
+class SentenceCutter:
+    """The same of a text that comes in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._unfinished = ""
+
+    def feed(self, piece: str) -> list[str]:
+        """The sentences that are whole now."""
+        *whole, self._unfinished = sentences(self._unfinished + piece) or [""]
+        ended = END.search(self._unfinished)
+        if ended and ended.end() == len(self._unfinished):
+            whole.append(self._unfinished)
+            self._unfinished = ""
+        return whole
+
+    def rest(self) -> list[str]:
+        """What is left when no more comes."""
+        rest, self._unfinished = self._unfinished, ""
+        return sentences(rest)
+
+
 def _cut(sentence: str) -> list[str]:
     pieces = []
     while len(sentence) > MAX_LETTERS:

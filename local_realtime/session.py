@@ -162,6 +162,11 @@ class Session:
         self._transcripts.overheard(item_id, text)
         return self._outbox.drain()
 
+    def judged(self, at_ms: int, probability: float | None) -> list[Output]:
+        """How probably the speaker who paused then has finished; `listen` goes on after it."""
+        self._listening.judge(at_ms, probability)
+        return self._outbox.drain()
+
     def failed(self) -> list[Output]:
         """Our own mistake, told to the client; what the failed event had begun is told as well."""
         self._outbox.emit("error", error=server_error(self.id).wire())

@@ -23,7 +23,10 @@ class SileroEar:
     frame_ms = 32
     frames_at_once: int | None = 10
 
-    def __init__(self, model: ort.InferenceSession, rate_hz: int) -> None:
+    def __init__(
+        self, model: ort.InferenceSession, rate_hz: int, *, hears_endings: bool = False
+    ) -> None:
+        self.hears_endings = hears_endings
         self._resampler = Resampler(rate_hz)
         self._stream = Stream(model)
 

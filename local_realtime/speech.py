@@ -5,43 +5,53 @@ import os
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from local_realtime.audio import PCM_HZ, Sound
 from local_realtime.brain import think
+from local_realtime.chat_endpoint import ChatFailed
 from local_realtime.items import Item
 from local_realtime.moonshine import Moonshine
 from local_realtime.resampling import Samples, heard
-from local_realtime.responder import Answer, FunctionCall, Piece, Turn
-from local_realtime.sentences import sentences
+from local_realtime.responder import Answer, Failure, Piece, Turn
+from local_realtime.sentences import SentenceCutter
 from local_realtime.silero import FRAME_SAMPLES, SileroEar, Stream, open_silero
-from local_realtime.talk import Line, Talk
+from local_realtime.talk import Line, Talk, Thought
+from local_realtime.turns import open_turns, wants_more
 from local_realtime.utterance import stretches
-from local_realtime.voice import Mouth
+from local_realtime.voice import UNPRONOUNCEABLE, Mouth
 
 REMEMBERED_ITEMS = 40
 REMEMBERED_PIECES = 64
-MAX_LINE_LETTERS = 2000
-MAX_INSTRUCTIONS_LETTERS = 8000
-"""What is longer is not read to its end; nor is an answer longer than a line."""
-
 SILENCE = Sound(b"", PCM_HZ)
 Result = TypeVar("Result")
 
 
-class Speech:
-    """Three models for all sessions.  With more to do than there are cores, answers come later."""
+class Brain(Protocol):
+    def think(self, talk: Talk) -> AsyncGenerator[Thought, None]:
+        """The answer as it comes; closed, it is not wanted any more.
 
-    def __init__(self, threads: int | None = None) -> None:
+        Raises:
+            ChatFailed: If there is none, or no more of it.
+        """
+
+
+class Speech:
+    """One set of models for all sessions.  With more to do than cores, answers come later."""
+
+    def __init__(self, threads: int | None = None, brain: Brain | None = None) -> None:
+        self._brain = brain
         self._threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._threads, "speech")
         self._at_work = 0
         self._silero = open_silero()
         self._reader = Moonshine()
         self._mouth = Mouth()
+        self._turns = open_turns()
         # An utterance is read once, for its transcript and for its answer, and for as long as
         # anybody has it.
         self._readings: WeakKeyDictionary[Sound, asyncio.Task[str]] = WeakKeyDictionary()
@@ -49,7 +59,11 @@ class Speech:
         self._read_pieces: OrderedDict[bytes, asyncio.Task[str]] = OrderedDict()
 
     def ear(self, rate_hz: int) -> SileroEar:
-        return SileroEar(self._silero, rate_hz)
+        return SileroEar(self._silero, rate_hz, hears_endings=self.hears_endings)
+
+    @property
+    def hears_endings(self) -> bool:
+        return self._turns is not None
 
     def close(self) -> None:
         """Drop what has not been begun."""
@@ -62,33 +76,69 @@ class Speech:
         talk = Talk(
             lines=tuple(lines),
             now=datetime.now(UTC).astimezone(),
-            instructions=turn.instructions[:MAX_INSTRUCTIONS_LETTERS],
+            instructions=turn.instructions,
             tools=turn.tools,
             tool_choice=turn.tool_choice,
+            parallel_tool_calls=turn.parallel_tool_calls,
+            max_output_tokens=turn.max_output_tokens,
         )
+        thinking = self._brain.think(talk) if self._brain else self._think_by_rules(talk)
+        tell = self._speak if turn.is_spoken else _write
+        try:
+            async with aclosing(thinking) as thoughts, aclosing(tell(thoughts, turn)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except ChatFailed as failed:
+            yield Failure(failed.code, str(failed))
+
+    async def _think_by_rules(self, talk: Talk) -> AsyncGenerator[Thought, None]:
         thought = await self._compute(think, talk)
-        if isinstance(thought, FunctionCall):
-            yield thought
-        elif not turn.is_spoken:
-            yield Answer(thought, SILENCE)
-        else:
-            voice = turn.voice if isinstance(turn.voice, str) else ""
-            for sentence in sentences(thought[:MAX_LINE_LETTERS]):
-                said = await self._compute(self._mouth.say, sentence, voice, turn.speed)
-                yield Answer(*said)
+        for one in (thought,) if isinstance(thought, str) else thought:
+            yield one
+
+    async def _speak(
+        self, thoughts: AsyncGenerator[Thought, None], turn: Turn
+    ) -> AsyncGenerator[Piece, None]:
+        """Sentence by sentence, while the brain thinks on."""
+        unsaid, is_silent, is_empty = SentenceCutter(), True, True
+        async for thought in _ended(thoughts):
+            for sentence in unsaid.feed(thought) if isinstance(thought, str) else unsaid.rest():
+                is_empty = is_empty and not sentence.strip()
+                if any(letter.isalnum() for letter in sentence):
+                    is_silent = False
+                    yield await self._say(sentence, turn)
+                else:
+                    yield Answer(sentence, SILENCE)
+            if not isinstance(thought, str | None):
+                yield thought
+        if is_silent and not is_empty:
+            yield await self._say(UNPRONOUNCEABLE, turn)
+
+    async def _say(self, sentence: str, turn: Turn) -> Answer:
+        voice = turn.voice if isinstance(turn.voice, str) else ""
+        return Answer(*await self._compute(self._mouth.say, sentence, voice, turn.speed))
 
     async def _line(self, item: Item) -> Line | None:
-        if item.wire["type"] == "function_call_output":
-            return Line("function", item.wire["output"][:MAX_LINE_LETTERS])
-        if item.wire["type"] != "message":
-            return None
-        words = [
-            await self.transcribe(part.sound)
-            if part.sound and not part.text and item.wire["role"] == "user"
-            else part.text
-            for part in item.parts
-        ]
-        return Line(item.wire["role"], " ".join(words)[:MAX_LINE_LETTERS])
+        match item.wire["type"]:
+            case "message":
+                return Line(item.wire["role"], await self._words(item))
+            case "function_call":
+                wire = item.wire
+                return Line("call", wire["arguments"], wire["call_id"], wire["name"])
+            case "function_call_output":
+                return Line("function", item.wire["output"], item.wire["call_id"])
+            case _:
+                return None
+
+    async def _words(self, item: Item) -> str:
+        return " ".join(
+            [
+                await self.transcribe(part.sound)
+                if part.sound and not part.text and item.wire["role"] == "user"
+                else part.text
+                for part in item.parts
+            ]
+        )
 
     async def transcribe(self, sound: Sound) -> str:
         reading = self._readings.get(sound)
@@ -127,6 +177,17 @@ class Speech:
             return None
         return await self._read(sound)
 
+    async def finished(self, sound: Sound) -> float | None:
+        """By how it sounds, unless the words want to go on."""
+        if self._turns is None:
+            return None
+        signal = await self._compute(heard, sound.pcm, sound.rate_hz)
+        # What is read now need not be read again for the answer.
+        probability, text = await asyncio.gather(
+            self._compute(self._turns.finished, signal), self._read(sound)
+        )
+        return 0.0 if wants_more(text) else probability
+
     async def _compute(self, work: Callable[..., Result], *arguments: object) -> Result:
         self._at_work += 1
         try:
@@ -138,3 +199,19 @@ class Speech:
 
 def _has_failed(reading: asyncio.Task[str]) -> bool:
     return reading.done() and (reading.cancelled() or reading.exception() is not None)
+
+
+async def _ended(
+    thoughts: AsyncGenerator[Thought, None],
+) -> AsyncGenerator[Thought | None, None]:
+    """The thoughts, and None after the last."""
+    async for thought in thoughts:
+        yield thought
+    yield None
+
+
+async def _write(
+    thoughts: AsyncGenerator[Thought, None], _turn: Turn
+) -> AsyncGenerator[Piece, None]:
+    async for thought in thoughts:
+        yield Answer(thought, SILENCE) if isinstance(thought, str) else thought

@@ -19,7 +19,16 @@ MAX_SPEECH_MS = 10 * 60 * 1000
 """A turn ends here even if the noise never does; the buffer holds more."""
 
 SILENCE_BY_EAGERNESS_MS = {"low": 1200, "medium": 800, "auto": 800, "high": 500}
-"""semantic_vad understands no words here: eagerness only picks the silence that ends a turn."""
+"""semantic_vad where nobody can tell whether a speaker has finished: silence ends a turn."""
+
+PAUSE_MS = 350
+"""semantic_vad: after so much silence it is asked whether the speaker has finished."""
+
+WAIT_BY_EAGERNESS_MS = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
+"""How long a speaker who has not finished may think: the API's own figures."""
+
+FINISHED_BY_EAGERNESS = {"low": 0.9, "medium": 0.7, "auto": 0.7, "high": 0.5}
+"""How probably a speaker must have finished; docs/decisions/0010 has what that does."""
 
 SEMANTIC_THRESHOLD = 0.5
 SEMANTIC_PREFIX_MS = 300
@@ -27,6 +36,9 @@ SEMANTIC_PREFIX_MS = 300
 
 class Change(Enum):
     STARTED = "started"
+    PAUSED = "paused"
+    """It is time to ask whether the speaker has finished."""
+
     STOPPED = "stopped"
 
 
@@ -35,12 +47,26 @@ class VadSettings:
     threshold: float
     prefix_padding_ms: int
     silence_duration_ms: int
+    pause_ms: int | None = None
+    """The silence after which to ask whether the speaker has finished; None: never."""
+
+    finished_above: float = 1.0
+    """The turn ends if that is more probable than this."""
 
     @classmethod
-    def of(cls, turn_detection: dict[str, Any]) -> "VadSettings":
+    def of(cls, turn_detection: dict[str, Any], *, hears_endings: bool = False) -> "VadSettings":
         if turn_detection["type"] == "semantic_vad":
-            silence_ms = SILENCE_BY_EAGERNESS_MS[turn_detection["eagerness"]]
-            return cls(SEMANTIC_THRESHOLD, SEMANTIC_PREFIX_MS, silence_ms)
+            eagerness = turn_detection["eagerness"]
+            if not hears_endings:
+                silence_ms = SILENCE_BY_EAGERNESS_MS[eagerness]
+                return cls(SEMANTIC_THRESHOLD, SEMANTIC_PREFIX_MS, silence_ms)
+            return cls(
+                SEMANTIC_THRESHOLD,
+                SEMANTIC_PREFIX_MS,
+                WAIT_BY_EAGERNESS_MS[eagerness],
+                PAUSE_MS,
+                FINISHED_BY_EAGERNESS[eagerness],
+            )
         return cls(
             turn_detection["threshold"],
             turn_detection["prefix_padding_ms"],
@@ -54,6 +80,9 @@ class Ear(Protocol):
     frame_ms: int
     frames_at_once: int | None
     """How many to score before others have their turn; None if it costs next to nothing."""
+
+    hears_endings: bool
+    """Whether the responder can tell if a speaker who pauses has finished."""
 
     def scores(self, pcm: bytes) -> list[float]:
         """One for each frame of *pcm*, which holds whole frames."""
@@ -74,6 +103,7 @@ class EnergyEar:
 
     frame_ms = 20
     frames_at_once: int | None = None
+    hears_endings = False
 
     def __init__(self, rate_hz: int) -> None:
         self._frame_samples = rate_hz * self.frame_ms // 1000
@@ -144,9 +174,13 @@ class Vad:
         self._speech_ms += self.ear.frame_ms
         silent = quiet and self._quiet_ms >= self.settings.silence_duration_ms
         if not silent and self._speech_ms < MAX_SPEECH_MS:
-            return None
+            return Change.PAUSED if self._has_just_paused() else None
         self.reset()
         return Change.STOPPED
+
+    def _has_just_paused(self) -> bool:
+        pause_ms = self.settings.pause_ms
+        return pause_ms is not None and 0 <= self._quiet_ms - pause_ms < self.ear.frame_ms
 
     def reset(self) -> None:
         self.speaking, self._loud_frames = False, 0

@@ -332,6 +332,9 @@ class TestServe:
         environ = dict(os.environ) | {
             "PARLEY_SERVER_ENVIRONMENT": "production",
             "PARLEY_SERVER_ALLOWED_ORIGINS": '["https://app.example"]',
+            "PARLEY_MODEL_CHAT_URL": f"http://127.0.0.1:9/{KEY}",
+            "PARLEY_MODEL_CHAT_MODEL": "tiny",
+            "PARLEY_MODEL_CHAT_API_KEY": KEY,
         }
         with subprocess.Popen(
             [sys.executable, "run.py", "serve", "--port", "0"],
@@ -346,7 +349,10 @@ class TestServe:
             rest, err = process.stdout.read(), process.stderr.read()
 
         assert first.startswith("Parley listens on ")
+        assert "Model: a local one, which hears and speaks English" in rest
+        assert "A chat model thinks for it: tiny." in rest
         assert "Warning: in production the model is the local one" in rest
+        assert KEY not in rest + err
         assert "Token" not in rest
         assert "eyJ" not in rest + err
         assert all(line.startswith("{") for line in err.splitlines())

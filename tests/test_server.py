@@ -25,6 +25,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tests.calls.house import ROOT, VoiceClient, house_settings, until
+from tests.fakes.chat import FakeChat, text
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.cli import token_rules
 from tornado_app.server import Server
@@ -128,7 +129,7 @@ async def test_a_taken_port():
 @pytest.mark.gen_test(timeout=30)
 async def test_with_the_model_on_this_computer():
     """It starts with the gateway, answers, and is gone after it."""
-    settings = house_settings(server_port=0, session_turn_detection="none")
+    settings = house_settings(server_port=0, session_turn_detection="none", model_mode="echo")
     async with started(settings) as server:
         [child] = psutil.Process().children()
         client = await call(server, settings)
@@ -141,6 +142,38 @@ async def test_with_the_model_on_this_computer():
     assert server.is_embedded
     assert "completed" == done["data"]["status"]
     await until(lambda: not child.is_running(), "the model is still there")
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_with_a_chat_model_behind_the_model_on_this_computer():
+    """The settings reach it, its key included, and nothing of them can be seen from outside."""
+    pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+    pytest.importorskip("hibari", reason="the packages of speech are not installed")
+    chat = FakeChat(text("Not much. "))
+    async with chat.serving() as url:
+        settings = house_settings(
+            server_port=0,
+            session_turn_detection="none",
+            model_chat_url=url,
+            model_chat_model="tiny",
+            model_chat_api_key="sk-chat",
+        )
+        async with started(settings) as server:
+            [child] = psutil.Process().children()
+            arguments = " ".join(child.cmdline())
+            client = await call(server, settings)
+            await client.status("connected")
+            await client.say("text", text="What is new?")
+            done = await client.next("response_done")
+            client.socket.close(1000)
+            await client.closed()
+
+    assert "completed" == done["data"]["status"]
+    assert "tiny" == chat.requests[0]["model"]
+    assert {"role": "user", "content": "What is new?"} == chat.requests[0]["messages"][-1]
+    assert "Bearer sk-chat" == chat.headers[0]["Authorization"]
+    assert "sk-chat" not in arguments + repr(settings)
+    assert url not in arguments
 
 
 # From here on the gateway is a process of its own.
@@ -191,6 +224,7 @@ def program(folder: Path, **changes: object) -> Iterator[Gateway]:
     """A gateway that is being started."""
     errors = folder / "stderr"
     environ = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
+    environ |= {"PARLEY_MODEL_MODE": "echo"}  # it starts sooner
     environ |= {f"PARLEY_{name.upper()}": str(value) for name, value in changes.items()}
     environ |= {"PARLEY_SERVER_STATE_DIR": str(folder)}
     with errors.open("w") as file:

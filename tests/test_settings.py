@@ -282,6 +282,13 @@ class TestBetween:
             ({"PARLEY_UPSTREAM_API_KEY": "sk-\u00e9"}, "upstream.api_key"),
             ({"OPENAI_API_KEY": "sk-a\r\nX: y"}, "upstream.api_key"),
             ({"OPENAI_API_KEY": "sk-a\n"}, "upstream.api_key"),
+            ({"PARLEY_MODEL_CHAT_API_KEY": "sk-\u00e9"}, "model.chat_api_key"),
+            ({"PARLEY_MODEL_CHAT_URL": "127.0.0.1:11434"}, "model.chat_url"),
+            ({"PARLEY_MODEL_CHAT_URL": "http://u:p@a/v1"}, "model.chat_url"),
+            (
+                {"PARLEY_MODEL_CHAT_URL": "http://a/v1", "PARLEY_MODEL_MODE": "echo"},
+                "model.chat_url",
+            ),
             ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "auth.secret"),
             (
                 {"PARLEY_AUTH_SECRET": RANDOM, "PARLEY_AUTH_ALGORITHMS": '["HS256", "HS512"]'},
@@ -330,6 +337,7 @@ class TestProduction:
             ({"PARLEY_UPSTREAM_URL": "ws://models.example"}, "must be wss:// in production"),
             ({"PARLEY_MODEL_FAULT": "stall"}, "must be empty in production"),
             ({"PARLEY_UPSTREAM_URL": "ws://10.0.0.1"}, "must be wss:// in production"),
+            ({"PARLEY_MODEL_CHAT_URL": "http://10.0.0.1/v1"}, "must be https:// in production"),
             ({"PARLEY_UPSTREAM_URL": "ws://localhost.evil.example"}, "must be wss://"),
         ],
     )

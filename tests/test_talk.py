@@ -2,6 +2,10 @@
 
 import asyncio
 import contextlib
+import os
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -304,4 +308,63 @@ def talk_rules(house: House):
         algorithms=house.rules.algorithms,
         leeway_s=house.rules.leeway_s,
         max_lifetime_s=house.rules.max_lifetime_s,
+    )
+
+
+WITHOUT_SPEECH = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"onnxruntime", "hibari", "moonshine_voice"}:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def talk_to_a_gateway(folder: Path) -> tuple[str, str, Path]:
+    """``make run`` and ``talk``, as a user has them: what both say, and the saved answer."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
+    environ |= {"PARLEY_SERVER_STATE_DIR": str(folder), "PYTHONPATH": str(folder), "COLUMNS": "200"}
+    start = {"cwd": ROOT, "env": environ, "stdout": subprocess.PIPE, "text": True}
+    command, saved = [sys.executable, "run.py"], folder / "answer.wav"
+    with (folder / "errors").open("w+") as errors:
+        with subprocess.Popen([*command, "--port", "0"], **start, stderr=errors) as gateway:
+            try:
+                url = gateway.stdout.readline().split()[-1]
+                talk_ = ["talk", str(AMIABLE), "--fast", "--url", url, "--save", str(saved)]
+                told = subprocess.run([*command, *talk_], check=True, timeout=30, **start).stdout
+            finally:
+                gateway.terminate()
+        errors.seek(0)
+        return told, errors.read(), saved
+
+
+def test_the_gateway_hears_and_speaks_unless_told_otherwise(tmp_path):
+    """What was said is understood, and the answer is spoken."""
+    pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+    pytest.importorskip("hibari", reason="the packages of speech are not installed")
+    told, errors, saved = talk_to_a_gateway(tmp_path)
+
+    assert "You: He might even have been made amiable himself" in told
+    assert "Answer: I heard you say: He might even have been made amiable himself" in told
+    assert soundfile.info(saved).duration > 2
+    assert "Speech is not available" not in errors
+
+
+def test_without_the_packages_of_speech_it_echoes(tmp_path):
+    """The gateway starts all the same, with one line that says so."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_SPEECH)
+    told, errors, saved = talk_to_a_gateway(tmp_path)
+
+    [line] = [line for line in errors.splitlines() if "Speech" in line]
+    assert re.fullmatch(
+        r"Speech is not available: No module named '\w+'\. What is said is played back instead\.",
+        line,
+    )
+    assert "Traceback" not in errors
+    assert "Answer: (echo of 3.3 s of audio)" in told
+    assert (
+        pytest.approx(soundfile.info(AMIABLE).duration, abs=0.01) == soundfile.info(saved).duration
     )

@@ -23,14 +23,9 @@ COMMANDS = ("serve", "talk", "token", "model", "check-config")
 TOKEN_TTL_S = 3600
 DEFAULT_PORT = 8765
 LOCAL_MODEL = {
-    True: (
-        "Model: a local one, which plays back what you say.",
-        "  PARLEY_MODEL_MODE=speech lets it hear and speak; OPENAI_API_KEY takes OpenAI's instead.",
-    ),
-    False: (
-        "Model: a local one, which hears and speaks English.",
-        "  OPENAI_API_KEY takes OpenAI's instead.",
-    ),
+    "auto": "Model: a local one, which hears and speaks English, or else plays back what you say.",
+    "speech": "Model: a local one, which hears and speaks English.",
+    "echo": "Model: a local one, which plays back what you say.",
 }
 INTERRUPTED = 128 + signal.SIGINT
 """What shells say of a program that Ctrl-C has ended."""
@@ -147,7 +142,12 @@ def _announce(server: Server, settings: Settings, rules: tokens.TokenRules) -> N
     url = f"ws://{shown}:{server.port}/ws"
     lines = [f"Parley listens on {url}"]
     if server.is_embedded:
-        lines += LOCAL_MODEL[settings.model.mode == "echo"]
+        lines.append(LOCAL_MODEL[settings.model.mode])
+        if settings.model.chat_url:
+            lines.append(
+                f"  A chat model thinks for it: {settings.model.chat_model or 'its only one'}."
+            )
+        lines.append("  OPENAI_API_KEY takes OpenAI's instead.")
     else:
         lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
     if settings.server.environment == "development":

@@ -5,10 +5,12 @@ import contextlib
 import os
 import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tornado_app.endpoint import Endpoint
 from tornado_app.logs import get_logger
+from tornado_app.settings import Model
 
 READY_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
@@ -18,6 +20,19 @@ READY_WORDS = "Local Realtime server ready: "
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def chat_environment(model: Model) -> dict[str, str]:
+    """How the child is told of its chat model; by variables, since ps shows arguments."""
+    values = {
+        "URL": model.chat_url,
+        "MODEL": model.chat_model,
+        "API_KEY": model.chat_api_key.reveal(),
+        "CONNECT_TIMEOUT_S": f"{model.chat_connect_timeout_s:g}",
+        "FIRST_TIMEOUT_S": f"{model.chat_first_timeout_s:g}",
+        "STALL_TIMEOUT_S": f"{model.chat_stall_timeout_s:g}",
+    }
+    return {f"LOCAL_REALTIME_CHAT_{name}": value for name, value in values.items()}
+
+
 class EmbeddedModel:
     """Starts the local model, starts it again should it die, and stops it.  Thread: loop.
 
@@ -25,10 +40,17 @@ class EmbeddedModel:
     is made anew for each run of the gateway, so that nobody else on this computer uses it.
     """
 
-    def __init__(self, mode: str, pace: float, fault: str = "") -> None:
+    def __init__(
+        self,
+        mode: str,
+        pace: float,
+        fault: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._mode = mode
         self._pace = pace
         self._fault = fault
+        self._environment = environment or {}
         self._key = secrets.token_urlsafe(24)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -73,7 +95,7 @@ class EmbeddedModel:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=ROOT,
-            env=os.environ | {"LOCAL_REALTIME_API_KEY": self._key},
+            env=os.environ | self._environment | {"LOCAL_REALTIME_API_KEY": self._key},
             start_new_session=True,  # Ctrl-C is for the gateway, which drains first
         )
         try:

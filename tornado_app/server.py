@@ -11,7 +11,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_app.app import make_app
-from tornado_app.embedded import EmbeddedModel
+from tornado_app.embedded import EmbeddedModel, chat_environment
 from tornado_app.endpoint import Endpoint, configured_endpoint
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
@@ -95,7 +95,8 @@ class Server:
         if endpoint is not None:
             return lambda: endpoint
         model = self._settings.model
-        embedded = EmbeddedModel(model.mode, model.pace, model.fault)
+        environment = chat_environment(model)
+        embedded = EmbeddedModel(model.mode, model.pace, model.fault, environment)
         await embedded.start()
         self._embedded = embedded
         return lambda: embedded.endpoint

@@ -143,6 +143,12 @@ class Model(msgspec.Struct, frozen=True):
     mode: Literal["auto", "speech", "echo"]
     pace: Annotated[float, Meta(ge=0.1, le=1000)]
     fault: Annotated[str, Meta(max_length=1000)]
+    chat_url: Annotated[str, Meta(max_length=2000)]
+    chat_model: Annotated[str, Meta(max_length=200)]
+    chat_api_key: Secret
+    chat_connect_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
+    chat_first_timeout_s: Annotated[float, Meta(ge=0.1, le=600)]
+    chat_stall_timeout_s: Annotated[float, Meta(ge=0.1, le=600)]
 
 
 class Settings(msgspec.Struct, frozen=True):

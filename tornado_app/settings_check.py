@@ -236,9 +236,20 @@ def _unusable(settings: "Settings") -> Iterator[Contradiction]:
         yield Contradiction(problem, ("server.allowed_origins",))
     for problem in proxies.problems(settings.server.trusted_proxies):
         yield Contradiction(problem, ("server.trusted_proxies",))
-    key = settings.upstream.api_key.reveal()
-    if not key.isascii() or not key.isprintable():
-        yield Contradiction("must be printable ASCII", ("upstream.api_key",))
+    for name in ("upstream.api_key", "model.chat_api_key"):
+        key = _value(settings, name).reveal()
+        if not key.isascii() or not key.isprintable():
+            yield Contradiction("must be printable ASCII", (name,))
+    if settings.model.chat_url and not _is_url(settings.model.chat_url, {"http", "https"}):
+        reason = (
+            "must be http:// or https:// with a host, and hold no user name, password or fragment"
+        )
+        yield Contradiction(reason, ("model.chat_url",))
+    if settings.model.chat_url and settings.model.mode == "echo":
+        names = ("model.chat_url", "model.mode")
+        yield Contradiction(
+            f"needs another {label('model.mode')}: an echo asks no chat model", names
+        )
     if settings.upstream.url and not _is_websocket(settings.upstream.url):
         reason = "must be ws:// or wss:// with a host, and hold no user name, password or fragment"
         yield Contradiction(reason, ("upstream.url",))
@@ -249,6 +260,10 @@ def _unusable(settings: "Settings") -> Iterator[Contradiction]:
 
 
 def _is_websocket(url: str) -> bool:
+    return _is_url(url, {"ws", "wss"})
+
+
+def _is_url(url: str, schemes: set[str]) -> bool:
     try:
         parts = urlsplit(url)
         _ = parts.port
@@ -258,7 +273,7 @@ def _is_websocket(url: str) -> bool:
         url.isascii()
         and url.isprintable()
         and " " not in url
-        and parts.scheme in {"ws", "wss"}
+        and parts.scheme in schemes
         and bool(parts.hostname)
         and "@" not in parts.netloc
         and "#" not in url
@@ -280,10 +295,11 @@ def _unsafe(settings: "Settings") -> Iterator[Contradiction]:
     if settings.model.fault:
         names = ("model.fault", "server.environment")
         yield Contradiction("must be empty in production", names)
-    url = settings.upstream.url
-    if _is_websocket(url) and urlsplit(url).scheme == "ws" and not _is_loopback(url):
-        names = ("upstream.url", "server.environment")
-        yield Contradiction("must be wss:// in production, except on loopback", names)
+    for name, plain in (("upstream.url", "ws"), ("model.chat_url", "http")):
+        url = _value(settings, name)
+        if _is_url(url, {plain}) and not _is_loopback(url):
+            reason = f"must be {plain}s:// in production, except on loopback"
+            yield Contradiction(reason, (name, "server.environment"))
 
 
 def _is_guessable(secret: str) -> bool:

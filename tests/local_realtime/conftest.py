@@ -14,7 +14,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from local_realtime.echo import Echo
-from local_realtime.outbox import Close, Overhear, Think, Transcribe
+from local_realtime.outbox import Close, Judge, Overhear, Think, Transcribe
 from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session import Session
 from local_realtime.vad import EnergyEar
@@ -139,6 +139,9 @@ class Call:
                 case Overhear():
                     text = result_of(self.responder.overhear(output.sound))
                     more = self.session.overheard(output.item_id, text)
+                case Judge():
+                    probability = result_of(self.responder.finished(output.sound))
+                    more = self.session.judged(output.at_ms, probability)
                 case Close():
                     self.closed, more = output, []
                 case event:

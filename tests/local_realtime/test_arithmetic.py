@@ -17,6 +17,13 @@ RESULTS = {
     "nine squared": "81",
     "minus 5 plus 3": "-2",
     "three point five times two": "7",
+    "what is 12-7?": "5",
+    "calculate 12/4": "3",
+    "the sum of three and four": "7",
+    "multiply 6 by 7": "42",
+    "subtract 3 from 10": "7",
+    "what is the difference between ten and four": "6",
+    "divide 10 by 4": "2.5",
     "6 \N{DIVISION SIGN} 4": "1.5",
 }
 IMPOSSIBLE = ["5 divided by 0", "square root of -1", "9 to the power of 9999", "-8 ^ 0.5"]
@@ -34,7 +41,9 @@ def test_what_cannot_be_had_is_said(question):
     assert calculate(question)[1] is None
 
 
-@pytest.mark.parametrize("text", ["hello", "I have 3 cats", "3 4", "plus"])
+@pytest.mark.parametrize(
+    "text", ["hello", "I have 3 cats", "3 4", "plus", "call 555-1234", "on 11/24"]
+)
 def test_other_words_are_no_sum(text):
     """Even if there are numbers in them."""
     assert calculate(text) is None

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 WITHOUT_PACKAGES = """
-import sys
+import os, sys
 class Missing:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"onnxruntime", "hibari"}:
+        if name.split(".")[0] in os.environ["MISSING"].split():
             raise ImportError("no speech here")
 sys.meta_path.insert(0, Missing())
 from local_realtime.cli import main
@@ -27,7 +27,7 @@ def start(*options, **environment):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, "MISSING": "onnxruntime hibari", **environment},
     )
 
 
@@ -73,3 +73,15 @@ def test_the_mode_may_come_from_the_environment():
         _, errors = process.communicate(timeout=20)
 
     assert (process.returncode, errors) == (0, "")
+
+
+def test_without_the_model_of_turns_silence_ends_them():
+    """One line says so; everything else is there."""
+    pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+    pytest.importorskip("hibari", reason="the packages of speech are not installed")
+    with start("--mode", "speech", MISSING="pipecat") as process:
+        ready = process.stdout.readline()
+        _, errors = process.communicate(timeout=20)
+
+    assert ready.startswith("Local Realtime server ready: ")
+    assert errors == "semantic_vad goes by silence: pipecat-ai with its model is missing.\n"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local_realtime.sentences import MAX_LETTERS, sentences
+from local_realtime.sentences import MAX_LETTERS, SentenceCutter, sentences
 
 
 def test_sentences_end_where_they_end():
@@ -20,3 +20,23 @@ def test_nothing_is_lost(text):
 
     assert "".join(pieces) == text
     assert all(0 < len(piece.strip()) <= MAX_LETTERS or piece.isspace() for piece in pieces)
+
+
+@given(text=st.text("ab.!? \n,", max_size=400), size=st.integers(1, 9))
+def test_a_text_in_pieces_is_the_same_text(text, size):
+    """Nothing is lost, and nothing said twice."""
+    cutter = SentenceCutter()
+    cut = [one for i in range(0, len(text), size) for one in cutter.feed(text[i : i + size])]
+
+    assert text == "".join([*cut, *cutter.rest()])
+    assert all(cut)
+
+
+def test_a_sentence_is_whole_when_the_next_begins():
+    """Not before: "3." may go on with "14"."""
+    cutter = SentenceCutter()
+
+    assert [[], ["Pi is 3.14. "], ["Yes! "], []] == [
+        cutter.feed(piece) for piece in ("Pi is 3.", "14. ", "Yes! N", "o")
+    ]
+    assert ["No"] == cutter.rest()

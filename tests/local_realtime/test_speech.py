@@ -5,12 +5,14 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
 from local_realtime.audio import Sound
 from local_realtime.responder import Answer, Turn
+from local_realtime.session_config import VOICES
 from local_realtime.voice import TIMBRES, UNPRONOUNCEABLE, levelled
 from tests.local_realtime.wording import TEXTS, error_rate
 
@@ -46,28 +48,64 @@ def test_it_understands_itself(models):
     assert error_rate([(text, h) for (text, _), h in zip(spoken, heard, strict=True)]) <= 0.10
 
 
-def pitch_and_colour(sound):
-    """The usual distance of two glottal pulses, and where half of the energy lies."""
+def pitches_hz(sound):
+    """The pitch every 20 ms by YIN (de Cheveigne and Kawahara 2002), or no number."""
     signal = np.frombuffer(sound.pcm, "<i2").astype(float)
-    frames = [signal[start : start + 1200] for start in range(0, len(signal) - 1200, 1200)]
-    loud = [frame for frame in frames if frame.std() > signal.std()]
-    lags = []
-    for frame in loud:
-        likeness = np.correlate(frame, frame, "full")[1199:]
-        lags.append(60 + int(likeness[60:400].argmax()))
-    energy = np.cumsum(np.abs(np.fft.rfft(signal)) ** 2)
-    return 24_000 / np.median(lags), np.searchsorted(energy, energy[-1] * 0.9) / len(
-        signal
-    ) * 24_000
+    lags, width, found = np.arange(1, 481), 2000, []
+    for frame in sliding_window_view(signal, width + lags[-1])[::480]:
+        differences = [((frame[:width] - frame[lag:][:width]) ** 2).sum() for lag in lags]
+        normal = np.array(differences) * lags / np.maximum(np.cumsum(differences), 1)
+        low = np.flatnonzero(normal < 0.2)
+        if not len(low) or frame.std() < signal.std() / 2:
+            found.append(np.nan)
+            continue
+        rising = np.flatnonzero(np.diff(normal[low[0] :]) >= 0)
+        found.append(24_000 / lags[low[0] + (rising[0] if len(rising) else 0)])
+    return np.array(found)
+
+
+def pitch_shift(plain, other):
+    """What the pitch of *plain* is to be multiplied by, moment by moment."""
+    both = min(len(plain), len(other))
+    return np.nanmedian(other[:both] / plain[:both])
+
+
+def envelope(sound):
+    """The mean spectrum from 300 to 8000 Hz without its harmonics, in 400 equal ratios."""
+    signal = np.frombuffer(sound.pcm, "<i2").astype(float)
+    frames = sliding_window_view(signal, 2048)[::480]
+    loud = frames[frames.std(axis=1) > signal.std() / 2]
+    power = (np.abs(np.fft.rfft(loud * np.hanning(2048))) ** 2).mean(axis=0)
+    cepstrum = np.fft.irfft(np.log(power + 1e-9))
+    cepstrum[30:-30] = 0
+    smooth = np.fft.rfft(cepstrum).real
+    return np.interp(np.geomspace(300, 8000, 400), np.arange(1025) * 24_000 / 2048, smooth)
+
+
+def formant_shift(plain, other):
+    """By how much the spectrum of *other* has to be moved to lie on that of *plain*."""
+    steps = range(-30, 31)
+
+    def likeness(step):
+        low, high = max(0, -step), 400 - max(0, step)
+        return np.corrcoef(plain[low:high], other[low + step : high + step])[0, 1]
+
+    return (8000 / 300) ** (max(steps, key=likeness) / 399)
 
 
 def test_ten_voices_are_ten(models):
-    """Any two differ by 4 % in pitch or by 10 % in colour."""
-    found = [pitch_and_colour(models._mouth.say(SPOKEN[0], voice, 1.0)[1]) for voice in TIMBRES]
-    pairs = combinations(found, 2)
+    """Any two differ by more than a semitone in pitch, and each sounds as is said of it."""
+    said = {voice: models._mouth.say(SPOKEN[1], voice, 1.0)[1] for voice in TIMBRES}
+    pitch, spectrum = pitches_hz(said["marin"]), envelope(said["marin"])
+    pitches = {voice: pitch_shift(pitch, pitches_hz(sound)) for voice, sound in said.items()}
+    formants = {voice: formant_shift(spectrum, envelope(sound)) for voice, sound in said.items()}
 
-    assert len(found) == 10
-    assert all(abs(np.log(a[0] / b[0])) > 0.04 or abs(np.log(a[1] / b[1])) > 0.1 for a, b in pairs)
+    assert set(VOICES) == set(TIMBRES)
+    for one, other in combinations(pitches.values(), 2):
+        assert abs(np.log2(one / other)) > 1 / 12
+    for voice, timbre in TIMBRES.items():
+        assert pitches[voice] == pytest.approx(timbre.pitch, rel=0.01)
+        assert formants[voice] == pytest.approx(timbre.formants, abs=0.03)
 
 
 def test_the_same_words_sound_the_same(models):

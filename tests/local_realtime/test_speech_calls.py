@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
-from local_realtime.audio import Sound
+from local_realtime.audio import Sound, decode_base64, encode_base64
+from local_realtime.numerals import in_words, with_digits
 from local_realtime.server import ServerConfig
 from tests.local_realtime.wording import TEXTS, error_rate, errors
 
@@ -140,6 +141,29 @@ async def test_many_sessions_at_once_are_not_mixed_up(talking, models):
     assert answers == [f"{n} times {n} is {n * n}." for n in range(2, 10)]
 
 
+@pytest.mark.gen_test(timeout=50)
+async def test_many_callers_who_speak_at_once_are_each_understood(talking, models, silence):
+    """With six times as many as threads they are answered later, and none of them wrongly."""
+    questions = {f"Count from one to {in_words(n)}.": n for n in range(2, 14)}
+    said = {text: models._mouth.say(text, "marin", 1.0)[1].pcm for text in questions}
+
+    async def ask(connect, text):
+        client = await connect()
+        await listen_to(client)
+        await client.append(silence(320) + said[text] + silence(900))
+        events = await client.until("rate_limits.updated")
+        while not transcripts_in(events):
+            events.append(await client.read())
+        return spoken_in(events), with_digits(*transcripts_in(events))
+
+    async with talking() as (_, connect):
+        answers = await asyncio.gather(*(ask(connect, text) for text in questions))
+
+    counted = [", ".join(map(in_words, range(1, n + 1))).capitalize() for n in questions.values()]
+    assert [f"{words}." for words in counted] == [spoken for spoken, _ in answers]
+    assert [f"Count from 1 to {n}." for n in questions.values()] == [heard for _, heard in answers]
+
+
 @pytest.mark.gen_test(timeout=30)
 async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
     """What comes of it later is dropped, and the next one is answered."""
@@ -156,3 +180,61 @@ async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
 
     assert cancelled["status"] == "cancelled"
     assert done["output"][0]["content"][0]["text"] == "Goodbye!"
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_pause_for_thought_ends_no_turn(talking, models, silence):
+    """By meaning, "I would like to" and what comes a second later are one turn."""
+    if not models.hears_endings:
+        pytest.skip("pipecat-ai with its model is not installed")
+    parts = [
+        models._mouth.say(text, "marin", 1.0)[1].pcm
+        for text in ("I would like to", "count from three to seven.")
+    ]
+    async with talking() as (_, connect):
+        client = await connect()
+        await client.send(
+            "session.update",
+            session={
+                "type": "realtime",
+                "audio": {"input": {"turn_detection": {"type": "semantic_vad"}}},
+            },
+        )
+        await client.append(silence(320) + parts[0] + silence(1000) + parts[1] + silence(900))
+        events = await client.until("rate_limits.updated")
+
+    assert [1] == [sum(e["type"].endswith("committed") for e in events)]
+    assert spoken_in(events) == "Three, four, five, six, seven."
+
+
+@pytest.mark.parametrize("law", ["audio/pcmu", "audio/pcma"])
+@pytest.mark.gen_test(timeout=30)
+async def test_a_telephone_call_is_understood_and_answered(talking, models, silence, law):
+    """G.711 in and out, and `speed` as asked for."""
+    _, question = models._mouth.say("Count from one to seven.", "cedar", 1.0)
+    said = Sound(silence(300) + question.pcm + silence(900), 24_000)
+    end = said.samples // 2400 * 2400
+    answers = {}
+    async with talking() as (_, connect):
+        for speed in (0.75, 1.5):
+            client = await connect()
+            output = {"format": {"type": law}, "speed": speed, "voice": "echo"}
+            await client.send(
+                "session.update",
+                session={
+                    "type": "realtime",
+                    "audio": {"input": {"format": {"type": law}}, "output": output},
+                },
+            )
+            audio = encode_base64(said, {"type": law}, 0, end)
+            await client.send("input_audio_buffer.append", audio=audio)
+            events = await client.until("rate_limits.updated")
+            deltas = [e["delta"] for e in events if e["type"] == "response.output_audio.delta"]
+            pcm = b"".join(decode_base64(delta, {"type": law}, "delta") for delta in deltas)
+            answers[speed] = Sound(pcm, 8_000), spoken_in(events)
+
+    counted = "One, two, three, four, five, six, seven."
+    for sound, text in answers.values():
+        assert counted == text
+        assert error_rate([(counted, await models.transcribe(sound))]) <= 0.15
+    assert answers[0.75][0].seconds > 1.5 * answers[1.5][0].seconds

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from scipy.signal import butter, correlate, resample, resample_poly, sosfiltfilt
 
+from local_realtime.faults import parse_faults
 from local_realtime.server import LocalRealtime, ServerConfig
 from tests.calls.house import ROOT, House, whole_log
 from tests.fakes.upstream import FakeUpstream, unused_port
@@ -26,9 +27,10 @@ ANSWER_HZ = 24_000
 
 
 @contextlib.asynccontextmanager
-async def parley(pace: float = 0, **changes: object):
-    """A gateway before a model that plays back what it hears."""
-    model = LocalRealtime(ServerConfig(api_key="sk-test-key", pace=pace))
+async def parley(pace: float = 0, fault: str = "", **changes: object):
+    """A gateway before a model that plays back what it hears, unless it has a *fault*."""
+    config = ServerConfig(api_key="sk-test-key", pace=pace, faults=parse_faults(fault))
+    model = LocalRealtime(config)
     port = model.listen("127.0.0.1", 0)
     try:
         async with House(f"ws://127.0.0.1:{port}/v1/realtime", **changes) as house:
@@ -286,6 +288,28 @@ class TestWhatGoesWrong:
 
         assert 1 == code
         assert "The model refused this session." in said()
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_an_answer_that_fails(self, short, said):
+        """The model's reason is shown, though it comes after the answer's end."""
+        async with parley(fault="response-failed=insufficient-quota") as house:
+            code = await talk.run(wish(house, short))
+
+        assert 1 == code
+        assert said().endswith("The model failed to answer (insufficient_quota).")
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_a_model_that_is_lost_while_it_answers(self, short, capsys):
+        """No reason is known, and what has become of the connection is on lines of its own."""
+        moment = "response.output_audio_transcript.delta"
+        with whole_log():
+            async with parley(fault=f"first-connections=1,drop@{moment}") as house:
+                code = await talk.run(wish(house, short))
+            lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+        assert 1 == code
+        assert "The model failed to answer." == lines[-1]
+        assert "reconnecting (gpt-realtime-2.1)" in lines
 
     @pytest.mark.gen_test(timeout=20)
     async def test_a_gateway_that_goes_away(self, said):

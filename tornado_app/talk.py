@@ -30,6 +30,8 @@ CONNECT_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 60.0
 TRANSCRIPT_TIMEOUT_S = 3.0
 """A gateway without transcription sends none."""
+REASON_TIMEOUT_S = 1.0
+"""Why an answer failed follows it; of a model that was lost there is nothing to tell."""
 FAST_MESSAGES_PER_S = 150.0
 """Below the default of limits.messages_per_s."""
 FAST_CHUNK_MS = 100.0
@@ -222,6 +224,7 @@ def _take(message: dict[str, Any], heard: Heard, console: Console) -> None:
     data = message["data"]
     match message["type"]:
         case "connection_status":
+            heard.shown.end_line(console)
             console.print(f"[dim]{data['status']}[/dim] ({data['model']})")
             if data["status"] == "connected":
                 heard.connected.set()
@@ -232,12 +235,20 @@ def _take(message: dict[str, Any], heard: Heard, console: Console) -> None:
         case "audio":
             heard.audio += base64.b64decode(data["audio"])
         case "response_done":
-            if data["status"] == "completed":
-                heard.done.set()
-            else:
-                _fail(heard, f"The answer was {data['status']}.")
+            _end(data["status"], heard)
         case "error":
             _fail(heard, message["error"])
+
+
+def _end(status: str, heard: Heard) -> None:
+    match status:
+        case "completed":
+            heard.done.set()
+        case "failed":
+            loop = asyncio.get_running_loop()
+            loop.call_later(REASON_TIMEOUT_S, _fail, heard, "The model failed to answer.")
+        case _:
+            _fail(heard, f"The answer was {status}.")
 
 
 def _fail(heard: Heard, sentence: str) -> None:

@@ -1,5 +1,6 @@
 """A session driven by hand, a client over a real socket, and speech to send."""
 
+import asyncio
 import base64
 import json
 import wave
@@ -293,8 +294,15 @@ def serving():
             for client in clients:
                 await client.rest()
                 client.socket.close()
+            await _let_read(responder)
 
     return serve
+
+
+async def _let_read(responder):
+    """Wait for what the models still read: they outlive this loop, and their tasks cannot."""
+    while left := [task for task in getattr(responder, "readings", ()) if not task.done()]:
+        await asyncio.wait(left)
 
 
 @pytest.fixture(scope="session")
@@ -302,6 +310,12 @@ def models():
     """One set of models for all tests of speech."""
     from local_realtime.speech import Speech  # noqa: PLC0415  the others do without its packages
 
-    speech = Speech(threads=2)
+    class Models(Speech):
+        @property
+        def readings(self):
+            """What is being read, and is read to its end for whoever else may ask."""
+            return [*self._readings.values(), *self._read_pieces.values()]
+
+    speech = Models(threads=2)
     yield speech
     speech.close()

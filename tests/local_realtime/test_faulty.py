@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from local_realtime.audio import Sound
 from local_realtime.faults import KINDS, parse_faults
 from local_realtime.faulty import Faulty, Unanswered, Untranscribed, is_of_answer
-from local_realtime.outbox import Close, Cut, Raw, Think, Transcribe
+from local_realtime.outbox import Close, Cut, Judge, Raw, Think, Transcribe
 
 UNIX_NOW = 1_000_000.0
 
@@ -50,6 +51,14 @@ def test_what_is_not_concerned_passes_unchanged(wire, call, name):
 
     assert before.pass_on(THREE) == THREE
     assert before.sent[0] == call.created
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_question_about_a_pause_is_asked(wire, name):
+    """Whatever goes wrong, whether the speaker has finished is found out."""
+    judge = Judge(1000, Sound(bytes(48), 24_000))
+
+    assert wire(name).pass_on([judge]) == [judge]
 
 
 MOMENTS = {

@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from tornado.httpclient import HTTPClientError
 
+from local_realtime.audio import Sound
 from local_realtime.bad_frames import BAD_FRAMES
+from local_realtime.echo import Echo
 from local_realtime.faults import parse_faults
+from local_realtime.responder import Answer
 from local_realtime.server import ServerConfig
 from tests.calls.house import Ground, until
 from tests.fakes.raw_websocket import PING, PONG, TEXT, Frame, RawClient, client_frame
@@ -424,3 +427,43 @@ async def test_a_broken_off_session_leaves_others_alone(serving):
         await healthy.manual()
         await healthy.until("session.updated")
         await until(lambda: server.open_sessions == 1, "a session is still there")
+
+
+class Tells(Echo):
+    """Answers with a sentence and says when it has given it to the last who asked."""
+
+    def __init__(self, last):
+        self._left = last
+        self.given = asyncio.Event()
+
+    async def answer(self, turn):
+        self._left -= 1
+        if not self._left:
+            self.given.set()
+        yield Answer("Yes.", Sound(bytes(4800), 24_000))
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_an_answer_that_is_cancelled_while_its_events_wait(serving):
+    """What was begun is told from its beginning to its end."""
+    others = 20
+    responder = Tells(others + 1)
+    async with serving(with_faults("slow-events=5"), responder) as (_, connect):
+        client = await connect()
+        for _ in range(others):
+            await client.send("response.create", response={"conversation": "none"})
+        await client.send("response.create")
+        await responder.given.wait()
+        await client.send("response.cancel")
+        events = []
+        while sum(event["type"] == "response.done" for event in events) <= others:
+            events.append(await client.read())
+
+    told = {
+        kind: [e["item"]["id"] for e in events if e["type"] == f"response.output_item.{kind}"]
+        for kind in ("added", "done")
+    }
+    statuses = [e["response"]["status"] for e in events if e["type"] == "response.done"]
+    assert sorted(told["added"]) == sorted(told["done"])
+    assert len(told["added"]) == others + 1
+    assert statuses.count("cancelled") == 1

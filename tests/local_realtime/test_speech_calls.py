@@ -9,6 +9,7 @@ pytest.importorskip("onnxruntime", reason="the packages of speech are not instal
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
 from local_realtime.audio import Sound, decode_base64, encode_base64
+from local_realtime.faults import parse_faults
 from local_realtime.numerals import in_words, with_digits
 from local_realtime.server import ServerConfig
 from tests.local_realtime.wording import TEXTS, error_rate, errors
@@ -182,16 +183,19 @@ async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
     assert done["output"][0]["content"][0]["text"] == "Goodbye!"
 
 
+@pytest.mark.parametrize(
+    "fault", ["", "slow-answers=50,slow-events=1", "late-deltas,done-delay=50"]
+)
 @pytest.mark.gen_test(timeout=30)
-async def test_a_pause_for_thought_ends_no_turn(talking, models, silence):
-    """By meaning, "I would like to" and what comes a second later are one turn."""
+async def test_a_pause_for_thought_ends_no_turn(talking, models, silence, fault):
+    """By meaning, "I would like to" and what comes a second later are one turn; faults or not."""
     if not models.hears_endings:
         pytest.skip("pipecat-ai with its model is not installed")
     parts = [
         models._mouth.say(text, "marin", 1.0)[1].pcm
         for text in ("I would like to", "count from three to seven.")
     ]
-    async with talking() as (_, connect):
+    async with talking(ServerConfig(pace=0, faults=parse_faults(fault))) as (_, connect):
         client = await connect()
         await client.send(
             "session.update",

@@ -59,6 +59,7 @@ def config(**changes: Any) -> SessionConfig:
             reconnect_initial_ms=250,
             reconnect_max_ms=8000,
             hold_ms=1000.0,
+            file_bytes=100_000,
             messages_per_s=100.0,
             message_burst=200.0,
             errors_per_minute=20.0,

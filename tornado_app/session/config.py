@@ -33,6 +33,8 @@ class SessionConfig:
     reconnect_max_ms: int
     hold_ms: float
     """How much audio may wait for the model before more is refused."""
+    file_bytes: int
+    """The largest complete file."""
     messages_per_s: float
     message_burst: float
     errors_per_minute: float

@@ -98,6 +98,9 @@ class Session:
             case events.ClientAudio(payload):
                 if self._admit():
                     self._uplink.audio(payload)
+            case events.ClientFile(text, container):
+                if self._admit() and (refused := self._uplink.file(text, container)):
+                    self._refuse_client(refused)
             case events.UplinkReady(result):
                 self._on_uplink(result)
             case events.UpstreamSaid(said):

@@ -17,7 +17,7 @@ import numpy as np
 
 from tests.fakes.files import KINDS, file_of
 from tornado_app.errors import Refused
-from tornado_app.file_decoder import FileDecoder, FileLimits
+from tornado_app.file_decoder import FileDecoder, FileRules
 from workers import codecs
 from workers.chain import Block, Chain
 from workers.formats import BYTES_PER_SAMPLE, CHANNELS_MAX, AudioFormat
@@ -29,7 +29,7 @@ RATES_HZ = (8_000, 11_025, 16_000, 22_050, 24_000, 44_100, 48_000, 96_000, 192_0
 CHUNKS_IN_A_STREAM = 20
 STREAMS_AT_ONCE = 25
 FRAMES_MAX = 2_000
-LIMITS = FileLimits(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)
+LIMITS = FileRules(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)
 FILES_AT_ONCE = 32
 Tally = collections.Counter[str]
 

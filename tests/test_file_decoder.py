@@ -16,11 +16,11 @@ import pytest
 from tests.calls.house import until, whole_log
 from tests.fakes.files import file_of, silence
 from tornado_app.errors import Refused
-from tornado_app.file_decoder import JOBS_WAITING, FileDecoder, FileLimits
+from tornado_app.file_decoder import JOBS_WAITING, FileDecoder, FileRules
 from workers.chain import Block
 
 ROOT = Path(__file__).parents[1]
-LIMITS = FileLimits(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)
+LIMITS = FileRules(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)
 WAIT_S = 20.0
 SOUND = (0.5 * np.sin(np.arange(4800) * 0.1)).astype(np.float32)
 FILE = file_of("wav-pcm16", SOUND, 24_000)
@@ -29,7 +29,7 @@ FILE = file_of("wav-pcm16", SOUND, 24_000)
 class Desk:
     """Hands files in and keeps what comes back."""
 
-    def __init__(self, limits: FileLimits) -> None:
+    def __init__(self, limits: FileRules) -> None:
         self.decoder = FileDecoder(limits, asyncio.get_running_loop())
         self.outcomes = []
 
@@ -45,7 +45,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(limits: FileLimits = LIMITS):
+async def desk(limits: FileRules = LIMITS):
     there = Desk(limits)
     try:
         yield there
@@ -148,7 +148,7 @@ async def test_a_helper_that_died_while_idle_takes_no_file_with_it():
 @pytest.mark.gen_test(timeout=60)
 async def test_a_file_that_takes_too_long_is_killed_stopped_or_not():
     """The clock is ours: a process that the kernel has stopped uses no CPU time."""
-    async with desk(FileLimits(15_000, 1.0, 512 << 20)) as there:
+    async with desk(FileRules(15_000, 1.0, 512 << 20)) as there:
         await there.outcome()
         os.kill(there.decoder.process_id, signal.SIGSTOP)
         refused = await there.outcome()
@@ -161,10 +161,10 @@ async def test_a_file_that_takes_too_long_is_killed_stopped_or_not():
 async def test_a_bomb_is_refused_and_the_next_file_works():
     """Of length and of memory: 200 s of 192 kHz in a hundred kilobytes."""
     bomb = silence(200, 192_000)
-    async with desk(FileLimits(15_000, 10.0, 512 << 20)) as there:
+    async with desk(FileRules(15_000, 10.0, 512 << 20)) as there:
         assert "longer than 15 s" in (await there.outcome(bomb, "flac")).sentence
         assert isinstance(await there.outcome(), Block)
-    async with desk(FileLimits(600_000, 10.0, 320 << 20)) as there:
+    async with desk(FileRules(600_000, 10.0, 320 << 20)) as there:
         assert "more memory" in (await there.outcome(bomb, "flac")).sentence
         assert isinstance(await there.outcome(), Block)
 
@@ -206,9 +206,9 @@ async def test_a_helper_that_cannot_start_is_a_fault_of_ours(monkeypatch):
 
 GATEWAY = """
 import asyncio, base64, sys
-from tornado_app.file_decoder import FileDecoder, FileLimits
+from tornado_app.file_decoder import FileDecoder, FileRules
 async def main():
-    decoder = FileDecoder(FileLimits(15_000, 10.0, 512 << 20), asyncio.get_running_loop())
+    decoder = FileDecoder(FileRules(15_000, 10.0, 512 << 20), asyncio.get_running_loop())
     done = asyncio.Event()
     decoder.submit(base64.b64encode(b"nothing").decode(), "wav", lambda _: done.set())
     await done.wait()

@@ -32,6 +32,7 @@ from tornado_app.upstream import (
     LinkSaid,
 )
 from workers.chain import Block, Chain
+from workers.conditioned_chain import ConditionedChain, Conditioning
 from workers.formats import AudioFormat
 from workers.pcm import BadAudio
 from workers.pool import Outcome, WorkFailed
@@ -95,7 +96,8 @@ class Connection:
         self._unsent_bytes = 0
         self._unread_bytes = 0
         self._finished = False
-        uplink = Chain.between(config.source, MODEL_FORMAT, as_base64=True)
+        conditioning = Conditioning(config.remove_dc, config.limit_peaks)
+        uplink = ConditionedChain.of(config.source, MODEL_FORMAT, True, conditioning)
         downlink = Chain.between(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
         pipeline = equipment.pipeline
         self._uplink = UplinkLane(pipeline, equipment.files, uplink, self._on_uplink)
@@ -248,6 +250,7 @@ class Connection:
                     outcome.duration_ms,
                     outcome.level_dbfs,
                     outcome.frames_out * 1000 / target.rate_hz,
+                    outcome.clipped,
                 )
             case BadAudio():
                 return events.Unusable(outcome.sentence)

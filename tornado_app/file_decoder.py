@@ -46,13 +46,15 @@ FileOutcome: TypeAlias = Block | Refused | WorkFailed
 
 
 @dataclass(frozen=True, slots=True)
-class FileLimits:
-    """What one file may cost."""
+class FileRules:
+    """What one file may cost, and what is done to it."""
 
     play_ms: int
     timeout_s: float
     memory_bytes: int
     """Address space of the helper."""
+    remove_dc: bool = False
+    limit_peaks: bool = False
 
     @property
     def audio_bytes(self) -> int:
@@ -96,8 +98,8 @@ class FileDecoder:
     the next begins with a new helper.  Nothing here waits but its own task.  Thread: loop.
     """
 
-    def __init__(self, limits: FileLimits, loop: AbstractEventLoop) -> None:
-        self._limits = limits
+    def __init__(self, rules: FileRules, loop: AbstractEventLoop) -> None:
+        self._rules = rules
         self._loop = loop
         self._jobs: deque[FileJob] = deque()
         self._process: Process | None = None
@@ -153,11 +155,11 @@ class FileDecoder:
         try:
             process = await self._helper()
             try:
-                async with asyncio.timeout(self._limits.timeout_s):
+                async with asyncio.timeout(self._rules.timeout_s):
                     return await self._ask(process, job)
             except TimeoutError:
                 await self._discard("timeout")
-                sentence = f"audio: the file could not be decoded in {self._limits.timeout_s:g} s"
+                sentence = f"audio: the file could not be decoded in {self._rules.timeout_s:g} s"
             except (OSError, EOFError, HelperFailed, msgspec.DecodeError):
                 await self._discard("died")
                 sentence = "audio: the file could not be decoded"
@@ -168,11 +170,12 @@ class FileDecoder:
 
     async def _ask(self, process: Process, job: FileJob) -> FileOutcome:
         stdin, stdout = _pipes(process)
-        request = DecodeFile(job.container, self._limits.play_ms)
+        rules = self._rules
+        request = DecodeFile(job.container, rules.play_ms, rules.remove_dc, rules.limit_peaks)
         stdin.write(pack_frame(request, job.text.encode(errors="replace")))
         await stdin.drain()
         head_bytes, body_bytes = SIZES.unpack(await stdout.readexactly(SIZES.size))
-        if head_bytes > HEAD_BYTES or body_bytes > self._limits.audio_bytes:
+        if head_bytes > HEAD_BYTES or body_bytes > rules.audio_bytes:
             raise HelperFailed
         reply = parse_reply(await stdout.readexactly(head_bytes))
         audio = await stdout.readexactly(body_bytes)
@@ -198,13 +201,13 @@ class FileDecoder:
         if self._process is not None:
             await self._discard("died")
         begun = time.monotonic()
-        limits = self._limits
+        rules = self._rules
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "workers.decoder",
-            str(limits.memory_bytes),
-            str(limits.timeout_s),
+            str(rules.memory_bytes),
+            str(rules.timeout_s),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,  # a trace there could hold what a client sent
@@ -260,4 +263,6 @@ def _block(decoded: Decoded, audio: bytes) -> Block:
         raise HelperFailed
     [text] = base64_text.encode_all([audio])
     duration_ms = frames * 1000 / rate_hz
-    return Block(text, decoded.size_bytes, duration_ms, decoded.level_dbfs, len(audio) // 2)
+    return Block(
+        text, decoded.size_bytes, duration_ms, decoded.level_dbfs, len(audio) // 2, decoded.clipped
+    )

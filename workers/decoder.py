@@ -13,7 +13,9 @@ import time
 from typing import BinaryIO
 
 from workers import base64_text, containers, pcm
+from workers.chain import Block, Flush, Payload
 from workers.codecs import Samples
+from workers.conditioned_chain import ConditionedChain, Conditioning
 from workers.decoder_wire import (
     RATE_HZ,
     SIZES,
@@ -25,13 +27,15 @@ from workers.decoder_wire import (
     pack,
     parse_request,
 )
+from workers.formats import AudioFormat
 from workers.level import levels_dbfs
 from workers.pcm import BadAudio
-from workers.resample import Resampler
 
 NICENESS = 10
 """Files wait for speech, where there is one core for both."""
 DESCRIPTORS = 16
+CHUNK_MS = 1000
+"""A long file in one piece would need several times its size at once."""
 
 
 def answer(request: DecodeFile, text: bytes) -> tuple[Reply, bytes]:
@@ -39,9 +43,10 @@ def answer(request: DecodeFile, text: bytes) -> tuple[Reply, bytes]:
     try:
         data = _unwrap(text)
         samples, rate_hz = containers.decode_file(data, request.container, request.max_ms)
+        conditioning = Conditioning(request.remove_dc, request.limit_peaks)
+        audio, clipped = convert(samples, rate_hz, conditioning)
         [level] = levels_dbfs(samples, [len(samples)])
-        reply = Decoded(len(data), len(samples), rate_hz, level)
-        return reply, pcm.encode(resample(samples, rate_hz), "pcm16")
+        return Decoded(len(data), len(samples), rate_hz, level, clipped), audio
     except BadAudio as bad:
         return NotDecoded(bad.reason == "container", bad.sentence), b""
     except MemoryError:
@@ -50,13 +55,15 @@ def answer(request: DecodeFile, text: bytes) -> tuple[Reply, bytes]:
         return Fault(type(error).__name__), b""
 
 
-def resample(samples: Samples, rate_hz: int) -> Samples:
-    """The whole signal at `RATE_HZ`, to its last sample: ceil(n * RATE_HZ / rate_hz) of them."""
-    resampler = Resampler.between(rate_hz, RATE_HZ)
-    converted, [first, last], _ = resampler.run_all(
-        [(resampler.start(), [samples.tobytes(), None])]
-    )
-    return converted[first.start : last.stop]
+def convert(samples: Samples, rate_hz: int, conditioning: Conditioning) -> tuple[bytes, int]:
+    """The whole signal as a stream of its own: its audio, and how many samples were clipped."""
+    source, target = AudioFormat("float32", rate_hz), AudioFormat("pcm16", RATE_HZ)
+    chain = ConditionedChain.of(source, target, False, conditioning)
+    data, step = samples.tobytes(), source.size_bytes(CHUNK_MS)
+    payloads: list[Payload] = [data[at : at + step] for at in range(0, len(data), step)]
+    [(outcomes, _)] = chain.run_all([(chain.start(), [*payloads, Flush()])])
+    blocks = [outcome for outcome in outcomes if isinstance(outcome, Block)]
+    return b"".join(block.audio for block in blocks), sum(block.clipped for block in blocks)
 
 
 def _unwrap(text: bytes) -> bytes:

@@ -24,6 +24,8 @@ class DecodeFile(Struct, frozen=True):
 
     container: Container
     max_ms: int
+    remove_dc: bool = False
+    limit_peaks: bool = False
 
 
 class Decoded(Struct, frozen=True, tag=True):
@@ -39,12 +41,15 @@ class Decoded(Struct, frozen=True, tag=True):
         Of the file.
     level_dbfs : float
         RMS of the whole, see `workers.level`.
+    clipped : int
+        Samples of the body that were beyond full scale before they were made so.
     """
 
     size_bytes: int
     frames: int
     rate_hz: int
     level_dbfs: float
+    clipped: int
 
 
 class NotDecoded(Struct, frozen=True, tag=True):

@@ -60,6 +60,8 @@ def config(**changes: Any) -> SessionConfig:
             reconnect_max_ms=8000,
             hold_ms=1000.0,
             file_bytes=100_000,
+            remove_dc=False,
+            limit_peaks=False,
             messages_per_s=100.0,
             message_burst=200.0,
             errors_per_minute=20.0,

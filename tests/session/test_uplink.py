@@ -1,5 +1,7 @@
 """The client's speech on its way to the model."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.session.story import converted, response
@@ -17,6 +19,7 @@ from tornado_app.session.commands import (
     ConvertUplink,
     DecodeUplink,
     FlushUplink,
+    Log,
     ResetUplink,
     SendClient,
 )
@@ -359,3 +362,16 @@ def test_clearing_forgets_a_file_that_is_on_its_way(story):
     assert story.client(client.ClearAudio()).did(ResetUplink)
 
     assert story.feed(wav()).did(DecodeUplink)
+
+
+def test_samples_that_were_clipped_are_counted(story):
+    """Of chunks and tails; the last line of the session has the sum."""
+    story.connected()
+    for clipped in (3, 0, 4):
+        story.feed(events.ClientAudio(b"\0" * 960))
+        story.feed(events.UplinkReady(replace(converted(20, 960), clipped_samples=clipped)))
+    story.feed(events.StatusAsked({}))
+    assert 7 == story.messages[0][1]["audio"]["clipped_samples"]
+
+    story.feed(events.ClientGone(1000))
+    assert [7] == [c.fields["clipped_samples"] for c in story.fresh if isinstance(c, Log)]

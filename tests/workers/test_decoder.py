@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tests.fakes.files import KINDS, file_of, silence
 from workers.chain import Chain
-from workers.decoder import answer, resample
+from workers.conditioned_chain import ConditionedChain, Conditioning
+from workers.decoder import answer, convert
 from workers.decoder_wire import SIZES, Decoded, DecodeFile, Fault, NotDecoded, pack, parse_reply
 from workers.formats import AudioFormat
 
@@ -41,15 +42,31 @@ def test_a_file_is_what_its_samples_would_be_as_chunks(rate_hz):
 
     assert chunk.audio + tail.audio == audio
     assert 2 * -(-len(samples) * 24_000 // rate_hz) == len(audio)
-    assert reply == Decoded(
-        len(file_of("wav-float32", samples, rate_hz)), len(samples), rate_hz, chunk.level_dbfs
-    )
+    size_bytes = len(file_of("wav-float32", samples, rate_hz))
+    assert reply == Decoded(size_bytes, len(samples), rate_hz, chunk.level_dbfs, 0)
 
 
 @given(st.integers(8_000, 192_000), st.integers(1, 3_000))
 def test_every_length_is_exact(rate_hz, frames):
     """ceil(n * 24000 / rate), for any rate and from one sample on."""
-    assert -(-frames * 24_000 // rate_hz) == len(resample(noise(frames), rate_hz))
+    audio, clipped = convert(noise(frames), rate_hz, Conditioning())
+
+    assert (2 * -(-frames * 24_000 // rate_hz), 0) == (len(audio), clipped)
+
+
+@pytest.mark.parametrize("conditioning", [Conditioning(True, False), Conditioning(False, True)])
+def test_a_file_is_repaired_as_chunks_are(conditioning):
+    """Longer than what is converted at once, too loud, and with an offset."""
+    samples = 3 * noise(60_000) + np.float32(0.2)
+    request = DecodeFile("wav", 15_000, conditioning.remove_dc, conditioning.limit_peaks)
+    file = file_of("wav-float32", samples, 24_000)
+    reply, audio = answer(request, base64.b64encode(file))
+    source, target = AudioFormat("float32", 24_000), AudioFormat("pcm16", 24_000)
+    chain = ConditionedChain.of(source, target, False, conditioning)
+    block, _ = chain.run(chain.start(), samples.tobytes())
+
+    assert block.audio == audio
+    assert block.clipped == reply.clipped
 
 
 def test_wrong_base64_is_said_as_for_a_chunk():

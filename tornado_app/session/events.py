@@ -112,6 +112,8 @@ class Converted:
     level_dbfs: float
     converted_ms: float
     """How long ``audio`` plays; differs from ``duration_ms`` by what the resampler holds."""
+    clipped_samples: int = 0
+    """Of ``audio``: were beyond full scale before they were made so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -348,6 +348,7 @@ class Session:
             cause=cause,
             duration_s=round(self._actions.now - self._config.opened_at, 3),
             received_ms=figures.received_ms,
+            clipped_samples=figures.clipped_samples,
             reconnects=self._gate.reconnects,
             close_code=close.code if close else client_code,
             unlogged=self._actions.unlogged,

@@ -96,6 +96,7 @@ class Uplink:
         self._unsent_ms = 0.0
         self._received_ms = 0.0
         self._sent_ms = 0.0
+        self._clipped_samples = 0
         self._uncommitted_ms = 0.0
         self._commits_awaited = 0
         self._wishes = 0
@@ -114,6 +115,7 @@ class Uplink:
             received_ms=round(self._received_ms, 1),
             sent_ms=round(self._sent_ms, 1),
             buffered_ms=round(self.buffered_ms, 1),
+            clipped_samples=self._clipped_samples,
         )
 
     def audio(self, payload: str | bytes) -> None:
@@ -250,6 +252,7 @@ class Uplink:
             else:
                 self._actions.refuse(Refused(result.code, result.sentence, "audio"))
             return
+        self._clipped_samples += result.clipped_samples
         if acknowledge:
             self._received_ms += result.duration_ms
             received = AudioReceived(result.size_bytes, result.duration_ms, result.level_dbfs)

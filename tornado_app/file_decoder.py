@@ -37,6 +37,7 @@ JOBS_WAITING = 64
 """Of all sessions together, each of which has one at most."""
 READY_TIMEOUT_S = 20.0
 """It is ready in 0.3 s."""
+DEATH_S = 0.5
 END_TIMEOUT_S = 5.0
 ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG")
 """What the helper gets of ours: no key and no secret."""
@@ -225,16 +226,25 @@ class FileDecoder:
         return self._process
 
     async def _discard(self, cause: str) -> None:
-        code = await self._end()
+        code = await self._end(DEATH_S if cause == "died" else 0.0)
         self._log.warning("file_decoder_ended", cause=cause, exit_code=code)
 
-    async def _end(self) -> int | None:
-        """Kill the helper, stopped or not; it has nothing to keep."""
+    async def _end(self, grace_s: float = 0.0) -> int | None:
+        """Kill the helper, stopped or not; it has nothing to keep.
+
+        One that is dying by itself has *grace_s* to do so: asyncio loses the exit code of a process
+        that is killed when it is dead already.
+        """
         process, self._process = self._process, None
         if process is None:
             return None
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), grace_s)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), END_TIMEOUT_S)
         return process.returncode

@@ -375,3 +375,15 @@ def test_samples_that_were_clipped_are_counted(story):
 
     story.feed(events.ClientGone(1000))
     assert [7] == [c.fields["clipped_samples"] for c in story.fresh if isinstance(c, Log)]
+
+
+@pytest.mark.parametrize(("code", "ended"), [("invalid_audio", True), ("server_busy", False)])
+def test_a_file_that_others_left_no_room_for_is_no_mistake(stage, code, ended):
+    """A client is ended for wrong files, and not for those that the server had no time for."""
+    story = stage(errors_per_minute=2.0).connected()
+    for _ in range(4):
+        story.feed(wav())
+        story.feed(events.UplinkReady(converted(0, audio=b"")))
+        story.feed(events.UplinkReady(events.Unusable("No.", code)))
+
+    assert ended == story.session.ended

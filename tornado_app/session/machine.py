@@ -222,7 +222,7 @@ class Session:
                 assert_never(message)
 
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
-        if isinstance(result, events.Unusable) and result.sentence is not None:
+        if isinstance(result, events.Unusable) and result.sentence and result.code != "server_busy":
             self._count_error()
         if self.ended:
             return

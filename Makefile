@@ -1,5 +1,5 @@
 # The two commands of the README are `make run` and `make test`; each sets up what it needs.
-.PHONY: run test check format lint types imports clients conformance bench clean
+.PHONY: run test check format lint types imports clients conformance fuzz bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -43,6 +43,9 @@ bench: .venv/.checks
 
 conformance: .venv/.checks
 	$(BIN)/python -m pytest -q tests/calls/test_conformance.py
+
+fuzz: .venv/.checks
+	$(BIN)/python -m tests.fuzz_audio --count 100000
 
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules

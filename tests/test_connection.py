@@ -14,6 +14,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.session.story import config
 from tornado_app.audio_pipeline import AudioPipeline
 from tornado_app.connection import Connection, Equipment
+from tornado_app.file_decoder import FileDecoder, FileRules
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.client import Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
@@ -74,8 +75,9 @@ class Room:
         self.retired: asyncio.Queue = asyncio.Queue()
         self.dial_fails = False
         pipeline = AudioPipeline(self.pool, self.mailbox, loop, jobs=1, gather_s=0.0)
+        files = FileDecoder(FileRules(15_000, 5.0, 1 << 29), loop)
         self.equipment = Equipment(
-            loop, self.mailbox, pipeline, self._dial, self.retired.put_nowait
+            loop, self.mailbox, pipeline, files, self._dial, self.retired.put_nowait
         )
         self._url = url
 

@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any, Protocol, assert_never, cast
 
 from tornado_app.audio_pipeline import AudioPipeline
+from tornado_app.errors import Refused
+from tornado_app.file_decoder import FileDecoder
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.model_session import MODEL_RATE_HZ
@@ -19,6 +21,7 @@ from tornado_app.protocol.server import encode
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
+from tornado_app.uplink_lane import LaneOutcome, UplinkLane
 from tornado_app.upstream import (
     Dial,
     Link,
@@ -29,6 +32,7 @@ from tornado_app.upstream import (
     LinkSaid,
 )
 from workers.chain import Block, Chain
+from workers.conditioned_chain import ConditionedChain, Conditioning
 from workers.formats import AudioFormat
 from workers.pcm import BadAudio
 from workers.pool import Outcome, WorkFailed
@@ -61,6 +65,7 @@ class Equipment:
     loop: AbstractEventLoop
     mailbox: Mailbox
     pipeline: AudioPipeline
+    files: FileDecoder
     dial: Callable[[SessionConfig], Dial]
     retire: Callable[[Link], None]
     """Takes a link that has ended, to join its thread off the loop."""
@@ -91,11 +96,12 @@ class Connection:
         self._unsent_bytes = 0
         self._unread_bytes = 0
         self._finished = False
-        uplink = Chain.between(config.source, MODEL_FORMAT, as_base64=True)
+        conditioning = Conditioning(config.remove_dc, config.limit_peaks)
+        uplink = ConditionedChain.of(config.source, MODEL_FORMAT, True, conditioning)
         downlink = Chain.between(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
-        lane = equipment.pipeline.lane
-        self._uplink = lane(uplink, self._on_uplink)
-        self._downlink = lane(downlink, self._on_downlink)
+        pipeline = equipment.pipeline
+        self._uplink = UplinkLane(pipeline, equipment.files, uplink, self._on_uplink)
+        self._downlink = pipeline.lane(downlink, self._on_downlink)
 
     def feed(self, event: events.Event) -> None:
         """Let the session decide on *event* and do what it says.  Never raises.
@@ -132,6 +138,8 @@ class Connection:
                 self._send_client(command)
             case commands.ConvertUplink(payload):
                 self._uplink.put(payload)
+            case commands.DecodeUplink(text, container):
+                self._uplink.put_file(text, container)
             case commands.SendUpstream(order):
                 self._send_upstream(encode_order(order))
             case commands.ConvertDownlink(payload):
@@ -224,14 +232,16 @@ class Connection:
         if link is not None:
             link.close()
 
-    def _on_uplink(self, outcome: Outcome) -> None:
+    def _on_uplink(self, outcome: LaneOutcome) -> None:
         self.feed(events.UplinkReady(self._result(outcome, MODEL_FORMAT)))
 
     def _on_downlink(self, outcome: Outcome) -> None:
         self.feed(events.DownlinkReady(self._result(outcome, self.config.target)))
         self._read_on()
 
-    def _result(self, outcome: Outcome, target: AudioFormat) -> events.Converted | events.Unusable:
+    def _result(
+        self, outcome: LaneOutcome, target: AudioFormat
+    ) -> events.Converted | events.Unusable:
         match outcome:
             case Block():
                 return events.Converted(
@@ -240,9 +250,12 @@ class Connection:
                     outcome.duration_ms,
                     outcome.level_dbfs,
                     outcome.frames_out * 1000 / target.rate_hz,
+                    outcome.clipped,
                 )
             case BadAudio():
                 return events.Unusable(outcome.sentence)
+            case Refused():
+                return events.Unusable(outcome.sentence, outcome.code)
             case WorkFailed(error):
                 self._log.error("audio_worker_failed", exception=error)
                 return events.Unusable(None)

@@ -14,6 +14,7 @@ from tornado_app import endpoint, limits, tokens
 from tornado_app.audio_pipeline import AudioPipeline
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
+from tornado_app.file_decoder import FileDecoder, FileRules
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.origins import OriginRules
@@ -90,7 +91,10 @@ class Gateway:
             jobs=settings.audio.threads,
             gather_s=settings.audio.gather_ms / 1000,
         )
-        self._equipment = Equipment(self._loop, self.mailbox, pipeline, self._dial, self._retire)
+        self.files = FileDecoder(file_rules(settings), self._loop)
+        self._equipment = Equipment(
+            self._loop, self.mailbox, pipeline, self.files, self._dial, self._retire
+        )
 
     @property
     def connections(self) -> frozenset[Connection]:
@@ -158,6 +162,7 @@ class Gateway:
         clean = await _wait(self._links_gone, timeout_s)
         # A process that ends on a socket with unread audio resets it, and the close frame is lost.
         await _wait(self._sockets_gone, CLOSE_WAIT_S)
+        await self.files.stop()
         self.pool.stop()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
@@ -213,10 +218,25 @@ class Gateway:
             reconnect_initial_ms=settings.upstream.reconnect_initial_ms,
             reconnect_max_ms=settings.upstream.reconnect_max_ms,
             hold_ms=settings.audio.hold_ms,
+            file_bytes=settings.audio.file_bytes,
+            remove_dc=settings.audio.remove_dc,
+            limit_peaks=settings.audio.limit_peaks,
             messages_per_s=settings.limits.messages_per_s,
             message_burst=settings.limits.message_burst,
             errors_per_minute=settings.limits.errors_per_minute,
         )
+
+
+def file_rules(settings: Settings) -> FileRules:
+    """What one file may cost; longer than may wait for the model it never has to be."""
+    audio = settings.audio
+    return FileRules(
+        play_ms=min(audio.file_ms, audio.hold_ms),
+        timeout_s=audio.file_timeout_s,
+        memory_bytes=audio.file_memory_bytes,
+        remove_dc=audio.remove_dc,
+        limit_peaks=audio.limit_peaks,
+    )
 
 
 def policy(settings: Settings) -> Policy:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from workers import base64_text, pcm
+from workers import base64_text, clipping, pcm
 from workers.codecs import Samples
 from workers.formats import AudioFormat
 from workers.level import levels_dbfs
@@ -36,6 +36,8 @@ class Block:
         RMS of the chunk, see `workers.level`; `SILENCE_DBFS` for a flush.
     frames_out : int
         Target samples in *audio*.
+    clipped : int
+        How many of them were beyond full scale before they were made so.
     """
 
     audio: bytes
@@ -43,6 +45,7 @@ class Block:
     duration_ms: float
     level_dbfs: float
     frames_out: int
+    clipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +138,11 @@ class Chain:
         levels = levels_dbfs(samples, [self.source.frames(len(chunk)) for chunk in chunks])
         states = [state for state, _ in streams]
         if self._passes:
-            audios = chunks
+            audios, clips = chunks, [0] * len(chunks)
         else:
-            audios, states = self._convert(states, lanes, samples)
+            audios, states, clips = self._convert(states, lanes, samples)
         texts = base64_text.encode_all(audios) if self.as_base64 else audios
-        blocks = map(self._block, chunks, levels, audios, texts)
+        blocks = map(self._block, chunks, levels, audios, texts, clips)
         results = [[next(blocks) if isinstance(c, bytes) else c for c in lane] for lane in lanes]
         return list(zip(results, states, strict=True))
 
@@ -152,8 +155,10 @@ class Chain:
 
     def _convert(
         self, states: Sequence[ChainState], lanes: Sequence[_Lane], samples: Samples
-    ) -> tuple[list[bytes], list[ChainState]]:
-        """Return the audio for each good chunk and flush, and the state of each stream."""
+    ) -> tuple[list[bytes], list[ChainState], list[int]]:
+        """Return the audio for each good chunk and flush, the state of each stream, and how many
+        samples of each audio are clipped.
+        """
         view, begin = samples.view(np.uint8).data, 0
         streams: list[tuple[ChainState, list[Clip | None]]] = []
         for state, lane in zip(states, lanes, strict=True):
@@ -167,15 +172,17 @@ class Chain:
         converted, cuts, after = self.resampler.run_all(streams)
         encoded = pcm.encode(converted, self.target.encoding)
         width = self.target.bytes_per_frame
-        return [encoded[width * cut.start : width * cut.stop] for cut in cuts], after
+        audios = [encoded[width * cut.start : width * cut.stop] for cut in cuts]
+        return audios, after, clipping.count_clipped(converted, cuts)
 
-    def _block(self, chunk: bytes, level: float, audio: bytes, text: bytes) -> Block:
+    def _block(self, chunk: bytes, level: float, audio: bytes, text: bytes, clipped: int) -> Block:
         return Block(
             audio=text,
             size_bytes=len(chunk),
             duration_ms=self.source.duration_ms(len(chunk)),
             level_dbfs=level,
             frames_out=self.target.frames(len(audio)),
+            clipped=clipped,
         )
 
     @property

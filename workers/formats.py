@@ -5,6 +5,9 @@ from typing import Literal
 
 Encoding = Literal["pcm16", "float32", "pcmu", "pcma"]
 
+Container = Literal["wav", "flac", "ogg"]
+"""Complete files that say themselves what is in them."""
+
 BYTES_PER_SAMPLE: dict[Encoding, int] = {"pcm16": 2, "float32": 4, "pcmu": 1, "pcma": 1}
 """Each encoding and its width.  pcm16 and float32 are little-endian, pcmu and pcma are G.711."""
 

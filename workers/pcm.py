@@ -10,7 +10,7 @@ from workers.base64_text import decode_all as decode_texts
 from workers.codecs import Samples, encode
 from workers.formats import AudioFormat
 
-__all__ = ["BadAudio", "decode_all", "encode", "mix_down"]
+__all__ = ["BadAudio", "decode_all", "encode", "is_audio", "mix_down"]
 
 MAX_CHUNK_S = 10
 """Bounds the memory and the time one chunk can cost; clients send 10 to 200 ms."""
@@ -18,7 +18,11 @@ MAX_CHUNK_S = 10
 FLOAT32_LIMIT = 1e6
 """120 dB over full scale: beyond it is no audio but another format read as float32."""
 
-Reason = Literal["base64", "empty", "partial_frame", "too_long", "not_finite"]
+NOT_BASE64 = "audio: not valid base64; allowed are A-Z a-z 0-9 + / with = as padding"
+
+Reason = Literal[
+    "base64", "empty", "partial_frame", "too_long", "not_finite", "container", "broken"
+]
 
 
 class BadAudio(Exception):
@@ -65,7 +69,7 @@ def decode_all(
     """
     chunks = [_checked(data, audio_format) for data in _unwrap_all(payloads)]
     samples = _join(chunks, audio_format)
-    if audio_format.encoding == "float32" and not _is_audio(samples):
+    if audio_format.encoding == "float32" and not is_audio(samples):
         chunks = [_checked_float32(chunk) for chunk in chunks]
         samples = _join(chunks, audio_format)
     return chunks, mix_down(samples, audio_format.channels)
@@ -96,6 +100,13 @@ def mix_down(samples: Samples, channels: int) -> Samples:
     return mono
 
 
+def is_audio(samples: Samples) -> bool:
+    """Whether all is finite and within `FLOAT32_LIMIT`; any shape."""
+    # A NaN fails both comparisons, and so is refused.
+    highest, lowest = samples.max(initial=0), samples.min(initial=0)
+    return bool(highest <= FLOAT32_LIMIT and lowest >= -FLOAT32_LIMIT)
+
+
 def _unwrap_all(payloads: Sequence[bytes | str]) -> list[bytes | None]:
     """Take the base64 off, if there is any; None where it is wrong."""
     decoded = iter(decode_texts([text for text in payloads if not isinstance(text, bytes)]))
@@ -109,9 +120,7 @@ def _join(chunks: Sequence[bytes | BadAudio], audio_format: AudioFormat) -> Samp
 
 def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
     if data is None:
-        return BadAudio(
-            "base64", "audio: not valid base64; allowed are A-Z a-z 0-9 + / with = as padding"
-        )
+        return BadAudio("base64", NOT_BASE64)
     if not data:
         return BadAudio("empty", "audio: empty; a chunk is at least one frame")
     if len(data) % audio_format.bytes_per_frame:
@@ -132,19 +141,13 @@ def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
 
 
 def _checked_float32(chunk: bytes | BadAudio) -> bytes | BadAudio:
-    if isinstance(chunk, BadAudio) or _is_audio(codecs.decode(chunk, "float32")):
+    if isinstance(chunk, BadAudio) or is_audio(codecs.decode(chunk, "float32")):
         return chunk
     return BadAudio(
         "not_finite",
         f"audio: a float32 sample is NaN, infinite or beyond {FLOAT32_LIMIT:.0f};"
         " full scale is 1.0",
     )
-
-
-def _is_audio(samples: Samples) -> bool:
-    # A NaN fails both comparisons, and so is refused.
-    highest, lowest = samples.max(initial=0), samples.min(initial=0)
-    return bool(highest <= FLOAT32_LIMIT and lowest >= -FLOAT32_LIMIT)
 
 
 def _count(number: int, noun: str) -> str:

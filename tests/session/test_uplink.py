@@ -1,5 +1,7 @@
 """The client's speech on its way to the model."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.session.story import converted, response
@@ -13,7 +15,14 @@ from tornado_app.protocol.realtime import (
     UpstreamError,
 )
 from tornado_app.session import events
-from tornado_app.session.commands import ConvertUplink, FlushUplink, ResetUplink, SendClient
+from tornado_app.session.commands import (
+    ConvertUplink,
+    DecodeUplink,
+    FlushUplink,
+    Log,
+    ResetUplink,
+    SendClient,
+)
 
 
 def test_a_chunk_is_converted_then_acknowledged_and_forwarded(story):
@@ -262,3 +271,119 @@ def test_a_refused_commit_is_not_answered(stage):
     story.said(UpstreamError(refusal)).said(ResponseCreated(response()))
 
     assert ["response.cancel"] == story.asked
+
+
+def wav(size_bytes: int = 3000) -> events.ClientFile:
+    """Base64 of so many bytes; what is in them is the decoder's business."""
+    return events.ClientFile("A" * (size_bytes * 4 // 3), "wav")
+
+
+def test_a_file_is_decoded_behind_the_tail_of_the_stream(story):
+    """What the resampler holds of the chunks before it goes out first, and is no chunk."""
+    story.connected().feed(wav())
+    assert [FlushUplink(), DecodeUplink("A" * 4000, "wav")] == story.fresh
+
+    story.feed(events.UplinkReady(converted(0, audio=b"dGFp")))
+    assert [Append(b"dGFp", 0)] == story.orders
+    assert [] == story.told
+
+    story.feed(events.UplinkReady(converted(400, 3000)))
+    assert [("audio_received", {"size": 3000, "duration_ms": 400, "level_dbfs": -30.0})] == (
+        story.messages
+    )
+    assert [Append(b"QUJD", 400)] == story.orders
+
+
+def test_a_file_keeps_its_place_among_chunks_and_commits(stage):
+    """The answers of pool and decoder come in the order of the questions."""
+    story = stage(turn_detection="none").connected()
+    story.feed(events.ClientAudio(b"\0" * 960)).feed(wav()).client(client.CommitAudio())
+    for result in (converted(20, 960), converted(3), converted(400, 3000)):
+        assert ["input_audio_buffer.append"] == story.feed(events.UplinkReady(result)).asked
+
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    assert "input_audio_buffer.commit" in story.asked
+
+
+@pytest.mark.parametrize("code", ["invalid_audio", "unsupported_format", "server_busy"])
+def test_a_bad_file_gets_one_error_and_disturbs_nothing_else(story, code):
+    """The chunk behind it goes through."""
+    story.connected().feed(wav()).feed(events.ClientAudio(b"\0" * 960))
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    story.feed(events.UplinkReady(events.Unusable("format: the file is not wav", code)))
+    assert [("error", code)] == [(name, data["code"]) for name, data in story.messages]
+
+    story.feed(events.UplinkReady(converted(20, 960)))
+    assert ["audio_received"] == story.told
+
+
+def test_a_file_over_its_limit_is_refused_unread(story):
+    """By its size without base64; padding does not count."""
+    limit = story.config.file_bytes
+    exact = "A" * (-(-limit // 3) * 4)
+    padding = -limit % 3
+    story.connected().feed(events.ClientFile(exact[: len(exact) - padding] + "=" * padding, "wav"))
+    assert story.did(DecodeUplink)
+
+    story.feed(wav(limit + 3))
+    assert ["message_too_large"] == story.errors
+    assert not story.did(DecodeUplink)
+
+
+def test_only_some_files_may_wait(story):
+    """The client sends the next when one of them was acknowledged."""
+    story.connected()
+    for _ in range(4):
+        assert story.feed(wav()).did(DecodeUplink)
+    assert ["audio_backlog"] == story.feed(wav()).errors
+
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    story.feed(events.UplinkReady(converted(100, 3000)))
+    assert story.feed(wav()).did(DecodeUplink)
+
+
+def test_a_file_that_has_no_room_is_told_when_its_length_is_known(story):
+    """It is not acknowledged, and hold_ms holds as for chunks."""
+    story.opened().speak(700).feed(wav())
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    story.feed(events.UplinkReady(converted(400, 3000)))
+
+    assert ["audio_backlog"] == story.errors
+    assert ["error"] == story.told
+    assert "400 ms of audio were not taken" in story.messages[0][1]["sentence"]
+    assert [] == story.orders
+
+
+def test_clearing_forgets_a_file_that_is_on_its_way(story):
+    """And room for others is there again."""
+    story.connected()
+    for _ in range(4):
+        story.feed(wav())
+    assert story.client(client.ClearAudio()).did(ResetUplink)
+
+    assert story.feed(wav()).did(DecodeUplink)
+
+
+def test_samples_that_were_clipped_are_counted(story):
+    """Of chunks and tails; the last line of the session has the sum."""
+    story.connected()
+    for clipped in (3, 0, 4):
+        story.feed(events.ClientAudio(b"\0" * 960))
+        story.feed(events.UplinkReady(replace(converted(20, 960), clipped_samples=clipped)))
+    story.feed(events.StatusAsked({}))
+    assert 7 == story.messages[0][1]["audio"]["clipped_samples"]
+
+    story.feed(events.ClientGone(1000))
+    assert [7] == [c.fields["clipped_samples"] for c in story.fresh if isinstance(c, Log)]
+
+
+@pytest.mark.parametrize(("code", "ended"), [("invalid_audio", True), ("server_busy", False)])
+def test_a_file_that_others_left_no_room_for_is_no_mistake(stage, code, ended):
+    """A client is ended for wrong files, and not for those that the server had no time for."""
+    story = stage(errors_per_minute=2.0).connected()
+    for _ in range(4):
+        story.feed(wav())
+        story.feed(events.UplinkReady(converted(0, audio=b"")))
+        story.feed(events.UplinkReady(events.Unusable("No.", code)))
+
+    assert ended == story.session.ended

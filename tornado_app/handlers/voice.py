@@ -15,7 +15,7 @@ from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.logs import get_logger
-from tornado_app.protocol.client import AudioData, GetStatus, parse_client
+from tornado_app.protocol.client import AudioData, GetStatus, container, parse_client
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.server import ErrorReport, encode
 from tornado_app.proxies import ClientAddress, client_address
@@ -182,8 +182,7 @@ class VoiceHandler(WebSocketHandler):
         message = parse_client(text)
         if isinstance(message, AudioData):
             if message.format is not None:
-                sentence = "format: complete files are not taken by this version; send raw audio."
-                raise InvalidMessage("unsupported_format", sentence, "format")
+                return events.ClientFile(message.audio, container(message.format))
             return events.ClientAudio(message.audio)
         if isinstance(message, GetStatus):
             return events.StatusAsked(self._gateway.limits_of(connection))

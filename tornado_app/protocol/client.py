@@ -1,12 +1,13 @@
 """What a client may say: text frames here, binary frames are bare audio."""
 
 import json
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tornado_app.errors import InvalidMessage
+from workers.formats import Container
 
 ItemId = Annotated[
     str, Meta(min_length=1, max_length=128, description="a string of 1 to 128 characters")
@@ -31,6 +32,7 @@ class AudioData(ClientMessageBase, tag="audio_data", frozen=True):
     session_id: Annotated[str, Meta(description="a string")] | None = None
     """Taken for the convenience of clients that send it; a connection has one session."""
     format: Annotated[str, Meta(description="a string")] | None = None
+    """A complete file and not a chunk; see `container`."""
 
 
 class CommitAudio(ClientMessageBase, tag="commit_audio", frozen=True):
@@ -98,6 +100,8 @@ MESSAGES: dict[str, type[ClientMessageBase]] = {
     )
 }
 
+CONTAINERS: dict[str, Container] = {name: name for name in get_args(Container)}
+
 _decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
 
 
@@ -115,6 +119,22 @@ def parse_client(text: str) -> ClientMessage:
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # RecursionError: "[" * 200_000 is valid JSON up to the interpreter's depth.
         raise InvalidMessage("invalid_json", "The message is not valid JSON.") from None
+
+
+def container(name: str) -> Container:
+    """What kind of file ``format`` says.
+
+    Raises:
+        InvalidMessage: If files of that kind are not taken.
+    """
+    if name in CONTAINERS:
+        return CONTAINERS[name]
+    allowed = ", ".join(CONTAINERS)
+    sentence = (
+        f"format: must be one of {allowed}; for raw audio it is left out. "
+        "WebM and MP4 recordings of a browser are not decoded: send raw audio."
+    )
+    raise InvalidMessage("unsupported_format", sentence, "format")
 
 
 def _explain(text: str) -> InvalidMessage:

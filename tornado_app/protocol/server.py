@@ -119,6 +119,7 @@ class AudioFigures(Struct, frozen=True):
     received_ms: float
     sent_ms: float
     buffered_ms: float
+    clipped_samples: int
 
 
 class LimitUse(Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime import AnyOrder
 from tornado_app.protocol.server import ServerMessage
+from workers.formats import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class CloseUpstream:
 @dataclass(frozen=True, slots=True)
 class ConvertUplink:
     payload: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeUplink:
+    """A complete file, as base64; answered by `UplinkReady` in order."""
+
+    text: str
+    container: Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,7 @@ Command: TypeAlias = (
     | SendUpstream
     | CloseUpstream
     | ConvertUplink
+    | DecodeUplink
     | FlushUplink
     | ResetUplink
     | ConvertDownlink

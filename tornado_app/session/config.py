@@ -33,6 +33,10 @@ class SessionConfig:
     reconnect_max_ms: int
     hold_ms: float
     """How much audio may wait for the model before more is refused."""
+    file_bytes: int
+    """The largest complete file."""
+    remove_dc: bool
+    limit_peaks: bool
     messages_per_s: float
     message_burst: float
     errors_per_minute: float

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tornado_app.errors import Refused
+from tornado_app.errors import ErrorCode, Refused
 from tornado_app.protocol.client import ClientMessage
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import UpstreamEvent
 from tornado_app.protocol.server import LimitUse
+from workers.formats import Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,14 @@ class ClientAudio:
     """Speech: str is base64, bytes is a binary frame."""
 
     payload: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ClientFile:
+    """Speech as a complete file in base64."""
+
+    text: str
+    container: Container
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,7 @@ class UpstreamLost:
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A pool worker's result: one payload, or the tail after a flush (``size_bytes`` 0)."""
+    """A worker's result: one payload or file, or the tail after a flush (``size_bytes`` 0)."""
 
     audio: bytes
     size_bytes: int
@@ -103,13 +112,16 @@ class Converted:
     level_dbfs: float
     converted_ms: float
     """How long ``audio`` plays; differs from ``duration_ms`` by what the resampler holds."""
+    clipped_samples: int = 0
+    """Of ``audio``: were beyond full scale before they were made so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A pool worker's refusal of one payload; ``sentence`` None: the worker itself failed."""
+    """A worker's refusal of one payload; ``sentence`` None: the worker itself failed."""
 
     sentence: str | None
+    code: ErrorCode = "invalid_audio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +156,7 @@ class Stop:
 Event: TypeAlias = (
     Opened
     | ClientAudio
+    | ClientFile
     | ClientSaid
     | StatusAsked
     | ClientRefused

@@ -98,6 +98,9 @@ class Session:
             case events.ClientAudio(payload):
                 if self._admit():
                     self._uplink.audio(payload)
+            case events.ClientFile(text, container):
+                if self._admit() and (refused := self._uplink.file(text, container)):
+                    self._refuse_client(refused)
             case events.UplinkReady(result):
                 self._on_uplink(result)
             case events.UpstreamSaid(said):
@@ -219,7 +222,7 @@ class Session:
                 assert_never(message)
 
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
-        if isinstance(result, events.Unusable) and result.sentence is not None:
+        if isinstance(result, events.Unusable) and result.sentence and result.code != "server_busy":
             self._count_error()
         if self.ended:
             return
@@ -345,6 +348,7 @@ class Session:
             cause=cause,
             duration_s=round(self._actions.now - self._config.opened_at, 3),
             received_ms=figures.received_ms,
+            clipped_samples=figures.clipped_samples,
             reconnects=self._gate.reconnects,
             close_code=close.code if close else client_code,
             unlogged=self._actions.unlogged,

@@ -12,10 +12,16 @@ from tornado_app.protocol.server import (
     AudioReceived,
 )
 from tornado_app.session.actions import Actions
-from tornado_app.session.commands import ConvertUplink, FlushUplink, ResetUplink
+from tornado_app.session.commands import (
+    ConvertUplink,
+    DecodeUplink,
+    FlushUplink,
+    ResetUplink,
+)
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.gate import UpstreamGate
+from workers.formats import Container
 
 COMMIT_ID = "parley_commit"
 CLEAR_ID = "parley_clear"
@@ -26,6 +32,8 @@ UPSTREAM_BYTES_PER_MS = 64.0
 TELL_BACKLOG_EVERY_S = 1.0
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
+FILES_PENDING = 4
+"""How many files may be on their way: each is as large as a message may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,16 @@ class _Clear:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """What the stream still held when a file interrupted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    pass
+
+
 @dataclass(slots=True)
 class _Commit:
     texts: list[str] = field(default_factory=list)
@@ -45,7 +63,7 @@ class _Commit:
     is_answered: bool = True
 
 
-_Pending = _Chunk | _Commit | _Clear
+_Pending = _Chunk | _Tail | _File | _Commit | _Clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +96,7 @@ class Uplink:
         self._unsent_ms = 0.0
         self._received_ms = 0.0
         self._sent_ms = 0.0
+        self._clipped_samples = 0
         self._uncommitted_ms = 0.0
         self._commits_awaited = 0
         self._wishes = 0
@@ -96,6 +115,7 @@ class Uplink:
             received_ms=round(self._received_ms, 1),
             sent_ms=round(self._sent_ms, 1),
             buffered_ms=round(self.buffered_ms, 1),
+            clipped_samples=self._clipped_samples,
         )
 
     def audio(self, payload: str | bytes) -> None:
@@ -109,6 +129,21 @@ class Uplink:
         self._pending.append(_Chunk(duration_ms))
         self._pending_ms += duration_ms
         self._actions.do(ConvertUplink(payload))
+
+    def file(self, text: str, container: Container) -> Refused | None:
+        """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
+        size_bytes = len(text) * 3 // 4 - text.count("=", -2)
+        if size_bytes > self._config.file_bytes:
+            sentence = f"audio: a file may have {self._config.file_bytes} bytes."
+            return Refused("message_too_large", sentence, "audio")
+        if sum(isinstance(pending, _File) for pending in self._pending) >= FILES_PENDING:
+            sentence = f"Only {FILES_PENDING} files may wait; send the next when one is received."
+            return Refused("audio_backlog", sentence, "audio", 1000)
+        # The stream ends here and begins again behind the file: nothing of it comes too late.
+        self._pending += _Tail(), _File()
+        self._actions.do(FlushUplink())
+        self._actions.do(DecodeUplink(text, container))
+        return None
 
     def commit(self) -> None:
         self._mark(_Commit())
@@ -141,7 +176,9 @@ class Uplink:
     def ready(self, result: Converted | Unusable) -> Turns:
         """Take the pool's next answer; returns what the model is asked to answer now."""
         pending = self._pending.popleft()
-        self._forward(result, acknowledge=isinstance(pending, _Chunk))
+        if isinstance(pending, _File) and self._is_too_much(result):
+            return NO_TURNS
+        self._forward(result, acknowledge=isinstance(pending, _Chunk | _File))
         match pending:
             case _Chunk(duration_ms):
                 self._pending_ms -= duration_ms
@@ -192,20 +229,30 @@ class Uplink:
             self.on_cleared()  # it has forgotten everything, which is what was asked
 
     def _mark(self, mark: _Commit | _Clear) -> None:
-        if sum(not isinstance(pending, _Chunk) for pending in self._pending) >= MARKS_PENDING:
+        if sum(isinstance(p, _Commit | _Clear) for p in self._pending) >= MARKS_PENDING:
             sentence = f"Only {MARKS_PENDING} commits may be on their way at once."
             self._actions.refuse(Refused("rate_limited", sentence, retry_after_ms=1000))
             return
         self._pending.append(mark)
         self._actions.do(FlushUplink())
 
+    def _is_too_much(self, result: Converted | Unusable) -> bool:
+        """Whether a file that was decoded has no room."""
+        if isinstance(result, Unusable):
+            return False
+        too_much = self.buffered_ms + result.converted_ms > self._config.hold_ms
+        if too_much:
+            self._refuse_backlog(result.duration_ms)
+        return too_much
+
     def _forward(self, result: Converted | Unusable, *, acknowledge: bool) -> None:
         if isinstance(result, Unusable):
             if result.sentence is None:
                 self._actions.refuse(Refused("internal", "The audio could not be processed."))
             else:
-                self._actions.refuse(Refused("invalid_audio", result.sentence, "audio"))
+                self._actions.refuse(Refused(result.code, result.sentence, "audio"))
             return
+        self._clipped_samples += result.clipped_samples
         if acknowledge:
             self._received_ms += result.duration_ms
             received = AudioReceived(result.size_bytes, result.duration_ms, result.level_dbfs)

@@ -1,0 +1,145 @@
+"""Complete files: what is in them comes out, and what is wrong with them is said."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.fakes.files import KINDS, file_of, silence, wav_by_hand
+from workers import codecs
+from workers.containers import decode_file
+from workers.formats import RATE_HZ_MAX, RATE_HZ_MIN
+from workers.pcm import BadAudio
+
+MAX_MS = 10_000
+STEP = {
+    "wav-pcm8": 2**-7,
+    "wav-pcm16": 2**-15,
+    "wav-pcm24": 2**-23,
+    "wav-pcm32": 2**-23,  # float32 has no more
+    "wav-float32": 2**-23,
+    "wav-float64": 2**-23,
+    "wav-extensible": 2**-23,
+    "flac-16": 2**-15,
+    "flac-24": 2**-23,
+}
+"""The resolution of what keeps every sample."""
+
+
+def speechlike(frames: int, channels: int = 1) -> np.ndarray:
+    """Sines below 3 kHz of an 8 kHz signal, louder in the first channel; within full scale."""
+    times = np.arange(frames)[:, None] * (1 + np.arange(channels))
+    return (0.4 * np.sin(times * 0.11) + 0.3 * np.sin(times * 0.7)).astype(np.float32)
+
+
+def refusal(data: bytes, container: str = "wav", max_ms: int = MAX_MS) -> BadAudio:
+    with pytest.raises(BadAudio) as refused:
+        decode_file(data, container, max_ms)
+    return refused.value
+
+
+@pytest.mark.parametrize("channels", [1, 2, 8])
+@pytest.mark.parametrize("rate_hz", [8_000, 44_100, 192_000])
+@pytest.mark.parametrize("kind", STEP)
+def test_what_keeps_every_sample_gives_every_sample(kind, rate_hz, channels):
+    """To half a step of its resolution, mixed down to the mean, at the rate it says."""
+    samples = speechlike(3000, channels)
+    decoded, told_hz = decode_file(file_of(kind, samples, rate_hz), KINDS[kind][0], MAX_MS)
+
+    assert rate_hz == told_hz
+    assert (3000,) == decoded.shape
+    assert np.abs(decoded - samples.mean(axis=1)).max() <= STEP[kind]
+
+
+@pytest.mark.parametrize(("tag", "encoding"), [(6, "pcma"), (7, "pcmu")])
+def test_g711_in_a_wav_is_g711(tag, encoding):
+    """All 256 codes give what our own tables give."""
+    codes = bytes(range(256))
+    decoded, _ = decode_file(wav_by_hand(codes, rate_hz=8000, bits=8, tag=tag), "wav", MAX_MS)
+
+    assert codecs.decode(codes, encoding).tolist() == decoded.tolist()
+
+
+def test_pcm16_in_a_wav_is_pcm16():
+    """Every one of the 65536 steps, as in a raw chunk."""
+    data = np.arange(-32768, 32768).astype("<i2").tobytes()
+    decoded, _ = decode_file(wav_by_hand(data), "wav", MAX_MS)
+
+    assert codecs.decode(data, "pcm16").tolist() == decoded.tolist()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(("kind", "rate_hz"), [
+    ("ogg-vorbis", 8_000), ("ogg-vorbis", 44_100), ("ogg-vorbis", 48_000),
+    ("ogg-opus", 8_000), ("ogg-opus", 16_000), ("ogg-opus", 24_000), ("ogg-opus", 48_000),
+])  # fmt: skip
+def test_what_is_compressed_sounds_the_same_and_has_its_length(kind, rate_hz, channels):
+    """Neither the codec's delay nor its padding is heard: every sample is at its place."""
+    samples = speechlike(2 * rate_hz, channels)
+    decoded, told_hz = decode_file(file_of(kind, samples, rate_hz), "ogg", MAX_MS)
+
+    assert (rate_hz, len(samples)) == (told_hz, len(decoded))
+    assert np.corrcoef(samples.mean(axis=1), decoded)[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("data_bytes", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_wav_that_was_streamed_does_not_know_its_length(data_bytes):
+    """Programs that write into a pipe leave it open; what is there counts."""
+    data = np.arange(1000).astype("<i2").tobytes()
+    decoded, _ = decode_file(wav_by_hand(data, data_bytes=data_bytes), "wav", MAX_MS)
+
+    assert 1000 == len(decoded)
+
+
+def test_a_file_that_was_cut_gives_what_is_left():
+    """An upload that broke off is no reason to lose all of it."""
+    file = file_of("wav-pcm16", speechlike(1000), 8000)
+    decoded, _ = decode_file(file[:-500], "wav", MAX_MS)
+
+    assert 750 == len(decoded)
+
+
+BAD = {
+    "other container": (file_of("flac-16", speechlike(99), 8000), "container", "not wav"),
+    "WebM": (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01", "container", "not wav but WebM"),
+    "MP4": (b"\x00\x00\x00\x1cftypisom", "container", "not wav but MP4"),
+    "nothing": (b"", "container", "not wav"),
+    "noise": (bytes(range(256)), "container", "not wav"),
+    "only the name": (b"RIFF\x04\x00\x00\x00WAVE", "broken", "broken"),
+    "no samples": (wav_by_hand(b""), "empty", "holds no audio"),
+    "other encoding": (wav_by_hand(bytes(256), bits=4, tag=0x11), "broken", "broken"),
+    "slow": (wav_by_hand(bytes(256), rate_hz=RATE_HZ_MIN - 1), "container", "7999 Hz"),
+    "fast": (wav_by_hand(bytes(256), rate_hz=RATE_HZ_MAX + 1), "container", "192001 Hz"),
+    "many channels": (wav_by_hand(bytes(256), channels=9), "container", "9 channels"),
+    "NaN": (wav_by_hand(b"\x00\x00\xc0\x7f" * 9, bits=32, tag=3), "not_finite", "NaN"),
+    "infinite": (wav_by_hand(b"\x00\x00\x80\x7f" * 9, bits=32, tag=3), "not_finite", "infinite"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_file_is_refused_with_a_reason(kind):
+    """One sentence says what is wrong and, where there is a choice, what is allowed."""
+    data, reason, said = BAD[kind]
+    refused = refusal(data)
+
+    assert reason == refused.reason
+    assert said in refused.sentence
+
+
+def test_an_encoding_that_is_not_taken_is_named_by_what_is():
+    """IMA ADPCM is a WAV, and one of the decoders that nobody needs to reach."""
+    samples = speechlike(4000)[:, 0]
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 8000, format="WAV", subtype="IMA_ADPCM")
+
+    assert "may hold pcm8, pcm16" in refusal(buffer.getvalue()).sentence
+
+
+def test_the_longest_file_is_taken_and_one_frame_more_is_not():
+    """The limit is in time, whatever the rate."""
+    decoded, _ = decode_file(silence(1.0, 44_100), "flac", 1000)
+    assert 44_100 == len(decoded)
+
+    file = file_of("flac-16", np.zeros(44_101, np.float32), 44_100)
+    assert "longer than 1 s" in refusal(file, "flac", 1000).sentence

@@ -19,7 +19,7 @@ MAGIC: dict[Container, bytes] = {"wav": rb"RIFF....WAVE", "flac": rb"fLaC", "ogg
 """How a file of each container begins."""
 
 OTHERS = {"WebM": rb"\x1aE\xdf\xa3", "MP4": rb"....ftyp"}
-"""What browsers record, and we do not decode (docs/decisions/0009-files.md)."""
+"""What browsers record, and we do not decode (docs/decisions/0011-files-in-a-helper.md)."""
 
 ENCODINGS: dict[Container, dict[str, str]] = {
     "wav": {

@@ -2,7 +2,7 @@
 
 Run in a process of its own.  It prints JSON, one object a line: `{"mark": "begin", ...}` when all
 sessions are running, `{"mark": "end", ...}` when the measured time is over and all of them still
-run, then the result.
+run, `{"mark": "sent", ...}` when the last chunk was given to its socket, then the result.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import asyncio
 import base64
 import math
 import statistics
+import sys
 import time
 from array import array
 from collections import Counter
@@ -117,8 +118,8 @@ def tone_chunks(rate_hz: int, chunk_ms: int) -> list[bytes]:
     return [audio[at : at + size] for at in range(0, len(audio) - size + 1, size)]
 
 
-def as_text(chunk: bytes) -> bytes:
-    return b'{"type":"audio_data","audio":"%b"}' % base64.b64encode(chunk)
+def as_text(chunk: bytes, kind: str) -> bytes:
+    return b'{"type":"%b","audio":"%b"}' % (kind.encode(), base64.b64encode(chunk))
 
 
 class Load:
@@ -133,7 +134,10 @@ class Load:
         self.running = True
         chunks = tone_chunks(options.rate, options.chunk_ms)
         self.frame_type = WSMsgType.BINARY if options.binary else WSMsgType.TEXT
-        self.frames = chunks if options.binary else [as_text(chunk) for chunk in chunks]
+        if options.binary:
+            self.frames = chunks
+        else:
+            self.frames = [as_text(chunk, options.message_type) for chunk in chunks]
 
     async def open_all(self) -> None:
         """Open the sessions in a row, so that session n here is connection n upstream."""
@@ -189,11 +193,27 @@ class Load:
         await asyncio.sleep(SETTLE_S / 2)
         self.running = False
         await sending
-        await asyncio.sleep(SETTLE_S / 2)
+        if self.options.commit:
+            self.commit()
+        self.print_mark("sent")
+        await self.until_delivered()
         for caller in self.callers:
             caller.close()
         await asyncio.sleep(0.1)
         return self.result()
+
+    def commit(self) -> None:
+        """Ask for what a resampler holds back, so that all that was sent can be counted."""
+        for caller in self.callers:
+            if not caller.closing:
+                caller.transport.send(WSMsgType.TEXT, b'{"type":"commit_audio"}')
+
+    async def until_delivered(self) -> None:
+        """Keep the sessions: whoever closes throws away what is still on its way."""
+        if self.options.hold:
+            await asyncio.to_thread(sys.stdin.readline)
+        else:
+            await asyncio.sleep(SETTLE_S / 2)
 
     def print_mark(self, name: str) -> None:
         now_ns = time.monotonic_ns()
@@ -230,6 +250,11 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--chunk-ms", type=int, default=20)
     parser.add_argument("--rate", type=int, default=48_000, help="of the audio sent, in Hz")
     parser.add_argument("--binary", action="store_true", help="binary frames, not JSON")
+    parser.add_argument("--message-type", default="audio_data", help="of a chunk as JSON")
+    parser.add_argument("--commit", action="store_true", help="commit_audio after the last chunk")
+    parser.add_argument(
+        "--hold", action="store_true", help="close only after a line on standard input"
+    )
     parser.add_argument("--raw", action="store_true", help="any first message means connected")
     parser.add_argument("--stamps", action="store_true", help="report the time of every chunk")
     return parser.parse_args()

@@ -11,8 +11,9 @@ from collections import defaultdict
 from contextlib import ExitStack
 from operator import itemgetter
 
-from bench.chunk_cost import Target, read_mark, start_gateway, start_relay
+from bench.chunk_cost import read_mark
 from bench.common import get_json, http_url, print_table, running
+from bench.targets import Target, start_aiohttp, start_gateway
 
 CONNECT_ALL_TIMEOUT_S = 60
 WARM_UP = ["--sessions", "5", "--seconds", "0.1"]
@@ -25,6 +26,7 @@ def run_load(target: Target, arguments: list[str], timeout_s: float) -> tuple[di
     with running("-m", "bench.load", *target.load_arguments, *arguments) as load:
         read_mark(load, "begin", timeout_s)
         read_mark(load, "end", timeout_s)
+        read_mark(load, "sent", timeout_s)
         growth_kb = target.child.rss_kb() - before_kb
         return json.loads(load.read_line(timeout_s)), growth_kb
 
@@ -86,7 +88,7 @@ def main() -> None:
         upstream_url = upstream.read_url()
         targets = [
             start_gateway(stack, upstream_url, options.rate),
-            start_relay(stack, upstream_url),
+            start_aiohttp(stack, upstream_url),
         ]
         rows = [measure(target, upstream_url, options) for target in targets]
     head = ["", "latency ms p50 / p99", "connect ms median / worst", "KB/session", "errors"]

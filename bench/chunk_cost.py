@@ -4,31 +4,17 @@ README.md says what is counted, and how.
 """
 
 import argparse
-import json
 import statistics
-import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from bench.common import (
-    BenchError,
-    Child,
-    get_json,
-    http_url,
-    print_table,
-    running,
-    spread,
-)
+from bench.common import print_table, running, spread
+from bench.runs import Upstream, load_run
 from bench.targets import RELAYS, NotInstalled, Target, start_gateway
-
-CONNECT_ALL_TIMEOUT_S = 60
-STALL_S = 3.0
-"""Nothing has come upstream for so long: what is missing is lost, not late."""
-CARRIED_ENOUGH = 0.98
 
 
 @dataclass(frozen=True)
-class Run:
+class Cost:
     """What one target did under one load."""
 
     cost_us: float
@@ -45,65 +31,29 @@ class Run:
     error_texts: list[str]
 
 
-class Upstream:
-    """The fake upstream, and what reaches it."""
-
-    def __init__(self, child: Child) -> None:
-        self.child = child
-        self.url = child.read_url()
-
-    def audio_ms(self) -> float:
-        return get_json(http_url(self.url, "/stats"))["audio_ms"]
-
-    def wait_for(self, audio_ms: float) -> float:
-        """Wait until so much has come in all, or nothing comes any more; return what has come."""
-        came_ms, since_s = self.audio_ms(), time.monotonic()
-        while came_ms < audio_ms and time.monotonic() - since_s < STALL_S:
-            time.sleep(0.1)
-            before_ms, came_ms = came_ms, self.audio_ms()
-            if came_ms > before_ms:
-                since_s = time.monotonic()
-        return came_ms
-
-
 def run_once(
     target: Target, upstream: Upstream, sessions: int, seconds: float, chunk_ms: int
-) -> Run:
-    arguments = [
-        *("-m", "bench.load", *target.load_arguments, "--sessions", str(sessions), "--hold"),
-        *("--seconds", str(seconds), "--chunk-ms", str(chunk_ms)),
-    ]
-    before_ms = upstream.audio_ms()
-    with running(*arguments) as load:
-        measured = (target.child, load, upstream.child)
-        begin = read_mark(load, "begin", CONNECT_ALL_TIMEOUT_S)
+) -> Cost:
+    with load_run(target, upstream, sessions, seconds, chunk_ms) as run:
+        measured = (target.child, run.load, upstream.child)
+        begin = run.begin()
         begin_s, begin_ms = [child.cpu_s() for child in measured], upstream.audio_ms()
-        end = read_mark(load, "end", seconds + CONNECT_ALL_TIMEOUT_S)
+        end = run.end()
         end_s, end_ms = [child.cpu_s() for child in measured], upstream.audio_ms()
-        sent = read_mark(load, "sent", CONNECT_ALL_TIMEOUT_S)["sent"]
-        missing_ms = before_ms + sent * chunk_ms - upstream.wait_for(before_ms + sent * chunk_ms)
-        load.write_line("close")
-        result = json.loads(load.read_line(CONNECT_ALL_TIMEOUT_S))
+        result, lost = run.finish()
     arrived = (end_ms - begin_ms) / chunk_ms
     spent_s = [after - before for before, after in zip(begin_s, end_s, strict=True)]
     elapsed_s = (end["monotonic_ns"] - begin["monotonic_ns"]) / 1e9
-    return Run(
+    return Cost(
         cost_us=spent_s[0] / arrived * 1e6,
         carried=arrived / (end["sent"] - begin["sent"]),
         load_share=spent_s[1] / elapsed_s,
         upstream_share=spent_s[2] / elapsed_s,
-        lost=-(-max(0, round(missing_ms)) // chunk_ms),
+        lost=lost,
         errors=result["errors"],
         late=result["late"],
         error_texts=result["error_texts"],
     )
-
-
-def read_mark(load: Child, name: str, timeout_s: float) -> dict:
-    mark = json.loads(load.read_line(timeout_s))
-    if mark.get("mark") != name:
-        raise BenchError(f"expected the mark {name}, got {mark}")
-    return mark
 
 
 class Comparison:
@@ -113,7 +63,7 @@ class Comparison:
         self.sessions = sessions
         self.chunk_ms = chunk_ms
         self.targets = targets
-        self.runs: dict[str, list[Run]] = {target.name: [] for target in targets}
+        self.runs: dict[str, list[Cost]] = {target.name: [] for target in targets}
 
     def round(self, upstream: Upstream, seconds: float) -> None:
         for target in self.targets:
@@ -139,7 +89,7 @@ class Comparison:
     def rows(self) -> list[list[str]]:
         return [self.row(name, runs) for name, runs in self.runs.items()]
 
-    def row(self, name: str, runs: list[Run]) -> list[str]:
+    def row(self, name: str, runs: list[Cost]) -> list[str]:
         return [
             str(self.sessions),
             str(self.chunk_ms),

@@ -1,7 +1,7 @@
 """A Realtime server that costs next to nothing: it answers audio with the same length of audio.
 
 Run in a process of its own; it prints its URL when it is ready.  `GET /stats` tells what came in,
-`GET /arrivals` when it came (with `--stamps`).
+`GET /arrivals` when it came, `GET /departures` when an answer went out (with `--stamps`).
 """
 
 import argparse
@@ -60,6 +60,8 @@ class Totals:
         self.audio_bytes = 0
         self.arrivals: list[tuple[int, int, int]] = []
         """(connection, audio bytes of it so far, monotonic nanoseconds)"""
+        self.departures: list[tuple[int, int]] = []
+        """(connection, monotonic nanoseconds) of each piece of an answer"""
 
     def as_json(self) -> bytes:
         return msgspec.json.encode(
@@ -128,6 +130,8 @@ class UpstreamSession(WSListener):
         turn, place = divmod(self.deltas, RESPONSE_DELTAS)
         if place == 0:
             self.begin_response(f"{self.number}_{turn}")
+        if self.totals.stamps:
+            self.totals.departures.append((self.number, time.monotonic_ns()))
         head = (
             f'{{"type":"response.output_audio.delta",{self.delta_ids},"event_id":"{self.next_id()}'
         )
@@ -230,6 +234,8 @@ async def serve(port: int, stamps: bool) -> None:
                 body = totals.as_json()
             case b"/arrivals":
                 body = msgspec.json.encode(totals.arrivals)
+            case b"/departures":
+                body = msgspec.json.encode(totals.departures)
             case _:
                 return UpstreamSession(totals)
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_ok_response(body), None)
@@ -242,7 +248,9 @@ async def serve(port: int, stamps: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--stamps", action="store_true", help="keep the time of every append")
+    parser.add_argument(
+        "--stamps", action="store_true", help="keep the time of every append and delta"
+    )
     options = parser.parse_args()
     uvloop.run(serve(options.port, options.stamps))
 

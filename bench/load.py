@@ -29,6 +29,8 @@ TIMER_STEP_S = 0.001
 CONNECT_TIMEOUT_S = 15
 LATE_MS = 20
 KEPT_ERRORS = 5
+AUDIO = ("audio", "response.output_audio.delta")
+"""A piece of an answer, as Parley says it and as the model does."""
 
 
 class ServerMessage(msgspec.Struct):
@@ -58,9 +60,11 @@ class Counts:
 class Caller(WSListener):
     """One session, from the caller's side."""
 
-    def __init__(self, counts: Counts, raw: bool) -> None:
+    def __init__(self, counts: Counts, raw: bool, stamps: bool) -> None:
         self.counts = counts
         self.raw = raw
+        self.stamps = stamps
+        self.heard_ns: list[int] = []
         self.connected: asyncio.Future = asyncio.get_running_loop().create_future()
         self.closing = False
         self.decoder = msgspec.json.Decoder(ServerMessage)
@@ -88,6 +92,8 @@ class Caller(WSListener):
     def read(self, frame: WSFrame) -> None:
         message = self.decoder.decode(frame.get_payload_as_memoryview())
         self.counts.received[message.type] += 1
+        if self.stamps and message.type in AUDIO:
+            self.heard_ns.append(time.monotonic_ns())
         if message.type == "error":
             self.counts.add_error(frame.get_payload_as_utf8_text())
         elif self.raw or says_connected(message):
@@ -145,7 +151,7 @@ class Load:
         for _ in range(self.options.sessions):
             opened_ns = time.monotonic_ns()
             _, caller = await ws_connect(
-                lambda: Caller(self.counts, self.options.raw),
+                lambda: Caller(self.counts, self.options.raw, self.options.stamps),
                 self.options.url,
                 extra_headers=headers,
             )
@@ -225,7 +231,7 @@ class Load:
             "sessions": len(self.callers),
             "sent": self.counts.sent,
             "acks": received["audio_received"],
-            "audio": received["audio"] + received["response.output_audio.delta"],
+            "audio": sum(received[kind] for kind in AUDIO),
             "received": dict(received),
             "errors": self.counts.errors,
             "error_texts": self.counts.error_texts,
@@ -234,6 +240,7 @@ class Load:
             "connect_ms_median": round(statistics.median(self.connect_ms), 2),
             "connect_ms_worst": round(max(self.connect_ms), 2),
             "sent_ns": self.sent_ns,
+            "heard_ns": [caller.heard_ns for caller in self.callers] if self.options.stamps else [],
         }
 
 
@@ -256,7 +263,9 @@ def parse_options() -> argparse.Namespace:
         "--hold", action="store_true", help="close only after a line on standard input"
     )
     parser.add_argument("--raw", action="store_true", help="any first message means connected")
-    parser.add_argument("--stamps", action="store_true", help="report the time of every chunk")
+    parser.add_argument(
+        "--stamps", action="store_true", help="report the time of every chunk and answer"
+    )
     return parser.parse_args()
 
 

@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from bench.chunk_cost import Comparison, Upstream
+from bench.chunk_cost import Comparison
 from bench.common import get_json, http_url, running
+from bench.runs import Upstream
 from bench.targets import start_gateway
 
 SESSIONS = 3

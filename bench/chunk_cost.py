@@ -37,9 +37,9 @@ def run_once(
     with load_run(target, upstream, sessions, seconds, chunk_ms) as run:
         measured = (target.child, run.load, upstream.child)
         begin = run.begin()
-        begin_s, begin_ms = [child.cpu_s() for child in measured], upstream.audio_ms()
+        begin_s, begin_ms = [child.cpu_s() for child in measured], run.audio_ms()
         end = run.end()
-        end_s, end_ms = [child.cpu_s() for child in measured], upstream.audio_ms()
+        end_s, end_ms = [child.cpu_s() for child in measured], run.audio_ms()
         result, lost = run.finish()
     arrived = (end_ms - begin_ms) / chunk_ms
     spent_s = [after - before for before, after in zip(begin_s, end_s, strict=True)]

@@ -84,9 +84,12 @@ class Child:
             if found := URL_PATTERN.search(line):
                 return found[0]
 
-    def log_tail(self) -> str:
+    def log_text(self) -> str:
         self.log.seek(0)
-        return self.log.read()[-2000:].decode(errors="replace")
+        return self.log.read().decode(errors="replace")
+
+    def log_tail(self) -> str:
+        return self.log_text()[-2000:]
 
     def cpu_s(self) -> float:
         """User and system time so far, with that of all its children, living and dead."""

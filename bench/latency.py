@@ -56,15 +56,14 @@ class Summary:
 def measure(
     target: Target, upstream: Upstream, sessions: int, seconds: float, chunk_ms: int
 ) -> Latencies:
-    first = upstream.get("/stats")["opened"]
     with load_run(target, upstream, sessions, seconds, chunk_ms, "--stamps") as run:
         window_ns = (run.begin()["monotonic_ns"], run.end()["monotonic_ns"])
         result, lost = run.finish()
     arrivals, departures = defaultdict(list), defaultdict(list)
     for connection, audio_bytes, at_ns in upstream.get("/arrivals"):
-        arrivals[connection - first].append((audio_bytes, at_ns))
+        arrivals[connection - run.first].append((audio_bytes, at_ns))
     for connection, at_ns in upstream.get("/departures"):
-        departures[connection - first].append(at_ns)
+        departures[connection - run.first].append(at_ns)
     uplink_ms, downlink_ms = [], []
     for session in range(sessions):
         sent_ns, heard_ns = result["sent_ns"][session::sessions], result["heard_ns"][session]

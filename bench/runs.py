@@ -22,21 +22,12 @@ class Upstream:
         self.child = child
         self.url = child.read_url()
 
-    def audio_ms(self) -> float:
-        return self.get("/stats")["audio_ms"]
+    def opened(self) -> int:
+        """Connections so far; also the number of the next."""
+        return self.get("/stats")["opened"]
 
     def get(self, path: str) -> dict | list:
         return get_json(http_url(self.url, path))
-
-    def wait_for(self, audio_ms: float) -> float:
-        """Wait until so much has come in all, or nothing comes any more; return what has come."""
-        came_ms, since_s = self.audio_ms(), time.monotonic()
-        while came_ms < audio_ms and time.monotonic() - since_s < STALL_S:
-            time.sleep(0.1)
-            before_ms, came_ms = came_ms, self.audio_ms()
-            if came_ms > before_ms:
-                since_s = time.monotonic()
-        return came_ms
 
 
 @dataclass
@@ -47,7 +38,8 @@ class Run:
     upstream: Upstream
     chunk_ms: int
     seconds: float
-    before_ms: float
+    first: int
+    """Number upstream of its first session; those of the others follow."""
 
     def begin(self) -> dict:
         """All sessions are running."""
@@ -59,9 +51,23 @@ class Run:
 
     def finish(self) -> tuple[dict, int]:
         """Wait for what is on its way; return the result, and how many chunks never arrived."""
-        due_ms = self.before_ms + self.mark("sent", TIMEOUT_S)["sent"] * self.chunk_ms
-        missing_ms = max(0, round(due_ms - self.upstream.wait_for(due_ms)))
+        due_ms = self.mark("sent", TIMEOUT_S)["sent"] * self.chunk_ms
+        missing_ms = max(0, round(due_ms - self.wait_for(due_ms)))
         return self.close(), -(-missing_ms // self.chunk_ms)
+
+    def audio_ms(self) -> float:
+        """How much has come upstream of all its sessions."""
+        return self.upstream.get(f"/stats?first={self.first}")["audio_ms"]
+
+    def wait_for(self, audio_ms: float) -> float:
+        """Wait until so much has come, or nothing comes any more; return what has come."""
+        came_ms, since_s = self.audio_ms(), time.monotonic()
+        while came_ms < audio_ms and time.monotonic() - since_s < STALL_S:
+            time.sleep(0.1)
+            before_ms, came_ms = came_ms, self.audio_ms()
+            if came_ms > before_ms:
+                since_s = time.monotonic()
+        return came_ms
 
     def close(self) -> dict:
         self.load.write_line("close")
@@ -82,6 +88,6 @@ def load_run(
         *("-m", "bench.load", *target.load_arguments, "--sessions", str(sessions), "--hold"),
         *("--seconds", str(seconds), "--chunk-ms", str(chunk_ms), *more),
     ]
-    before_ms = upstream.audio_ms()
+    first = upstream.opened()
     with running(*arguments) as load:
-        yield Run(load, upstream, chunk_ms, seconds, before_ms)
+        yield Run(load, upstream, chunk_ms, seconds, first)

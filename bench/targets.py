@@ -31,8 +31,10 @@ class Target:
     load_arguments: list[str]
 
 
-def start_gateway(stack: ExitStack, upstream_url: str, rate_hz: int) -> Target:
-    env = gateway_env(upstream_url)
+def start_gateway(
+    stack: ExitStack, upstream_url: str, rate_hz: int, settings: dict[str, str] | None = None
+) -> Target:
+    env = gateway_env(upstream_url) | (settings or {})
     child = stack.enter_context(running("run.py", "--port", "0", env=env))
     url = f"{child.read_url()}?input_rate={rate_hz}"
     load = [url, "--rate", str(rate_hz), "--token", make_token(env), "--commit"]

@@ -224,7 +224,7 @@ def leak_rows(plan: Plan) -> Iterable[Row]:
     )
 
 
-def neighbour_rows(plan: Plan) -> Iterable[Row]:
+def neighbour_rows(_: Plan) -> Iterable[Row]:
     say("neighbours that read nothing")
     found = neighbours.compare(50, 12, rounds=1)
     for way in ("uplink_ms", "downlink_ms"):
@@ -300,7 +300,8 @@ def main() -> None:
     rows = [row for part in options.only for row in PARTS[part](plan)]
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
     print(f"{machine}, load at the end {os.getloadavg()[0]:.1f}")
-    print_table(["what", "Parley", "beside it", "bar", "reached"], [row.cells() for row in rows])
+    head = ["what", "Parley", "beside it", "bar", "reached"]
+    print_table(head, [row.cells() for row in rows], adjust=str.ljust)
     print(f"{time.monotonic() - begin_s:.0f} s")
 
 

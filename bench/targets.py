@@ -46,6 +46,12 @@ def start_aiohttp(stack: ExitStack, upstream_url: str) -> Target:
     return Target("aiohttp", child, [child.read_url(), *relay_load()])
 
 
+def start_aiohttp_on_uvloop(stack: ExitStack, upstream_url: str) -> Target:
+    relay = ("-m", "bench.aiohttp_relay", "--uvloop", upstream_url)
+    child = stack.enter_context(running(*relay))
+    return Target("aiohttp-uvloop", child, [child.read_url(), *relay_load()])
+
+
 def start_websockets(stack: ExitStack, upstream_url: str) -> Target:
     child = stack.enter_context(running("-m", "bench.websockets_relay", upstream_url))
     return Target("websockets", child, [child.read_url(), *relay_load()])
@@ -93,6 +99,7 @@ def free_port() -> int:
 
 RELAYS: dict[str, Callable[[ExitStack, str], Target]] = {
     "aiohttp": start_aiohttp,
+    "aiohttp-uvloop": start_aiohttp_on_uvloop,
     "websockets": start_websockets,
     "litellm": start_litellm,
 }

@@ -292,7 +292,7 @@ def main() -> None:
         sessions=options.sessions or ([40, 80, 320] if options.quick else [20, 40, 80, 160, 320]),
         chunks_ms=options.chunk_ms,
         beside=options.beside,
-        seconds=options.seconds or (1.5 if options.quick else 3.0),
+        seconds=options.seconds or (1.5 if options.quick else 2.5),
         rounds=options.rounds or (1 if options.quick else 3),
         cycles=500 if options.quick else 5000,
     )

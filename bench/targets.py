@@ -68,9 +68,10 @@ def start_litellm(stack: ExitStack, upstream_url: str) -> Target:
     Raises:
         NotInstalled: If it is neither on the PATH nor where BENCH_LITELLM says.
     """
-    program = os.environ.get("BENCH_LITELLM") or shutil.which("litellm")
-    if not program:
-        raise NotInstalled("no `litellm` on the PATH; BENCH_LITELLM=/path/to/venv/bin/litellm")
+    wanted = os.environ.get("BENCH_LITELLM") or "litellm"
+    program = shutil.which(wanted)
+    if program is None:
+        raise NotInstalled(f"there is no {wanted}; BENCH_LITELLM=/path/to/venv/bin/litellm")
     base = upstream_url.replace("ws://", "http://").removesuffix("/realtime")
     model = {"model": "openai/gpt-realtime", "api_base": base, "api_key": "bench"}
     config = {

@@ -37,9 +37,7 @@ format: .venv/.checks
 	$(BIN)/ruff check --fix .
 
 bench: .venv/.checks
-	$(BIN)/python -m bench.chunk_cost
-	$(BIN)/python -m bench.session_cost
-	$(BIN)/python -m bench.leaks
+	@$(BIN)/python -m bench.table $(BENCH)
 
 conformance: .venv/.checks
 	$(BIN)/python -m pytest -q tests/calls/test_conformance.py

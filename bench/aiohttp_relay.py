@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 
+import uvloop
 from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType, web
 
 UPSTREAM: web.AppKey[str] = web.AppKey("upstream", str)
@@ -60,8 +61,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("upstream_url")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--uvloop", action="store_true", help="on uvloop, as few copies are")
     options = parser.parse_args()
-    asyncio.run(serve(options.port, options.upstream_url))
+    run = uvloop.run if options.uvloop else asyncio.run
+    run(serve(options.port, options.upstream_url))
 
 
 if __name__ == "__main__":

@@ -1,155 +1,146 @@
-"""CPU time for each chunk of speech: the gateway beside a thin relay, in the same minutes.
+"""CPU time for each chunk of speech: the gateway beside thin relays, in the same minutes.
 
 README.md says what is counted, and how.
 """
 
 import argparse
-import json
 import statistics
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bench.common import (
-    BenchError,
-    Child,
-    gateway_env,
-    get_json,
-    http_url,
-    make_token,
-    print_table,
-    running,
-    spread,
-)
-
-CONNECT_ALL_TIMEOUT_S = 60
+from bench.common import print_table, running, spread
+from bench.runs import Upstream, load_run
+from bench.targets import RELAYS, NotInstalled, Target, start_gateway
 
 
 @dataclass(frozen=True)
-class Target:
-    """What is measured: a running program and how the load generator talks to it."""
-
-    name: str
-    child: Child
-    load_arguments: list[str]
-
-
-@dataclass(frozen=True)
-class Run:
+class Cost:
     """What one target did under one load."""
 
     cost_us: float
-    load_us: float
-    upstream_us: float
+    """Of a chunk that reached the upstream while it was measured."""
+    carried: float
+    """Which part of what was sent in that time reached it; below 1.0 a backlog grew."""
+    load_share: float
+    upstream_share: float
+    """Of one core."""
+    lost: int
+    """Chunks that had not reached the upstream when nothing came any more."""
     errors: int
     late: int
     error_texts: list[str]
 
 
-@dataclass
-class Bench:
-    """All that runs during the measurement."""
+def run_once(
+    target: Target, upstream: Upstream, sessions: int, seconds: float, chunk_ms: int
+) -> Cost:
+    with load_run(target, upstream, sessions, seconds, chunk_ms) as run:
+        measured = (target.child, run.load, upstream.child)
+        begin = run.begin()
+        begin_s, begin_ms = [child.cpu_s() for child in measured], run.audio_ms()
+        end = run.end()
+        end_s, end_ms = [child.cpu_s() for child in measured], run.audio_ms()
+        result, lost = run.finish()
+    arrived = (end_ms - begin_ms) / chunk_ms
+    spent_s = [after - before for before, after in zip(begin_s, end_s, strict=True)]
+    elapsed_s = (end["monotonic_ns"] - begin["monotonic_ns"]) / 1e9
+    return Cost(
+        cost_us=spent_s[0] / arrived * 1e6,
+        carried=arrived / (end["sent"] - begin["sent"]),
+        load_share=spent_s[1] / elapsed_s,
+        upstream_share=spent_s[2] / elapsed_s,
+        lost=lost,
+        errors=result["errors"],
+        late=result["late"],
+        error_texts=result["error_texts"],
+    )
 
-    options: argparse.Namespace
-    upstream: Child
-    upstream_url: str
-    runs: dict[tuple[str, int], list[Run]] = field(default_factory=dict)
 
-    def measure(self, target: Target, sessions: int) -> None:
-        run = self.run_once(target, sessions)
-        self.runs.setdefault((target.name, sessions), []).append(run)
-        for text in run.error_texts:
-            print(f"  {target.name}, {sessions} sessions: {text}")
+class Comparison:
+    """One load on several targets in turn, and again: the gateway first, then the relays."""
 
-    def run_once(self, target: Target, sessions: int) -> Run:
-        options = self.options
-        before_ms = self.upstream_audio_ms()
-        arguments = [
-            *("-m", "bench.load", *target.load_arguments, "--sessions", str(sessions)),
-            *("--seconds", str(options.seconds), "--chunk-ms", str(options.chunk_ms)),
-        ]
-        with running(*arguments) as load:
-            measured = (target.child, load, self.upstream)
-            begin = read_mark(load, "begin", CONNECT_ALL_TIMEOUT_S)
-            cpu_begin_s = [child.cpu_s() for child in measured]
-            end = read_mark(load, "end", options.seconds + CONNECT_ALL_TIMEOUT_S)
-            cpu_end_s = [child.cpu_s() for child in measured]
-            result = json.loads(load.read_line(CONNECT_ALL_TIMEOUT_S))
-        chunks = end["sent"] - begin["sent"]
-        spent_s = (after - before for before, after in zip(cpu_begin_s, cpu_end_s, strict=True))
-        costs_us = [one_s / chunks * 1e6 for one_s in spent_s]
-        delivered = (self.upstream_audio_ms() - before_ms) / options.chunk_ms
-        lost = max(0, round(result["sent"] - delivered - sessions))
-        return Run(*costs_us, result["errors"] + lost, result["late"], result["error_texts"])
+    def __init__(self, sessions: int, chunk_ms: int, targets: list[Target]) -> None:
+        self.sessions = sessions
+        self.chunk_ms = chunk_ms
+        self.targets = targets
+        self.runs: dict[str, list[Cost]] = {target.name: [] for target in targets}
 
-    def upstream_audio_ms(self) -> float:
-        return get_json(http_url(self.upstream_url, "/stats"))["audio_ms"]
+    def round(self, upstream: Upstream, seconds: float) -> None:
+        for target in self.targets:
+            run = run_once(target, upstream, self.sessions, seconds, self.chunk_ms)
+            self.runs[target.name].append(run)
+            for text in run.error_texts:
+                print(f"  {target.name}, {self.sessions} sessions: {text}")
 
-    def row(self, sessions: int) -> list[str]:
-        gateway, relay = self.runs["gateway", sessions], self.runs["relay", sessions]
-        # Neighbours of this machine come and go: each run is divided by the one next to it.
-        ratios = [
-            ours.cost_us / theirs.cost_us for ours, theirs in zip(gateway, relay, strict=True)
-        ]
+    def cost_us(self, name: str = "gateway") -> float:
+        return statistics.median(run.cost_us for run in self.runs[name])
+
+    def carried(self, name: str = "gateway") -> float:
+        return statistics.median(run.carried for run in self.runs[name])
+
+    def ratio(self, name: str) -> float:
+        """The gateway's cost over the relay's.
+
+        Neighbours of this machine come and go: each run is divided by the one next to it.
+        """
+        pairs = zip(self.runs["gateway"], self.runs[name], strict=True)
+        return statistics.median(ours.cost_us / theirs.cost_us for ours, theirs in pairs)
+
+    def rows(self) -> list[list[str]]:
+        return [self.row(name, runs) for name, runs in self.runs.items()]
+
+    def row(self, name: str, runs: list[Cost]) -> list[str]:
         return [
-            str(sessions),
-            spread([run.cost_us for run in gateway]),
-            spread([run.cost_us for run in relay]),
-            f"{statistics.median(ratios):.2f}",
-            f"{sum(run.errors for run in gateway)} / {sum(run.errors for run in relay)}",
+            str(self.sessions),
+            str(self.chunk_ms),
+            name,
+            spread([run.cost_us for run in runs]),
+            "" if name == "gateway" else f"{self.ratio(name):.2f}",
+            f"{self.carried(name):.0%}",
+            f"{sum(run.lost for run in runs)} / {sum(run.errors for run in runs)}",
+            f"{max(run.load_share for run in runs):.0%} {max(r.upstream_share for r in runs):.0%}",
+            str(sum(run.late for run in runs)),
         ]
 
-    def print_report(self) -> None:
-        head = ["sessions", "gateway us/chunk", "relay us/chunk", "ratio", "errors"]
-        print_table(head, [self.row(sessions) for sessions in self.options.sessions])
-        runs = [run for one in self.runs.values() for run in one]
-        print(f"\nload generator {spread([run.load_us for run in runs])} us/chunk", end=", ")
-        print(f"fake upstream {spread([run.upstream_us for run in runs])} us/chunk", end=", ")
-        print(f"{sum(run.late for run in runs)} chunks sent over 20 ms late")
+
+HEAD = [
+    *("sessions", "chunk ms", "", "us/chunk", "gateway is", "carried", "lost / errors"),
+    *("load, upstream CPU", "late"),
+]
 
 
-def read_mark(load: Child, name: str, timeout_s: float) -> dict:
-    mark = json.loads(load.read_line(timeout_s))
-    if mark.get("mark") != name:
-        raise BenchError(f"expected the mark {name}, got {mark}")
-    return mark
-
-
-def start_gateway(stack: ExitStack, upstream_url: str, rate_hz: int) -> Target:
-    env = gateway_env(upstream_url)
-    child = stack.enter_context(running("run.py", "--port", "0", env=env))
-    url = f"{child.read_url()}?input_rate={rate_hz}"
-    return Target("gateway", child, [url, "--rate", str(rate_hz), "--token", make_token(env)])
-
-
-def start_relay(stack: ExitStack, upstream_url: str) -> Target:
-    child = stack.enter_context(running("-m", "bench.aiohttp_relay", upstream_url))
-    return Target("relay", child, [child.read_url(), "--rate", "24000", "--raw"])
+def start_all(stack: ExitStack, upstream_url: str, rate_hz: int, beside: list[str]) -> list[Target]:
+    """Start the gateway and the relays; one that is not installed is left out with a line."""
+    targets = [start_gateway(stack, upstream_url, rate_hz)]
+    for name in beside:
+        try:
+            targets.append(RELAYS[name](stack, upstream_url))
+        except NotInstalled as exc:
+            print(f"  {name} is left out: {exc}")
+    return targets
 
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, nargs="+", default=[20, 80])
     parser.add_argument("--seconds", type=float, default=8, help="the measured time of one run")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rounds", "--runs", type=int, default=3)
     parser.add_argument("--chunk-ms", type=int, default=20)
     parser.add_argument("--rate", type=int, default=48_000, help="input of the gateway, in Hz")
+    parser.add_argument("--beside", nargs="*", choices=RELAYS, default=["aiohttp"])
     return parser.parse_args()
 
 
 def main() -> None:
     options = parse_options()
     with ExitStack() as stack:
-        upstream = stack.enter_context(running("-m", "bench.fake_upstream"))
-        bench = Bench(options, upstream, upstream.read_url())
-        targets = [
-            start_gateway(stack, bench.upstream_url, options.rate),
-            start_relay(stack, bench.upstream_url),
-        ]
-        for _ in range(options.runs):
-            for sessions in options.sessions:
-                for target in targets:
-                    bench.measure(target, sessions)
-        bench.print_report()
+        upstream = Upstream(stack.enter_context(running("-m", "bench.fake_upstream")))
+        targets = start_all(stack, upstream.url, options.rate, options.beside)
+        comparisons = [Comparison(count, options.chunk_ms, targets) for count in options.sessions]
+        for _ in range(options.rounds):
+            for comparison in comparisons:
+                comparison.round(upstream, options.seconds)
+        print_table(HEAD, [row for comparison in comparisons for row in comparison.rows()])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
@@ -32,15 +32,16 @@ class BenchError(Exception):
 
 
 class Child:
-    """A Python program that runs beside the benchmark, from the top of the repository."""
+    """A program that runs beside the benchmark, from the top of the repository."""
 
-    def __init__(self, arguments: Sequence[str], env: dict[str, str] | None = None) -> None:
+    def __init__(self, arguments: Sequence[str], env: dict[str, str] | None, program: str) -> None:
         self.name = " ".join(arguments[:2])
         self.log = tempfile.TemporaryFile()  # noqa: SIM115  closed in stop()
         self.process = subprocess.Popen(
-            [sys.executable, *arguments],
+            [program, *arguments],
             cwd=ROOT,
             env=os.environ | (env or {}),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
@@ -71,6 +72,10 @@ class Child:
             raise BenchError(f"{self.name} ended early\n{self.log_tail()}")
         return line
 
+    def write_line(self, line: str) -> None:
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+
     def read_url(self) -> str:
         """Wait until it prints its URL: it is ready then."""
         deadline_s = time.monotonic() + READY_TIMEOUT_S
@@ -79,9 +84,12 @@ class Child:
             if found := URL_PATTERN.search(line):
                 return found[0]
 
-    def log_tail(self) -> str:
+    def log_text(self) -> str:
         self.log.seek(0)
-        return self.log.read()[-2000:].decode(errors="replace")
+        return self.log.read().decode(errors="replace")
+
+    def log_tail(self) -> str:
+        return self.log_text()[-2000:]
 
     def cpu_s(self) -> float:
         """User and system time so far, with that of all its children, living and dead."""
@@ -92,6 +100,10 @@ class Child:
     def rss_kb(self) -> float:
         return psutil.Process(self.process.pid).memory_info().rss / 1024
 
+    def pss_kb(self) -> float:
+        """Resident memory, of pages that others have too only its share."""
+        return psutil.Process(self.process.pid).memory_full_info().pss / 1024
+
     def stop(self) -> None:
         self.process.terminate()
         try:
@@ -99,15 +111,19 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
         self.log.close()
 
 
 @contextmanager
-def running(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Child]:
+def running(
+    *arguments: str, env: dict[str, str] | None = None, program: str = sys.executable
+) -> Iterator[Child]:
     """Start a child and stop it at the end, whatever the end is."""
     # Without this, a benchmark that is told to stop leaves its children behind.
     signal.signal(signal.SIGTERM, exit_on_signal)
-    child = Child(arguments, env)
+    child = Child(arguments, env, program)
     try:
         yield child
     finally:
@@ -171,7 +187,11 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.0f} ({min(values):.0f}-{max(values):.0f})"
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    adjust: Callable[[str, int], str] = str.rjust,
+) -> None:
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, ["-" * width for width in widths], *rows):
-        print(" | ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+        print(" | ".join(map(adjust, row, widths)).rstrip())

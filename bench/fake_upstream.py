@@ -1,7 +1,8 @@
 """A Realtime server that costs next to nothing: it answers audio with the same length of audio.
 
-Run in a process of its own; it prints its URL when it is ready.  `GET /stats` tells what came in,
-`GET /arrivals` when it came (with `--stamps`).
+Run in a process of its own; it prints its URL when it is ready.  `GET /stats` tells what came in
+(`?first=7`: how much audio over the connections from number 7 on),
+`GET /arrivals` when it came, `GET /departures` when an answer went out (with `--stamps`).
 """
 
 import argparse
@@ -38,6 +39,11 @@ def tone_base64(length_ms: int) -> str:
     return base64.b64encode(array("h", wave).tobytes()).decode()
 
 
+DEAF, HASTY = b"model=deaf", b"model=hasty"
+"""In the path.  One reads nothing any more from the first audio on, one talks too much."""
+
+HASTE = 10
+
 DELTA_AUDIO = tone_base64(DELTA_MS)
 
 
@@ -54,20 +60,23 @@ class Totals:
 
     def __init__(self, stamps: bool) -> None:
         self.stamps = stamps
-        self.opened = 0
         self.open_now = 0
         self.appends = 0
-        self.audio_bytes = 0
+        self.audio_bytes: list[int] = []
+        """By connection."""
+        self.deaf: list[UpstreamSession] = []
         self.arrivals: list[tuple[int, int, int]] = []
         """(connection, audio bytes of it so far, monotonic nanoseconds)"""
+        self.departures: list[tuple[int, int]] = []
+        """(connection, monotonic nanoseconds) of each piece of an answer"""
 
-    def as_json(self) -> bytes:
+    def as_json(self, first: int) -> bytes:
         return msgspec.json.encode(
             {
-                "opened": self.opened,
+                "opened": len(self.audio_bytes),
                 "open_now": self.open_now,
                 "appends": self.appends,
-                "audio_ms": self.audio_bytes / BYTES_PER_MS,
+                "audio_ms": sum(self.audio_bytes[first:]) / BYTES_PER_MS,
             }
         )
 
@@ -75,10 +84,12 @@ class Totals:
 class UpstreamSession(WSListener):
     """One connection.  Connections are numbered from 0 in the order of their opening."""
 
-    def __init__(self, totals: Totals) -> None:
+    def __init__(self, totals: Totals, path: bytes) -> None:
         self.totals = totals
-        self.number = totals.opened
-        totals.opened += 1
+        self.stops_reading = DEAF in path
+        self.pace = HASTE if HASTY in path else 1
+        self.number = len(totals.audio_bytes)
+        totals.audio_bytes.append(0)
         self.event_ids = itertools.count()
         self.audio_bytes = 0
         self.deltas = 0
@@ -102,9 +113,14 @@ class UpstreamSession(WSListener):
 
     def answer(self, event: ClientEvent) -> None:
         match event.type:
+            case "input_audio_buffer.append" if self.stops_reading:
+                self.transport.underlying_transport.pause_reading()
+                # The loop holds no transport that does not read; collected, it would be closed.
+                self.totals.deaf.append(self)
             case "input_audio_buffer.append":
                 self.count(len(event.audio) * 3 // 4 - event.audio[-2:].count("="))
-                while (self.deltas + 1) * DELTA_MS * BYTES_PER_MS <= self.audio_bytes:
+                due = self.audio_bytes * self.pace // (DELTA_MS * BYTES_PER_MS)
+                for _ in range(self.deltas, due):
                     self.talk()
             case "session.update":
                 merge(self.session, event.session or {})
@@ -117,7 +133,7 @@ class UpstreamSession(WSListener):
 
     def count(self, size: int) -> None:
         self.audio_bytes += size
-        self.totals.audio_bytes += size
+        self.totals.audio_bytes[self.number] = self.audio_bytes
         self.totals.appends += 1
         if self.totals.stamps:
             stamp = (self.number, self.audio_bytes, time.monotonic_ns())
@@ -128,6 +144,8 @@ class UpstreamSession(WSListener):
         turn, place = divmod(self.deltas, RESPONSE_DELTAS)
         if place == 0:
             self.begin_response(f"{self.number}_{turn}")
+        if self.totals.stamps:
+            self.totals.departures.append((self.number, time.monotonic_ns()))
         head = (
             f'{{"type":"response.output_audio.delta",{self.delta_ids},"event_id":"{self.next_id()}'
         )
@@ -225,13 +243,16 @@ async def serve(port: int, stamps: bool) -> None:
     totals = Totals(stamps)
 
     def route(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
-        match request.path:
+        path, _, query = request.path.partition(b"?")
+        match path:
             case b"/stats":
-                body = totals.as_json()
+                body = totals.as_json(first=int(query.removeprefix(b"first=") or 0))
             case b"/arrivals":
                 body = msgspec.json.encode(totals.arrivals)
+            case b"/departures":
+                body = msgspec.json.encode(totals.departures)
             case _:
-                return UpstreamSession(totals)
+                return UpstreamSession(totals, request.path)
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_ok_response(body), None)
 
     server = await ws_create_server(route, "127.0.0.1", port, max_frame_size=16 * 1024 * 1024)
@@ -242,7 +263,9 @@ async def serve(port: int, stamps: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--stamps", action="store_true", help="keep the time of every append")
+    parser.add_argument(
+        "--stamps", action="store_true", help="keep the time of every append and delta"
+    )
     options = parser.parse_args()
     uvloop.run(serve(options.port, options.stamps))
 

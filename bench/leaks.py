@@ -154,6 +154,22 @@ def start_gateway(stack: ExitStack, local: bool) -> Gateway:
     return Gateway(child.process.pid, child.read_url(), make_token(env))
 
 
+def measure(cycles: int, base_after: int, local: bool) -> tuple[Size, Size]:
+    """Return how big the gateway is after *base_after* sessions, and after *cycles* of them."""
+    with ExitStack() as stack:
+        gateway = start_gateway(stack, local)
+        warm_up(gateway)
+        cycle(gateway, range(base_after))
+        base = gateway.settled_size()
+        cycle(gateway, range(base_after, cycles))
+        return base, gateway.size_after(base)
+
+
+def cycle(gateway: Gateway, numbers: range) -> None:
+    for number in numbers:
+        ENDINGS[number % len(ENDINGS)](gateway.open())
+
+
 def print_report(base: Size, after: Size) -> None:
     rows = [
         [name, *(f"{value:.1f}" if isinstance(value, float) else str(value) for value in values)]
@@ -166,16 +182,11 @@ def print_report(base: Size, after: Size) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=200)
+    parser.add_argument("--base-after", type=int, default=0, help="cycles before the first reading")
     parser.add_argument("--local", action="store_true", help="use the gateway's embedded model")
     options = parser.parse_args()
-    with ExitStack() as stack:
-        gateway = start_gateway(stack, options.local)
-        warm_up(gateway)
-        base = gateway.settled_size()
-        for number in range(options.cycles):
-            ENDINGS[number % len(ENDINGS)](gateway.open())
-        after = gateway.size_after(base)
-        print_report(base, after)
+    base, after = measure(options.cycles, options.base_after, options.local)
+    print_report(base, after)
     sys.exit(not after.fits(base))
 
 

@@ -2,7 +2,7 @@
 
 Run in a process of its own.  It prints JSON, one object a line: `{"mark": "begin", ...}` when all
 sessions are running, `{"mark": "end", ...}` when the measured time is over and all of them still
-run, then the result.
+run, `{"mark": "sent", ...}` when the last chunk was given to its socket, then the result.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import asyncio
 import base64
 import math
 import statistics
+import sys
 import time
 from array import array
 from collections import Counter
@@ -28,6 +29,8 @@ TIMER_STEP_S = 0.001
 CONNECT_TIMEOUT_S = 15
 LATE_MS = 20
 KEPT_ERRORS = 5
+AUDIO = ("audio", "response.output_audio.delta")
+"""A piece of an answer, as Parley says it and as the model does."""
 
 
 class ServerMessage(msgspec.Struct):
@@ -57,9 +60,11 @@ class Counts:
 class Caller(WSListener):
     """One session, from the caller's side."""
 
-    def __init__(self, counts: Counts, raw: bool) -> None:
+    def __init__(self, counts: Counts, raw: bool, stamps: bool) -> None:
         self.counts = counts
         self.raw = raw
+        self.stamps = stamps
+        self.heard_ns: list[int] = []
         self.connected: asyncio.Future = asyncio.get_running_loop().create_future()
         self.closing = False
         self.decoder = msgspec.json.Decoder(ServerMessage)
@@ -87,6 +92,8 @@ class Caller(WSListener):
     def read(self, frame: WSFrame) -> None:
         message = self.decoder.decode(frame.get_payload_as_memoryview())
         self.counts.received[message.type] += 1
+        if self.stamps and message.type in AUDIO:
+            self.heard_ns.append(time.monotonic_ns())
         if message.type == "error":
             self.counts.add_error(frame.get_payload_as_utf8_text())
         elif self.raw or says_connected(message):
@@ -117,8 +124,8 @@ def tone_chunks(rate_hz: int, chunk_ms: int) -> list[bytes]:
     return [audio[at : at + size] for at in range(0, len(audio) - size + 1, size)]
 
 
-def as_text(chunk: bytes) -> bytes:
-    return b'{"type":"audio_data","audio":"%b"}' % base64.b64encode(chunk)
+def as_text(chunk: bytes, kind: str) -> bytes:
+    return b'{"type":"%b","audio":"%b"}' % (kind.encode(), base64.b64encode(chunk))
 
 
 class Load:
@@ -133,7 +140,10 @@ class Load:
         self.running = True
         chunks = tone_chunks(options.rate, options.chunk_ms)
         self.frame_type = WSMsgType.BINARY if options.binary else WSMsgType.TEXT
-        self.frames = chunks if options.binary else [as_text(chunk) for chunk in chunks]
+        if options.binary:
+            self.frames = chunks
+        else:
+            self.frames = [as_text(chunk, options.message_type) for chunk in chunks]
 
     async def open_all(self) -> None:
         """Open the sessions in a row, so that session n here is connection n upstream."""
@@ -141,7 +151,7 @@ class Load:
         for _ in range(self.options.sessions):
             opened_ns = time.monotonic_ns()
             _, caller = await ws_connect(
-                lambda: Caller(self.counts, self.options.raw),
+                lambda: Caller(self.counts, self.options.raw, self.options.stamps),
                 self.options.url,
                 extra_headers=headers,
             )
@@ -189,11 +199,27 @@ class Load:
         await asyncio.sleep(SETTLE_S / 2)
         self.running = False
         await sending
-        await asyncio.sleep(SETTLE_S / 2)
+        if self.options.commit:
+            self.commit()
+        self.print_mark("sent")
+        await self.until_delivered()
         for caller in self.callers:
             caller.close()
         await asyncio.sleep(0.1)
         return self.result()
+
+    def commit(self) -> None:
+        """Ask for what a resampler holds back, so that all that was sent can be counted."""
+        for caller in self.callers:
+            if not caller.closing:
+                caller.transport.send(WSMsgType.TEXT, b'{"type":"commit_audio"}')
+
+    async def until_delivered(self) -> None:
+        """Keep the sessions: whoever closes throws away what is still on its way."""
+        if self.options.hold:
+            await asyncio.to_thread(sys.stdin.readline)
+        else:
+            await asyncio.sleep(SETTLE_S / 2)
 
     def print_mark(self, name: str) -> None:
         now_ns = time.monotonic_ns()
@@ -205,7 +231,7 @@ class Load:
             "sessions": len(self.callers),
             "sent": self.counts.sent,
             "acks": received["audio_received"],
-            "audio": received["audio"] + received["response.output_audio.delta"],
+            "audio": sum(received[kind] for kind in AUDIO),
             "received": dict(received),
             "errors": self.counts.errors,
             "error_texts": self.counts.error_texts,
@@ -214,6 +240,7 @@ class Load:
             "connect_ms_median": round(statistics.median(self.connect_ms), 2),
             "connect_ms_worst": round(max(self.connect_ms), 2),
             "sent_ns": self.sent_ns,
+            "heard_ns": [caller.heard_ns for caller in self.callers] if self.options.stamps else [],
         }
 
 
@@ -230,8 +257,15 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--chunk-ms", type=int, default=20)
     parser.add_argument("--rate", type=int, default=48_000, help="of the audio sent, in Hz")
     parser.add_argument("--binary", action="store_true", help="binary frames, not JSON")
+    parser.add_argument("--message-type", default="audio_data", help="of a chunk as JSON")
+    parser.add_argument("--commit", action="store_true", help="commit_audio after the last chunk")
+    parser.add_argument(
+        "--hold", action="store_true", help="close only after a line on standard input"
+    )
     parser.add_argument("--raw", action="store_true", help="any first message means connected")
-    parser.add_argument("--stamps", action="store_true", help="report the time of every chunk")
+    parser.add_argument(
+        "--stamps", action="store_true", help="report the time of every chunk and answer"
+    )
     return parser.parse_args()
 
 

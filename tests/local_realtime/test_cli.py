@@ -185,6 +185,23 @@ def test_a_script_has_to_be_there(capsys, arguments):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_script_asks_no_chat_model(tmp_path):
+    """It is played whether or not the environment names one."""
+    script = tmp_path / "empty.jsonl"
+    script.write_text('{"close": 1000}\n')
+    url = "http://127.0.0.1:9/v1"
+    with program("--script", str(script), "--once", LOCAL_REALTIME_CHAT_URL=url) as (
+        process,
+        address,
+    ):
+        client = create_connection(f"{address}?model=m", timeout=5)
+        client.recv_data()
+        client.shutdown()
+        code, printed = ended(process)
+
+    assert (code, printed) == (0, "Connection 1: played to the end.\n")
+
+
 def test_a_script_that_nobody_has_played_is_no_success(tmp_path):
     """A test that never connected must not look as if it had passed."""
     script = tmp_path / "s.jsonl"

@@ -193,9 +193,9 @@ def check_file(outcome: object, tally: Tally) -> None:
     if isinstance(outcome, Block):
         tally["decoded"] += 1
         audio = base64.b64decode(outcome.audio, validate=True)
-        assert len(audio) == 2 * outcome.frames_out
+        assert len(audio) == round(48 * outcome.converted_ms)
         assert 0 < outcome.duration_ms <= LIMITS.play_ms
-        assert abs(outcome.frames_out - outcome.duration_ms * 24) <= 1
+        assert abs(outcome.converted_ms - outcome.duration_ms) * 24 <= 1
         assert -120 <= outcome.level_dbfs <= 130
         return
     assert isinstance(outcome, Refused), outcome

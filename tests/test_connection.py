@@ -74,7 +74,7 @@ class Room:
         self.dialled = 0
         self.retired: asyncio.Queue = asyncio.Queue()
         self.dial_fails = False
-        pipeline = AudioPipeline(self.pool, self.mailbox, loop, jobs=1, gather_s=0.0)
+        pipeline = AudioPipeline(self.pool, self.mailbox, loop, jobs=1)
         files = FileDecoder(FileRules(15_000, 5.0, 1 << 29), loop)
         self.equipment = Equipment(
             loop, self.mailbox, pipeline, files, self._dial, self.retired.put_nowait

@@ -64,7 +64,7 @@ async def test_a_file_becomes_a_block_as_a_chunk_does():
         block.size_bytes,
         block.duration_ms,
         block.level_dbfs,
-        block.frames_out,
+        round(24 * block.converted_ms),
     )
     heard = np.frombuffer(base64.b64decode(block.audio), "<i2") / 32768
     assert np.abs(heard - SOUND).max() <= 2**-15

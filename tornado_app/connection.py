@@ -233,25 +233,16 @@ class Connection:
             link.close()
 
     def _on_uplink(self, outcome: LaneOutcome) -> None:
-        self.feed(events.UplinkReady(self._result(outcome, MODEL_FORMAT)))
+        self.feed(events.UplinkReady(self._result(outcome)))
 
     def _on_downlink(self, outcome: Outcome) -> None:
-        self.feed(events.DownlinkReady(self._result(outcome, self.config.target)))
+        self.feed(events.DownlinkReady(self._result(outcome)))
         self._read_on()
 
-    def _result(
-        self, outcome: LaneOutcome, target: AudioFormat
-    ) -> events.Converted | events.Unusable:
+    def _result(self, outcome: LaneOutcome) -> events.Converted | events.Unusable:
         match outcome:
             case Block():
-                return events.Converted(
-                    outcome.audio,
-                    outcome.size_bytes,
-                    outcome.duration_ms,
-                    outcome.level_dbfs,
-                    outcome.frames_out * 1000 / target.rate_hz,
-                    outcome.clipped,
-                )
+                return outcome
             case BadAudio():
                 return events.Unusable(outcome.sentence)
             case Refused():

@@ -274,5 +274,10 @@ def _block(decoded: Decoded, audio: bytes) -> Block:
     [text] = base64_text.encode_all([audio])
     duration_ms = frames * 1000 / rate_hz
     return Block(
-        text, decoded.size_bytes, duration_ms, decoded.level_dbfs, len(audio) // 2, decoded.clipped
+        text,
+        decoded.size_bytes,
+        duration_ms,
+        decoded.level_dbfs,
+        len(audio) / 2 * 1000 / RATE_HZ,
+        decoded.clipped,
     )

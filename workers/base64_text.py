@@ -52,6 +52,20 @@ def decode_all(texts: Sequence[str]) -> list[bytes | None]:
     return chunks
 
 
+def decode_joined(texts: Sequence[bytes | str]) -> bytes | None:
+    """Return what texts of one length hold, joined; None if they are not alike or not base64.
+
+    Texts with padding are left to `decode_all`.
+    """
+    size = len(texts[0])
+    if not size or size % 4:
+        return None
+    alike = [text for text in texts if isinstance(text, str) and len(text) == size]
+    if len(alike) < len(texts) or any(text.endswith("=") for text in alike):
+        return None
+    return _decode("".join(alike))
+
+
 def _decode(text: str) -> bytes | None:
     # Nothing is raised from the ValueError, which would keep the text alive in its frames.
     with suppress(ValueError):

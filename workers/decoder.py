@@ -63,7 +63,7 @@ def convert(samples: Samples, rate_hz: int, conditioning: Conditioning) -> tuple
     payloads: list[Payload] = [data[at : at + step] for at in range(0, len(data), step)]
     [(outcomes, _)] = chain.run_all([(chain.start(), [*payloads, Flush()])])
     blocks = [outcome for outcome in outcomes if isinstance(outcome, Block)]
-    return b"".join(block.audio for block in blocks), sum(block.clipped for block in blocks)
+    return b"".join(block.audio for block in blocks), sum(block.clipped_samples for block in blocks)
 
 
 def _unwrap(text: bytes) -> bytes:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.codecs import Samples
 
@@ -36,10 +37,16 @@ def levels_dbfs(samples: Samples, lengths: Sequence[int]) -> list[float]:
     for length, equals in itertools.groupby(lengths):
         count = len(list(equals))
         rows = samples[begin : begin + count * length].reshape(count, length)
-        # Unlike `dot` and the sums, this keeps the interpreter's lock.
-        levels += [_dbfs(energy, length) for energy in np.vecdot(rows, rows).tolist()]
+        levels += row_levels_dbfs(rows)
         begin += count * length
     return levels
+
+
+def row_levels_dbfs(rows: NDArray[np.float32]) -> list[float]:
+    """Measure chunks of one length, as `levels_dbfs` does; *rows* has one in each row."""
+    length = rows.shape[1]
+    # Unlike `dot` and the sums, this keeps the interpreter's lock.
+    return [_dbfs(energy, length) for energy in np.vecdot(rows, rows).tolist()]
 
 
 def _dbfs(energy: float, length: int) -> float:

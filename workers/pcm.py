@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers import codecs
 from workers.base64_text import decode_all as decode_texts
+from workers.base64_text import decode_joined
 from workers.codecs import Samples, encode
 from workers.formats import AudioFormat
 
@@ -73,6 +75,39 @@ def decode_all(
         chunks = [_checked_float32(chunk) for chunk in chunks]
         samples = _join(chunks, audio_format)
     return chunks, mix_down(samples, audio_format.channels)
+
+
+def decode_equal(
+    payloads: Sequence[bytes | str], audio_format: AudioFormat
+) -> tuple[int, NDArray[np.float32]] | None:
+    """Check and decode chunks that are all alike and all good, or return None.
+
+    Parameters
+    ----------
+    payloads : sequence of bytes or str
+        At least one.
+    audio_format : AudioFormat
+        What they should be.
+
+    Returns
+    -------
+    size_bytes : int
+        Of each chunk without base64.
+    samples : float32, shape (n, frames), full scale +-1.0
+        The mean of the channels, a chunk a row.
+    """
+    size = len(payloads[0])
+    chunks = [p for p in payloads if isinstance(p, bytes) and len(p) == size]
+    joined = b"".join(chunks) if len(chunks) == len(payloads) else decode_joined(payloads)
+    if not joined:
+        return None
+    size_bytes = len(joined) // len(payloads)
+    if isinstance(_checked(joined[:size_bytes], audio_format), BadAudio):
+        return None
+    samples = codecs.decode(joined, audio_format.encoding)
+    if audio_format.encoding == "float32" and not is_audio(samples):
+        return None
+    return size_bytes, mix_down(samples, audio_format.channels).reshape(len(payloads), -1)
 
 
 def mix_down(samples: Samples, channels: int) -> Samples:

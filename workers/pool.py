@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from workers.chain import Block, Chain, ChainState, Flush, Payload
 from workers.pcm import BadAudio
@@ -24,8 +24,7 @@ class WorkFailed:
     """The name of the exception's type; its text may hold what a client sent."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LaneWork:
+class LaneWork(NamedTuple):
     """What one stream asks of a batch.  Its lane lends *state* until the result is back."""
 
     chain: Chain
@@ -36,12 +35,11 @@ class LaneWork:
 Outcome: TypeAlias = Block | BadAudio | WorkFailed
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LaneResult:
+class LaneResult(NamedTuple):
     """What became of a `LaneWork`: one result for each payload, in order."""
 
     state: ChainState
-    results: list[Outcome]
+    results: Sequence[Outcome]
 
 
 def run_batch(works: Sequence[LaneWork]) -> list[LaneResult]:
@@ -85,7 +83,7 @@ def _run_together(chain: Chain, works: Sequence[LaneWork]) -> list[LaneResult]:
         done = chain.run_all([(work.state, work.payloads) for work in works])
     except Exception:  # noqa: BLE001  one payload's fault must not be another's
         return [_run_apart(work) for work in works]
-    return [LaneResult(state, list(outcomes)) for outcomes, state in done]
+    return [LaneResult(state, outcomes) for outcomes, state in done]
 
 
 def _run_apart(work: LaneWork) -> LaneResult:

@@ -135,8 +135,26 @@ class Grid:
             return np.zeros(0, np.float32)
         blocks = self._blocks(signal, places)
         rows = range(0, len(blocks), ROWS_MAX)
-        parts = [self._synthesise_rows(blocks[row : row + ROWS_MAX]) for row in rows]
+        parts = [self.convert(blocks[row : row + ROWS_MAX]).reshape(-1) for row in rows]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def convert(self, blocks: Samples) -> Samples:
+        """Convert blocks, each for itself.
+
+        Parameters
+        ----------
+        blocks : float32, shape (..., size)
+            Input.
+
+        Returns
+        -------
+        samples : float32, shape (..., m)
+            The valid output of each.
+        """
+        spectra = fft.rfft(blocks).view(np.float32)[..., : len(self.gain)]
+        spectra *= self.gain
+        signals: NDArray[Any] = fft.irfft(spectra.view(np.complex64), n=self.size_out)
+        return signals[..., self.valid]
 
     def _blocks(self, signal: Samples, places: Sequence[range]) -> Samples:
         size = self.layout.size
@@ -147,12 +165,6 @@ class Grid:
             [place] = places
             return stretches[place.start : place.stop : place.step]
         return stretches[list(itertools.chain.from_iterable(places))]
-
-    def _synthesise_rows(self, blocks: Samples) -> Samples:
-        spectra = fft.rfft(blocks).view(np.float32)[:, : len(self.gain)]
-        spectra *= self.gain
-        signals: NDArray[Any] = fft.irfft(spectra.view(np.complex64), n=self.size_out)
-        return signals[:, self.valid].reshape(-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from tornado_app.protocol.server import TYPES
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
+from workers.chain import Block
 from workers.formats import AudioFormat
 
 UNIX_MS = 1_800_000_000_000
@@ -172,7 +173,7 @@ class Story:
 
 
 def converted(duration_ms: float, size_bytes: int = 0, audio: bytes = b"QUJD") -> events.Converted:
-    return events.Converted(audio, size_bytes, duration_ms, -30.0, duration_ms)
+    return Block(audio, size_bytes, duration_ms, -30.0, duration_ms)
 
 
 def response(

@@ -106,7 +106,7 @@ def test_a_batch_is_its_steps_in_turn(source, lengths):
         audio = codecs.encode(converted, "pcma")
         assert base64.b64encode(audio) == block.audio
         assert levels_dbfs(samples, [length]) == [block.level_dbfs]
-        assert (len(payload), len(audio)) == (block.size_bytes, block.frames_out)
+        assert (len(payload), len(audio)) == (block.size_bytes, round(8 * block.converted_ms))
 
 
 def test_one_bad_payload_among_good_ones_of_its_format():

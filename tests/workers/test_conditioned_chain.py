@@ -85,9 +85,9 @@ def test_what_is_held_is_not_clipped_and_what_is_clipped_is_counted():
     )
     samples = codecs.decode(data, "float32")
 
-    assert int(((samples >= 1) | (samples < -1)).sum()) == sum(o.clipped for o in outcomes)
+    assert int(((samples >= 1) | (samples < -1)).sum()) == sum(o.clipped_samples for o in outcomes)
     assert np.abs(codecs.decode(plain, "pcm16")).max() >= 0.9999
-    assert 0 == sum(o.clipped for o in kept)
+    assert 0 == sum(o.clipped_samples for o in kept)
     assert np.abs(codecs.decode(held, "pcm16")).max() <= CEILING + 1 / 32768
 
 

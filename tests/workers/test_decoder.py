@@ -66,7 +66,7 @@ def test_a_file_is_repaired_as_chunks_are(conditioning):
     block, _ = chain.run(chain.start(), samples.tobytes())
 
     assert block.audio == audio
-    assert block.clipped == reply.clipped
+    assert block.clipped_samples == reply.clipped
 
 
 def test_wrong_base64_is_said_as_for_a_chunk():

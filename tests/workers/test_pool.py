@@ -39,6 +39,7 @@ class BrokenResampler:
 
     def __init__(self, resampler):
         self.resampler = resampler
+        self.layout, self.synthesis = resampler.layout, resampler.synthesis
 
     def run_all(self, streams):
         """Fail if any stream ends."""

@@ -1,8 +1,9 @@
 """Everything a session can ask for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime import AnyOrder
@@ -10,8 +11,7 @@ from tornado_app.protocol.server import ServerMessage
 from workers.formats import Container
 
 
-@dataclass(frozen=True, slots=True)
-class SendClient:
+class SendClient(Struct, frozen=True):
     """``urgent`` false: may wait a little for company.  ``binary``: a frame that follows."""
 
     message: ServerMessage
@@ -21,79 +21,65 @@ class SendClient:
     binary: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PingClient:
+class PingClient(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class CloseClient:
+class CloseClient(Struct, frozen=True):
     close: Close
 
 
-@dataclass(frozen=True, slots=True)
-class DialUpstream:
+class DialUpstream(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class SendUpstream:
+class SendUpstream(Struct, frozen=True):
     order: AnyOrder
 
 
-@dataclass(frozen=True, slots=True)
-class CloseUpstream:
+class CloseUpstream(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertUplink:
+class ConvertUplink(Struct, frozen=True):
     payload: str | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeUplink:
+class DecodeUplink(Struct, frozen=True):
     """A complete file, as base64; answered by `UplinkReady` in order."""
 
     text: str
     container: Container
 
 
-@dataclass(frozen=True, slots=True)
-class FlushUplink:
+class FlushUplink(Struct, frozen=True):
     """Convert what the resampler still holds; answered by `UplinkReady` in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResetUplink:
+class ResetUplink(Struct, frozen=True):
     """Forget all that is in the lane; nothing of it is answered any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertDownlink:
+class ConvertDownlink(Struct, frozen=True):
     payload: str
 
 
-@dataclass(frozen=True, slots=True)
-class FlushDownlink:
+class FlushDownlink(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class ResetDownlink:
+class ResetDownlink(Struct, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """One line for the operator; never holds what was said, a token or a key."""
 
     event: str
     fields: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(Struct, frozen=True):
     """The session is over: release all that belongs to it."""
 
 

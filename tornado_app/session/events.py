@@ -1,7 +1,8 @@
 """Everything that can happen to a session."""
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 from tornado_app.errors import ErrorCode, Refused
 from tornado_app.protocol.client import ClientMessage
@@ -12,142 +13,134 @@ from tornado_app.protocol.server import LimitUse
 from workers.formats import Container
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The client's WebSocket is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientAudio:
+class ClientAudio(Struct, frozen=True):
     """Speech: str is base64, bytes is a binary frame."""
 
     payload: str | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ClientFile:
+class ClientFile(Struct, frozen=True):
     """Speech as a complete file in base64."""
 
     text: str
     container: Container
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSaid:
+class ClientSaid(Struct, frozen=True):
     message: ClientMessage
 
 
-@dataclass(frozen=True, slots=True)
-class StatusAsked:
+class StatusAsked(Struct, frozen=True):
     """``get_status``, with the limits that only the server can count."""
 
     limits: dict[str, LimitUse]
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRefused:
+class ClientRefused(Struct, frozen=True):
     """A message of the client was wrong."""
 
     refused: Refused
 
 
-@dataclass(frozen=True, slots=True)
-class ClientPinged:
+class ClientPinged(Struct, frozen=True):
     """A WebSocket ping or pong of the client."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientHeard:
+class ClientHeard(Struct, frozen=True):
     """A piece of a message that has not ended yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientSlow:
+class ClientSlow(Struct, frozen=True):
     """The client does not read; ``why`` is a word for the log."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClientGone:
+class ClientGone(Struct, frozen=True):
     """The client's WebSocket is closed, whoever closed it."""
 
     code: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamOpened:
+class UpstreamOpened(Struct, frozen=True):
     connect_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamSaid:
+class UpstreamSaid(Struct, frozen=True):
     event: UpstreamEvent
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamBacklog:
+class UpstreamBacklog(Struct, frozen=True):
     """So many bytes given to the model's socket are still unsent; 0 when it has drained."""
 
     unsent_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRoundTrip:
+class UpstreamRoundTrip(Struct, frozen=True):
     latency_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamLost:
+class UpstreamLost(Struct, frozen=True):
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Converted:
-    """A worker's result: one payload or file, or the tail after a flush (``size_bytes`` 0)."""
+class Converted(Protocol):
+    """A worker's result: one payload or file, or the tail after a flush (``size_bytes`` 0).
 
-    audio: bytes
-    size_bytes: int
-    duration_ms: float
-    level_dbfs: float
-    converted_ms: float
-    """How long ``audio`` plays; differs from ``duration_ms`` by what the resampler holds."""
-    clipped_samples: int = 0
-    """Of ``audio``: were beyond full scale before they were made so."""
+    A protocol, so that `workers.chain.Block` is one as it is: it is made for every chunk.
+    """
+
+    @property
+    def audio(self) -> bytes: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def duration_ms(self) -> float: ...
+
+    @property
+    def level_dbfs(self) -> float: ...
+
+    @property
+    def converted_ms(self) -> float:
+        """How long ``audio`` plays; differs from ``duration_ms`` by what the resampler holds."""
+
+    @property
+    def clipped_samples(self) -> int:
+        """Of ``audio``: were beyond full scale before they were made so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(Struct, frozen=True):
     """A worker's refusal of one payload; ``sentence`` None: the worker itself failed."""
 
     sentence: str | None
     code: ErrorCode = "invalid_audio"
 
 
-@dataclass(frozen=True, slots=True)
-class UplinkReady:
+class UplinkReady(Struct, frozen=True):
     result: Converted | Unusable
 
 
-@dataclass(frozen=True, slots=True)
-class DownlinkReady:
+class DownlinkReady(Struct, frozen=True):
     result: Converted | Unusable
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """A timer that `Session.wake_at` asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Struct, frozen=True):
     """The server is going away at *deadline* (monotonic)."""
 
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """The server ends this session now."""
 
     close: Close

@@ -6,22 +6,31 @@ class Timers:
 
     def __init__(self) -> None:
         self._due_at: dict[str, float] = {}
+        self._earliest: float | None = None
 
     def set(self, name: str, at: float) -> None:
         self._due_at[name] = at
+        self._find_earliest()
 
     def clear(self, name: str) -> None:
         self._due_at.pop(name, None)
+        self._find_earliest()
 
     def clear_all(self) -> None:
         self._due_at.clear()
+        self._find_earliest()
 
     def earliest(self) -> float | None:
-        return min(self._due_at.values(), default=None)
+        return self._earliest
 
     def take_due(self, now: float) -> list[str]:
         """Names whose time has come, earliest first; they are forgotten."""
         due = sorted((at, name) for name, at in self._due_at.items() if at <= now)
         for _, name in due:
             del self._due_at[name]
+        self._find_earliest()
         return [name for _, name in due]
+
+    def _find_earliest(self) -> None:
+        # Timers are set a few times a minute, and asked for with every event.
+        self._earliest = min(self._due_at.values(), default=None)

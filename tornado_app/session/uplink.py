@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime import Append, Clear, Commit
 from tornado_app.protocol.server import (
@@ -36,13 +38,11 @@ FILES_PENDING = 4
 """How many files may be on their way: each is as large as a message may be."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
+class _Chunk(Struct, frozen=True):
     duration_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Clear:
+class _Clear(Struct, frozen=True):
     pass
 
 

@@ -112,3 +112,63 @@ def test_one_turn_of_the_loop_takes_only_so_much() -> None:
 
     loop.scheduled[1]()
     assert heard == list(range(TURN_CALLBACKS + 1))
+
+
+class RestingLoop(CountingLoop):
+    """Keeps timers as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers = []
+
+    def call_later(self, delay_s, callback) -> object:
+        self.timers.append((delay_s, callback))
+        return callback
+
+    def rest(self) -> None:
+        [(delay_s, callback)], self.timers = self.timers, []
+        assert 0.004 == delay_s
+        callback()
+
+
+def test_under_load_deliveries_are_a_rest_apart() -> None:
+    """The first post wakes the loop, those soon after it wait for the timer and wake nobody."""
+    loop, heard = RestingLoop(), []
+    mailbox = Mailbox(loop, gather_s=0.004)
+    mailbox.post_threadsafe(heard.append, 1)
+    loop.scheduled.pop()()
+    mailbox.post_threadsafe(heard.append, 2)
+    mailbox.post_threadsafe(heard.append, 3)
+    before, wake_ups = list(heard), list(loop.scheduled)
+    loop.rest()
+    loop.rest()
+
+    assert ([1], []) == (before, wake_ups)
+    assert [1, 2, 3] == heard
+    assert [] == loop.timers
+
+
+def test_after_a_rest_without_posts_the_next_wakes_the_loop() -> None:
+    """Nothing is left lying when the timer finds nothing."""
+    loop, heard = RestingLoop(), []
+    mailbox = Mailbox(loop, gather_s=0.004)
+    mailbox.post_threadsafe(heard.append, 1)
+    loop.scheduled.pop()()
+    loop.rest()
+    mailbox.post_threadsafe(heard.append, 2)
+    loop.scheduled.pop()()
+
+    assert [1, 2] == heard
+
+
+def test_more_than_one_turn_takes_does_not_rest() -> None:
+    """A flood is delivered turn after turn, with the loop's other work in between."""
+    loop, heard = RestingLoop(), []
+    mailbox = Mailbox(loop, gather_s=0.004)
+    for number in range(2 * TURN_CALLBACKS):
+        mailbox.post_threadsafe(heard.append, number)
+    for _ in range(2):
+        loop.scheduled.pop()()
+
+    assert list(range(2 * TURN_CALLBACKS)) == heard
+    assert [] == loop.scheduled

@@ -15,10 +15,16 @@ TURN_CALLBACKS = 128
 class Mailbox:
     """Callbacks on their way to the loop.  Thread: loop, but for `post_threadsafe`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, gather_s: float = 0.0) -> None:
+        """*gather_s* is how far apart two deliveries are at least while there is much to deliver.
+
+        The first after a pause comes at once.
+        """
         self._loop = loop
+        self._gather_s = gather_s
         self._waiting: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._scheduled = False
+        self._rest: asyncio.TimerHandle | None = None
         self.refused = 0
         """How many posts found the loop closed."""
 
@@ -45,12 +51,26 @@ class Mailbox:
         What these callbacks post waits for the next turn.
         """
         self._scheduled = False
-        for _ in range(min(len(self._waiting), TURN_CALLBACKS)):
+        count = min(len(self._waiting), TURN_CALLBACKS)
+        for _ in range(count):
             callback, args = self._waiting.popleft()
             try:
                 callback(*args)
             except Exception:
                 log.exception("mailbox_callback_failed")
-        if self._waiting and not self._scheduled:
+        if len(self._waiting) >= TURN_CALLBACKS or (self._waiting and not self._gather_s):
+            self._again()
+        elif self._gather_s and count and self._rest is None:
+            # With the flag up no poster wakes the loop: the timer looks, and rests when there is
+            # nothing.
+            self._scheduled = True
+            self._rest = self._loop.call_later(self._gather_s, self._on_rested)
+
+    def _again(self) -> None:
+        if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._deliver)
+
+    def _on_rested(self) -> None:
+        self._rest = None
+        self._deliver()

@@ -25,6 +25,7 @@ from tornado_app.upstream_wire import Broken, Wire
 
 # 16 MiB in pieces of 4 KiB; the real service sends none.
 MAX_FRAGMENTS = 4096
+FINAL_TEXT = 0x81  # FIN and the opcode of text: RFC 6455, 5.2
 MASK_BLOCK_BYTES = 4096
 CONTROL_BYTES = 125  # RFC 6455, 5.5
 
@@ -75,6 +76,11 @@ class Frames(frame_buffer):
     def __init__(self, recv: Callable[[int], bytes], message_bytes: int) -> None:
         super().__init__(recv, skip_utf8_validation=True)
         self.room_bytes = message_bytes
+
+    @property
+    def is_inside(self) -> bool:
+        """A frame has begun and not ended."""
+        return self.header is not None or bool(self.recv_buffer and any(self.recv_buffer))
 
     def recv_length(self) -> None:
         super().recv_length()
@@ -127,7 +133,13 @@ class UpstreamSocket(WebSocket):
 
     def arrived(self) -> Iterator[tuple[int, bytes]]:
         """Every message, ping, pong and close that is whole, in order; pings are answered."""
-        while frame := self._next_frame():
+        while True:
+            while (text := self._whole_text()) is not None:
+                self.heard_at = self._clock()
+                yield ABNF.OPCODE_TEXT, text
+            frame = self._next_frame()
+            if frame is None:
+                return
             self.heard_at = self._clock()
             data: Any = frame.data
             if frame.opcode < ABNF.OPCODE_CLOSE:
@@ -136,6 +148,28 @@ class UpstreamSocket(WebSocket):
                 if frame.opcode == ABNF.OPCODE_PING:
                     self.pong(data)
                 yield frame.opcode, data
+
+    def _whole_text(self) -> bytes | None:
+        """The next message, if it is text in one frame, and that has come as a whole.
+
+        Nearly all are.  websocket-client's parser, which takes many small steps, has the others and
+        all that is wrong.
+        """
+        if self._pieces or self._frames.is_inside:
+            return None
+        data, at = self._wire.unread
+        if len(data) - at < 4 or data[at] != FINAL_TEXT:
+            return None
+        size, begin = data[at + 1], at + 2
+        if size == 126:
+            size, begin = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
+        elif size > 126:  # more than 64 KiB, or masked
+            return None
+        end = begin + size
+        if end > len(data) or size > self._message_bytes:
+            return None
+        self._wire.skip(end - at)
+        return data[begin:end]
 
     def _next_frame(self) -> ABNF | None:
         try:

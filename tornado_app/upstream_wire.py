@@ -228,6 +228,15 @@ class Wire:
             self._fill()
         return drained
 
+    @property
+    def unread(self) -> tuple[bytes, int]:
+        """What has been read from the socket, and how much of it has been taken."""
+        return self._chunk, self._taken
+
+    def skip(self, size: int) -> None:
+        """Take *size* bytes of what `unread` showed."""
+        self._taken += size
+
     def take(self, size: int) -> bytes:
         """At most *size* bytes of what has been read."""
         piece = self._chunk[self._taken : self._taken + size]

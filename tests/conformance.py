@@ -7,6 +7,7 @@ from kosoku import FailureError, run_fuzzingclient
 from tornado.websocket import WebSocketHandler
 
 from tornado_app.client_writer import ClientWriter
+from tornado_app.readiness import LoopReadiness
 from tornado_app.strict_websocket import StrictWebSocketProtocol
 
 # Compression, which is never negotiated.
@@ -39,7 +40,11 @@ class EchoHandler(WebSocketHandler):
     writer: ClientWriter
 
     def get_websocket_protocol(self):
-        self.protocol = StrictWebSocketProtocol(self, max_message_bytes=self.max_message_bytes)
+        self.protocol = StrictWebSocketProtocol(
+            self,
+            LoopReadiness(asyncio.get_running_loop()),
+            max_message_bytes=self.max_message_bytes,
+        )
         return self.protocol
 
     def open(self) -> None:

@@ -15,7 +15,6 @@ from workers.pcm import BadAudio
 from workers.pool import AudioPool, Flush, LaneResult, LaneWork
 
 CHAIN = Chain.between(AudioFormat("pcm16", 48_000), AudioFormat("pcm16", 24_000), as_base64=False)
-GATHER_S = 0.002
 
 
 class FakeLoop:
@@ -83,9 +82,7 @@ class Stage:
     def __init__(self, jobs: int = 1) -> None:
         self.loop = FakeLoop()
         self.pool = FakePool()
-        self.pipeline = AudioPipeline(
-            self.pool, FakeMailbox(), self.loop, jobs=jobs, gather_s=GATHER_S
-        )
+        self.pipeline = AudioPipeline(self.pool, FakeMailbox(), self.loop, jobs=jobs)
 
     def lane(self, deliver=None) -> tuple[Lane, list]:
         heard: list = []
@@ -141,23 +138,17 @@ def test_no_more_jobs_than_threads_are_in_flight():
     assert [[[b"x"]], [[b"x"], [b"x"]]] == stage.pool.payloads
 
 
-def test_an_idle_pipeline_starts_at_once_and_a_busy_one_keeps_its_pace():
-    """Jobs are at least the time of gathering apart."""
+def test_all_of_one_turn_goes_together():
+    """What a burst brings is one job; what comes later is another."""
     stage = Stage(jobs=4)
     lanes = [stage.lane()[0] for _ in range(3)]
     lanes[0].put(b"a")
-    stage.loop.run()
-    assert 1 == stage.pool.begun
-
     lanes[1].put(b"b")
-    stage.loop.run(GATHER_S / 2)
+    stage.loop.run()
     lanes[2].put(b"c")
-    stage.loop.run(GATHER_S / 4)
-    assert 1 == stage.pool.begun
+    stage.loop.run()
 
-    stage.loop.run(GATHER_S / 4)
-    assert 2 == stage.pool.begun
-    assert [[b"b"], [b"c"]] == stage.pool.payloads[1]
+    assert [[[b"a"], [b"b"]], [[b"c"]]] == stage.pool.payloads
 
 
 def test_a_reset_forgets_what_waits_and_what_is_in_flight():
@@ -260,13 +251,13 @@ def test_whatever_happens_each_lane_delivers_in_order(steps, jobs):
                 heard.clear()
                 expected[which].clear()
             case "run":
-                stage.loop.run(GATHER_S)
+                stage.loop.run()
             case "finish" if stage.pool.jobs:
                 stage.pool.finish(which % len(stage.pool.jobs))
         assert stage.pool.in_flight <= jobs
 
     while stage.pool.jobs or stage.loop.timers:
-        stage.loop.run(GATHER_S)
+        stage.loop.run()
         if stage.pool.jobs:
             stage.pool.finish()
     assert expected == [heard for _, heard in lanes]
@@ -277,7 +268,7 @@ async def test_with_the_real_pool_a_stream_is_what_one_conversion_gives():
     """Four sessions at once, bad chunks between: to the bit, with a refusal in its place."""
     loop = asyncio.get_running_loop()
     pool = AudioPool(2)
-    pipeline = AudioPipeline(pool, Mailbox(loop), loop, jobs=2, gather_s=GATHER_S)
+    pipeline = AudioPipeline(pool, Mailbox(loop), loop, jobs=2)
     data = bytes(range(240)) * 200
     lanes = []
     try:

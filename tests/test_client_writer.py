@@ -402,7 +402,7 @@ class FloodHandler(EchoHandler):
 
     def on_slow(self, why: str) -> None:
         self.flood.why = why
-        self.flood.buffered_bytes = len(self.protocol.stream._write_buffer)
+        self.flood.buffered_bytes = self.protocol.stream.unsent_bytes
         self.writer.close(1013, "server_busy")
 
     def on_close(self) -> None:

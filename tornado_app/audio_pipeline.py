@@ -2,8 +2,8 @@
 
 A hand-over between threads costs more than the audio work that it carries, so what all sessions
 have waiting goes to the pool as one job and comes back as one call
-(docs/decisions/0004-group-commit.md).  A server with little to do starts a job at once; under load
-jobs are at least ``gather_s`` apart, and grow.
+(docs/decisions/0004-group-commit.md).  A job begins when the turn of the loop is over that brought
+the first of it, or when one of those in flight is done: under load, jobs grow.
 """
 
 from asyncio import AbstractEventLoop
@@ -94,17 +94,14 @@ class AudioPipeline:
         loop: AbstractEventLoop,
         *,
         jobs: int,
-        gather_s: float,
     ) -> None:
         """*jobs* is how many may be in flight: one for each thread of the pool."""
         self._pool = pool
         self._jobs = jobs
         self._mailbox = mailbox
         self._loop = loop
-        self._gather_s = gather_s
         self._ready: list[Lane] = []
         self._scheduled = False
-        self._next_job_at = 0.0
 
     def lane(self, chain: Chain, deliver: Callable[[Outcome], None]) -> Lane:
         """A new lane; *deliver* is called on the loop, once for each payload and flush."""
@@ -118,17 +115,12 @@ class AudioPipeline:
         if self._scheduled or not self._ready or self._pool.in_flight >= self._jobs:
             return
         self._scheduled = True
-        wait_s = self._next_job_at - self._loop.time()
-        if wait_s > 0:
-            self._loop.call_later(wait_s, self._submit)
-        else:
-            self._loop.call_soon(self._submit)
+        self._loop.call_soon(self._submit)
 
     def _submit(self) -> None:
         self._scheduled = False
         lanes, self._ready = self._ready, []
         lent = [lane.lend() for lane in lanes]
-        self._next_job_at = self._loop.time() + self._gather_s
         epochs = [epoch for epoch, _ in lent]
         works = [work for _, work in lent]
         try:

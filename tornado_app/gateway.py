@@ -22,6 +22,7 @@ from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.model_session import ModelSession
 from tornado_app.protocol.opening import Opening, Policy, parse_opening
 from tornado_app.protocol.server import LimitUse
+from tornado_app.readiness import new_readiness
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings import Settings
@@ -77,7 +78,9 @@ class Gateway:
         )
         self._connections: set[Connection] = set()
         self._loop = asyncio.get_running_loop()
+        gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
+        self.readiness = new_readiness(self._loop, gather_s)
         self.pool = AudioPool(settings.audio.threads)
         self._reaper = ThreadPoolExecutor(1, thread_name_prefix="reaper")
         self._links_open = 0
@@ -89,11 +92,11 @@ class Gateway:
             self.mailbox,
             self._loop,
             jobs=settings.audio.threads,
-            gather_s=settings.audio.gather_ms / 1000,
         )
         self.files = FileDecoder(file_rules(settings), self._loop)
+        links = Mailbox(self._loop, gather_s)
         self._equipment = Equipment(
-            self._loop, self.mailbox, pipeline, self.files, self._dial, self._retire
+            self._loop, links, pipeline, self.files, self._dial, self._retire
         )
 
     @property
@@ -162,6 +165,7 @@ class Gateway:
         clean = await _wait(self._links_gone, timeout_s)
         # A process that ends on a socket with unread audio resets it, and the close frame is lost.
         await _wait(self._sockets_gone, CLOSE_WAIT_S)
+        self.readiness.close()
         await self.files.stop()
         self.pool.stop()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))

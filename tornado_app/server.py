@@ -110,6 +110,7 @@ async def serve(settings: Settings, rules: TokenRules, announce: Callable[[Serve
     # What lives now lives to the end: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
     announce(server)
     try:
         await stopping.get()

@@ -6,14 +6,16 @@ holds it.  The handshake, the read loop, pongs and the closing handshake stay To
 Reading a frame is ours, because Tornado ends nearly every branch of it with a bare TCP cut.
 """
 
+import asyncio
 import socket
 import struct
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
 
 from tornado.concurrent import Future
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import (
     WebSocketClosedError,
@@ -22,11 +24,16 @@ from tornado.websocket import (
     _WebSocketParams,
 )
 
+from tornado_app.client_stream import ClientStream
+from tornado_app.readiness import Readiness
+
 # Opcodes, RFC 6455 section 5.2.
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 OPCODES = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 
-MASKED = 0x80
+FINAL = MASKED = 0x80
+HEADER_BYTES = 2
+MASK_BYTES = 4
 MAX_CONTROL_BYTES = 125
 
 # Lingering for zero seconds: closing sends a reset.
@@ -91,15 +98,22 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
     """Called once, just before our close frame: the last chance to write what is queued."""
 
     def __init__(
-        self, handler: WebSocketHandler, *, max_message_bytes: int, read_bytes: int = 4096
+        self,
+        handler: WebSocketHandler,
+        readiness: Readiness,
+        *,
+        max_message_bytes: int,
+        read_bytes: int = 4096,
     ) -> None:
         # permessage-deflate is never negotiated: a small message could inflate to gigabytes.
         params = _WebSocketParams(max_message_size=max_message_bytes, compression_options=None)
         super().__init__(handler, mask_outgoing=False, params=params)
         self.before_close = None
+        self._readiness = readiness
         self._chunk_bytes = read_bytes
-        self._received = b""
-        self._position = 0
+        self._pieces: list[bytes] = []
+        self._missing_bytes = 0
+        self._gone = asyncio.Event()
         self._fragments: bytearray | None = None
         self._fragments_opcode = CONTINUATION
         self._failed = False
@@ -140,7 +154,9 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
 
     def start_pinging(self) -> None:
         """Tune the stream: Tornado calls this as soon as there is one, before `open()`."""
-        self.stream.read_chunk_size = self._chunk_bytes
+        self._client = ClientStream.take_over(self.stream, self._readiness, self._chunk_bytes)
+        # It has all that Tornado asks of a stream from here on.
+        self.stream = cast(IOStream, self._client)
         # Tornado's HTTP/1 server leaves Nagle's algorithm on when it hands the stream over.
         self.stream.set_nodelay(True)
         super().start_pinging()
@@ -153,97 +169,106 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         # It leads back here through the writer; a dead client should not wait for the collector.
         self.before_close = None
 
-    async def _receive_frame(self) -> None:
-        """Read one frame and act on it.  Tornado calls this until the client is gone."""
-        if self._failed:
-            # RFC 6455 section 7.1.7: nothing more is processed.  It must be read all the same:
-            # a socket closed over unread bytes sends a reset, which destroys our close frame.
-            await self.stream.read_bytes(self._chunk_bytes, partial=True)
-            return
+    async def _receive_frame_loop(self) -> None:
+        """Receive until the client is gone.  Tornado calls this once, after `open()`."""
         try:
-            final, opcode, payload = await self._read_frame()
-            callback = self._handle_frame(final, opcode, payload)
-            if callback is not None:
-                await callback
-        except StreamClosedError:
-            raise  # Tornado's loop ends with it
-        except Violation as violation:
-            self._fail(violation)
-        except Exception:  # noqa: BLE001 - the last stop of a handler's callback
-            self.handler.log_exception(*sys.exc_info())
-            self.close(1011, "internal")
-
-    async def _read_bytes(self, n: int) -> bytes:
-        """The next *n* bytes, out of what the last read brought if they are there."""
-        if len(self._received) - self._position < n:
-            await self._fill(n)
-        end = self._position + n
-        data = self._received[self._position : end]
-        self._position = end
-        if end == len(self._received):
-            # A large message must not stay in memory until the next frame comes.
-            self._received, self._position = b"", 0
-        self._wire_bytes_in += n
-        return data
+            if not self._client.closed():
+                self._client.start(self._receive, self._gone.set)
+                await self._gone.wait()
+        finally:
+            self._abort()
+            self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
     # Receiving.
 
-    async def _fill(self, n: int) -> None:
-        """Read until *n* bytes are there."""
-        chunks = [self._received[self._position :]]
-        missing = n - len(chunks[0])
-        while missing > 0:
-            # All that is there if little is missing; exactly what is missing if that is much, so
-            # that Tornado wakes us once and a large frame is joined once.
-            partial = missing <= self._chunk_bytes
-            wanted = self._chunk_bytes if partial else missing
-            chunk = await self.stream.read_bytes(wanted, partial=partial)
-            chunks.append(chunk)
-            missing -= len(chunk)
-        self._received, self._position = b"".join(chunks), 0
-
-    async def _read_frame(self) -> tuple[bool, int, bytes]:
-        """FIN bit, opcode and unmasked payload of the next frame (RFC 6455 section 5.2)."""
-        first, second = await self._read_bytes(2)
-        final, opcode, size = bool(first & self.FIN), first & self.OPCODE_MASK, second & 0x7F
-        if first & self.RSV_MASK or not second & MASKED or opcode not in OPCODES:
-            raise Violation.protocol_error()
-        if opcode >= CLOSE:
-            if not final or size > MAX_CONTROL_BYTES:
-                raise Violation.protocol_error()
+    def _receive(self, data: bytes) -> None:
+        """Act on what the socket had."""
+        if self._failed:
+            # RFC 6455 section 7.1.7: nothing more is processed.  It must be read all the same:
+            # a socket closed over unread bytes sends a reset, which destroys our close frame.
+            return
+        self._wire_bytes_in += len(data)
+        self._missing_bytes -= len(data)
+        if self._pieces:
+            self._pieces.append(data)
+            if self._missing_bytes > 0:
+                return
+            data = b"".join(self._pieces)
+            self._pieces.clear()
+        self._missing_bytes = 0
+        try:
+            at = self._take_frames(data)
+        except Violation as violation:
+            self._fail(violation)
+        except StreamClosedError:
+            self._abort()
+        except Exception:  # noqa: BLE001 - the last stop of a handler's callback
+            self.handler.log_exception(*sys.exc_info())
+            self.close(1011, "internal")
         else:
-            if (opcode == CONTINUATION) != (self._fragments is not None):
-                raise Violation.protocol_error()
-            if size == 126:
-                size = int.from_bytes(await self._read_bytes(2), "big")
-            elif size == 127:
-                size = int.from_bytes(await self._read_bytes(8), "big")
-            if size + len(self._fragments or b"") > self.params.max_message_size:
-                raise Violation.message_too_large()
-        mask = await self._read_bytes(4)
-        return final, opcode, _websocket_mask(mask, await self._read_bytes(size))
+            if at < len(data):
+                self._pieces.append(data[at:])
 
-    def _handle_frame(self, final: bool, opcode: int, payload: bytes) -> Awaitable[None] | None:
-        """Act on a frame; what is returned is to be awaited before the next one is read."""
+    def _take_frames(self, data: bytes) -> int:
+        """Act on each whole frame; return where the first that is not whole begins."""
+        at = 0
+        while len(data) - at >= HEADER_BYTES:
+            begin, size = self._measure(data, at)
+            end = begin + size
+            if len(data) < end:
+                self._missing_bytes = end - len(data)
+                return at
+            payload = _websocket_mask(data[begin - MASK_BYTES : begin], data[begin:end])
+            self._handle_frame(data[at] >= FINAL, data[at] & self.OPCODE_MASK, payload)
+            if self.client_terminated or self._client.closed():
+                return len(data)
+            at = end
+        return at
+
+    def _measure(self, data: bytes, at: int) -> tuple[int, int]:
+        """Where the payload of the frame at *at* begins, and its size (RFC 6455 section 5.2).
+
+        The size of one whose length has not come is 0: where it would begin is not there either.
+        """
+        first, size = data[at], data[at + 1] & 0x7F
+        opcode = first & self.OPCODE_MASK
+        if first & self.RSV_MASK or data[at + 1] < MASKED or opcode not in OPCODES:
+            raise Violation.protocol_error()
+        begin = at + HEADER_BYTES + MASK_BYTES
         if opcode >= CLOSE:
-            return self._handle_control(opcode, payload)
+            if first < FINAL or size > MAX_CONTROL_BYTES:
+                raise Violation.protocol_error()
+            return begin, size
+        if (opcode == CONTINUATION) != (self._fragments is not None):
+            raise Violation.protocol_error()
+        if size > MAX_CONTROL_BYTES:
+            begin += 2 if size == 126 else 8
+            if len(data) < begin - MASK_BYTES:
+                return begin, 0
+            size = int.from_bytes(data[at + HEADER_BYTES : begin - MASK_BYTES], "big")
+        if size + len(self._fragments or b"") > self.params.max_message_size:
+            raise Violation.message_too_large()
+        return begin, size
+
+    def _handle_frame(self, final: bool, opcode: int, payload: bytes) -> None:
+        if opcode >= CLOSE:
+            self._handle_control(opcode, payload)
+            return
         if self._fragments is not None:
             self._fragments += payload
             if not final:
                 self._tell("on_fragment")
-                return None
+                return
             opcode, payload = self._fragments_opcode, bytes(self._fragments)
             self._fragments = None
         elif not final:
             self._fragments_opcode, self._fragments = opcode, bytearray(payload)
             self._tell("on_fragment")
-            return None
-        if self.server_terminated:
-            # We have said goodbye; the client had not heard it yet.
-            return None
-        return self.handler.on_message(decode(payload) if opcode == TEXT else payload)
+            return
+        if not self.server_terminated:  # else we have said goodbye; the client had not heard it yet
+            self.handler.on_message(decode(payload) if opcode == TEXT else payload)
 
-    def _handle_control(self, opcode: int, payload: bytes) -> Awaitable[None] | None:
+    def _handle_control(self, opcode: int, payload: bytes) -> None:
         if opcode == CLOSE:
             self._handle_close(payload)
         elif opcode == PING:
@@ -251,7 +276,6 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             self.handler.on_ping(payload)
         else:
             self.handler.on_pong(payload)
-        return None
 
     def _handle_close(self, payload: bytes) -> None:
         if payload:

@@ -91,6 +91,8 @@ class VoiceHandler(WebSocketHandler):
             self._refused = refused
         try:
             await super().get(*args, **kwargs)
+        except StreamClosedError:  # before the WebSocket was open; nobody is there to be told
+            get_logger().debug("client_vanished", ip=self.request.remote_ip)
         finally:
             if self._guest is not None:
                 self._gateway.release(self._guest)
@@ -114,6 +116,7 @@ class VoiceHandler(WebSocketHandler):
             return None
         return StrictWebSocketProtocol(
             self,
+            self._gateway.readiness,
             max_message_bytes=self.max_message_size,
             read_bytes=self._settings.buffers.read_bytes,
         )

@@ -1,0 +1,174 @@
+"""Tests of tornado_app/readiness.py: real sockets, and a loop whose time is the test's."""
+
+import select
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from tornado_app.readiness import GatheredReadiness, LoopReadiness, new_readiness
+
+GATHER_S = 0.004
+
+
+class FakeLoop:
+    """Watches nothing: the test says what the loop would notice, and when."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.readers = {}
+        self.timers = []
+
+    def time(self) -> float:
+        return self.now
+
+    def add_reader(self, descriptor, callback) -> None:
+        self.readers[descriptor] = callback
+
+    def remove_reader(self, descriptor) -> None:
+        del self.readers[descriptor]
+
+    def call_later(self, delay, callback):
+        timer = SimpleNamespace(at=self.now + delay, callback=callback, cancelled=False)
+        timer.cancel = lambda: setattr(timer, "cancelled", True)
+        self.timers.append(timer)
+        return timer
+
+    def run(self) -> None:
+        """One turn: the timers that are due, then what can be read."""
+        due = [t for t in self.timers if t.at <= self.now and not t.cancelled]
+        self.timers = [t for t in self.timers if t not in due and not t.cancelled]
+        for timer in due:
+            timer.callback()
+        for descriptor, callback in list(self.readers.items()):
+            if select.select([descriptor], [], [], 0)[0] and descriptor in self.readers:
+                callback()
+
+
+class Peers:
+    """Socket pairs: who speaks into one end is heard at the other."""
+
+    def __init__(self, readiness, count: int) -> None:
+        self.heard = []
+        self.pairs = [socket.socketpair() for _ in range(count)]
+        self.readiness = readiness
+        for number, (ours, _) in enumerate(self.pairs):
+            readiness.watch(ours.fileno(), lambda n=number: self.hear(n))
+
+    def hear(self, number: int) -> None:
+        self.pairs[number][0].recv(100)
+        self.heard.append(number)
+
+    def speak(self, *numbers: int) -> None:
+        for number in numbers:
+            self.pairs[number][1].send(b"x")
+
+    def close(self) -> None:
+        for pair in self.pairs:
+            for end in pair:
+                end.close()
+
+
+@pytest.fixture
+def loop():
+    return FakeLoop()
+
+
+@pytest.fixture
+def readiness(loop):
+    readiness = GatheredReadiness(loop, GATHER_S)
+    yield readiness
+    readiness.close()
+    readiness.close()  # once more does nothing
+    assert {} == loop.readers
+
+
+@pytest.fixture
+def peers(readiness):
+    peers = Peers(readiness, 3)
+    yield peers
+    peers.close()
+
+
+def test_after_a_pause_all_is_read_at_once(loop, peers):
+    """An idle server lets nobody wait."""
+    for number in (0, 1):
+        loop.now += 1.0
+        peers.speak(number)
+        loop.run()
+
+    assert [0, 1] == peers.heard
+    assert [] == loop.timers
+
+
+def test_under_load_reads_are_a_burst_apart(loop, peers):
+    """What comes sooner is read together, when its time has come; the loop sleeps until then."""
+    peers.speak(0)
+    loop.run()
+    peers.speak(1)
+    loop.run()
+    peers.speak(2)
+    loop.run()
+    before = list(peers.heard)
+    asleep = not loop.readers
+    loop.now += GATHER_S
+    loop.run()
+
+    assert [0] == before
+    assert asleep
+    assert [0, 1, 2] == sorted(peers.heard)
+
+
+def test_after_the_load_it_rests(loop, peers):
+    """A burst that finds nothing is the last: then the loop is woken by what comes."""
+    peers.speak(0)
+    loop.run()
+    peers.speak(1)
+    loop.run()
+    for _ in range(3):
+        loop.now += GATHER_S
+        loop.run()
+    timers = list(loop.timers)
+    loop.now += 1.0
+    peers.speak(2)
+    loop.run()
+
+    assert [] == timers
+    assert [0, 1, 2] == peers.heard
+
+
+def test_who_is_not_watched_any_more_is_not_called(loop, readiness, peers):
+    """Not even if an earlier callback of the same burst ended it."""
+    peers.hear = lambda number: readiness.unwatch(peers.pairs[1 - number][0].fileno())
+    peers.speak(0, 1)
+    loop.run()
+    readiness.unwatch(peers.pairs[0][0].fileno())
+    readiness.unwatch(peers.pairs[0][0].fileno())  # once more does nothing
+
+
+def test_nobody_is_called_after_the_end(loop, readiness, peers):
+    """A socket that outlives it is watched no more, and may still be told so."""
+    peers.speak(0)
+    readiness.close()
+    loop.run()
+    readiness.watch(peers.pairs[0][0].fileno(), lambda: peers.heard.append("late"))
+    readiness.unwatch(peers.pairs[0][0].fileno())
+
+    assert [] == peers.heard
+
+
+def test_without_epoll_the_loop_does_it(loop, monkeypatch):
+    """One wake-up for each socket, on systems that have nothing better."""
+    monkeypatch.delattr(select, "epoll")
+    readiness = new_readiness(loop, GATHER_S)
+    peers = Peers(readiness, 2)
+    peers.speak(0, 1)
+    loop.run()
+    for ours, _ in peers.pairs:
+        readiness.unwatch(ours.fileno())
+    readiness.close()
+    peers.close()
+
+    assert isinstance(readiness, LoopReadiness)
+    assert [0, 1] == peers.heard
+    assert {} == loop.readers

@@ -1,0 +1,169 @@
+"""A client's TCP connection after the upgrade, without Tornado's stream in between.
+
+Tornado's `IOStream` serves every way of reading, each with a future and a turn of the loop.  A
+WebSocket needs one, "give me what has come", and that is one system call and one function call
+(docs/decisions/0012-bursts.md).
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from tornado.concurrent import Future
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
+
+from tornado_app.readiness import Readiness
+
+TURN_BYTES = 256 * 1024
+"""Read from one client before the others have their turn, as Tornado does."""
+
+
+class ClientStream:
+    """Reads and writes one non-blocking socket.  Thread: loop.
+
+    After the handshake it stands in the place of an `IOStream`, with what `WebSocketProtocol13`
+    asks of one.
+    """
+
+    max_write_buffer_size: int | None = None
+    """How much may wait to be written; None is without end."""
+
+    def __init__(
+        self, sock: socket.socket, early: bytes, readiness: Readiness, read_bytes: int
+    ) -> None:
+        """*early* is what was read already; *read_bytes* is how much is asked for at once."""
+        self.socket = sock
+        self._read_bytes = read_bytes
+        self.io_loop = IOLoop.current()
+        self.error: BaseException | None = None
+        self._loop = asyncio.get_running_loop()
+        self._readiness = readiness
+        self._early = early
+        self._receive: Callable[[bytes], None] = lambda _: None
+        self._on_gone: Callable[[], None] = lambda: None
+        self._closed = False
+        self._watched = False
+        self._unsent = bytearray()
+        self._drained: Future[None] = self._loop.create_future()
+        self._drained.set_result(None)
+
+    @classmethod
+    def take_over(cls, stream: IOStream, readiness: Readiness, read_bytes: int) -> "ClientStream":
+        """Take the connection out of *stream*, with what it had read beyond the handshake.
+
+        Raises:
+            StreamClosedError: If it is gone, or does not even take the answer to the handshake.
+        """
+        if stream.writing():
+            stream.close()
+        if stream.closed():
+            raise StreamClosedError
+        ahead = asyncio.ensure_future(stream.read_bytes(stream.max_buffer_size, partial=True))
+        early = ahead.result() if ahead.done() and not ahead.exception() else b""
+        if stream.closed():
+            raise StreamClosedError
+        sock = stream.socket.dup()
+        sock.setblocking(False)
+        stream.close()
+        return cls(sock, early, readiness, read_bytes)
+
+    def start(self, receive: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
+        """Call *receive* with whatever comes, and *on_gone* once, at the end."""
+        self._receive, self._on_gone = receive, on_gone
+        early, self._early = self._early, b""
+        if early:
+            receive(early)
+        if not self._closed:
+            self._watched = True
+            self._readiness.watch(self.socket.fileno(), self._on_readable)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits for the socket."""
+        return len(self._unsent)
+
+    def closed(self) -> bool:
+        return self._closed
+
+    def set_nodelay(self, value: bool) -> None:
+        if not self._closed:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(value))
+
+    def write(self, data: bytes) -> "Future[None]":
+        """Write now what the socket takes, and the rest when it can.
+
+        The future resolves when all has gone, often at once.
+
+        Raises:
+            StreamClosedError: If the connection is gone.
+            StreamBufferFullError: If more than `max_write_buffer_size` would have to wait.
+        """
+        if self._closed:
+            raise StreamClosedError(real_error=self.error)
+        if not self._unsent:
+            sent = self._send(data)
+            if sent == len(data):
+                return self._drained
+            if self._closed:
+                raise StreamClosedError(real_error=self.error)
+            data = data[sent:]
+            self._drained = self._loop.create_future()
+            self._loop.add_writer(self.socket.fileno(), self._on_writable)
+        elif self._is_too_much(len(data)):
+            raise StreamBufferFullError
+        self._unsent += data
+        return self._drained
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the connection; what was not written is lost."""
+        if self._closed:
+            return
+        self._closed = True
+        self.error = error
+        if self._watched:
+            self._readiness.unwatch(self.socket.fileno())
+        if self._unsent:
+            self._loop.remove_writer(self.socket.fileno())
+            self._drained.set_exception(StreamClosedError(real_error=error))
+            self._drained.exception()  # it is not an error that nobody waits for it
+        self.socket.close()
+        self._on_gone()
+
+    def _is_too_much(self, size: int) -> bool:
+        limit = self.max_write_buffer_size
+        return limit is not None and len(self._unsent) + size > limit
+
+    def _on_readable(self) -> None:
+        for _ in range(0, TURN_BYTES, self._read_bytes):
+            try:
+                data = self.socket.recv(self._read_bytes)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.close(error)
+                return
+            if not data:
+                self.close()
+                return
+            self._receive(data)
+            if len(data) < self._read_bytes or self._closed:
+                return
+
+    def _on_writable(self) -> None:
+        sent = self._send(self._unsent)
+        if self._closed:
+            return
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._loop.remove_writer(self.socket.fileno())
+            self._drained.set_result(None)
+
+    def _send(self, data: bytes | bytearray) -> int:
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self.close(error)
+            return 0

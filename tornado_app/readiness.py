@@ -1,0 +1,107 @@
+"""Which clients have something to read, asked for many of them at once."""
+
+import select
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Readiness(Protocol):
+    """Calls back when a socket can be read.  Thread: loop."""
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Call *callback* whenever *descriptor* has something to read, or its end."""
+
+    def unwatch(self, descriptor: int) -> None:
+        """Stop that; before the descriptor is closed."""
+
+    def close(self) -> None:
+        """Call nobody any more."""
+
+
+def new_readiness(loop: AbstractEventLoop, gather_s: float) -> Readiness:
+    """The best that this system has."""
+    return GatheredReadiness(loop, gather_s) if hasattr(select, "epoll") else LoopReadiness(loop)
+
+
+class LoopReadiness:
+    """One wake-up for each socket, where there is no epoll.  Thread: loop."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        self._loop.add_reader(descriptor, callback)
+
+    def unwatch(self, descriptor: int) -> None:
+        self._loop.remove_reader(descriptor)
+
+    def close(self) -> None:
+        """Nothing is left to close."""
+
+
+class GatheredReadiness:
+    """An epoll of its own inside the loop's: an idle server reads at once, a busy one in bursts.
+
+    The kernel lets one epoll watch another (epoll(7), Q3).  What a burst brings is handled, handed
+    to the pool and answered together, and between bursts the loop sleeps: waking up, and handing
+    the interpreter's lock to and fro, costs more than the work on a chunk
+    (docs/decisions/0012-bursts.md).  Thread: loop.
+    """
+
+    def __init__(self, loop: AbstractEventLoop, gather_s: float) -> None:
+        """*gather_s* is how far apart two bursts are at least."""
+        self._loop = loop
+        self._gather_s = gather_s
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._polled_at = float("-inf")
+        self._timer: TimerHandle | None = None
+        loop.add_reader(self._epoll.fileno(), self._on_ready)
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        if not self._epoll.closed:
+            self._callbacks[descriptor] = callback
+            self._epoll.register(descriptor, select.EPOLLIN)
+
+    def unwatch(self, descriptor: int) -> None:
+        if self._callbacks.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def close(self) -> None:
+        if self._epoll.closed:
+            return
+        self._callbacks.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        else:
+            self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+
+    def _on_ready(self) -> None:
+        """The loop tells that some socket is ready."""
+        wait_s = self._polled_at + self._gather_s - self._loop.time()
+        if wait_s <= 0:
+            self._poll()
+            return
+        # From here on a timer asks: the loop is not to wake for each socket.
+        self._loop.remove_reader(self._epoll.fileno())
+        self._timer = self._loop.call_later(wait_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        if self._poll():
+            self._timer = self._loop.call_later(self._gather_s, self._on_timer)
+        else:
+            self._timer = None
+            self._loop.add_reader(self._epoll.fileno(), self._on_ready)
+
+    def _poll(self) -> bool:
+        """Serve every socket that is ready; whether there was one."""
+        self._polled_at = self._loop.time()
+        ready = self._epoll.poll(0)
+        for descriptor, _ in ready:
+            # An earlier callback may have closed this one.
+            callback = self._callbacks.get(descriptor)
+            if callback is not None:
+                callback()
+        return bool(ready)

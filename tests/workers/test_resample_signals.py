@@ -153,9 +153,9 @@ def test_an_hour_has_all_its_samples():
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 def test_the_offset_of_a_block_is_its_time(rate_hz):
-    """A click is found where the frames before its block say, whatever the resampler held back.
+    """A click is found when the time before its block says, whatever the resampler held back.
 
-    `offset_ms` is the count of these frames, so the delay does not show in it.
+    `offset_ms` is the sum of these times, so the delay does not show in it.
     """
     chain = Chain.between(
         AudioFormat("pcm16", MODEL_HZ), AudioFormat("float32", rate_hz), as_base64=False
@@ -166,11 +166,11 @@ def test_the_offset_of_a_block_is_its_time(rate_hz):
 
     [(blocks, _)] = chain.run_all([(chain.start(), [*pieces, Flush()])])
 
-    offsets = itertools.accumulate((block.frames_out for block in blocks), initial=0)
+    offsets = itertools.accumulate((block.converted_ms for block in blocks), initial=0)
     clips = [np.frombuffer(block.audio, "<f4") for block in blocks]
     _, found = max(
-        (clip.max(), offset + np.argmax(clip))
-        for offset, clip in zip(offsets, clips, strict=False)
+        (clip.max(), offset_ms / 1000 + np.argmax(clip) / rate_hz)
+        for offset_ms, clip in zip(offsets, clips, strict=False)
         if len(clip)
     )
-    assert found / rate_hz == pytest.approx(0.25, abs=0.51 / rate_hz)
+    assert found == pytest.approx(0.25, abs=0.51 / rate_hz)

@@ -137,8 +137,7 @@ class UpstreamSocket(WebSocket):
             while (text := self._whole_text()) is not None:
                 self.heard_at = self._clock()
                 yield ABNF.OPCODE_TEXT, text
-            frame = self._next_frame()
-            if frame is None:
+            if not self._wire.has_unread or (frame := self._next_frame()) is None:
                 return
             self.heard_at = self._clock()
             data: Any = frame.data

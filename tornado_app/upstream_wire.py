@@ -233,6 +233,10 @@ class Wire:
         """What has been read from the socket, and how much of it has been taken."""
         return self._chunk, self._taken
 
+    @property
+    def has_unread(self) -> bool:
+        return self._taken < len(self._chunk)
+
     def skip(self, size: int) -> None:
         """Take *size* bytes of what `unread` showed."""
         self._taken += size

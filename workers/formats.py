@@ -1,6 +1,6 @@
 """Audio formats: arithmetic between bytes, frames and milliseconds.  Pure, without numpy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Encoding = Literal["pcm16", "float32", "pcmu", "pcma"]
@@ -34,6 +34,8 @@ class AudioFormat:
     encoding: Encoding
     rate_hz: int
     channels: int = 1
+    bytes_per_frame: int = field(init=False, repr=False, compare=False)
+    """One sample of every channel."""
 
     def __post_init__(self) -> None:
         if self.encoding not in BYTES_PER_SAMPLE:
@@ -42,11 +44,10 @@ class AudioFormat:
             raise ValueError(f"rate_hz: must be from {RATE_HZ_MIN} to {RATE_HZ_MAX}")
         if not 1 <= self.channels <= CHANNELS_MAX:
             raise ValueError(f"channels: must be from 1 to {CHANNELS_MAX}")
-
-    @property
-    def bytes_per_frame(self) -> int:
-        """One sample of every channel."""
-        return BYTES_PER_SAMPLE[self.encoding] * self.channels
+        # Reckoned once: it is asked for several times a chunk.
+        object.__setattr__(
+            self, "bytes_per_frame", BYTES_PER_SAMPLE[self.encoding] * self.channels
+        )
 
     def frames(self, size_bytes: int) -> int:
         """Whole frames in *size_bytes*; what is left of a last one does not count."""

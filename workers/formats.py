@@ -45,9 +45,7 @@ class AudioFormat:
         if not 1 <= self.channels <= CHANNELS_MAX:
             raise ValueError(f"channels: must be from 1 to {CHANNELS_MAX}")
         # Reckoned once: it is asked for several times a chunk.
-        object.__setattr__(
-            self, "bytes_per_frame", BYTES_PER_SAMPLE[self.encoding] * self.channels
-        )
+        object.__setattr__(self, "bytes_per_frame", BYTES_PER_SAMPLE[self.encoding] * self.channels)
 
     def frames(self, size_bytes: int) -> int:
         """Whole frames in *size_bytes*; what is left of a last one does not count."""

@@ -8,7 +8,6 @@ place of its own to be reckoned, and each step is one call for all of them.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from workers.codecs import Samples
 from workers.resample import Resampler, ResamplerState
@@ -71,6 +70,6 @@ def _convert(grid: Grid, signal: Samples, blocks: int) -> Samples:
     row_bytes, sample_bytes = signal.strides
     layout = grid.layout
     # The blocks of a stream overlap in memory.
-    shape = (rows, blocks, layout.size)
     strides = (row_bytes, sample_bytes * layout.hop, sample_bytes)
-    return grid.convert(as_strided(signal, shape, strides, writeable=False)).reshape(rows, -1)
+    stretches = np.ndarray((rows, blocks, layout.size), np.float32, signal, strides=strides)
+    return grid.convert(stretches).reshape(rows, -1)

@@ -146,6 +146,29 @@ def test_who_is_not_watched_any_more_is_not_called(loop, readiness, peers):
     readiness.unwatch(peers.pairs[0][0].fileno())  # once more does nothing
 
 
+def test_a_fault_of_one_is_not_felt_by_the_others(loop, readiness, peers):
+    """All are read in that burst and in those that follow, the one at fault as well."""
+    failing = peers.pairs[1][0]
+    readiness.unwatch(failing.fileno())
+
+    def fail() -> None:
+        failing.recv(100)
+        peers.heard.append("fault")
+        raise ValueError
+
+    readiness.watch(failing.fileno(), fail)
+    for _ in range(3):
+        peers.speak(0, 1, 2)
+        loop.now += GATHER_S / 2
+        loop.run()
+    loop.now += GATHER_S
+    loop.run()
+
+    assert {0, 2, "fault"} == set(peers.heard[:3])
+    assert {0, 2, "fault"} == set(peers.heard[3:])
+    assert 6 <= len(peers.heard)
+
+
 def test_nobody_is_called_after_the_end(loop, readiness, peers):
     """A socket that outlives it is watched no more, and may still be told so."""
     peers.speak(0)

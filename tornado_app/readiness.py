@@ -5,6 +5,10 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from typing import Protocol
 
+from tornado_app.logs import get_logger
+
+log = get_logger()
+
 
 class Readiness(Protocol):
     """Calls back when a socket can be read.  Thread: loop."""
@@ -103,5 +107,12 @@ class GatheredReadiness:
             # An earlier callback may have closed this one.
             callback = self._callbacks.get(descriptor)
             if callback is not None:
-                callback()
+                self._call(callback)
         return bool(ready)
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        """A fault of one must not stop the burst, and with it the timer that begins the next."""
+        try:
+            callback()
+        except Exception:
+            log.exception("socket_callback_failed")

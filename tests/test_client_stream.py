@@ -1,6 +1,8 @@
 """Tests of tornado_app/client_stream.py: over real sockets."""
 
 import asyncio
+import os
+import resource
 import socket
 import struct
 
@@ -164,3 +166,22 @@ async def test_a_stream_of_tornado_that_is_gone_cannot_be_taken_over():
     with pytest.raises(StreamClosedError):
         ClientStream.take_over(stream, LoopReadiness(asyncio.get_running_loop()), 4096)
     assert stream.closed()
+
+
+@pytest.mark.gen_test
+async def test_without_a_descriptor_to_spare_the_client_is_let_go():
+    """It is not left with an open connection that nobody reads."""
+    ours, other = socket.socketpair()
+    stream = IOStream(ours)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)  # the lowest number that is free: the next to be given
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+    try:
+        with pytest.raises(StreamClosedError):
+            ClientStream.take_over(stream, LoopReadiness(asyncio.get_running_loop()), 4096)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert b"" == other.recv(100)
+    other.close()

@@ -169,6 +169,14 @@ def test_a_fault_of_one_is_not_felt_by_the_others(loop, readiness, peers):
     assert 6 <= len(peers.heard)
 
 
+def test_what_cannot_be_watched_is_not(readiness, tmp_path):
+    """Whoever asked is told, and may say that it is over all the same."""
+    with (tmp_path / "file").open("wb") as file:  # epoll(7) takes no regular file
+        with pytest.raises(PermissionError):
+            readiness.watch(file.fileno(), lambda: None)
+        readiness.unwatch(file.fileno())
+
+
 def test_nobody_is_called_after_the_end(loop, readiness, peers):
     """A socket that outlives it is watched no more, and may still be told so."""
     peers.speak(0)

@@ -53,7 +53,8 @@ class ClientStream:
         """Take the connection out of *stream*, with what it had read beyond the handshake.
 
         Raises:
-            StreamClosedError: If it is gone, or does not even take the answer to the handshake.
+            StreamClosedError: If it is gone, or does not even take the answer to the handshake, or
+                the system has no descriptor to give.
         """
         if stream.writing():
             stream.close()
@@ -63,20 +64,28 @@ class ClientStream:
         early = ahead.result() if ahead.done() and not ahead.exception() else b""
         if stream.closed():
             raise StreamClosedError
-        sock = stream.socket.dup()
+        try:
+            sock = stream.socket.dup()
+        except OSError as error:  # no descriptor is left
+            raise StreamClosedError(real_error=error) from error
+        finally:
+            stream.close()
         sock.setblocking(False)
-        stream.close()
         return cls(sock, early, readiness, read_bytes)
 
     def start(self, receive: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
-        """Call *receive* with whatever comes, and *on_gone* once, at the end."""
+        """Call *receive* with whatever comes, and *on_gone* once, at the end.
+
+        Raises:
+            OSError: If the system watches no more sockets.
+        """
         self._receive, self._on_gone = receive, on_gone
         early, self._early = self._early, b""
         if early:
             receive(early)
         if not self._closed:
-            self._watched = True
             self._readiness.watch(self.socket.fileno(), self._on_readable)
+            self._watched = True
 
     @property
     def unsent_bytes(self) -> int:

@@ -14,7 +14,11 @@ class Readiness(Protocol):
     """Calls back when a socket can be read.  Thread: loop."""
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call *callback* whenever *descriptor* has something to read, or its end."""
+        """Call *callback* whenever *descriptor* has something to read, or its end.
+
+        Raises:
+            OSError: If the system watches no more.  Then it is not watched.
+        """
 
     def unwatch(self, descriptor: int) -> None:
         """Stop that; before the descriptor is closed."""
@@ -65,8 +69,8 @@ class GatheredReadiness:
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
         if not self._epoll.closed:
-            self._callbacks[descriptor] = callback
             self._epoll.register(descriptor, select.EPOLLIN)
+            self._callbacks[descriptor] = callback
 
     def unwatch(self, descriptor: int) -> None:
         if self._callbacks.pop(descriptor, None) is not None:

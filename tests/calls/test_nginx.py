@@ -214,8 +214,9 @@ async def test_a_client_that_is_gone(tmp_path):
         token = f"Authorization: Bearer {house.token()}\r\n"
         client = await RawClient.connect(balancer.port, "/ws", token, sock=source)
         await client.receive()
+        link = await upstream.connection()
         client.writer.transport.abort()
-        await (await upstream.connection()).ended.wait()
+        await link.ended.wait()
         await until(lambda: not house.gateway.connections, "the client is still there")
         again = await balancer.call(house.token())
         await again.status("connected")

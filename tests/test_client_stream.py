@@ -5,11 +5,12 @@ import os
 import resource
 import socket
 import struct
+import time
 
 import pytest
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
-from tornado_app.client_stream import ClientStream
+from tornado_app.client_stream import TURN_S, ClientStream
 from tornado_app.readiness import LoopReadiness
 
 WAIT_S = 5.0
@@ -89,6 +90,32 @@ async def test_everything_is_read_in_pieces_of_the_size_that_is_set():
     assert bytes(range(200)) == await line.until_received(200)
     line.stream.close()
     await line.until_gone()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_client_that_costs_much_lets_others_have_their_turn():
+    """However little it sends: what it has sent is not all read before another is heard."""
+    flood, other = Line.connected(read_bytes=10), Line.connected()
+    flood.other.sendall(bytes(200))
+    read_before = []
+
+    def dwell(data: bytes) -> None:
+        if not flood.received:
+            other.other.send(b"!")
+        flood.receive(data)
+        until = time.monotonic() + TURN_S
+        while time.monotonic() < until:
+            pass
+
+    flood.stream.start(dwell, flood.gone.set)
+    other.stream.start(lambda _: read_before.append(len(flood.received)), other.gone.set)
+    await flood.until_received(200)
+
+    assert [] != read_before
+    assert 200 > read_before[0]
+    for line in (flood, other):
+        line.stream.close()
+        await line.until_gone()
 
 
 @pytest.mark.gen_test

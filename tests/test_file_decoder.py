@@ -195,6 +195,18 @@ async def test_more_files_than_may_wait_are_refused():
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_files_nobody_waits_for_take_no_place():
+    """One client that hands in and clears does not shut everybody else out."""
+    async with desk() as there:
+        for _ in range(2 * JOBS_WAITING):
+            there.hand_in().cancel()
+        there.hand_in()
+        await until(lambda: there.outcomes, "the file was not answered", WAIT_S)
+
+    assert [Block] == [type(outcome) for outcome in there.outcomes]
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_a_helper_that_cannot_start_is_a_fault_of_ours(monkeypatch):
     """The client is told "internal", and the next file tries again."""
     async with desk() as there:

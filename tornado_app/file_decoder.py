@@ -123,6 +123,8 @@ class FileDecoder:
     ) -> FileJob:
         """Decode a file, given as base64; *deliver* is called once, in a later turn of the loop."""
         job = FileJob(text, container, deliver)
+        if len(self._jobs) >= JOBS_WAITING:
+            self._jobs = deque(waiting for waiting in self._jobs if not waiting.cancelled)
         if self._stopped or len(self._jobs) >= JOBS_WAITING:
             sentence = "Too many files are waiting. Send it again later."
             self._loop.call_soon(job.finish, Refused("server_busy", sentence, None, 1000))

@@ -21,8 +21,8 @@ API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
 MODE_VARIABLE = "LOCAL_REALTIME_MODE"
 
 
-def main(argv: list[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
+def main(argv: list[str] | None = None, prog: str = "local_realtime") -> int:
+    options = _parser(prog).parse_args(argv)
     config = ServerConfig(
         api_key=options.api_key or None,
         pace=options.pace,
@@ -83,9 +83,9 @@ def _conclude(run: Run) -> int:
     return run.exit_code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str = "local_realtime") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="local_realtime",
+        prog=prog,
         description="A Realtime API server on this computer.",
     )
     parser.add_argument(

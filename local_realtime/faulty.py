@@ -217,7 +217,7 @@ class Faulty:
         kind, item = event["type"], event.get("item", {})
         if kind == "response.output_item.added":
             self._answer_items.add(item.get("id", ""))
-        if kind.endswith("item.done") and item.get("id") in self._answer_items:
+        if kind.endswith(("item.done", "item.retrieved")) and item.get("id") in self._answer_items:
             return {**event, "item": {**item, "status": "incomplete"}}
         return event
 

@@ -24,7 +24,8 @@ from local_realtime.faulty import (
     Untranscribed,
     is_of_answer,
 )
-from local_realtime.handler import RealtimeHandler, _now, _unix_now
+from local_realtime.handler import RealtimeHandler, _now
+from local_realtime.opening_handler import unix_now
 from local_realtime.outbox import Cut, Output, Raw
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class FaultyHandler(RealtimeHandler):
         if most and number > float(most.value or 0):
             self._faults = {}
         if self._faults:
-            self._faulty = Faulty(self._faults, _unix_now())
+            self._faulty = Faulty(self._faults, unix_now())
             delay_ms = self._faulty.number("handshake-delay")
             if delay_ms and not await self._unless_cut(asyncio.sleep(delay_ms / 1000)):
                 return

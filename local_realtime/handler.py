@@ -4,16 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tornado.iostream import IOStream
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
-from local_realtime.admission import SUBPROTOCOL, Handshake, Opening, admit
-from local_realtime.errors import Fatal, Refused
-from local_realtime.http_api import error_body
+from local_realtime.errors import Fatal
+from local_realtime.opening_handler import OpeningHandler, unix_now
 from local_realtime.outbox import Close, Judge, Outbox, Output, Overhear, Think, Transcribe
 from local_realtime.playable import Playable
 from local_realtime.responder import Piece
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class RealtimeHandler(WebSocketHandler):
+class RealtimeHandler(OpeningHandler):
     """One client's WebSocket.
 
     What is written is waited for before more is read or said, so a client that does not read
@@ -33,8 +31,7 @@ class RealtimeHandler(WebSocketHandler):
     """
 
     def initialize(self, server: "LocalRealtime") -> None:
-        self._server = server
-        self._opening: Opening
+        super().initialize(server)
         self._session: Playable | None = None
         self._stream: IOStream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -43,41 +40,6 @@ class RealtimeHandler(WebSocketHandler):
         self._sleeps_until = 0.0
         # One at a time: a session that commits a lot waits for itself, not others for it.
         self._scribe = asyncio.Lock()
-
-    def check_origin(self, origin: str) -> bool:  # noqa: ARG002
-        """Any page may connect, as to the real API; an api key keeps strangers out."""
-        return True
-
-    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
-        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
-
-    async def get(self, *args: Any, **kwargs: Any) -> None:
-        handshake = self._handshake()
-        if self._server.config.api_key is not None and handshake.credential is None:
-            message = "Missing bearer or basic authentication in header"
-            await self._refuse_upgrade(401, Refused(None, message))
-            return
-        if self.get_query_argument("call_id", ""):
-            message = "There are no calls here: WebRTC and SIP are not available."
-            await self._refuse_upgrade(404, Refused("call_id_not_found", message))
-            return
-        await super().get(*args, **kwargs)
-
-    async def _refuse_upgrade(self, status: int, refused: Refused) -> None:
-        self.set_status(status)
-        await self.finish(error_body(refused))
-
-    def _handshake(self) -> Handshake:
-        headers = self.request.headers
-        offered = headers.get("Sec-WebSocket-Protocol", "").split(",")
-        return Handshake(
-            model=self.get_query_argument("model", ""),
-            intent=self.get_query_argument("intent", ""),
-            authorization=headers.get("Authorization", ""),
-            api_key=headers.get("api-key", ""),
-            beta=headers.get("OpenAI-Beta", ""),
-            protocols=tuple(protocol.strip() for protocol in offered),
-        )
 
     async def open(self, *_args: str, **_kwargs: str) -> None:
         self.set_nodelay(True)
@@ -95,22 +57,12 @@ class RealtimeHandler(WebSocketHandler):
         await self._perform(session.open())
         self._spawn(self._keep_time(session))
 
-    def _refusal(self) -> Fatal | None:
-        """Why there will be no session; if there will, what it is, is known from here on."""
-        handshake = self._handshake()
-        secret = self._server.secrets.find(handshake.credential, _unix_now())
-        admitted = admit(handshake, self._server.config.api_key, secret)
-        if isinstance(admitted, Fatal):
-            return admitted
-        self._opening = admitted
-        return None
-
     def _new_session(self) -> Playable:
         opening = self._opening
         return Session(
             opening.model,
             now=_now(),
-            unix_now=_unix_now(),
+            unix_now=unix_now(),
             pace=self._server.config.pace,
             ears=self._server.ears,
             kind=opening.kind,
@@ -289,10 +241,6 @@ class RealtimeHandler(WebSocketHandler):
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _unix_now() -> float:
-    return datetime.now(UTC).timestamp()
 
 
 def _last_words(fatal: Fatal) -> list[Output]:

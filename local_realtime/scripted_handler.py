@@ -6,7 +6,8 @@ from local_realtime.errors import Fatal
 from local_realtime.fault_errors import in_band_refusal
 from local_realtime.faulty import Faulty
 from local_realtime.faulty_handler import FaultyHandler
-from local_realtime.handler import _now, _unix_now
+from local_realtime.handler import _now
+from local_realtime.opening_handler import unix_now
 from local_realtime.outbox import Output
 from local_realtime.playable import Playable
 from local_realtime.scripted import Run, ScriptedSession
@@ -33,7 +34,7 @@ class ScriptedHandler(FaultyHandler):
 
     async def _begin(self) -> None:
         # Scripts reset connections and send what is no event, as faults do.
-        self._faulty = self._faulty or Faulty({}, _unix_now())
+        self._faulty = self._faulty or Faulty({}, unix_now())
         await super()._begin()
 
     def _may_wait(self, output: Output) -> bool:  # noqa: ARG002

@@ -16,7 +16,7 @@ import structlog
 from tests.calls.house import ROOT
 from tornado_app import talk, tokens
 from tornado_app.cli import main
-from tornado_app.settings_check import DEVELOPMENT_PREFIX
+from tornado_app.contradictions import DEVELOPMENT_PREFIX
 
 SECRET = "kT9x-Qm2Lr7Vb4Zn8Hs1Wd6Yc3Jf5Pg0-not-to-be-printed"
 KEY = "sk-proj-canary-not-to-be-printed"

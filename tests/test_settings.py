@@ -1,4 +1,4 @@
-"""Settings, from what an operator wrote: tornado_app/settings.py and settings_check.py."""
+"""Settings, from what an operator wrote: tornado_app/settings.py and what checks them."""
 
 import re
 import stat
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tornado_app.contradictions import DEVELOPMENT_PREFIX
 from tornado_app.settings import (
     SECTIONS,
     InvalidSettings,
@@ -19,7 +20,7 @@ from tornado_app.settings import (
     load,
     with_development_secret,
 )
-from tornado_app.settings_check import DEVELOPMENT_PREFIX, Source, label, variable
+from tornado_app.settings_check import Source, label, variable
 
 DEFAULTS = (Path(__file__).parents[1] / "conf/gateway.toml").read_text(encoding="utf-8")
 TYPES = Source(SECTIONS).types

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from local_realtime.faults import InvalidFault, parse_faults
 from tornado_app import logs, tokens
+from tornado_app.contradictions import Contradiction
 from tornado_app.server import Server, serve
 from tornado_app.settings import InvalidSettings, Settings, load, with_development_secret
-from tornado_app.settings_check import Contradiction
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULTS = ROOT / "conf" / "gateway.toml"
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words and words[0] == "model":
         from local_realtime.cli import main as run_model  # noqa: PLC0415  it has options of its own
 
-        return run_model(words[1:])
+        return run_model(words[1:], "run.py model")
     if not words or (words[0] not in COMMANDS and words[0] not in {"-h", "--help"}):
         words.insert(0, "serve")
     options = _parser().parse_args(words)

@@ -15,15 +15,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from tornado_app.settings_check import (
-    DEVELOPMENT_PREFIX,
-    OTHER_VARIABLES,
-    Contradiction,
-    Secret,
-    Source,
-    contradictions,
-    variable,
-)
+from tornado_app.contradictions import DEVELOPMENT_PREFIX, Contradiction, contradictions
+from tornado_app.settings_check import OTHER_VARIABLES, Secret, Source, variable
 
 Environment = Literal["development", "production"]
 Algorithm = Literal["HS256", "HS384", "HS512"]

@@ -159,6 +159,16 @@ def test_an_answer_ends_incomplete(wire, call, value, reason):
     assert len(items) == 2
 
 
+def test_an_incomplete_item_is_retrieved_incomplete(wire, call):
+    """Asked for later, it is what it was said to be."""
+    there = wire("response-incomplete")
+    _, response = answered(call, there)
+    item_id = response["output"][0]["id"]
+    (retrieved,) = there.pass_on(call.send("conversation.item.retrieve", item_id=item_id))
+
+    assert (retrieved["item"]["id"], retrieved["item"]["status"]) == (item_id, "incomplete")
+
+
 def test_a_users_item_stays_complete(wire, call):
     """Only what the response brings is incomplete."""
     item = wire("response-incomplete").pass_on(call.say("hello"))[-1]["item"]

@@ -32,6 +32,7 @@ class FakeClient:
         self.sent: list[bytes] = []
         self.closes: list[Close] = []
         self.pings = 0
+        self.is_paused = False
         self.on_send: Callable[[dict[str, Any]], None] = lambda message: None
         self.changed = asyncio.Event()
 
@@ -46,6 +47,12 @@ class FakeClient:
     def ping(self) -> None:
         self.pings += 1
         self.changed.set()
+
+    def pause(self) -> None:
+        self.is_paused = True
+
+    def resume(self) -> None:
+        self.is_paused = False
 
     def close(self, close: Close) -> None:
         self.closes.append(close)

@@ -48,6 +48,7 @@ class ClientStream:
         self._on_gone: Callable[[], None] = lambda: None
         self._closed = False
         self._watched = False
+        self._paused = False
         self._unsent = bytearray()
         self._drained: Future[None] = self._loop.create_future()
         self._drained.set_result(None)
@@ -85,11 +86,22 @@ class ClientStream:
         """
         self._receive, self._on_gone = receive, on_gone
         early, self._early = self._early, b""
+        self._watch()
         if early:
             receive(early)
-        if not self._closed:
-            self._readiness.watch(self.socket.fileno(), self._on_readable)
-            self._watched = True
+
+    def pause(self) -> None:
+        """Read nothing more, so that TCP holds the other end back; its end goes unnoticed, too."""
+        self._paused = True
+        self._unwatch()
+
+    def resume(self) -> None:
+        if self._paused and not self._closed:
+            self._paused = False
+            try:
+                self._watch()
+            except OSError as error:  # the system has no watch to give any more
+                self.close(error)
 
     @property
     def unsent_bytes(self) -> int:
@@ -134,14 +146,22 @@ class ClientStream:
             return
         self._closed = True
         self.error = error
-        if self._watched:
-            self._readiness.unwatch(self.socket.fileno())
+        self._unwatch()
         if self._unsent:
             self._loop.remove_writer(self.socket.fileno())
             self._drained.set_exception(StreamClosedError(real_error=error))
             self._drained.exception()  # it is not an error that nobody waits for it
         self.socket.close()
         self._on_gone()
+
+    def _watch(self) -> None:
+        self._readiness.watch(self.socket.fileno(), self._on_readable)
+        self._watched = True
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._readiness.unwatch(self.socket.fileno())
 
     def _is_too_much(self, size: int) -> bool:
         limit = self.max_write_buffer_size
@@ -161,7 +181,7 @@ class ClientStream:
                 self.close()
                 return
             self._receive(data)
-            if len(data) < self._read_bytes or self._closed or time.monotonic() >= until:
+            if len(data) < self._read_bytes or not self._watched or time.monotonic() >= until:
                 return
 
     def _on_writable(self) -> None:

@@ -55,6 +55,10 @@ class Client(Protocol):
 
     def ping(self) -> None: ...
 
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
     def close(self, close: Close) -> None: ...
 
 
@@ -154,6 +158,10 @@ class Connection:
                 self._downlink.reset()
             case commands.PingClient():
                 self._client.ping()
+            case commands.PauseClient():
+                self._client.pause()
+            case commands.ResumeClient():
+                self._client.resume()
             case commands.DialUpstream():
                 self._dial()
             case commands.CloseUpstream():

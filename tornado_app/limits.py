@@ -29,8 +29,14 @@ class Bucket:
             return 0.0
         return (n - self._tokens) / self.rate_per_s
 
+    def spend(self, now: float, n: float) -> float:
+        """Take *n*, on credit if need be; return the seconds until nothing is owed, often 0.0."""
+        self._fill(now)
+        self._tokens -= n
+        return max(0.0, -self._tokens / self.rate_per_s)
+
     def used(self, now: float) -> float:
-        """How much of the burst is spent."""
+        """How much of the burst is spent; more than all of it if something is owed."""
         self._fill(now)
         return self.burst - self._tokens
 

@@ -21,6 +21,7 @@ from tornado_app.settings_check import OTHER_VARIABLES, Secret, Source, variable
 Environment = Literal["development", "production"]
 Algorithm = Literal["HS256", "HS384", "HS512"]
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
+BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
 
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -92,6 +93,7 @@ class Audio(msgspec.Struct, frozen=True):
     threads: Annotated[int, Meta(ge=1, le=64)]
     gather_ms: Annotated[float, Meta(ge=0, le=100)]
     hold_ms: Annotated[int, Meta(ge=100, le=600_000)]
+    backlog: BacklogPolicy
     remove_dc: bool
     limit_peaks: bool
     file_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)]
@@ -108,6 +110,8 @@ class Limits(msgspec.Struct, frozen=True):
     messages_per_s: Annotated[float, Meta(ge=1, le=100_000)]
     message_burst: Annotated[int, Meta(ge=1, le=1_000_000)]
     message_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)]
+    audio_rate: Annotated[float, Meta(ge=1.1, le=100_000)]
+    audio_burst_ms: Annotated[int, Meta(ge=1000, le=600_000)]
     errors_per_minute: Annotated[int, Meta(ge=1, le=100_000)]
     outbound_bytes: Annotated[int, Meta(ge=16_384, le=268_435_456)]
 

@@ -134,8 +134,20 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             raise WebSocketClosedError
         return self.stream.write(data)
 
+    def pause_reading(self) -> None:
+        """Take nothing more from the socket, control frames neither, until `resume_reading`.
+
+        What was read already is still acted on.
+        """
+        self._client.pause()
+
+    def resume_reading(self) -> None:
+        self._client.resume()
+
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Send a close frame; cut the connection when the client answered it, or after 5 s."""
+        # The answer stands behind all that was not read while reading was paused.
+        self._client.resume()
         if self.before_close is not None and not self.server_terminated:
             finish, self.before_close = self.before_close, None
             finish()

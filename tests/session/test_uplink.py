@@ -171,9 +171,9 @@ def test_clearing_before_the_model_is_there_is_answered_at_once(story):
     assert [] == [order for order in story.model_ready().orders if isinstance(order, Append)]
 
 
-def test_more_than_may_wait_is_refused_and_the_sum_is_told(story):
+def test_more_than_may_wait_is_refused_and_the_sum_is_told(stage):
     """hold_ms bounds what waits; refusals are told once a second, none of them silently."""
-    story.opened()
+    story = stage(backlog="refuse").opened()
     for _ in range(10):
         story.speak(100)
     assert ["audio_received"] == story.told
@@ -186,29 +186,30 @@ def test_more_than_may_wait_is_refused_and_the_sum_is_told(story):
     assert "200 ms of audio were not taken" in story.messages[0][1]["sentence"]
 
 
-def test_the_rest_of_a_refusal_is_told_when_audio_is_taken_again(story):
+def test_the_rest_of_a_refusal_is_told_when_audio_is_taken_again(stage):
     """The count is complete when the way is free."""
-    story.opened()
+    story = stage(backlog="refuse").opened()
     for _ in range(10):
         story.speak(100)
     story.feed(events.ClientAudio(bytes(4800))).feed(events.ClientAudio(bytes(4800)))
-    story.model_ready().feed(events.ClientAudio(bytes(4800)))
+    story.model_ready().feed(events.ClientAudio(bytes(4800)), at=1.0)
 
     assert "100 ms of audio were not taken" in story.messages[0][1]["sentence"]
     assert story.did(ConvertUplink)
 
 
-def test_a_socket_that_does_not_drain_counts_as_waiting(story):
+def test_a_socket_that_does_not_drain_counts_as_waiting(stage):
     """What the model's socket holds is bounded with the rest."""
-    story.connected().feed(events.UpstreamBacklog(64 * 990))
+    story = stage(backlog="refuse").connected().feed(events.UpstreamBacklog(64 * 990))
 
     assert ["audio_backlog"] == story.feed(events.ClientAudio(bytes(4800))).errors
     story.feed(events.UpstreamBacklog(0))
     assert story.feed(events.ClientAudio(bytes(4800))).did(ConvertUplink)
 
 
-def test_base64_is_counted_by_what_it_decodes_to(story):
+def test_base64_is_counted_by_what_it_decodes_to(stage):
     """1.2 MB of base64 would be 18 s of speech."""
+    story = stage(backlog="refuse")
     assert ["audio_backlog"] == story.connected().feed(events.ClientAudio("A" * 70_000)).errors
     assert story.feed(events.ClientAudio("A" * 60_000)).did(ConvertUplink)
 

@@ -51,6 +51,12 @@ class _Socket:
         with contextlib.suppress(WebSocketClosedError, StreamClosedError):
             self._protocol.write_ping(b"")
 
+    def pause(self) -> None:
+        self._protocol.pause_reading()
+
+    def resume(self) -> None:
+        self._protocol.resume_reading()
+
     def close(self, close: Close) -> None:
         self._writer.close(close.code, close.reason)
 

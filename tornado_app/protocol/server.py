@@ -120,6 +120,7 @@ class AudioFigures(Struct, frozen=True):
     sent_ms: float
     buffered_ms: float
     clipped_samples: int
+    dropped_ms: float
 
 
 class LimitUse(Struct, frozen=True):

@@ -25,6 +25,14 @@ class PingClient(Struct, frozen=True):
     pass
 
 
+class PauseClient(Struct, frozen=True):
+    """Read nothing of the client for now, not even a pong: TCP holds it back."""
+
+
+class ResumeClient(Struct, frozen=True):
+    pass
+
+
 class CloseClient(Struct, frozen=True):
     close: Close
 
@@ -86,6 +94,8 @@ class Finish(Struct, frozen=True):
 Command: TypeAlias = (
     SendClient
     | PingClient
+    | PauseClient
+    | ResumeClient
     | CloseClient
     | DialUpstream
     | SendUpstream

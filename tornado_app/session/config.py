@@ -1,9 +1,12 @@
 """The facts of one session that never change while it lives."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tornado_app.protocol.model_session import ModelSession
 from workers.formats import AudioFormat
+
+BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,11 @@ class SessionConfig:
     reconnect_initial_ms: int
     reconnect_max_ms: int
     hold_ms: float
-    """How much audio may wait for the model before more is refused."""
+    """How much audio may wait for the model before `backlog` says what becomes of more."""
+    backlog: BacklogPolicy
+    audio_rate: float
+    """How many times faster than speech audio may come, on the average."""
+    audio_burst_ms: float
     file_bytes: int
     """The largest complete file."""
     remove_dc: bool

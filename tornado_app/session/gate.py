@@ -1,5 +1,6 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -23,6 +24,9 @@ UPDATE_ID = "parley_session"
 STABLE_S = 30.0
 """A link that held this long was a good one: the next loss counts from one again.  Shorter than
 that, a server that accepts and closes at once would be dialled for ever."""
+SENT_AHEAD_MS = 1000.0
+"""How much audio may lie in the model's socket before more is kept here, if what is oldest is to
+be dropped: from the socket it cannot be taken back."""
 ORDERS_HELD = 256
 """How many orders that are no audio may wait for the model."""
 
@@ -47,6 +51,7 @@ class UpstreamGate:
         self._jitter = jitter
         self._held: deque[AnyOrder] = deque()
         self._orders_held = 0
+        self._socket_is_full = False
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
@@ -71,7 +76,7 @@ class UpstreamGate:
 
     def send(self, order: AnyOrder) -> bool:
         """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
-        if self.state == "connected":
+        if self.state == "connected" and not self._held and not self._socket_is_full:
             self._actions.do(SendUpstream(order))
             return True
         if isinstance(order, Append):
@@ -94,6 +99,48 @@ class UpstreamGate:
             if number < committed or not isinstance(order, Append)
         )
         self.held_ms = sum(o.duration_ms for o in self._held if isinstance(o, Append))
+
+    def drop_oldest_audio(self, at_least_ms: float) -> tuple[float, float]:
+        """Drop kept audio, oldest first; return how much, and how much of it no commit follows."""
+        commits = sum(isinstance(order, Commit) for order in self._held)
+        dropped_ms = uncommitted_ms = 0.0
+        passed: list[AnyOrder] = []
+        while self._held and dropped_ms < at_least_ms:
+            order = self._held.popleft()
+            if isinstance(order, Append):
+                dropped_ms += order.duration_ms
+                uncommitted_ms += 0.0 if commits else order.duration_ms
+            else:
+                commits -= isinstance(order, Commit)
+                passed.append(order)
+        self._held.extendleft(reversed(passed))
+        self.held_ms = max(0.0, self.held_ms - dropped_ms)
+        return dropped_ms, uncommitted_ms
+
+    def on_unsent(self, unsent_ms: float) -> None:
+        """So much audio waits for the model's socket."""
+        if self._config.backlog == "drop_oldest":
+            self._socket_is_full = unsent_ms > SENT_AHEAD_MS
+            if not unsent_ms:
+                self.release()
+
+    def release(self) -> None:
+        """Let go what is kept, unless the socket has enough."""
+        if self.state != "connected" or self._socket_is_full:
+            return
+        at_once_ms = SENT_AHEAD_MS if self._config.backlog == "drop_oldest" else math.inf
+        released_ms = 0.0
+        while self._held and released_ms < at_once_ms:
+            order = self._held.popleft()
+            if isinstance(order, Append):
+                released_ms += order.duration_ms
+            else:
+                self._orders_held -= 1
+            self._actions.do(SendUpstream(order))
+        self.held_ms = max(0.0, self.held_ms - released_ms) if self._held else 0.0
+        if self._held:
+            # What the socket did not take is known when these are sent.
+            self._timers.set("release", self._actions.now)
 
     def on_opened(self, connect_ms: float) -> None:
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
@@ -155,8 +202,7 @@ class UpstreamGate:
     def shut(self) -> None:
         """The session ends: nothing is kept, nothing is dialled."""
         self.state = "disconnected"
-        self._held.clear()
-        self._orders_held, self.held_ms = 0, 0.0
+        self._forget_held()
 
     def _dial(self) -> None:
         self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
@@ -164,6 +210,10 @@ class UpstreamGate:
 
     def _forget_link(self) -> None:
         self._timers.clear("ready")
+        if self.state == "connected":  # what waited for its socket is lost with it
+            self._forget_held()
+        self._timers.clear("release")
+        self._socket_is_full = False
         self._created = None
         self._updated = False
         self._last_error = None
@@ -184,13 +234,11 @@ class UpstreamGate:
             context_lost=True if again else None,
         )
         self._actions.log("upstream_connected", model=self.model, reconnects=self.reconnects)
-        self._release()
+        self.release()
 
-    def _release(self) -> None:
-        held, self._held = self._held, deque()
+    def _forget_held(self) -> None:
+        self._held.clear()
         self._orders_held, self.held_ms = 0, 0.0
-        for order in held:
-            self._actions.do(SendUpstream(order))
 
     def _delay_s(self) -> float:
         """Exponential back-off with the upper half jittered, so that clients spread out."""

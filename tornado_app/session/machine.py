@@ -38,6 +38,7 @@ from tornado_app.protocol.server import (
 from tornado_app.session import events
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
+from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.gate import UpstreamGate
@@ -62,7 +63,8 @@ class Session:
         self._actions = Actions(config)
         self._timers = Timers()
         self._gate = UpstreamGate(config, self._actions, self._timers, jitter)
-        self._uplink = Uplink(config, self._gate, self._actions)
+        self._backlog = Backlog(config, self._actions, self._timers)
+        self._uplink = Uplink(config, self._gate, self._actions, self._backlog)
         self._answers = Answers(config, self._gate, self._actions, self._timers)
         self._refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
         self._messages = Bucket(config.messages_per_s, config.message_burst)
@@ -77,7 +79,11 @@ class Session:
         if self.ended:
             return []
         self._actions.now = now
+        if self._backlog.paused:
+            self._lifetime.heard()  # nothing can be heard of a client that is not read
         self._dispatch(event)
+        if self._backlog.paused and not self.ended:
+            self._backlog.ease(self._uplink.buffered_ms)
         return self._actions.take()
 
     def abandon(self, now: float) -> list[Command]:
@@ -315,6 +321,10 @@ class Session:
                 self._end_if(self._gate.on_not_ready())
             case "redial":
                 self._gate.redial()
+            case "release":
+                self._gate.release()
+            case "audio_rate":
+                self._backlog.on_rested()
             case "response":
                 self._answers.on_response_timeout()
             case "drain":
@@ -349,6 +359,7 @@ class Session:
             duration_s=round(self._actions.now - self._config.opened_at, 3),
             received_ms=figures.received_ms,
             clipped_samples=figures.clipped_samples,
+            dropped_ms=figures.dropped_ms,
             reconnects=self._gate.reconnects,
             close_code=close.code if close else client_code,
             unlogged=self._actions.unlogged,

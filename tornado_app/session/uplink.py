@@ -14,6 +14,7 @@ from tornado_app.protocol.server import (
     AudioReceived,
 )
 from tornado_app.session.actions import Actions
+from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import (
     ConvertUplink,
     DecodeUplink,
@@ -31,7 +32,6 @@ MIN_COMMIT_MS = 100.0
 """The model refuses to commit less (realtime-api.md, limits)."""
 UPSTREAM_BYTES_PER_MS = 64.0
 """24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
-TELL_BACKLOG_EVERY_S = 1.0
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
 FILES_PENDING = 4
@@ -87,10 +87,13 @@ class Uplink:
     of what is pending says what each answer is.
     """
 
-    def __init__(self, config: SessionConfig, gate: UpstreamGate, actions: Actions) -> None:
+    def __init__(
+        self, config: SessionConfig, gate: UpstreamGate, actions: Actions, backlog: Backlog
+    ) -> None:
         self._config = config
         self._gate = gate
         self._actions = actions
+        self._backlog = backlog
         self._pending: deque[_Pending] = deque()
         self._pending_ms = 0.0
         self._unsent_ms = 0.0
@@ -102,8 +105,6 @@ class Uplink:
         self._wishes = 0
         """Of these, how many want an answer once they are committed: those beside VAD."""
         self._clears_awaited = 0
-        self._refused_ms = 0.0
-        self._told_backlog_at = float("-inf")
 
     @property
     def buffered_ms(self) -> float:
@@ -116,19 +117,19 @@ class Uplink:
             sent_ms=round(self._sent_ms, 1),
             buffered_ms=round(self.buffered_ms, 1),
             clipped_samples=self._clipped_samples,
+            dropped_ms=round(self._backlog.dropped_ms, 1),
         )
 
     def audio(self, payload: str | bytes) -> None:
         size_bytes = len(payload) * 3 // 4 if isinstance(payload, str) else len(payload)
         duration_ms = self._config.source.duration_ms(size_bytes)
-        if self.buffered_ms + duration_ms > self._config.hold_ms:
-            self._refuse_backlog(duration_ms)
+        if not self._has_room(duration_ms):
+            self._backlog.drop(duration_ms)
             return
-        if self._refused_ms:
-            self._tell_backlog()
         self._pending.append(_Chunk(duration_ms))
         self._pending_ms += duration_ms
         self._actions.do(ConvertUplink(payload))
+        self._backlog.taken(self.buffered_ms, duration_ms)
 
     def file(self, text: str, container: Container) -> Refused | None:
         """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
@@ -190,6 +191,7 @@ class Uplink:
 
     def on_unsent(self, unsent_bytes: int) -> None:
         self._unsent_ms = unsent_bytes / UPSTREAM_BYTES_PER_MS
+        self._gate.on_unsent(self._unsent_ms)
 
     def on_committed(self, item_id: str) -> bool:
         """The model has committed.  True: it was the client's wish, and wants an answer."""
@@ -240,10 +242,25 @@ class Uplink:
         """Whether a file that was decoded has no room."""
         if isinstance(result, Unusable):
             return False
-        too_much = self.buffered_ms + result.converted_ms > self._config.hold_ms
-        if too_much:
-            self._refuse_backlog(result.duration_ms)
-        return too_much
+        if self.buffered_ms + result.converted_ms > self._config.hold_ms:
+            self._backlog.drop(result.duration_ms)
+            return True
+        self._backlog.taken(self.buffered_ms + result.converted_ms, result.duration_ms)
+        return False
+
+    def _has_room(self, duration_ms: float) -> bool:
+        """Make room for so much by dropping the oldest that waits, if that is the policy."""
+        if self._backlog.room(self.buffered_ms, duration_ms):
+            return True
+        if self._config.backlog != "drop_oldest":
+            return False
+        too_much_ms = self.buffered_ms + duration_ms - self._config.hold_ms
+        dropped_ms, uncommitted_ms = self._gate.drop_oldest_audio(too_much_ms)
+        self._sent_ms -= dropped_ms
+        self._uncommitted_ms -= uncommitted_ms
+        if dropped_ms:
+            self._backlog.drop(dropped_ms)
+        return self._backlog.room(self.buffered_ms, duration_ms)
 
     def _forward(self, result: Converted | Unusable, *, acknowledge: bool) -> None:
         if isinstance(result, Unusable):
@@ -295,20 +312,4 @@ class Uplink:
 
     def _refuse_orders(self) -> None:
         sentence = "Too much is waiting for the model. Send it again when it is connected."
-        self._actions.refuse(Refused("audio_backlog", sentence, retry_after_ms=1000))
-
-    def _refuse_backlog(self, duration_ms: float) -> None:
-        """Say it at most once a second, with the sum of what was refused since."""
-        self._refused_ms += duration_ms
-        if self._actions.now - self._told_backlog_at >= TELL_BACKLOG_EVERY_S:
-            self._tell_backlog()
-
-    def _tell_backlog(self) -> None:
-        refused_ms, self._refused_ms = self._refused_ms, 0.0
-        self._told_backlog_at = self._actions.now
-        sentence = (
-            f"{refused_ms:.0f} ms of audio were not taken: {self._config.hold_ms:.0f} ms "
-            "may wait for the model. Send no faster than it is spoken."
-        )
-        self._actions.log("audio_refused", refused_ms=round(refused_ms))
         self._actions.refuse(Refused("audio_backlog", sentence, retry_after_ms=1000))

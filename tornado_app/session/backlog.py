@@ -1,0 +1,109 @@
+"""What becomes of speech that comes faster than it can go on."""
+
+from tornado_app.errors import Refused
+from tornado_app.limits import Bucket
+from tornado_app.session.actions import Actions
+from tornado_app.session.commands import PauseClient, ResumeClient
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.timers import Timers
+
+TELL_EVERY_S = 1.0
+LOW_MARK = 0.5
+"""A client is read again when no more than this part of the bound waits: below one half it would
+speak into a line that runs dry, above it reading would stop and start with every chunk."""
+PAUSE_AT_LEAST_S = 0.1
+"""For the same reason: so much is gained at once for a client that is over its rate."""
+
+
+class Backlog:
+    """Two bounds, of what waits and of how fast it comes, and what is done at them.  Thread: loop.
+
+    It knows nothing of where the audio waits.  Whoever is asked for `room` takes the audio or
+    does not, and says afterwards with `taken` what waits then.
+    """
+
+    def __init__(self, config: SessionConfig, actions: Actions, timers: Timers) -> None:
+        self._config = config
+        self._actions = actions
+        self._timers = timers
+        self._rate = Bucket(config.audio_rate * 1000, config.audio_burst_ms)
+        self._untold_ms = 0.0
+        self._told_at = float("-inf")
+        self._rested = True
+        self.dropped_ms = 0.0
+        """Of the whole session: was not taken, or was taken and dropped."""
+        self.paused = False
+        """The client is not read."""
+
+    def room(self, waiting_ms: float, duration_ms: float) -> bool:
+        """Whether audio of *duration_ms* may be taken beside what waits already.
+
+        A client that is pushed back loses nothing: what was read of it before it was paused is
+        taken, too, which is one read at most.
+        """
+        match self._config.backlog:
+            case "push_back":
+                return True
+            case "refuse":
+                is_early = self._rate.used(self._actions.now) > self._rate.burst
+                return not is_early and waiting_ms + duration_ms <= self._config.hold_ms
+            case "drop_oldest":
+                return waiting_ms + duration_ms <= self._config.hold_ms
+
+    def taken(self, waiting_ms: float, duration_ms: float) -> None:
+        """Audio of *duration_ms* was taken; pause the client if that was enough."""
+        wait_s = self._rate.spend(self._actions.now, duration_ms)
+        if self._untold_ms and self._may_tell():
+            self._tell_dropped()
+        if self._config.backlog == "refuse":
+            return
+        if wait_s:
+            self._timers.set("audio_rate", self._actions.now + max(wait_s, PAUSE_AT_LEAST_S))
+            self._rested = False
+            reason = f"Audio may come {self._config.audio_rate:g} times as fast as it is spoken"
+            self._pause("too_fast", reason)
+        elif self._config.backlog == "push_back" and waiting_ms > self._config.hold_ms:
+            self._pause("model_slow", f"{self._config.hold_ms:.0f} ms of audio wait for the model")
+
+    def on_rested(self) -> None:
+        """The time is over that a client was too fast."""
+        self._rested = True
+
+    def ease(self, waiting_ms: float) -> None:
+        """Read a client that is paused, if its time has come and little enough waits."""
+        low_ms = self._config.hold_ms * LOW_MARK
+        if self.paused and self._rested and waiting_ms <= low_ms:
+            self.paused = False
+            self._actions.do(ResumeClient())
+
+    def drop(self, duration_ms: float) -> None:
+        """So much is lost.  Say it at most once a second, with the sum of what was lost since."""
+        self._untold_ms += duration_ms
+        self.dropped_ms += duration_ms
+        if self._may_tell():
+            self._tell_dropped()
+
+    def _pause(self, why: str, reason: str) -> None:
+        if self.paused:
+            return
+        self.paused = True
+        self._actions.do(PauseClient())
+        if self._may_tell():
+            self._told_at = self._actions.now
+            self._actions.log("client_paused", why=why)
+            sentence = f"{reason}. Nothing was lost; what you send now is read later."
+            self._actions.refuse(Refused("audio_backlog", sentence))
+
+    def _may_tell(self) -> bool:
+        return self._actions.now - self._told_at >= TELL_EVERY_S
+
+    def _tell_dropped(self) -> None:
+        dropped_ms, self._untold_ms = self._untold_ms, 0.0
+        self._told_at = self._actions.now
+        self._actions.log("audio_dropped", dropped_ms=round(dropped_ms))
+        what = "dropped, the oldest" if self._config.backlog == "drop_oldest" else "not taken"
+        sentence = (
+            f"{dropped_ms:.0f} ms of audio were {what}: {self._config.hold_ms:.0f} ms may wait for "
+            f"the model, and audio may come {self._config.audio_rate:g} times as fast as spoken."
+        )
+        self._actions.refuse(Refused("audio_backlog", sentence, retry_after_ms=1000))

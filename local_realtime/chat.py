@@ -57,7 +57,8 @@ class Chat:
             yield thought
 
     def _ending(self, events: EventReader, answer: AnswerReader, talk: Talk) -> list[Thought]:
-        thoughts: list[Thought] = [text for text in map(answer.feed, events.finish()) if text]
+        texts = [*map(answer.feed, events.finish()), answer.finish()]
+        thoughts: list[Thought] = [text for text in texts if text]
         reason = answer.finish_reason
         if reason is None and not answer.is_over:
             raise ChatFailed("chat_broken")

@@ -15,6 +15,7 @@ from local_realtime.responder import FunctionCall
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_CALLS = 32
 END = "[DONE]"
+THOUGHT, THOUGHT_END = "<think>", "</think>"
 LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
 """A return at the very end may be half of one."""
 
@@ -72,10 +73,41 @@ class _Call:
     arguments: str = ""
 
 
+class Aloud:
+    """Leaves out what a model thinks before it answers, if its server has left that in the text."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._has_begun = False
+        self._is_thinking = False
+
+    def feed(self, text: str) -> str:
+        """What of the answer is certain now, which may be nothing."""
+        self._held += text
+        if not self._has_begun:
+            beginning = self._held.lstrip()
+            if len(beginning) < len(THOUGHT) and THOUGHT.startswith(beginning):
+                return ""
+            self._has_begun, self._is_thinking = True, beginning.startswith(THOUGHT)
+        if self._is_thinking:
+            _, end, answer = self._held.partition(THOUGHT_END)
+            if not end:
+                self._held = self._held[1 - len(THOUGHT_END) :]  # an end may have begun there
+                return ""
+            self._is_thinking, self._held = False, answer
+        return self.finish()
+
+    def finish(self) -> str:
+        """What was held back for a thought that did not come."""
+        held, self._held = self._held, ""
+        return "" if self._is_thinking else held
+
+
 class AnswerReader:
     """Puts an answer together: text at once, function calls when they are whole."""
 
     def __init__(self) -> None:
+        self._aloud = Aloud()
         self._calls: dict[Any, _Call] = {}
         self._last_key: Any = None
         self.finish_reason: str | None = None
@@ -101,7 +133,11 @@ class AnswerReader:
         choices = event.get("choices")
         if not isinstance(choices, list):
             raise rubbish()
-        return "".join(self._choice(choice) for choice in choices[:1])
+        return "".join(self._aloud.feed(self._choice(choice)) for choice in choices[:1])
+
+    def finish(self) -> str:
+        """The text that was held back, when nothing more comes."""
+        return self._aloud.finish()
 
     def _choice(self, choice: Any) -> str:
         if not isinstance(choice, dict) or not isinstance(choice.get("delta") or {}, dict):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local_realtime.chat_endpoint import ChatFailed
-from local_realtime.chat_stream import MAX_EVENT_BYTES, AnswerReader, EventReader
+from local_realtime.chat_stream import MAX_EVENT_BYTES, Aloud, AnswerReader, EventReader
 from local_realtime.responder import FunctionCall
 from tests.fakes.chat import call, event, finish, text
 
@@ -19,7 +19,8 @@ def read(events):
     reader, answer = EventReader(), AnswerReader()
     raw = b"".join(one if isinstance(one, bytes) else one.encode() for one in events)
     found = "".join(answer.feed(data) for data in reader.feed(raw))
-    return found + "".join(answer.feed(data) for data in reader.finish()), answer
+    found += "".join(answer.feed(data) for data in reader.finish())
+    return found + answer.finish(), answer
 
 
 @pytest.mark.parametrize(
@@ -175,3 +176,24 @@ def test_rubbish_is_an_error(body, code):
 
     assert code == failed.value.code
     assert "sk-1" not in str(failed.value)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 1000])
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("<think>Paris? No < Rome.</think>\n\nIt is Rome.", "\n\nIt is Rome."),
+        ("\n<think></think>Yes.", "Yes."),
+        ("<think>and no end", ""),
+        ("<thin", "<thin"),
+        ("<thinker> is a tag.", "<thinker> is a tag."),
+        ("Write <think> like this.", "Write <think> like this."),
+    ],
+    ids=["thought", "none", "endless", "half a tag", "another tag", "in the answer"],
+)
+def test_what_a_model_thinks_is_left_out(said, answer, size):
+    """Only before the answer, and however the text is cut."""
+    aloud = Aloud()
+    found = [aloud.feed(said[start : start + size]) for start in range(0, len(said), size)]
+
+    assert "".join(found) + aloud.finish() == answer

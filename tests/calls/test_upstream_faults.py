@@ -442,7 +442,7 @@ async def test_a_model_that_never_answers(monkeypatch):
 @pytest.mark.gen_test
 async def test_a_model_that_stops_reading():
     """First no more is taken (`audio_backlog`), then the link is given up for another."""
-    settings = PATIENT | {"upstream_write_timeout_s": 0.5, "audio_hold_ms": 5000}
+    settings = PATIENT | FAST | {"upstream_write_timeout_s": 0.5, "audio_hold_ms": 5000}
     async with (
         FakeUpstream(receive_buffer_bytes=4096) as upstream,
         House(upstream.url, **settings) as house,
@@ -465,7 +465,7 @@ async def test_a_model_that_stops_reading():
 @pytest.mark.gen_test
 async def test_a_model_that_stops_reading_with_little_room():
     """A full outbox ends the link before the time is over."""
-    settings = PATIENT | {"upstream_outbox_bytes": 65536, "audio_hold_ms": 600_000}
+    settings = PATIENT | FAST | {"upstream_outbox_bytes": 65536, "audio_hold_ms": 600_000}
     with whole_log() as log:
         async with (
             FakeUpstream(receive_buffer_bytes=4096) as upstream,
@@ -479,6 +479,9 @@ async def test_a_model_that_stops_reading_with_little_room():
             await client.status("connected")
 
     assert '"cause": "outbox_full"' in log.getvalue()
+
+
+FAST = {"limits_audio_rate": 1000}
 
 
 async def speak_on(client: VoiceClient) -> None:

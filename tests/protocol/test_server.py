@@ -50,7 +50,7 @@ _messages = {
     Status: st.builds(
         Status,
         upstream=st.builds(UpstreamFigures, latency_ms=st.none() | _numbers),
-        audio=st.builds(AudioFigures, _numbers, _numbers, _numbers),
+        audio=st.builds(AudioFigures, _numbers, _numbers, _numbers, st.integers(0), _numbers),
         limits=st.dictionaries(st.text(), st.builds(LimitUse, _numbers, _numbers)),
     ),
 }

@@ -1,6 +1,7 @@
 """The responses of a session: one in the conversation at a time, a few beside it."""
 
 import math
+from collections import deque
 from dataclasses import replace
 
 from local_realtime.context_window import ContextWindow
@@ -14,6 +15,9 @@ from local_realtime.response_plan import Plan
 from local_realtime.usage import Meter
 
 MAX_OUT_OF_BAND = 8
+LIMITS_DELAY_S = 0.04
+"""`rate_limits.updated` comes so long after `response.done`, as recorded from the API."""
+
 LOCAL_TOKEN_LIMIT = 1_000_000
 """Nothing is rationed here; clients expect to be told a number."""
 
@@ -31,6 +35,7 @@ class Responses:
         self._meter = Meter()
         self._window = ContextWindow()
         self._active: dict[str, Response] = {}
+        self._limits_due: deque[float] = deque()
 
     @property
     def main(self) -> Response | None:
@@ -39,7 +44,8 @@ class Responses:
 
     @property
     def due(self) -> float:
-        return min((response.due for response in self._active.values()), default=math.inf)
+        dues = (response.due for response in self._active.values())
+        return min((*dues, *self._limits_due), default=math.inf)
 
     def create(self, plan: Plan) -> None:
         """Start a response, and ask for its answer.
@@ -102,7 +108,10 @@ class Responses:
         self._end(response, now)
 
     def tick(self, now: float) -> None:
-        """Send one piece of every response whose time has come."""
+        """Send one piece of every response whose time has come, and what follows its end."""
+        while self._limits_due and self._limits_due[0] <= now:
+            self._limits_due.popleft()
+            self._tell_limits()
         for response in list(self._active.values()):
             if response.due <= now and response.step():
                 response.complete(self._meter)
@@ -125,6 +134,9 @@ class Responses:
         del self._active[response.id]
         if not response.plan.is_out_of_band:
             self.quiet_since = max(now, response.playback_ends)
+        self._limits_due.append(now + LIMITS_DELAY_S)
+
+    def _tell_limits(self) -> None:
         limit = {
             "name": "tokens",
             "limit": LOCAL_TOKEN_LIMIT,

@@ -1,6 +1,7 @@
 """The server: its settings, its routes, the sessions it has open.  Thread: loop."""
 
 import asyncio
+import logging
 import socket
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +20,9 @@ from local_realtime.scripted import Run
 from local_realtime.scripted_handler import ScriptedHandler
 from local_realtime.vad import Ears, EnergyEar
 
+REALTIME_PATH = r"(?:/openai)?/v1/realtime"
+"""OpenAI's, and Azure's."""
+
 MAX_FRAME_BYTES = 20 * 1024 * 1024
 """15 MiB of base64 and the JSON around it."""
 
@@ -30,6 +34,8 @@ GOING_AWAY = 1001
 CLOSE_GRACE_SECONDS = 0.5
 """How long a client may take to answer the close frame before it is cut."""
 
+
+logger = logging.getLogger(__name__)
 
 HeaderFaults = Literal["local", "always", "never"]
 
@@ -69,20 +75,21 @@ class LocalRealtime:
         self.ears = ears
         self.secrets = ClientSecrets()
         of_this = {"server": self}
-        route: tuple[Any, ...] = (r"/v1/realtime", FaultyHandler, of_this)
+        route: tuple[Any, ...] = (REALTIME_PATH, FaultyHandler, of_this)
         if run:
-            route = (r"/v1/realtime", ScriptedHandler, {**of_this, "run": run})
+            route = (REALTIME_PATH, ScriptedHandler, {**of_this, "run": run})
         self.app = Application(
             [
                 route,
-                (r"/v1/realtime/client_secrets", ClientSecretsHandler, of_this),
-                (r"/v1/realtime/(?:transcription_)?sessions", BetaHandler, of_this),
+                (f"{REALTIME_PATH}/client_secrets", ClientSecretsHandler, of_this),
+                (f"{REALTIME_PATH}/(?:transcription_)?sessions", BetaHandler, of_this),
                 (r"/healthz", Healthz),
             ],
             websocket_max_message_size=MAX_FRAME_BYTES,
             websocket_ping_interval=PING_SECONDS,
             default_handler_class=UnknownHandler,
             default_handler_args=of_this,
+            log_function=_log_refusal,
             local_realtime=self,
         )
         self._http = HTTPServer(self.app, max_body_size=MAX_BODY_BYTES)
@@ -142,6 +149,13 @@ class LocalRealtime:
         except TimeoutError:
             return False
         return True
+
+
+def _log_refusal(handler: RequestHandler) -> None:
+    """Tornado's own line has the query, and that may hold a key."""
+    status = handler.get_status()
+    if status >= 400:
+        logger.warning("%d %s %s", status, handler.request.method, handler.request.path)
 
 
 def make_app(config: ServerConfig) -> Application:

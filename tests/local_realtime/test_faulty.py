@@ -190,6 +190,7 @@ def test_an_answer_fails(wire, call, text, code):
     outputs = call.session.handle(json.dumps({"type": "response.create"}), call.now)
     created, unanswered = there.pass_on(outputs)
     steps = there.pass_on(call.session.unanswered(unanswered.response_id, call.now))
+    steps += there.pass_on(call.wait(1))
     response = call.done(steps)
 
     assert unanswered == Unanswered(created["response"]["id"])

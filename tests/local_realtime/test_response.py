@@ -186,7 +186,7 @@ def test_a_failure_midway_ends_what_was_begun(asked, kinds):
     call, response_id = asked
     call.session.take(response_id, FIRST, call.now)
     call.wait(1)
-    events = call.session.unanswered(response_id, call.now)
+    events = call.session.unanswered(response_id, call.now) + call.wait(1)
 
     assert kinds(events) == call.SPOKEN_END
     assert call.done(events)["status"] == "failed"

@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import contextlib
+import json
 
 import pytest
-from tornado.websocket import WebSocketClosedError
+from tornado.httpclient import HTTPClientError
+from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from local_realtime.echo import Echo
-from local_realtime.server import ServerConfig, make_app
+from local_realtime.server import LocalRealtime, ServerConfig, make_app
 
 FAST = ServerConfig(pace=0)
 LOCKED = ServerConfig(api_key="right")
@@ -307,3 +309,27 @@ async def test_the_answer_of_a_retrieved_item_is_sound(serving, tone):
         item = (await client.until("conversation.item.retrieved"))[-1]["item"]
 
     assert base64.b64decode(item["content"][0]["audio"]) == tone(300)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_page_may_come_as_to_azure(caplog):
+    """By its path, with the key in the query, which no log repeats."""
+    server = LocalRealtime(LOCKED)
+    port = server.listen("127.0.0.1", 0)
+    url = f"ws://127.0.0.1:{port}/openai/v1/realtime?model=m&api-key="
+    try:
+        good = await websocket_connect(url + "right")
+        bad = await websocket_connect(url + "wrong")
+        told = [json.loads(await client.read_message()) for client in (good, bad)]
+        with pytest.raises(HTTPClientError, match="404"):
+            await websocket_connect(url + "right&call_id=rtc_1")
+        good.close()
+        bad.close()
+        assert [await client.read_message() for client in (good, bad)] == [None, None]
+    finally:
+        await server.close()
+
+    assert told[0]["type"] == "session.created"
+    assert told[1]["error"]["code"] == "invalid_api_key"
+    assert "404 GET /openai/v1/realtime" in caplog.text
+    assert "right" not in caplog.text

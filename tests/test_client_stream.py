@@ -1,6 +1,7 @@
 """Tests of tornado_app/client_stream.py: over real sockets."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import socket
@@ -116,6 +117,44 @@ async def test_a_client_that_costs_much_lets_others_have_their_turn():
     for line in (flood, other):
         line.stream.close()
         await line.until_gone()
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_paused_stream_holds_the_other_end_back():
+    """Nothing is read, the other end's sending waits, and nothing is lost."""
+    line = Line.connected()
+    line.start()
+    line.stream.pause()
+    line.other.setblocking(False)
+    sent = bytearray()
+    with contextlib.suppress(BlockingIOError):
+        while len(sent) < 1 << 26:
+            piece = len(sent).to_bytes(8) * 8192
+            sent += piece[: line.other.send(piece)]
+    await asyncio.sleep(0)
+    assert len(sent) < 1 << 26
+    assert b"" == line.received
+
+    line.stream.resume()
+    line.stream.resume()  # once more does nothing
+    assert sent == await line.until_received(len(sent))
+    line.stream.close()
+    line.stream.resume()  # nor does this
+    await line.until_gone()
+
+
+@pytest.mark.gen_test
+async def test_a_reader_may_pause_its_stream():
+    """What is behind the piece in hand stays in the socket, even of one turn's reading."""
+    line = Line.connected(read_bytes=10)
+    line.stream.start(lambda data: (line.receive(data), line.stream.pause()), line.gone.set)
+    line.other.sendall(bytes(range(30)))
+    assert bytes(range(10)) == await line.until_received(10)
+
+    line.stream.resume()
+    assert bytes(range(20)) == await line.until_received(20)
+    line.stream.close()
+    await line.until_gone()
 
 
 @pytest.mark.gen_test

@@ -46,6 +46,14 @@ class TestBucket:
         assert bucket.take(50.0) > 0.0
         assert bucket.take(101.0) == 0.0
 
+    def test_on_credit(self):
+        """More than there is may be spent, and is owed until the rate has brought it in."""
+        bucket = Bucket(rate_per_s=2, burst=10)
+
+        assert [0.0, 1.0] == [bucket.spend(0.0, 10), bucket.spend(0.0, 2)]
+        assert 12 == bucket.used(0.0)
+        assert 0.0 == bucket.spend(1.0, 0)
+
     def test_used(self):
         """What is spent is told, and falls with time."""
         bucket = Bucket(rate_per_s=2, burst=10)

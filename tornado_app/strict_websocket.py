@@ -1,9 +1,10 @@
 """All that we change of Tornado's WebSocket protocol.
 
-Leans on private names of Tornado 6.6.1 (`_receive_frame`, `_receive_frame_loop`, `_abort`,
-`_send_pong`, `_WebSocketParams`): the version is pinned and tests/test_strict_websocket.py
-holds it.  The handshake, the read loop, pongs and the closing handshake stay Tornado's.
-Reading a frame is ours, because Tornado ends nearly every branch of it with a bare TCP cut.
+Leans on private names of Tornado 6.6.1 (`_receive_frame_loop`, `_abort`, `_send_pong`,
+`_WebSocketParams`): the version is pinned and tests/test_strict_websocket.py holds it.  The
+handshake, pongs and the closing handshake stay Tornado's.  The stream and the reading of frames are
+ours: Tornado's stream takes several turns for one frame, and its reading ends nearly every branch
+with a bare TCP cut.
 """
 
 import asyncio

@@ -25,13 +25,11 @@ from tornado_app.protocol.close import (
     LIMIT_REACHED,
     Close,
 )
-from tornado_app.protocol.endings import Ending, Failure, safe_word
+from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.server import (
     GoingAway,
     LimitUse,
     PongReply,
-    SpeechStarted,
-    SpeechStopped,
     Status,
     UpstreamFigures,
 )
@@ -42,13 +40,11 @@ from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.timers import Timers
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
-
-MALFORMED_PER_S = 1.0
-MALFORMED_BURST = 100.0
 
 
 class Session:
@@ -66,10 +62,10 @@ class Session:
         self._backlog = Backlog(config, self._actions, self._timers)
         self._uplink = Uplink(config, self._gate, self._actions, self._backlog)
         self._answers = Answers(config, self._gate, self._actions, self._timers)
-        self._refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
+        refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
+        self._hearing = Hearing(self._actions, self._gate, self._uplink, self._answers, refusals)
         self._messages = Bucket(config.messages_per_s, config.message_burst)
         self._pings = Bucket(config.messages_per_s, config.message_burst)
-        self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
         self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
         self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
@@ -239,76 +235,11 @@ class Session:
             self._answers.text(text, is_answered=turns.is_answered)
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
-        answers = self._answers
-        match said:
-            case realtime.AudioDelta():
-                answers.on_audio(said)
-            case realtime.AnswerTranscriptDelta() | realtime.AnswerTextDelta():
-                answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
-            case realtime.AnswerTranscriptDone(response_id, item_id, text):
-                answers.on_transcript_done(item_id, response_id, text)
-            case realtime.AnswerTextDone(response_id, item_id, text):
-                answers.on_transcript_done(item_id, response_id, text)
-            case realtime.UserTranscriptDelta(item_id, delta):
-                answers.on_user_transcript_delta(item_id, delta)
-            case realtime.UserTranscriptDone(item_id, text):
-                answers.on_user_transcript_done(item_id, text)
-            case realtime.UserTranscriptFailed(item_id, error):
-                code = safe_word((error and error.code) or "")
-                answers.on_user_transcript_failed(item_id, code)
-            case realtime.AudioDone(response_id):
-                answers.on_audio_done(response_id)
-            case realtime.ResponseCreated(response):
-                answers.on_created(response)
-            case realtime.ResponseFinished(response):
-                answers.on_finished(response)
-            case _:
-                self._on_upstream_state(said)
-
-    def _on_upstream_state(
-        self,
-        said: realtime.SessionCreated
-        | realtime.SessionUpdated
-        | realtime.UpstreamError
-        | realtime.UserSpeechStarted
-        | realtime.UserSpeechStopped
-        | realtime.Committed
-        | realtime.Cleared
-        | realtime.Unknown
-        | realtime.Malformed,
-    ) -> None:
-        match said:
-            case realtime.SessionCreated(session):
-                self._gate.on_created(session)
-                self._answers.await_response()
-            case realtime.SessionUpdated():
-                self._gate.on_updated()
-                self._answers.await_response()
-            case realtime.UpstreamError(error):
-                self._end_if(self._refusals.on_error(error))
-            case realtime.UserSpeechStarted(item_id, audio_start_ms):
-                self._actions.say(SpeechStarted(item_id, audio_start_ms))
-                self._answers.on_speech_started()
-            case realtime.UserSpeechStopped(item_id, audio_end_ms):
-                self._actions.say(SpeechStopped(item_id, audio_end_ms))
-            case realtime.Committed(item_id):
-                if self._uplink.on_committed(item_id):
-                    self._answers.want()
-            case realtime.Cleared():
-                self._uplink.on_cleared()
-            case realtime.Malformed(size_bytes):
-                self._on_malformed(size_bytes)
-            case realtime.Unknown():
-                pass
-            case _:
-                assert_never(said)
-
-    def _on_malformed(self, size_bytes: int) -> None:
-        """One is an accident; a flood is no Realtime API, and costs the other sessions time."""
-        self._actions.log("upstream_malformed", size_bytes=size_bytes)
-        if self._malformed.take(self._actions.now):
-            self._actions.do(CloseUpstream())
-            self._on_lost(Failure("open", "protocol", detail="malformed"))
+        end = self._hearing.hear(said)
+        if isinstance(end, Failure):
+            self._on_lost(end)
+        else:
+            self._end_if(end)
 
     def _on_tick(self) -> None:
         for name in self._timers.take_due(self._actions.now):

@@ -1,0 +1,112 @@
+"""What each event of the model means to the parts of a session."""
+
+from typing import assert_never
+
+from tornado_app.limits import Bucket
+from tornado_app.protocol import realtime
+from tornado_app.protocol.endings import Ending, Failure, safe_word
+from tornado_app.protocol.server import SpeechStarted, SpeechStopped
+from tornado_app.session.actions import Actions
+from tornado_app.session.answers import Answers
+from tornado_app.session.commands import CloseUpstream
+from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.uplink import Uplink
+from tornado_app.session.upstream_errors import Refusals
+
+MALFORMED_PER_S = 1.0
+MALFORMED_BURST = 100.0
+
+
+class Hearing:
+    """Tells gate, uplink and answers what the model has said.  Thread: loop."""
+
+    def __init__(
+        self,
+        actions: Actions,
+        gate: UpstreamGate,
+        uplink: Uplink,
+        answers: Answers,
+        refusals: Refusals,
+    ) -> None:
+        self._actions = actions
+        self._gate = gate
+        self._uplink = uplink
+        self._answers = answers
+        self._refusals = refusals
+        self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
+
+    def hear(self, said: realtime.UpstreamEvent) -> Ending | Failure | None:
+        """Act on *said*.  An ending ends the session, a failure the link; mostly it is neither."""
+        answers = self._answers
+        match said:
+            case realtime.AudioDelta():
+                answers.on_audio(said)
+            case realtime.AnswerTranscriptDelta() | realtime.AnswerTextDelta():
+                answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
+            case realtime.AnswerTranscriptDone(response_id, item_id, text):
+                answers.on_transcript_done(item_id, response_id, text)
+            case realtime.AnswerTextDone(response_id, item_id, text):
+                answers.on_transcript_done(item_id, response_id, text)
+            case realtime.UserTranscriptDelta(item_id, delta):
+                answers.on_user_transcript_delta(item_id, delta)
+            case realtime.UserTranscriptDone(item_id, text):
+                answers.on_user_transcript_done(item_id, text)
+            case realtime.UserTranscriptFailed(item_id, error):
+                code = safe_word((error and error.code) or "")
+                answers.on_user_transcript_failed(item_id, code)
+            case realtime.AudioDone(response_id):
+                answers.on_audio_done(response_id)
+            case realtime.ResponseCreated(response):
+                answers.on_created(response)
+            case realtime.ResponseFinished(response):
+                answers.on_finished(response)
+            case _:
+                return self._hear_state(said)
+        return None
+
+    def _hear_state(
+        self,
+        said: realtime.SessionCreated
+        | realtime.SessionUpdated
+        | realtime.UpstreamError
+        | realtime.UserSpeechStarted
+        | realtime.UserSpeechStopped
+        | realtime.Committed
+        | realtime.Cleared
+        | realtime.Unknown
+        | realtime.Malformed,
+    ) -> Ending | Failure | None:
+        match said:
+            case realtime.SessionCreated(session):
+                self._gate.on_created(session)
+                self._answers.await_response()
+            case realtime.SessionUpdated():
+                self._gate.on_updated()
+                self._answers.await_response()
+            case realtime.UpstreamError(error):
+                return self._refusals.on_error(error)
+            case realtime.UserSpeechStarted(item_id, audio_start_ms):
+                self._actions.say(SpeechStarted(item_id, audio_start_ms))
+                self._answers.on_speech_started()
+            case realtime.UserSpeechStopped(item_id, audio_end_ms):
+                self._actions.say(SpeechStopped(item_id, audio_end_ms))
+            case realtime.Committed(item_id):
+                if self._uplink.on_committed(item_id):
+                    self._answers.want()
+            case realtime.Cleared():
+                self._uplink.on_cleared()
+            case realtime.Malformed(size_bytes):
+                return self._hear_malformed(size_bytes)
+            case realtime.Unknown():
+                pass
+            case _:
+                assert_never(said)
+        return None
+
+    def _hear_malformed(self, size_bytes: int) -> Failure | None:
+        """One is an accident; a flood is no Realtime API, and costs the other sessions time."""
+        self._actions.log("upstream_malformed", size_bytes=size_bytes)
+        if not self._malformed.take(self._actions.now):
+            return None
+        self._actions.do(CloseUpstream())
+        return Failure("open", "protocol", detail="malformed")

@@ -6,7 +6,7 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from tornado_app.mailbox import TURN_CALLBACKS, Mailbox
+from tornado_app.mailbox import AT_ONCE, TURN_CALLBACKS, Mailbox
 
 
 class CountingLoop:
@@ -115,50 +115,80 @@ def test_one_turn_of_the_loop_takes_only_so_much() -> None:
 
 
 class RestingLoop(CountingLoop):
-    """Keeps timers as well."""
+    """Keeps timers as well, and a time that stands still but for rests."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.now = 100.0
         self.timers = []
+
+    def time(self) -> float:
+        return self.now
 
     def call_later(self, delay_s, callback) -> object:
         self.timers.append((delay_s, callback))
         return callback
 
+    def deliver(self) -> None:
+        [callback], self.scheduled = self.scheduled, []
+        callback()
+
     def rest(self) -> None:
         [(delay_s, callback)], self.timers = self.timers, []
         assert 0.004 == delay_s
+        self.now += delay_s
         callback()
 
 
-def test_under_load_deliveries_are_a_rest_apart() -> None:
-    """The first post wakes the loop, those soon after it wait for the timer and wake nobody."""
+def busy(loop: RestingLoop, heard: list) -> Mailbox:
+    """A mailbox that has just delivered as often as is done at once."""
+    mailbox = Mailbox(loop, gather_s=0.004)
+    for number in range(AT_ONCE):
+        mailbox.post_threadsafe(heard.append, number)
+        loop.deliver()
+    return mailbox
+
+
+def test_a_few_deliveries_come_at_once() -> None:
+    """A link that opens has several things to say, and one call waits for no other."""
     loop, heard = RestingLoop(), []
     mailbox = Mailbox(loop, gather_s=0.004)
-    mailbox.post_threadsafe(heard.append, 1)
-    loop.scheduled.pop()()
-    mailbox.post_threadsafe(heard.append, 2)
-    mailbox.post_threadsafe(heard.append, 3)
-    before, wake_ups = list(heard), list(loop.scheduled)
+    for number in range(10 * AT_ONCE):
+        if number % (AT_ONCE - 1) == 0:
+            loop.now += 0.02
+        mailbox.post_threadsafe(heard.append, number)
+        loop.deliver()
+
+    assert list(range(10 * AT_ONCE)) == heard
+    assert [] == loop.timers
+
+
+def test_under_load_deliveries_are_a_rest_apart() -> None:
+    """Posts soon after the others wait for the timer and wake nobody, as long as there are some."""
+    loop, heard = RestingLoop(), []
+    mailbox = busy(loop, heard)
+    mailbox.post_threadsafe(heard.append, "soon")
+    mailbox.post_threadsafe(heard.append, "sooner")
+    before, wake_ups = len(heard), list(loop.scheduled)
+    loop.rest()
+    mailbox.post_threadsafe(heard.append, "still")
     loop.rest()
     loop.rest()
 
-    assert ([1], []) == (before, wake_ups)
-    assert [1, 2, 3] == heard
+    assert (AT_ONCE, []) == (before, wake_ups)
+    assert ["soon", "sooner", "still"] == heard[AT_ONCE:]
     assert [] == loop.timers
 
 
 def test_after_a_rest_without_posts_the_next_wakes_the_loop() -> None:
     """Nothing is left lying when the timer finds nothing."""
     loop, heard = RestingLoop(), []
-    mailbox = Mailbox(loop, gather_s=0.004)
-    mailbox.post_threadsafe(heard.append, 1)
-    loop.scheduled.pop()()
+    mailbox = busy(loop, heard)
     loop.rest()
-    mailbox.post_threadsafe(heard.append, 2)
-    loop.scheduled.pop()()
+    mailbox.post_threadsafe(heard.append, "later")
+    loop.deliver()
 
-    assert [1, 2] == heard
+    assert "later" == heard[-1]
 
 
 def test_more_than_one_turn_takes_does_not_rest() -> None:
@@ -168,7 +198,7 @@ def test_more_than_one_turn_takes_does_not_rest() -> None:
     for number in range(2 * TURN_CALLBACKS):
         mailbox.post_threadsafe(heard.append, number)
     for _ in range(2):
-        loop.scheduled.pop()()
+        loop.deliver()
 
     assert list(range(2 * TURN_CALLBACKS)) == heard
     assert [] == loop.scheduled

@@ -8,6 +8,9 @@ from tornado_app.logs import get_logger
 
 log = get_logger()
 
+AT_ONCE = 4
+"""Deliveries in close succession before they are spaced: a link that opens says three things, and
+nobody is to wait for them on a server with little to do."""
 TURN_CALLBACKS = 128
 """About 5 ms of work: the loop has sockets and timers to look after as well."""
 
@@ -18,13 +21,15 @@ class Mailbox:
     def __init__(self, loop: asyncio.AbstractEventLoop, gather_s: float = 0.0) -> None:
         """*gather_s* is how far apart two deliveries are at least while there is much to deliver.
 
-        The first after a pause comes at once.
+        The first `AT_ONCE` after a pause come at once.
         """
         self._loop = loop
         self._gather_s = gather_s
         self._waiting: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._scheduled = False
         self._rest: asyncio.TimerHandle | None = None
+        self._delivered_at = float("-inf")
+        self._in_succession = 0
         self.refused = 0
         """How many posts found the loop closed."""
 
@@ -60,11 +65,19 @@ class Mailbox:
                 log.exception("mailbox_callback_failed")
         if len(self._waiting) >= TURN_CALLBACKS or (self._waiting and not self._gather_s):
             self._again()
-        elif self._gather_s and count and self._rest is None:
+        elif self._gather_s and count and self._rest is None and self._is_busy():
             # With the flag up no poster wakes the loop: the timer looks, and rests when there is
             # nothing.
             self._scheduled = True
             self._rest = self._loop.call_later(self._gather_s, self._on_rested)
+
+    def _is_busy(self) -> bool:
+        """Whether this delivery is one of many: the last was hardly longer ago than a rest."""
+        now = self._loop.time()
+        is_close = now - self._delivered_at < 2 * self._gather_s
+        self._in_succession = self._in_succession + 1 if is_close else 1
+        self._delivered_at = now
+        return self._in_succession >= AT_ONCE
 
     def _again(self) -> None:
         if not self._scheduled:

@@ -236,6 +236,7 @@ async def test_a_model_that_does_not_read():
 async def test_a_model_that_reads_too_slowly():
     """It is ready, and then takes less than is said: audio is refused, then the link given up."""
     settings = QUICK | {"upstream_write_timeout_s": 0.3, "audio_hold_ms": 1000}
+    settings |= {"limits_audio_rate": 1000}  # the client's own limit is not the point
     # The configuration is 1 kB; a second of audio is 64 kB, and 3 MB lie in the system's buffers.
     async with model("slow-reader=5000") as url, House(url, **settings) as house:
         client = await house.connected()

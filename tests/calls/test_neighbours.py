@@ -23,6 +23,7 @@ SETTINGS = {
     "upstream_write_timeout_s": 1.5,
     "upstream_reconnect_attempts": 0,
     "audio_hold_ms": 5000,
+    "limits_audio_rate": 1000,
     "limits_messages_per_s": 100_000,
     "limits_message_burst": 1_000_000,
 }

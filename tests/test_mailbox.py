@@ -202,3 +202,17 @@ def test_more_than_one_turn_takes_does_not_rest() -> None:
 
     assert list(range(2 * TURN_CALLBACKS)) == heard
     assert [] == loop.scheduled
+
+
+@pytest.mark.parametrize("extra", [1, TURN_CALLBACKS - 1])
+def test_what_one_turn_leaves_is_delivered_without_another_post(extra) -> None:
+    """After a pause, when deliveries are not yet a rest apart."""
+    loop, heard = RestingLoop(), []
+    mailbox = Mailbox(loop, gather_s=0.004)
+    for number in range(TURN_CALLBACKS + extra):
+        mailbox.post_threadsafe(heard.append, number)
+    loop.deliver()
+    loop.deliver()
+
+    assert list(range(TURN_CALLBACKS + extra)) == heard
+    assert ([], []) == (loop.scheduled, loop.timers)

@@ -63,13 +63,15 @@ class Mailbox:
                 callback(*args)
             except Exception:
                 log.exception("mailbox_callback_failed")
-        if len(self._waiting) >= TURN_CALLBACKS or (self._waiting and not self._gather_s):
+        if len(self._waiting) >= TURN_CALLBACKS:
             self._again()
         elif self._gather_s and count and self._rest is None and self._is_busy():
             # With the flag up no poster wakes the loop: the timer looks, and rests when there is
             # nothing.
             self._scheduled = True
             self._rest = self._loop.call_later(self._gather_s, self._on_rested)
+        elif self._waiting and self._rest is None:
+            self._again()
 
     def _is_busy(self) -> bool:
         """Whether this delivery is one of many: the last was hardly longer ago than a rest."""

@@ -27,6 +27,19 @@ def encode_all(chunks: Sequence[bytes]) -> list[bytes]:
     return texts
 
 
+def encode_equal(joined: bytes, count: int) -> list[bytes]:
+    """Return *count* chunks of one size, given joined, as `encode_all` does."""
+    if len(joined) // count % 3:
+        return encode_all(cut(joined, count))
+    return cut(pybase64.b64encode(joined), count)
+
+
+def cut(joined: bytes, count: int) -> list[bytes]:
+    """Cut *joined* into *count* pieces of one size."""
+    size = len(joined) // count
+    return [joined[at : at + size] for at in range(0, len(joined), size)] if size else [b""] * count
+
+
 def decode_all(texts: Sequence[str]) -> list[bytes | None]:
     """Return what each text holds, None where it is not base64.
 
@@ -52,18 +65,13 @@ def decode_all(texts: Sequence[str]) -> list[bytes | None]:
     return chunks
 
 
-def decode_joined(texts: Sequence[bytes | str]) -> bytes | None:
-    """Return what texts of one length hold, joined; None if they are not alike or not base64.
+def decode_joined(texts: Sequence[str]) -> bytes | None:
+    """Return what texts of one length hold, joined; None if it is not base64.
 
     Texts with padding are left to `decode_all`.
     """
-    size = len(texts[0])
-    if not size or size % 4:
-        return None
-    alike = [text for text in texts if isinstance(text, str) and len(text) == size]
-    if len(alike) < len(texts) or any(text.endswith("=") for text in alike):
-        return None
-    return _decode("".join(alike))
+    joined = "".join(texts)
+    return None if len(texts[0]) % 4 or "=" in joined else _decode(joined)
 
 
 def _decode(text: str) -> bytes | None:

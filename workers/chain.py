@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from workers import base64_text, clipping, lockstep, pcm
 from workers.codecs import Samples
@@ -19,7 +20,7 @@ ChainState: TypeAlias = ResamplerState
 """What a stream is between two chunks: the end of its input, at most 3.5 KB at 48 kHz."""
 
 
-class Block(NamedTuple):
+class Block(Struct, frozen=True):
     """What became of one chunk.
 
     Attributes
@@ -47,9 +48,11 @@ class Block(NamedTuple):
     clipped_samples: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(Struct, frozen=True):
     """In place of a payload: the stream ends here, let out what is held back."""
+
+    def __len__(self) -> int:
+        return 0
 
 
 Payload: TypeAlias = bytes | str | Flush
@@ -138,8 +141,7 @@ class Chain:
         self, streams: Sequence[tuple[ChainState, Sequence[Payload]]]
     ) -> list[tuple[list[Block | BadAudio], ChainState]] | None:
         """Do it the fast way, if every stream has one good chunk and all are alike."""
-        firsts = [payloads[0] for _, payloads in streams if len(payloads) == 1]
-        payloads = [first for first in firsts if not isinstance(first, Flush)]
+        payloads = [payloads[0] for _, payloads in streams if len(payloads) == 1]
         if self._passes or not payloads or len(payloads) < len(streams):
             return None
         decoded = pcm.decode_equal(payloads, self.source)
@@ -151,18 +153,15 @@ class Chain:
             return None
         converted, states = stepped
         signal = converted.reshape(-1)
-        audios = _cut(pcm.encode(signal, self.target.encoding), len(streams))
-        texts = base64_text.encode_all(audios) if self.as_base64 else audios
-        columns = converted.shape[1]
-        cuts = [slice(at, at + columns) for at in range(0, signal.size, columns or 1)]
-        clips = clipping.count_clipped(signal, cuts) or [0] * len(streams)
+        encoded, clips = self._encode(signal, _rows(signal, len(streams)))
+        converted_ms = self.target.duration_ms(len(encoded) // len(streams))
+        cut = base64_text.encode_equal if self.as_base64 else base64_text.cut
+        texts = cut(encoded, len(streams))
+        levels = row_levels_dbfs(samples)
         duration_ms = self.source.duration_ms(size_bytes)
-        converted_ms = self.target.duration_ms(len(audios[0]))
         return [
             ([Block(text, size_bytes, duration_ms, level, converted_ms, clipped)], state)
-            for text, level, clipped, state in zip(
-                texts, row_levels_dbfs(samples), clips, states, strict=True
-            )
+            for text, level, clipped, state in zip(texts, levels, clips, states, strict=True)
         ]
 
     def _run_each(
@@ -198,18 +197,25 @@ class Chain:
         view, begin = samples.view(np.uint8).data, 0
         streams: list[tuple[ChainState, list[Clip | None]]] = []
         for state, lane in zip(states, lanes, strict=True):
-            clips: list[Clip | None] = []
+            pieces: list[Clip | None] = []
             for chunk in lane:
                 if isinstance(chunk, bytes):
                     end = begin + self.source.frames(len(chunk)) * samples.itemsize
-                    clips.append(view[begin:end] if chunk else None)
+                    pieces.append(view[begin:end] if chunk else None)
                     begin = end
-            streams.append((state, clips))
+            streams.append((state, pieces))
         converted, cuts, after = self.resampler.run_all(streams)
-        encoded = pcm.encode(converted, self.target.encoding)
+        encoded, clips = self._encode(converted, cuts)
         width = self.target.bytes_per_frame
         audios = [encoded[width * cut.start : width * cut.stop] for cut in cuts]
-        return audios, after, clipping.count_clipped(converted, cuts)
+        return audios, after, clips
+
+    def _encode(self, converted: Samples, cuts: Sequence[slice]) -> tuple[bytes, list[int]]:
+        """Return the audio, and how many samples are clipped in each of *cuts*."""
+        if clipping.is_clipped(converted):
+            clips = clipping.count_clipped(converted, cuts)
+            return pcm.encode(converted, self.target.encoding), clips
+        return pcm.encode(converted, self.target.encoding, clips=False), [0] * len(cuts)
 
     def _block(self, chunk: bytes, level: float, audio: bytes, text: bytes, clipped: int) -> Block:
         return Block(
@@ -227,7 +233,7 @@ class Chain:
         return self.source == self.target
 
 
-def _cut(data: bytes, count: int) -> list[bytes]:
-    """Cut *data* into *count* pieces of one size."""
-    size = len(data) // count
-    return [data[number * size : (number + 1) * size] for number in range(count)]
+def _rows(signal: Samples, count: int) -> list[slice]:
+    """Where in *signal* each of *count* pieces of one length lies."""
+    size = len(signal) // count
+    return [slice(number * size, (number + 1) * size) for number in range(count)]

@@ -12,6 +12,11 @@ LOWEST = np.float32(-32768.5 / 32768)
 """Rounds to -32768, the last there is."""
 
 
+def is_clipped(samples: Samples) -> bool:
+    """Whether `codecs.encode` clips any of *samples*, float32 of any shape, full scale +-1.0."""
+    return bool(samples.max(initial=0) >= HIGHEST or samples.min(initial=0) < LOWEST)
+
+
 def count_clipped(samples: Samples, cuts: Sequence[slice]) -> list[int]:
     """Count the samples that `codecs.encode` clips, in each of *cuts*.
 
@@ -22,7 +27,5 @@ def count_clipped(samples: Samples, cuts: Sequence[slice]) -> list[int]:
     cuts : sequence of slice
         Of *samples*.
     """
-    if samples.max(initial=0) < HIGHEST and samples.min(initial=0) >= LOWEST:
-        return [0] * len(cuts)
     clipped = (samples >= HIGHEST) | (samples < LOWEST)
     return [int(np.count_nonzero(clipped[cut])) for cut in cuts]

@@ -46,7 +46,7 @@ def decode(data: bytes, encoding: Encoding) -> Samples:
             return ALAW_SAMPLES[np.frombuffer(data, np.uint8)]
 
 
-def encode(samples: Samples, encoding: Encoding) -> bytes:
+def encode(samples: Samples, encoding: Encoding, *, clips: bool = True) -> bytes:
     """Turn samples into bytes.
 
     Parameters
@@ -55,6 +55,8 @@ def encode(samples: Samples, encoding: Encoding) -> bytes:
         Finite.  What is beyond full scale is clipped, but not in float32, which keeps it.
     encoding : Encoding
         Of the result.
+    clips : bool
+        False if it is known that nothing is beyond full scale (`clipping.is_clipped`).
 
     Returns
     -------
@@ -68,20 +70,21 @@ def encode(samples: Samples, encoding: Encoding) -> bytes:
     """
     match encoding:
         case "pcm16":
-            return _to_pcm16(samples).tobytes()
+            return _to_pcm16(samples, clips).tobytes()
         case "float32":
             return samples.astype("<f4", copy=False).tobytes()
         case "pcmu":
-            return MULAW_CODES[_to_pcm16(samples).view(np.uint16)].tobytes()
+            return MULAW_CODES[_to_pcm16(samples, clips).view(np.uint16)].tobytes()
         case "pcma":
-            return ALAW_CODES[_to_pcm16(samples).view(np.uint16)].tobytes()
+            return ALAW_CODES[_to_pcm16(samples, clips).view(np.uint16)].tobytes()
 
 
-def _to_pcm16(samples: Samples) -> NDArray[np.int16]:
+def _to_pcm16(samples: Samples, clips: bool) -> NDArray[np.int16]:
     steps = samples * PCM16_SCALE
     np.rint(steps, out=steps)
-    np.minimum(steps, np.float32(32767), out=steps)
-    np.maximum(steps, np.float32(-32768), out=steps)
+    if clips:
+        np.minimum(steps, np.float32(32767), out=steps)
+        np.maximum(steps, np.float32(-32768), out=steps)
     return steps.astype("<i2")
 
 

@@ -1,7 +1,7 @@
 """A chain that repairs what goes through it: for streams whose source is not to be trusted."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -27,12 +27,11 @@ class Conditioning:
     limit_peaks: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ConditionedState(ResamplerState):
+class ConditionedState(ResamplerState, frozen=True, eq=False):
     """What a stream is between two chunks, with what its followers know."""
 
     offset: Follower | None = None
-    peaks: Follower = field(default_factory=Follower)
+    peaks: Follower = Follower()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -40,16 +40,18 @@ def step(
     begun, or their rates share no grid.
     """
     grid, layout = resampler.synthesis, resampler.layout
-    held_bytes = len(states[0].pending)
-    if not isinstance(grid, Grid) or any(
-        len(state.pending) != held_bytes or state.received < layout.size for state in states
+    pendings = [state.pending for state in states]
+    received = [state.received for state in states]
+    if (
+        not isinstance(grid, Grid)
+        or min(received) < layout.size
+        or len(set(map(len, pendings))) > 1
     ):
         return None
     rows, frames = clips.shape
-    held = held_bytes // WIDTH
+    held = len(pendings[0]) // WIDTH
     signal = np.empty((rows, held + frames), np.float32)
-    joined = b"".join([state.pending for state in states])
-    signal[:, :held] = np.frombuffer(joined, np.float32).reshape(rows, held)
+    signal[:, :held] = np.frombuffer(b"".join(pendings), np.float32).reshape(rows, held)
     signal[:, held:] = clips
     blocks = (held + frames - layout.overlap) // layout.hop
     converted = _convert(grid, signal, blocks)
@@ -57,8 +59,8 @@ def step(
     width = WIDTH * rest.shape[1]
     pending = rest.tobytes()
     after = [
-        ResamplerState(pending[row * width : (row + 1) * width], state.received + frames)
-        for row, state in enumerate(states)
+        ResamplerState(pending[at : at + width], count + frames)
+        for at, count in zip(range(0, len(pending), width), received, strict=True)
     ]
     return converted, after
 

@@ -1,7 +1,7 @@
 """The one gate for audio from outside: size, encoding, finiteness and length are checked here."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Sequence, Sized
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,14 +78,14 @@ def decode_all(
 
 
 def decode_equal(
-    payloads: Sequence[bytes | str], audio_format: AudioFormat
+    payloads: Sequence[bytes | str | Sized], audio_format: AudioFormat
 ) -> tuple[int, NDArray[np.float32]] | None:
     """Check and decode chunks that are all alike and all good, or return None.
 
     Parameters
     ----------
-    payloads : sequence of bytes or str
-        At least one.
+    payloads : sequence of bytes, str or else
+        At least one.  What is neither bytes nor text is no chunk, and not alike.
     audio_format : AudioFormat
         What they should be.
 
@@ -96,9 +96,10 @@ def decode_equal(
     samples : float32, shape (n, frames), full scale +-1.0
         The mean of the channels, a chunk a row.
     """
-    size = len(payloads[0])
-    chunks = [p for p in payloads if isinstance(p, bytes) and len(p) == size]
-    joined = b"".join(chunks) if len(chunks) == len(payloads) else decode_joined(payloads)
+    kinds, sizes = set(map(type, payloads)), set(map(len, payloads))
+    if len(kinds) > 1 or len(sizes) > 1:
+        return None
+    joined = _joined(payloads)
     if not joined:
         return None
     size_bytes = len(joined) // len(payloads)
@@ -140,6 +141,13 @@ def is_audio(samples: Samples) -> bool:
     # A NaN fails both comparisons, and so is refused.
     highest, lowest = samples.max(initial=0), samples.min(initial=0)
     return bool(highest <= FLOAT32_LIMIT and lowest >= -FLOAT32_LIMIT)
+
+
+def _joined(alike: Sequence[object]) -> bytes | None:
+    """Join chunks of one kind."""
+    if isinstance(alike[0], bytes):
+        return b"".join(cast(Sequence[bytes], alike))
+    return decode_joined(cast(Sequence[str], alike)) if isinstance(alike[0], str) else None
 
 
 def _unwrap_all(payloads: Sequence[bytes | str]) -> list[bytes | None]:

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+from msgspec import Struct
 
 from workers.chain import Block, Chain, ChainState, Flush, Payload
 from workers.pcm import BadAudio
@@ -24,7 +26,7 @@ class WorkFailed:
     """The name of the exception's type; its text may hold what a client sent."""
 
 
-class LaneWork(NamedTuple):
+class LaneWork(Struct, frozen=True):
     """What one stream asks of a batch.  Its lane lends *state* until the result is back."""
 
     chain: Chain
@@ -35,7 +37,7 @@ class LaneWork(NamedTuple):
 Outcome: TypeAlias = Block | BadAudio | WorkFailed
 
 
-class LaneResult(NamedTuple):
+class LaneResult(Struct, frozen=True):
     """What became of a `LaneWork`: one result for each payload, in order."""
 
     state: ChainState
@@ -61,7 +63,7 @@ def run_batch(works: Sequence[LaneWork]) -> list[LaneResult]:
     for chain, numbers in groups.items():
         for portion in _portions(works, numbers):
             done = _run_together(chain, [works[number] for number in portion])
-            results |= zip(portion, done, strict=True)
+            results.update(zip(portion, done, strict=True))
     return [results[number] for number in range(len(works))]
 
 
@@ -70,7 +72,7 @@ def _portions(works: Sequence[LaneWork], numbers: Sequence[int]) -> Iterator[lis
     size = 0
     for number in numbers:
         portion.append(number)
-        size += sum(len(p) for p in works[number].payloads if not isinstance(p, Flush))
+        size += sum(map(len, works[number].payloads))
         if size >= TOGETHER_SIZE:
             yield portion
             portion, size = [], 0

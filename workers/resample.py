@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from msgspec import Struct
 from scipy import fft
 
 from workers import lowpass
@@ -20,8 +21,7 @@ GRID_MS_MAX = 20
 """Rates that need a longer hop to meet on a grid, as 8001 and 24000 Hz do, go without one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ResamplerState:
+class ResamplerState(Struct, frozen=True, eq=False):
     """What a stream is between two calls.  Never changed, so that a call may be tried again.
 
     Attributes

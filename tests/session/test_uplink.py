@@ -1,6 +1,7 @@
 """The client's speech on its way to the model."""
 
 import pytest
+from msgspec.structs import replace
 
 from tests.session.story import converted, response
 from tornado_app.protocol import client
@@ -368,7 +369,7 @@ def test_samples_that_were_clipped_are_counted(story):
     story.connected()
     for clipped in (3, 0, 4):
         story.feed(events.ClientAudio(b"\0" * 960))
-        story.feed(events.UplinkReady(converted(20, 960)._replace(clipped_samples=clipped)))
+        story.feed(events.UplinkReady(replace(converted(20, 960), clipped_samples=clipped)))
     story.feed(events.StatusAsked({}))
     assert 7 == story.messages[0][1]["audio"]["clipped_samples"]
 

@@ -3,6 +3,7 @@
 import base64
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,7 +102,7 @@ def test_base64_is_the_audio_in_ascii(source):
         processed(plain, payloads), processed(wrapped, payloads), strict=True
     ):
         assert expected.audio == base64.b64decode(block.audio, validate=True)
-        assert expected[1:] == block[1:]
+        assert expected == msgspec.structs.replace(block, audio=expected.audio)
 
 
 @pytest.mark.parametrize("encoding", ["pcm16", "float32", "pcmu", "pcma"])

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.clipping import HIGHEST, LOWEST, count_clipped
+from workers.clipping import HIGHEST, LOWEST, count_clipped, is_clipped
+from workers.codecs import encode
 
 
 def plainly(samples: np.ndarray) -> int:
@@ -40,3 +41,13 @@ def test_each_cut_has_its_own_count():
 
     assert [2, 0, 1] == count_clipped(samples, [slice(0, 3), slice(3, 4), slice(4, 5)])
     assert [] == count_clipped(samples[:0], [])
+
+
+@given(st.lists(around | st.floats(-1, 1, width=32), max_size=50))
+def test_what_is_not_clipped_needs_no_clipping(values):
+    """To the bit, and whoever is clipped is known to be."""
+    samples = np.array(values, np.float32)
+
+    assert is_clipped(samples) == bool(plainly(samples))
+    if not is_clipped(samples):
+        assert encode(samples, "pcm16") == encode(samples, "pcm16", clips=False)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.uplink_lane import UplinkLane
+from workers.chain import Flush
 
 
 class Lane:
@@ -15,9 +16,6 @@ class Lane:
 
     def put(self, payload) -> None:
         self.waiting.append(payload)
-
-    def flush(self) -> None:
-        self.waiting.append("flush")
 
     def reset(self) -> None:
         self.waiting.clear()
@@ -159,7 +157,7 @@ def test_whatever_happens_all_is_delivered_once_and_in_order(steps):
                 expected.append(str(number))
             case "flush":
                 stage.uplink.flush()
-                expected.append("flush")
+                expected.append(Flush())
             case "file":
                 stage.uplink.put_file(f"file {number}", "wav")
                 expected.append(f"file {number}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from tornado_app.mailbox import Mailbox
-from workers.chain import Chain
+from workers.chain import Chain, Payload
 from workers.pool import AudioPool, Flush, LaneResult, LaneWork, Outcome, WorkFailed
 
 
@@ -28,7 +28,7 @@ class Lane:
         self._deliver = deliver
         self._ready = ready
         self._state = chain.start()
-        self._waiting: list[str | bytes | Flush] = []
+        self._waiting: list[Payload] = []
         self._lent = 0
         self._enlisted = False
         self._in_flight = False
@@ -39,13 +39,15 @@ class Lane:
         """How many payloads and flushes have not been answered."""
         return len(self._waiting) + self._lent
 
-    def put(self, payload: str | bytes) -> None:
+    def put(self, payload: Payload) -> None:
         """Convert *payload* after all that was put before it.  The caller bounds what waits."""
-        self._enqueue(payload)
+        self._waiting.append(payload)
+        if not self._enlisted and not self._in_flight:
+            self._enlist()
 
     def flush(self) -> None:
         """Have the tail that the resampler holds delivered, and begin afresh."""
-        self._enqueue(Flush())
+        self.put(Flush())
 
     def reset(self) -> None:
         """Forget everything; work that is in flight cannot be called back, so its epoch is over."""
@@ -72,16 +74,12 @@ class Lane:
                     self._deliver(outcome)
         else:
             self._state = self._chain.start()
-        self._enlist()
-
-    def _enqueue(self, payload: str | bytes | Flush) -> None:
-        self._waiting.append(payload)
-        self._enlist()
+        if self._waiting and not self._enlisted:
+            self._enlist()
 
     def _enlist(self) -> None:
-        if self._waiting and not self._enlisted and not self._in_flight:
-            self._enlisted = True
-            self._ready(self)
+        self._enlisted = True
+        self._ready(self)
 
 
 class AudioPipeline:
@@ -109,13 +107,13 @@ class AudioPipeline:
 
     def _enlist(self, lane: Lane) -> None:
         self._ready.append(lane)
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     def _schedule(self) -> None:
-        if self._scheduled or not self._ready or self._pool.in_flight >= self._jobs:
-            return
-        self._scheduled = True
-        self._loop.call_soon(self._submit)
+        if self._ready and self._pool.in_flight < self._jobs:
+            self._scheduled = True
+            self._loop.call_soon(self._submit)
 
     def _submit(self) -> None:
         self._scheduled = False
@@ -137,4 +135,5 @@ class AudioPipeline:
     ) -> None:
         for lane, epoch, result in zip(lanes, epochs, results, strict=True):
             lane.take_back(epoch, result)
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()

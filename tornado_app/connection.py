@@ -1,6 +1,7 @@
 """The one place where loop, threads and pool meet: performs what a session decides."""
 
 import contextlib
+import math
 import random
 import time
 from asyncio import AbstractEventLoop, TimerHandle
@@ -95,7 +96,7 @@ class Connection:
         self._events: deque[events.Event] = deque()
         self._busy = False
         self._timer: TimerHandle | None = None
-        self._timer_at = float("inf")
+        self._timer_at = math.inf
         self._link: Link | None = None
         self._unsent_bytes = 0
         self._unread_bytes = 0
@@ -113,20 +114,21 @@ class Connection:
         Performing a command may cause another event; it waits its turn, so that the session
         always sees one event at a time.
         """
-        self._events.append(event)
         if self._busy:
+            self._events.append(event)
             return
         self._busy = True
         try:
+            self._handle(event)
             while self._events:
-                now = time.monotonic()
-                for command in self._session.handle(self._events.popleft(), now):
-                    self._perform(command)
+                self._handle(self._events.popleft())
         except Exception:  # noqa: BLE001  nothing may escape a callback of Tornado
             self._fail()
         finally:
             self._busy = False
-        self._arm_timer()
+        wake_at = self._session.wake_at()
+        if wake_at is not None and wake_at < self._timer_at:
+            self._arm_timer(wake_at)
 
     def on_client_room(self) -> None:
         """The client has read most of what it had to."""
@@ -135,6 +137,10 @@ class Connection:
     @property
     def ended(self) -> bool:
         return self._session.ended
+
+    def _handle(self, event: events.Event) -> None:
+        for command in self._session.handle(event, time.monotonic()):
+            self._perform(command)
 
     def _perform(self, command: commands.Command) -> None:
         match command:
@@ -259,11 +265,8 @@ class Connection:
                 self._log.error("audio_worker_failed", exception=error)
                 return events.Unusable(None)
 
-    def _arm_timer(self) -> None:
-        """Make sure that a `Tick` comes in time; an early one is harmless and arms the next."""
-        at = None if self._session.ended else self._session.wake_at()
-        if at is None or (self._timer is not None and self._timer_at <= at):
-            return
+    def _arm_timer(self, at: float) -> None:
+        """Have a `Tick` come at *at*; an early one is harmless and arms the next."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
@@ -271,7 +274,7 @@ class Connection:
         self._timer = self._equipment.loop.call_later(delay_s, self._tick)
 
     def _tick(self) -> None:
-        self._timer = None
+        self._timer, self._timer_at = None, math.inf
         self.feed(events.Tick())
 
     def _fail(self) -> None:

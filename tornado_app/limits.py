@@ -33,7 +33,7 @@ class Bucket:
         """Take *n*, on credit if need be; return the seconds until nothing is owed, often 0.0."""
         self._fill(now)
         self._tokens -= n
-        return max(0.0, -self._tokens / self.rate_per_s)
+        return -self._tokens / self.rate_per_s if self._tokens < 0 else 0.0
 
     def used(self, now: float) -> float:
         """How much of the burst is spent; more than all of it if something is owed."""

@@ -33,6 +33,7 @@ CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 OPCODES = frozenset((CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG))
 
 FINAL = MASKED = 0x80
+RESERVED, OPCODE = 0x70, 0x0F
 HEADER_BYTES = 2
 MASK_BYTES = 4
 MAX_CONTROL_BYTES = 125
@@ -111,6 +112,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         super().__init__(handler, mask_outgoing=False, params=params)
         self.before_close = None
         self._readiness = readiness
+        self._max_message_bytes = max_message_bytes
         self._chunk_bytes = read_bytes
         self._pieces: list[bytes] = []
         self._missing_bytes = 0
@@ -224,17 +226,17 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
 
     def _take_frames(self, data: bytes) -> int:
         """Act on each whole frame; return where the first that is not whole begins."""
-        at = 0
-        while len(data) - at >= HEADER_BYTES:
+        at, length = 0, len(data)
+        while length - at >= HEADER_BYTES:
             begin, size = self._measure(data, at)
             end = begin + size
-            if len(data) < end:
-                self._missing_bytes = end - len(data)
+            if length < end:
+                self._missing_bytes = end - length
                 return at
             payload = _websocket_mask(data[begin - MASK_BYTES : begin], data[begin:end])
-            self._handle_frame(data[at] >= FINAL, data[at] & self.OPCODE_MASK, payload)
+            self._handle_frame(data[at] >= FINAL, data[at] & OPCODE, payload)
             if self.client_terminated or self._client.closed():
-                return len(data)
+                return length
             at = end
         return at
 
@@ -243,9 +245,9 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
 
         The size of one whose length has not come is 0: where it would begin is not there either.
         """
-        first, size = data[at], data[at + 1] & 0x7F
-        opcode = first & self.OPCODE_MASK
-        if first & self.RSV_MASK or data[at + 1] < MASKED or opcode not in OPCODES:
+        first, size = data[at], data[at + 1] - MASKED
+        opcode = first & OPCODE
+        if size < 0 or first & RESERVED or opcode not in OPCODES:
             raise Violation.protocol_error()
         begin = at + HEADER_BYTES + MASK_BYTES
         if opcode >= CLOSE:
@@ -259,7 +261,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             if len(data) < begin - MASK_BYTES:
                 return begin, 0
             size = int.from_bytes(data[at + HEADER_BYTES : begin - MASK_BYTES], "big")
-        if size + len(self._fragments or b"") > self.params.max_message_size:
+        if size + len(self._fragments or b"") > self._max_message_bytes:
             raise Violation.message_too_large()
         return begin, size
 

@@ -43,13 +43,17 @@ class UplinkLane:
         self._in_lane = 0
         self._job: FileJob | None = None
 
-    def put(self, payload: str | bytes) -> None:
+    def put(self, payload: str | bytes | Flush) -> None:
         """Convert *payload* after all that was put before it.  The caller bounds what waits."""
-        self._put(payload)
+        if self._waiting or self._job is not None:
+            self._waiting.append(payload)
+        else:
+            self._in_lane += 1
+            self._lane.put(payload)
 
     def flush(self) -> None:
         """Have the tail that the resampler holds delivered, and begin afresh."""
-        self._put(Flush())
+        self.put(Flush())
 
     def put_file(self, text: str, container: Container) -> None:
         """Decode a file, given as base64.  It takes nothing from the stream that it interrupts,
@@ -67,19 +71,6 @@ class UplinkLane:
             self._job.cancel()
             self._job = None
 
-    def _put(self, payload: str | bytes | Flush) -> None:
-        if self._waiting or self._job is not None:
-            self._waiting.append(payload)
-        else:
-            self._pass_on(payload)
-
-    def _pass_on(self, payload: str | bytes | Flush) -> None:
-        self._in_lane += 1
-        if isinstance(payload, Flush):
-            self._lane.flush()
-        else:
-            self._lane.put(payload)
-
     def _advance(self) -> None:
         while self._waiting and self._job is None:
             head = self._waiting[0]
@@ -89,12 +80,14 @@ class UplinkLane:
             if isinstance(head, _File):
                 self._job = self._files.submit(head.text, head.container, self._on_file)
             else:
-                self._pass_on(head)
+                self._in_lane += 1
+                self._lane.put(head)
 
     def _on_block(self, outcome: Outcome) -> None:
         self._in_lane -= 1
         self._deliver(outcome)
-        self._advance()
+        if self._waiting:
+            self._advance()
 
     def _on_file(self, outcome: FileOutcome) -> None:
         self._job = None

@@ -10,10 +10,10 @@ def test_due_timers_come_in_order_and_once():
     timers.set("a", 1.0)
     timers.set("c", 3.0)
 
-    assert 1.0 == timers.earliest()
+    assert 1.0 == timers.earliest
     assert ["a", "b"] == timers.take_due(2.0)
     assert [] == timers.take_due(2.5)
-    assert 3.0 == timers.earliest()
+    assert 3.0 == timers.earliest
 
 
 def test_a_cleared_timer_never_comes():
@@ -23,5 +23,5 @@ def test_a_cleared_timer_never_comes():
     timers.clear("a")
     timers.clear("x")
 
-    assert timers.earliest() is None
+    assert timers.earliest is None
     assert [] == timers.take_due(9.0)

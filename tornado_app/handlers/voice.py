@@ -71,6 +71,7 @@ class VoiceHandler(WebSocketHandler):
     def initialize(self, gateway: Gateway, trusted: Any) -> None:
         self._gateway = gateway
         self._settings = gateway.settings
+        self._message_bytes = gateway.settings.limits.message_bytes
         self._trusted = trusted
         self._refused: Refused | None = None
         self._guest: Guest | None = None
@@ -155,7 +156,7 @@ class VoiceHandler(WebSocketHandler):
         connection = self._connection
         if connection is None:
             return
-        if _size_bytes(message) > self._settings.limits.message_bytes:
+        if _size_bytes(message) > self._message_bytes:
             connection.feed(events.ClientRefused(self._too_large()))
             return
         if isinstance(message, bytes):

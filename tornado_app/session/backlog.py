@@ -24,6 +24,7 @@ class Backlog:
 
     def __init__(self, config: SessionConfig, actions: Actions, timers: Timers) -> None:
         self._config = config
+        self._policy = config.backlog
         self._actions = actions
         self._timers = timers
         self._rate = Bucket(config.audio_rate * 1000, config.audio_burst_ms)
@@ -41,28 +42,25 @@ class Backlog:
         A client that is pushed back loses nothing: what was read of it before it was paused is
         taken, too, which is one read at most.
         """
-        match self._config.backlog:
-            case "push_back":
-                return True
-            case "refuse":
-                is_early = self._rate.used(self._actions.now) > self._rate.burst
-                return not is_early and waiting_ms + duration_ms <= self._config.hold_ms
-            case "drop_oldest":
-                return waiting_ms + duration_ms <= self._config.hold_ms
+        if self._policy == "push_back":
+            return True
+        if self._policy == "refuse" and self._rate.used(self._actions.now) > self._rate.burst:
+            return False
+        return waiting_ms + duration_ms <= self._config.hold_ms
 
     def taken(self, waiting_ms: float, duration_ms: float) -> None:
         """Audio of *duration_ms* was taken; pause the client if that was enough."""
         wait_s = self._rate.spend(self._actions.now, duration_ms)
         if self._untold_ms and self._may_tell():
             self._tell_dropped()
-        if self._config.backlog == "refuse":
+        if self._policy == "refuse":
             return
         if wait_s:
             self._timers.set("audio_rate", self._actions.now + max(wait_s, PAUSE_AT_LEAST_S))
             self._rested = False
             reason = f"Audio may come {self._config.audio_rate:g} times as fast as it is spoken"
             self._pause("too_fast", reason)
-        elif self._config.backlog == "push_back" and waiting_ms > self._config.hold_ms:
+        elif self._policy == "push_back" and waiting_ms > self._config.hold_ms:
             self._pause("model_slow", f"{self._config.hold_ms:.0f} ms of audio wait for the model")
 
     def on_rested(self) -> None:
@@ -101,7 +99,7 @@ class Backlog:
         dropped_ms, self._untold_ms = self._untold_ms, 0.0
         self._told_at = self._actions.now
         self._actions.log("audio_dropped", dropped_ms=round(dropped_ms))
-        what = "dropped, the oldest" if self._config.backlog == "drop_oldest" else "not taken"
+        what = "dropped, the oldest" if self._policy == "drop_oldest" else "not taken"
         sentence = (
             f"{dropped_ms:.0f} ms of audio were {what}: {self._config.hold_ms:.0f} ms may wait for "
             f"the model, and audio may come {self._config.audio_rate:g} times as fast as spoken."

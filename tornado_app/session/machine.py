@@ -93,7 +93,7 @@ class Session:
 
     def wake_at(self) -> float | None:
         """When a `Tick` is due."""
-        return self._timers.earliest()
+        return None if self.ended else self._timers.earliest
 
     def _dispatch(self, event: events.Event) -> None:
         match event:

@@ -6,7 +6,7 @@ class Timers:
 
     def __init__(self) -> None:
         self._due_at: dict[str, float] = {}
-        self._earliest: float | None = None
+        self.earliest: float | None = None
 
     def set(self, name: str, at: float) -> None:
         self._due_at[name] = at
@@ -20,9 +20,6 @@ class Timers:
         self._due_at.clear()
         self._find_earliest()
 
-    def earliest(self) -> float | None:
-        return self._earliest
-
     def take_due(self, now: float) -> list[str]:
         """Names whose time has come, earliest first; they are forgotten."""
         due = sorted((at, name) for name, at in self._due_at.items() if at <= now)
@@ -33,4 +30,4 @@ class Timers:
 
     def _find_earliest(self) -> None:
         # Timers are set a few times a minute, and asked for with every event.
-        self._earliest = min(self._due_at.values(), default=None)
+        self.earliest = min(self._due_at.values(), default=None)

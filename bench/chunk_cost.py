@@ -109,14 +109,26 @@ HEAD = [
 ]
 
 
-def start_all(stack: ExitStack, upstream_url: str, rate_hz: int, beside: list[str]) -> list[Target]:
-    """Start the gateway and the relays; one that is not installed is left out with a line."""
+def start_all(
+    stack: ExitStack,
+    upstream_url: str,
+    rate_hz: int,
+    beside: list[str],
+    core: int | None = None,
+) -> list[Target]:
+    """Start the gateway and the relays; one that is not installed is left out with a line.
+
+    *core*: each of them is held to it; the tools are not.
+    """
     targets = [start_gateway(stack, upstream_url, rate_hz)]
     for name in beside:
         try:
             targets.append(RELAYS[name](stack, upstream_url))
         except NotInstalled as exc:
             print(f"  {name} is left out: {exc}")
+    if core is not None:
+        for target in targets:
+            target.child.keep_to(core)
     return targets
 
 
@@ -127,6 +139,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--rounds", "--runs", type=int, default=3)
     parser.add_argument("--chunk-ms", type=int, default=20)
     parser.add_argument("--rate", type=int, default=48_000, help="input of the gateway, in Hz")
+    parser.add_argument("--core", type=int, help="hold each target to this core (Linux)")
     parser.add_argument("--beside", nargs="*", choices=RELAYS, default=["aiohttp"])
     return parser.parse_args()
 
@@ -135,7 +148,7 @@ def main() -> None:
     options = parse_options()
     with ExitStack() as stack:
         upstream = Upstream(stack.enter_context(running("-m", "bench.fake_upstream")))
-        targets = start_all(stack, upstream.url, options.rate, options.beside)
+        targets = start_all(stack, upstream.url, options.rate, options.beside, options.core)
         comparisons = [Comparison(count, options.chunk_ms, targets) for count in options.sessions]
         for _ in range(options.rounds):
             for comparison in comparisons:

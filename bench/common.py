@@ -91,6 +91,11 @@ class Child:
     def log_tail(self) -> str:
         return self.log_text()[-2000:]
 
+    def keep_to(self, core: int) -> None:
+        """Hold it to one core, with the threads it has and those it starts."""
+        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {core})
+
     def cpu_s(self) -> float:
         """User and system time so far, with that of all its children, living and dead."""
         process = psutil.Process(self.process.pid)

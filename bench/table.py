@@ -6,133 +6,17 @@
 import argparse
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from dataclasses import dataclass
 
 from bench import connect, latency, leaks, memory, neighbours, resampler, word_errors
-from bench.chunk_cost import Comparison, start_all
-from bench.common import BenchError, print_table, running
-from bench.runs import Upstream
+from bench.common import BenchError, print_table
+from bench.cost_rows import HEADLINE_SESSIONS, chunk_cost, one_core
+from bench.rows import Plan, Row, say
 from bench.targets import RELAYS
 
-HEADLINE_SESSIONS = 80
-SCALE = (320, 40)
-CARRIED_ENOUGH = 0.98
-"""Below this a backlog grows: whatever the cost, so many sessions are not carried."""
 QUIET_RATIO = 1.2
 """Percentiles of two equal runs differ that much."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; a row without a bar is there to be seen."""
-
-    what: str
-    parley: str
-    beside: str = ""
-    bar: str = ""
-    reached: bool | None = None
-
-    def cells(self) -> list[str]:
-        verdict = {True: "yes", False: "NO", None: ""}[self.reached]
-        return [self.what, self.parley, self.beside, self.bar, verdict]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much of everything."""
-
-    sessions: list[int]
-    chunks_ms: list[int]
-    beside: list[str]
-    seconds: float
-    rounds: int
-    cycles: int
-
-
-def say(text: str) -> None:
-    """Tell how far it is, where it does not get into the table."""
-    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
-
-
-def chunk_cost(plan: Plan) -> Iterable[Row]:
-    with ExitStack() as stack:
-        upstream = Upstream(stack.enter_context(running("-m", "bench.fake_upstream")))
-        targets = start_all(stack, upstream.url, 48_000, plan.beside)
-        comparisons = [
-            # All relays where the bar is, and the first of them everywhere.
-            Comparison(
-                count,
-                chunk_ms,
-                targets if (count, chunk_ms) == (HEADLINE_SESSIONS, 20) else targets[:2],
-            )
-            for chunk_ms in plan.chunks_ms
-            for count in plan.sessions
-        ]
-        for number in range(plan.rounds):
-            for one in comparisons:
-                say(f"round {number + 1}: {one.sessions} sessions, {one.chunk_ms} ms chunks")
-                one.round(upstream, plan.seconds)
-    yield from map(cost_row, comparisons)
-    yield from scale_rows(comparisons)
-    yield tools_row(comparisons)
-
-
-def cost_row(comparison: Comparison) -> Row:
-    relays = [name for name in comparison.runs if name != "gateway"]
-    costs = [
-        f"{name} {comparison.cost_us(name):.0f} us: {comparison.ratio(name):.2f}" for name in relays
-    ]
-    has_bar = "aiohttp" in relays and comparison.sessions == HEADLINE_SESSIONS
-    carried = comparison.carried()
-    note = "" if carried >= CARRIED_ENOUGH else f", carries {carried:.0%}"
-    return Row(
-        f"CPU of a {comparison.chunk_ms} ms chunk, {comparison.sessions} sessions",
-        f"{comparison.cost_us():.0f} us{note}",
-        ", ".join(costs),
-        "<= 1.0 of aiohttp" if has_bar and comparison.chunk_ms == 20 else "",
-        comparison.ratio("aiohttp") <= 1.0 if has_bar and comparison.chunk_ms == 20 else None,
-    )
-
-
-def scale_rows(comparisons: list[Comparison]) -> Iterable[Row]:
-    """Whether a chunk gets cheaper with the number of sessions."""
-    by_load = {(one.chunk_ms, one.sessions): one for one in comparisons}
-    for chunk_ms in sorted({one.chunk_ms for one in comparisons}):
-        many, few = (by_load.get((chunk_ms, count)) for count in SCALE)
-        if many is None or few is None:
-            continue
-        ratio = many.cost_us() / few.cost_us()
-        carries = many.carried() >= CARRIED_ENOUGH
-        yield Row(
-            f"the same, {SCALE[0]} sessions / {SCALE[1]}, {chunk_ms} ms",
-            f"{ratio:.2f}" + ("" if carries else f", carries {many.carried():.0%}"),
-            ", ".join(
-                f"{name} {many.cost_us(name) / few.cost_us(name):.2f}"
-                for name in many.runs
-                if name != "gateway"
-            ),
-            "<= 1.0" if chunk_ms == 20 else "",
-            (ratio <= 1.0 and carries) if chunk_ms == 20 else None,
-        )
-
-
-def tools_row(comparisons: list[Comparison]) -> Row:
-    runs = [run for one in comparisons for each in one.runs.values() for run in each]
-    load, upstream = (
-        max(getattr(run, share) for run in runs) for share in ("load_share", "upstream_share")
-    )
-    lost, errors, late = (sum(getattr(r, n) for r in runs) for n in ("lost", "errors", "late"))
-    return Row(
-        "chunks lost / errors, all runs above",
-        f"{lost} / {errors}",
-        f"sent late: {late}; tools take at most {load:.0%} and {upstream:.0%} of a core",
-        "0 / 0",
-        lost == errors == 0,
-    )
 
 
 def latency_rows(plan: Plan) -> Iterable[Row]:
@@ -264,6 +148,7 @@ def word_rows(plan: Plan) -> Iterable[Row]:
 
 PARTS: dict[str, Callable[[Plan], Iterable[Row]]] = {
     "chunk_cost": chunk_cost,
+    "one_core": one_core,
     "latency": latency_rows,
     "memory": memory_rows,
     "connect": connect_rows,

@@ -111,6 +111,18 @@ def test_a_flood_of_pings_ends_the_session(stage):
     assert [(4429, "limit_reached")] == story.closes
 
 
+def test_a_flood_of_fragments_ends_the_session(stage):
+    """Ten for each message that is allowed; empty ones cost no bytes, but time."""
+    story = stage(messages_per_s=10.0, message_burst=2.0).opened()
+    for _ in range(20):
+        story.feed(events.ClientHeard())
+    assert [] == story.errors
+
+    story.feed(events.ClientHeard())
+    assert ["rate_limited"] == story.errors
+    assert [(4429, "limit_reached")] == story.closes
+
+
 def test_bad_audio_counts_as_a_wrong_message(stage):
     """Garbage in audio is garbage too."""
     story = stage(errors_per_minute=1.0).opened()

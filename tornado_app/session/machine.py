@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import assert_never
 
 from tornado_app.errors import Refused
-from tornado_app.limits import Bucket
 from tornado_app.protocol import client, realtime
 from tornado_app.protocol.close import (
     GOING_AWAY,
@@ -42,6 +41,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.gate import UpstreamGate
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
+from tornado_app.session.rates import Rates
 from tornado_app.session.timers import Timers
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
@@ -64,9 +64,7 @@ class Session:
         self._answers = Answers(config, self._gate, self._actions, self._timers)
         refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
         self._hearing = Hearing(self._actions, self._gate, self._uplink, self._answers, refusals)
-        self._messages = Bucket(config.messages_per_s, config.message_burst)
-        self._pings = Bucket(config.messages_per_s, config.message_burst)
-        self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
+        self._rates = Rates(config)
         self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
 
@@ -120,8 +118,10 @@ class Session:
                     self._refuse_client(refused)
             case events.ClientHeard():
                 self._lifetime.heard()
+                self._end_over(self._rates.fragment(self._actions.now), "too_many_fragments")
             case events.ClientPinged():
-                self._on_ping()
+                self._lifetime.heard()
+                self._end_over(self._rates.ping(self._actions.now), "too_many_pings")
             case events.Tick():
                 self._on_tick()
             case _:
@@ -176,31 +176,24 @@ class Session:
     def _admit(self) -> bool:
         """Whether the client may say one more thing now."""
         self._lifetime.heard()
-        wait_s = self._messages.take(self._actions.now)
-        if not wait_s:
+        refused = self._rates.message(self._actions.now)
+        if refused is None:
             return True
-        sentence = (
-            f"More than {self._config.messages_per_s:g} messages a second; this one was dropped."
-        )
-        self._refuse_client(Refused("rate_limited", sentence, None, int(wait_s * 1000) + 1))
+        self._refuse_client(refused)
         return False
-
-    def _on_ping(self) -> None:
-        self._lifetime.heard()
-        if self._pings.take(self._actions.now):
-            sentence = f"More than {self._config.messages_per_s:g} pings a second."
-            self._actions.refuse(Refused("rate_limited", sentence, None, 1000))
-            self._end(LIMIT_REACHED, "too_many_pings")
 
     def _refuse_client(self, refused: Refused) -> None:
         self._actions.refuse(refused)
         self._count_error()
 
     def _count_error(self) -> None:
-        if self._errors.take(self._actions.now):
-            sentence = f"More than {self._config.errors_per_minute:g} refused messages in a minute."
-            self._actions.refuse(Refused("rate_limited", sentence, None, 60_000))
-            self._end(LIMIT_REACHED, "too_many_errors")
+        self._end_over(self._rates.wrong_message(self._actions.now), "too_many_errors")
+
+    def _end_over(self, refused: Refused | None, cause: str) -> None:
+        """End the session if a rate was so far exceeded."""
+        if refused is not None:
+            self._actions.refuse(refused)
+            self._end(LIMIT_REACHED, cause)
 
     def _on_client(self, message: client.ClientMessage) -> None:
         match message:
@@ -306,7 +299,7 @@ class Session:
     def _say_status(self, limits: dict[str, LimitUse]) -> None:
         config, gate = self._config, self._gate
         connected_at = gate.connected_at
-        used = round(self._messages.used(self._actions.now), 1)
+        used = round(self._rates.used(self._actions.now), 1)
         self._actions.say(
             Status(
                 status=gate.state,

@@ -1,0 +1,55 @@
+"""How much a client may say."""
+
+from tornado_app.errors import Refused
+from tornado_app.limits import Bucket
+from tornado_app.session.config import SessionConfig
+
+FRAGMENTS_PER_MESSAGE = 10
+"""A message may come in pieces (RFC 6455, 5.4).  Clients that cut a file cut it into pieces of some
+kilobytes; empty ones by the thousand are an attack."""
+
+
+class Rates:
+    """Counts messages, pings, fragments and wrong messages.  Thread: loop.
+
+    Each is asked when one more came, and says what to tell the client if that was too much.
+    """
+
+    def __init__(self, config: SessionConfig) -> None:
+        rate_per_s, burst = config.messages_per_s, config.message_burst
+        self._config = config
+        self._messages = Bucket(rate_per_s, burst)
+        self._pings = Bucket(rate_per_s, burst)
+        self._fragments = Bucket(rate_per_s * FRAGMENTS_PER_MESSAGE, burst * FRAGMENTS_PER_MESSAGE)
+        self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
+
+    def message(self, now: float) -> Refused | None:
+        wait_s = self._messages.take(now)
+        if not wait_s:
+            return None
+        sentence = (
+            f"More than {self._config.messages_per_s:g} messages a second; this one was dropped."
+        )
+        return Refused("rate_limited", sentence, None, int(wait_s * 1000) + 1)
+
+    def ping(self, now: float) -> Refused | None:
+        if not self._pings.take(now):
+            return None
+        sentence = f"More than {self._pings.rate_per_s:g} pings a second."
+        return Refused("rate_limited", sentence, None, 1000)
+
+    def fragment(self, now: float) -> Refused | None:
+        if not self._fragments.take(now):
+            return None
+        sentence = f"More than {self._fragments.rate_per_s:g} fragments of messages a second."
+        return Refused("rate_limited", sentence, None, 1000)
+
+    def wrong_message(self, now: float) -> Refused | None:
+        if not self._errors.take(now):
+            return None
+        sentence = f"More than {self._config.errors_per_minute:g} refused messages in a minute."
+        return Refused("rate_limited", sentence, None, 60_000)
+
+    def used(self, now: float) -> float:
+        """How much of `message_burst` is spent."""
+        return self._messages.used(now)

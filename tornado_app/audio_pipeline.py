@@ -56,6 +56,11 @@ class Lane:
         if not self._in_flight:
             self._state = self._chain.start()
 
+    def end(self) -> None:
+        """Forget everything, and whom it was for."""
+        self.reset()
+        self._deliver = _nobody
+
     def lend(self) -> tuple[int, LaneWork]:
         """What the pool shall do next.  The pipeline's business only."""
         payloads, self._waiting = self._waiting, []
@@ -137,3 +142,7 @@ class AudioPipeline:
             lane.take_back(epoch, result)
         if not self._scheduled:
             self._schedule()
+
+
+def _nobody(_: object) -> None:
+    """In place of a session that has ended: a lane that held it would keep it alive."""

@@ -44,8 +44,8 @@ class ClientStream:
         self._loop = asyncio.get_running_loop()
         self._readiness = readiness
         self._early = early
-        self._receive: Callable[[bytes], None] = lambda _: None
-        self._on_gone: Callable[[], None] = lambda: None
+        self._receive: Callable[[bytes], None] = _nothing
+        self._on_gone: Callable[[], None] = _nothing
         self._closed = False
         self._watched = False
         self._paused = False
@@ -146,13 +146,17 @@ class ClientStream:
             return
         self._closed = True
         self.error = error
+        if error is not None:
+            # Its traceback, and that of an error it came upon, have frames that hold this stream.
+            error.__traceback__ = error.__context__ = None
         self._unwatch()
         if self._unsent:
             self._loop.remove_writer(self.socket.fileno())
             self._drained.set_exception(StreamClosedError(real_error=error))
             self._drained.exception()  # it is not an error that nobody waits for it
         self.socket.close()
-        self._on_gone()
+        on_gone, self._on_gone, self._receive = self._on_gone, _nothing, _nothing
+        on_gone()
 
     def _watch(self) -> None:
         self._readiness.watch(self.socket.fileno(), self._on_readable)
@@ -201,3 +205,7 @@ class ClientStream:
         except OSError as error:
             self.close(error)
             return 0
+
+
+def _nothing(*_: object) -> None:
+    """In place of a callback: one that is held holds its owner, which holds the stream."""

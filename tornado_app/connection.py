@@ -235,8 +235,9 @@ class Connection:
         """Let the link read more, unless the client has enough: the model speaks faster than real
         time, and a client that plays as it reads must not be cut for that.
         """
-        is_full = self._client.is_full or self._downlink.waiting > CONVERSIONS_WAITING
-        if self._link is not None and self._unread_bytes and not is_full:
+        if self._link is None or not self._unread_bytes:
+            return
+        if not self._client.is_full and self._downlink.waiting <= CONVERSIONS_WAITING:
             self._link.consumed(self._unread_bytes)
             self._unread_bytes = 0
 
@@ -300,6 +301,6 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._uplink.reset()
-        self._downlink.reset()
+        self._uplink.end()
+        self._downlink.end()
         self._on_finished(self)

@@ -71,6 +71,12 @@ class UplinkLane:
             self._job.cancel()
             self._job = None
 
+    def end(self) -> None:
+        """Forget everything, and whom it was for."""
+        self.reset()
+        self._lane.end()
+        self._deliver = _nobody
+
     def _advance(self) -> None:
         while self._waiting and self._job is None:
             head = self._waiting[0]
@@ -93,3 +99,7 @@ class UplinkLane:
         self._job = None
         self._deliver(outcome)
         self._advance()
+
+
+def _nobody(_: object) -> None:
+    """In place of a session that has ended: a lane that held it would keep it alive."""

@@ -210,6 +210,9 @@ class Link:
             self._post(LinkLost(failure))
         except Exception:
             log.exception("upstream_end_not_posted")
+        # What it told holds the session, which may hold the link.
+        self._post = _nobody
+        self._socket.release()
 
     def _failure_from(self, error: Exception) -> Failure:
         return Failure(self._stage, "ended") if self._ending else failure_from(error, self._stage)
@@ -276,3 +279,7 @@ class Link:
 
     def _ping_payload(self) -> bytes:
         return struct.pack("!I", self._pings)
+
+
+def _nobody(_: object) -> None:
+    """Whom a link tells that has said its last."""

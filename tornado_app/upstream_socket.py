@@ -131,6 +131,10 @@ class UpstreamSocket(WebSocket):
         wire.uncork()
         self.heard_at = self._clock()
 
+    def release(self) -> None:
+        """Let go of the parsers, which hold this socket: nothing more is read."""
+        self._frames.recv = self.frame_buffer.recv = _no_more
+
     def arrived(self) -> Iterator[tuple[int, bytes]]:
         """Every message, ping, pong and close that is whole, in order; pings are answered."""
         while True:
@@ -198,3 +202,7 @@ class UpstreamSocket(WebSocket):
     def _send(self, data: Any) -> int:
         self._wire.send_threadsafe(data)
         return len(data)
+
+
+def _no_more(_: int) -> bytes:
+    return b""

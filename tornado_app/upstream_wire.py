@@ -153,7 +153,10 @@ class Wire:
                 failure = exc
                 self._watch(0)
                 self._sock.close()
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback holds this frame
 
     def _connect(self, address: Any, until: float) -> None:
         self._sock.setblocking(False)
@@ -250,7 +253,7 @@ class Wire:
     def close(self) -> None:
         with self._lock:
             self._finished = True
-            self._waker = None
+            self._waker = self._cut = None  # what was raised has a traceback, which holds this
             self._cleanup.close()
 
     def _flush(self) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import socket
 import struct
 
@@ -11,8 +12,16 @@ from tests.calls.house import Ground, House, until
 from tests.fakes.raw_websocket import BINARY, CLOSE, TEXT, RawClient, client_frame, close_payload
 from tests.fakes.upstream import CLOSE as UPSTREAM_CLOSE
 from tests.fakes.upstream import FakeUpstream, realtime
+from tornado_app.audio_pipeline import Lane
+from tornado_app.client_stream import ClientStream
+from tornado_app.connection import Connection
+from tornado_app.session.machine import Session
+from tornado_app.strict_websocket import StrictWebSocketProtocol
+from tornado_app.upstream import Link
+from tornado_app.upstream_socket import UpstreamSocket
 
 CHUNK = bytes(960)
+PARTS = (Connection, Session, ClientStream, StrictWebSocketProtocol, Link, UpstreamSocket, Lane)
 
 
 def reset(client: RawClient) -> None:
@@ -95,6 +104,34 @@ async def test_a_client_that_is_gone(vanish):
 
     assert struct.pack("!H", 1000) == goodbye
     assert 1 == status["data"]["limits"]["connections"]["used"]
+
+
+@pytest.mark.parametrize("dialled", [True, False])
+@pytest.mark.gen_test(timeout=20)
+async def test_what_belonged_to_a_call_is_freed_without_the_collector(dialled):
+    """Cycles would keep a call's 100 KB until the collector comes, some hundred calls later."""
+    async with FakeUpstream() as upstream, House(upstream.url) as house:
+        await warm_up(house, upstream)
+        gc.collect()
+        gc.disable()
+        before = parts_alive()
+        try:
+            for number, vanish in enumerate(WAYS, 1):
+                client = await house.raw()
+                if dialled:
+                    client.send(client_frame(BINARY, CHUNK))
+                    peer = await upstream.connection(number)
+                    await peer.next_event("input_audio_buffer.append")
+                vanish(client)
+                await client.close()
+            await until(lambda: parts_alive() <= before, "a part of a call is still there")
+        finally:
+            gc.enable()
+
+
+def parts_alive() -> int:
+    """In this process: other tests may have left some in what is shown of their failures."""
+    return sum(isinstance(part, PARTS) for part in gc.get_objects())
 
 
 @pytest.mark.parametrize("vanish", [reset, half_close, close_politely])

@@ -182,6 +182,8 @@ class VoiceHandler(WebSocketHandler):
 
     def on_close(self) -> None:
         self._feed(events.ClientGone(self.close_code))
+        # Each holds the other, and the collector of cycles comes late.
+        self._connection = self._writer = None
 
     def _event(self, connection: Connection, text: str) -> events.Event:
         """What one text frame means.

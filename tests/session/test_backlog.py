@@ -16,6 +16,15 @@ def pieces(story) -> list[bytes]:
     return [order.audio for order in story.orders if isinstance(order, Append)]
 
 
+def released(story):
+    """Let out what goes in portions; what has become of all of it is fresh then."""
+    fresh = story.fresh
+    while pieces(story.tick(story.now)):
+        fresh = fresh + story.fresh
+    story.fresh = fresh
+    return story
+
+
 def speak(story, name: str, duration_ms: float = 100, at: float | None = None):
     """A chunk whose converted form can be told from others."""
     story.feed(events.ClientAudio(bytes(story.config.source.size_bytes(duration_ms))), at)
@@ -157,7 +166,7 @@ class TestDropOldest:
             speak(story, f"{number:02}", at=number / 10)
         assert 300.0 == dropped_ms(story)
 
-        story.model_ready()
+        released(story.model_ready())
         assert [f"{number:02}".encode() for number in range(3, 13)] == pieces(story)
         codes = [c for c in story.all if isinstance(c, Log) and c.event == "audio_dropped"]
         assert [100] == [log.fields["dropped_ms"] for log in codes]
@@ -197,7 +206,7 @@ class TestDropOldest:
         for number in range(4):
             speak(story, f"{number + 8}")
 
-        story.model_ready()
+        released(story.model_ready())
         assert ["input_audio_buffer.append"] * 6 + ["input_audio_buffer.commit"] == story.asked[:7]
 
     def test_a_turn_of_which_too_little_is_left_is_empty(self, story):
@@ -219,6 +228,25 @@ class TestDropOldest:
 
         story.tick(story.now + 1)
         assert [] == pieces(story.model_ready())
+
+    def test_a_client_is_not_read_while_half_is_being_converted(self, story):
+        """From there nothing can be dropped, so that what is newest would have to be."""
+        story.connected()
+        for _ in range(5):
+            assert not story.feed(events.ClientAudio(bytes(4800))).did(PauseClient)
+        assert story.feed(events.ClientAudio(bytes(4800))).did(PauseClient)
+        assert ["audio_backlog"] == story.errors
+
+        for _ in range(3):
+            assert not story.feed(events.UplinkReady(converted(100))).did(ResumeClient)
+        assert story.feed(events.UplinkReady(converted(100))).did(ResumeClient)
+        assert 0.0 == dropped_ms(story)
+
+    def test_a_client_is_read_while_the_model_is_slow(self, story):
+        """What it says is what the model is to hear."""
+        story.connected().feed(events.UpstreamBacklog(64 * 500))
+        for number in range(10):
+            assert not speak(story, f"{number}").did(PauseClient)
 
     def test_more_than_all_that_may_wait_is_not_taken(self, story):
         """There is nothing left to drop for it."""

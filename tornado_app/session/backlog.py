@@ -13,6 +13,9 @@ LOW_MARK = 0.5
 speak into a line that runs dry, above it reading would stop and start with every chunk."""
 PAUSE_AT_LEAST_S = 0.1
 """For the same reason: so much is gained at once for a client that is over its rate."""
+CONVERTING_PART = 0.5
+"""How much of the bound may be in the pool where the oldest is dropped: from there it cannot be,
+and what is newest would have to go instead."""
 
 
 class Backlog:
@@ -48,8 +51,11 @@ class Backlog:
             return False
         return waiting_ms + duration_ms <= self._config.hold_ms
 
-    def taken(self, waiting_ms: float, duration_ms: float) -> None:
-        """Audio of *duration_ms* was taken; pause the client if that was enough."""
+    def taken(self, waiting_ms: float, converting_ms: float, duration_ms: float) -> None:
+        """Audio of *duration_ms* was taken; pause the client if that was enough.
+
+        *converting_ms* is what of *waiting_ms* is in the pool.
+        """
         wait_s = self._rate.spend(self._actions.now, duration_ms)
         if self._untold_ms and self._may_tell():
             self._tell_dropped()
@@ -60,17 +66,18 @@ class Backlog:
             self._rested = False
             reason = f"Audio may come {self._config.audio_rate:g} times as fast as it is spoken"
             self._pause("too_fast", reason)
-        elif self._policy == "push_back" and waiting_ms > self._config.hold_ms:
-            self._pause("model_slow", f"{self._config.hold_ms:.0f} ms of audio wait for the model")
+        elif self._fullness(waiting_ms, converting_ms) > 1:
+            what = "to be converted" if self._policy == "drop_oldest" else "for the model"
+            self._pause("full", f"{waiting_ms:.0f} ms of audio wait {what}")
 
     def on_rested(self) -> None:
         """The time is over that a client was too fast."""
         self._rested = True
 
-    def ease(self, waiting_ms: float) -> None:
+    def ease(self, waiting_ms: float, converting_ms: float) -> None:
         """Read a client that is paused, if its time has come and little enough waits."""
-        low_ms = self._config.hold_ms * LOW_MARK
-        if self.paused and self._rested and waiting_ms <= low_ms:
+        is_low = self._fullness(waiting_ms, converting_ms) <= LOW_MARK
+        if self.paused and self._rested and is_low:
             self.paused = False
             self._actions.do(ResumeClient())
 
@@ -80,6 +87,12 @@ class Backlog:
         self.dropped_ms += duration_ms
         if self._may_tell():
             self._tell_dropped()
+
+    def _fullness(self, waiting_ms: float, converting_ms: float) -> float:
+        """1.0 at the bound beyond which the client is held back."""
+        if self._policy == "drop_oldest":
+            return converting_ms / (self._config.hold_ms * CONVERTING_PART)
+        return waiting_ms / self._config.hold_ms
 
     def _pause(self, why: str, reason: str) -> None:
         if self.paused:

@@ -26,7 +26,8 @@ STABLE_S = 30.0
 that, a server that accepts and closes at once would be dialled for ever."""
 SENT_AHEAD_MS = 1000.0
 """How much audio may lie in the model's socket before more is kept here, if what is oldest is to
-be dropped: from the socket it cannot be taken back."""
+be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
+less."""
 ORDERS_HELD = 256
 """How many orders that are no audio may wait for the model."""
 
@@ -51,6 +52,7 @@ class UpstreamGate:
         self._jitter = jitter
         self._held: deque[AnyOrder] = deque()
         self._orders_held = 0
+        self._sent_ahead_ms = min(SENT_AHEAD_MS, config.hold_ms / 4)
         self._socket_is_full = False
         self._created: SessionFacts | None = None
         self._updated = False
@@ -120,7 +122,7 @@ class UpstreamGate:
     def on_unsent(self, unsent_ms: float) -> None:
         """So much audio waits for the model's socket."""
         if self._config.backlog == "drop_oldest":
-            self._socket_is_full = unsent_ms > SENT_AHEAD_MS
+            self._socket_is_full = unsent_ms > self._sent_ahead_ms
             if not unsent_ms:
                 self.release()
 
@@ -128,7 +130,7 @@ class UpstreamGate:
         """Let go what is kept, unless the socket has enough."""
         if self.state != "connected" or self._socket_is_full:
             return
-        at_once_ms = SENT_AHEAD_MS if self._config.backlog == "drop_oldest" else math.inf
+        at_once_ms = self._sent_ahead_ms if self._config.backlog == "drop_oldest" else math.inf
         released_ms = 0.0
         while self._held and released_ms < at_once_ms:
             order = self._held.popleft()

@@ -77,7 +77,7 @@ class Session:
             self._lifetime.heard()  # nothing can be heard of a client that is not read
         self._dispatch(event)
         if self._backlog.paused and not self.ended:
-            self._backlog.ease(self._uplink.buffered_ms)
+            self._uplink.ease()
         return self._actions.take()
 
     def abandon(self, now: float) -> list[Command]:

@@ -111,6 +111,10 @@ class Uplink:
         """Audio that was accepted and has not left for the model."""
         return self._pending_ms + self._gate.held_ms + self._unsent_ms
 
+    def ease(self) -> None:
+        """Something may have left: read a client again that was paused."""
+        self._backlog.ease(self.buffered_ms, self._pending_ms)
+
     def figures(self) -> AudioFigures:
         return AudioFigures(
             received_ms=round(self._received_ms, 1),
@@ -129,7 +133,7 @@ class Uplink:
         self._pending.append(_Chunk(duration_ms))
         self._pending_ms += duration_ms
         self._actions.do(ConvertUplink(payload))
-        self._backlog.taken(self.buffered_ms, duration_ms)
+        self._backlog.taken(self.buffered_ms, self._pending_ms, duration_ms)
 
     def file(self, text: str, container: Container) -> Refused | None:
         """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
@@ -245,7 +249,8 @@ class Uplink:
         if self.buffered_ms + result.converted_ms > self._config.hold_ms:
             self._backlog.drop(result.duration_ms)
             return True
-        self._backlog.taken(self.buffered_ms + result.converted_ms, result.duration_ms)
+        waiting_ms = self.buffered_ms + result.converted_ms
+        self._backlog.taken(waiting_ms, self._pending_ms, result.duration_ms)
         return False
 
     def _has_room(self, duration_ms: float) -> bool:

@@ -148,10 +148,10 @@ class Connection:
                 self._send_client(command)
             case commands.ConvertUplink(payload):
                 self._uplink.put(payload)
-            case commands.DecodeUplink(text, container):
-                self._uplink.put_file(text, container)
             case commands.SendUpstream(order):
                 self._send_upstream(encode_order(order))
+            case commands.DecodeUplink(text, container):
+                self._uplink.put_file(text, container)
             case commands.ConvertDownlink(payload):
                 self._downlink.put(payload)
             case commands.FlushUplink():

@@ -16,7 +16,7 @@ from tornado.websocket import WebSocketClosedError
 from tests.conformance import EchoHandler
 from tests.fakes.raw_websocket import DEADLINE_S, TEXT, RawClient, client_frame
 from tornado_app.client_writer import ClientWriter
-from tornado_app.strict_websocket import BINARY, frame
+from tornado_app.frames import BINARY, frame
 
 GATHER_BYTES = 100
 QUEUE_BYTES = 1000

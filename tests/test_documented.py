@@ -17,13 +17,13 @@ from local_realtime.script import ACTIONS
 from tornado_app.cli import COMMANDS
 from tornado_app.cli import _parser as gateway_parser
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
+from tornado_app.frames import Violation
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.protocol.client import MESSAGES
 from tornado_app.protocol.close import CLOSES
 from tornado_app.protocol.server import TYPES
 from tornado_app.settings import SECTIONS
 from tornado_app.settings_check import variable
-from tornado_app.strict_websocket import Violation
 
 ROOT = Path(__file__).parents[1]
 

@@ -26,7 +26,8 @@ from tests.fakes.raw_websocket import (
     client_frame,
     close_payload,
 )
-from tornado_app.strict_websocket import StrictWebSocketProtocol, frame
+from tornado_app.frames import frame
+from tornado_app.strict_websocket import StrictWebSocketProtocol
 
 LIMIT_BYTES = 2**20
 
@@ -50,7 +51,7 @@ class RecordingHandler(EchoHandler):
 
     def on_message(self, message):
         self.messages.append(message)
-        match message:
+        match message if isinstance(message, str) else None:
             case "raise":
                 raise ValueError
             case "raise closed":

@@ -8,7 +8,8 @@ from tornado.concurrent import Future
 from tornado.iostream import StreamBufferFullError, StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
-from tornado_app.strict_websocket import BINARY, TEXT, StrictWebSocketProtocol, frame
+from tornado_app.frames import BINARY, TEXT, frame
+from tornado_app.strict_websocket import StrictWebSocketProtocol
 
 # Room beside the queue for what Tornado writes itself: one pong, a few pings, one close frame.
 CONTROL_BYTES = 4096

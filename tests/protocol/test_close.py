@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from tornado_app.frames import may_be_sent
 from tornado_app.protocol import close
 from tornado_app.protocol.close import CLOSES, Close
-from tornado_app.strict_websocket import may_be_sent
 
 # docs/protocol.md, section 5.  4409 belongs to resuming.
 TABLE = {

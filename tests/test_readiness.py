@@ -76,7 +76,7 @@ def loop():
 
 @pytest.fixture
 def readiness(loop):
-    readiness = GatheredReadiness(loop, GATHER_S)
+    readiness = GatheredReadiness(loop, GATHER_S, loop.time)
     yield readiness
     readiness.close()
     readiness.close()  # once more does nothing
@@ -99,6 +99,20 @@ def test_after_a_pause_all_is_read_at_once(loop, peers):
 
     assert [0, 1] == peers.heard
     assert [] == loop.timers
+
+
+def test_what_a_burst_takes_is_not_waited_for_once_more(loop, readiness, peers):
+    """The next begins as long after the beginning of this one."""
+    peers.speak(0)
+    loop.run()
+    peers.speak(1)
+    loop.run()
+    peers.hear = lambda number: (Peers.hear(peers, number), setattr(loop, "now", loop.now + 0.003))
+    loop.now += GATHER_S
+    loop.run()
+
+    assert [0, 1] == peers.heard
+    assert [pytest.approx(loop.now + 0.001)] == [timer.at for timer in loop.timers]
 
 
 def test_under_load_reads_are_a_burst_apart(loop, peers):

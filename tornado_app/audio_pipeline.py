@@ -59,7 +59,7 @@ class Lane:
     def end(self) -> None:
         """Forget everything, and whom it was for."""
         self.reset()
-        self._deliver = _nobody
+        self._deliver = nobody
 
     def lend(self) -> tuple[int, LaneWork]:
         """What the pool shall do next.  The pipeline's business only."""
@@ -144,5 +144,5 @@ class AudioPipeline:
             self._schedule()
 
 
-def _nobody(_: object) -> None:
+def nobody(_: object) -> None:
     """In place of a session that has ended: a lane that held it would keep it alive."""

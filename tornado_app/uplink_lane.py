@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tornado_app.audio_pipeline import AudioPipeline
+from tornado_app.audio_pipeline import AudioPipeline, nobody
 from tornado_app.file_decoder import FileDecoder, FileJob, FileOutcome
 from workers.chain import Chain
 from workers.formats import Container
@@ -75,7 +75,7 @@ class UplinkLane:
         """Forget everything, and whom it was for."""
         self.reset()
         self._lane.end()
-        self._deliver = _nobody
+        self._deliver = nobody
 
     def _advance(self) -> None:
         while self._waiting and self._job is None:
@@ -99,7 +99,3 @@ class UplinkLane:
         self._job = None
         self._deliver(outcome)
         self._advance()
-
-
-def _nobody(_: object) -> None:
-    """In place of a session that has ended: a lane that held it would keep it alive."""

@@ -231,11 +231,12 @@ class TestDropOldest:
 
     def test_a_client_is_not_read_while_half_is_being_converted(self, story):
         """From there nothing can be dropped, so that what is newest would have to be."""
-        story.connected()
+        story.connected().feed(events.UpstreamBacklog(64 * 100))
         for _ in range(5):
             assert not story.feed(events.ClientAudio(bytes(4800))).did(PauseClient)
         assert story.feed(events.ClientAudio(bytes(4800))).did(PauseClient)
         assert ["audio_backlog"] == story.errors
+        assert "600 ms of audio wait to be converted" in story.messages[-1][1]["sentence"]
 
         for _ in range(3):
             assert not story.feed(events.UplinkReady(converted(100))).did(ResumeClient)

@@ -67,8 +67,10 @@ class Backlog:
             reason = f"Audio may come {self._config.audio_rate:g} times as fast as it is spoken"
             self._pause("too_fast", reason)
         elif self._fullness(waiting_ms, converting_ms) > 1:
-            what = "to be converted" if self._policy == "drop_oldest" else "for the model"
-            self._pause("full", f"{waiting_ms:.0f} ms of audio wait {what}")
+            if self._policy == "drop_oldest":
+                self._pause("converting", f"{converting_ms:.0f} ms of audio wait to be converted")
+            else:
+                self._pause("model_slow", f"{waiting_ms:.0f} ms of audio wait for the model")
 
     def on_rested(self) -> None:
         """The time is over that a client was too fast."""

@@ -25,8 +25,8 @@ from scipy.signal import resample_poly
 from websocket import WebSocket, create_connection
 
 from bench.common import ROOT, BenchError, Child, print_table, running
-from local_realtime.audio import Sound
-from local_realtime.speech import Speech
+from local_realtime.responders.speech import Speech
+from local_realtime.sound.audio import Sound
 from tests.local_realtime.wording import TEXTS, error_rate
 
 CHUNK_MS = 20

@@ -11,8 +11,8 @@ import soundfile
 import soxr
 
 from bench.common import ROOT, print_table
-from local_realtime.moonshine import Moonshine
-from local_realtime.resampling import heard
+from local_realtime.ears.moonshine import Moonshine
+from local_realtime.sound.resampling import heard
 from tests.local_realtime.wording import TEXTS, errors, words
 from workers.chain import Chain, Flush
 from workers.formats import AudioFormat

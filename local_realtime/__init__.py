@@ -1,8 +1,5 @@
 """A Realtime server that runs on this computer and speaks the GPT Realtime API's GA dialect.
 
-The layers, top down: `cli` starts, `server` and `handler` hold sockets and clocks, `session` and
-what it imports are pure: events in, outputs out, ``now`` is an argument.  `faulty_handler` and
-`faulty` stand between the two and spoil what goes out; `scripted` takes a session's place.
-Beside them, `mode` chooses who answers: `echo`, or `speech` with its models and threads and a
-pure `brain`.
+Here stand what starts it (`cli`, `server`) and the leaves of all rooms (`errors`, `ids`).  It knows
+nothing of the gateway, which starts it as a process and dials it like any other model.
 """

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO, get_args
 
-from local_realtime.chat_options import add_chat_options, chat_of
-from local_realtime.faults import KINDS, Faults, InvalidFault, parse_faults
-from local_realtime.mode import MODES, Mind, Unavailable, choose_mind
-from local_realtime.script import InvalidScript, parse_script
-from local_realtime.scripted import Run
-from local_realtime.server import HeaderFaults, LocalRealtime, ServerConfig
+from local_realtime.brain.chat.options import add_chat_options, chat_of
+from local_realtime.rehearsal.faults import KINDS, Faults, InvalidFault, parse_faults
+from local_realtime.rehearsal.faulty_handler import HeaderFaults
+from local_realtime.rehearsal.script import InvalidScript, parse_script
+from local_realtime.rehearsal.scripted import Run
+from local_realtime.responders.mode import MODES, Mind, Unavailable, choose_mind
+from local_realtime.server import LocalRealtime, ServerConfig
 
 API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
 MODE_VARIABLE = "LOCAL_REALTIME_MODE"

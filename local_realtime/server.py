@@ -1,24 +1,22 @@
 """The server: its settings, its routes, the sessions it has open.  Thread: loop."""
 
-import asyncio
 import logging
 import socket
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
-from local_realtime.client_secrets import ClientSecrets
-from local_realtime.echo import Echo
-from local_realtime.faults import Faults
-from local_realtime.faulty_handler import FaultyHandler
-from local_realtime.handler import RealtimeHandler
-from local_realtime.http_api import BetaHandler, ClientSecretsHandler, UnknownHandler
-from local_realtime.responder import Responder
-from local_realtime.scripted import Run
-from local_realtime.scripted_handler import ScriptedHandler
-from local_realtime.vad import Ears, EnergyEar
+from local_realtime.ears.vad import Ears, EnergyEar
+from local_realtime.handlers.http_api import BetaHandler, ClientSecretsHandler, UnknownHandler
+from local_realtime.handlers.registry import Registry
+from local_realtime.rehearsal.faults import Faults
+from local_realtime.rehearsal.faulty_handler import FaultyHandler, HeaderFaults
+from local_realtime.rehearsal.scripted import Run
+from local_realtime.rehearsal.scripted_handler import ScriptedHandler
+from local_realtime.responders.echo import Echo
+from local_realtime.session.responder import Responder
 
 REALTIME_PATH = r"(?:/openai)?/v1/realtime"
 """OpenAI's, and Azure's."""
@@ -31,13 +29,8 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 
 PING_SECONDS = 20
 GOING_AWAY = 1001
-CLOSE_GRACE_SECONDS = 0.5
-"""How long a client may take to answer the close frame before it is cut."""
-
 
 logger = logging.getLogger(__name__)
-
-HeaderFaults = Literal["local", "always", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,7 @@ class ServerConfig:
     """What goes wrong in every session."""
 
     header_faults: HeaderFaults = "local"
-    """Who may ask for more of it by a header: clients on this computer, all, or none."""
+    """Who may ask for more of it by a header."""
 
 
 class Healthz(RequestHandler):
@@ -70,14 +63,12 @@ class LocalRealtime:
         ears: Ears = EnergyEar,
         run: Run | None = None,
     ) -> None:
-        self.config = config
-        self.responder: Responder = responder or Echo()
-        self.ears = ears
-        self.secrets = ClientSecrets()
-        of_this = {"server": self}
-        route: tuple[Any, ...] = (REALTIME_PATH, FaultyHandler, of_this)
+        self.registry = Registry(config.api_key, config.pace, responder or Echo(), ears)
+        of_this = {"registry": self.registry}
+        faults = {"faults": config.faults, "header_faults": config.header_faults}
+        route: tuple[Any, ...] = (REALTIME_PATH, FaultyHandler, of_this | faults)
         if run:
-            route = (REALTIME_PATH, ScriptedHandler, {**of_this, "run": run})
+            route = (REALTIME_PATH, ScriptedHandler, {**of_this, **faults, "run": run})
         self.app = Application(
             [
                 route,
@@ -93,9 +84,6 @@ class LocalRealtime:
             local_realtime=self,
         )
         self._http = HTTPServer(self.app, max_body_size=MAX_BODY_BYTES)
-        self._sessions: set[RealtimeHandler] = set()
-        self._connections = 0
-        self._emptied = asyncio.Event()
 
     def listen(self, host: str, port: int) -> int:
         """Accept connections; the port, chosen by the system if *port* is 0."""
@@ -109,46 +97,18 @@ class LocalRealtime:
 
     @property
     def open_sessions(self) -> int:
-        return len(self._sessions)
-
-    def count_connection(self) -> int:
-        """The number of the connection that is being opened, from 1."""
-        self._connections += 1
-        return self._connections
-
-    def enter(self, handler: RealtimeHandler) -> None:
-        self._sessions.add(handler)
-        self._emptied.clear()
-
-    def leave(self, handler: RealtimeHandler) -> None:
-        self._sessions.discard(handler)
-        if not self._sessions:
-            self._emptied.set()
+        return self.registry.open_sessions
 
     def close_all(self, code: int = GOING_AWAY, reason: str = "server is shutting down") -> None:
         """Begin to close every session."""
-        for handler in list(self._sessions):
-            handler.close(code, reason)
+        self.registry.close_all(code, reason)
 
     async def close(self) -> None:
         """Stop listening and close all sessions, the unwilling ones too."""
         self._http.stop()
         self.close_all()
-        if not await self._is_emptied():
-            for handler in list(self._sessions):
-                handler.cut()
-            await self._is_emptied()
+        await self.registry.end_all()
         await self._http.close_all_connections()
-
-    async def _is_emptied(self) -> bool:
-        """Whether all sessions end within the grace."""
-        try:
-            async with asyncio.timeout(CLOSE_GRACE_SECONDS):
-                while self._sessions:
-                    await self._emptied.wait()
-        except TimeoutError:
-            return False
-        return True
 
 
 def _log_refusal(handler: RequestHandler) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from kosoku import FailureError, run_fuzzingclient
 from tornado.websocket import WebSocketHandler
 
-from tornado_app.client_writer import ClientWriter
-from tornado_app.readiness import LoopReadiness
-from tornado_app.strict_websocket import StrictWebSocketProtocol
+from tornado_app.client_side.read_watch import LoopReadWatch
+from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
+from tornado_app.client_side.writer import ClientWriter
 
 # Compression, which is never negotiated.
 NOT_FOR_US = ("12.*", "13.*")
@@ -42,7 +42,7 @@ class EchoHandler(WebSocketHandler):
     def get_websocket_protocol(self):
         self.protocol = StrictWebSocketProtocol(
             self,
-            LoopReadiness(asyncio.get_running_loop()),
+            LoopReadWatch(asyncio.get_running_loop()),
             max_message_bytes=self.max_message_bytes,
         )
         return self.protocol

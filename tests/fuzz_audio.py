@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tests.fakes.files import KINDS, file_of
+from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.errors import Refused
-from tornado_app.file_decoder import FileDecoder, FileRules
 from workers import codecs
 from workers.chain import Block, Chain
 from workers.formats import BYTES_PER_SAMPLE, CHANNELS_MAX, AudioFormat

@@ -12,14 +12,14 @@ import structlog
 
 from tests.fakes.upstream import FakeUpstream
 from tests.session.story import config
-from tornado_app.audio_pipeline import AudioPipeline
+from tornado_app.audio.file_decoder import FileDecoder, FileRules
+from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.connection import Connection, Equipment
-from tornado_app.file_decoder import FileDecoder, FileRules
 from tornado_app.mailbox import Mailbox
-from tornado_app.protocol.client import Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
+from tornado_app.protocol.voice_v1.client import Ping
 from tornado_app.session import events
-from tornado_app.upstream import Dial
+from tornado_app.upstream.link import Dial
 from workers.pool import AudioPool
 
 WAIT_S = 5.0

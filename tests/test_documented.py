@@ -10,20 +10,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from local_realtime.bad_frames import BAD_FRAMES
 from local_realtime.cli import _parser as model_parser
-from local_realtime.faults import KINDS, Number, Words
-from local_realtime.script import ACTIONS
-from tornado_app.cli import COMMANDS
-from tornado_app.cli import _parser as gateway_parser
+from local_realtime.rehearsal.bad_frames import BAD_FRAMES
+from local_realtime.rehearsal.faults import KINDS, Number, Words
+from local_realtime.rehearsal.script import ACTIONS
+from tornado_app.client_side.frames import Violation
+from tornado_app.commands.cli import COMMANDS
+from tornado_app.commands.cli import _parser as gateway_parser
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
-from tornado_app.frames import Violation
 from tornado_app.handlers.refusals import close_for, http_status
-from tornado_app.protocol.client import MESSAGES
 from tornado_app.protocol.close import CLOSES
-from tornado_app.protocol.server import TYPES
-from tornado_app.settings import SECTIONS
-from tornado_app.settings_check import variable
+from tornado_app.protocol.voice_v1.client import MESSAGES
+from tornado_app.protocol.voice_v1.server import TYPES
+from tornado_app.settings.reading import variable
+from tornado_app.settings.schema import SECTIONS
 
 ROOT = Path(__file__).parents[1]
 
@@ -98,7 +98,7 @@ def resolve(document, reference):
 
 def strings_given_to(*functions, position):
     """Constant texts at *position* of calls of these functions in protocol/opening.py."""
-    tree = ast.parse(read("tornado_app/protocol/opening.py"))
+    tree = ast.parse(read("tornado_app/protocol/voice_v1/opening.py"))
     return {
         call.args[position].value
         for call in ast.walk(tree)

@@ -11,14 +11,14 @@ import pytest
 
 from tests.calls.house import SECRET, house_settings
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.connection import Connection
-from tornado_app.endpoint import Endpoint
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway, Guest, Knock, model_session, policy
 from tornado_app.protocol.close import GOING_AWAY, Close
-from tornado_app.protocol.opening import parse_opening
-from tornado_app.protocol.server import LimitUse
-from tornado_app.tokens import TokenRules, issue
+from tornado_app.protocol.voice_v1.opening import parse_opening
+from tornado_app.protocol.voice_v1.server import LimitUse
+from tornado_app.upstream.endpoint import Endpoint
 
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10.0, max_lifetime_s=86_400.0)
 WAIT_S = 5.0

@@ -7,7 +7,7 @@ import pytest
 from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application
 
-from tornado_app.handlers.health import HealthHandler, ReadyHandler
+from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.health import LAG_REMEMBERED_S, LOOP_LAG_S, POOL_STUCK_S, PROBE_S, Health
 from workers.pool import AudioPool
 

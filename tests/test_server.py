@@ -27,10 +27,10 @@ from tornado.websocket import websocket_connect
 from tests.calls.house import ROOT, VoiceClient, house_settings, until
 from tests.fakes.chat import FakeChat, text
 from tests.fakes.upstream import FakeUpstream
-from tornado_app.cli import token_rules
+from tornado_app.admission.tokens import issue
+from tornado_app.commands.cli import token_rules
 from tornado_app.server import Server
-from tornado_app.settings import Settings
-from tornado_app.tokens import issue
+from tornado_app.settings.schema import Settings
 
 WAIT_S = 10.0
 NOTICE_S = 1.0

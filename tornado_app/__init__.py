@@ -1,11 +1,5 @@
-"""Parley's gateway, layer by layer; imports point down only.
+"""Parley's gateway: the spine, and the rooms around it.  docs/architecture.md has the picture.
 
-server      start, drain, stop
-app         routes and Tornado settings
-handlers    Tornado's callbacks, translated
-connection  performs a session's commands: the one place where loop, threads and pool meet
-upstream, audio_pipeline, client_writer   what a connection performs with
-session     pure behaviour: events in, commands out
-protocol    pure text <-> values
-tokens, origins, proxies, limits, settings, logs, errors   leaves
+Here stand only the spine (`server`, `app`, `gateway`, `connection`, `health`) and the leaves that
+every room may use (`mailbox`, `logs`, `errors`).  Anything with a purpose of its own has a room.
 """

@@ -2,9 +2,9 @@
 
 from tornado.web import Application
 
-from tornado_app import proxies
+from tornado_app.admission import proxies
 from tornado_app.gateway import Gateway
-from tornado_app.handlers.health import HealthHandler, ReadyHandler
+from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request

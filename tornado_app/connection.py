@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, assert_never, cast
 
-from tornado_app.audio_pipeline import AudioPipeline
+from tornado_app.audio.file_decoder import FileDecoder
+from tornado_app.audio.pipeline import AudioPipeline
+from tornado_app.audio.uplink_lane import LaneOutcome, UplinkLane
 from tornado_app.errors import Refused
-from tornado_app.file_decoder import FileDecoder
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
-from tornado_app.protocol.model_session import MODEL_RATE_HZ
-from tornado_app.protocol.realtime import UpstreamEvent, encode_order, parse_realtime
-from tornado_app.protocol.server import encode
+from tornado_app.protocol.realtime.events import UpstreamEvent, encode_order, parse_realtime
+from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
+from tornado_app.protocol.voice_v1.server import encode
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
-from tornado_app.uplink_lane import LaneOutcome, UplinkLane
-from tornado_app.upstream import (
+from tornado_app.upstream.link import (
     Dial,
     Link,
     LinkDrained,

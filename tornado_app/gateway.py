@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from tornado_app import endpoint, limits, tokens
-from tornado_app.audio_pipeline import AudioPipeline
+from tornado_app.admission import limits, tokens
+from tornado_app.admission.origins import OriginRules
+from tornado_app.audio.file_decoder import FileDecoder, FileRules
+from tornado_app.audio.pipeline import AudioPipeline
+from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
-from tornado_app.file_decoder import FileDecoder, FileRules
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
-from tornado_app.origins import OriginRules
 from tornado_app.protocol.close import GOING_AWAY
-from tornado_app.protocol.model_session import ModelSession
-from tornado_app.protocol.opening import Opening, Policy, parse_opening
-from tornado_app.protocol.server import LimitUse
-from tornado_app.readiness import new_readiness
+from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.protocol.voice_v1.opening import Opening, Policy, parse_opening
+from tornado_app.protocol.voice_v1.server import LimitUse
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
-from tornado_app.settings import Settings
-from tornado_app.upstream import Dial, Link
+from tornado_app.settings.schema import Settings
+from tornado_app.upstream import endpoint
+from tornado_app.upstream.link import Dial, Link
 from workers.pool import AudioPool
 
 RESPONSE_TIMEOUT_S = 15.0
@@ -80,7 +81,7 @@ class Gateway:
         self._loop = asyncio.get_running_loop()
         gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
-        self.readiness = new_readiness(self._loop, gather_s)
+        self.read_watch = new_read_watch(self._loop, gather_s)
         self.pool = AudioPool(settings.audio.threads)
         self._reaper = ThreadPoolExecutor(1, thread_name_prefix="reaper")
         self._links_open = 0
@@ -165,7 +166,7 @@ class Gateway:
         clean = await _wait(self._links_gone, timeout_s)
         # A process that ends on a socket with unread audio resets it, and the close frame is lost.
         await _wait(self._sockets_gone, CLOSE_WAIT_S)
-        self.readiness.close()
+        self.read_watch.close()
         await self.files.stop()
         self.pool.stop()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))

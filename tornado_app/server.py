@@ -10,14 +10,14 @@ from functools import partial
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from tornado_app.admission.tokens import TokenRules
 from tornado_app.app import make_app
-from tornado_app.embedded import EmbeddedModel, chat_environment
-from tornado_app.endpoint import Endpoint, configured_endpoint
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.logs import get_logger
-from tornado_app.settings import Settings
-from tornado_app.tokens import TokenRules
+from tornado_app.settings.schema import Settings
+from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
+from tornado_app.upstream.endpoint import Endpoint, configured_endpoint
 
 IDLE_CONNECTION_S = 10.0
 """A request whose headers take longer is a slowloris (Tornado's own default is an hour)."""

@@ -21,12 +21,13 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.fakes.raw_websocket import RawClient
 from tornado_app import logs
+from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.app import make_app
-from tornado_app.endpoint import Endpoint
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
-from tornado_app.settings import Settings, load
-from tornado_app.tokens import TokenRules, issue
+from tornado_app.settings.loading import load
+from tornado_app.settings.schema import Settings
+from tornado_app.upstream.endpoint import Endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef-0123456789abcdef-house"

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from local_realtime.bad_frames import BAD_FRAMES
-from local_realtime.faults import KINDS, parse_faults
+from local_realtime.rehearsal.bad_frames import BAD_FRAMES
+from local_realtime.rehearsal.faults import KINDS, parse_faults
 from local_realtime.server import LocalRealtime, ServerConfig
 from tests.calls.house import House, VoiceClient, whole_log
 

@@ -12,13 +12,13 @@ from tests.calls.house import Ground, House, until
 from tests.fakes.raw_websocket import BINARY, CLOSE, TEXT, RawClient, client_frame, close_payload
 from tests.fakes.upstream import CLOSE as UPSTREAM_CLOSE
 from tests.fakes.upstream import FakeUpstream, realtime
-from tornado_app.audio_pipeline import Lane
-from tornado_app.client_stream import ClientStream
+from tornado_app.audio.pipeline import Lane
+from tornado_app.client_side.stream import ClientStream
+from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.connection import Connection
 from tornado_app.session.machine import Session
-from tornado_app.strict_websocket import StrictWebSocketProtocol
-from tornado_app.upstream import Link
-from tornado_app.upstream_socket import UpstreamSocket
+from tornado_app.upstream.link import Link
+from tornado_app.upstream.socket import UpstreamSocket
 
 CHUNK = bytes(960)
 PARTS = (Connection, Session, ClientStream, StrictWebSocketProtocol, Link, UpstreamSocket, Lane)

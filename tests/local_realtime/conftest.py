@@ -14,11 +14,11 @@ from scipy.signal import resample_poly
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
-from local_realtime.echo import Echo
-from local_realtime.outbox import Close, Judge, Overhear, Think, Transcribe
+from local_realtime.ears.vad import EnergyEar
+from local_realtime.responders.echo import Echo
 from local_realtime.server import LocalRealtime, ServerConfig
-from local_realtime.session import Session
-from local_realtime.vad import EnergyEar
+from local_realtime.session.outbox import Close, Judge, Overhear, Think, Transcribe
+from local_realtime.session.session import Session
 from tests.local_realtime import wire_types
 
 DATA = Path(__file__).parents[1] / "data"
@@ -308,7 +308,7 @@ async def _let_read(responder):
 @pytest.fixture(scope="session")
 def models():
     """One set of models for all tests of speech."""
-    from local_realtime.speech import Speech  # noqa: PLC0415  the others do without its packages
+    from local_realtime.responders.speech import Speech  # noqa: PLC0415  the others do without its packages
 
     class Models(Speech):
         @property

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from local_realtime.protocol import EVENTS
-from local_realtime.session_kinds import KINDS
+from local_realtime.session.protocol import EVENTS
+from local_realtime.session.session_kinds import KINDS
 from tests.local_realtime.wire_types import NEVER_SENT
 
 TEXT = (Path(__file__).parents[2] / "docs" / "local-api.md").read_text(encoding="utf-8")

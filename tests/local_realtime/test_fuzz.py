@@ -6,11 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local_realtime.audio import Sound
-from local_realtime.echo import Echo
-from local_realtime.responder import Answer, FunctionCall
+from local_realtime.responders.echo import Echo
 from local_realtime.server import ServerConfig
-from local_realtime.session_kinds import KINDS
+from local_realtime.session.responder import Answer, FunctionCall
+from local_realtime.session.session_kinds import KINDS
+from local_realtime.sound.audio import Sound
 from tests.local_realtime.fuzz import SESSION_OF_FRAMES
 
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from local_realtime.echo import Echo
-from local_realtime.vad import EnergyEar
+from local_realtime.ears.vad import EnergyEar
+from local_realtime.responders.echo import Echo
 
 SPOKEN_MS, PAUSE_MS, WAITS_MS = 600, 360, {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
 SEMANTIC = {"type": "semantic_vad", "create_response": False}

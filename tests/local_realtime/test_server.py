@@ -9,7 +9,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
-from local_realtime.echo import Echo
+from local_realtime.responders.echo import Echo
 from local_realtime.server import LocalRealtime, ServerConfig, make_app
 
 FAST = ServerConfig(pace=0)

@@ -8,10 +8,10 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
-from local_realtime.audio import Sound, decode_base64, encode_base64
-from local_realtime.faults import parse_faults
-from local_realtime.numerals import in_words, with_digits
+from local_realtime.brain.numerals import in_words, with_digits
+from local_realtime.rehearsal.faults import parse_faults
 from local_realtime.server import ServerConfig
+from local_realtime.sound.audio import Sound, decode_base64, encode_base64
 from tests.local_realtime.wording import TEXTS, error_rate, errors
 
 FAST = ServerConfig(pace=0)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from local_realtime.echo import Echo
-from local_realtime.session_kinds import TRANSCRIPTION
+from local_realtime.responders.echo import Echo
+from local_realtime.session.session_kinds import TRANSCRIPTION
 
 ASR = "conversation.item.input_audio_transcription"
 TURN = [

@@ -7,10 +7,10 @@ event, so that none is left out, and the kinds that a WebSocket never carries.
 import pytest
 from pydantic import ValidationError
 
-from local_realtime.audio import Sound
-from local_realtime.echo import Echo
-from local_realtime.responder import Answer, FunctionCall
-from local_realtime.session_kinds import TRANSCRIPTION
+from local_realtime.responders.echo import Echo
+from local_realtime.session.responder import Answer, FunctionCall
+from local_realtime.session.session_kinds import TRANSCRIPTION
+from local_realtime.sound.audio import Sound
 from tests.local_realtime import wire_types
 
 WEATHER = FunctionCall("get_weather", '{"city": "Paris"}')

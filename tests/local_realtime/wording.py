@@ -2,7 +2,7 @@
 
 import re
 
-from local_realtime.numerals import with_digits
+from local_realtime.brain.numerals import with_digits
 
 TEXTS = {
     "leisure": "and mister john dashwood had then leisure to consider how much there might be "

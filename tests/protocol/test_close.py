@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tornado_app.frames import may_be_sent
+from tornado_app.client_side.frames import may_be_sent
 from tornado_app.protocol import close
 from tornado_app.protocol.close import CLOSES, Close
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tornado_app.protocol.close import SESSION_EXPIRED, UPSTREAM_FAILED
 from tornado_app.protocol.endings import Failure, FailureKind, classify, safe_word
-from tornado_app.protocol.realtime import ErrorFacts
+from tornado_app.protocol.realtime.events import ErrorFacts
 
 CAP = "Your session hit the maximum duration of 60 minutes"
 CREDIT = "insufficient_quota.credit_balance_exhausted"

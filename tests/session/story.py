@@ -5,10 +5,11 @@ from typing import Any
 
 import msgspec
 
-from tornado_app.protocol import client, realtime
 from tornado_app.protocol.endings import Failure
-from tornado_app.protocol.model_session import ModelSession
-from tornado_app.protocol.server import TYPES
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.protocol.voice_v1 import client
+from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session

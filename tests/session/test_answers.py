@@ -3,8 +3,7 @@
 import pytest
 
 from tests.session.story import converted, delta, response
-from tornado_app.protocol import client
-from tornado_app.protocol.realtime import (
+from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
     AnswerTranscriptDone,
     AudioDone,
@@ -19,6 +18,7 @@ from tornado_app.protocol.realtime import (
     UserTranscriptDone,
     UserTranscriptFailed,
 )
+from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from workers.formats import AudioFormat

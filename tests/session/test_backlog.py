@@ -3,9 +3,9 @@
 import pytest
 
 from tests.session.story import converted
-from tornado_app.protocol import client
-from tornado_app.protocol.realtime import Append
-from tornado_app.protocol.server import LimitUse
+from tornado_app.protocol.realtime.events import Append
+from tornado_app.protocol.voice_v1 import client
+from tornado_app.protocol.voice_v1.server import LimitUse
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertUplink, Log, PauseClient, ResumeClient
 

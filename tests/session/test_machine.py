@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 
 from tests.session.story import UNIX_MS, Story, converted, delta, response
 from tornado_app.errors import InvalidMessage
-from tornado_app.protocol import client
 from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.endings import Failure
-from tornado_app.protocol.realtime import (
+from tornado_app.protocol.realtime.events import (
     AudioDone,
     Cleared,
     Committed,
@@ -24,7 +23,8 @@ from tornado_app.protocol.realtime import (
     UpstreamError,
     UserSpeechStarted,
 )
-from tornado_app.protocol.server import LimitUse
+from tornado_app.protocol.voice_v1 import client
+from tornado_app.protocol.voice_v1.server import LimitUse
 from tornado_app.session import commands, events
 
 

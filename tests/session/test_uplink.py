@@ -4,8 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.session.story import converted, response
-from tornado_app.protocol import client
-from tornado_app.protocol.realtime import (
+from tornado_app.protocol.realtime.events import (
     Append,
     Cleared,
     Committed,
@@ -13,6 +12,7 @@ from tornado_app.protocol.realtime import (
     ResponseCreated,
     UpstreamError,
 )
+from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import events
 from tornado_app.session.commands import (
     ConvertUplink,

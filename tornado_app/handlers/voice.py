@@ -9,18 +9,18 @@ from urllib.parse import parse_qs
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from tornado_app.client_writer import ClientWriter
+from tornado_app.admission.proxies import ClientAddress, client_address
+from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
+from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.logs import get_logger
-from tornado_app.protocol.client import AudioData, GetStatus, container, parse_client
 from tornado_app.protocol.close import Close
-from tornado_app.protocol.server import ErrorReport, encode
-from tornado_app.proxies import ClientAddress, client_address
+from tornado_app.protocol.voice_v1.client import AudioData, GetStatus, container, parse_client
+from tornado_app.protocol.voice_v1.server import ErrorReport, encode
 from tornado_app.session import events
-from tornado_app.strict_websocket import StrictWebSocketProtocol
 
 SUBPROTOCOL = "voice.v1"
 TOKEN_PREFIX = "bearer."  # noqa: S105  a prefix, no token
@@ -123,7 +123,7 @@ class VoiceHandler(WebSocketHandler):
             return None
         return StrictWebSocketProtocol(
             self,
-            self._gateway.readiness,
+            self._gateway.read_watch,
             max_message_bytes=self.max_message_size,
             read_bytes=self._settings.buffers.read_bytes,
         )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tornado_app.errors import ErrorCode
 from tornado_app.protocol.close import SESSION_EXPIRED, UPSTREAM_FAILED, Close
-from tornado_app.protocol.realtime import ErrorFacts
+from tornado_app.protocol.realtime.events import ErrorFacts
 
 FailureKind = Literal[
     "refused",

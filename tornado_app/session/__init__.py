@@ -1,1 +1,4 @@
-"""What a session does: events in, commands out.  No I/O, no clock, no threads, no numpy."""
+"""Behaviour: events in, commands out, `now` is an argument.
+
+Pure: no I/O, no clock, no thread, no numpy, and no spelling of either side's messages.
+"""

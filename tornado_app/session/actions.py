@@ -1,8 +1,8 @@
 """What one event leads to, collected in order."""
 
+from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Refused
-from tornado_app.limits import Bucket
-from tornado_app.protocol.server import ErrorReport, ServerMessage
+from tornado_app.protocol.voice_v1.server import ErrorReport, ServerMessage
 from tornado_app.session.commands import Command, Log, SendClient
 from tornado_app.session.config import SessionConfig
 

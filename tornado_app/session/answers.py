@@ -4,7 +4,7 @@ from typing import Literal, cast
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.endings import safe_word, unfulfilled
-from tornado_app.protocol.realtime import (
+from tornado_app.protocol.realtime.events import (
     AudioDelta,
     CancelResponse,
     CreateItem,
@@ -13,7 +13,7 @@ from tornado_app.protocol.realtime import (
     Truncate,
     user_text,
 )
-from tornado_app.protocol.server import (
+from tornado_app.protocol.voice_v1.server import (
     Interrupted,
     ResponseDone,
     ResponseStarted,
@@ -23,7 +23,7 @@ from tornado_app.protocol.server import (
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
-from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.model_side import ModelSide
 from tornado_app.session.playout import Playout, Unheard
 from tornado_app.session.timers import Timers
 
@@ -49,12 +49,12 @@ class Answers:
     def __init__(
         self,
         config: SessionConfig,
-        gate: UpstreamGate,
+        model: ModelSide,
         actions: Actions,
         timers: Timers,
     ) -> None:
         self._config = config
-        self._gate = gate
+        self._model = model
         self._actions = actions
         self._timers = timers
         self._playout = Playout()
@@ -74,7 +74,7 @@ class Answers:
 
     def text(self, text: str, *, is_answered: bool = True) -> None:
         """A typed turn."""
-        if not self._gate.send(CreateItem(item=user_text(text), event_id=TEXT_ID)):
+        if not self._model.send(CreateItem(item=user_text(text), event_id=TEXT_ID)):
             self._refuse_full()
         elif is_answered:
             self.want()
@@ -97,7 +97,7 @@ class Answers:
             self._playout.told(item_id, heard_ms, self._actions.now)
         self.withdraw()
         if self._active is not None and self._active != self._muted:
-            self._gate.send(CancelResponse(response_id=self._active, event_id=CANCEL_ID))
+            self._model.send(CancelResponse(response_id=self._active, event_id=CANCEL_ID))
         self._cut(item_id)
 
     def withdraw(self) -> None:
@@ -121,7 +121,7 @@ class Answers:
         self.downlink.say(ResponseStarted(response.id))
         if is_stopped:
             self._muted = response.id
-            self._gate.send(CancelResponse(response_id=response.id, event_id=CANCEL_ID))
+            self._model.send(CancelResponse(response_id=response.id, event_id=CANCEL_ID))
 
     def on_audio(self, delta: AudioDelta) -> None:
         if delta.response_id != self._muted:
@@ -193,7 +193,7 @@ class Answers:
 
     def await_response(self) -> None:
         """Begin to count the time in which the answer must begin, if the model can hear us."""
-        if self._request != "none" and self._gate.state == "connected":
+        if self._request != "none" and self._model.state == "connected":
             self._timers.set("response", self._actions.now + self._config.response_timeout_s)
 
     def _ask_if_wanted(self) -> None:
@@ -203,7 +203,7 @@ class Answers:
     def _ask(self) -> None:
         self._wanted = False
         self._requests += 1
-        if not self._gate.send(CreateResponse(event_id=f"{RESPONSE_ID}_{self._requests}")):
+        if not self._model.send(CreateResponse(event_id=f"{RESPONSE_ID}_{self._requests}")):
             self._refuse_full()
             return
         self._request = "asked"
@@ -224,7 +224,7 @@ class Answers:
         self.downlink.drop()
         unheard = self._playout.unheard(now)
         for item in unheard:
-            self._gate.send(
+            self._model.send(
                 Truncate(item.item_id, item.heard_ms, content_index=0, event_id=TRUNCATE_ID)
             )
         self._muted = self._active or self._muted

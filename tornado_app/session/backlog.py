@@ -1,7 +1,7 @@
 """What becomes of speech that comes faster than it can go on."""
 
+from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Refused
-from tornado_app.limits import Bucket
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import PauseClient, ResumeClient
 from tornado_app.session.config import SessionConfig

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from tornado_app.protocol.model_session import ModelSession
+from tornado_app.protocol.realtime.model_session import ModelSession
 from workers.formats import AudioFormat
 
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]

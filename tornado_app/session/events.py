@@ -5,11 +5,11 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from tornado_app.errors import ErrorCode, Refused
-from tornado_app.protocol.client import ClientMessage
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
-from tornado_app.protocol.realtime import UpstreamEvent
-from tornado_app.protocol.server import LimitUse
+from tornado_app.protocol.realtime.events import UpstreamEvent
+from tornado_app.protocol.voice_v1.client import ClientMessage
+from tornado_app.protocol.voice_v1.server import LimitUse
 from workers.formats import Container
 
 

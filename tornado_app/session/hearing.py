@@ -2,14 +2,14 @@
 
 from typing import assert_never
 
-from tornado_app.limits import Bucket
-from tornado_app.protocol import realtime
+from tornado_app.admission.limits import Bucket
 from tornado_app.protocol.endings import Ending, Failure, safe_word
-from tornado_app.protocol.server import SpeechStarted, SpeechStopped
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.voice_v1.server import SpeechStarted, SpeechStopped
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.commands import CloseUpstream
-from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.model_side import ModelSide
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
 
@@ -18,18 +18,18 @@ MALFORMED_BURST = 100.0
 
 
 class Hearing:
-    """Tells gate, uplink and answers what the model has said.  Thread: loop."""
+    """Tells model side, uplink and answers what the model has said.  Thread: loop."""
 
     def __init__(
         self,
         actions: Actions,
-        gate: UpstreamGate,
+        model: ModelSide,
         uplink: Uplink,
         answers: Answers,
         refusals: Refusals,
     ) -> None:
         self._actions = actions
-        self._gate = gate
+        self._model = model
         self._uplink = uplink
         self._answers = answers
         self._refusals = refusals
@@ -78,10 +78,10 @@ class Hearing:
     ) -> Ending | Failure | None:
         match said:
             case realtime.SessionCreated(session):
-                self._gate.on_created(session)
+                self._model.on_created(session)
                 self._answers.await_response()
             case realtime.SessionUpdated():
-                self._gate.on_updated()
+                self._model.on_updated()
                 self._answers.await_response()
             case realtime.UpstreamError(error):
                 return self._refusals.on_error(error)

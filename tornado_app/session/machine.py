@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import assert_never
 
 from tornado_app.errors import Refused
-from tornado_app.protocol import client, realtime
 from tornado_app.protocol.close import (
     GOING_AWAY,
     INTERNAL,
@@ -25,7 +24,9 @@ from tornado_app.protocol.close import (
     Close,
 )
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.protocol.server import (
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.voice_v1 import client
+from tornado_app.protocol.voice_v1.server import (
     GoingAway,
     LimitUse,
     PongReply,
@@ -38,9 +39,9 @@ from tornado_app.session.answers import Answers
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.gate import UpstreamGate
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
+from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
 from tornado_app.session.timers import Timers
 from tornado_app.session.uplink import Uplink
@@ -58,12 +59,12 @@ class Session:
         self._config = config
         self._actions = Actions(config)
         self._timers = Timers()
-        self._gate = UpstreamGate(config, self._actions, self._timers, jitter)
+        self._model = ModelSide(config, self._actions, self._timers, jitter)
         self._backlog = Backlog(config, self._actions, self._timers)
-        self._uplink = Uplink(config, self._gate, self._actions, self._backlog)
-        self._answers = Answers(config, self._gate, self._actions, self._timers)
-        refusals = Refusals(self._actions, self._gate, self._uplink, self._answers)
-        self._hearing = Hearing(self._actions, self._gate, self._uplink, self._answers, refusals)
+        self._uplink = Uplink(config, self._model, self._actions, self._backlog)
+        self._answers = Answers(config, self._model, self._actions, self._timers)
+        refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
+        self._hearing = Hearing(self._actions, self._model, self._uplink, self._answers, refusals)
         self._rates = Rates(config)
         self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
@@ -143,11 +144,11 @@ class Session:
             case events.Opened():
                 self._open()
             case events.UpstreamOpened(connect_ms):
-                self._gate.on_opened(connect_ms)
+                self._model.on_opened(connect_ms)
             case events.UpstreamBacklog(unsent_bytes):
                 self._uplink.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):
-                self._gate.latency_ms = latency_ms
+                self._model.latency_ms = latency_ms
             case events.UpstreamLost(failure):
                 self._on_lost(failure)
             case events.ClientSlow(why):
@@ -171,7 +172,7 @@ class Session:
             scopes=sorted(config.scopes),
         )
         self._lifetime.start()
-        self._gate.open()
+        self._model.open()
 
     def _admit(self) -> bool:
         """Whether the client may say one more thing now."""
@@ -242,11 +243,11 @@ class Session:
     def _on_timer(self, name: str) -> None:
         match name:
             case "ready":
-                self._end_if(self._gate.on_not_ready())
+                self._end_if(self._model.on_not_ready())
             case "redial":
-                self._gate.redial()
+                self._model.redial()
             case "release":
-                self._gate.release()
+                self._model.release()
             case "audio_rate":
                 self._backlog.on_rested()
             case "response":
@@ -257,8 +258,8 @@ class Session:
                 self._end_if(self._lifetime.on_timer(name))
 
     def _on_lost(self, failure: Failure) -> None:
-        was_connected = self._gate.state == "connected"
-        ending = self._gate.on_lost(failure)
+        was_connected = self._model.state == "connected"
+        ending = self._model.on_lost(failure)
         if was_connected:
             self._uplink.on_lost()
             self._answers.on_lost()
@@ -284,12 +285,12 @@ class Session:
             received_ms=figures.received_ms,
             clipped_samples=figures.clipped_samples,
             dropped_ms=figures.dropped_ms,
-            reconnects=self._gate.reconnects,
+            reconnects=self._model.reconnects,
             close_code=close.code if close else client_code,
             unlogged=self._actions.unlogged,
         )
         self._timers.clear_all()
-        self._gate.shut()
+        self._model.shut()
         self._actions.do(CloseUpstream())
         if close is not None:
             self._actions.do(CloseClient(close))
@@ -297,17 +298,17 @@ class Session:
         self.ended = True
 
     def _say_status(self, limits: dict[str, LimitUse]) -> None:
-        config, gate = self._config, self._gate
-        connected_at = gate.connected_at
+        config, model = self._config, self._model
+        connected_at = model.connected_at
         used = round(self._rates.used(self._actions.now), 1)
         self._actions.say(
             Status(
-                status=gate.state,
+                status=model.state,
                 session_id=config.session_id,
                 user_id=config.user_id,
-                model=gate.model,
+                model=model.name,
                 connected_at=None if connected_at is None else config.unix_ms(connected_at),
-                upstream=UpstreamFigures(gate.state, gate.reconnects, gate.latency_ms),
+                upstream=UpstreamFigures(model.state, model.reconnects, model.latency_ms),
                 audio=self._uplink.figures(),
                 limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
                 token_expires_at=int(config.token_expires_at_unix_s * 1000),

@@ -1,7 +1,7 @@
 """How much a client may say."""
 
+from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Refused
-from tornado_app.limits import Bucket
 from tornado_app.session.config import SessionConfig
 
 FRAGMENTS_PER_MESSAGE = 10

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime import Append, Clear, Commit
-from tornado_app.protocol.server import (
+from tornado_app.protocol.realtime.events import Append, Clear, Commit
+from tornado_app.protocol.voice_v1.server import (
     AudioCleared,
     AudioCommitted,
     AudioFigures,
@@ -23,7 +23,7 @@ from tornado_app.session.commands import (
 )
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
-from tornado_app.session.gate import UpstreamGate
+from tornado_app.session.model_side import ModelSide
 from workers.formats import Container
 
 COMMIT_ID = "parley_commit"
@@ -88,10 +88,10 @@ class Uplink:
     """
 
     def __init__(
-        self, config: SessionConfig, gate: UpstreamGate, actions: Actions, backlog: Backlog
+        self, config: SessionConfig, model: ModelSide, actions: Actions, backlog: Backlog
     ) -> None:
         self._config = config
-        self._gate = gate
+        self._model = model
         self._actions = actions
         self._backlog = backlog
         self._pending: deque[_Pending] = deque()
@@ -109,7 +109,7 @@ class Uplink:
     @property
     def buffered_ms(self) -> float:
         """Audio that was accepted and has not left for the model."""
-        return self._pending_ms + self._gate.held_ms + self._unsent_ms
+        return self._pending_ms + self._model.held_ms + self._unsent_ms
 
     def ease(self) -> None:
         """Something may have left: read a client again that was paused."""
@@ -195,7 +195,7 @@ class Uplink:
 
     def on_unsent(self, unsent_bytes: int) -> None:
         self._unsent_ms = unsent_bytes / UPSTREAM_BYTES_PER_MS
-        self._gate.on_unsent(self._unsent_ms)
+        self._model.on_unsent(self._unsent_ms)
 
     def on_committed(self, item_id: str) -> bool:
         """The model has committed.  True: it was the client's wish, and wants an answer."""
@@ -260,7 +260,7 @@ class Uplink:
         if self._config.backlog != "drop_oldest":
             return False
         too_much_ms = self.buffered_ms + duration_ms - self._config.hold_ms
-        dropped_ms, uncommitted_ms = self._gate.drop_oldest_audio(too_much_ms)
+        dropped_ms, uncommitted_ms = self._model.drop_oldest_audio(too_much_ms)
         self._sent_ms -= dropped_ms
         self._uncommitted_ms -= uncommitted_ms
         if dropped_ms:
@@ -280,7 +280,7 @@ class Uplink:
             received = AudioReceived(result.size_bytes, result.duration_ms, result.level_dbfs)
             self._actions.say(received, urgent=False)
         if result.audio:
-            self._gate.send(Append(result.audio, result.converted_ms))
+            self._model.send(Append(result.audio, result.converted_ms))
             self._sent_ms += result.converted_ms
             self._uncommitted_ms += result.converted_ms
 
@@ -291,7 +291,7 @@ class Uplink:
         if manual and round(self._uncommitted_ms, 3) < MIN_COMMIT_MS:
             self._refuse_empty()
             return turns
-        if not self._gate.send(Commit(event_id=COMMIT_ID)):
+        if not self._model.send(Commit(event_id=COMMIT_ID)):
             self._refuse_orders()
             return turns
         self._commits_awaited += 1
@@ -303,13 +303,13 @@ class Uplink:
         return turns
 
     def _clear_upstream(self) -> None:
-        self._gate.forget_held_audio()
+        self._model.forget_held_audio()
         self._uncommitted_ms = 0.0
-        if self._gate.state != "connected":
+        if self._model.state != "connected":
             self._actions.say(AudioCleared())
             return
         self._clears_awaited += 1
-        self._gate.send(Clear(event_id=CLEAR_ID))
+        self._model.send(Clear(event_id=CLEAR_ID))
 
     def _refuse_empty(self) -> None:
         sentence = f"There is too little audio to commit; a turn needs {MIN_COMMIT_MS:.0f} ms."

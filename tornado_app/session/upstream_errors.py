@@ -3,10 +3,10 @@
 from tornado_app.errors import Refused
 from tornado_app.protocol.close import UPSTREAM_FAILED
 from tornado_app.protocol.endings import REJECTED, Ending, safe_word, unfulfilled
-from tornado_app.protocol.realtime import ErrorFacts
+from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import CANCEL_ID, RESPONSE_ID, TEXT_ID, TRUNCATE_ID, Answers
-from tornado_app.session.gate import UPDATE_ID, UpstreamGate
+from tornado_app.session.model_side import UPDATE_ID, ModelSide
 from tornado_app.session.uplink import COMMIT_ID, Uplink
 
 
@@ -18,24 +18,24 @@ class Refusals:
     """
 
     def __init__(
-        self, actions: Actions, gate: UpstreamGate, uplink: Uplink, answers: Answers
+        self, actions: Actions, model: ModelSide, uplink: Uplink, answers: Answers
     ) -> None:
         self._actions = actions
-        self._gate = gate
+        self._model = model
         self._uplink = uplink
         self._answers = answers
 
     def on_error(self, error: ErrorFacts) -> Ending | None:
         """An ending if the session cannot go on; most errors leave it as it was."""
         code = safe_word(error.code or "")
-        self._gate.on_error(error)
+        self._model.on_error(error)
         self._actions.log(
             "upstream_error", code=code, param=safe_word((error.param or "").replace(".", "_"))
         )
         if error.event_id == UPDATE_ID:
-            self._gate.shut()
+            self._model.shut()
             return Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, "bad_session")
-        if self._gate.state != "connected":
+        if self._model.state != "connected":
             return None  # a close follows, and `classify` will say what it was
         self._on_running(error, code)
         return None

@@ -1,0 +1,43 @@
+"""A conversation as words: what a brain is given, and what it gives back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from local_realtime.session.responder import FunctionCall, Incomplete
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    speaker: Literal["user", "assistant", "system", "call", "function"]
+    """A call's words are its arguments, a function's its output."""
+
+    text: str
+    call_id: str = ""
+    name: str = ""
+    """Of the function that is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    lines: tuple[Line, ...]
+    now: datetime
+    instructions: str = ""
+    tools: tuple[dict[str, Any], ...] = ()
+    tool_choice: Any = "auto"
+    parallel_tool_calls: bool = True
+    max_output_tokens: int | None = None
+
+    def said_by(self, speaker: str) -> list[str]:
+        return [line.text for line in self.lines if line.speaker == speaker]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    text: str
+    short: str = "Understood"
+    """The same in one word."""
+
+
+Thought: TypeAlias = str | FunctionCall | Incomplete
+"""A piece of what a brain answers: text of any length, a call, or why it stops here."""

@@ -1,0 +1,66 @@
+"""What the local model answers: by rules, so that it can be shown and tested."""
+
+from dataclasses import replace
+from itertools import takewhile
+
+from local_realtime.brain.dialogue import Line, Reply, Talk
+from local_realtime.brain.directives import Directives, read_instructions
+from local_realtime.brain.functions import choose_functions, tell_output
+from local_realtime.brain.skills import apply_skills
+from local_realtime.session.responder import FunctionCall
+
+MAX_LINE_LETTERS = 2000
+MAX_INSTRUCTIONS_LETTERS = 8000
+"""What is longer is not read to its end; nor is an answer longer than a line."""
+
+HELLO = "Hello! How can I help you?"
+STILL_THERE = "Are you still there?"
+NOT_UNDERSTOOD = "Sorry, I did not understand that."
+
+
+def think(talk: Talk) -> str | tuple[FunctionCall, ...]:
+    """The answer to the last line of *talk*; the same talk always has the same answer."""
+    thought = _think(_shortened(talk))
+    return thought[:MAX_LINE_LETTERS] if isinstance(thought, str) else thought
+
+
+def _shortened(talk: Talk) -> Talk:
+    lines = tuple(replace(line, text=line.text[:MAX_LINE_LETTERS]) for line in talk.lines)
+    return replace(talk, lines=lines, instructions=talk.instructions[:MAX_INSTRUCTIONS_LETTERS])
+
+
+def _think(talk: Talk) -> str | tuple[FunctionCall, ...]:
+    directives = read_instructions("\n".join([talk.instructions, *talk.said_by("system")]))
+    if directives.exactly:
+        return directives.exactly
+    if directives.always:
+        return _opened(directives.always, directives, talk)
+    answer = _answer(talk)
+    if isinstance(answer, tuple):
+        return answer
+    if directives.one_word:
+        return answer.short.rstrip(".").capitalize() + "."
+    told = f"{answer.text} {directives.closing}" if directives.closing else answer.text
+    return _opened(told, directives, talk)
+
+
+def _opened(text: str, directives: Directives, talk: Talk) -> str:
+    if not directives.opening or talk.said_by("assistant"):
+        return text
+    return directives.opening if text == HELLO else f"{directives.opening} {text}"
+
+
+def _answer(talk: Talk) -> Reply | tuple[FunctionCall, ...]:
+    spoken = [line for line in talk.lines if line.speaker in {"user", "function"}]
+    last = spoken[-1] if spoken else Line("user", "hello")
+    if last.speaker == "function":
+        outputs = list(takewhile(lambda line: line.speaker == "function", reversed(spoken)))
+        told = [tell_output(line.text) for line in reversed(outputs)]
+        return Reply(" ".join(reply.text for reply in told), told[-1].short)
+    wanted = choose_functions(last.text, talk)
+    if wanted:
+        return wanted
+    if not last.text.strip():
+        silent = any("silent" in note for note in talk.said_by("system"))
+        return Reply(STILL_THERE if silent else NOT_UNDERSTOOD, "Sorry")
+    return apply_skills(last.text, talk) or Reply(f"I heard you say: {last.text}")

@@ -1,0 +1,219 @@
+"""Tests of tornado_app/client_side/read_watch.py: real sockets, the loop's time is the test's."""
+
+import select
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from tornado_app.client_side.read_watch import GatheredReadWatch, LoopReadWatch, new_read_watch
+
+GATHER_S = 0.004
+
+
+class FakeLoop:
+    """Watches nothing: the test says what the loop would notice, and when."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.readers = {}
+        self.timers = []
+
+    def time(self) -> float:
+        return self.now
+
+    def add_reader(self, descriptor, callback) -> None:
+        self.readers[descriptor] = callback
+
+    def remove_reader(self, descriptor) -> None:
+        del self.readers[descriptor]
+
+    def call_later(self, delay, callback):
+        timer = SimpleNamespace(at=self.now + delay, callback=callback, cancelled=False)
+        timer.cancel = lambda: setattr(timer, "cancelled", True)
+        self.timers.append(timer)
+        return timer
+
+    def run(self) -> None:
+        """One turn: the timers that are due, then what can be read."""
+        due = [t for t in self.timers if t.at <= self.now and not t.cancelled]
+        self.timers = [t for t in self.timers if t not in due and not t.cancelled]
+        for timer in due:
+            timer.callback()
+        for descriptor, callback in list(self.readers.items()):
+            if select.select([descriptor], [], [], 0)[0] and descriptor in self.readers:
+                callback()
+
+
+class Peers:
+    """Socket pairs: who speaks into one end is heard at the other."""
+
+    def __init__(self, read_watch, count: int) -> None:
+        self.heard = []
+        self.pairs = [socket.socketpair() for _ in range(count)]
+        self.read_watch = read_watch
+        for number, (ours, _) in enumerate(self.pairs):
+            read_watch.watch(ours.fileno(), lambda n=number: self.hear(n))
+
+    def hear(self, number: int) -> None:
+        self.pairs[number][0].recv(100)
+        self.heard.append(number)
+
+    def speak(self, *numbers: int) -> None:
+        for number in numbers:
+            self.pairs[number][1].send(b"x")
+
+    def close(self) -> None:
+        for pair in self.pairs:
+            for end in pair:
+                end.close()
+
+
+@pytest.fixture
+def loop():
+    return FakeLoop()
+
+
+@pytest.fixture
+def read_watch(loop):
+    read_watch = GatheredReadWatch(loop, GATHER_S, loop.time)
+    yield read_watch
+    read_watch.close()
+    read_watch.close()  # once more does nothing
+    assert {} == loop.readers
+
+
+@pytest.fixture
+def peers(read_watch):
+    peers = Peers(read_watch, 3)
+    yield peers
+    peers.close()
+
+
+def test_after_a_pause_all_is_read_at_once(loop, peers):
+    """An idle server lets nobody wait."""
+    for number in (0, 1):
+        loop.now += 1.0
+        peers.speak(number)
+        loop.run()
+
+    assert [0, 1] == peers.heard
+    assert [] == loop.timers
+
+
+def test_what_a_burst_takes_is_not_waited_for_once_more(loop, read_watch, peers):
+    """The next begins as long after the beginning of this one."""
+    peers.speak(0)
+    loop.run()
+    peers.speak(1)
+    loop.run()
+    peers.hear = lambda number: (Peers.hear(peers, number), setattr(loop, "now", loop.now + 0.003))
+    loop.now += GATHER_S
+    loop.run()
+
+    assert [0, 1] == peers.heard
+    assert [pytest.approx(loop.now + 0.001)] == [timer.at for timer in loop.timers]
+
+
+def test_under_load_reads_are_a_burst_apart(loop, peers):
+    """What comes sooner is read together, when its time has come; the loop sleeps until then."""
+    peers.speak(0)
+    loop.run()
+    peers.speak(1)
+    loop.run()
+    peers.speak(2)
+    loop.run()
+    before = list(peers.heard)
+    asleep = not loop.readers
+    loop.now += GATHER_S
+    loop.run()
+
+    assert [0] == before
+    assert asleep
+    assert [0, 1, 2] == sorted(peers.heard)
+
+
+def test_after_the_load_it_rests(loop, peers):
+    """A burst that finds nothing is the last: then the loop is woken by what comes."""
+    peers.speak(0)
+    loop.run()
+    peers.speak(1)
+    loop.run()
+    for _ in range(3):
+        loop.now += GATHER_S
+        loop.run()
+    timers = list(loop.timers)
+    loop.now += 1.0
+    peers.speak(2)
+    loop.run()
+
+    assert [] == timers
+    assert [0, 1, 2] == peers.heard
+
+
+def test_who_is_not_watched_any_more_is_not_called(loop, read_watch, peers):
+    """Not even if an earlier callback of the same burst ended it."""
+    peers.hear = lambda number: read_watch.unwatch(peers.pairs[1 - number][0].fileno())
+    peers.speak(0, 1)
+    loop.run()
+    read_watch.unwatch(peers.pairs[0][0].fileno())
+    read_watch.unwatch(peers.pairs[0][0].fileno())  # once more does nothing
+
+
+def test_a_fault_of_one_is_not_felt_by_the_others(loop, read_watch, peers):
+    """All are read in that burst and in those that follow, the one at fault as well."""
+    failing = peers.pairs[1][0]
+    read_watch.unwatch(failing.fileno())
+
+    def fail() -> None:
+        failing.recv(100)
+        peers.heard.append("fault")
+        raise ValueError
+
+    read_watch.watch(failing.fileno(), fail)
+    for _ in range(3):
+        peers.speak(0, 1, 2)
+        loop.now += GATHER_S / 2
+        loop.run()
+    loop.now += GATHER_S
+    loop.run()
+
+    assert {0, 2, "fault"} == set(peers.heard[:3])
+    assert {0, 2, "fault"} == set(peers.heard[3:])
+    assert 6 <= len(peers.heard)
+
+
+def test_what_cannot_be_watched_is_not(read_watch, tmp_path):
+    """Whoever asked is told, and may say that it is over all the same."""
+    with (tmp_path / "file").open("wb") as file:  # epoll(7) takes no regular file
+        with pytest.raises(PermissionError):
+            read_watch.watch(file.fileno(), lambda: None)
+        read_watch.unwatch(file.fileno())
+
+
+def test_nobody_is_called_after_the_end(loop, read_watch, peers):
+    """A socket that outlives it is watched no more, and may still be told so."""
+    peers.speak(0)
+    read_watch.close()
+    loop.run()
+    read_watch.watch(peers.pairs[0][0].fileno(), lambda: peers.heard.append("late"))
+    read_watch.unwatch(peers.pairs[0][0].fileno())
+
+    assert [] == peers.heard
+
+
+def test_without_epoll_the_loop_does_it(loop, monkeypatch):
+    """One wake-up for each socket, on systems that have nothing better."""
+    monkeypatch.delattr(select, "epoll")
+    read_watch = new_read_watch(loop, GATHER_S)
+    peers = Peers(read_watch, 2)
+    peers.speak(0, 1)
+    loop.run()
+    for ours, _ in peers.pairs:
+        read_watch.unwatch(ours.fileno())
+    read_watch.close()
+    peers.close()
+
+    assert isinstance(read_watch, LoopReadWatch)
+    assert [0, 1] == peers.heard
+    assert {} == loop.readers

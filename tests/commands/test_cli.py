@@ -1,0 +1,438 @@
+"""The command line: what it prints, what it refuses, and with which exit code."""
+
+import gc
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import warnings
+
+import pytest
+import structlog
+
+from tests.calls.house import ROOT
+from tornado_app.admission import tokens
+from tornado_app.commands import talk
+from tornado_app.commands.cli import main
+from tornado_app.settings.secret import DEVELOPMENT_PREFIX
+
+SECRET = "kT9x-Qm2Lr7Vb4Zn8Hs1Wd6Yc3Jf5Pg0-not-to-be-printed"
+KEY = "sk-proj-canary-not-to-be-printed"
+NOBODY = "ws://127.0.0.1:9/v1/realtime"
+
+RULES = tokens.TokenRules(
+    key=SECRET.encode(), algorithms=("HS256",), leeway_s=10, max_lifetime_s=86400
+)
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch, tmp_path):
+    """Nothing of this computer's own settings, and a secret of ours."""
+    for name in os.environ:
+        if name.startswith("PARLEY_") or name == "OPENAI_API_KEY":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PARLEY_AUTH_SECRET", SECRET)
+    monkeypatch.setenv("PARLEY_SERVER_STATE_DIR", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def _logging():
+    """For commands that set logging up for the whole process."""
+    root = logging.getLogger()
+    before = (root.handlers[:], root.level)
+    root.handlers[:] = []
+    yield
+    root.handlers[:], level = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def _leak_of_tornado():
+    """Its bind_sockets leaves a socket that it could not bind to the collector."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command: exit code, standard output, standard error, none of which has a secret."""
+
+    def command(*words: str) -> tuple[int, str, str]:
+        try:
+            code = main(words)
+        except SystemExit as exit_:
+            code = exit_.code
+        printed = capsys.readouterr()
+        for secret in (SECRET, KEY):
+            assert secret not in printed.out + printed.err
+        assert "Traceback" not in printed.err
+        return code, printed.out, printed.err
+
+    return command
+
+
+class TestHelp:
+    def test_it_names_every_command(self, run):
+        """With what each is for."""
+        code, out, _ = run("--help")
+
+        assert 0 == code
+        for name in ("serve", "talk", "token", "model", "check-config"):
+            assert f"\n    {name} " in out
+
+    @pytest.mark.parametrize("command", ["serve", "talk", "token", "model", "check-config"])
+    def test_every_command_has_its_own(self, run, command):
+        """Also the one that belongs to the local model."""
+        code, out, _ = run(command, "--help")
+
+        assert 0 == code
+        assert "usage:" in out
+
+    def test_a_word_that_is_no_command(self, run):
+        """It is refused in one line after the usage, which names the commands."""
+        code, _, err = run("sevre")
+
+        assert 2 == code
+        assert "{serve,talk,token,model,check-config}" in err
+        assert err.endswith("unrecognized arguments: sevre\n")
+
+
+class TestToken:
+    def test_the_gateway_takes_it(self, run):
+        """One line, with the user, the scopes and the lifetime that were asked for."""
+        now = time.time()
+        words = ("token", "--user", "alice", "--ttl-s", "60", "--scope", "a", "--scope", "b")
+        code, out, err = run(*words)
+        caller = tokens.verify(out.strip(), RULES, now)
+
+        assert (0, "", 1) == (code, err, out.count("\n"))
+        assert ("alice", {"a", "b"}) == (caller.user_id, caller.scopes)
+        assert now + 58 < caller.expires_at < time.time() + 61
+
+    def test_it_is_made_for_the_rules_of_the_settings(self, run, monkeypatch):
+        """Issuer and audience are in it, and the first algorithm signs it."""
+        monkeypatch.setenv("PARLEY_AUTH_ISSUER", "https://id.example")
+        monkeypatch.setenv("PARLEY_AUTH_AUDIENCE", "voice")
+        monkeypatch.setenv("PARLEY_AUTH_ALGORITHMS", '["HS384"]')
+        _, out, _ = run("token", "--user", "alice")
+        rules = tokens.TokenRules(
+            key=SECRET.encode(),
+            algorithms=("HS384",),
+            leeway_s=0,
+            max_lifetime_s=3600,
+            issuer="https://id.example",
+            audience="voice",
+        )
+
+        assert "alice" == tokens.verify(out.strip(), rules, time.time()).user_id
+
+    @pytest.mark.parametrize("ttl_s", ["0", "-5", "nan", "inf", "soon", "86500", "1e9"])
+    def test_a_lifetime_that_cannot_be(self, run, ttl_s):
+        """No token, and a sentence."""
+        code, out, err = run("token", "--user", "alice", "--ttl-s", ttl_s)
+
+        assert (2, "") == (code, out)
+        assert "must be a number above 0" in err or "valid for more than 86400 seconds" in err
+
+    @pytest.mark.parametrize("user", ["", " ", "a" * 129, "tab\there"])
+    def test_a_user_that_cannot_be(self, run, user):
+        """What the gateway would refuse is not issued."""
+        code, out, err = run("token", "--user", user)
+
+        assert (2, "") == (code, out)
+        assert err.startswith("No token: ")
+
+    def test_without_a_user(self, run):
+        """A token is always somebody's."""
+        code, _, err = run("token")
+
+        assert 2 == code
+        assert "--user" in err
+
+
+class TestCheckConfig:
+    def test_good_settings(self, run):
+        """One line says so."""
+        assert (0, "The settings are right for development.\n", "") == run("check-config")
+
+    def test_everything_that_is_wrong_at_once(self, run, tmp_path, monkeypatch):
+        """Each problem in a line of its own, whether it is in the file or the environment."""
+        monkeypatch.setenv("PARLEY_LIMITS_CONNECTIONS", "many")
+        monkeypatch.setenv("PARLEY_LIMTS_CONNECTIONS", "5")
+        config = tmp_path / "own.toml"
+        config.write_text("[server]\nport = 70000\nprot = 1\n[heartbeat]\ninterval_s = 100\n")
+        code, out, err = run("check-config", "--config", str(config))
+
+        assert (2, "") == (code, out)
+        lines = err.splitlines()
+        assert 5 == len(lines)
+        for words in (
+            "PARLEY_LIMITS_CONNECTIONS",
+            "PARLEY_LIMTS_CONNECTIONS: is no setting",
+            "must be an integer from 0 to 65535, not 70000",
+            "server.prot in the configuration file: is no setting",
+            "heartbeat.interval_s (PARLEY_HEARTBEAT_INTERVAL_S): must be less than",
+        ):
+            assert 1 == sum(words in line for line in lines), words
+
+    def test_a_wrong_fault_is_named_with_all_else_that_is_wrong(self, run, monkeypatch):
+        """The local model's own sentence, with the name of the setting."""
+        monkeypatch.setenv("PARLEY_MODEL_FAULT", "close=7")
+        monkeypatch.setenv("PARLEY_MODEL_PACE", "fast")
+        code, _, err = run("check-config")
+
+        assert 2 == code
+        assert "model.fault (PARLEY_MODEL_FAULT): The fault close must be an integer from" in err
+        assert "model.pace" in err
+
+    def test_what_production_refuses(self, run, monkeypatch):
+        """No secret, no origins and a model without TLS are named in one run."""
+        monkeypatch.setenv("PARLEY_SERVER_ENVIRONMENT", "production")
+        monkeypatch.setenv("PARLEY_UPSTREAM_URL", "ws://model.example/v1/realtime")
+        monkeypatch.delenv("PARLEY_AUTH_SECRET")
+        code, _, err = run("check-config")
+
+        assert 2 == code
+        assert [
+            "auth.secret (PARLEY_AUTH_SECRET): must be set in production",
+            (
+                "server.allowed_origins (PARLEY_SERVER_ALLOWED_ORIGINS): "
+                "must name at least one origin in production"
+            ),
+            "upstream.url (PARLEY_UPSTREAM_URL): must be wss:// in production, except on loopback",
+        ] == err.splitlines()
+
+    @pytest.mark.parametrize(
+        ("secret", "words"),
+        [
+            (DEVELOPMENT_PREFIX + "x" * 64, "development secret"),
+            ("change-me-change-me-change-me-change-me", "placeholder"),
+            ("a" * 64, "easily guessed"),
+            ("short-Xk29", "at least 32 bytes"),
+        ],
+    )
+    def test_secrets_that_production_refuses(self, run, monkeypatch, secret, words):
+        """It says why, and does not show them."""
+        monkeypatch.setenv("PARLEY_SERVER_ENVIRONMENT", "production")
+        monkeypatch.setenv("PARLEY_SERVER_ALLOWED_ORIGINS", '["https://app.example"]')
+        monkeypatch.setenv("PARLEY_AUTH_SECRET", secret)
+        code, _, err = run("check-config")
+
+        assert 2 == code
+        assert words in err
+        assert secret not in err
+
+    def test_production_that_is_right(self, run, monkeypatch):
+        """With a secret, an origin and a key, and the key in no output."""
+        monkeypatch.setenv("PARLEY_SERVER_ENVIRONMENT", "production")
+        monkeypatch.setenv("PARLEY_SERVER_ALLOWED_ORIGINS", '["https://app.example"]')
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+        assert (0, "The settings are right for production.\n", "") == run("check-config")
+
+    def test_the_environment_wins_over_the_file(self, run, tmp_path, monkeypatch):
+        """And the file over the defaults."""
+        config = tmp_path / "own.toml"
+        config.write_text("[server]\nenvironment = 'production'\n")
+        from_file = run("check-config", "--config", str(config))
+        monkeypatch.setenv("PARLEY_SERVER_ENVIRONMENT", "development")
+        from_environment = run("check-config", "--config", str(config))
+
+        assert 2 == from_file[0]
+        assert "development" in from_environment[1]
+
+    @pytest.mark.parametrize("content", [None, b"\xff\xfe", b"[server\n"])
+    def test_a_file_that_cannot_be_read(self, run, tmp_path, content):
+        """One sentence, no traceback."""
+        config = tmp_path / "own.toml"
+        if content is not None:
+            config.write_bytes(content)
+        code, _, err = run("check-config", "--config", str(config))
+
+        assert 2 == code
+        assert 1 == err.count("\n")
+
+    def test_a_state_directory_that_cannot_be(self, run, tmp_path, monkeypatch):
+        """Development needs a place for its secret, unless it is given one."""
+        monkeypatch.delenv("PARLEY_AUTH_SECRET")
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("PARLEY_SERVER_STATE_DIR", str(tmp_path / "file" / "below"))
+        code, _, err = run("check-config")
+
+        assert 2 == code
+        assert err.startswith("server.state_dir")
+        assert 1 == err.count("\n")
+
+
+class TestServe:
+    def test_wrong_settings_start_nothing(self, run, monkeypatch):
+        """The same sentences as `check-config`, and exit code 2."""
+        monkeypatch.setenv("PARLEY_SERVER_ENVIRONMENT", "production")
+        code, out, err = run("serve", "--port", "0")
+
+        assert (2, "") == (code, out)
+        assert "must name at least one origin in production" in err
+
+    @pytest.mark.usefixtures("_logging", "_leak_of_tornado")
+    def test_a_taken_port(self, run):
+        """One sentence that says what to do, and exit code 1."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            code, out, err = run("--port", str(port))
+
+        assert (1, "") == (code, out)
+        sentence = f"127.0.0.1:{port} is in use. Choose another with --port; 0 finds one.\n"
+        assert f"Parley could not start: {sentence}" == err
+
+    @pytest.mark.usefixtures("_logging", "_leak_of_tornado")
+    def test_an_address_that_is_not_here(self, run):
+        """One sentence as well."""
+        code, _, err = run("serve", "--host", "203.0.113.1", "--port", "0")
+
+        assert 1 == code
+        assert err.startswith("Parley could not start: ")
+        assert 1 == err.count("\n")
+
+    def test_what_it_says_at_the_start(self, tmp_path):
+        """Where it listens, which model it has, a token that works; no secret, and no log there."""
+        environ = dict(os.environ) | {
+            "PARLEY_UPSTREAM_URL": f"{NOBODY}?key={KEY}",
+            "OPENAI_API_KEY": KEY,
+            "PARLEY_UPSTREAM_MODEL": "gpt-realtime-mini",
+        }
+        command = [sys.executable, "run.py", "--host", "localhost", "--port", "0"]
+        with subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            first = process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            rest, err = process.stdout.read(), process.stderr.read()
+
+        [token] = [line.split()[-1] for line in rest.splitlines() if line.startswith("Token")]
+        assert first.startswith("Parley listens on ws://localhost:")
+        assert "Model: gpt-realtime-mini at 127.0.0.1:9\n" in rest
+        assert "developer" == tokens.verify(token, RULES, time.time()).user_id
+        assert 0 == process.returncode
+        for secret in (KEY, SECRET):
+            assert secret not in first + rest + err
+        assert token not in err
+
+    def test_production_shows_no_token(self):
+        """Who runs it there makes tokens elsewhere; that it has no API key is said aloud."""
+        environ = dict(os.environ) | {
+            "PARLEY_SERVER_ENVIRONMENT": "production",
+            "PARLEY_SERVER_ALLOWED_ORIGINS": '["https://app.example"]',
+            "PARLEY_MODEL_CHAT_URL": f"http://127.0.0.1:9/{KEY}",
+            "PARLEY_MODEL_CHAT_MODEL": "tiny",
+            "PARLEY_MODEL_CHAT_API_KEY": KEY,
+        }
+        with subprocess.Popen(
+            [sys.executable, "run.py", "serve", "--port", "0"],
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            first = process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            rest, err = process.stdout.read(), process.stderr.read()
+
+        assert first.startswith("Parley listens on ")
+        assert "Model: a local one, which hears and speaks English" in rest
+        assert "A chat model thinks for it: tiny." in rest
+        assert "Warning: in production the model is the local one" in rest
+        assert KEY not in rest + err
+        assert "Token" not in rest
+        assert "eyJ" not in rest + err
+        assert all(line.startswith("{") for line in err.splitlines())
+        assert 0 == process.returncode
+
+
+class TestTalk:
+    @pytest.mark.parametrize("chunk_ms", ["0", "-20", "nan", "inf", "x"])
+    def test_a_chunk_that_cannot_be(self, run, chunk_ms):
+        """It is refused before anything is read or dialled."""
+        code, _, err = run("talk", "any.wav", "--chunk-ms", chunk_ms)
+
+        assert 2 == code
+        assert "must be a number above 0" in err
+
+    def test_its_arguments(self, run, monkeypatch):
+        """The address and the token come from the settings unless they are given."""
+        wishes = []
+
+        async def note(wish: talk.Wish) -> int:
+            wishes.append(wish)
+            return 7
+
+        monkeypatch.setattr(talk, "run", note)
+        monkeypatch.setenv("PARLEY_SERVER_PORT", "1234")
+        code, _, _ = run("talk", "a.wav")
+        words = ("--url", "wss://a.example/ws", "--token", "t", "--save", "b.wav", "--fast")
+        run("talk", "a.wav", *words, "--chunk-ms", "33.5")
+        plain, full = wishes
+
+        assert 7 == code
+        assert "ws://127.0.0.1:1234/ws" == plain.url
+        assert "developer" == tokens.verify(plain.token, RULES, time.time()).user_id
+        assert (None, False, None) == (plain.save, plain.fast, plain.chunk_ms)
+        assert ("wss://a.example/ws", "t", True, 33.5) == (
+            full.url,
+            full.token,
+            full.fast,
+            full.chunk_ms,
+        )
+        assert "b.wav" == str(full.save)
+
+    def test_ctrl_c(self, run, monkeypatch):
+        """No traceback, and the exit code that shells give."""
+
+        async def interrupted(_wish: talk.Wish) -> int:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(talk, "run", interrupted)
+
+        assert (130, "", "") == run("talk", "a.wav")
+
+
+def test_the_local_model_alone():
+    """It prints its address, and ends with 0 when it is told to."""
+    with subprocess.Popen(
+        [sys.executable, "run.py", "model", "--port", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        line = process.stdout.readline()
+        process.terminate()
+        err = process.stderr.read()
+
+    assert line.startswith("Local Realtime server ready: ws://127.0.0.1:")
+    assert (0, "") == (process.returncode, err)
+
+
+def test_the_help_of_the_program():
+    """``python run.py --help`` works from anywhere."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "run.py"), "--help"],
+        cwd="/",
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+
+    assert b"Parley, a realtime voice gateway" in done.stdout
+    assert b"" == done.stderr

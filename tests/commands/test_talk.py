@@ -1,0 +1,394 @@
+"""``talk`` through a whole gateway to the model on this computer, and all that can go wrong."""
+
+import asyncio
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import butter, correlate, resample, resample_poly, sosfiltfilt
+
+from local_realtime.rehearsal.faults import parse_faults
+from local_realtime.server import LocalRealtime, ServerConfig
+from tests.calls.house import ROOT, House, whole_log
+from tests.fakes.upstream import FakeUpstream, unused_port
+from tornado_app.admission.tokens import issue
+from tornado_app.commands import talk
+
+AMIABLE = ROOT / "tests" / "data" / "amiable.wav"
+RATES_HZ = (8_000, 16_000, 44_100, 48_000)
+ANSWER_HZ = 24_000
+
+
+@contextlib.asynccontextmanager
+async def parley(pace: float = 0, fault: str = "", **changes: object):
+    """A gateway before a model that plays back what it hears, unless it has a *fault*."""
+    config = ServerConfig(api_key="sk-test-key", pace=pace, faults=parse_faults(fault))
+    model = LocalRealtime(config)
+    port = model.listen("127.0.0.1", 0)
+    try:
+        async with House(f"ws://127.0.0.1:{port}/v1/realtime", **changes) as house:
+            yield house
+    finally:
+        await model.close()
+
+
+def wish(house: House | None, path: Path = AMIABLE, **changes) -> talk.Wish:
+    values = {"save": None, "fast": True, "chunk_ms": None}
+    if house is not None:
+        values |= {"url": house.url, "token": house.token()}
+    return talk.Wish(path=path, **(values | changes))
+
+
+@pytest.fixture
+def said(capsys):
+    """What was printed, in one line: the terminal's width is not the test's business."""
+    with whole_log():
+        yield lambda: " ".join(capsys.readouterr().out.split())
+
+
+@pytest.fixture
+def short(tmp_path):
+    """A quarter of a second of noise at 16 kHz."""
+    path = tmp_path / "short.wav"
+    noise = np.random.default_rng(1).normal(0, 3000, 4000).astype("<i2")
+    soundfile.write(path, noise, 16_000)
+    return path
+
+
+class TestWhatComesBack:
+    """The promise of the whole: what is said arrives, unbroken, whatever its rate and pieces."""
+
+    @pytest.mark.parametrize("chunk_ms", [5, 20, 33, 100])
+    @pytest.mark.gen_test(timeout=50)
+    async def test_the_answer_is_the_recording(self, tmp_path, chunk_ms):
+        """At each rate: as long, the same wave, no gap, and no click where chunks were joined."""
+        copies = {rate_hz: copy_at(rate_hz, tmp_path) for rate_hz in RATES_HZ}
+        saved = {rate_hz: tmp_path / f"answer-{rate_hz}.wav" for rate_hz in RATES_HZ}
+        async with parley() as house:
+            codes = await asyncio.gather(
+                *(
+                    talk.run(wish(house, copies[rate], save=saved[rate], chunk_ms=chunk_ms))
+                    for rate in RATES_HZ
+                )
+            )
+
+        assert [0] * len(RATES_HZ) == codes
+        for rate_hz in RATES_HZ:
+            expected = at_answer_rate(copies[rate_hz])
+            answer, answer_hz = soundfile.read(saved[rate_hz])
+            assert ANSWER_HZ == answer_hz
+            check_same(expected, answer, band_hz=0.38 * min(rate_hz, ANSWER_HZ))
+
+
+def copy_at(rate_hz: int, folder: Path) -> Path:
+    """The recording (16 kHz) at another rate, of 16 bits like the original."""
+    samples, source_hz = soundfile.read(AMIABLE)
+    path = folder / f"amiable-{rate_hz}.wav"
+    divisor = np.gcd(rate_hz, source_hz)
+    soundfile.write(path, resample_poly(samples, rate_hz // divisor, source_hz // divisor), rate_hz)
+    return path
+
+
+def at_answer_rate(path: Path) -> np.ndarray:
+    """By one transform of the whole: as sharp as can be."""
+    samples, rate_hz = soundfile.read(path)
+    return resample(samples, round(len(samples) * ANSWER_HZ / rate_hz))
+
+
+def check_same(expected: np.ndarray, answer: np.ndarray, band_hz: float) -> None:
+    """*answer* is *expected*, up to 5 ms of delay and what the filters leave above *band_hz*."""
+    tolerance = ANSWER_HZ * 5 // 1000
+    assert abs(len(expected) - len(answer)) <= tolerance
+    size = min(len(expected), len(answer))
+    expected, answer = expected[:size], answer[:size]
+
+    similarity = correlate(expected, answer, method="fft")
+    delay = int(np.argmax(similarity)) - (size - 1)
+    assert abs(delay) <= tolerance
+    aligned = np.roll(answer, delay)[tolerance:-tolerance]
+    expected = expected[tolerance:-tolerance]
+    assert np.corrcoef(expected, aligned)[0, 1] >= 0.995
+
+    # A piece that is missing, doubled or faded shows in its own 10 ms even if the whole is alike.
+    low = butter(8, band_hz, fs=ANSWER_HZ, output="sos")
+    wave, error = (frames(sosfiltfilt(low, x)) for x in (expected, expected - aligned))
+    loud = rms(wave) > 0.005
+    assert (rms(error)[loud] / rms(wave)[loud]).max() < 0.1
+
+    # A click is a jump of the slope.
+    assert bend(aligned) <= 1.5 * bend(expected)
+
+
+def frames(samples: np.ndarray) -> np.ndarray:
+    """10 ms in a row."""
+    size = ANSWER_HZ // 100
+    return samples[: len(samples) // size * size].reshape(-1, size)
+
+
+def rms(rows: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(rows**2, axis=1))
+
+
+def bend(samples: np.ndarray) -> float:
+    return float(np.abs(np.diff(samples, 2)).max())
+
+
+class TestWhatIsShown:
+    @pytest.mark.gen_test(timeout=20)
+    async def test_a_talk(self, short, tmp_path, said):
+        """Progress, both transcripts, the length of the answer and where it went."""
+        saved = tmp_path / "answer.flac"
+        async with parley() as house:
+            code = await talk.run(wish(house, short, save=saved))
+
+        out = said()
+        assert 0 == code
+        for words in (
+            "connecting (gpt-realtime-2.1) connected (gpt-realtime-2.1)",
+            "Speaking short.wav",
+            "0.2 of 0.2 s",
+            "You: (0.2 s of speech, not transcribed: echo mode)",
+            "Answer: (echo of 0.2 s of audio)",
+            "The answer is 0.25 s long.",
+            "Saved to",
+        ):
+            assert words in out
+        assert 0.25 == pytest.approx(soundfile.info(saved).duration, abs=0.005)
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_without_transcripts_of_the_user(self, short, said, monkeypatch):
+        """A gateway that transcribes nothing is no fault: the answer is enough."""
+        monkeypatch.setattr(talk, "TRANSCRIPT_TIMEOUT_S", 0.1)
+        async with parley(session_transcription_model="") as house:
+            code = await talk.run(wish(house, short))
+
+        assert 0 == code
+        assert "Answer: (echo" in (out := said())
+        assert "You:" not in out
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_in_real_time(self, short):
+        """Unless it shall be fast, it takes as long to speak as a person."""
+        async with parley() as house:
+            begin = time.monotonic()
+            code = await talk.run(wish(house, short, fast=False))
+            took_s = time.monotonic() - begin
+
+        assert 0 == code
+        assert took_s >= 0.25
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_the_query_of_the_address_is_kept(self, short):
+        """What the user asks for goes with what `talk` adds."""
+        async with parley() as house:
+            code = await talk.run(wish(house, short, url=f"{house.url}?voice=cedar&input_rate=1"))
+
+        assert 0 == code
+
+
+class TestWhatGoesWrong:
+    """Each gives exit code 1, one sentence and no traceback."""
+
+    @pytest.mark.gen_test
+    async def test_a_token_of_somebody_else(self, short, said):
+        """The gateway's own sentence is shown."""
+        async with parley() as house:
+            rules = talk_rules(house)
+            token = issue("alice", rules, time.time(), 60)
+            code = await talk.run(wish(house, short, token=token))
+
+        assert 1 == code
+        assert "The gateway refused: The token's signature is not one of ours." == (out := said())
+        assert token not in out
+
+    @pytest.mark.gen_test
+    async def test_no_gateway(self, short, said):
+        """It says that nobody is there."""
+        url = f"ws://127.0.0.1:{unused_port()}/ws"
+        code = await talk.run(wish(None, short, url=url, token="t"))
+
+        assert 1 == code
+        assert said().startswith("No gateway answers there: ")
+
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:8765/ws", "127.0.0.1:8765", "gateway", ""])
+    @pytest.mark.gen_test
+    async def test_an_address_that_is_none(self, short, said, url):
+        """It says how one begins."""
+        code = await talk.run(wish(None, short, url=url, token="t"))
+
+        assert 1 == code
+        assert "begins with ws:// or wss://" in said()
+
+    @pytest.mark.gen_test
+    async def test_another_server(self, short, said):
+        """A path that is not the gateway's is an HTTP status."""
+        async with parley() as house:
+            url = house.url.replace("/ws", "/elsewhere")
+            code = await talk.run(wish(house, short, url=url))
+
+        assert (1, "The gateway refused: HTTP 404") == (code, said())
+
+    @pytest.mark.parametrize("content", [None, b"", b"not a recording at all, only some words"])
+    @pytest.mark.gen_test
+    async def test_no_recording(self, tmp_path, said, content):
+        """Nobody is called."""
+        path = tmp_path / "recording.wav"
+        if content is not None:
+            path.write_bytes(content)
+        code = await talk.run(wish(None, path, url="ws://127.0.0.1:9/ws", token="t"))
+
+        assert 1 == code
+        assert "recording.wav" in (out := said())
+        assert "there is no such file" in out or "not a recording" in out
+
+    @pytest.mark.gen_test
+    async def test_a_recording_of_nothing(self, tmp_path, said):
+        """An empty file that is a recording, too."""
+        soundfile.write(tmp_path / "empty.wav", np.zeros(0, "<i2"), 16_000)
+        code = await talk.run(wish(None, tmp_path / "empty.wav", url="ws://127.0.0.1:9", token=""))
+
+        assert 1 == code
+        assert said().endswith("holds no audio.")
+
+    @pytest.mark.parametrize("name", ["no folder/answer.wav", "answer.unknown"])
+    @pytest.mark.gen_test(timeout=20)
+    async def test_an_answer_that_cannot_be_kept(self, short, tmp_path, said, name):
+        """It names the file."""
+        async with parley() as house:
+            code = await talk.run(wish(house, short, save=tmp_path / name))
+
+        assert 1 == code
+        assert "The answer cannot be written to" in said()
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_too_little_to_answer(self, tmp_path, said):
+        """A turn of under 100 ms is refused by the gateway, in its own words."""
+        soundfile.write(tmp_path / "tick.wav", np.ones(800, "<i2"), 16_000)
+        async with parley() as house:
+            code = await talk.run(wish(house, tmp_path / "tick.wav"))
+
+        assert 1 == code
+        assert "too little audio to commit" in said()
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_a_model_that_is_not_there(self, short, said):
+        """The gateway's error is shown, not its close code."""
+        async with (
+            FakeUpstream(handshake=401) as upstream,
+            House(upstream.url) as house,
+        ):
+            code = await talk.run(wish(house, short))
+
+        assert 1 == code
+        assert "The model refused this session." in said()
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_an_answer_that_fails(self, short, said):
+        """The model's reason is shown, though it comes after the answer's end."""
+        async with parley(fault="response-failed=insufficient-quota") as house:
+            code = await talk.run(wish(house, short))
+
+        assert 1 == code
+        assert said().endswith("The model failed to answer (insufficient_quota).")
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_a_model_that_is_lost_while_it_answers(self, short, capsys):
+        """No reason is known, and what has become of the connection is on lines of its own."""
+        moment = "response.output_audio_transcript.delta"
+        with whole_log():
+            async with parley(fault=f"first-connections=1,drop@{moment}") as house:
+                code = await talk.run(wish(house, short))
+            lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+        assert 1 == code
+        assert "The model failed to answer." == lines[-1]
+        assert "reconnecting (gpt-realtime-2.1)" in lines
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_a_gateway_that_goes_away(self, said):
+        """In the middle of a sentence."""
+        async with parley() as house:
+            talking = asyncio.ensure_future(talk.run(wish(house, fast=False)))
+            while not house.gateway.connections:
+                await asyncio.sleep(0.005)
+            house.gateway.drain(0.3)
+            code = await talking
+
+        assert 1 == code
+        assert "The gateway closed the call (1001 going_away)." in said()
+
+
+def talk_rules(house: House):
+    """The house's rules with another key."""
+    return type(house.rules)(
+        key=b"another-key-of-thirty-two-bytes-or-more",
+        algorithms=house.rules.algorithms,
+        leeway_s=house.rules.leeway_s,
+        max_lifetime_s=house.rules.max_lifetime_s,
+    )
+
+
+WITHOUT_SPEECH = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"onnxruntime", "hibari", "moonshine_voice"}:
+            raise ModuleNotFoundError(f"No module named {name!r}")
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+def talk_to_a_gateway(folder: Path) -> tuple[str, str, Path]:
+    """``make run`` and ``talk``, as a user has them: what both say, and the saved answer."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
+    environ |= {"PARLEY_SERVER_STATE_DIR": str(folder), "PYTHONPATH": str(folder), "COLUMNS": "200"}
+    start = {"cwd": ROOT, "env": environ, "stdout": subprocess.PIPE, "text": True}
+    command, saved = [sys.executable, "run.py"], folder / "answer.wav"
+    with (folder / "errors").open("w+") as errors:
+        with subprocess.Popen([*command, "--port", "0"], **start, stderr=errors) as gateway:
+            try:
+                url = gateway.stdout.readline().split()[-1]
+                talk_ = ["talk", str(AMIABLE), "--fast", "--url", url, "--save", str(saved)]
+                told = subprocess.run([*command, *talk_], check=True, timeout=30, **start).stdout
+            finally:
+                gateway.terminate()
+        errors.seek(0)
+        return told, errors.read(), saved
+
+
+def test_the_gateway_hears_and_speaks_unless_told_otherwise(tmp_path):
+    """What was said is understood, and the answer is spoken."""
+    pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+    pytest.importorskip("hibari", reason="the packages of speech are not installed")
+    told, errors, saved = talk_to_a_gateway(tmp_path)
+
+    assert "You: He might even have been made amiable himself" in told
+    assert "Answer: I heard you say: He might even have been made amiable himself" in told
+    assert soundfile.info(saved).duration > 2
+    assert "Speech is not available" not in errors
+
+
+def test_without_the_packages_of_speech_it_echoes(tmp_path):
+    """The gateway starts all the same, with one line that says so."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_SPEECH)
+    told, errors, saved = talk_to_a_gateway(tmp_path)
+
+    [line] = [line for line in errors.splitlines() if "Speech" in line]
+    assert re.fullmatch(
+        r"Speech is not available: No module named '\w+'\. What is said is played back instead\.",
+        line,
+    )
+    assert "Traceback" not in errors
+    assert "Answer: (echo of 3.3 s of audio)" in told
+    assert (
+        pytest.approx(soundfile.info(AMIABLE).duration, abs=0.01) == soundfile.info(saved).duration
+    )

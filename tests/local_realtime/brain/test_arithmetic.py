@@ -1,0 +1,49 @@
+"""Sums as people say them."""
+
+import pytest
+
+from local_realtime.brain.arithmetic import calculate
+
+RESULTS = {
+    "what is 12 times 7": "84",
+    "twelve plus thirty minus two": "40",
+    "2 plus 3 times 4": "14",
+    "100 divided by 8": "12.5",
+    "10% of 50": "5",
+    "two to the power of ten": "1024",
+    "square root of sixteen": "4",
+    "square root of 2": "1.4142",
+    "7 x 8": "56",
+    "nine squared": "81",
+    "minus 5 plus 3": "-2",
+    "three point five times two": "7",
+    "what is 12-7?": "5",
+    "calculate 12/4": "3",
+    "the sum of three and four": "7",
+    "multiply 6 by 7": "42",
+    "subtract 3 from 10": "7",
+    "what is the difference between ten and four": "6",
+    "divide 10 by 4": "2.5",
+    "6 \N{DIVISION SIGN} 4": "1.5",
+}
+IMPOSSIBLE = ["5 divided by 0", "square root of -1", "9 to the power of 9999", "-8 ^ 0.5"]
+
+
+@pytest.mark.parametrize(("question", "result"), RESULTS.items(), ids=RESULTS)
+def test_results(question, result):
+    """Powers before products before sums; four decimals."""
+    assert calculate(question)[1] == result
+
+
+@pytest.mark.parametrize("question", IMPOSSIBLE)
+def test_what_cannot_be_had_is_said(question):
+    """A sum without a result is still a sum."""
+    assert calculate(question)[1] is None
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "I have 3 cats", "3 4", "plus", "call 555-1234", "on 11/24"]
+)
+def test_other_words_are_no_sum(text):
+    """Even if there are numbers in them."""
+    assert calculate(text) is None

@@ -1,0 +1,269 @@
+"""Tests of tornado_app/protocol/realtime/events.py."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.events import (
+    Append,
+    CancelResponse,
+    Clear,
+    Commit,
+    CreateItem,
+    CreateResponse,
+    KnownEvent,
+    Malformed,
+    ResponseFacts,
+    SessionFacts,
+    Truncate,
+    Unknown,
+    UpdateSession,
+    encode_order,
+    parse_realtime,
+    user_text,
+)
+
+# As on the wire (realtime-api.md, 3.1 to 3.7), with fields that we do not use.
+KNOWN = [
+    (
+        {"type": "session.created", "event_id": "e", "session": {"id": "s", "expires_at": 1.5}},
+        realtime.SessionCreated(SessionFacts("s", "", 1.5)),
+    ),
+    (
+        {"type": "session.updated", "session": {"id": "s", "model": "m", "tools": []}},
+        realtime.SessionUpdated(SessionFacts("s", "m")),
+    ),
+    (
+        {"type": "error", "error": {"type": "t", "code": None, "message": "m", "param": None}},
+        realtime.UpstreamError(realtime.ErrorFacts("t", None, "m")),
+    ),
+    (
+        {"type": "input_audio_buffer.speech_started", "item_id": "u", "audio_start_ms": 3},
+        realtime.UserSpeechStarted("u", 3),
+    ),
+    (
+        {"type": "input_audio_buffer.speech_stopped", "item_id": "u", "audio_end_ms": 4},
+        realtime.UserSpeechStopped("u", 4),
+    ),
+    (
+        {"type": "input_audio_buffer.committed", "item_id": "u", "previous_item_id": None},
+        realtime.Committed("u"),
+    ),
+    ({"type": "input_audio_buffer.cleared", "event_id": "e"}, realtime.Cleared()),
+    (
+        {
+            "type": "conversation.item.input_audio_transcription.delta",
+            "item_id": "u",
+            "content_index": 0,
+            "delta": " a",
+        },
+        realtime.UserTranscriptDelta("u", " a"),
+    ),
+    (
+        {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": "u",
+            "transcript": "a b",
+            "usage": {"type": "duration", "seconds": 1},
+        },
+        realtime.UserTranscriptDone("u", "a b"),
+    ),
+    (
+        {
+            "type": "conversation.item.input_audio_transcription.failed",
+            "item_id": "u",
+            "error": {"type": "x", "code": "audio_unintelligible", "message": "m", "param": None},
+        },
+        realtime.UserTranscriptFailed(
+            "u", realtime.ErrorFacts("x", "audio_unintelligible", "m", None)
+        ),
+    ),
+    (
+        {"type": "response.created", "response": {"id": "r", "status": "in_progress"}},
+        realtime.ResponseCreated(ResponseFacts("r")),
+    ),
+    (
+        {
+            "type": "response.done",
+            "response": {
+                "id": "r",
+                "status": "cancelled",
+                "status_details": {"type": "cancelled", "reason": "turn_detected"},
+                "usage": {"total_tokens": 3},
+                "output": [{"id": "a"}],
+            },
+        },
+        realtime.ResponseFinished(
+            ResponseFacts(
+                "r",
+                "cancelled",
+                {"type": "cancelled", "reason": "turn_detected"},
+                {"total_tokens": 3},
+            )
+        ),
+    ),
+    (
+        {"type": "response.output_audio.delta", "response_id": "r", "item_id": "a", "delta": "AA"},
+        realtime.AudioDelta("r", "a", "AA"),
+    ),
+    (
+        {"type": "response.output_audio.done", "response_id": "r", "item_id": "a"},
+        realtime.AudioDone("r", "a"),
+    ),
+    (
+        {
+            "type": "response.output_audio_transcript.delta",
+            "response_id": "r",
+            "item_id": "a",
+            "delta": "Hel",
+            "obfuscation": "xyz",
+        },
+        realtime.AnswerTranscriptDelta("r", "a", "Hel"),
+    ),
+    (
+        {
+            "type": "response.output_audio_transcript.done",
+            "response_id": "r",
+            "item_id": "a",
+            "transcript": "Hello",
+        },
+        realtime.AnswerTranscriptDone("r", "a", "Hello"),
+    ),
+    (
+        {"type": "response.output_text.delta", "response_id": "r", "item_id": "a", "delta": "Hel"},
+        realtime.AnswerTextDelta("r", "a", "Hel"),
+    ),
+    (
+        {"type": "response.output_text.done", "response_id": "r", "item_id": "a", "text": "Hello"},
+        realtime.AnswerTextDone("r", "a", "Hello"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "event"), KNOWN, ids=[said["type"] for said, _ in KNOWN])
+@pytest.mark.parametrize("as_bytes", [False, True], ids=["text", "bytes"])
+def test_a_known_event_is_read(said, event, as_bytes):
+    """Each event that we act on, with fields we do not know."""
+    text = json.dumps(said)
+
+    assert event == parse_realtime(text.encode() if as_bytes else text)
+
+
+def test_the_table_has_every_known_event():
+    """A new event needs a row."""
+    assert set(KnownEvent.__args__) == {type(event) for _, event in KNOWN}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "rate_limits.updated",
+        "conversation.item.added",
+        "response.function_call_arguments.done",
+        "an.event.of.next.year",
+    ],
+)
+def test_other_events_are_unknown_and_no_fault(kind):
+    """New events appear often."""
+    assert Unknown(kind) == parse_realtime(json.dumps({"type": kind, "anything": [1, {}]}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"type":1}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"type":' * 100_000,
+        b'{"type":"response.created"}',
+        b'{"type":"response.output_audio.delta","response_id":"r","item_id":1,"delta":""}',
+        b'{"type":"session.created","session":{"expires_at":1e400}}',
+    ],
+    ids=lambda text: repr(text[:40]),
+)
+def test_what_is_no_event_is_malformed(text):
+    """Counted by its size, and not looked at."""
+    assert Malformed(len(text)) == parse_realtime(text)
+
+
+_events = st.sampled_from([said for said, _ in KNOWN])
+_values = st.none() | st.integers() | st.floats() | st.text(max_size=3) | st.just({}) | st.just([])
+
+
+@given(
+    st.binary()
+    | st.text()
+    | st.builds(
+        lambda said, name, value: json.dumps({**said, name: value}).encode(),
+        _events,
+        st.sampled_from(["type", "session", "error", "item_id", "delta", "response", "x"]),
+        _values,
+    )
+    | st.builds(lambda said, end: json.dumps(said)[:end].encode(), _events, st.integers(0, 80))
+)
+def test_reading_is_total(text):
+    """Any bytes are an event of some kind; nothing is raised."""
+    event = parse_realtime(text)
+
+    assert isinstance(event, (*KnownEvent.__args__, Unknown, Malformed))
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (
+            UpdateSession(session={"type": "realtime"}, event_id="e"),
+            {"type": "session.update", "session": {"type": "realtime"}, "event_id": "e"},
+        ),
+        (
+            Append(b"AAAA", 20.0),
+            {"type": "input_audio_buffer.append", "audio": "AAAA"},
+        ),
+        (Append(b""), {"type": "input_audio_buffer.append", "audio": ""}),
+        (Commit(), {"type": "input_audio_buffer.commit"}),
+        (Clear(event_id="e"), {"type": "input_audio_buffer.clear", "event_id": "e"}),
+        (
+            CreateItem(item=user_text('say "é"')),
+            {
+                "type": "conversation.item.create",
+                "item": {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text", "text": 'say "é"'}],
+                },
+            },
+        ),
+        (CreateResponse(event_id="e"), {"type": "response.create", "event_id": "e"}),
+        (CancelResponse(response_id="r"), {"type": "response.cancel", "response_id": "r"}),
+        (
+            Truncate("a", 0, 0),
+            {
+                "type": "conversation.item.truncate",
+                "item_id": "a",
+                "audio_end_ms": 0,
+                "content_index": 0,
+            },
+        ),
+    ],
+    ids=lambda value: value.get("type") if isinstance(value, dict) else None,
+)
+def test_an_order_is_written_as_the_api_spells_it(order, expected):
+    """Zeros are written; what is not set is not."""
+    assert expected == json.loads(encode_order(order))
+
+
+@given(st.binary(max_size=100))
+def test_appended_audio_is_what_a_json_writer_would_write(data):
+    """The hot path joins bytes; a real encoder agrees."""
+    audio = msgspec.json.encode(data)[1:-1]
+
+    assert audio.decode() == json.loads(encode_order(Append(audio)))["audio"]

@@ -1,0 +1,177 @@
+"""Tests of tornado_app/protocol/voice_v1/client.py."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.errors import ERROR_CODES, InvalidMessage
+from tornado_app.protocol.voice_v1.client import (
+    MESSAGES,
+    AudioData,
+    ClearAudio,
+    ClientMessageBase,
+    CommitAudio,
+    GetStatus,
+    Interrupt,
+    Ping,
+    Playback,
+    Pong,
+    Text,
+    parse_client,
+)
+from tornado_app.protocol.voice_v1.server import ErrorReport, encode
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"type":"audio_data","audio":"AAA="}', AudioData("AAA=")),
+        (
+            '{"audio":"","session_id":"s","format":"wav","type":"audio_data"}',
+            AudioData("", "s", "wav"),
+        ),
+        ('{"type":"commit_audio"}', CommitAudio()),
+        ('{"type":"clear_audio"}', ClearAudio()),
+        ('{"type":"ping"}', Ping()),
+        ('{"type":"ping","id":null}', Ping()),
+        ('{"type":"ping","id":7}', Ping(7)),
+        ('{"type":"ping","id":"é"}', Ping("é")),
+        ('{"type":"pong","id":"a"}', Pong("a")),
+        ('{"type":"get_status"}', GetStatus()),
+        ('{"type":"text","text":"Hi"}', Text("Hi")),
+        ('{"type":"interrupt"}', Interrupt()),
+        ('{"type":"interrupt","item_id":"i","heard_ms":0}', Interrupt("i", 0)),
+        ('{"type":"playback","item_id":"i","played_ms":3600000}', Playback("i", 3_600_000)),
+        (' {"type" : "ping"} ', Ping()),
+    ],
+)
+def test_a_message_of_the_list_is_understood(text, message):
+    """Each type, with its fields in any order and its optional ones left out or null."""
+    assert message == parse_client(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "field", "said"),
+    [
+        ("", "invalid_json", None, "not valid JSON"),
+        ("hello", "invalid_json", None, "not valid JSON"),
+        ('{"type":"ping"', "invalid_json", None, "not valid JSON"),
+        ('{"type":"ping"} {}', "invalid_json", None, "not valid JSON"),
+        ('{"type":"ping","id":NaN}', "invalid_json", None, "not valid JSON"),
+        ('{"type":"ping","id":"\\ud800"}', "invalid_json", None, "not valid JSON"),
+        ('{"a":' * 200_000, "invalid_json", None, "not valid JSON"),
+        ("[]", "invalid_message", None, "a JSON object"),
+        ("null", "invalid_message", None, "a JSON object"),
+        ('"ping"', "invalid_message", None, "a JSON object"),
+        ("{}", "invalid_message", "type", "type is missing; it may be audio_data, commit_audio"),
+        ('{"type":1}', "invalid_message", "type", "type must be a string: one of audio_data"),
+        ('{"type":null}', "invalid_message", "type", "type must be a string"),
+        ('{"type":"Ping"}', "unknown_type", "type", "it may be audio_data, commit_audio"),
+        ('{"type":"ping","x":1}', "invalid_message", "x", "ping has no field x; it takes id."),
+        ('{"type":"get_status","x":1}', "invalid_message", "x", "it takes no fields."),
+        ('{"type":"ping","id":1.5}', "invalid_message", "id", "at most 128 characters, or an int"),
+        ('{"type":"ping","id":true}', "invalid_message", "id", "or an integer"),
+        ('{"type":"audio_data"}', "invalid_message", "audio", "audio is missing in audio_data"),
+        ('{"type":"audio_data","audio":1}', "invalid_message", "audio", "a base64 string"),
+        ('{"type":"audio_data","audio":null}', "invalid_message", "audio", "a base64 string"),
+        ('{"type":"text","text":""}', "invalid_message", "text", "1 to 32768 characters"),
+        ('{"type":"text","text":["a"]}', "invalid_message", "text", "1 to 32768 characters"),
+        ('{"type":"playback","item_id":"i"}', "invalid_message", "played_ms", "is missing"),
+        (
+            '{"type":"playback","item_id":"i","played_ms":-1}',
+            "invalid_message",
+            "played_ms",
+            "an integer from 0 to 3600000",
+        ),
+        (
+            '{"type":"interrupt","item_id":"i","heard_ms":"1"}',
+            "invalid_message",
+            "heard_ms",
+            "an integer from 0 to 3600000",
+        ),
+        (
+            '{"type":"interrupt","item_id":""}',
+            "invalid_message",
+            "item_id",
+            "a string of 1 to 128 characters",
+        ),
+    ],
+)
+def test_a_wrong_message_is_refused_with_the_field_and_what_it_may_be(text, code, field, said):
+    """One sentence that a developer can act on."""
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(text)
+
+    assert (code, field) == (refused.value.code, refused.value.field)
+    assert said in refused.value.sentence
+
+
+def test_a_long_field_name_is_not_said_back_whole():
+    """The client's own words are cut, so that an error stays small."""
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(json.dumps({"type": "ping", "x" * 10_000: 1}))
+
+    assert "x" * 61 + "..." == refused.value.field
+    assert len(refused.value.sentence) < 200
+
+
+def test_a_name_of_64_characters_is_said_back_whole():
+    """The longest that is."""
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(json.dumps({"type": "ping", "x" * 64: 1}))
+
+    assert "x" * 64 == refused.value.field
+
+
+def test_fields_that_stand_twice_are_refused_if_that_hides_one():
+    """Two types: what is meant cannot be said."""
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client('{"type":"ping","type":"pong"}')
+
+    assert "invalid_message" == refused.value.code
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+_names = st.sampled_from(
+    ["audio", "session_id", "format", "id", "text", "item_id", "heard_ms", "played_ms"]
+)
+_nearly = st.builds(
+    lambda kind, fields: json.dumps({"type": kind, **fields}),
+    st.sampled_from([*MESSAGES, "configure"]) | _json,
+    st.dictionaries(_names | st.text(max_size=5), _json, max_size=4),
+)
+
+
+@given(st.text() | _json.map(json.dumps) | _nearly)
+def test_any_text_is_a_message_or_an_invalid_message(text):
+    """Nothing else is raised, and what is refused has a code, and a sentence that can be sent."""
+    outcome = _parsed(text)
+
+    if isinstance(outcome, InvalidMessage):
+        assert outcome.code in ERROR_CODES
+        assert encode(ErrorReport.of(outcome), 1, 1)
+    else:
+        assert isinstance(outcome, ClientMessageBase)
+
+
+def _parsed(text):
+    try:
+        return parse_client(text)
+    except InvalidMessage as refused:
+        return refused
+
+
+def test_half_a_surrogate_pair_is_said_back_as_text():
+    """A field's name comes back in the error, which must be text."""
+    twice = '{"type":"playback","item_id":5,"\\ud800":1,"type":"interrupt","item_id":"ok"}'
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(twice)
+
+    refused.value.sentence.encode()
+    (refused.value.field or "").encode()

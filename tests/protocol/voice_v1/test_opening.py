@@ -1,0 +1,143 @@
+"""Tests of tornado_app/protocol/voice_v1/opening.py."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.errors import InvalidRequest
+from tornado_app.protocol.voice_v1.opening import Opening, Policy, parse_opening
+from workers.formats import AudioFormat
+
+POLICY = Policy(("marin", "ash"), ("gpt-realtime-2.1", "gpt-realtime-mini"), ("server_vad", "none"))
+PARAMETERS = [
+    "input_format",
+    "input_rate",
+    "input_channels",
+    "output_format",
+    "output_rate",
+    "output_encoding",
+    "voice",
+    "model",
+    "turn_detection",
+]
+
+
+def opening(**query: str) -> Opening:
+    return parse_opening({name: [value] for name, value in query.items()}, POLICY)
+
+
+def test_a_client_that_asks_for_nothing_gets_the_defaults():
+    """24 kHz PCM both ways, passed through as the model gives it."""
+    pcm = AudioFormat("pcm16", 24_000, 1)
+
+    expected = Opening(pcm, pcm, "base64", "marin", "gpt-realtime-2.1", "server_vad", False)
+    assert expected == opening()
+    assert opening().passes_through
+
+
+@pytest.mark.parametrize(
+    ("query", "source", "target"),
+    [
+        ({"input_format": "pcmu"}, AudioFormat("pcmu", 8000), AudioFormat("pcm16", 24_000)),
+        (
+            {"input_format": "pcma", "input_rate": "16000"},
+            AudioFormat("pcma", 16_000),
+            AudioFormat("pcm16", 24_000),
+        ),
+        (
+            {"input_format": "float32", "input_rate": "192000", "input_channels": "8"},
+            AudioFormat("float32", 192_000, 8),
+            AudioFormat("pcm16", 24_000),
+        ),
+        ({"output_format": "pcma"}, AudioFormat("pcm16", 24_000), AudioFormat("pcma", 8000)),
+        (
+            {"output_format": "float32", "output_rate": "8000"},
+            AudioFormat("pcm16", 24_000),
+            AudioFormat("float32", 8000),
+        ),
+        ({"input_rate": "0016000"}, AudioFormat("pcm16", 16_000), AudioFormat("pcm16", 24_000)),
+    ],
+)
+def test_formats_are_read(query, source, target):
+    """Telephony codecs come with 8 kHz, everything else with 24."""
+    chosen = opening(**query)
+
+    assert (source, target) == (chosen.source, chosen.target)
+
+
+@pytest.mark.parametrize(
+    ("query", "through"),
+    [
+        ({}, True),
+        ({"input_rate": "8000"}, True),
+        ({"output_rate": "48000"}, False),
+        ({"output_encoding": "binary"}, False),
+        ({"output_format": "float32"}, False),
+    ],
+)
+def test_only_24_khz_pcm_as_base64_passes_through(query, through):
+    """Anything else is converted."""
+    assert through == opening(**query).passes_through
+
+
+def test_choices_within_the_policy_are_granted():
+    """Voice, model, turn detection; and a wish to resume is noted."""
+    chosen = opening(voice="ash", model="gpt-realtime-mini", turn_detection="none", resume="x")
+
+    assert ("ash", "gpt-realtime-mini", "none", True) == (
+        chosen.voice,
+        chosen.model,
+        chosen.turn_detection,
+        chosen.wants_resume,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "may_be"),
+    [
+        ("input_format", "PCM16", "one of pcm16, float32, pcmu, pcma"),
+        ("input_format", "", "one of pcm16, float32, pcmu, pcma"),
+        ("output_format", "mp3", "one of pcm16, float32, pcmu, pcma"),
+        ("input_rate", "7999", "an integer from 8000 to 192000"),
+        ("input_rate", "192001", "an integer from 8000 to 192000"),
+        ("input_rate", "24000.0", "an integer from 8000 to 192000"),
+        ("input_rate", "-24000", "an integer from 8000 to 192000"),
+        ("input_rate", "٢٤٠٠٠", "an integer from 8000 to 192000"),
+        ("input_rate", "9" * 10_000, "an integer from 8000 to 192000"),
+        ("output_rate", "", "an integer from 8000 to 192000"),
+        ("input_channels", "0", "an integer from 1 to 8"),
+        ("input_channels", "9", "an integer from 1 to 8"),
+        ("output_encoding", "hex", "one of base64, binary"),
+        ("voice", "nobody", "one of marin, ash"),
+        ("model", "gpt-5", "one of gpt-realtime-2.1, gpt-realtime-mini"),
+        ("turn_detection", "semantic_vad", "one of server_vad, none"),
+    ],
+)
+def test_a_bad_parameter_is_named_with_what_it_may_be(name, value, may_be):
+    """A developer sees at once what to change."""
+    with pytest.raises(InvalidRequest) as refused:
+        opening(**{name: value})
+
+    assert ("invalid_message", name) == (refused.value.code, refused.value.field)
+    assert f"{name} must be {may_be}." == refused.value.sentence
+
+
+def test_the_last_of_several_values_counts_and_strangers_are_left_alone():
+    """Trackers of all kinds add parameters of their own."""
+    query = {"input_rate": ["8000", "16000"], "utm_source": ["x"], "voice": []}
+
+    assert 16_000 == parse_opening(query, POLICY).source.rate_hz
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(PARAMETERS) | st.text(max_size=5),
+        st.lists(st.text(max_size=9) | st.integers(0, 200_000).map(str), max_size=2),
+    )
+)
+def test_any_query_is_an_opening_or_an_invalid_request(query):
+    """Nothing else is raised."""
+    try:
+        parse_opening(query, POLICY)
+    except InvalidRequest as refused:
+        assert refused.field in PARAMETERS  # noqa: PT017  both ways are right

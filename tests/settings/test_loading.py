@@ -1,0 +1,467 @@
+"""Settings, from what an operator wrote: tornado_app/settings/schema.py and what checks them."""
+
+import re
+import stat
+import threading
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.settings.development import development_secret, with_development_secret
+from tornado_app.settings.loading import load
+from tornado_app.settings.reading import InvalidSettings, Source, label, variable
+from tornado_app.settings.schema import SECTIONS, Settings
+from tornado_app.settings.secret import DEVELOPMENT_PREFIX, Secret
+
+DEFAULTS = (Path(__file__).parents[2] / "conf/gateway.toml").read_text(encoding="utf-8")
+TYPES = Source(SECTIONS).types
+A_LIST = "must be a list (JSON in the environment)"
+HMACS = '"HS256", "HS384", "HS512"'
+UNKNOWN = "in the configuration file: is no setting"
+RANDOM = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQe"
+
+PRODUCTION = {
+    "PARLEY_SERVER_ENVIRONMENT": "production",
+    "PARLEY_AUTH_SECRET": RANDOM,
+    "PARLEY_SERVER_ALLOWED_ORIGINS": '["https://example.com"]',
+}
+
+
+def outcome(environ, config=None):
+    """Load, and return the settings or what is wrong."""
+    try:
+        return load(DEFAULTS, config, environ)
+    except InvalidSettings as error:
+        return error.problems
+
+
+def problems(environ=None, config=None):
+    with pytest.raises(InvalidSettings) as caught:
+        load(DEFAULTS, config, environ or {})
+    assert str(caught.value) == "\n".join(caught.value.problems)
+    return caught.value.problems
+
+
+class TestDefaults:
+    def test_complete(self):
+        """The file of defaults names every setting, and nothing else."""
+        tables = tomllib.loads(DEFAULTS)
+
+        assert sorted(TYPES) == sorted(f"{s}.{key}" for s, table in tables.items() for key in table)
+
+    def test_every_setting_has_a_reason(self):
+        """Above each setting, or the group it begins, stands a comment."""
+        for block in re.split(r"(?m)^\[\w+\]\n", DEFAULTS)[1:]:
+            assert block.startswith("#")
+
+    @pytest.mark.parametrize(
+        ("name", "expected"),
+        [
+            ("auth.algorithms", ("HS256",)),
+            ("auth.allow_query_token", True),
+            ("upstream.model", "gpt-realtime-2.1"),
+            ("heartbeat.interval_s", 30),
+            ("heartbeat.read_timeout_s", 60),
+            ("heartbeat.write_timeout_s", 5),
+            ("buffers.read_bytes", 4096),
+            ("buffers.write_bytes", 4096),
+            ("logging.format", "console"),
+        ],
+    )
+    def test_promised(self, name, expected):
+        """What is promised elsewhere is the default."""
+        section, key = name.split(".")
+
+        assert expected == getattr(getattr(load(DEFAULTS, None, {}), section), key)
+
+    def test_missing_default_is_named(self):
+        """A default that is missing is a mistake of ours, and is said so."""
+        with pytest.raises(InvalidSettings, match=r"server.port: has no default"):
+            load(DEFAULTS.replace("port = 8765", ""), None, {})
+
+
+class TestLayers:
+    def test_environment_over_file_over_defaults(self):
+        """The nearer to the operator, the stronger."""
+        config = "[limits]\nconnections = 20\nmessage_burst = 30\n"
+        limits = load(DEFAULTS, config, {"PARLEY_LIMITS_CONNECTIONS": "10"}).limits
+
+        assert (limits.connections, limits.message_burst, limits.message_bytes) == (10, 30, 262_144)
+
+    @pytest.mark.parametrize(
+        ("name", "text", "expected"),
+        [
+            ("server.port", "0", 0),
+            ("server.host", "0.0.0.0", "0.0.0.0"),  # noqa: S104
+            ("session.voice", "7", "7"),
+            ("session.voice", "true", "true"),
+            ("heartbeat.interval_s", "0.5", 0.5),
+            ("upstream.safety_identifier", "false", False),
+            ("auth.allow_query_token", "false", False),
+            ("auth.allow_query_token", "auto", True),
+            ("logging.format", "json", "json"),
+            ("server.allowed_origins", '["https://a.example"]', ("https://a.example",)),
+            ("session.instructions", 'Say "hi".\nBe brief.', 'Say "hi".\nBe brief.'),
+            ("upstream.auth_header", "api-key", "api-key"),
+        ],
+    )  # fmt: skip
+    def test_environment_is_read_by_type(self, name, text, expected):
+        """Text is taken as it is, all else as JSON."""
+        section, key = name.split(".")
+        settings = load(DEFAULTS, None, {variable(name): text})
+
+        assert expected == getattr(getattr(settings, section), key)
+
+    def test_other_variables_are_not_ours(self):
+        """The environment is full of what is none of our business."""
+        assert load(DEFAULTS, None, {}) == load(DEFAULTS, "", {"PATH": "/bin", "PARLEYX": "1"})
+
+    @pytest.mark.parametrize(
+        ("expected", "config", "environ"),
+        [
+            ("sk-a", None, {"OPENAI_API_KEY": "sk-a"}),
+            ("sk-b", None, {"OPENAI_API_KEY": "sk-a", "PARLEY_UPSTREAM_API_KEY": "sk-b"}),
+            ("", None, {"OPENAI_API_KEY": "sk-a", "PARLEY_UPSTREAM_API_KEY": ""}),
+            ("sk-c", "[upstream]\napi_key='sk-c'", {"OPENAI_API_KEY": "sk-a"}),
+        ],
+    )
+    def test_api_key(self, expected, config, environ):
+        """OPENAI_API_KEY is used where no setting of ours names a key."""
+        assert expected == load(DEFAULTS, config, environ).upstream.api_key.reveal()
+
+    @pytest.mark.parametrize(
+        ("expected", "environ"),
+        [
+            ((False, "json"), {}),
+            ((True, "json"), {"PARLEY_AUTH_ALLOW_QUERY_TOKEN": "true"}),
+            ((False, "console"), {"PARLEY_LOGGING_FORMAT": "console"}),
+        ],
+    )
+    def test_auto_in_production(self, expected, environ):
+        """In production "auto" means no tokens in URLs and logs for machines, unless set."""
+        settings = load(DEFAULTS, None, PRODUCTION | environ)
+
+        assert expected == (settings.auth.allow_query_token, settings.logging.format)
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("name", "text", "sentence"),
+        [
+            ("limits.message_bytes", "abc", 'must be an integer from 1024 to 16777216, not "abc"'),
+            ("limits.message_bytes", "1023", "must be an integer from 1024 to 16777216, not 1023"),
+            ("limits.message_bytes", "2e3", "must be an integer from 1024 to 16777216, not 2000.0"),
+            ("limits.message_bytes", "true", "must be an integer from 1024 to 16777216, not true"),
+            ("limits.message_bytes", "", 'must be an integer from 1024 to 16777216, not ""'),
+            ("heartbeat.interval_s", "NaN", "must be a number from 0.1 to 3600, not NaN"),
+            ("heartbeat.interval_s", "Infinity", "must be a number from 0.1 to 3600, not Infinity"),
+            ("server.environment", "p", 'must be one of "development", "production", not "p"'),
+            ("upstream.safety_identifier", "yes", 'must be true or false, not "yes"'),
+            ("auth.allow_query_token", "1", 'must be "auto", true or false, not 1'),
+            ("logging.format", "xml", 'must be one of "auto", "console", "json", not "xml"'),
+            ("server.host", "", 'must be text of 1 to 200 characters, not ""'),
+            (
+                "server.allowed_origins",
+                "https://a.example",
+                f'{A_LIST}, each item text of 1 to 200 characters, not "https://a.example"',
+            ),
+            (
+                "auth.algorithms",
+                '["none"]',
+                f'{A_LIST} with at least one item, each item one of {HMACS}, not ["none"]',
+            ),
+            ("session.models", "[" * 100_000, None),
+            ("server.port", "9" * 5000, None),
+        ],
+    )  # fmt: skip
+    def test_wrong_value(self, name, text, sentence):
+        """A wrong value is explained: the setting, how it is set, what it may be, what it is."""
+        [problem] = problems({variable(name): text})
+
+        assert problem.startswith(f"{name} (PARLEY_{name.upper().replace('.', '_')}): must be ")
+        assert sentence is None or problem == f"{label(name)}: {sentence}"
+        assert len(problem) < 250
+
+    @pytest.mark.parametrize(
+        ("config", "words"),
+        [
+            ("[server", "the configuration file is not valid TOML"),
+            ("a = " + "[" * 10_000, "the configuration file is not valid TOML"),
+            ("[servre]\nport = 1", f"[servre] {UNKNOWN}; the sections are server, auth, "),
+            ("port = 1", f"[port] {UNKNOWN}; the sections are server, auth, "),
+            ("[audio]\nthread = 1", f"audio.thread {UNKNOWN}; [audio] has threads, gather_ms, "),
+            ("server = 1", "server: is a section, to be written as [server]"),
+            ("[server]\nport = '80'", 'must be an integer from 0 to 65535, not "80"'),
+            ("[server]\nport = 2026-11-24", 'must be an integer from 0 to 65535, not "2026-11-24"'),
+        ],
+    )  # fmt: skip
+    def test_wrong_file(self, config, words):
+        """A mistake in the file is named, with what is known there."""
+        [problem] = problems(config=config)
+
+        assert words in problem
+
+    @pytest.mark.parametrize(
+        ("key", "words"),
+        [
+            ("PARLEY_AUDIO_THREAD", "[audio] has threads, gather_ms, hold_ms"),
+            ("PARLEY_PORT", "the sections are server, auth, "),
+            ("PARLEY_", "the sections are server, auth, "),
+        ],
+    )
+    def test_unknown_variable(self, key, words):
+        """A variable with our prefix that means nothing is a mistake; its value is not shown."""
+        [problem] = problems({key: "canary"})
+
+        assert problem.startswith(f"{key}: is no setting; {words}")
+        assert "canary" not in problem
+
+    def test_all_at_once(self):
+        """Everything wrong in file, environment, and between settings is named at once, once."""
+        config = "[servre]\n[server]\nprot = 1\nport = -1\n[audio]\nthreads = 0\n"
+        environ = {
+            "PARLEY_SERVER_ENVIRONMENT": "production",
+            "PARLEY_LIMITS_CONNECTIONS": "x",
+            "PARLEY_NONSENSE": "1",
+            "PARLEY_UPSTREAM_URL": "http://models.example",
+            "PARLEY_SERVER_TRUSTED_PROXIES": '["10.0.0.1/8", "proxy"]',
+        }
+        actual = problems(environ, config)
+
+        expected = [
+            "[servre]", "server.prot ", "PARLEY_NONSENSE", "server.port ", "audio.threads ",
+            "limits.connections ", "server.trusted_proxies ", "server.trusted_proxies ",
+            "upstream.url ", "auth.secret ", "server.allowed_origins ",
+        ]  # fmt: skip
+        assert len(expected) == len(actual)
+        for start in expected:
+            assert any(problem.startswith(start) for problem in actual)
+
+    def test_nothing_follows_from_a_wrong_value(self):
+        """What could not be read is named, and nothing is concluded from its default."""
+        environ = {
+            "PARLEY_HEARTBEAT_INTERVAL_S": "abc",
+            "PARLEY_HEARTBEAT_READ_TIMEOUT_S": "20",
+        }
+        [problem] = problems(environ)
+
+        assert problem.startswith("heartbeat.interval_s ")
+
+    @given(st.sampled_from(sorted(TYPES)), st.text())
+    def test_any_text_in_any_variable(self, name, text):
+        """Whatever a variable holds, there are settings or problems that name it."""
+        actual = outcome({variable(name): text})
+
+        assert isinstance(actual, Settings) or any(name in problem for problem in actual)
+
+    @given(st.text())
+    def test_any_file(self, text):
+        """Whatever the file holds, there are settings or problems."""
+        assert outcome({}, config=text)
+
+
+class TestBetween:
+    @pytest.mark.parametrize(
+        ("environ", "start"),
+        [
+            ({"PARLEY_HEARTBEAT_READ_TIMEOUT_S": "30"}, "heartbeat.interval_s"),
+            ({"PARLEY_UPSTREAM_READ_TIMEOUT_S": "20"}, "upstream.ping_interval_s"),
+            ({"PARLEY_SERVER_DRAIN_S": "1"}, "server.drain_notice_s"),
+            ({"PARLEY_UPSTREAM_RECONNECT_INITIAL_MS": "8001"}, "upstream.reconnect_initial_ms"),
+            ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["*"]'}, "server.allowed_origins"),
+            ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["https://x/"]'}, "server.allowed_origins"),
+            ({"PARLEY_SERVER_TRUSTED_PROXIES": '["10.0.0.300"]'}, "server.trusted_proxies"),
+            ({"PARLEY_UPSTREAM_API_KEY": "sk-\u00e9"}, "upstream.api_key"),
+            ({"OPENAI_API_KEY": "sk-a\r\nX: y"}, "upstream.api_key"),
+            ({"OPENAI_API_KEY": "sk-a\n"}, "upstream.api_key"),
+            ({"PARLEY_MODEL_CHAT_API_KEY": "sk-\u00e9"}, "model.chat_api_key"),
+            ({"PARLEY_MODEL_CHAT_URL": "127.0.0.1:11434"}, "model.chat_url"),
+            ({"PARLEY_MODEL_CHAT_URL": "http://u:p@a/v1"}, "model.chat_url"),
+            (
+                {"PARLEY_MODEL_CHAT_URL": "http://a/v1", "PARLEY_MODEL_MODE": "echo"},
+                "model.chat_url",
+            ),
+            ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "auth.secret"),
+            (
+                {"PARLEY_AUTH_SECRET": RANDOM, "PARLEY_AUTH_ALGORITHMS": '["HS256", "HS512"]'},
+                "auth.secret",
+            ),
+        ],
+    )
+    def test_contradiction(self, environ, start):
+        """Values that are fine alone and do not go together are refused, in any environment."""
+        [problem] = problems(environ)
+
+        assert problem.startswith(f"{start} (PARLEY_")
+
+    @pytest.mark.parametrize(
+        "url",
+        ["http://a", "ws://", "wss:a", "a", "wss://[::1", "ws://a:x", "ws://a:99999", "ws://u:p@a",
+         "ws://u@a", "ws://a/#b", "ws://a/ b", "ws://a/\n", "ws://\u00e9.example"],
+    )  # fmt: skip
+    def test_url(self, url):
+        """The model is at a WebSocket address without credentials; a wrong one is not shown."""
+        [problem] = problems({"PARLEY_UPSTREAM_URL": url})
+
+        assert problem.startswith("upstream.url (PARLEY_UPSTREAM_URL): must be ws:// or wss://")
+        assert "u:p@a" not in problem
+
+
+class TestProduction:
+    def test_good(self):
+        """A random secret and an origin are all that production asks for."""
+        settings = load(DEFAULTS, None, PRODUCTION)
+
+        assert settings.auth.secret.reveal() == RANDOM
+        assert not settings.auth.allow_query_token
+
+    @pytest.mark.parametrize(
+        ("environ", "sentence"),
+        [
+            ({"PARLEY_AUTH_SECRET": ""}, "auth.secret (PARLEY_AUTH_SECRET): must be set"),
+            ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "must be at least 32 bytes"),
+            ({"PARLEY_AUTH_SECRET": "a" * 40}, "easily guessed"),
+            ({"PARLEY_AUTH_SECRET": "please-CHANGE-me-in-production-1234"}, "easily guessed"),
+            ({"PARLEY_AUTH_SECRET": "my-very-long-and-unguessable-Secret"}, "easily guessed"),
+            ({"PARLEY_AUTH_SECRET": DEVELOPMENT_PREFIX + RANDOM}, "is a development secret"),
+            ({"PARLEY_SERVER_ALLOWED_ORIGINS": "[]"}, "at least one origin"),
+            ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["*"]'}, "every web page"),
+            ({"PARLEY_UPSTREAM_URL": "ws://models.example"}, "must be wss:// in production"),
+            ({"PARLEY_MODEL_FAULT": "stall"}, "must be empty in production"),
+            ({"PARLEY_UPSTREAM_URL": "ws://10.0.0.1"}, "must be wss:// in production"),
+            ({"PARLEY_MODEL_CHAT_URL": "http://10.0.0.1/v1"}, "must be https:// in production"),
+            ({"PARLEY_UPSTREAM_URL": "ws://localhost.evil.example"}, "must be wss://"),
+        ],
+    )
+    def test_refused(self, environ, sentence):
+        """What is unsafe is refused, and nothing secret is shown."""
+        [problem] = problems(PRODUCTION | environ)
+
+        assert sentence in problem
+        assert (environ.get("PARLEY_AUTH_SECRET") or RANDOM) not in problem
+
+    @pytest.mark.parametrize(
+        "url", ["wss://models.example/v1", "ws://127.0.0.1:9000", "ws://[::1]:9", "ws://localhost"]
+    )
+    def test_url(self, url):
+        """TLS, or a model on the same computer."""
+        environ = PRODUCTION | {"PARLEY_UPSTREAM_URL": url}
+
+        assert url == load(DEFAULTS, None, environ).upstream.url
+
+    def test_development_asks_for_none_of_it(self):
+        """In development there is nothing to set."""
+        assert not load(DEFAULTS, None, {}).auth.secret
+
+
+class TestSecret:
+    def test_hidden(self):
+        """No repr of settings shows a secret."""
+        environ = PRODUCTION | {"PARLEY_UPSTREAM_API_KEY": "sk-canary"}
+        shown = repr(load(DEFAULTS, None, environ))
+
+        assert RANDOM not in shown
+        assert "canary" not in shown
+        assert "Secret(hidden)" in shown
+
+    @pytest.mark.parametrize("value", ["7", "[1]", "' canary'"])
+    def test_wrong_one_is_not_shown(self, value):
+        """Not even a secret of the wrong type is shown."""
+        [problem] = problems(config=f"[auth]\nsecret = {value}")
+
+        assert problem.endswith("must be text without white space around it")
+
+    def test_text_of_it(self):
+        """Formatting one shows nothing."""
+        assert f"{Secret('canary')} {Secret('')}" == "Secret(hidden) Secret(empty)"
+
+
+class TestDevelopmentSecret:
+    def test_made_once(self, tmp_path):
+        """It is made when first asked for, private, and stays the same."""
+        state = tmp_path / "var" / "parley"
+        secret = development_secret(state)
+
+        assert secret == development_secret(state)
+        assert secret.startswith(DEVELOPMENT_PREFIX)
+        assert len(secret) >= 64
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (state, state / "dev-secret")] == [
+            0o700,
+            0o600,
+        ]
+        assert [path.name for path in state.iterdir()] == ["dev-secret"]
+
+    def test_differs_between_computers(self, tmp_path):
+        """Nobody else's secret is the same."""
+        assert development_secret(tmp_path / "a") != development_secret(tmp_path / "b")
+
+    def test_many_at_once(self, tmp_path):
+        """Of many that start at once, all get the same one, and whole."""
+        barrier, secrets = threading.Barrier(8), []
+
+        def start():
+            barrier.wait(5)
+            secrets.append(development_secret(tmp_path))
+
+        threads = [threading.Thread(target=start, name=f"start-{n}") for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+
+        assert (len(secrets), len(set(secrets))) == (8, 1)
+        assert [path.name for path in tmp_path.iterdir()] == ["dev-secret"]
+
+    def test_readable_by_others_is_mended(self, tmp_path):
+        """A file that others may read is made private again."""
+        secret = development_secret(tmp_path)
+        (tmp_path / "dev-secret").chmod(0o644)
+
+        assert secret == development_secret(tmp_path)
+        assert stat.S_IMODE((tmp_path / "dev-secret").stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize("text", ["", "hush", RANDOM * 3, "\x00\xff"], ids=range(4))
+    def test_something_else(self, tmp_path, text):
+        """A file that holds something else is refused and not shown."""
+        (tmp_path / "dev-secret").write_text(text, encoding="utf-8")
+
+        with pytest.raises(InvalidSettings) as caught:
+            development_secret(tmp_path)
+        assert f"{tmp_path}/dev-secret: is not a development secret" in str(caught.value)
+        assert not text or text not in str(caught.value)
+
+    def test_link_is_not_followed(self, tmp_path):
+        """A link in its place is not read."""
+        (tmp_path / "other").write_text("x")
+        (tmp_path / "dev-secret").symlink_to(tmp_path / "other")
+
+        with pytest.raises(OSError, match="dev-secret"):
+            development_secret(tmp_path)
+
+    @pytest.mark.parametrize(
+        ("made", "environ"),
+        [
+            (True, {}),
+            (False, {"PARLEY_AUTH_SECRET": RANDOM}),
+            (False, PRODUCTION),
+        ],
+    )
+    def test_only_where_needed(self, tmp_path, made, environ):
+        """Only development without a secret gets it, and all else stays."""
+        environ = environ | {"PARLEY_SERVER_STATE_DIR": str(tmp_path)}
+        before = load(DEFAULTS, None, environ)
+        after = with_development_secret(before)
+
+        assert made == (tmp_path / "dev-secret").exists()
+        assert made == (before is not after)
+        assert after.auth.secret
+        assert before.limits == after.limits
+
+    def test_is_refused_in_production(self, tmp_path):
+        """The secret of a developer's computer never opens production."""
+        secret = development_secret(tmp_path)
+
+        assert "is a development secret" in problems(PRODUCTION | {"PARLEY_AUTH_SECRET": secret})[0]

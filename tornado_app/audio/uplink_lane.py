@@ -1,0 +1,101 @@
+"""A lane that takes complete files between the chunks of a stream."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tornado_app.audio.file_decoder import FileDecoder, FileJob, FileOutcome
+from tornado_app.audio.pipeline import AudioPipeline, nobody
+from workers.chain import Chain
+from workers.formats import Container
+from workers.pool import Flush, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    text: str
+    container: Container
+
+
+LaneOutcome: TypeAlias = Outcome | FileOutcome
+
+
+class UplinkLane:
+    """Chunks, flushes and files, answered in the order they were put.  Thread: loop.
+
+    A file begins when all before it is answered, and what comes behind it waits here.  Nothing
+    waits in any other lane.
+    """
+
+    def __init__(
+        self,
+        pipeline: AudioPipeline,
+        files: FileDecoder,
+        chain: Chain,
+        deliver: Callable[[LaneOutcome], None],
+    ) -> None:
+        """*deliver* is called once for each chunk, flush and file."""
+        self._lane = pipeline.lane(chain, self._on_block)
+        self._files = files
+        self._deliver = deliver
+        self._waiting: deque[str | bytes | Flush | _File] = deque()
+        self._in_lane = 0
+        self._job: FileJob | None = None
+
+    def put(self, payload: str | bytes | Flush) -> None:
+        """Convert *payload* after all that was put before it.  The caller bounds what waits."""
+        if self._waiting or self._job is not None:
+            self._waiting.append(payload)
+        else:
+            self._in_lane += 1
+            self._lane.put(payload)
+
+    def flush(self) -> None:
+        """Have the tail that the resampler holds delivered, and begin afresh."""
+        self.put(Flush())
+
+    def put_file(self, text: str, container: Container) -> None:
+        """Decode a file, given as base64.  It takes nothing from the stream that it interrupts,
+        so the caller flushes before it.
+        """
+        self._waiting.append(_File(text, container))
+        self._advance()
+
+    def reset(self) -> None:
+        """Forget everything; nothing of it is answered any more."""
+        self._waiting.clear()
+        self._in_lane = 0
+        self._lane.reset()
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+
+    def end(self) -> None:
+        """Forget everything, and whom it was for."""
+        self.reset()
+        self._lane.end()
+        self._deliver = nobody
+
+    def _advance(self) -> None:
+        while self._waiting and self._job is None:
+            head = self._waiting[0]
+            if isinstance(head, _File) and self._in_lane:
+                return
+            self._waiting.popleft()
+            if isinstance(head, _File):
+                self._job = self._files.submit(head.text, head.container, self._on_file)
+            else:
+                self._in_lane += 1
+                self._lane.put(head)
+
+    def _on_block(self, outcome: Outcome) -> None:
+        self._in_lane -= 1
+        self._deliver(outcome)
+        if self._waiting:
+            self._advance()
+
+    def _on_file(self, outcome: FileOutcome) -> None:
+        self._job = None
+        self._deliver(outcome)
+        self._advance()

@@ -1,0 +1,134 @@
+"""Which clients have something to read, asked for many of them at once."""
+
+import select
+import time
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Callable
+from typing import Protocol
+
+from tornado_app.logs import get_logger
+
+log = get_logger()
+
+
+class ReadWatch(Protocol):
+    """Calls back when a socket can be read.  Thread: loop."""
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Call *callback* whenever *descriptor* has something to read, or its end.
+
+        Raises:
+            OSError: If the system watches no more.  Then it is not watched.
+        """
+
+    def unwatch(self, descriptor: int) -> None:
+        """Stop that; before the descriptor is closed."""
+
+    def close(self) -> None:
+        """Call nobody any more."""
+
+
+def new_read_watch(loop: AbstractEventLoop, gather_s: float) -> ReadWatch:
+    """The best that this system has."""
+    return GatheredReadWatch(loop, gather_s) if hasattr(select, "epoll") else LoopReadWatch(loop)
+
+
+class LoopReadWatch:
+    """One wake-up for each socket, where there is no epoll.  Thread: loop."""
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        self._loop.add_reader(descriptor, callback)
+
+    def unwatch(self, descriptor: int) -> None:
+        self._loop.remove_reader(descriptor)
+
+    def close(self) -> None:
+        """Nothing is left to close."""
+
+
+class GatheredReadWatch:
+    """An epoll of its own inside the loop's: an idle server reads at once, a busy one in bursts.
+
+    The kernel lets one epoll watch another (epoll(7), Q3).  What a burst brings is handled, handed
+    to the pool and answered together, and between bursts the loop sleeps: waking up, and handing
+    the interpreter's lock to and fro, costs more than the work on a chunk
+    (docs/decisions/0012-bursts.md).  Thread: loop.
+    """
+
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        gather_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*gather_s* is how far apart two bursts begin, unless one takes longer.
+
+        *clock* goes on within a turn of the loop, as uvloop's own does not.
+        """
+        self._loop = loop
+        self._gather_s = gather_s
+        self._clock = clock
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._polled_at = float("-inf")
+        self._timer: TimerHandle | None = None
+        loop.add_reader(self._epoll.fileno(), self._on_ready)
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        if not self._epoll.closed:
+            self._epoll.register(descriptor, select.EPOLLIN)
+            self._callbacks[descriptor] = callback
+
+    def unwatch(self, descriptor: int) -> None:
+        if self._callbacks.pop(descriptor, None) is not None:
+            self._epoll.unregister(descriptor)
+
+    def close(self) -> None:
+        if self._epoll.closed:
+            return
+        self._callbacks.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        else:
+            self._loop.remove_reader(self._epoll.fileno())
+        self._epoll.close()
+
+    def _on_ready(self) -> None:
+        """The loop tells that some socket is ready."""
+        wait_s = self._polled_at + self._gather_s - self._clock()
+        if wait_s <= 0:
+            self._poll()
+            return
+        # From here on a timer asks: the loop is not to wake for each socket.
+        self._loop.remove_reader(self._epoll.fileno())
+        self._timer = self._loop.call_later(wait_s, self._on_timer)
+
+    def _on_timer(self) -> None:
+        if self._poll():
+            # From the beginning of this burst: what it took is not waited for once more.
+            wait_s = self._polled_at + self._gather_s - self._clock()
+            self._timer = self._loop.call_later(max(0.0, wait_s), self._on_timer)
+        else:
+            self._timer = None
+            self._loop.add_reader(self._epoll.fileno(), self._on_ready)
+
+    def _poll(self) -> bool:
+        """Serve every socket that is ready; whether there was one."""
+        self._polled_at = self._clock()
+        ready = self._epoll.poll(0)
+        for descriptor, _ in ready:
+            # An earlier callback may have closed this one.
+            callback = self._callbacks.get(descriptor)
+            if callback is not None:
+                self._call(callback)
+        return bool(ready)
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        """A fault of one must not stop the burst, and with it the timer that begins the next."""
+        try:
+            callback()
+        except Exception:
+            log.exception("socket_callback_failed")

@@ -1,0 +1,211 @@
+"""A client's TCP connection after the upgrade, without Tornado's stream in between.
+
+Tornado's `IOStream` serves every way of reading, each with a future and a turn of the loop.  A
+WebSocket needs one, "give me what has come", and that is one system call and one function call
+(docs/decisions/0012-bursts.md).
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+
+from tornado.concurrent import Future
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
+
+from tornado_app.client_side.read_watch import ReadWatch
+
+TURN_S = 0.002
+"""How long one client is read before the others have their turn.
+
+In time, not in bytes: empty frames cost far more than audio of as many bytes.
+"""
+
+
+class ClientStream:
+    """Reads and writes one non-blocking socket.  Thread: loop.
+
+    After the handshake it stands in the place of an `IOStream`, with what `WebSocketProtocol13`
+    asks of one.
+    """
+
+    max_write_buffer_size: int | None = None
+    """How much may wait to be written; None is without end."""
+
+    def __init__(
+        self, sock: socket.socket, early: bytes, read_watch: ReadWatch, read_bytes: int
+    ) -> None:
+        """*early* is what was read already; *read_bytes* is how much is asked for at once."""
+        self.socket = sock
+        self._read_bytes = read_bytes
+        self.io_loop = IOLoop.current()
+        self.error: BaseException | None = None
+        self._loop = asyncio.get_running_loop()
+        self._read_watch = read_watch
+        self._early = early
+        self._receive: Callable[[bytes], None] = _nothing
+        self._on_gone: Callable[[], None] = _nothing
+        self._closed = False
+        self._watched = False
+        self._paused = False
+        self._unsent = bytearray()
+        self._drained: Future[None] = self._loop.create_future()
+        self._drained.set_result(None)
+
+    @classmethod
+    def take_over(cls, stream: IOStream, read_watch: ReadWatch, read_bytes: int) -> "ClientStream":
+        """Take the connection out of *stream*, with what it had read beyond the handshake.
+
+        Raises:
+            StreamClosedError: If it is gone, or does not even take the answer to the handshake, or
+                the system has no descriptor to give.
+        """
+        if stream.writing():
+            stream.close()
+        if stream.closed():
+            raise StreamClosedError
+        ahead = asyncio.ensure_future(stream.read_bytes(stream.max_buffer_size, partial=True))
+        early = ahead.result() if ahead.done() and not ahead.exception() else b""
+        if stream.closed():
+            raise StreamClosedError
+        try:
+            sock = stream.socket.dup()
+        except OSError as error:  # no descriptor is left
+            raise StreamClosedError(real_error=error) from error
+        finally:
+            stream.close()
+        sock.setblocking(False)
+        return cls(sock, early, read_watch, read_bytes)
+
+    def start(self, receive: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
+        """Call *receive* with whatever comes, and *on_gone* once, at the end.
+
+        Raises:
+            OSError: If the system watches no more sockets.
+        """
+        self._receive, self._on_gone = receive, on_gone
+        early, self._early = self._early, b""
+        self._watch()
+        if early:
+            receive(early)
+
+    def pause(self) -> None:
+        """Read nothing more, so that TCP holds the other end back; its end goes unnoticed, too."""
+        self._paused = True
+        self._unwatch()
+
+    def resume(self) -> None:
+        if self._paused and not self._closed:
+            self._paused = False
+            try:
+                self._watch()
+            except OSError as error:  # the system has no watch to give any more
+                self.close(error)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits for the socket."""
+        return len(self._unsent)
+
+    def closed(self) -> bool:
+        return self._closed
+
+    def set_nodelay(self, value: bool) -> None:
+        if not self._closed:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(value))
+
+    def write(self, data: bytes) -> "Future[None]":
+        """Write now what the socket takes, and the rest when it can.
+
+        The future resolves when all has gone, often at once.
+
+        Raises:
+            StreamClosedError: If the connection is gone.
+            StreamBufferFullError: If more than `max_write_buffer_size` would have to wait.
+        """
+        if self._closed:
+            raise StreamClosedError(real_error=self.error)
+        if not self._unsent:
+            sent = self._send(data)
+            if sent == len(data):
+                return self._drained
+            if self._closed:
+                raise StreamClosedError(real_error=self.error)
+            data = data[sent:]
+            self._drained = self._loop.create_future()
+            self._loop.add_writer(self.socket.fileno(), self._on_writable)
+        elif self._is_too_much(len(data)):
+            raise StreamBufferFullError
+        self._unsent += data
+        return self._drained
+
+    def close(self, error: BaseException | None = None) -> None:
+        """End the connection; what was not written is lost."""
+        if self._closed:
+            return
+        self._closed = True
+        self.error = error
+        if error is not None:
+            # Its traceback, and that of an error it came upon, have frames that hold this stream.
+            error.__traceback__ = error.__context__ = None
+        self._unwatch()
+        if self._unsent:
+            self._loop.remove_writer(self.socket.fileno())
+            self._drained.set_exception(StreamClosedError(real_error=error))
+            self._drained.exception()  # it is not an error that nobody waits for it
+        self.socket.close()
+        on_gone, self._on_gone, self._receive = self._on_gone, _nothing, _nothing
+        on_gone()
+
+    def _watch(self) -> None:
+        self._read_watch.watch(self.socket.fileno(), self._on_readable)
+        self._watched = True
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._watched = False
+            self._read_watch.unwatch(self.socket.fileno())
+
+    def _is_too_much(self, size: int) -> bool:
+        limit = self.max_write_buffer_size
+        return limit is not None and len(self._unsent) + size > limit
+
+    def _on_readable(self) -> None:
+        until = time.monotonic() + TURN_S  # uvloop's own time stands still within a turn
+        while True:
+            try:
+                data = self.socket.recv(self._read_bytes)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.close(error)
+                return
+            if not data:
+                self.close()
+                return
+            self._receive(data)
+            if len(data) < self._read_bytes or not self._watched or time.monotonic() >= until:
+                return
+
+    def _on_writable(self) -> None:
+        sent = self._send(self._unsent)
+        if self._closed:
+            return
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._loop.remove_writer(self.socket.fileno())
+            self._drained.set_result(None)
+
+    def _send(self, data: bytes | bytearray) -> int:
+        try:
+            return self.socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            self.close(error)
+            return 0
+
+
+def _nothing(*_: object) -> None:
+    """In place of a callback: one that is held holds its owner, which holds the stream."""

@@ -1,0 +1,196 @@
+"""The bounded outbound queue of one client."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from tornado.concurrent import Future
+from tornado.iostream import StreamBufferFullError, StreamClosedError
+from tornado.websocket import WebSocketClosedError
+
+from tornado_app.client_side.frames import BINARY, TEXT, frame
+from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
+
+# Room beside the queue for what Tornado writes itself: one pong, a few pings, one close frame.
+CONTROL_BYTES = 4096
+
+# A client that reads at all takes one write and a close frame within this.
+CLOSE_GRACE_S = 1.0
+
+
+class ClientWriter:
+    """Sends messages to one client, and gives it up when it does not read.  Thread: loop.
+
+    What Tornado buffers is one write at most: while that has not drained, messages wait
+    here, counted in bytes.  A client too slow is told about once, to *on_slow*, with
+    "queue_full" or "write_timeout"; from the loop, never from within `send`.  From then
+    on nothing more is queued: a message is missing, so none after it may follow.
+
+    The queue also ends with the protocol's own closing, whoever began it: what can still
+    be written goes out ahead of the close frame.
+    """
+
+    dropped_messages: int
+    """Messages that were never handed to the socket."""
+
+    def __init__(
+        self,
+        protocol: StrictWebSocketProtocol,
+        *,
+        gather_bytes: int,
+        queue_bytes: int,
+        write_timeout_s: float,
+        on_slow: Callable[[str], None],
+        loop: asyncio.AbstractEventLoop,
+        gather_s: float = 0.05,
+        on_room: Callable[[], None] = lambda: None,
+    ) -> None:
+        """*queue_bytes* has to be larger than the largest message.
+
+        *on_room* is called whenever a write that had to wait has drained and no more than a
+        quarter of *queue_bytes* is left.
+        """
+        self.dropped_messages = 0
+        self._protocol = protocol
+        self._gather_bytes = gather_bytes
+        self._limit_bytes = queue_bytes
+        self._write_timeout_s = write_timeout_s
+        self._gather_s = gather_s
+        self._on_slow = on_slow
+        self._on_room = on_room
+        self._loop = loop
+        self._queue: deque[bytes] = deque()
+        self._waiting_bytes = 0  # in the queue
+        self._unsent_bytes = 0  # in the one write that has not drained; 0 if there is none
+        self._open = True
+        self._slow = False
+        self._flush_soon: asyncio.Handle | None = None
+        self._flush_later: asyncio.TimerHandle | None = None
+        self._write_deadline: asyncio.TimerHandle | None = None
+        protocol.stream.max_write_buffer_size = queue_bytes + CONTROL_BYTES
+        protocol.before_close = self._finish
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait here, with those of the write that has not drained."""
+        return self._waiting_bytes + self._unsent_bytes
+
+    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
+        """Queue one message.  Never raises: what cannot be sent is counted in `dropped_messages`.
+
+        All that is sent within one turn of the loop becomes one write.  A message that
+        is not *urgent* may wait `gather_s` for company.
+        """
+        data = frame(BINARY if binary else TEXT, payload)
+        if self._waiting_bytes + len(data) > self._limit_bytes:
+            # Much at once is no fault of the client: what its socket takes does not count.
+            self._flush()
+        if not self._open or self._slow:
+            self.dropped_messages += 1
+            return
+        if self.queued_bytes + len(data) > self._limit_bytes:
+            self.dropped_messages += 1
+            self._tell_slow("queue_full")
+            return
+        self._queue.append(data)
+        self._waiting_bytes += len(data)
+        self._wake(urgent or self._waiting_bytes >= self._gather_bytes)
+
+    def close(self, code: int, reason: str) -> None:
+        """Write what is queued, if the client reads, then the close frame.
+
+        If it does not read, the queue is dropped, the close frame follows the write
+        that is under way, and the connection is cut unless that drains within 1 s.
+        """
+        self._protocol.close(code, reason)
+
+    def _wake(self, urgent: bool) -> None:
+        """See to it that the queue is written: after this turn of the loop, or a little later."""
+        if self._unsent_bytes or self._flush_soon is not None:
+            return
+        if urgent:
+            self._flush_soon = self._loop.call_soon(self._flush)
+        elif self._flush_later is None:
+            self._flush_later = self._loop.call_later(self._gather_s, self._flush)
+
+    def _flush(self) -> None:
+        """Write until the queue is empty or the socket has no more room."""
+        self._cancel_flush()
+        while self._queue and not self._unsent_bytes:
+            self._write(self._gather())
+
+    def _gather(self) -> list[bytes]:
+        """Take whole frames off the queue, about `gather_bytes` of them and at least one."""
+        frames, size = [], 0
+        while self._queue and size < self._gather_bytes:
+            data = self._queue.popleft()
+            frames.append(data)
+            size += len(data)
+        self._waiting_bytes -= size
+        return frames
+
+    def _write(self, frames: list[bytes]) -> None:
+        data = frames[0] if len(frames) == 1 else b"".join(frames)
+        try:
+            written = self._protocol.write_frames(data)
+        except (StreamClosedError, WebSocketClosedError):
+            self.dropped_messages += len(frames)
+            self._stop()
+            return
+        except StreamBufferFullError:
+            # Only if someone else wrote to the stream as well: Tornado holds more than is counted.
+            self.dropped_messages += len(frames)
+            self._stop()
+            self._tell_slow("queue_full")
+            return
+        if written.done():
+            # The usual case.  A stream that died on it tells the next write, or Tornado's reader.
+            return
+        self._unsent_bytes = len(data)
+        self._write_deadline = self._loop.call_later(
+            self._write_timeout_s, self._tell_slow, "write_timeout"
+        )
+        written.add_done_callback(self._drained)
+
+    def _drained(self, written: "Future[None]") -> None:
+        self._unsent_bytes = 0
+        self._cancel_deadline()
+        if written.exception() is not None:
+            self._stop()
+            return
+        self._flush()
+        if self._open and self.queued_bytes <= self._limit_bytes // 4:
+            self._on_room()
+
+    def _tell_slow(self, why: str) -> None:
+        if not self._slow:
+            self._slow = True
+            self._loop.call_soon(self._on_slow, why)
+
+    def _finish(self) -> None:
+        """Write what can be written; the close frame comes next."""
+        self._flush()
+        self._stop()
+        if self._unsent_bytes:
+            self._cancel_deadline()
+            self._write_deadline = self._loop.call_later(CLOSE_GRACE_S, self._protocol.abort)
+
+    def _stop(self) -> None:
+        self._open = False
+        self._cancel_flush()
+        self.dropped_messages += len(self._queue)
+        self._queue.clear()
+        self._waiting_bytes = 0
+
+    def _cancel_flush(self) -> None:
+        if self._flush_soon is not None:
+            self._flush_soon.cancel()
+            self._flush_soon = None
+        if self._flush_later is not None:
+            self._flush_later.cancel()
+            self._flush_later = None
+
+    def _cancel_deadline(self) -> None:
+        if self._write_deadline is not None:
+            self._write_deadline.cancel()
+            self._write_deadline = None

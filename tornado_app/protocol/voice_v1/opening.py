@@ -1,0 +1,108 @@
+"""What a client asks for in the address it opens: ``/ws?input_format=…``."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from tornado_app.errors import InvalidRequest
+from tornado_app.protocol.realtime.model_session import TurnDetection
+from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Encoding
+
+OutputEncoding = Literal["base64", "binary"]
+
+ENCODINGS: tuple[Encoding, ...] = ("pcm16", "float32", "pcmu", "pcma")
+G711_RATE_HZ = 8_000
+DEFAULT_RATE_HZ = 24_000
+
+T = TypeVar("T", bound=str)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a client may choose; the first of each is what it gets unasked."""
+
+    voices: tuple[str, ...]
+    models: tuple[str, ...]
+    turn_detections: tuple[TurnDetection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The choices of one client, within the policy."""
+
+    source: AudioFormat
+    target: AudioFormat
+    output_encoding: OutputEncoding
+    voice: str
+    model: str
+    turn_detection: TurnDetection
+    wants_resume: bool
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether the model's base64 can go to the client untouched."""
+        model_format = AudioFormat("pcm16", DEFAULT_RATE_HZ, 1)
+        return self.target == model_format and self.output_encoding == "base64"
+
+
+def parse_opening(query: Mapping[str, Sequence[str]], policy: Policy) -> Opening:
+    """Read the query of an opening request.  Parameters that are not ours are left alone.
+
+    Raises:
+        InvalidRequest: A parameter has a value it may not have; ``field`` names it.
+    """
+    source_encoding = _choice(query, "input_format", ENCODINGS)
+    target_encoding = _choice(query, "output_format", ENCODINGS)
+    return Opening(
+        source=AudioFormat(
+            source_encoding,
+            _rate_hz(query, "input_rate", source_encoding),
+            _integer(query, "input_channels", 1, CHANNELS_MAX, default=1),
+        ),
+        target=AudioFormat(target_encoding, _rate_hz(query, "output_rate", target_encoding), 1),
+        output_encoding=_choice(query, "output_encoding", ("base64", "binary")),
+        voice=_choice(query, "voice", policy.voices),
+        model=_choice(query, "model", policy.models),
+        turn_detection=_choice(query, "turn_detection", policy.turn_detections),
+        wants_resume="resume" in query,
+    )
+
+
+def _last(query: Mapping[str, Sequence[str]], name: str) -> str | None:
+    values = query.get(name)
+    return values[-1] if values else None
+
+
+def _choice(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[T]) -> T:
+    value = _last(query, name)
+    if value is None:
+        return allowed[0]
+    for candidate in allowed:
+        if candidate == value:
+            return candidate
+    raise _bad(name, _listed(allowed))
+
+
+def _rate_hz(query: Mapping[str, Sequence[str]], name: str, encoding: Encoding) -> int:
+    default = G711_RATE_HZ if encoding in {"pcmu", "pcma"} else DEFAULT_RATE_HZ
+    return _integer(query, name, RATE_HZ_MIN, RATE_HZ_MAX, default=default)
+
+
+def _integer(
+    query: Mapping[str, Sequence[str]], name: str, low: int, high: int, *, default: int
+) -> int:
+    value = _last(query, name)
+    if value is None:
+        return default
+    # isdecimal alone takes other scripts' digits; eight of them are enough for any setting here.
+    if value.isascii() and value.isdecimal() and len(value) <= 8 and low <= int(value) <= high:
+        return int(value)
+    raise _bad(name, f"an integer from {low} to {high}")
+
+
+def _listed(allowed: Iterable[str]) -> str:
+    return "one of " + ", ".join(allowed)
+
+
+def _bad(name: str, may_be: str) -> InvalidRequest:
+    return InvalidRequest("invalid_message", f"{name} must be {may_be}.", name)

@@ -1,0 +1,273 @@
+"""The way to the model: dial, configure, hold back until it is ready, dial again."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+
+from tornado_app.protocol.endings import Ending, Failure, classify
+from tornado_app.protocol.realtime.events import (
+    AnyOrder,
+    Append,
+    Commit,
+    ErrorFacts,
+    SessionFacts,
+    UpdateSession,
+)
+from tornado_app.protocol.realtime.model_session import session_body
+from tornado_app.protocol.voice_v1.server import ConnectionStatus, UpstreamStatus
+from tornado_app.session.actions import Actions
+from tornado_app.session.commands import CloseUpstream, DialUpstream, SendUpstream
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.timers import Timers
+
+UPDATE_ID = "parley_session"
+STABLE_S = 30.0
+"""A link that held this long was a good one: the next loss counts from one again.  Shorter than
+that, a server that accepts and closes at once would be dialled for ever."""
+SENT_AHEAD_MS = 1000.0
+"""How much audio may lie in the model's socket before more is kept here, if what is oldest is to
+be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
+less."""
+ORDERS_HELD = 256
+"""How many orders that are no audio may wait for the model."""
+
+
+class ModelSide:
+    """Lets orders through to the model while it is connected, and keeps them while it is not.
+
+    "connected" means that the model's own ``session.created`` and ``session.updated`` were seen:
+    a bad key or an empty account shows itself only after the handshake.  Thread: loop.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        actions: Actions,
+        timers: Timers,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._config = config
+        self._actions = actions
+        self._timers = timers
+        self._jitter = jitter
+        self._held: deque[AnyOrder] = deque()
+        self._orders_held = 0
+        self._sent_ahead_ms = min(SENT_AHEAD_MS, config.hold_ms / 4)
+        self._socket_is_full = False
+        self._created: SessionFacts | None = None
+        self._updated = False
+        self._last_error: ErrorFacts | None = None
+        self._attempt = 0
+        self.state: UpstreamStatus = "connecting"
+        self.connected_at: float | None = None
+        self.connections = 0
+        self.latency_ms: float | None = None
+        self.held_ms = 0.0
+
+    @property
+    def name(self) -> str:
+        return (self._created.model if self._created else "") or self._config.model_session.model
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.connections - 1)
+
+    def open(self) -> None:
+        self._say()
+        self._dial()
+
+    def send(self, order: AnyOrder) -> bool:
+        """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
+        if self.state == "connected" and not self._held and not self._socket_is_full:
+            self._actions.do(SendUpstream(order))
+            return True
+        if isinstance(order, Append):
+            self.held_ms += order.duration_ms  # which the uplink bounds
+        elif self._orders_held >= ORDERS_HELD:
+            return False
+        else:
+            self._orders_held += 1
+        self._held.append(order)
+        return True
+
+    def forget_held_audio(self) -> None:
+        """Drop kept audio that no kept commit follows: the client has cleared it."""
+        committed = max(
+            (i for i, o in enumerate(self._held, 1) if isinstance(o, Commit)), default=0
+        )
+        self._held = deque(
+            order
+            for number, order in enumerate(self._held)
+            if number < committed or not isinstance(order, Append)
+        )
+        self.held_ms = sum(o.duration_ms for o in self._held if isinstance(o, Append))
+
+    def drop_oldest_audio(self, at_least_ms: float) -> tuple[float, float]:
+        """Drop kept audio, oldest first; return how much, and how much of it no commit follows."""
+        commits = sum(isinstance(order, Commit) for order in self._held)
+        dropped_ms = uncommitted_ms = 0.0
+        passed: list[AnyOrder] = []
+        while self._held and dropped_ms < at_least_ms:
+            order = self._held.popleft()
+            if isinstance(order, Append):
+                dropped_ms += order.duration_ms
+                uncommitted_ms += 0.0 if commits else order.duration_ms
+            else:
+                commits -= isinstance(order, Commit)
+                passed.append(order)
+        self._held.extendleft(reversed(passed))
+        self.held_ms = max(0.0, self.held_ms - dropped_ms)
+        return dropped_ms, uncommitted_ms
+
+    def on_unsent(self, unsent_ms: float) -> None:
+        """So much audio waits for the model's socket."""
+        if self._config.backlog == "drop_oldest":
+            self._socket_is_full = unsent_ms > self._sent_ahead_ms
+            if not unsent_ms:
+                self.release()
+
+    def release(self) -> None:
+        """Let go what is kept, unless the socket has enough."""
+        if self.state != "connected" or self._socket_is_full:
+            return
+        at_once_ms = self._sent_ahead_ms if self._config.backlog == "drop_oldest" else math.inf
+        released_ms = 0.0
+        while self._held and released_ms < at_once_ms:
+            order = self._held.popleft()
+            if isinstance(order, Append):
+                released_ms += order.duration_ms
+            else:
+                self._orders_held -= 1
+            self._actions.do(SendUpstream(order))
+        self.held_ms = max(0.0, self.held_ms - released_ms) if self._held else 0.0
+        if self._held:
+            # What the socket did not take is known when these are sent.
+            self._timers.set("release", self._actions.now)
+
+    def on_opened(self, connect_ms: float) -> None:
+        self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
+        body = session_body(self._config.model_session)
+        # Allowed before session.created is read, and saves a round trip.
+        self._actions.do(SendUpstream(UpdateSession(session=body, event_id=UPDATE_ID)))
+
+    def on_created(self, facts: SessionFacts) -> None:
+        self._created = facts
+        self._connect_if_ready()
+
+    def on_updated(self) -> None:
+        self._updated = True
+        self._connect_if_ready()
+
+    def on_error(self, error: ErrorFacts) -> None:
+        """Remember *error*: if the link ends now, it says why.
+
+        One that answers an order of ours ends nothing, but for the configuration.
+        """
+        if error.event_id in {None, UPDATE_ID}:
+            self._last_error = error
+
+    def on_not_ready(self) -> Ending | None:
+        """The model took the connection and never became ready."""
+        self._actions.do(CloseUpstream())
+        return self.on_lost(Failure("open", "timeout", detail="not ready"))
+
+    def on_lost(self, failure: Failure) -> Ending | None:
+        """The link is gone.  The ending to tell the client, or None: it will be dialled again."""
+        now = self._actions.now
+        ending = classify(failure, self._last_error)
+        was_stable = self.connected_at is not None and now - self.connected_at >= STABLE_S
+        self._forget_link()
+        self._attempt = 1 if was_stable else self._attempt + 1
+        retry = ending.retry and self._attempt <= self._config.reconnect_attempts
+        self._actions.log(
+            "upstream_lost",
+            cause=ending.cause,
+            stage=failure.stage,
+            close_code=failure.close_code,
+            http_status=failure.http_status,
+            detail=failure.detail,
+            attempt=self._attempt,
+            retry=retry,
+        )
+        if not retry:
+            self.state = "disconnected"
+            self._say()
+            return ending
+        self.state = "reconnecting"
+        self._timers.set("redial", now + self._delay_s())
+        self._say(attempt=self._attempt)
+        return None
+
+    def redial(self) -> None:
+        self._dial()
+
+    def shut(self) -> None:
+        """The session ends: nothing is kept, nothing is dialled."""
+        self.state = "disconnected"
+        self._forget_held()
+
+    def _dial(self) -> None:
+        self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
+        self._actions.do(DialUpstream())
+
+    def _forget_link(self) -> None:
+        self._timers.clear("ready")
+        if self.state == "connected":  # what waited for its socket is lost with it
+            self._forget_held()
+        self._timers.clear("release")
+        self._socket_is_full = False
+        self._created = None
+        self._updated = False
+        self._last_error = None
+        self.connected_at = None
+        self.latency_ms = None
+
+    def _connect_if_ready(self) -> None:
+        if self._created is None or not self._updated or self.state == "connected":
+            return
+        self._timers.clear("ready")
+        again = self.connections > 0
+        self.connections += 1
+        self.state = "connected"
+        self.connected_at = self._actions.now
+        self._say(
+            attempt=self._attempt or None,
+            expires_at=_unix_ms(self._created.expires_at),
+            context_lost=True if again else None,
+        )
+        self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
+        self.release()
+
+    def _forget_held(self) -> None:
+        self._held.clear()
+        self._orders_held, self.held_ms = 0, 0.0
+
+    def _delay_s(self) -> float:
+        """Exponential back-off with the upper half jittered, so that clients spread out."""
+        config = self._config
+        doubled_ms: int = config.reconnect_initial_ms * 2 ** (self._attempt - 1)
+        return min(config.reconnect_max_ms, doubled_ms) * (0.5 + 0.5 * self._jitter()) / 1000
+
+    def _say(
+        self,
+        attempt: int | None = None,
+        expires_at: int | None = None,
+        context_lost: bool | None = None,
+    ) -> None:
+        resumed = False if self._config.wants_resume and self.connections == 0 else None
+        self._actions.say(
+            ConnectionStatus(
+                status=self.state,
+                session_id=self._config.session_id,
+                model=self.name,
+                attempt=attempt,
+                expires_at=expires_at,
+                resumed=resumed,
+                context_lost=context_lost,
+            )
+        )
+
+
+def _unix_ms(unix_s: float | None) -> int | None:
+    """A time of the model's, if it is one: before the year 5000."""
+    return int(unix_s * 1000) if unix_s is not None and 0 < unix_s < 1e11 else None

@@ -1,0 +1,148 @@
+"""What is wrong with settings although each has its type: unusable, or unsafe in production."""
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from tornado_app.admission import origins, proxies
+from tornado_app.settings.reading import label
+from tornado_app.settings.schema import Settings
+from tornado_app.settings.secret import DEVELOPMENT_PREFIX
+
+# RFC 7518, section 3.2: a key is no shorter than the hash.
+SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+
+PLACEHOLDERS = (
+    "change",
+    "placeholder",
+    "replace",
+    "your-",
+    "your_",
+    "secret",
+    "example",
+    "password",
+    "dummy",
+)
+
+
+class Contradiction(NamedTuple):
+    """What is wrong although each value has its type; *names* are the settings it is about."""
+
+    reason: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{label(self.names[0])}: {self.reason}"
+
+
+def contradictions(settings: Settings) -> Iterator[Contradiction]:
+    """What cannot work, or is not safe in production."""
+    yield from _between(settings)
+    yield from _unusable(settings)
+    if settings.server.environment == "production":
+        yield from _unsafe(settings)
+
+
+def _between(settings: Settings) -> Iterator[Contradiction]:
+    smaller_than = {
+        "server.drain_notice_s": "server.drain_s",
+        "heartbeat.interval_s": "heartbeat.read_timeout_s",
+        "upstream.ping_interval_s": "upstream.read_timeout_s",
+    }
+    for small, large in smaller_than.items():
+        if _value(settings, small) >= _value(settings, large):
+            yield Contradiction(f"must be less than {label(large)}", (small, large))
+    if settings.upstream.reconnect_initial_ms > settings.upstream.reconnect_max_ms:
+        names = ("upstream.reconnect_initial_ms", "upstream.reconnect_max_ms")
+        yield Contradiction(f"must not be more than {label(names[1])}", names)
+
+
+def _value(settings: Settings, name: str) -> Any:
+    section, _, key = name.partition(".")
+    return getattr(getattr(settings, section), key)
+
+
+def _unusable(settings: Settings) -> Iterator[Contradiction]:
+    for problem in origins.problems(settings.server.allowed_origins):
+        yield Contradiction(problem, ("server.allowed_origins",))
+    for problem in proxies.problems(settings.server.trusted_proxies):
+        yield Contradiction(problem, ("server.trusted_proxies",))
+    for name in ("upstream.api_key", "model.chat_api_key"):
+        key = _value(settings, name).reveal()
+        if not key.isascii() or not key.isprintable():
+            yield Contradiction("must be printable ASCII", (name,))
+    if settings.model.chat_url and not _is_url(settings.model.chat_url, {"http", "https"}):
+        reason = (
+            "must be http:// or https:// with a host, and hold no user name, password or fragment"
+        )
+        yield Contradiction(reason, ("model.chat_url",))
+    if settings.model.chat_url and settings.model.mode == "echo":
+        names = ("model.chat_url", "model.mode")
+        yield Contradiction(
+            f"needs another {label('model.mode')}: an echo asks no chat model", names
+        )
+    if settings.upstream.url and not _is_websocket(settings.upstream.url):
+        reason = "must be ws:// or wss:// with a host, and hold no user name, password or fragment"
+        yield Contradiction(reason, ("upstream.url",))
+    least = max(SECRET_BYTES[algorithm] for algorithm in settings.auth.algorithms)
+    if 0 < len(settings.auth.secret.reveal().encode()) < least:
+        reason = f"must be at least {least} bytes for {', '.join(settings.auth.algorithms)}"
+        yield Contradiction(reason, ("auth.secret", "auth.algorithms"))
+
+
+def _is_websocket(url: str) -> bool:
+    return _is_url(url, {"ws", "wss"})
+
+
+def _is_url(url: str, schemes: set[str]) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return (
+        url.isascii()
+        and url.isprintable()
+        and " " not in url
+        and parts.scheme in schemes
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and "#" not in url
+    )
+
+
+def _unsafe(settings: Settings) -> Iterator[Contradiction]:
+    names = ("auth.secret", "server.environment")
+    secret = settings.auth.secret.reveal()
+    if not secret:
+        yield Contradiction("must be set in production", names)
+    elif secret.startswith(DEVELOPMENT_PREFIX):
+        yield Contradiction("is a development secret; production needs one of its own", names)
+    elif _is_guessable(secret):
+        yield Contradiction("is a placeholder or easily guessed; it must be random", names)
+    if not settings.server.allowed_origins:
+        names = ("server.allowed_origins", "server.environment")
+        yield Contradiction("must name at least one origin in production", names)
+    if settings.model.fault:
+        names = ("model.fault", "server.environment")
+        yield Contradiction("must be empty in production", names)
+    for name, plain in (("upstream.url", "ws"), ("model.chat_url", "http")):
+        url = _value(settings, name)
+        if _is_url(url, {plain}) and not _is_loopback(url):
+            reason = f"must be {plain}s:// in production, except on loopback"
+            yield Contradiction(reason, (name, "server.environment"))
+
+
+def _is_guessable(secret: str) -> bool:
+    # 32 random characters have more than 8 different ones, even of 16 hexadecimal digits.
+    lowered = secret.lower()
+    return len(set(secret)) < 8 or any(word in lowered for word in PLACEHOLDERS)
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

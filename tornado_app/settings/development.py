@@ -1,0 +1,68 @@
+"""The secret that a computer makes for itself in development."""
+
+import contextlib
+import os
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from tornado_app.settings.reading import InvalidSettings
+from tornado_app.settings.schema import Settings
+from tornado_app.settings.secret import DEVELOPMENT_PREFIX, Secret
+
+
+def with_development_secret(settings: Settings) -> Settings:
+    """The same settings; in development, with the secret of this computer if they have none.
+
+    Raises:
+        InvalidSettings: If that file holds something else.
+        OSError: If it cannot be read or written.
+    """
+    if settings.server.environment == "production" or settings.auth.secret:
+        return settings
+    secret = Secret(development_secret(Path(settings.server.state_dir)))
+    return msgspec.structs.replace(
+        settings, auth=msgspec.structs.replace(settings.auth, secret=secret)
+    )
+
+
+def development_secret(state_dir: Path) -> str:
+    """Read the secret of this computer, after making it if there is none.
+
+    Only the user who runs this can read the file.
+
+    Raises:
+        InvalidSettings: If the file holds something else.
+        OSError: If it cannot be read or written.
+    """
+    path = state_dir / "dev-secret"
+    if not path.exists():
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_once(path, DEVELOPMENT_PREFIX + secrets.token_urlsafe(48))
+    secret = _read_private(path)
+    if not secret.startswith(DEVELOPMENT_PREFIX) or len(secret) < len(DEVELOPMENT_PREFIX) + 64:
+        raise InvalidSettings([f"{path}: is not a development secret; delete it for a new one"])
+    return secret
+
+
+def _write_once(path: Path, text: str) -> None:
+    # Of two processes that start at once, one gets the name and both read the same, complete file.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(text)
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(temporary)
+    finally:
+        Path(temporary).unlink()
+
+
+def _read_private(path: Path) -> str:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    with os.fdopen(handle, encoding="ascii", errors="replace") as file:
+        if stat.S_IMODE(os.fstat(handle).st_mode) & 0o077:
+            os.fchmod(handle, 0o600)
+        return file.read(1024).strip()

@@ -1,0 +1,66 @@
+"""The defaults, the operator's file and the environment, the later ones winning."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tornado_app.settings.contradictions import Contradiction, contradictions
+from tornado_app.settings.reading import OTHER_VARIABLES, InvalidSettings, Source, variable
+from tornado_app.settings.schema import SECTIONS, Settings
+
+
+def load(
+    defaults_toml: str,
+    config_toml: str | None,
+    environ: Mapping[str, str],
+    further: Callable[[Settings], Iterable[Contradiction]] = lambda _: (),
+) -> Settings:
+    """Lay the operator's file over the defaults, and the environment over both.
+
+    *further* says what else cannot be used of settings whose types are right.
+
+    Raises:
+        InvalidSettings: With everything that is wrong, at once.
+    """
+    source = Source(SECTIONS)
+    defaults = source.from_toml("the file of defaults", defaults_toml)
+    fallback = source.convert(_resolve(defaults))
+    if source.problems:
+        raise InvalidSettings(source.problems)
+
+    values = defaults | source.from_toml("the configuration file", config_toml or "")
+    values |= source.from_environment(environ)
+    for name, other in OTHER_VARIABLES.items():
+        if variable(name) not in environ and not values[name]:
+            values[name] = environ.get(other, "")
+    settings = _build(fallback | source.convert(_resolve(values)))
+
+    # What follows from a value that could not be read would only mislead.
+    if source.readable:
+        source.problems += [
+            str(contradiction)
+            for contradiction in (*contradictions(settings), *further(settings))
+            if source.wrong.isdisjoint(contradiction.names)
+        ]
+    if source.problems:
+        raise InvalidSettings(source.problems)
+    return settings
+
+
+def _resolve(values: dict[str, Any]) -> dict[str, Any]:
+    """Settle what "auto" means in this environment."""
+    development = values.get("server.environment") == "development"
+    meanings: dict[str, Any] = {
+        "auth.allow_query_token": development,
+        "logging.format": "console" if development else "json",
+    }
+    return values | {n: meaning for n, meaning in meanings.items() if values.get(n) == "auto"}
+
+
+def _build(values: Mapping[str, object]) -> Settings:
+    sections: dict[str, Any] = {
+        section: structure(
+            **{key: values[f"{section}.{key}"] for key in structure.__struct_fields__}
+        )
+        for section, structure in SECTIONS.items()
+    }
+    return Settings(**sections)

@@ -1,0 +1,167 @@
+"""What may be set, as frozen values with a type, a range and a unit.
+
+The defaults are in ``conf/gateway.toml`` and nowhere else.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from tornado_app.settings.secret import Secret
+
+Environment = Literal["development", "production"]
+Algorithm = Literal["HS256", "HS384", "HS512"]
+TurnDetection = Literal["server_vad", "semantic_vad", "none"]
+BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
+
+Word = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Server(msgspec.Struct, frozen=True):
+    """Where it listens, whom it believes, how it ends."""
+
+    environment: Environment
+    host: Word
+    port: Annotated[int, Meta(ge=0, le=65535)]
+    allowed_origins: tuple[Word, ...]
+    trusted_proxies: tuple[Word, ...]
+    drain_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    drain_notice_s: Annotated[float, Meta(ge=0, le=600)]
+    state_dir: Word
+
+
+class Auth(msgspec.Struct, frozen=True):
+    """Which tokens are good."""
+
+    secret: Secret
+    algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1)]
+    issuer: Annotated[str, Meta(max_length=200)]
+    audience: Annotated[str, Meta(max_length=200)]
+    allow_query_token: Annotated[bool, Meta(description='"auto", true or false')]
+    leeway_s: Annotated[float, Meta(ge=0, le=300)]
+    max_lifetime_s: Annotated[float, Meta(ge=60, le=2_592_000)]
+
+
+class Upstream(msgspec.Struct, frozen=True):
+    """The model: where it is and how long it may take."""
+
+    url: Annotated[str, Meta(max_length=2000)]
+    api_key: Secret
+    auth_header: Literal["authorization", "api-key"]
+    model: Word
+    safety_identifier: bool
+    connect_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
+    ready_timeout_s: Annotated[float, Meta(ge=0.1, le=120)]
+    write_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
+    ping_interval_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    read_timeout_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    outbox_bytes: Annotated[int, Meta(ge=65_536, le=268_435_456)]
+    message_bytes: Annotated[int, Meta(ge=65_536, le=268_435_456)]
+    reconnect_attempts: Annotated[int, Meta(ge=0, le=100)]
+    reconnect_initial_ms: Annotated[int, Meta(ge=1, le=60_000)]
+    reconnect_max_ms: Annotated[int, Meta(ge=1, le=600_000)]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """How a call behaves unless its client asks for something else, and what it may ask for."""
+
+    instructions: Annotated[str, Meta(max_length=65_536)]
+    voice: Word
+    voices: tuple[Word, ...]
+    models: tuple[Word, ...]
+    turn_detection: TurnDetection
+    turn_detections: tuple[TurnDetection, ...]
+    vad_threshold: Annotated[float, Meta(ge=0, le=1)]
+    vad_prefix_padding_ms: Annotated[int, Meta(ge=0, le=10_000)]
+    vad_silence_ms: Annotated[int, Meta(ge=50, le=10_000)]
+    transcription_model: Annotated[str, Meta(max_length=200)]
+    max_output_tokens: Annotated[int, Meta(ge=0, le=4096)]
+
+
+class Audio(msgspec.Struct, frozen=True):
+    """The pool that checks and resamples."""
+
+    threads: Annotated[int, Meta(ge=1, le=64)]
+    gather_ms: Annotated[float, Meta(ge=0, le=100)]
+    hold_ms: Annotated[int, Meta(ge=100, le=600_000)]
+    backlog: BacklogPolicy
+    remove_dc: bool
+    limit_peaks: bool
+    file_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)]
+    file_ms: Annotated[int, Meta(ge=100, le=600_000)]
+    file_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
+    file_memory_bytes: Annotated[int, Meta(ge=268_435_456, le=8_589_934_592)]
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How much anybody may have."""
+
+    connections: Annotated[int, Meta(ge=1, le=1_000_000)]
+    connections_per_user: Annotated[int, Meta(ge=1, le=1_000_000)]
+    messages_per_s: Annotated[float, Meta(ge=1, le=100_000)]
+    message_burst: Annotated[int, Meta(ge=1, le=1_000_000)]
+    message_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)]
+    audio_rate: Annotated[float, Meta(ge=1.1, le=100_000)]
+    audio_burst_ms: Annotated[int, Meta(ge=1000, le=600_000)]
+    errors_per_minute: Annotated[int, Meta(ge=1, le=100_000)]
+    outbound_bytes: Annotated[int, Meta(ge=16_384, le=268_435_456)]
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """How soon a dead client is noticed."""
+
+    interval_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    read_timeout_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    write_timeout_s: Annotated[float, Meta(ge=0.1, le=600)]
+
+
+class Buffers(msgspec.Struct, frozen=True):
+    """How much is read or written at once."""
+
+    read_bytes: Annotated[int, Meta(ge=512, le=1_048_576)]
+    write_bytes: Annotated[int, Meta(ge=512, le=1_048_576)]
+
+
+class Logging(msgspec.Struct, frozen=True):
+    """How much is logged, and for whom."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Annotated[
+        Literal["console", "json"], Meta(description='one of "auto", "console", "json"')
+    ]
+
+
+class Model(msgspec.Struct, frozen=True):
+    """The model on this computer."""
+
+    mode: Literal["auto", "speech", "echo"]
+    pace: Annotated[float, Meta(ge=0.1, le=1000)]
+    fault: Annotated[str, Meta(max_length=1000)]
+    chat_url: Annotated[str, Meta(max_length=2000)]
+    chat_model: Annotated[str, Meta(max_length=200)]
+    chat_api_key: Secret
+    chat_connect_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
+    chat_first_timeout_s: Annotated[float, Meta(ge=0.1, le=600)]
+    chat_stall_timeout_s: Annotated[float, Meta(ge=0.1, le=600)]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Everything that may be set.  Its repr shows no secret."""
+
+    server: Server
+    auth: Auth
+    upstream: Upstream
+    session: Session
+    audio: Audio
+    limits: Limits
+    heartbeat: Heartbeat
+    buffers: Buffers
+    logging: Logging
+    model: Model
+
+
+SECTIONS: Mapping[str, type[msgspec.Struct]] = {
+    section.name: section.type for section in msgspec.structs.fields(Settings)
+}

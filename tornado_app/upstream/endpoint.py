@@ -1,0 +1,87 @@
+"""Where the model is and how a session's link is dialled."""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
+from tornado_app.session.config import SessionConfig
+from tornado_app.settings.schema import Settings
+from tornado_app.upstream.link import Dial
+
+OPENAI_URL = "wss://api.openai.com/v1/realtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A Realtime API; the key never shows in its repr."""
+
+    url: str
+    api_key: str = field(repr=False)
+    auth_header: Literal["authorization", "api-key"]
+
+    @property
+    def host(self) -> str:
+        """For people: no path, no query, no user info."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def configured_endpoint(settings: Settings) -> Endpoint | None:
+    """What the settings name, or None: the model on this computer is to be used."""
+    upstream = settings.upstream
+    key = upstream.api_key.reveal()
+    if not upstream.url and not key:
+        return None
+    return Endpoint(upstream.url or OPENAI_URL, key, upstream.auth_header)
+
+
+def dial(settings: Settings, endpoint: Endpoint, config: SessionConfig) -> Dial:
+    """Everything that a link needs to know.
+
+    Of what the model has said and the client has not taken, half may be in its queue and a quarter
+    on the way there; the rest stays with the model until there is room.
+    """
+    upstream = settings.upstream
+    inbox_bytes = settings.limits.outbound_bytes / 4 / max(1.0, _growth(config))
+    return Dial(
+        url=_with_model(endpoint.url, config.model_session.model),
+        headers=_headers(settings, endpoint, config.user_id),
+        connect_timeout_s=upstream.connect_timeout_s,
+        write_timeout_s=upstream.write_timeout_s,
+        ping_interval_s=upstream.ping_interval_s,
+        read_timeout_s=upstream.read_timeout_s,
+        outbox_bytes=upstream.outbox_bytes,
+        message_bytes=upstream.message_bytes,
+        inbox_bytes=int(inbox_bytes),
+    )
+
+
+def _growth(config: SessionConfig) -> float:
+    """How many times as large the model's audio is in the client's format."""
+    second_bytes = config.target.bytes_per_frame * config.target.rate_hz
+    in_base64 = 1.0 if config.binary_output else 4 / 3
+    return second_bytes * in_base64 / (MODEL_RATE_HZ * 2 * 4 / 3)
+
+
+def _with_model(url: str, model: str) -> str:
+    """The API takes the model from the address; an address that names one keeps it (Azure)."""
+    query = urlsplit(url).query
+    if any(name in {"model", "deployment", "call_id"} for name, _ in parse_qsl(query)):
+        return url
+    return f"{url}{'&' if query else '?'}model={quote(model, safe='')}"
+
+
+def _headers(settings: Settings, endpoint: Endpoint, user_id: str) -> tuple[str, ...]:
+    headers = []
+    if endpoint.auth_header == "api-key":
+        headers.append(f"api-key: {endpoint.api_key}")
+    elif endpoint.api_key:
+        headers.append(f"Authorization: Bearer {endpoint.api_key}")
+    if settings.upstream.safety_identifier:
+        # Stable for a user and telling nobody who it is
+        # (https://platform.openai.com/docs/guides/safety-best-practices, safety identifiers).
+        digest = hashlib.sha256(f"parley:{user_id}".encode()).hexdigest()
+        headers.append(f"OpenAI-Safety-Identifier: {digest}")
+    return tuple(headers)

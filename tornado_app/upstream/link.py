@@ -1,0 +1,285 @@
+"""One link to the Realtime API: a websocket-client socket and the one thread that lives with it.
+
+What the thread has to say goes through `post`, as one of the values below.  `LinkLost` comes
+exactly once, as the last; by then the socket and every other descriptor are closed.
+"""
+
+import math
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn
+
+from websocket import (
+    ABNF,
+    WebSocketBadStatusException,
+    WebSocketConnectionClosedException,
+    WebSocketException,
+    WebSocketProxyException,
+)
+
+from tornado_app.logs import get_logger
+from tornado_app.protocol.endings import Failure
+from tornado_app.upstream.socket import UpstreamSocket, masked_text_frame
+from tornado_app.upstream.wire import Broken, Wire
+
+log = get_logger()
+
+CLOSE_GRACE_S = 1.0
+MESSAGE_OVERHEAD_BYTES = 512
+"""What a message costs beside its text: a flood of empty ones must fill the inbox, too."""
+NO_CLOSE_CODE = 1005  # a close frame without a code: RFC 6455, 7.1.5
+CLOSE_FRAME_CODE = struct.pack("!H", 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dial:
+    """Where to connect, and the limits of the link."""
+
+    url: str = field(repr=False)
+    """May carry a key in its query, as Azure's does."""
+    headers: tuple[str, ...] = field(repr=False)
+    """Whole lines, ``Name: value``; the key is in one of them."""
+    connect_timeout_s: float
+    """For all of the dial: every address, proxy, TLS and the handshake."""
+    write_timeout_s: float
+    """How long unsent bytes may wait without any going out."""
+    ping_interval_s: float
+    read_timeout_s: float
+    """How long the peer may say nothing, not even a pong; well over `ping_interval_s`."""
+    outbox_bytes: int
+    message_bytes: int = 16 << 20
+    inbox_bytes: int = 8 << 20
+    """How much may be posted and not yet `Link.consumed` before the thread stops reading."""
+    ca_file: str | None = None
+    """Certificates to trust instead of the system's."""
+
+    def __post_init__(self) -> None:
+        if any(mark in line for line in self.headers for mark in "\r\n"):
+            raise ValueError("a header must not contain a line break")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOpened:
+    connect_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSaid:
+    """One message, parsed.  Answer it with `Link.consumed(size_bytes)`."""
+
+    event: object
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDrained:
+    """Everything that `Link.send` could not write at once has gone out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRoundTrip:
+    latency_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    failure: Failure
+
+
+class PeerClosed(Broken):
+    """The peer sent a close frame."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__("closed", "")
+        self.code = struct.unpack("!H", payload[:2])[0] if payload else NO_CLOSE_CODE
+        self.reason = payload[2:].decode(errors="replace")
+
+
+def failure_from(error: Exception, stage: Literal["dial", "open"]) -> Failure:
+    """What *error* says about the peer.  Its message is left out: it may quote an address."""
+    dialling = stage == "dial"
+    name = type(error).__name__
+    match error:
+        case PeerClosed():
+            return Failure(stage, "closed", close_code=error.code, close_reason=error.reason)
+        case Broken():
+            return Failure(stage, error.kind, detail=error.detail)
+        case WebSocketBadStatusException():
+            return Failure(stage, "handshake", http_status=error.status_code, detail=name)
+        case WebSocketConnectionClosedException():
+            return Failure(stage, "closed", detail=name)
+        case ConnectionResetError() | BrokenPipeError() | ssl.SSLEOFError():
+            return Failure(stage, "reset", detail=name)
+        case WebSocketProxyException():
+            return Failure(stage, "refused", detail=name)
+        case WebSocketException() | ssl.SSLError():
+            return Failure(stage, "handshake" if dialling else "protocol", detail=name)
+        case TimeoutError():  # the system gave up: ETIMEDOUT
+            return Failure(stage, "timeout" if dialling else "stalled", detail=name)
+        case OSError():
+            return Failure(stage, "refused" if dialling else "reset", detail=name)
+        case UnicodeDecodeError():
+            return Failure(stage, "protocol", detail=name)
+    log.error("upstream_failed", exc_info=error)
+    return Failure(stage, "protocol", detail=name)
+
+
+class Link:
+    """One upstream socket and its thread.  Thread: each method says which."""
+
+    def __init__(
+        self,
+        dial: Dial,
+        name: str,
+        post: Callable[[object], None],
+        parse: Callable[[bytes | str], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._dial = dial
+        self._post = post
+        self._parse = parse
+        self._clock = clock
+        self._wire = Wire(dial.outbox_bytes, clock)
+        self._socket = UpstreamSocket(self._wire, dial.message_bytes, clock)
+        self._thread = threading.Thread(target=self._run, name=f"up-{name}", daemon=True)
+        self._stage: Literal["dial", "open"] = "dial"
+        self._ending = False
+        self._close_by = math.inf
+        self._ping_at = 0.0
+        self._pings = 0
+        self._pinged_at = 0.0
+        # Each of these two has one writer, the thread and the loop: no lock.
+        self._posted_bytes = 0
+        self._consumed_bytes = 0
+        self._paused = False
+
+    def start(self) -> None:
+        """Dial, in the thread.  Thread: loop.  Sends before `LinkOpened` wait for it."""
+        try:
+            self._thread.start()
+        except RuntimeError as exc:  # the system has no thread to give
+            self._post(LinkLost(Failure("dial", "refused", detail=type(exc).__name__)))
+
+    def send(self, text: bytes) -> int:
+        """Send one text message without blocking.  Thread: any.
+
+        Returns how many bytes are still unsent in all: 0 normally.  Beyond `Dial.outbox_bytes`
+        the link is lost, with "outbox_full".  After the end it does nothing.
+        """
+        return self._wire.send_threadsafe(masked_text_frame(text))
+
+    def consumed(self, size_bytes: int) -> None:
+        """Make room for more: a `LinkSaid` has been dealt with.  Thread: loop."""
+        self._consumed_bytes += size_bytes
+        if self._paused:
+            self._wire.wake_threadsafe()
+
+    def close(self) -> None:
+        """Say goodbye, and give the peer a second to answer.  Thread: any."""
+        if not self._ending:
+            self._ending = True
+            self._close_by = self._clock() + CLOSE_GRACE_S
+            self._wire.finish_threadsafe(
+                ABNF.create_frame(CLOSE_FRAME_CODE, ABNF.OPCODE_CLOSE).format()
+            )
+
+    def abort(self) -> None:
+        """Cut the connection now.  Thread: any."""
+        self._ending = True
+        self._wire.cut_threadsafe()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread's end; True if it has ended.  Thread: any but the loop."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        """Live, and report the end.  Nothing escapes: this is the thread's top function."""
+        try:
+            with closing(self._wire):
+                self._live()
+        except Exception as exc:  # noqa: BLE001 - whatever it was, the owner is told
+            failure = self._failure_from(exc)
+        try:
+            self._post(LinkLost(failure))
+        except Exception:
+            log.exception("upstream_end_not_posted")
+        # What it told holds the session, which may hold the link.
+        self._post = _nobody
+        self._socket.release()
+
+    def _failure_from(self, error: Exception) -> Failure:
+        return Failure(self._stage, "ended") if self._ending else failure_from(error, self._stage)
+
+    def _live(self) -> NoReturn:
+        started_at = self._clock()
+        self._wire.open(started_at + self._dial.connect_timeout_s)
+        self._socket.dial(self._dial.url, self._dial.headers, self._dial.ca_file)
+        self._stage = "open"
+        self._post(LinkOpened((self._clock() - started_at) * 1000))
+        while True:
+            self._turn()
+
+    def _turn(self) -> None:
+        # What has arrived is heard before the deadlines are looked at: a starved thread must not
+        # take its own absence for the peer's.
+        for opcode, data in self._socket.arrived():
+            self._hear(opcode, data)
+        self._look_for_room()
+        now = self._clock()
+        due, what = self._next_deadline()
+        if now >= due:
+            raise Broken("stalled", what)
+        if now >= self._ping_at:
+            self._ping(now)
+        if self._wire.pump(min(due, self._ping_at) - now, reading=not self._paused):
+            self._post(LinkDrained())
+        if self._paused:
+            self._socket.heard_at = self._clock()  # a peer we do not listen to is not silent
+
+    def _hear(self, opcode: int, data: bytes) -> None:
+        match opcode:
+            case ABNF.OPCODE_TEXT | ABNF.OPCODE_BINARY:
+                size_bytes = len(data) + MESSAGE_OVERHEAD_BYTES
+                self._posted_bytes += size_bytes
+                text = data.decode() if opcode == ABNF.OPCODE_TEXT else data
+                self._post(LinkSaid(self._parse(text), size_bytes))
+            case ABNF.OPCODE_PONG if data == self._ping_payload():
+                self._post(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
+            case ABNF.OPCODE_CLOSE:
+                self._socket.send_close()
+                raise PeerClosed(data)
+
+    def _look_for_room(self) -> None:
+        # The flag goes up before the counters are read, so that `consumed` is either counted
+        # here or finds the flag and wakes us.  The other way round a wake-up could be lost.
+        self._paused = True
+        unread_bytes = self._posted_bytes - self._consumed_bytes
+        self._paused = unread_bytes > self._dial.inbox_bytes
+
+    def _next_deadline(self) -> tuple[float, str]:
+        silent_at = self._socket.heard_at + self._dial.read_timeout_s
+        return min(
+            (self._close_by, "unclosed"),
+            (math.inf if self._paused else silent_at, "unheard"),
+            (self._wire.write_due(self._dial.write_timeout_s), "unwritten"),
+        )
+
+    def _ping(self, now: float) -> None:
+        self._pings += 1
+        self._pinged_at = now
+        self._ping_at = now + self._dial.ping_interval_s
+        self._socket.ping(self._ping_payload())
+
+    def _ping_payload(self) -> bytes:
+        return struct.pack("!I", self._pings)
+
+
+def _nobody(_: object) -> None:
+    """Whom a link tells that has said its last."""

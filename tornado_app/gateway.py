@@ -31,7 +31,7 @@ from tornado_app.upstream.link import Dial, Link
 from workers.pool import AudioPool
 
 RESPONSE_TIMEOUT_S = 15.0
-"""The model begins to answer in under a second (realtime-api.md, 3.3); 15 s is a fault."""
+"""The model begins to answer in under a second; 15 s is a fault."""
 LINK_JOIN_S = 5.0
 CLOSE_WAIT_S = 2.0
 """How long clients have to answer the last close frame."""

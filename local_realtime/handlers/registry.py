@@ -29,7 +29,8 @@ class Registry:
         self.ears = ears
         self.secrets = ClientSecrets()
         self._sessions: set[OpenSession] = set()
-        self._connections = 0
+        self.connections = 0
+        """How many have been opened, or have begun to be."""
         self._emptied = asyncio.Event()
 
     @property
@@ -38,8 +39,8 @@ class Registry:
 
     def count_connection(self) -> int:
         """The number of the connection that is being opened, from 1."""
-        self._connections += 1
-        return self._connections
+        self.connections += 1
+        return self.connections
 
     def enter(self, session: OpenSession) -> None:
         self._sessions.add(session)

@@ -1,4 +1,4 @@
-"""Tests of tornado_app/protocol/endings.py, by the table of realtime-api.md, 1.3 and 6.2."""
+"""Tests of tornado_app/protocol/endings.py: how the API refuses and ends sessions."""
 
 import typing
 

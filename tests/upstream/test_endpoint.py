@@ -77,7 +77,7 @@ def test_the_user_is_told_by_a_hash_only():
 
 
 def test_nothing_of_the_beta_is_sent():
-    """OpenAI-Beta is fatal since May 2026 (realtime-api.md, 0.1)."""
+    """OpenAI-Beta is fatal since the beta dialect was removed in May 2026."""
     made = dial(house_settings(), endpoint(OPENAI_URL), wanted())
 
     assert not any("beta" in line.lower() for line in made.headers)

@@ -109,7 +109,7 @@ class Answers:
 
     def on_speech_started(self) -> None:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
-        hit the next answer (realtime-api.md, 0.8), so only the truncation is sent.
+        hit the next answer, so only the truncation is sent.
         """
         if self._active is not None or self._playout.unheard(self._actions.now):
             self._cut(None)

@@ -29,7 +29,7 @@ from workers.formats import Container
 COMMIT_ID = "parley_commit"
 CLEAR_ID = "parley_clear"
 MIN_COMMIT_MS = 100.0
-"""The model refuses to commit less (realtime-api.md, limits)."""
+"""The model refuses to commit less: ``input_audio_buffer_commit_empty``."""
 UPSTREAM_BYTES_PER_MS = 64.0
 """24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
 MARKS_PENDING = 64

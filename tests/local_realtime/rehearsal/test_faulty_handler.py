@@ -178,7 +178,7 @@ async def test_a_client_that_does_not_wait(serving, fault):
         ground = await Ground.settled()
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(upgrade)
-        await until(lambda: server._connections == 1, "it has not come")
+        await until(lambda: server.registry.connections == 1, "it has not come")
         writer.transport.abort()
         await ground.regained()
 

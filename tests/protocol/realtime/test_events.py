@@ -27,7 +27,7 @@ from tornado_app.protocol.realtime.events import (
     user_text,
 )
 
-# As on the wire (realtime-api.md, 3.1 to 3.7), with fields that we do not use.
+# As on the wire, with fields that we do not use.
 KNOWN = [
     (
         {"type": "session.created", "event_id": "e", "session": {"id": "s", "expires_at": 1.5}},

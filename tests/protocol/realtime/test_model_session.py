@@ -21,7 +21,7 @@ WANTED = ModelSession(
 
 
 def test_the_body_is_that_of_the_ga_dialect():
-    """Every field where realtime-api.md, section 4 has it; no model, no temperature."""
+    """Every field where the API's reference of session.update has it; no model, no temperature."""
     pcm = {"type": "audio/pcm", "rate": 24_000}
 
     expected = {

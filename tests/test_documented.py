@@ -15,8 +15,8 @@ from local_realtime.rehearsal.bad_frames import BAD_FRAMES
 from local_realtime.rehearsal.faults import KINDS, Number, Words
 from local_realtime.rehearsal.script import ACTIONS
 from tornado_app.client_side.frames import Violation
-from tornado_app.commands.cli import COMMANDS
-from tornado_app.commands.cli import _parser as gateway_parser
+from tornado_app.commands.arguments import COMMANDS
+from tornado_app.commands.arguments import parser as gateway_parser
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.protocol.close import CLOSES

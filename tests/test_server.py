@@ -28,7 +28,7 @@ from tests.calls.house import ROOT, VoiceClient, house_settings, until
 from tests.fakes.chat import FakeChat, text
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import issue
-from tornado_app.commands.cli import token_rules
+from tornado_app.commands.configuration import token_rules
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 

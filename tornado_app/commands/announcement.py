@@ -1,0 +1,43 @@
+"""What a gateway tells whoever has started it."""
+
+import time
+
+from tornado_app.admission import tokens
+from tornado_app.commands.arguments import TOKEN_TTL_S
+from tornado_app.server import Server
+from tornado_app.settings.schema import Settings
+
+DEFAULT_PORT = 8765
+LOCAL_MODEL = {
+    "auto": "Model: a local one, which hears and speaks English, or else plays back what you say.",
+    "speech": "Model: a local one, which hears and speaks English.",
+    "echo": "Model: a local one, which plays back what you say.",
+}
+
+
+def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -> list[str]:
+    """Where it listens, which model it has, and in development how to try it: a line for each."""
+    host = settings.server.host
+    shown = f"[{host}]" if ":" in host else host
+    url = f"ws://{shown}:{server.port}/ws"
+    lines = [f"Parley listens on {url}"]
+    if server.is_embedded:
+        lines.append(LOCAL_MODEL[settings.model.mode])
+        if settings.model.chat_url:
+            lines.append(
+                f"  A chat model thinks for it: {settings.model.chat_model or 'its only one'}."
+            )
+        lines.append("  OPENAI_API_KEY takes OpenAI's instead.")
+    else:
+        lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
+    if settings.server.environment == "development":
+        token = tokens.issue("developer", rules, time.time(), TOKEN_TTL_S)  # noqa: TID251  `exp`
+        address = "" if server.port == DEFAULT_PORT else f" --url {url}"
+        lines += [
+            f"Token for an hour: {token}",
+            "Try, in another terminal:",
+            f"  .venv/bin/python run.py talk tests/data/amiable.wav{address}",
+        ]
+    elif server.is_embedded:
+        lines.append("  Warning: in production the model is the local one; no API key is set.")
+    return lines

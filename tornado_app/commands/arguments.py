@@ -1,0 +1,52 @@
+"""What may be typed after ``run.py``."""
+
+import argparse
+import math
+
+COMMANDS = ("serve", "talk", "token", "model", "check-config")
+TOKEN_TTL_S = 3600
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands but `model`, which has options of its own."""
+    whole = argparse.ArgumentParser(
+        prog="run.py", description="Parley, a realtime voice gateway for the GPT Realtime API."
+    )
+    commands = whole.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", metavar="FILE", help="a TOML file over conf/gateway.toml")
+
+    serve = commands.add_parser("serve", parents=[common], help="run the gateway (the default)")
+    serve.add_argument("--host", help="the address to listen on")
+    serve.add_argument("--port", type=int, help="the port to listen on; 0 takes any free one")
+
+    talk = commands.add_parser("talk", parents=[common], help="send a recording, hear the answer")
+    talk.add_argument("file", help="a recording in any format that libsndfile reads")
+    talk.add_argument("--url", help="the gateway; by default the one of the settings")
+    talk.add_argument("--token", help="by default one made with the settings' secret")
+    talk.add_argument("--save", metavar="FILE", help="write the answer there")
+    talk.add_argument("--fast", action="store_true", help="do not wait for real time")
+    talk.add_argument(
+        "--chunk-ms", type=_positive, help="audio in one message (20; with --fast 100)"
+    )
+
+    token = commands.add_parser("token", parents=[common], help="print a token")
+    token.add_argument("--user", required=True, help="whom it is for: the claim `sub`")
+    token.add_argument(
+        "--ttl-s", type=_positive, default=TOKEN_TTL_S, help="how long it is good (3600)"
+    )
+    token.add_argument("--scope", action="append", default=[], help="may be given several times")
+
+    commands.add_parser("model", help="run the local Realtime server alone; see model --help")
+    commands.add_parser("check-config", parents=[common], help="name everything that is wrong")
+    return whole
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return number

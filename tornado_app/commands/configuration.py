@@ -1,0 +1,63 @@
+"""The settings that a command works with, and what follows from them for every command."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from local_realtime.rehearsal.faults import InvalidFault, parse_faults
+from tornado_app.admission import tokens
+from tornado_app.settings.contradictions import Contradiction
+from tornado_app.settings.development import with_development_secret
+from tornado_app.settings.loading import load
+from tornado_app.settings.reading import InvalidSettings
+from tornado_app.settings.schema import Settings
+
+DEFAULTS = Path(__file__).resolve().parents[2] / "conf" / "gateway.toml"
+
+
+def load_settings(options: argparse.Namespace) -> Settings:
+    """The defaults, the file, the environment and the arguments, the later ones winning.
+
+    Raises:
+        InvalidSettings: With everything that is wrong.
+    """
+    environ = dict(os.environ)
+    for name in ("host", "port"):
+        if (value := getattr(options, name, None)) is not None:
+            environ[f"PARLEY_SERVER_{name.upper()}"] = str(value)
+    config = None
+    if options.config is not None:
+        try:
+            config = Path(options.config).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidSettings([f"--config: {options.config} cannot be read: {error}"]) from None
+    settings = load(DEFAULTS.read_text("utf-8"), config, environ, _wrong_faults)
+    try:
+        return with_development_secret(settings)
+    except OSError as error:
+        where = f"server.state_dir ({settings.server.state_dir})"
+        raise InvalidSettings(
+            [f"{where}: the development secret cannot be kept: {error}"]
+        ) from None
+
+
+def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:
+    """The local model is another program; what may be wrong with it, it says itself."""
+    try:
+        parse_faults(settings.model.fault)
+    except InvalidFault as invalid:
+        # One sentence, which `label` begins.
+        yield Contradiction(str(invalid).removesuffix("."), ("model.fault",))
+
+
+def token_rules(settings: Settings) -> tokens.TokenRules:
+    auth = settings.auth
+    return tokens.TokenRules(
+        key=auth.secret.reveal().encode(),
+        algorithms=auth.algorithms,
+        issuer=auth.issuer,
+        audience=auth.audience,
+        leeway_s=auth.leeway_s,
+        max_lifetime_s=auth.max_lifetime_s,
+    )

@@ -1,0 +1,62 @@
+"""``run.py serve``: the gateway, until a signal ends it."""
+
+import asyncio
+import errno
+
+from tornado_app import logs
+from tornado_app.commands.announcement import announcement
+from tornado_app.commands.configuration import token_rules
+from tornado_app.commands.terminal import complain
+from tornado_app.server import Server, serve
+from tornado_app.settings.schema import Settings
+
+
+def run(settings: Settings) -> int:
+    """0 when it was told to end, 1 with a sentence if it could not start."""
+    logs.configure(settings.logging.level, settings.logging.format)
+    _raise_descriptor_limit(settings)
+    try:
+        rules = token_rules(settings)
+
+        def announce(server: Server) -> None:
+            lines = announcement(server, settings, rules)
+            print("\n".join(lines), flush=True)  # noqa: T201  for people
+
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(serve(settings, rules, announce))
+    except (OSError, RuntimeError, ValueError) as error:
+        complain([f"Parley could not start: {_why(error, settings)}"])
+        return 1
+    return 0
+
+
+def _raise_descriptor_limit(settings: Settings) -> None:
+    """Four descriptors for each call, and some to spare: without one, nobody new can be let in."""
+    try:
+        import resource  # noqa: PLC0415  not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * settings.limits.connections + 256
+    if soft >= wanted or soft == resource.RLIM_INFINITY:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        logs.get_logger().warning("few_descriptors", allowed=allowed, wanted=wanted)
+
+
+def _why(error: Exception, settings: Settings) -> str:
+    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        server = settings.server
+        return f"{server.host}:{server.port} is in use. Choose another with --port; 0 finds one."
+    return str(error)
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    """Uvloop where there is one: 10 to 25 % less time for each message."""
+    try:
+        import uvloop  # noqa: PLC0415  not on Windows
+    except ImportError:
+        return None
+    return uvloop.Loop

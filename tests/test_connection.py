@@ -16,8 +16,9 @@ from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.connection import Connection, Equipment
 from tornado_app.mailbox import Mailbox
+from tornado_app.protocol.asked import Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
-from tornado_app.protocol.voice_v1.client import Ping
+from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events
 from tornado_app.upstream.link import Dial
 from workers.pool import AudioPool
@@ -93,9 +94,10 @@ class Room:
         return Connection(
             config(opened_at=time.monotonic(), **changes),
             self.client,
+            VOICE_V1,
             self.equipment,
             log,
-            self.finished.append,
+            on_finished=self.finished.append,
         )
 
     def _dial(self, _: object) -> Dial:

@@ -65,7 +65,7 @@ def table(text):
 
 def fields_of(kind):
     """What a message has in the protocol, and whether it must: {name: required}."""
-    fields = {field.name: field.required for field in msgspec.structs.fields(kind)}
+    fields = {field.encode_name: field.required for field in msgspec.structs.fields(kind)}
     fields.pop("sentence", None)  # it travels in the envelope
     if TYPES.get(kind) == "audio_received":
         fields["timestamp"] = True  # `encode` writes it

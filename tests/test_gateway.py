@@ -16,8 +16,9 @@ from tornado_app.connection import Connection
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway, Guest, Knock, model_session, policy
 from tornado_app.protocol.close import GOING_AWAY, Close
+from tornado_app.protocol.told import LimitUse
+from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.protocol.voice_v1.opening import parse_opening
-from tornado_app.protocol.voice_v1.server import LimitUse
 from tornado_app.upstream.endpoint import Endpoint
 
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10.0, max_lifetime_s=86_400.0)
@@ -57,7 +58,8 @@ def knock(
     user: str = "alice", origin: str | None = None, token: str | None = None, **query: str
 ) -> Knock:
     token = issue(user, RULES, time.time(), 600) if token is None else token
-    return Knock(origin, token, {name: [value] for name, value in query.items()}, "10.0.0.1")
+    wanted = {name: [value] for name, value in query.items()}
+    return Knock(VOICE_V1, origin, token, wanted, "10.0.0.1")
 
 
 def connect(gateway: Gateway, guest: Guest) -> tuple[Connection, SilentClient]:

@@ -8,13 +8,15 @@ from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
+from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 
 
 def make_app(gateway: Gateway, health: Health) -> Application:
     trusted = proxies.networks(gateway.settings.server.trusted_proxies)
+    voice = {"gateway": gateway, "trusted": trusted, "dialect": VOICE_V1}
     return Application(
         [
-            (r"/ws", VoiceHandler, {"gateway": gateway, "trusted": trusted}),
+            (r"/ws", VoiceHandler, voice),
             (r"/healthz", HealthHandler, {"health": health}),
             (r"/readyz", ReadyHandler, {"health": health}),
         ],

@@ -17,9 +17,9 @@ from tornado_app.audio.uplink_lane import LaneOutcome, UplinkLane
 from tornado_app.errors import Refused
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
+from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.events import UpstreamEvent, encode_order, parse_realtime
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
-from tornado_app.protocol.voice_v1.server import encode
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
@@ -83,12 +83,15 @@ class Connection:
         self,
         config: SessionConfig,
         client: Client,
+        dialect: Dialect,
         equipment: Equipment,
         log: Any,
+        *,
         on_finished: Callable[["Connection"], None],
     ) -> None:
         self.config = config
         self._client = client
+        self._encode = dialect.encode
         self._equipment = equipment
         self._log = log
         self._on_finished = on_finished
@@ -182,7 +185,7 @@ class Connection:
                 assert_never(command)
 
     def _send_client(self, command: commands.SendClient) -> None:
-        text = encode(command.message, command.seq, command.timestamp_ms)
+        text = self._encode(command.message, command.seq, command.timestamp_ms)
         self._client.send(text, urgent=command.urgent)
         if command.binary is not None:
             self._client.send(command.binary, binary=True)

@@ -20,9 +20,10 @@ from tornado_app.errors import Refused
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import GOING_AWAY
+from tornado_app.protocol.dialect import Dialect
+from tornado_app.protocol.opening import Opening, Policy
 from tornado_app.protocol.realtime.model_session import ModelSession
-from tornado_app.protocol.voice_v1.opening import Opening, Policy, parse_opening
-from tornado_app.protocol.voice_v1.server import LimitUse
+from tornado_app.protocol.told import LimitUse
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
@@ -41,6 +42,7 @@ CLOSE_WAIT_S = 2.0
 class Knock:
     """An opening request, as a handler read it."""
 
+    dialect: Dialect
     origin: str | None
     token: str | None
     query: Mapping[str, Sequence[str]]
@@ -51,6 +53,7 @@ class Knock:
 class Guest:
     """A request that was let in; `Gateway.release` gives its place back."""
 
+    dialect: Dialect
     caller: tokens.Caller
     opening: Opening
     ip: str
@@ -115,12 +118,12 @@ class Gateway:
         if not self._origins.allows(knock.origin):
             raise Refused("origin_denied", "Pages of this origin may not connect.")
         caller = self._caller(knock.token)
-        opening = parse_opening(knock.query, self._policy)
+        opening = knock.dialect.read_opening(knock.query, self._policy)
         refusal = self._admission.admit(caller.user_id)
         if refusal is not None:
             raise refused_place(refusal)
         self._sockets_gone.clear()
-        return Guest(caller, opening, knock.ip)
+        return Guest(knock.dialect, caller, opening, knock.ip)
 
     def release(self, guest: Guest) -> None:
         """The guest's socket is closed."""
@@ -132,7 +135,9 @@ class Gateway:
         """A connection for an admitted client.  It dials the model at once."""
         config = self._session_config(guest)
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
-        connection = Connection(config, client, self._equipment, log, self._forget)
+        connection = Connection(
+            config, client, guest.dialect, self._equipment, log, on_finished=self._forget
+        )
         self._connections.add(connection)
         self._clients_gone.clear()
         connection.feed(events.Opened())

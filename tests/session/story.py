@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.model_session import ModelSession
-from tornado_app.protocol.voice_v1 import client
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
@@ -112,7 +112,7 @@ class Story:
     def lost(self, failure: Failure | None = None, at: float | None = None) -> "Story":
         return self.feed(events.UpstreamLost(failure or Failure("open", "reset")), at)
 
-    def client(self, message: client.ClientMessage, at: float | None = None) -> "Story":
+    def client(self, message: asked.Command, at: float | None = None) -> "Story":
         return self.feed(events.ClientSaid(message), at)
 
     def speak(self, duration_ms: float, at: float | None = None) -> "Story":

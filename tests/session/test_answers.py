@@ -3,6 +3,7 @@
 import pytest
 
 from tests.session.story import converted, delta, response
+from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
     AnswerTranscriptDone,
@@ -18,7 +19,6 @@ from tornado_app.protocol.realtime.events import (
     UserTranscriptDone,
     UserTranscriptFailed,
 )
-from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from workers.formats import AudioFormat
@@ -32,7 +32,7 @@ def answering(story, audio_ms=1000, at=0.0):
 
 def test_a_text_turn_creates_an_item_and_asks_for_an_answer(story):
     """Typed and spoken turns are answered alike."""
-    story.connected().client(client.Text("hello"))
+    story.connected().client(asked.Text("hello"))
 
     assert ["conversation.item.create", "response.create"] == story.asked
     assert [{"type": "input_text", "text": "hello"}] == story.orders[0].item["content"]
@@ -103,7 +103,7 @@ def test_what_still_comes_of_an_interrupted_answer_is_not_passed_on(story):
 
 def test_an_interruption_cancels_and_keeps_what_was_heard(story):
     """The client's own word on what it heard is exact."""
-    answering(story).client(client.Interrupt("item_a", 350), at=0.9)
+    answering(story).client(asked.Interrupt("item_a", 350), at=0.9)
 
     assert [
         CancelResponse("resp_1", "parley_cancel"),
@@ -114,14 +114,14 @@ def test_an_interruption_cancels_and_keeps_what_was_heard(story):
 
 def test_an_interruption_without_an_item_is_of_the_one_that_plays(story):
     """heard_ms alone is as exact."""
-    answering(story).client(client.Interrupt(None, 350), at=0.9)
+    answering(story).client(asked.Interrupt(None, 350), at=0.9)
 
     assert [("interrupted", {"heard_ms": 350, "item_id": "item_a"})] == story.messages
 
 
 def test_playback_reports_make_the_truncation_exact(story):
     """The guess of the clock gives way to the loudspeaker."""
-    answering(story).client(client.Playback("item_a", 100), at=0.5)
+    answering(story).client(asked.Playback("item_a", 100), at=0.5)
     story.said(UserSpeechStarted("item_u", 600), at=0.7)
 
     assert 300 == story.messages[1][1]["heard_ms"]
@@ -130,7 +130,7 @@ def test_playback_reports_make_the_truncation_exact(story):
 def test_items_that_were_not_begun_are_cut_to_nothing(story):
     """Everything behind the one that plays was never heard."""
     answering(story, 1000).said(delta(500, "item_b"))
-    story.client(client.Interrupt(), at=0.25)
+    story.client(asked.Interrupt(), at=0.25)
 
     cuts = [order for order in story.orders if isinstance(order, Truncate)]
     assert [("item_a", 250), ("item_b", 0)] == [(cut.item_id, cut.audio_end_ms) for cut in cuts]
@@ -138,7 +138,7 @@ def test_items_that_were_not_begun_are_cut_to_nothing(story):
 
 def test_interrupting_silence_is_harmless(story):
     """The client flushes; the model is asked nothing."""
-    story.connected().client(client.Interrupt())
+    story.connected().client(asked.Interrupt())
 
     assert [("interrupted", {"heard_ms": 0})] == story.messages
     assert [] == story.orders
@@ -146,7 +146,7 @@ def test_interrupting_silence_is_harmless(story):
 
 def test_interrupting_before_the_answer_began_stops_it_when_it_does(story):
     """The answer that was asked for is cancelled under its own id."""
-    story.connected().client(client.Text("hello")).client(client.Interrupt())
+    story.connected().client(asked.Text("hello")).client(asked.Interrupt())
     story.said(ResponseCreated(response()))
 
     assert [CancelResponse("resp_1", "parley_cancel")] == story.orders
@@ -155,7 +155,7 @@ def test_interrupting_before_the_answer_began_stops_it_when_it_does(story):
 
 def test_a_new_turn_ends_the_answer_that_runs_and_is_answered_after_it(story):
     """The model refuses two answers at once."""
-    answering(story).client(client.Text("stop, something else"), at=0.2)
+    answering(story).client(asked.Text("stop, something else"), at=0.2)
     assert ["conversation.item.create", "response.cancel", "conversation.item.truncate"] == (
         story.asked
     )
@@ -167,7 +167,7 @@ def test_a_new_turn_ends_the_answer_that_runs_and_is_answered_after_it(story):
 
 def test_an_answer_that_the_model_had_begun_itself_is_awaited(story):
     """VAD and a typed turn may race; the typed one is asked for again afterwards."""
-    story.connected().client(client.Text("hello"))
+    story.connected().client(asked.Text("hello"))
     busy = ErrorFacts(
         "invalid_request_error", "conversation_already_has_active_response", event_id="x"
     )
@@ -180,7 +180,7 @@ def test_an_answer_that_the_model_had_begun_itself_is_awaited(story):
 
 def test_a_late_cancel_is_no_error_for_the_client(story):
     """The answer was over, which is what was wanted."""
-    answering(story).client(client.Interrupt())
+    answering(story).client(asked.Interrupt())
     late = ErrorFacts(
         "invalid_request_error", "response_cancel_not_active", event_id="parley_cancel"
     )
@@ -225,14 +225,14 @@ def test_a_failure_is_told_by_whether_it_may_pass(story, kind, code, told):
 
 def test_an_answer_that_never_begins_is_told(story):
     """The client may ask again."""
-    story.connected().client(client.Text("hello")).tick(15.0)
+    story.connected().client(asked.Text("hello")).tick(15.0)
 
     assert ["upstream_timeout"] == story.errors
 
 
 def test_the_wait_for_an_answer_counts_from_connected(story):
     """A model that cannot hear yet is not late."""
-    story.opened().client(client.Text("hello"))
+    story.opened().client(asked.Text("hello"))
     story.now = 9.0
     story.model_ready().tick(16.0)
     assert [] == story.errors
@@ -260,7 +260,7 @@ def test_transcripts_carry_the_new_words_and_all_so_far(story):
 def test_an_interrupted_transcript_ends_with_what_was_said(story):
     """No half sentence stays open on the client's screen."""
     answering(story).said(AnswerTranscriptDelta("resp_1", "item_a", "Well, "))
-    story.client(client.Interrupt(), at=0.3)
+    story.client(asked.Interrupt(), at=0.3)
 
     assert ["transcript", "interrupted"] == story.told
     assert {"text": "Well, ", "final": True}.items() <= story.messages[0][1].items()
@@ -298,7 +298,7 @@ def test_an_interruption_drops_audio_in_the_pool_but_no_message(stage):
     story.said(UserTranscriptDone("item_u", "Hello."))
     assert [] == story.told
 
-    story.client(client.Interrupt())
+    story.client(asked.Interrupt())
     assert story.did(ResetDownlink)
     assert ["transcript", "interrupted"] == story.told
 
@@ -309,8 +309,8 @@ def refused(event_id, code="rate_limited"):
 
 def test_a_withdrawn_request_that_fails_stops_no_later_answer(story):
     """The interruption was for the turn that the model refused."""
-    story.connected().client(client.Text("a")).client(client.Interrupt())
-    story.said(refused("parley_response_1")).client(client.Text("b"))
+    story.connected().client(asked.Text("a")).client(asked.Interrupt())
+    story.said(refused("parley_response_1")).client(asked.Text("b"))
     story.said(ResponseCreated(response()))
 
     assert [] == story.orders
@@ -319,7 +319,7 @@ def test_a_withdrawn_request_that_fails_stops_no_later_answer(story):
 
 def test_a_turn_that_waited_behind_a_refused_one_is_answered(story):
     """At once, and not when some later answer ends."""
-    story.connected().client(client.Text("a")).client(client.Text("b"))
+    story.connected().client(asked.Text("a")).client(asked.Text("b"))
     assert ["response.create"] == story.said(refused("parley_response_1")).asked
 
     story.said(ResponseCreated(response())).said(ResponseFinished(response(status="completed")))
@@ -328,7 +328,7 @@ def test_a_turn_that_waited_behind_a_refused_one_is_answered(story):
 
 def test_nothing_is_asked_again_after_a_model_that_did_not_answer(story):
     """The error covers every turn that waited."""
-    story.connected().client(client.Text("a")).client(client.Text("b")).tick(15.0)
+    story.connected().client(asked.Text("a")).client(asked.Text("b")).tick(15.0)
     story.said(ResponseCreated(response())).said(ResponseFinished(response(status="completed")))
 
     assert [] == story.asked
@@ -336,8 +336,8 @@ def test_nothing_is_asked_again_after_a_model_that_did_not_answer(story):
 
 def test_an_interrupted_turn_is_not_asked_for_again(story):
     """The model had begun an answer of its own, and the client stopped everything."""
-    story.connected().client(client.Text("a"))
-    story.said(ResponseCreated(response())).client(client.Interrupt())
+    story.connected().client(asked.Text("a"))
+    story.said(ResponseCreated(response())).client(asked.Interrupt())
     story.said(refused("parley_response_1", "conversation_already_has_active_response"))
 
     assert [] == story.said(ResponseFinished(response(status="cancelled"))).asked

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.session.story import converted
+from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import Append
-from tornado_app.protocol.voice_v1 import client
-from tornado_app.protocol.voice_v1.server import LimitUse
+from tornado_app.protocol.told import LimitUse
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertUplink, Log, PauseClient, ResumeClient
 
@@ -202,7 +202,7 @@ class TestDropOldest:
         story.opened()
         for number in range(8):
             speak(story, f"{number}")
-        story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+        story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
         for number in range(4):
             speak(story, f"{number + 8}")
 
@@ -214,10 +214,10 @@ class TestDropOldest:
         story.opened().speak(900)
         speak(story, "rest", 200)
         story.speak(850)
-        story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+        story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
         assert [] == story.errors
 
-        story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+        story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
         assert ["audio_buffer_empty"] == story.errors
 
     def test_what_was_kept_behind_a_slow_socket_is_lost_with_it(self, story):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.session.story import UNIX_MS, Story, converted, delta, response
 from tornado_app.errors import InvalidMessage
+from tornado_app.protocol import asked
 from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
@@ -23,15 +24,14 @@ from tornado_app.protocol.realtime.events import (
     UpstreamError,
     UserSpeechStarted,
 )
-from tornado_app.protocol.voice_v1 import client
-from tornado_app.protocol.voice_v1.server import LimitUse
+from tornado_app.protocol.told import LimitUse
 from tornado_app.session import commands, events
 
 
 def test_a_ping_is_answered_with_its_id(story):
     """The same id, or none."""
-    assert [("pong", {"id": "a"})] == story.opened().client(client.Ping("a")).messages
-    assert [("pong", {})] == story.client(client.Ping()).messages
+    assert [("pong", {"id": "a"})] == story.opened().client(asked.Ping("a")).messages
+    assert [("pong", {})] == story.client(asked.Ping()).messages
 
 
 def test_the_client_is_pinged_at_every_interval(story):
@@ -55,7 +55,7 @@ def test_a_silent_client_is_dead_after_the_read_timeout(story):
     [
         events.ClientPinged(),
         events.ClientHeard(),
-        events.ClientSaid(client.Pong()),
+        events.ClientSaid(asked.Pong()),
         events.ClientAudio(b"\0\0"),
     ],
 )
@@ -82,12 +82,12 @@ def test_too_many_messages_are_refused_one_by_one(stage):
     """Each one over the rate is answered and dropped; the next in time goes through."""
     story = stage(messages_per_s=10.0, message_burst=2.0).opened()
     for _ in range(2):
-        assert ["pong"] == story.client(client.Ping()).told
-    story.client(client.Ping())
+        assert ["pong"] == story.client(asked.Ping()).told
+    story.client(asked.Ping())
     assert ["rate_limited"] == story.errors
     assert 101 == pytest.approx(story.messages[0][1]["retry_after_ms"], abs=1)
 
-    assert ["pong"] == story.client(client.Ping(), at=0.1).told
+    assert ["pong"] == story.client(asked.Ping(), at=0.1).told
 
 
 def test_too_many_wrong_messages_end_the_session(stage):
@@ -179,12 +179,12 @@ def test_every_ending_releases_everything(story, ending, close):
     assert close == story.closes
     assert story.did(commands.CloseUpstream)
     assert story.did(commands.Finish)
-    assert [] == story.client(client.Ping()).fresh
+    assert [] == story.client(asked.Ping()).fresh
 
 
 def test_the_log_names_no_word_that_was_said(story):
     """Events and figures only."""
-    story.connected().client(client.Text("my secret"))
+    story.connected().client(asked.Text("my secret"))
     story.said(UpstreamError(ErrorFacts("server_error", "oops", "key sk-123 failed")))
     story.feed(events.ClientGone(None))
     logged = [c for c in story.all if isinstance(c, commands.Log)]
@@ -200,7 +200,7 @@ def test_a_session_cannot_fill_the_log(story):
     """What is left out is counted, and told in the end."""
     story.connected()
     for _ in range(150):
-        story.client(client.Interrupt())
+        story.client(asked.Interrupt())
     story.feed(events.ClientGone(1000))
     logged = [c for c in story.all if isinstance(c, commands.Log)]
 
@@ -213,11 +213,11 @@ RESPONSES = st.sampled_from(["resp_1", "resp_2"])
 ANYTHING = st.one_of(
     st.sampled_from(
         [
-            events.ClientSaid(client.CommitAudio()),
-            events.ClientSaid(client.ClearAudio()),
-            events.ClientSaid(client.Text("hi")),
-            events.ClientSaid(client.Interrupt("item_a", 5)),
-            events.ClientSaid(client.Playback("item_a", 5)),
+            events.ClientSaid(asked.CommitAudio()),
+            events.ClientSaid(asked.ClearAudio()),
+            events.ClientSaid(asked.Text("hi")),
+            events.ClientSaid(asked.Interrupt("item_a", 5)),
+            events.ClientSaid(asked.Playback("item_a", 5)),
             events.ClientPinged(),
             events.UpstreamOpened(1.0),
             events.UpstreamSaid(SessionCreated(SessionFacts())),

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.session.story import converted, response
+from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
     ErrorFacts,
@@ -13,7 +14,6 @@ from tornado_app.protocol.realtime.events import (
     SessionUpdated,
     UpstreamError,
 )
-from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import events
 from tornado_app.session.commands import CloseUpstream, DialUpstream
 
@@ -71,7 +71,7 @@ def test_a_time_that_is_none_is_left_out(story):
 def test_what_comes_before_connected_is_sent_in_order_afterwards(story):
     """Nothing is lost and nothing is reordered."""
     story.opened().speak(100).speak(20)
-    story.client(client.Text("hello"))
+    story.client(asked.Text("hello"))
     assert [] == story.asked
 
     story.model_ready()
@@ -245,7 +245,7 @@ def test_a_long_turn_that_was_kept_is_committed(stage):
     story = stage(turn_detection="none", hold_ms=15_000.0, message_burst=1000.0).opened()
     for _ in range(300):
         story.speak(20)
-    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+    story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
     assert [] == story.errors
 
     assert ["input_audio_buffer.commit", "response.create"] == story.model_ready().asked[-2:]

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.session.story import converted, response
+from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import (
     Append,
     Cleared,
@@ -12,7 +13,6 @@ from tornado_app.protocol.realtime.events import (
     ResponseCreated,
     UpstreamError,
 )
-from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import events
 from tornado_app.session.commands import (
     ConvertUplink,
@@ -65,7 +65,7 @@ def test_bad_audio_gets_one_error_and_disturbs_nothing_else(story):
 def test_a_manual_commit_sends_the_tail_commits_and_asks_for_an_answer(stage):
     """What the resampler held goes out before the commit; nothing waits for a round trip."""
     story = stage(turn_detection="none").connected().speak(200)
-    story.client(client.CommitAudio())
+    story.client(asked.CommitAudio())
     assert [FlushUplink()] == story.fresh
 
     story.feed(events.UplinkReady(converted(3)))
@@ -80,7 +80,7 @@ def test_a_manual_commit_sends_the_tail_commits_and_asks_for_an_answer(stage):
 def test_a_commit_waits_for_the_chunks_before_it(stage):
     """Chunks that are still in the pool belong to the turn."""
     story = stage(turn_detection="none").connected()
-    story.feed(events.ClientAudio(b"\0" * 9600)).client(client.CommitAudio())
+    story.feed(events.ClientAudio(b"\0" * 9600)).client(asked.CommitAudio())
     story.feed(events.UplinkReady(converted(200, 9600)))
     assert ["input_audio_buffer.append"] == story.asked
 
@@ -91,7 +91,7 @@ def test_a_commit_waits_for_the_chunks_before_it(stage):
 def test_a_typed_turn_stays_behind_a_commit_that_is_on_its_way(stage):
     """The model hears turns in the order in which the client took them."""
     story = stage(turn_detection="none").connected().speak(200)
-    story.client(client.CommitAudio()).client(client.Text("and then"))
+    story.client(asked.CommitAudio()).client(asked.Text("and then"))
     assert [] == story.asked
 
     story.feed(events.UplinkReady(converted(0, audio=b"")))
@@ -107,7 +107,7 @@ def test_committing_too_little_is_an_error_and_asks_nothing(stage, duration_ms):
     story = stage(turn_detection="none").connected()
     if duration_ms:
         story.speak(duration_ms)
-    story.client(client.CommitAudio())
+    story.client(asked.CommitAudio())
     story.feed(events.UplinkReady(converted(0, audio=b"")))
 
     assert ["audio_buffer_empty"] == story.errors
@@ -116,7 +116,7 @@ def test_committing_too_little_is_an_error_and_asks_nothing(stage, duration_ms):
 
 def test_a_commit_beside_vad_asks_for_an_answer_once_it_is_committed(story):
     """With VAD the model counts its own buffer, so its word is awaited."""
-    story.connected().speak(200).client(client.CommitAudio())
+    story.connected().speak(200).client(asked.CommitAudio())
     story.feed(events.UplinkReady(converted(0, audio=b"")))
     assert ["input_audio_buffer.commit"] == story.asked
 
@@ -135,7 +135,7 @@ def test_a_commit_of_the_models_own_asks_for_nothing(story):
 
 def test_a_commit_that_the_model_refuses_is_an_empty_buffer(story):
     """VAD had taken it already."""
-    story.connected().client(client.CommitAudio())
+    story.connected().client(asked.CommitAudio())
     story.feed(events.UplinkReady(converted(0, audio=b"")))
     refusal = ErrorFacts("invalid_request_error", "input_audio_buffer_commit_empty", event_id="x")
 
@@ -144,7 +144,7 @@ def test_a_commit_that_the_model_refuses_is_an_empty_buffer(story):
 
 def test_clearing_forgets_what_is_on_its_way_and_what_the_model_has(story):
     """Pool, held audio and the model's buffer; the reply comes when the model has cleared."""
-    story.connected().feed(events.ClientAudio(b"\0" * 960)).client(client.ClearAudio())
+    story.connected().feed(events.ClientAudio(b"\0" * 960)).client(asked.ClearAudio())
 
     assert story.did(ResetUplink)
     assert ["input_audio_buffer.clear"] == story.asked
@@ -155,7 +155,7 @@ def test_clearing_forgets_what_is_on_its_way_and_what_the_model_has(story):
 def test_clearing_keeps_what_was_committed_before(stage):
     """A commit that is still in the pool keeps its audio; only what came after it goes."""
     story = stage(turn_detection="none").connected().speak(200)
-    story.client(client.CommitAudio()).client(client.ClearAudio())
+    story.client(asked.CommitAudio()).client(asked.ClearAudio())
     assert not story.did(ResetUplink)
 
     story.feed(events.UplinkReady(converted(3)))
@@ -166,7 +166,7 @@ def test_clearing_keeps_what_was_committed_before(stage):
 
 def test_clearing_before_the_model_is_there_is_answered_at_once(story):
     """Nobody else holds anything yet."""
-    story.opened().speak(100).client(client.ClearAudio())
+    story.opened().speak(100).client(asked.ClearAudio())
     assert ["audio_cleared"] == story.told
 
     assert [] == [order for order in story.model_ready().orders if isinstance(order, Append)]
@@ -218,9 +218,9 @@ def test_base64_is_counted_by_what_it_decodes_to(stage):
 def test_audio_that_follows_a_commit_at_once_belongs_to_the_next(stage):
     """The model's "committed" comes a round trip later, when some of it is there already."""
     story = stage(turn_detection="none").connected().speak(500)
-    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+    story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
     story.speak(500).said(Committed("item_1"))
-    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+    story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
 
     assert [] == story.errors
     assert "input_audio_buffer.commit" in story.asked
@@ -229,7 +229,7 @@ def test_audio_that_follows_a_commit_at_once_belongs_to_the_next(stage):
 def test_clearing_drops_kept_audio_and_keeps_typed_turns(story):
     """Before the model is there, too, cleared speech is never heard."""
     story.opened().speak(500)
-    story.client(client.Text("hello")).client(client.ClearAudio())
+    story.client(asked.Text("hello")).client(asked.ClearAudio())
     assert ["audio_cleared"] == story.told
 
     story.model_ready()
@@ -248,7 +248,7 @@ def test_a_fault_of_a_worker_is_not_the_clients(stage):
 
 def test_a_commit_beside_vad_that_is_lost_with_the_model_is_told(story):
     """The client must not wait for an answer that nobody will ask for."""
-    story.connected().speak(200).client(client.CommitAudio())
+    story.connected().speak(200).client(asked.CommitAudio())
     story.feed(events.UplinkReady(converted(0, audio=b""))).lost()
 
     assert "upstream_unavailable" in story.errors
@@ -257,7 +257,7 @@ def test_a_commit_beside_vad_that_is_lost_with_the_model_is_told(story):
 def test_an_interruption_withdraws_a_commit_that_is_on_its_way(stage):
     """The turn stays in the conversation; nobody answers it."""
     story = stage(turn_detection="none").connected().speak(200)
-    story.client(client.CommitAudio()).client(client.Text("and this")).client(client.Interrupt())
+    story.client(asked.CommitAudio()).client(asked.Text("and this")).client(asked.Interrupt())
     story.feed(events.UplinkReady(converted(0, audio=b"")))
 
     assert ["input_audio_buffer.commit", "conversation.item.create"] == story.asked
@@ -266,7 +266,7 @@ def test_an_interruption_withdraws_a_commit_that_is_on_its_way(stage):
 def test_a_refused_commit_is_not_answered(stage):
     """Its response.create was sent along with it; the answer to nothing new is stopped."""
     story = stage(turn_detection="none").connected().speak(200)
-    story.client(client.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
+    story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
     refusal = ErrorFacts("invalid_request_error", "input_audio_buffer_commit_empty", event_id="x")
     story.said(UpstreamError(refusal)).said(ResponseCreated(response()))
 
@@ -297,7 +297,7 @@ def test_a_file_is_decoded_behind_the_tail_of_the_stream(story):
 def test_a_file_keeps_its_place_among_chunks_and_commits(stage):
     """The answers of pool and decoder come in the order of the questions."""
     story = stage(turn_detection="none").connected()
-    story.feed(events.ClientAudio(b"\0" * 960)).feed(wav()).client(client.CommitAudio())
+    story.feed(events.ClientAudio(b"\0" * 960)).feed(wav()).client(asked.CommitAudio())
     for result in (converted(20, 960), converted(3), converted(400, 3000)):
         assert ["input_audio_buffer.append"] == story.feed(events.UplinkReady(result)).asked
 
@@ -359,7 +359,7 @@ def test_clearing_forgets_a_file_that_is_on_its_way(story):
     story.connected()
     for _ in range(4):
         story.feed(wav())
-    assert story.client(client.ClearAudio()).did(ResetUplink)
+    assert story.client(asked.ClearAudio()).did(ResetUplink)
 
     assert story.feed(wav()).did(DecodeUplink)
 

@@ -17,12 +17,12 @@ from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.logs import get_logger
+from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
-from tornado_app.protocol.voice_v1.client import AudioData, GetStatus, container, parse_client
-from tornado_app.protocol.voice_v1.server import ErrorReport, encode
+from tornado_app.protocol.dialect import Dialect
+from tornado_app.protocol.told import ErrorReport
 from tornado_app.session import events
 
-SUBPROTOCOL = "voice.v1"
 TOKEN_PREFIX = "bearer."  # noqa: S105  a prefix, no token
 HARD_LIMIT_FACTOR = 4
 """A message over the limit is read and answered with an error; one that is four times as large is
@@ -68,7 +68,8 @@ class VoiceHandler(WebSocketHandler):
     while ``on_message`` is pending.
     """
 
-    def initialize(self, gateway: Gateway, trusted: Any) -> None:
+    def initialize(self, gateway: Gateway, trusted: Any, dialect: Dialect) -> None:
+        self._dialect = dialect
         self._gateway = gateway
         self._settings = gateway.settings
         self._message_bytes = gateway.settings.limits.message_bytes
@@ -92,7 +93,7 @@ class VoiceHandler(WebSocketHandler):
             self._guest = self._gateway.admit(self._knock())
         except Refused as refused:
             get_logger().info("client_refused", code=refused.code, ip=self.request.remote_ip)
-            if SUBPROTOCOL not in self._offered():
+            if self._dialect.subprotocol not in self._offered():
                 self._answer(refused, http_status(refused))
                 return
             self._refused = refused
@@ -109,7 +110,8 @@ class VoiceHandler(WebSocketHandler):
         return True
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
-        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+        spoken = self._dialect.subprotocol
+        return spoken if spoken in subprotocols else None
 
     def get_compression_options(self) -> None:
         """None: a compressed message is a way to make us allocate (CVE list in decisions)."""
@@ -144,7 +146,7 @@ class VoiceHandler(WebSocketHandler):
         )
         self._writer = writer
         if self._refused is not None:
-            writer.send(_error(self._refused))
+            writer.send(self._error(self._refused))
             close = close_for(self._refused)
             writer.close(close.code, close.reason)
         elif self._guest is not None:
@@ -191,14 +193,14 @@ class VoiceHandler(WebSocketHandler):
         Raises:
             InvalidMessage: If it means nothing.
         """
-        message = parse_client(text)
-        if isinstance(message, AudioData):
-            if message.format is not None:
-                return events.ClientFile(message.audio, container(message.format))
-            return events.ClientAudio(message.audio)
-        if isinstance(message, GetStatus):
-            return events.StatusAsked(self._gateway.limits_of(connection))
-        return events.ClientSaid(message)
+        message = self._dialect.parse(text)
+        match message:
+            case asked.Audio() | asked.AudioFile():
+                return message
+            case asked.GetStatus():
+                return events.StatusAsked(self._gateway.limits_of(connection))
+            case _:
+                return events.ClientSaid(message)
 
     def _too_large(self) -> InvalidMessage:
         limit_bytes = self._settings.limits.message_bytes
@@ -219,6 +221,10 @@ class VoiceHandler(WebSocketHandler):
         """Tornado's own prints the request with its query, and the token may be there."""
         get_logger().error("handler_failed", exc_info=exc_info)
 
+    def _error(self, refused: Refused) -> bytes:
+        """The one message of a client without a session."""
+        return self._dialect.encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)
+
     # The opening request.
 
     def _knock(self) -> Knock:
@@ -235,6 +241,7 @@ class VoiceHandler(WebSocketHandler):
             sentence = f"The address may have {MAX_PARAMETERS} parameters."
             raise Refused("invalid_message", sentence) from None
         return Knock(
+            dialect=self._dialect,
             origin=self.request.headers.get("Origin"),
             token=self._token(query),
             query=query,
@@ -277,7 +284,7 @@ class VoiceHandler(WebSocketHandler):
             self.set_header("WWW-Authenticate", "Bearer")
         if status == 426:
             self.set_header("Upgrade", "websocket")
-        self.finish(_error(refused))
+        self.finish(self._error(refused))
 
 
 def _size_bytes(message: str | bytes) -> int:
@@ -285,8 +292,3 @@ def _size_bytes(message: str | bytes) -> int:
     if isinstance(message, bytes) or message.isascii():
         return len(message)
     return len(message.encode())
-
-
-def _error(refused: Refused) -> bytes:
-    """The one message of a client without a session."""
-    return encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)

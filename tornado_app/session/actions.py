@@ -2,7 +2,7 @@
 
 from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Refused
-from tornado_app.protocol.voice_v1.server import ErrorReport, ServerMessage
+from tornado_app.protocol.told import ErrorReport, ServerMessage
 from tornado_app.session.commands import Command, Log, SendClient
 from tornado_app.session.config import SessionConfig
 

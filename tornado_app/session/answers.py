@@ -13,7 +13,7 @@ from tornado_app.protocol.realtime.events import (
     Truncate,
     user_text,
 )
-from tornado_app.protocol.voice_v1.server import (
+from tornado_app.protocol.told import (
     Interrupted,
     ResponseDone,
     ResponseStarted,

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime.events import AnyOrder
-from tornado_app.protocol.voice_v1.server import ServerMessage
+from tornado_app.protocol.told import ServerMessage
 from workers.formats import Container
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.events import AudioDelta
-from tornado_app.protocol.voice_v1.server import Audio, ServerMessage
+from tornado_app.protocol.told import Audio, ServerMessage
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.config import SessionConfig

@@ -5,33 +5,24 @@ from typing import Protocol, TypeAlias
 from msgspec import Struct
 
 from tornado_app.errors import ErrorCode, Refused
+from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import UpstreamEvent
-from tornado_app.protocol.voice_v1.client import ClientMessage
-from tornado_app.protocol.voice_v1.server import LimitUse
-from workers.formats import Container
+from tornado_app.protocol.told import LimitUse
 
 
 class Opened(Struct, frozen=True):
     """The client's WebSocket is open."""
 
 
-class ClientAudio(Struct, frozen=True):
-    """Speech: str is base64, bytes is a binary frame."""
-
-    payload: str | bytes
-
-
-class ClientFile(Struct, frozen=True):
-    """Speech as a complete file in base64."""
-
-    text: str
-    container: Container
+ClientAudio: TypeAlias = asked.Audio
+ClientFile: TypeAlias = asked.AudioFile
+"""The two that come for every piece of speech are events as they are."""
 
 
 class ClientSaid(Struct, frozen=True):
-    message: ClientMessage
+    message: asked.Command
 
 
 class StatusAsked(Struct, frozen=True):

@@ -5,7 +5,7 @@ from typing import assert_never
 from tornado_app.admission.limits import Bucket
 from tornado_app.protocol.endings import Ending, Failure, safe_word
 from tornado_app.protocol.realtime import events as realtime
-from tornado_app.protocol.voice_v1.server import SpeechStarted, SpeechStopped
+from tornado_app.protocol.told import SpeechStarted, SpeechStopped
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.commands import CloseUpstream

@@ -2,7 +2,7 @@
 
 from tornado_app.protocol.close import IDLE_TIMEOUT, TOKEN_EXPIRED
 from tornado_app.protocol.endings import Ending
-from tornado_app.protocol.voice_v1.server import TokenExpiring
+from tornado_app.protocol.told import TokenExpiring
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import PingClient
 from tornado_app.session.config import SessionConfig

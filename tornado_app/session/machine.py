@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from tornado_app.errors import Refused
+from tornado_app.protocol import asked
 from tornado_app.protocol.close import (
     GOING_AWAY,
     INTERNAL,
@@ -25,8 +26,7 @@ from tornado_app.protocol.close import (
 )
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
-from tornado_app.protocol.voice_v1 import client
-from tornado_app.protocol.voice_v1.server import (
+from tornado_app.protocol.told import (
     GoingAway,
     LimitUse,
     PongReply,
@@ -196,24 +196,24 @@ class Session:
             self._actions.refuse(refused)
             self._end(LIMIT_REACHED, cause)
 
-    def _on_client(self, message: client.ClientMessage) -> None:
+    def _on_client(self, message: asked.Command) -> None:
         match message:
-            case client.CommitAudio():
+            case asked.CommitAudio():
                 self._uplink.commit()
-            case client.ClearAudio():
+            case asked.ClearAudio():
                 self._uplink.clear()
-            case client.Ping(ping_id):
+            case asked.Ping(ping_id):
                 self._actions.say(PongReply(ping_id))
-            case client.Text(text):
+            case asked.Text(text):
                 if not self._uplink.text(text):
                     self._answers.text(text)
-            case client.Interrupt(item_id, heard_ms):
+            case asked.Interrupt(item_id, heard_ms):
                 self._uplink.withdraw()
                 self._answers.interrupt(item_id, heard_ms)
-            case client.Playback(item_id, played_ms):
+            case asked.Playback(item_id, played_ms):
                 self._answers.on_playback(item_id, played_ms)
-            case client.Pong() | client.GetStatus() | client.AudioData():
-                pass  # life, which `_admit` has noted; the others come as events of their own
+            case asked.Pong():
+                pass  # life, which `_admit` has noted
             case _:
                 assert_never(message)
 

@@ -14,7 +14,7 @@ from tornado_app.protocol.realtime.events import (
     UpdateSession,
 )
 from tornado_app.protocol.realtime.model_session import session_body
-from tornado_app.protocol.voice_v1.server import ConnectionStatus, UpstreamStatus
+from tornado_app.protocol.told import ConnectionStatus, UpstreamStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, SendUpstream
 from tornado_app.session.config import SessionConfig

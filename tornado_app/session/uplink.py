@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.events import Append, Clear, Commit
-from tornado_app.protocol.voice_v1.server import (
+from tornado_app.protocol.told import (
     AudioCleared,
     AudioCommitted,
     AudioFigures,

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.errors import ERROR_CODES, InvalidMessage
+from tornado_app.protocol.asked import AudioFile, ClientMessageBase
+from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.client import (
     MESSAGES,
     AudioData,
     ClearAudio,
-    ClientMessageBase,
     CommitAudio,
     GetStatus,
     Interrupt,
@@ -21,7 +22,7 @@ from tornado_app.protocol.voice_v1.client import (
     Text,
     parse_client,
 )
-from tornado_app.protocol.voice_v1.server import ErrorReport, encode
+from tornado_app.protocol.voice_v1.server import encode
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ from tornado_app.protocol.voice_v1.server import ErrorReport, encode
         ('{"type":"audio_data","audio":"AAA="}', AudioData("AAA=")),
         (
             '{"audio":"","session_id":"s","format":"wav","type":"audio_data"}',
-            AudioData("", "s", "wav"),
+            AudioFile("", "wav"),
         ),
         ('{"type":"commit_audio"}', CommitAudio()),
         ('{"type":"clear_audio"}', ClearAudio()),

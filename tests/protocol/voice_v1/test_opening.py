@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.errors import InvalidRequest
-from tornado_app.protocol.voice_v1.opening import Opening, Policy, parse_opening
+from tornado_app.protocol.opening import Opening, Policy
+from tornado_app.protocol.voice_v1.opening import parse_opening
 from workers.formats import AudioFormat
 
 POLICY = Policy(("marin", "ash"), ("gpt-realtime-2.1", "gpt-realtime-mini"), ("server_vad", "none"))

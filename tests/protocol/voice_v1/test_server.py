@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
-from tornado_app.protocol.voice_v1 import server
-from tornado_app.protocol.voice_v1.server import (
-    TYPES,
+from tornado_app.protocol import told
+from tornado_app.protocol.told import (
     Audio,
     AudioCleared,
     AudioFigures,
@@ -24,8 +23,8 @@ from tornado_app.protocol.voice_v1.server import (
     Status,
     Transcript,
     UpstreamFigures,
-    encode,
 )
+from tornado_app.protocol.voice_v1.server import TYPES, encode
 
 ENVELOPE = {"type", "data", "error", "timestamp", "seq"}
 
@@ -131,4 +130,4 @@ def test_the_protocol_knows_no_other_error_codes():
 
     assert listed.split() == list(ERROR_CODES)
     assert set(ERROR_CODES) >= RETRYABLE
-    assert server.ErrorCode.__args__ == ERROR_CODES
+    assert told.ErrorCode.__args__ == ERROR_CODES

@@ -1,12 +1,13 @@
-"""What a client may say: text frames here, binary frames are bare audio."""
+"""How what a client asks is spelled: text frames here, binary frames are bare audio."""
 
 import json
 from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, field
 
 from tornado_app.errors import InvalidMessage
+from tornado_app.protocol import asked
 from workers.formats import Container
 
 ItemId = Annotated[
@@ -21,91 +22,73 @@ PingId = (
 )
 
 
-class ClientMessageBase(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
-    """Common shape: ``type`` selects, and a field nobody knows is an error."""
+class _Spelling(asked.ClientMessageBase, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+    """``type`` selects, and a field nobody knows is an error.
+
+    Each message below is the value itself, with its spelling: what is decoded is not made again.
+    """
 
 
-class AudioData(ClientMessageBase, tag="audio_data", frozen=True):
+class AudioData(asked.Audio, _Spelling, tag="audio_data", frozen=True):
     """A chunk of speech in the negotiated input format."""
 
-    audio: Annotated[str, Meta(description="a base64 string")]
+    payload: Annotated[str, Meta(description="a base64 string")] = field(name="audio")
     session_id: Annotated[str, Meta(description="a string")] | None = None
     """Taken for the convenience of clients that send it; a connection has one session."""
     format: Annotated[str, Meta(description="a string")] | None = None
     """A complete file and not a chunk; see `container`."""
 
 
-class CommitAudio(ClientMessageBase, tag="commit_audio", frozen=True):
-    """The end of a turn in manual mode."""
+class CommitAudio(asked.CommitAudio, _Spelling, tag="commit_audio", frozen=True):
+    pass
 
 
-class ClearAudio(ClientMessageBase, tag="clear_audio", frozen=True):
-    """Drop what was not committed."""
+class ClearAudio(asked.ClearAudio, _Spelling, tag="clear_audio", frozen=True):
+    pass
 
 
-class Ping(ClientMessageBase, tag="ping", frozen=True):
-    """Asks for a pong with the same id."""
-
+class Ping(asked.Ping, _Spelling, tag="ping", frozen=True):
     id: PingId | None = None
 
 
-class Pong(ClientMessageBase, tag="pong", frozen=True):
-    """Counts as life."""
-
+class Pong(asked.Pong, _Spelling, tag="pong", frozen=True):
     id: PingId | None = None
 
 
-class GetStatus(ClientMessageBase, tag="get_status", frozen=True):
-    """Asks for the session's status."""
+class GetStatus(asked.GetStatus, _Spelling, tag="get_status", frozen=True):
+    pass
 
 
-class Text(ClientMessageBase, tag="text", frozen=True):
-    """A typed user turn."""
-
+class Text(asked.Text, _Spelling, tag="text", frozen=True):
     text: Annotated[
         str, Meta(min_length=1, max_length=32_768, description="a string of 1 to 32768 characters")
     ]
 
 
-class Interrupt(ClientMessageBase, tag="interrupt", frozen=True):
-    """Stop the answer that is playing."""
-
+class Interrupt(asked.Interrupt, _Spelling, tag="interrupt", frozen=True):
     item_id: ItemId | None = None
     heard_ms: Milliseconds | None = None
 
 
-class Playback(ClientMessageBase, tag="playback", frozen=True):
-    """Where the client's loudspeaker is; makes truncation exact."""
-
+class Playback(asked.Playback, _Spelling, tag="playback", frozen=True):
     item_id: ItemId
     played_ms: Milliseconds
 
 
-ClientMessage: TypeAlias = (
+_Message: TypeAlias = (
     AudioData | CommitAudio | ClearAudio | Ping | Pong | GetStatus | Text | Interrupt | Playback
 )
 
-MESSAGES: dict[str, type[ClientMessageBase]] = {
-    str(kind.__struct_config__.tag): kind
-    for kind in (
-        AudioData,
-        CommitAudio,
-        ClearAudio,
-        Ping,
-        Pong,
-        GetStatus,
-        Text,
-        Interrupt,
-        Playback,
-    )
+MESSAGES: dict[str, type[asked.ClientMessageBase]] = {
+    str(kind.__struct_config__.tag): kind for kind in get_args(_Message)
 }
 
 CONTAINERS: dict[str, Container] = {name: name for name in get_args(Container)}
 
-_decoder: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage)
+_decoder: msgspec.json.Decoder[_Message] = msgspec.json.Decoder(_Message)
 
 
-def parse_client(text: str) -> ClientMessage:
+def parse_client(text: str) -> asked.ClientMessage:
     """Parse one text frame.
 
     Raises:
@@ -113,12 +96,15 @@ def parse_client(text: str) -> ClientMessage:
             or has a value the protocol does not allow.
     """
     try:
-        return _decoder.decode(text)
+        message = _decoder.decode(text)
     except msgspec.ValidationError:
         raise _explain(text) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # RecursionError: "[" * 200_000 is valid JSON up to the interpreter's depth.
         raise InvalidMessage("invalid_json", "The message is not valid JSON.") from None
+    if isinstance(message, AudioData) and message.format is not None:
+        return asked.AudioFile(message.payload, container(message.format))
+    return message
 
 
 def container(name: str) -> Container:
@@ -164,16 +150,18 @@ def _as_object(text: str) -> dict[str, Any] | None:
 
 
 def _explain_fields(kind: str, fields: dict[str, Any]) -> InvalidMessage:
-    known = {field.encode_name: field for field in msgspec.structs.fields(MESSAGES[kind])}
-    for name, field in known.items():
+    known = {known.encode_name: known for known in msgspec.structs.fields(MESSAGES[kind])}
+    for name, known_field in known.items():
         if name not in fields:
-            if field.required:
+            if known_field.required:
                 return InvalidMessage("invalid_message", f"{name} is missing in {kind}.", name)
             continue
         try:
-            msgspec.convert(fields[name], field.type)
+            msgspec.convert(fields[name], known_field.type)
         except msgspec.ValidationError:
-            return InvalidMessage("invalid_message", f"{name} must be {_words(field.type)}.", name)
+            return InvalidMessage(
+                "invalid_message", f"{name} must be {_words(known_field.type)}.", name
+            )
     unknown = next((name for name in fields if name not in known), None)
     if unknown is None:  # such as a key that stands twice
         return InvalidMessage("invalid_message", f"{kind} does not have the shape of that message.")

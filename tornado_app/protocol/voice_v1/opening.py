@@ -1,48 +1,16 @@
 """What a client asks for in the address it opens: ``/ws?input_format=…``."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from tornado_app.errors import InvalidRequest
-from tornado_app.protocol.realtime.model_session import TurnDetection
+from tornado_app.protocol.opening import DEFAULT_RATE_HZ, Opening, Policy
 from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Encoding
-
-OutputEncoding = Literal["base64", "binary"]
 
 ENCODINGS: tuple[Encoding, ...] = ("pcm16", "float32", "pcmu", "pcma")
 G711_RATE_HZ = 8_000
-DEFAULT_RATE_HZ = 24_000
 
 T = TypeVar("T", bound=str)
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a client may choose; the first of each is what it gets unasked."""
-
-    voices: tuple[str, ...]
-    models: tuple[str, ...]
-    turn_detections: tuple[TurnDetection, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """The choices of one client, within the policy."""
-
-    source: AudioFormat
-    target: AudioFormat
-    output_encoding: OutputEncoding
-    voice: str
-    model: str
-    turn_detection: TurnDetection
-    wants_resume: bool
-
-    @property
-    def passes_through(self) -> bool:
-        """Whether the model's base64 can go to the client untouched."""
-        model_format = AudioFormat("pcm16", DEFAULT_RATE_HZ, 1)
-        return self.target == model_format and self.output_encoding == "base64"
 
 
 def parse_opening(query: Mapping[str, Sequence[str]], policy: Policy) -> Opening:

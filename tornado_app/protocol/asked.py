@@ -1,0 +1,74 @@
+"""What a client asks, in values: a dialect reads them out of a message, a session acts on them."""
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from workers.formats import Container
+
+
+class ClientMessageBase(Struct, frozen=True):
+    """Common shape of all that is asked."""
+
+
+class Audio(ClientMessageBase, frozen=True):
+    """Speech in the format of the opening: str is base64, bytes are bare."""
+
+    payload: str | bytes
+
+
+class AudioFile(ClientMessageBase, frozen=True):
+    """Speech as a complete file in base64."""
+
+    text: str
+    container: Container
+
+
+class CommitAudio(ClientMessageBase, frozen=True):
+    """The end of a turn in manual mode."""
+
+
+class ClearAudio(ClientMessageBase, frozen=True):
+    """Drop what was not committed."""
+
+
+class Ping(ClientMessageBase, frozen=True):
+    """Asks for a pong with the same id."""
+
+    id: str | int | None = None
+
+
+class Pong(ClientMessageBase, frozen=True):
+    """Counts as life."""
+
+    id: str | int | None = None
+
+
+class GetStatus(ClientMessageBase, frozen=True):
+    """Asks for the session's status."""
+
+
+class Text(ClientMessageBase, frozen=True):
+    """A typed user turn."""
+
+    text: str
+
+
+class Interrupt(ClientMessageBase, frozen=True):
+    """Stop the answer that is playing."""
+
+    item_id: str | None = None
+    heard_ms: int | None = None
+
+
+class Playback(ClientMessageBase, frozen=True):
+    """Where the client's loudspeaker is; makes truncation exact."""
+
+    item_id: str
+    played_ms: int
+
+
+Command: TypeAlias = CommitAudio | ClearAudio | Ping | Pong | Text | Interrupt | Playback
+"""What a session needs nothing but the message for."""
+
+ClientMessage: TypeAlias = Audio | AudioFile | GetStatus | Command

@@ -1,0 +1,22 @@
+"""How one kind of client speaks: the one value that a handler and a connection know of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tornado_app.protocol.asked import ClientMessage
+from tornado_app.protocol.opening import Opening, Policy
+from tornado_app.protocol.told import ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Spelling, both ways.  Pure functions, without a state: one value serves all connections."""
+
+    subprotocol: str
+    """What a client offers in ``Sec-WebSocket-Protocol`` to be understood."""
+    read_opening: Callable[[Mapping[str, Sequence[str]], Policy], Opening]
+    """What the query of an opening request chooses; raises `InvalidRequest`."""
+    parse: Callable[[str], ClientMessage]
+    """What one text frame asks; raises `InvalidMessage`.  Binary frames are bare audio."""
+    encode: Callable[[ServerMessage, int, int], bytes]
+    """What is told, as a text frame; with its number and its time in Unix milliseconds."""

@@ -1,0 +1,39 @@
+"""What a client chooses when it comes, in values; how it says so is for its dialect."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tornado_app.protocol.realtime.model_session import TurnDetection
+from workers.formats import AudioFormat
+
+OutputEncoding = Literal["base64", "binary"]
+
+DEFAULT_RATE_HZ = 24_000
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a client may choose; the first of each is what it gets unasked."""
+
+    voices: tuple[str, ...]
+    models: tuple[str, ...]
+    turn_detections: tuple[TurnDetection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The choices of one client, within the policy."""
+
+    source: AudioFormat
+    target: AudioFormat
+    output_encoding: OutputEncoding
+    voice: str
+    model: str
+    turn_detection: TurnDetection
+    wants_resume: bool
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether the model's base64 can go to the client untouched."""
+        model_format = AudioFormat("pcm16", DEFAULT_RATE_HZ, 1)
+        return self.target == model_format and self.output_encoding == "base64"

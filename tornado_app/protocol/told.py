@@ -1,0 +1,179 @@
+"""What a client is told, in values: a session makes them, a dialect spells them."""
+
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from tornado_app.errors import ErrorCode, Refused
+
+UpstreamStatus = Literal["connecting", "connected", "reconnecting", "disconnected"]
+ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
+
+
+class ServerMessageBase(Struct, frozen=True, omit_defaults=True):
+    """Common shape of all that is told; None says that there is nothing to say."""
+
+
+class ConnectionStatus(ServerMessageBase, frozen=True):
+    """How far the way to the model is."""
+
+    status: UpstreamStatus
+    session_id: str
+    model: str
+    attempt: int | None = None
+    expires_at: int | None = None
+    """Unix time in milliseconds at which the model ends the session by itself."""
+    resumed: bool | None = None
+    """False: the client asked to resume a session, and this is a new one."""
+    context_lost: bool | None = None
+    """True after a reconnection: the model starts afresh and remembers nothing."""
+
+
+class AudioReceived(ServerMessageBase, frozen=True):
+    """One chunk was validated and resampled."""
+
+    size: int
+    duration_ms: float
+    level_dbfs: float
+
+
+class AudioCommitted(ServerMessageBase, frozen=True):
+    item_id: str
+
+
+class AudioCleared(ServerMessageBase, frozen=True):
+    pass
+
+
+class PongReply(ServerMessageBase, frozen=True):
+    id: str | int | None = None
+
+
+class SpeechStarted(ServerMessageBase, frozen=True):
+    item_id: str
+    audio_start_ms: int
+
+
+class SpeechStopped(ServerMessageBase, frozen=True):
+    item_id: str
+    audio_end_ms: int
+
+
+class Transcript(ServerMessageBase, frozen=True):
+    """``delta`` is what is new, ``text`` all of the item so far."""
+
+    role: Literal["user", "assistant"]
+    item_id: str
+    text: str
+    final: bool
+    delta: str | None = None
+
+
+class ResponseStarted(ServerMessageBase, frozen=True):
+    response_id: str
+
+
+class ResponseDone(ServerMessageBase, frozen=True):
+    """``usage`` is the model's own count, null when it gave none."""
+
+    response_id: str
+    status: ResponseStatus
+    usage: dict[str, Any] | None
+
+
+class Audio(ServerMessageBase, frozen=True):
+    """A piece of the answer; ``audio`` is base64, or None when the bare bytes follow it."""
+
+    item_id: str
+    response_id: str
+    offset_ms: float
+    duration_ms: float
+    audio: str | None = None
+    size: int | None = None
+
+
+class Interrupted(ServerMessageBase, frozen=True):
+    """Flush what is queued for playback.  Without ``item_id`` nothing was playing."""
+
+    heard_ms: int
+    item_id: str | None = None
+
+
+class TokenExpiring(ServerMessageBase, frozen=True):
+    expires_at: int
+
+
+class GoingAway(ServerMessageBase, frozen=True):
+    reason: str
+    deadline: int
+
+
+class UpstreamFigures(Struct, frozen=True):
+    state: UpstreamStatus
+    reconnects: int
+    latency_ms: float | None
+
+
+class AudioFigures(Struct, frozen=True):
+    received_ms: float
+    sent_ms: float
+    buffered_ms: float
+    clipped_samples: int
+    dropped_ms: float
+
+
+class LimitUse(Struct, frozen=True):
+    used: float
+    limit: float
+
+
+class Status(ServerMessageBase, frozen=True):
+    status: UpstreamStatus
+    session_id: str
+    user_id: str
+    model: str
+    connected_at: int | None
+    upstream: UpstreamFigures
+    audio: AudioFigures
+    limits: dict[str, LimitUse]
+    token_expires_at: int
+
+
+class ErrorReport(ServerMessageBase, frozen=True):
+    """Something that a client does not get, or has lost."""
+
+    code: ErrorCode
+    retryable: bool
+    sentence: str
+    field: str | None = None
+    retry_after_ms: int | None = None
+
+    @classmethod
+    def of(cls, refused: Refused) -> "ErrorReport":
+        return cls(
+            code=refused.code,
+            retryable=refused.retryable,
+            sentence=refused.sentence,
+            field=refused.field,
+            retry_after_ms=refused.retry_after_ms,
+        )
+
+
+ServerMessage: TypeAlias = (
+    ConnectionStatus
+    | AudioReceived
+    | AudioCommitted
+    | AudioCleared
+    | PongReply
+    | SpeechStarted
+    | SpeechStopped
+    | Transcript
+    | ResponseStarted
+    | ResponseDone
+    | Audio
+    | Interrupted
+    | TokenExpiring
+    | GoingAway
+    | Status
+    | ErrorReport
+)

@@ -23,6 +23,7 @@ from tornado_app.protocol.realtime.events import (
     Unknown,
     UpstreamError,
     UserSpeechStarted,
+    UserSpeechStopped,
 )
 from tornado_app.protocol.told import LimitUse
 from tornado_app.session import commands, events
@@ -206,6 +207,16 @@ def test_a_session_cannot_fill_the_log(story):
 
     assert len(logged) <= 101
     assert 150 + 3 - (len(logged) - 1) == logged[-1].fields["unlogged"]
+
+
+def test_speech_is_told_in_whole_milliseconds(story):
+    """Whatever kind of number the model gives."""
+    story.connected()
+
+    started = story.said(UserSpeechStarted("item_u", 123.4)).messages
+    stopped = story.said(UserSpeechStopped("item_u", 456)).messages
+    assert [("speech_started", {"item_id": "item_u", "audio_start_ms": 123})] == started
+    assert [("speech_stopped", {"item_id": "item_u", "audio_end_ms": 456})] == stopped
 
 
 ITEMS = st.sampled_from(["item_a", "item_b"])

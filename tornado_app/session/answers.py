@@ -135,23 +135,20 @@ class Answers:
         if response_id != self._muted:
             self._spell("assistant", item_id, delta)
 
-    def on_transcript_done(self, item_id: str, response_id: str, text: str) -> None:
+    def on_transcript_done(self, item_id: str, response_id: str, text: str | None) -> None:
         if response_id != self._muted:
-            self._texts.pop(("assistant", item_id), None)
-            self.downlink.say(Transcript("assistant", item_id, text, final=True))
+            self._complete("assistant", item_id, text)
 
     def on_user_transcript_delta(self, item_id: str, delta: str) -> None:
         self._spell("user", item_id, delta)
 
-    def on_user_transcript_done(self, item_id: str, text: str) -> None:
-        self._texts.pop(("user", item_id), None)
-        self.downlink.say(Transcript("user", item_id, text, final=True))
+    def on_user_transcript_done(self, item_id: str, text: str | None) -> None:
+        self._complete("user", item_id, text)
 
     def on_user_transcript_failed(self, item_id: str, code: str) -> None:
         """There will be no more of it than there is."""
         self._actions.log("transcription_failed", code=code)
-        text = self._texts.pop(("user", item_id), "")
-        self.downlink.say(Transcript("user", item_id, text, final=True))
+        self._complete("user", item_id, None)
 
     def on_finished(self, response: ResponseFacts) -> None:
         status = response.status if response.status in _STATUSES else "failed"
@@ -247,11 +244,16 @@ class Answers:
         self._texts[role, item_id] = text[-TEXT_KEPT:]
         self.downlink.say(Transcript(role, item_id, text, final=False, delta=delta))
 
+    def _complete(self, role: Role, item_id: str, text: str | None) -> None:
+        """All of an item is *text*; None: it is what was said so far."""
+        so_far = self._texts.pop((role, item_id), "")
+        whole = so_far if text is None else text
+        self.downlink.say(Transcript(role, item_id, whole, final=True))
+
     def _finish_texts(self) -> None:
         """What was said of an interrupted answer is all that there will be of it."""
         for role, item_id in [key for key in self._texts if key[0] == "assistant"]:
-            text = self._texts.pop((role, item_id))
-            self.downlink.say(Transcript(role, item_id, text, final=True))
+            self._complete(role, item_id, None)
 
     def _end_response(
         self, response_id: str, status: ResponseStatus, response: ResponseFacts | None

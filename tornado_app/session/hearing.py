@@ -85,11 +85,11 @@ class Hearing:
                 self._answers.await_response()
             case realtime.UpstreamError(error):
                 return self._refusals.on_error(error)
-            case realtime.UserSpeechStarted(item_id, audio_start_ms):
-                self._actions.say(SpeechStarted(item_id, audio_start_ms))
+            case realtime.UserSpeechStarted():
+                self._actions.say(SpeechStarted(said.item_id, int(said.audio_start_ms)))
                 self._answers.on_speech_started()
-            case realtime.UserSpeechStopped(item_id, audio_end_ms):
-                self._actions.say(SpeechStopped(item_id, audio_end_ms))
+            case realtime.UserSpeechStopped():
+                self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
             case realtime.Committed(item_id):
                 if self._uplink.on_committed(item_id):
                     self._answers.want()

@@ -6,30 +6,21 @@ model refuses to cut an item behind its end
 (https://platform.openai.com/docs/api-reference/realtime-client-events/conversation/item/truncate).
 """
 
-from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-ITEMS_KEPT = 16
+PIECES_KEPT = 32
+"""An answer is one item, seldom three, and each is one piece."""
+HAIR_MS = 0.001
+"""Sums of durations and differences of clock readings are a hair off the whole millisecond."""
 
 
 @dataclass(slots=True)
-class _Item:
+class _Piece:
+    """Audio of one item that came without audio of another between."""
+
     item_id: str
-    starts_at: float
     sent_ms: float = 0.0
-    told_ms: float | None = None
-    told_at: float = 0.0
-
-    def heard_ms(self, now: float) -> float:
-        if self.told_ms is None:
-            heard_ms = (now - self.starts_at) * 1000
-        else:
-            heard_ms = self.told_ms + (now - self.told_at) * 1000
-        # Rounded: the difference of two clock readings is a hair off the whole millisecond.
-        return min(max(round(heard_ms, 3), 0.0), self.sent_ms)
-
-    def ends_at(self, now: float) -> float:
-        return now + (self.sent_ms - self.heard_ms(now)) / 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,48 +32,89 @@ class Unheard:
 
 
 class Playout:
-    """What the client has been given to play, item by item.  Thread: loop."""
+    """The client's loudspeaker as we believe it to be.  Thread: loop.
+
+    All that was sent lies on one tape.  The loudspeaker has one place on it, waits where the tape
+    ends, and goes on when more comes.
+    """
 
     def __init__(self) -> None:
-        self._items: deque[_Item] = deque(maxlen=ITEMS_KEPT)
+        self._pieces: list[_Piece] = []
+        self._tape_ms = 0.0
+        self._place_ms = 0.0
+        """Below 0: it plays something that is not on the tape any more."""
+        self._played_at = 0.0
 
     def sent(self, item_id: str, duration_ms: float, now: float) -> None:
-        """*duration_ms* more of *item_id* went to the client; items play one after another."""
-        last = self._items[-1] if self._items else None
-        if last is None or last.item_id != item_id:
-            starts_at = max(now, last.ends_at(now)) if last else now
-            last = _Item(item_id, starts_at)
-            self._items.append(last)
-        elif last.heard_ms(now) >= last.sent_ms:
-            # The loudspeaker had run dry; it goes on from here.
-            last.starts_at = now - last.sent_ms / 1000
-            if last.told_ms is not None:
-                last.told_ms, last.told_at = last.sent_ms, now
-        last.sent_ms += duration_ms
+        """*duration_ms* more of *item_id* went to the client."""
+        self._play(now)
+        if not self._pieces or self._pieces[-1].item_id != item_id:
+            self._pieces.append(_Piece(item_id))
+            if len(self._pieces) > PIECES_KEPT:
+                gone = self._pieces.pop(0)
+                self._tape_ms -= gone.sent_ms
+                self._place_ms -= gone.sent_ms
+        self._pieces[-1].sent_ms += duration_ms
+        self._tape_ms += duration_ms
 
     def told(self, item_id: str | None, played_ms: float, now: float) -> None:
-        """The client says how much of *item_id* it has played; None is what plays now."""
+        """The client says how much of *item_id* it has played; None is what plays now.
+
+        Of what was sent behind that point nothing has been played.  But a report that the item was
+        played to its end may be of some time ago, and takes nothing back.
+        """
+        self._play(now)
         if item_id is None:
-            item_id = next((entry.item_id for entry in self.unheard(now)), None)
-        for item in self._items:
-            if item.item_id == item_id:
-                item.told_ms, item.told_at = played_ms, now
+            item_id = next((item for item, sent, heard in self._items() if heard < sent), None)
+        left_ms, place_ms = played_ms, None
+        for starts_at_ms, piece in self._laid_out():
+            if piece.item_id == item_id:
+                place_ms = starts_at_ms + min(left_ms, piece.sent_ms)
+                left_ms -= piece.sent_ms
+                if left_ms < 0:
+                    self._place_ms = place_ms
+                    return
+        if place_ms is not None:
+            self._place_ms = max(self._place_ms, place_ms)
 
     def unheard(self, now: float) -> list[Unheard]:
         """Items with something left to play, oldest first, with what was heard of each."""
-        return [
-            Unheard(item.item_id, int(heard_ms))
-            for item in self._items
-            if (heard_ms := item.heard_ms(now)) < item.sent_ms
-        ]
+        self._play(now)
+        return [Unheard(item, int(heard)) for item, sent, heard in self._items() if heard < sent]
 
     def heard(self, item_id: str, now: float) -> int:
         """How much of *item_id* was heard; 0 for one that is not known."""
-        for item in self._items:
-            if item.item_id == item_id:
-                return int(item.heard_ms(now))
-        return 0
+        self._play(now)
+        return next((int(heard) for item, _, heard in self._items() if item == item_id), 0)
 
     def forget(self) -> None:
         """The client has been told to flush what it had queued."""
-        self._items.clear()
+        self._pieces.clear()
+        self._tape_ms = self._place_ms = 0.0
+
+    def _play(self, now: float) -> None:
+        """Let the loudspeaker play from when it was last looked at until *now*."""
+        self._place_ms += (now - self._played_at) * 1000
+        self._place_ms = min(self._place_ms, self._tape_ms)
+        self._played_at = now
+
+    def _laid_out(self) -> Iterator[tuple[float, _Piece]]:
+        """Where on the tape each piece begins."""
+        starts_at_ms = 0.0
+        for piece in self._pieces:
+            yield starts_at_ms, piece
+            starts_at_ms += piece.sent_ms
+
+    def _items(self) -> list[tuple[str, float, float]]:
+        """Each item with how much of it was sent and heard, in ms."""
+        sums: dict[str, tuple[float, float]] = {}
+        for starts_at_ms, piece in self._laid_out():
+            sent_ms, heard_ms = sums.get(piece.item_id, (0.0, 0.0))
+            heard_here_ms = min(max(self._place_ms - starts_at_ms, 0.0), piece.sent_ms)
+            if piece.sent_ms - heard_here_ms < HAIR_MS:
+                heard_here_ms = piece.sent_ms
+            sums[piece.item_id] = sent_ms + piece.sent_ms, heard_ms + heard_here_ms
+        return [
+            (item, round(sent_ms, 3), round(heard_ms, 3))
+            for item, (sent_ms, heard_ms) in sums.items()
+        ]

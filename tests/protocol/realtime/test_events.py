@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tornado_app.protocol.realtime import events as realtime
@@ -84,7 +84,7 @@ KNOWN = [
     ),
     (
         {"type": "response.created", "response": {"id": "r", "status": "in_progress"}},
-        realtime.ResponseCreated(ResponseFacts("r")),
+        realtime.ResponseCreated(ResponseFacts("r", "in_progress")),
     ),
     (
         {
@@ -184,15 +184,81 @@ def test_other_events_are_unknown_and_no_fault(kind):
         b"\xff\xfe",
         b"[" * 100_000,
         b'{"type":' * 100_000,
-        b'{"type":"response.created"}',
-        b'{"type":"response.output_audio.delta","response_id":"r","item_id":1,"delta":""}',
-        b'{"type":"session.created","session":{"expires_at":1e400}}',
     ],
     ids=lambda text: repr(text[:40]),
 )
 def test_what_is_no_event_is_malformed(text):
     """Counted by its size, and not looked at."""
     assert Malformed(len(text)) == parse_realtime(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "event"),
+    [
+        (
+            '{"type":"input_audio_buffer.speech_started","item_id":"u","audio_start_ms":123.0}',
+            realtime.UserSpeechStarted("u", 123),
+        ),
+        (
+            '{"type":"input_audio_buffer.speech_stopped","item_id":"u","audio_end_ms":"123"}',
+            realtime.UserSpeechStopped("u", 123),
+        ),
+        (
+            '{"type":"input_audio_buffer.speech_started","item_id":"u","audio_start_ms":1%s}'
+            % ("0" * 400),
+            realtime.UserSpeechStarted("u"),
+        ),
+        ('{"type":"input_audio_buffer.committed","item_id":null}', realtime.Committed()),
+        ('{"type":"response.created"}', realtime.ResponseCreated()),
+        ('{"type":"response.created","response":[]}', realtime.ResponseCreated()),
+        (
+            '{"type":"response.done","response":{"id":5,"status":"failed","usage":7.5}}',
+            realtime.ResponseFinished(ResponseFacts(status="failed")),
+        ),
+        (
+            '{"type":"response.done","response":{"id":"r","usage":{"total_tokens":7.5}}}',
+            realtime.ResponseFinished(ResponseFacts("r", usage={"total_tokens": 7.5})),
+        ),
+        (
+            '{"type":"session.created","session":{"id":"s","expires_at":1e400}}',
+            realtime.SessionCreated(SessionFacts("s")),
+        ),
+        ('{"type":"session.updated","session":null}', realtime.SessionUpdated()),
+        (
+            '{"type":"error","error":{"code":400,"event_id":"e"}}',
+            realtime.UpstreamError(realtime.ErrorFacts(event_id="e")),
+        ),
+        ('{"type":"error","error":"boom"}', realtime.UpstreamError()),
+        (
+            '{"type":"conversation.item.input_audio_transcription.failed","item_id":"u","error":0}',
+            realtime.UserTranscriptFailed("u"),
+        ),
+    ],
+)
+def test_a_field_of_another_kind_costs_the_field_and_not_the_event(text, event):
+    """Somebody may wait for it; numbers are integers or not as the server likes."""
+    assert event == parse_realtime(text)
+
+
+@pytest.mark.parametrize(("said", "event"), KNOWN, ids=[said["type"] for said, _ in KNOWN])
+@settings(max_examples=20)
+@given(data=st.data())
+def test_a_known_event_stays_known_whatever_its_fields_are(said, event, data):
+    """Absent, null, of another type: the event is still the one that its type says."""
+    values = (
+        st.none()
+        | st.booleans()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=3)
+    )
+    values |= st.sampled_from([{}, [], {"id": []}])
+    fields = {name: value for name, value in said.items() if data.draw(st.booleans(), name)}
+    for name in said:
+        if data.draw(st.booleans(), name):
+            fields[name] = data.draw(values)
+    text = json.dumps(fields | {"type": said["type"]})
+
+    assert type(event) is type(parse_realtime(text))
 
 
 _events = st.sampled_from([said for said, _ in KNOWN])

@@ -9,9 +9,15 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from tornado_app.protocol.realtime.mending import mend
+
 
 class Event(Struct, frozen=True, tag_field="type"):
-    """A server event; fields that we do not use are skipped while parsing."""
+    """A server event; fields that we do not use are skipped while parsing.
+
+    A field has a default wherever the event means something without it.  Numbers are floats,
+    also where the API says integer: JSON knows no difference, and not every server does.
+    """
 
 
 class SessionFacts(Struct, frozen=True):
@@ -21,11 +27,11 @@ class SessionFacts(Struct, frozen=True):
 
 
 class SessionCreated(Event, tag="session.created", frozen=True):
-    session: SessionFacts
+    session: SessionFacts = SessionFacts()
 
 
 class SessionUpdated(Event, tag="session.updated", frozen=True):
-    session: SessionFacts
+    session: SessionFacts = SessionFacts()
 
 
 class ErrorFacts(Struct, frozen=True):
@@ -37,21 +43,21 @@ class ErrorFacts(Struct, frozen=True):
 
 
 class UpstreamError(Event, tag="error", frozen=True):
-    error: ErrorFacts
+    error: ErrorFacts = ErrorFacts()
 
 
 class UserSpeechStarted(Event, tag="input_audio_buffer.speech_started", frozen=True):
-    item_id: str
-    audio_start_ms: int
+    item_id: str = ""
+    audio_start_ms: float = 0.0
 
 
 class UserSpeechStopped(Event, tag="input_audio_buffer.speech_stopped", frozen=True):
-    item_id: str
-    audio_end_ms: int
+    item_id: str = ""
+    audio_end_ms: float = 0.0
 
 
 class Committed(Event, tag="input_audio_buffer.committed", frozen=True):
-    item_id: str
+    item_id: str = ""
 
 
 class Cleared(Event, tag="input_audio_buffer.cleared", frozen=True):
@@ -61,74 +67,76 @@ class Cleared(Event, tag="input_audio_buffer.cleared", frozen=True):
 class UserTranscriptDelta(
     Event, tag="conversation.item.input_audio_transcription.delta", frozen=True
 ):
-    item_id: str
+    item_id: str = ""
     delta: str = ""
 
 
 class UserTranscriptDone(
     Event, tag="conversation.item.input_audio_transcription.completed", frozen=True
 ):
-    item_id: str
-    transcript: str = ""
+    item_id: str = ""
+    transcript: str | None = None
+    """None: the event did not say."""
 
 
 class UserTranscriptFailed(
     Event, tag="conversation.item.input_audio_transcription.failed", frozen=True
 ):
-    item_id: str
+    item_id: str = ""
     error: ErrorFacts | None = None
 
 
 class ResponseFacts(Struct, frozen=True):
-    id: str
-    status: str = "in_progress"
+    id: str = ""
+    """Empty: the server did not say which."""
+    status: str | None = None
     status_details: dict[str, Any] | None = None
     usage: dict[str, Any] | None = None
 
 
 class ResponseCreated(Event, tag="response.created", frozen=True):
-    response: ResponseFacts
+    response: ResponseFacts = ResponseFacts()
 
 
 class ResponseFinished(Event, tag="response.done", frozen=True):
-    response: ResponseFacts
+    response: ResponseFacts = ResponseFacts()
 
 
 class AudioDelta(Event, tag="response.output_audio.delta", frozen=True):
     """``delta`` is base64 of 24 kHz mono s16le."""
 
-    response_id: str
-    item_id: str
-    delta: str
+    response_id: str = ""
+    item_id: str = ""
+    delta: str = ""
 
 
 class AudioDone(Event, tag="response.output_audio.done", frozen=True):
-    response_id: str
-    item_id: str
+    response_id: str = ""
+    item_id: str = ""
 
 
 class AnswerTranscriptDelta(Event, tag="response.output_audio_transcript.delta", frozen=True):
-    response_id: str
-    item_id: str
-    delta: str
+    response_id: str = ""
+    item_id: str = ""
+    delta: str = ""
 
 
 class AnswerTranscriptDone(Event, tag="response.output_audio_transcript.done", frozen=True):
-    response_id: str
-    item_id: str
-    transcript: str
+    response_id: str = ""
+    item_id: str = ""
+    transcript: str | None = None
 
 
 class AnswerTextDelta(Event, tag="response.output_text.delta", frozen=True):
-    response_id: str
-    item_id: str
-    delta: str
+    response_id: str = ""
+    item_id: str = ""
+    delta: str = ""
 
 
 class AnswerTextDone(Event, tag="response.output_text.done", frozen=True):
-    response_id: str
-    item_id: str
-    text: str
+    response_id: str = ""
+    item_id: str = ""
+    text: str | None = None
 
 
 KnownEvent: TypeAlias = (
@@ -160,7 +168,7 @@ class Unknown(Struct, frozen=True):
 
 
 class Malformed(Struct, frozen=True):
-    """Not an event at all: no JSON object, no type, or a known event without its fields."""
+    """Not an event at all: no JSON object, or none with a type."""
 
     size_bytes: int
 
@@ -169,7 +177,9 @@ UpstreamEvent: TypeAlias = KnownEvent | Unknown | Malformed
 
 _decoder: msgspec.json.Decoder[KnownEvent] = msgspec.json.Decoder(KnownEvent)
 _type_decoder = msgspec.json.Decoder(Unknown)
-_KNOWN_TYPES = frozenset(str(kind.__struct_config__.tag) for kind in KnownEvent.__args__)
+_KINDS: dict[str, type[KnownEvent]] = {
+    str(kind.__struct_config__.tag): kind for kind in KnownEvent.__args__
+}
 
 
 def parse_realtime(text: str | bytes) -> UpstreamEvent:
@@ -185,9 +195,10 @@ def parse_realtime(text: str | bytes) -> UpstreamEvent:
 def _parse_other(text: str | bytes) -> UpstreamEvent:
     try:
         unknown = _type_decoder.decode(text)
+        kind = _KINDS.get(unknown.type)
+        return unknown if kind is None else mend(kind, text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return Malformed(len(text))
-    return Malformed(len(text)) if unknown.type in _KNOWN_TYPES else unknown
 
 
 class Order(Struct, frozen=True, omit_defaults=True, tag_field="type"):

@@ -14,7 +14,8 @@ from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.connection import Connection
 from tornado_app.errors import Refused
-from tornado_app.gateway import Gateway, Guest, Knock, model_session, policy
+from tornado_app.gateway import Gateway, Guest, Knock
+from tornado_app.house_rules import model_session, policy
 from tornado_app.protocol.close import GOING_AWAY, Close
 from tornado_app.protocol.told import LimitUse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1

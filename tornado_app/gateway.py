@@ -8,21 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from tornado_app.admission import limits, tokens
+from tornado_app.admission.lobby import Lobby, Stranger
 from tornado_app.admission.origins import OriginRules
-from tornado_app.audio.file_decoder import FileDecoder, FileRules
+from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
+from tornado_app.house_rules import file_rules, model_session, policy
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.opening import Opening, Policy
-from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.protocol.opening import Opening
 from tornado_app.protocol.told import LimitUse
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
@@ -80,6 +80,7 @@ class Gateway:
         self._admission = limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
         )
+        self._lobby = Lobby(settings.limits.strangers)
         self._connections: set[Connection] = set()
         self._loop = asyncio.get_running_loop()
         gather_s = settings.audio.gather_ms / 1000
@@ -113,23 +114,37 @@ class Gateway:
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
-        if self.draining:
-            raise Refused("going_away", "This server is going away. Reconnect.", None, 1000)
-        if not self._origins.allows(knock.origin):
-            raise Refused("origin_denied", "Pages of this origin may not connect.")
+        self._check_door(knock)
         caller = self._caller(knock.token)
         opening = knock.dialect.read_opening(knock.query, self._policy)
         refusal = self._admission.admit(caller.user_id)
         if refusal is not None:
-            raise refused_place(refusal)
+            raise refusal.refused()
         self._sockets_gone.clear()
         return Guest(knock.dialect, caller, opening, knock.ip)
 
     def release(self, guest: Guest) -> None:
         """The guest's socket is closed."""
         self._admission.release(guest.caller.user_id)
-        if not self._admission.used:
-            self._sockets_gone.set()
+        self._note_sockets()
+
+    def expect(self, knock: Knock, turn_away: Callable[[Refused], None]) -> Stranger:
+        """Let a request in that will say who it is when it is open, or say why not.
+
+        `dismiss` gives its place back, when it has been admitted or is gone.
+
+        Raises:
+            Refused: With the code that docs/protocol.md gives for it.
+        """
+        self._check_door(knock)
+        knock.dialect.read_opening(knock.query, self._policy)
+        stranger = self._lobby.enter(turn_away)
+        self._sockets_gone.clear()
+        return stranger
+
+    def dismiss(self, stranger: Stranger) -> None:
+        self._lobby.leave(stranger)
+        self._note_sockets()
 
     def connect(self, guest: Guest, client: Client) -> Connection:
         """A connection for an admitted client.  It dials the model at once."""
@@ -155,6 +170,7 @@ class Gateway:
     def drain(self, deadline_s: float) -> None:
         """Tell every client that it has *deadline_s* left.  Nobody new is let in from now on."""
         self.draining = True
+        self._lobby.clear(_going_away())
         deadline = time.monotonic() + deadline_s
         for connection in self.connections:
             connection.feed(events.Drain(deadline))
@@ -166,6 +182,7 @@ class Gateway:
     async def stop(self, timeout_s: float) -> bool:
         """End every session and every thread; False if something was still there in the end."""
         self.draining = True
+        self._lobby.clear(_going_away())
         for connection in self.connections:
             connection.feed(events.Stop(GOING_AWAY))
         clean = await _wait(self._links_gone, timeout_s)
@@ -177,6 +194,17 @@ class Gateway:
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
         return clean and joined
+
+    def _check_door(self, knock: Knock) -> None:
+        """What is asked of everybody, whoever it is."""
+        if self.draining:
+            raise _going_away()
+        if not self._origins.allows(knock.origin):
+            raise Refused("origin_denied", "Pages of this origin may not connect.")
+
+    def _note_sockets(self) -> None:
+        if not self._admission.used and not self._lobby.used:
+            self._sockets_gone.set()
 
     def _caller(self, token: str | None) -> tokens.Caller:
         if not token:
@@ -240,49 +268,8 @@ class Gateway:
         )
 
 
-def file_rules(settings: Settings) -> FileRules:
-    """What one file may cost; longer than may wait for the model it never has to be."""
-    audio = settings.audio
-    return FileRules(
-        play_ms=min(audio.file_ms, audio.hold_ms),
-        timeout_s=audio.file_timeout_s,
-        memory_bytes=audio.file_memory_bytes,
-        remove_dc=audio.remove_dc,
-        limit_peaks=audio.limit_peaks,
-    )
-
-
-def policy(settings: Settings) -> Policy:
-    """What clients may choose; what they get unasked comes first."""
-    session, model = settings.session, settings.upstream.model
-    return Policy(
-        voices=_first(session.voice, session.voices),
-        models=_first(model, session.models),
-        turn_detections=_first(session.turn_detection, session.turn_detections),
-    )
-
-
-def model_session(settings: Settings, opening: Opening) -> ModelSession:
-    session = settings.session
-    return ModelSession(
-        model=opening.model,
-        instructions=session.instructions,
-        voice=opening.voice,
-        turn_detection=opening.turn_detection,
-        vad_threshold=session.vad_threshold,
-        vad_prefix_padding_ms=session.vad_prefix_padding_ms,
-        vad_silence_ms=session.vad_silence_ms,
-        transcription_model=session.transcription_model,
-        max_output_tokens=session.max_output_tokens,
-    )
-
-
-def refused_place(refusal: limits.Refusal) -> Refused:
-    if refusal.limit == "connections":
-        sentence = f"All {refusal.allowed} places are taken. Try again later."
-    else:
-        sentence = f"You have {refusal.used} connections, and {refusal.allowed} are allowed."
-    return Refused(refusal.code, sentence, None, 5000)
+def _going_away() -> Refused:
+    return Refused("going_away", "This server is going away. Reconnect.", None, 1000)
 
 
 def _set_event() -> asyncio.Event:
@@ -295,10 +282,3 @@ async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), timeout_s)
     return event.is_set()
-
-
-T = TypeVar("T")
-
-
-def _first(value: T, others: Sequence[T]) -> tuple[T, ...]:
-    return (value, *(other for other in others if other != value))

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+from tornado_app.errors import Refused
+
 
 class Bucket:
     """*burst* at once, and *rate_per_s* on the average.  Thread: whoever owns it."""
@@ -55,6 +57,13 @@ class Refusal:
     code: Literal["server_busy", "connection_limit"]
     used: int
     allowed: int
+
+    def refused(self) -> Refused:
+        if self.limit == "connections":
+            sentence = f"All {self.allowed} places are taken. Try again later."
+        else:
+            sentence = f"You have {self.used} connections, and {self.allowed} are allowed."
+        return Refused(self.code, sentence, None, 5000)
 
 
 class Admission:

@@ -62,6 +62,9 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
     before_close: Callable[[], None] | None
     """Called once, just before our close frame: the last chance to write what is queued."""
 
+    max_message_bytes: int
+    """What is larger is not read, and the connection ends; may be changed between messages."""
+
     def __init__(
         self,
         handler: WebSocketHandler,
@@ -75,7 +78,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         super().__init__(handler, mask_outgoing=False, params=params)
         self.before_close = None
         self._read_watch = read_watch
-        self._max_message_bytes = max_message_bytes
+        self.max_message_bytes = max_message_bytes
         self._chunk_bytes = read_bytes
         self._pieces: list[bytes] = []
         self._missing_bytes = 0
@@ -224,7 +227,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             if len(data) < begin - MASK_BYTES:
                 return begin, 0
             size = int.from_bytes(data[at + HEADER_BYTES : begin - MASK_BYTES], "big")
-        if size + len(self._fragments or b"") > self._max_message_bytes:
+        if size + len(self._fragments or b"") > self.max_message_bytes:
             raise Violation.message_too_large()
         return begin, size
 

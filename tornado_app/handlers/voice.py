@@ -1,13 +1,11 @@
 """One client's WebSocket."""
 
 import asyncio
-import contextlib
 import time
 from typing import Any
-from urllib.parse import parse_qs
 
 from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketHandler
 
 from tornado_app.admission.proxies import ClientAddress, client_address
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
@@ -15,50 +13,19 @@ from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
+from tornado_app.handlers.client_socket import ClientSocket
+from tornado_app.handlers.entrance import FIRST_MESSAGE_BYTES, Entrance
+from tornado_app.handlers.opening import offered, read_knock
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.logs import get_logger
 from tornado_app.protocol import asked
-from tornado_app.protocol.close import Close
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.session import events
 
-TOKEN_PREFIX = "bearer."  # noqa: S105  a prefix, no token
 HARD_LIMIT_FACTOR = 4
 """A message over the limit is read and answered with an error; one that is four times as large is
 not even read."""
-MAX_PARAMETERS = 64
-
-
-class _Socket:
-    """What a `Connection` may do to its client.  Thread: loop."""
-
-    def __init__(
-        self, protocol: StrictWebSocketProtocol, writer: ClientWriter, full_bytes: int
-    ) -> None:
-        self._protocol = protocol
-        self._writer = writer
-        self._full_bytes = full_bytes
-
-    @property
-    def is_full(self) -> bool:
-        return self._writer.queued_bytes > self._full_bytes
-
-    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
-        self._writer.send(payload, binary=binary, urgent=urgent)
-
-    def ping(self) -> None:
-        with contextlib.suppress(WebSocketClosedError, StreamClosedError):
-            self._protocol.write_ping(b"")
-
-    def pause(self) -> None:
-        self._protocol.pause_reading()
-
-    def resume(self) -> None:
-        self._protocol.resume_reading()
-
-    def close(self, close: Close) -> None:
-        self._writer.close(close.code, close.reason)
 
 
 class VoiceHandler(WebSocketHandler):
@@ -76,8 +43,9 @@ class VoiceHandler(WebSocketHandler):
         self._trusted = trusted
         self._refused: Refused | None = None
         self._guest: Guest | None = None
+        self._entrance: Entrance | None = None
+        self._client: ClientSocket | None = None
         self._connection: Connection | None = None
-        self._writer: ClientWriter | None = None
 
     def prepare(self) -> None:
         """Address and scheme are the client's, not its load balancer's, from here on."""
@@ -90,10 +58,15 @@ class VoiceHandler(WebSocketHandler):
             self._answer(Refused("invalid_message", "This address speaks WebSocket only."), 426)
             return
         try:
-            self._guest = self._gateway.admit(self._knock())
+            knock = read_knock(
+                self.request,
+                self._dialect,
+                allow_query_token=self._settings.auth.allow_query_token,
+            )
+            self._enter(knock)
         except Refused as refused:
-            get_logger().info("client_refused", code=refused.code, ip=self.request.remote_ip)
-            if self._dialect.subprotocol not in self._offered():
+            self._log_refused(refused)
+            if self._dialect.subprotocol not in offered(self.request):
                 self._answer(refused, http_status(refused))
                 return
             self._refused = refused
@@ -102,6 +75,8 @@ class VoiceHandler(WebSocketHandler):
         except StreamClosedError:  # before the WebSocket was open; nobody is there to be told
             get_logger().debug("client_vanished", ip=self.request.remote_ip)
         finally:
+            if self._entrance is not None:
+                self._entrance.leave()
             if self._guest is not None:
                 self._gateway.release(self._guest)
 
@@ -118,6 +93,8 @@ class VoiceHandler(WebSocketHandler):
 
     @property
     def max_message_size(self) -> int:
+        if self._entrance is not None and self._guest is None:
+            return FIRST_MESSAGE_BYTES
         return self._settings.limits.message_bytes * HARD_LIMIT_FACTOR
 
     def get_websocket_protocol(self) -> StrictWebSocketProtocol | None:
@@ -144,19 +121,19 @@ class VoiceHandler(WebSocketHandler):
             on_room=self._on_room,
             loop=asyncio.get_running_loop(),
         )
-        self._writer = writer
+        half_bytes = self._settings.limits.outbound_bytes // 2
+        self._client = ClientSocket(protocol, writer, half_bytes)
         if self._refused is not None:
-            writer.send(self._error(self._refused))
-            close = close_for(self._refused)
-            writer.close(close.code, close.reason)
+            self._turn_away(self._refused)
         elif self._guest is not None:
-            half_bytes = self._settings.limits.outbound_bytes // 2
-            client = _Socket(protocol, writer, half_bytes)
-            self._connection = self._gateway.connect(self._guest, client)
+            self._connection = self._gateway.connect(self._guest, self._client)
+        elif self._entrance is not None:
+            self._entrance.open(self._settings.auth.first_message_s, asyncio.get_running_loop())
 
     def on_message(self, message: str | bytes) -> None:
         connection = self._connection
         if connection is None:
+            self._introduce(message)
             return
         if _size_bytes(message) > self._message_bytes:
             connection.feed(events.ClientRefused(self._too_large()))
@@ -171,7 +148,11 @@ class VoiceHandler(WebSocketHandler):
 
     def on_message_too_large(self) -> None:
         """`StrictWebSocketProtocol` closes with 1009 after this."""
-        self._feed(events.ClientRefused(self._too_large()))
+        refused = self._too_large()
+        if self._connection is not None:
+            self._connection.feed(events.ClientRefused(refused))
+        elif self._client is not None:
+            self._client.send(self._error(refused))
 
     def on_ping(self, data: bytes) -> None:  # noqa: ARG002
         self._feed(events.ClientPinged())
@@ -185,7 +166,7 @@ class VoiceHandler(WebSocketHandler):
     def on_close(self) -> None:
         self._feed(events.ClientGone(self.close_code))
         # Each holds the other, and the collector of cycles comes late.
-        self._connection = self._writer = None
+        self._connection = self._client = None
 
     def _event(self, connection: Connection, text: str) -> events.Event:
         """What one text frame means.
@@ -203,7 +184,7 @@ class VoiceHandler(WebSocketHandler):
                 return events.ClientSaid(message)
 
     def _too_large(self) -> InvalidMessage:
-        limit_bytes = self._settings.limits.message_bytes
+        limit_bytes = min(self._settings.limits.message_bytes, self.max_message_size)
         return InvalidMessage("message_too_large", f"A message may have {limit_bytes} bytes.")
 
     def _on_slow(self, why: str) -> None:
@@ -225,44 +206,50 @@ class VoiceHandler(WebSocketHandler):
         """The one message of a client without a session."""
         return self._dialect.encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)
 
-    # The opening request.
+    # Coming in.
 
-    def _knock(self) -> Knock:
-        """What the request asks for.
+    def _enter(self, knock: Knock) -> None:
+        """Admit a request, or have it say who it is when it is open.
 
         Raises:
-            Refused: If it has more parameters than anybody needs.
+            Refused: With the code that docs/protocol.md gives for it.
         """
+        if not knock.token and self._settings.auth.allow_first_message:
+            self._entrance = Entrance(self._gateway, knock, self._refuse)
+        else:
+            self._guest = self._gateway.admit(knock)
+
+    def _introduce(self, message: str | bytes) -> None:
+        """The first message of a client that had no token; what a refused one says is not heard."""
+        protocol, client = self.ws_connection, self._client
+        if self._entrance is None or self._refused is not None or client is None:
+            return
         try:
-            query = parse_qs(
-                self.request.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS
-            )
-        except ValueError:
-            sentence = f"The address may have {MAX_PARAMETERS} parameters."
-            raise Refused("invalid_message", sentence) from None
-        return Knock(
-            dialect=self._dialect,
-            origin=self.request.headers.get("Origin"),
-            token=self._token(query),
-            query=query,
-            ip=self.request.remote_ip or "",
-        )
+            self._guest = self._entrance.hear(message)
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        self._entrance.leave()
+        if isinstance(protocol, StrictWebSocketProtocol):
+            protocol.max_message_bytes = self.max_message_size
+        self._connection = self._gateway.connect(self._guest, client)
 
-    def _token(self, query: dict[str, list[str]]) -> str | None:
-        """The first place that has one wins."""
-        scheme, _, credentials = self.request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and credentials:
-            return credentials.strip()
-        for offer in self._offered():
-            if offer.startswith(TOKEN_PREFIX):
-                return offer.removeprefix(TOKEN_PREFIX)
-        if self._settings.auth.allow_query_token and "token" in query:
-            return query["token"][-1]
-        return None
+    def _refuse(self, refused: Refused) -> None:
+        """A client that was expected may not come in."""
+        if self._refused is None:
+            self._log_refused(refused)
+            self._refused = refused
+            self._turn_away(refused)
 
-    def _offered(self) -> list[str]:
-        header = self.request.headers.get("Sec-WebSocket-Protocol", "")
-        return [offer.strip() for offer in header.split(",") if offer.strip()]
+    def _turn_away(self, refused: Refused) -> None:
+        if self._client is not None:  # else `open` will
+            self._client.send(self._error(refused))
+            self._client.close(close_for(refused))
+
+    def _log_refused(self, refused: Refused) -> None:
+        get_logger().info("client_refused", code=refused.code, ip=self.request.remote_ip)
+
+    # The opening request.
 
     def _address(self) -> ClientAddress:
         """The client behind the load balancers that are trusted."""

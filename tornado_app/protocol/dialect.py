@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tornado_app.protocol.asked import ClientMessage
-from tornado_app.protocol.opening import Opening, Policy
+from tornado_app.protocol.opening import Introduction, Opening, Policy
 from tornado_app.protocol.told import ServerMessage
 
 
@@ -16,6 +16,8 @@ class Dialect:
     """What a client offers in ``Sec-WebSocket-Protocol`` to be understood."""
     read_opening: Callable[[Mapping[str, Sequence[str]], Policy], Opening]
     """What the query of an opening request chooses; raises `InvalidRequest`."""
+    read_introduction: Callable[[str | bytes], Introduction]
+    """What the first frame of a client without a token says of it; raises `Refused`."""
     parse: Callable[[str], ClientMessage]
     """What one text frame asks; raises `InvalidMessage`.  Binary frames are bare audio."""
     encode: Callable[[ServerMessage, int, int], bytes]

@@ -1,5 +1,6 @@
 """What a client chooses when it comes, in values; how it says so is for its dialect."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,15 @@ class Policy:
     voices: tuple[str, ...]
     models: tuple[str, ...]
     turn_detections: tuple[TurnDetection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a client says of itself in its first message, if its opening request could not."""
+
+    token: str
+    query: Mapping[str, Sequence[str]]
+    """Parameters as in the address of an opening request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Auth(msgspec.Struct, frozen=True):
     issuer: Annotated[str, Meta(max_length=200)]
     audience: Annotated[str, Meta(max_length=200)]
     allow_query_token: Annotated[bool, Meta(description='"auto", true or false')]
+    allow_first_message: bool
+    first_message_s: Annotated[float, Meta(ge=0.1, le=60)]
     leeway_s: Annotated[float, Meta(ge=0, le=300)]
     max_lifetime_s: Annotated[float, Meta(ge=60, le=2_592_000)]
 
@@ -100,6 +102,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     connections: Annotated[int, Meta(ge=1, le=1_000_000)]
     connections_per_user: Annotated[int, Meta(ge=1, le=1_000_000)]
+    strangers: Annotated[int, Meta(ge=1, le=1_000_000)]
     messages_per_s: Annotated[float, Meta(ge=1, le=100_000)]
     message_burst: Annotated[int, Meta(ge=1, le=1_000_000)]
     message_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)]

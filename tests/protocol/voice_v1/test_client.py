@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.errors import ERROR_CODES, InvalidMessage
+from tornado_app.errors import ERROR_CODES, InvalidMessage, Refused
 from tornado_app.protocol.asked import AudioFile, ClientMessageBase
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.client import (
@@ -21,6 +21,7 @@ from tornado_app.protocol.voice_v1.client import (
     Pong,
     Text,
     parse_client,
+    read_introduction,
 )
 from tornado_app.protocol.voice_v1.server import encode
 
@@ -176,3 +177,29 @@ def test_half_a_surrogate_pair_is_said_back_as_text():
 
     refused.value.sentence.encode()
     (refused.value.field or "").encode()
+
+
+@given(st.text() | st.binary() | _json.map(json.dumps) | _nearly)
+def test_any_first_frame_is_refused_unless_it_says_who(frame):
+    """What is no ``authenticate`` with a token lets nobody in, and is answered in words."""
+    outcome = _introduced(frame)
+
+    if isinstance(outcome, Refused):
+        assert outcome.code in {"token_missing", "invalid_message", "invalid_json"}
+        assert encode(ErrorReport.of(outcome), 1, 1)
+    else:
+        assert outcome.token
+
+
+def _introduced(frame):
+    try:
+        return read_introduction(frame)
+    except Refused as refused:
+        return refused
+
+
+def test_the_last_of_what_a_first_message_says_is_its_query():
+    """In the shape of an address's query, so that it is read the same way."""
+    said = read_introduction('{"type":"authenticate","token":"t","parameters":{"voice":"ash"}}')
+
+    assert ("t", {"voice": ["ash"]}) == (said.token, said.query)

@@ -6,8 +6,9 @@ from typing import Annotated, Any, TypeAlias, get_args
 import msgspec
 from msgspec import Meta, field
 
-from tornado_app.errors import InvalidMessage
+from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.protocol import asked
+from tornado_app.protocol.opening import Introduction
 from workers.formats import Container
 
 ItemId = Annotated[
@@ -75,8 +76,27 @@ class Playback(asked.Playback, _Spelling, tag="playback", frozen=True):
     played_ms: Milliseconds
 
 
+class Authenticate(_Spelling, tag="authenticate", frozen=True):
+    """The first message of a client whose opening request had no token."""
+
+    token: Annotated[str, Meta(min_length=1, description="a JSON Web Token")]
+    parameters: (
+        Annotated[dict[str, str], Meta(max_length=64, description="an object of strings")] | None
+    ) = None
+    """As in the address of an opening request, and before what stands there."""
+
+
 _Message: TypeAlias = (
-    AudioData | CommitAudio | ClearAudio | Ping | Pong | GetStatus | Text | Interrupt | Playback
+    AudioData
+    | CommitAudio
+    | ClearAudio
+    | Ping
+    | Pong
+    | GetStatus
+    | Text
+    | Interrupt
+    | Playback
+    | Authenticate
 )
 
 MESSAGES: dict[str, type[asked.ClientMessageBase]] = {
@@ -84,6 +104,8 @@ MESSAGES: dict[str, type[asked.ClientMessageBase]] = {
 }
 
 CONTAINERS: dict[str, Container] = {name: name for name in get_args(Container)}
+
+FIRST = "The first message must be authenticate with a token."
 
 _decoder: msgspec.json.Decoder[_Message] = msgspec.json.Decoder(_Message)
 
@@ -95,16 +117,44 @@ def parse_client(text: str) -> asked.ClientMessage:
         InvalidMessage: If *text* is not a JSON object, or a field of it is missing, unknown,
             or has a value the protocol does not allow.
     """
+    message = _decode(text)
+    if isinstance(message, AudioData) and message.format is not None:
+        return asked.AudioFile(message.payload, container(message.format))
+    if isinstance(message, Authenticate):
+        sentence = "authenticate comes first, and only if the opening request had no token."
+        raise InvalidMessage("invalid_message", sentence, "type")
+    return message
+
+
+def read_introduction(text: str | bytes) -> Introduction:
+    """Parse the first frame of a client that has not said who it is.
+
+    Raises:
+        Refused: ``token_missing`` if it is another message; else as `parse_client`.
+    """
+    if isinstance(text, bytes):
+        raise Refused("token_missing", FIRST)
     try:
-        message = _decoder.decode(text)
+        message = _decode(text)
+    except InvalidMessage as refused:
+        fields = _as_object(text)
+        if fields is None or fields.get("type") == "authenticate":
+            raise
+        raise Refused("token_missing", FIRST) from refused
+    if not isinstance(message, Authenticate):
+        raise Refused("token_missing", FIRST)
+    query = {name: [value] for name, value in (message.parameters or {}).items()}
+    return Introduction(message.token, query)
+
+
+def _decode(text: str) -> _Message:
+    try:
+        return _decoder.decode(text)
     except msgspec.ValidationError:
         raise _explain(text) from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # RecursionError: "[" * 200_000 is valid JSON up to the interpreter's depth.
         raise InvalidMessage("invalid_json", "The message is not valid JSON.") from None
-    if isinstance(message, AudioData) and message.format is not None:
-        return asked.AudioFile(message.payload, container(message.format))
-    return message
 
 
 def container(name: str) -> Container:

@@ -1,0 +1,41 @@
+"""A client's WebSocket, as its connection uses it."""
+
+import contextlib
+
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError
+
+from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
+from tornado_app.client_side.writer import ClientWriter
+from tornado_app.protocol.close import Close
+
+
+class ClientSocket:
+    """What a `Connection` may do to its client.  Thread: loop."""
+
+    def __init__(
+        self, protocol: StrictWebSocketProtocol, writer: ClientWriter, full_bytes: int
+    ) -> None:
+        self._protocol = protocol
+        self._writer = writer
+        self._full_bytes = full_bytes
+
+    @property
+    def is_full(self) -> bool:
+        return self._writer.queued_bytes > self._full_bytes
+
+    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
+        self._writer.send(payload, binary=binary, urgent=urgent)
+
+    def ping(self) -> None:
+        with contextlib.suppress(WebSocketClosedError, StreamClosedError):
+            self._protocol.write_ping(b"")
+
+    def pause(self) -> None:
+        self._protocol.pause_reading()
+
+    def resume(self) -> None:
+        self._protocol.resume_reading()
+
+    def close(self, close: Close) -> None:
+        self._writer.close(close.code, close.reason)

@@ -1,0 +1,60 @@
+"""The way in of a client that says who it is when its WebSocket is open."""
+
+from asyncio import AbstractEventLoop, TimerHandle
+from collections.abc import Callable
+from dataclasses import replace
+
+from tornado_app.admission.lobby import Stranger
+from tornado_app.errors import Refused
+from tornado_app.gateway import Gateway, Guest, Knock
+
+FIRST_MESSAGE_BYTES = 16_384
+"""A token has at most 8192; the rest is for parameters."""
+
+
+class Entrance:
+    """One message and a few seconds, for one client.  Thread: loop."""
+
+    def __init__(
+        self, gateway: Gateway, knock: Knock, turn_away: Callable[[Refused], None]
+    ) -> None:
+        """Take a place among those who wait; *turn_away* is called when the time is over.
+
+        Raises:
+            Refused: If this request may not come in, whoever it is of.
+        """
+        self._gateway = gateway
+        self._knock = knock
+        self._turn_away = turn_away
+        self._stranger: Stranger | None = gateway.expect(knock, turn_away)
+        self._timer: TimerHandle | None = None
+
+    def open(self, timeout_s: float, loop: AbstractEventLoop) -> None:
+        """The WebSocket is open: the time begins."""
+        sentence = f"No token came within {timeout_s:g} s."
+        late = Refused("token_missing", sentence)
+        self._timer = loop.call_later(timeout_s, self._turn_away, late)
+
+    def hear(self, message: str | bytes) -> Guest:
+        """Admit the client by its first message.
+
+        Raises:
+            Refused: With the code that docs/protocol.md gives for it.
+        """
+        self._stop_timer()
+        dialect = self._knock.dialect
+        said = dialect.read_introduction(message)
+        query = {**self._knock.query, **said.query}
+        return self._gateway.admit(replace(self._knock, token=said.token, query=query))
+
+    def leave(self) -> None:
+        """The client is in, or gone; may be called again."""
+        self._stop_timer()
+        stranger, self._stranger = self._stranger, None
+        if stranger is not None:
+            self._gateway.dismiss(stranger)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,52 @@
+"""What an opening request says."""
+
+from urllib.parse import parse_qs
+
+from tornado.httputil import HTTPServerRequest
+
+from tornado_app.errors import Refused
+from tornado_app.gateway import Knock
+from tornado_app.protocol.dialect import Dialect
+
+TOKEN_PREFIX = "bearer."  # noqa: S105  a prefix, no token
+MAX_PARAMETERS = 64
+
+
+def read_knock(request: HTTPServerRequest, dialect: Dialect, *, allow_query_token: bool) -> Knock:
+    """What the request asks for.
+
+    Raises:
+        Refused: If it has more parameters than anybody needs.
+    """
+    try:
+        query = parse_qs(request.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        sentence = f"The address may have {MAX_PARAMETERS} parameters."
+        raise Refused("invalid_message", sentence) from None
+    token = _token(request)
+    if token is None and allow_query_token and "token" in query:
+        token = query["token"][-1]
+    return Knock(
+        dialect=dialect,
+        origin=request.headers.get("Origin"),
+        token=token,
+        query=query,
+        ip=request.remote_ip or "",
+    )
+
+
+def offered(request: HTTPServerRequest) -> list[str]:
+    """The subprotocols that the client speaks."""
+    header = request.headers.get("Sec-WebSocket-Protocol", "")
+    return [offer.strip() for offer in header.split(",") if offer.strip()]
+
+
+def _token(request: HTTPServerRequest) -> str | None:
+    """The first place that has one wins."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and credentials:
+        return credentials.strip()
+    for offer in offered(request):
+        if offer.startswith(TOKEN_PREFIX):
+            return offer.removeprefix(TOKEN_PREFIX)
+    return None

@@ -31,6 +31,14 @@ STREAMS_AT_ONCE = 25
 FRAMES_MAX = 2_000
 LIMITS = FileRules(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)
 FILES_AT_ONCE = 32
+HEADS = (
+    b"RIFF\xff\xff\xff\xffWAVEfmt ",
+    b"fLaC\0\0\0\x22",
+    b"OggS\0\2" + bytes(8),
+    b"\x1aE\xdf\xa3\x9fB\x86",
+    b"\0\0\0\x1cftypisom",
+)
+"""How files begin that people send for raw audio."""
 Tally = collections.Counter[str]
 
 
@@ -46,6 +54,8 @@ def random_frame(rng: random.Random, source: AudioFormat) -> bytes:
     """Often whole frames, sometimes not; float32 often of a sane size, with odd ones among it."""
     if rng.random() < 0.02:
         return b""
+    if rng.random() < 0.02:
+        return rng.choice(HEADS).ljust(source.bytes_per_frame * rng.randint(1, FRAMES_MAX), b"\0")
     data = rng.randbytes(rng.randint(1, FRAMES_MAX) * source.bytes_per_frame)
     if source.encoding == "float32" and rng.random() < 0.7:
         samples = np.frombuffer(data, "<i4").astype("<f4") / np.float32(2**31)
@@ -58,7 +68,7 @@ def random_frame(rng: random.Random, source: AudioFormat) -> bytes:
 
 def is_good(data: bytes, source: AudioFormat) -> bool:
     """What docs/protocol.md says a chunk is."""
-    if not data or len(data) % source.bytes_per_frame:
+    if not data or len(data) % source.bytes_per_frame or data.startswith(HEADS):
         return False
     if source.duration_ms(len(data)) > MAX_CHUNK_S * 1000:
         return False
@@ -143,7 +153,7 @@ def mutated(rng: random.Random, data: bytes, other: bytes) -> bytes:
                 b"",
             )
         )
-        match rng.randrange(4):
+        match rng.randrange(6):
             case 0:
                 data = data[:place] + replacement + data[place + len(replacement) :]
             case 1:
@@ -152,6 +162,10 @@ def mutated(rng: random.Random, data: bytes, other: bytes) -> bytes:
                 data = data[:place] + replacement + data[place + length :]
             case 3:
                 data = data[:place] if rng.random() < 0.3 else data[:place] + data
+            case 4:
+                data += other
+            case 5:
+                data = data[: -rng.randint(1, 300)]
     return data
 
 

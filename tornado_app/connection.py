@@ -14,7 +14,7 @@ from typing import Any, Protocol, assert_never, cast
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.audio.uplink_lane import LaneOutcome, UplinkLane
-from tornado_app.errors import Refused
+from tornado_app.errors import ErrorCode, Refused
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.dialect import Dialect
@@ -262,7 +262,9 @@ class Connection:
             case Block():
                 return outcome
             case BadAudio():
-                return events.Unusable(outcome.sentence)
+                is_format = outcome.reason == "container"
+                code: ErrorCode = "unsupported_format" if is_format else "invalid_audio"
+                return events.Unusable(outcome.sentence, code)
             case Refused():
                 return events.Unusable(outcome.sentence, outcome.code)
             case WorkFailed(error):

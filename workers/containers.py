@@ -4,22 +4,18 @@ Runs in a process of its own only (`workers.decoder`): here C meets the bytes of
 """
 
 import io
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import soundfile
 
 from workers import pcm
+from workers.chain import Block, Chain, Flush, Payload
 from workers.codecs import Samples
-from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, Container
+from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Container
+from workers.magic import NOT_TAKEN, kind_of
+from workers.mending import flac, ogg, wav
 from workers.pcm import BadAudio
-
-MAGIC: dict[Container, bytes] = {"wav": rb"RIFF....WAVE", "flac": rb"fLaC", "ogg": rb"OggS"}
-"""How a file of each container begins."""
-
-OTHERS = {"WebM": rb"\x1aE\xdf\xa3", "MP4": rb"....ftyp"}
-"""What browsers record, and we do not decode (docs/decisions/0011-files-in-a-helper.md)."""
 
 ENCODINGS: dict[Container, dict[str, str]] = {
     "wav": {
@@ -36,6 +32,15 @@ ENCODINGS: dict[Container, dict[str, str]] = {
     "ogg": {"VORBIS": "Vorbis", "OPUS": "Opus"},
 }
 """What is taken of what libsndfile decodes: its rare decoders are its least tried."""
+
+STREAMS: dict[Container, Callable[[bytes], Iterator[bytes]]] = {
+    "wav": wav.streams,
+    "flac": flac.streams,
+    "ogg": ogg.streams,
+}
+"""A file may be several, joined; the decoder reads the first, as far as its header says."""
+
+NOTHING: Samples = np.empty(0, np.float32)
 
 BLOCK_FRAMES = 16_384
 """Read at once: it bounds what a frame of many channels costs, however long the file says it is."""
@@ -67,36 +72,95 @@ def decode_file(data: bytes, container: Container, max_ms: int) -> tuple[Samples
         is empty, too long, broken, or not finite.
     """
     _check_magic(data, container)
+    parts, played_ms = list[tuple[Samples, int]](), 0.0
+    for stream in STREAMS[container](data):
+        part = _decode_stream(stream, container, max_ms, played_ms)
+        played_ms += len(part[0]) * 1000 / part[1]
+        parts.append(part)
+    parts = [part for part in parts if len(part[0])]
+    if not parts:
+        raise BadAudio("empty", f"audio: the {container} file holds no audio")
+    rate_hz = max(rate_hz for _, rate_hz in parts)
+    return np.concatenate([_resampled(samples, hz, rate_hz) for samples, hz in parts]), rate_hz
+
+
+def _decode_stream(
+    stream: bytes, container: Container, max_ms: int, played_ms: float
+) -> tuple[Samples, int]:
     try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
+        with soundfile.SoundFile(io.BytesIO(stream)) as file:
+            # Or it seeks behind each block that it reads, which fails where a file is cut.
+            file.seekable = lambda: False
             _check_header(file, container)
-            blocks = list(_mono_blocks(file, max_ms))
-            rate_hz: int = file.samplerate
+            max_frames = int((max_ms - played_ms) * file.samplerate / 1000)
+            blocks, frames = list[Samples](), 0
+            for block in _blocks(file, stream, container):
+                frames += len(block)
+                if frames > max_frames:
+                    sentence = f"audio: the file is longer than {max_ms / 1000:g} s"
+                    raise BadAudio("too_long", sentence)
+                if not pcm.is_audio(block):
+                    sentence = "audio: a sample of the file is NaN, infinite or immense"
+                    raise BadAudio("not_finite", sentence)
+                blocks.append(pcm.mix_down(block.reshape(-1), file.channels))
+            return np.concatenate([*blocks, NOTHING]), file.samplerate
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         # soundfile has ValueError and TypeError for headers that contradict themselves.
         raise BadAudio("broken", f"audio: the {container} file is broken") from error
-    if not blocks:
-        raise BadAudio("empty", f"audio: the {container} file holds no audio")
-    return np.concatenate(blocks), rate_hz
 
 
-def _mono_blocks(file: soundfile.SoundFile, max_ms: int) -> Iterator[Samples]:
-    max_frames = max_ms * file.samplerate // 1000
+def _blocks(file: soundfile.SoundFile, stream: bytes, container: Container) -> Iterator[Samples]:
+    """Shape (frames, channels) each, until the stream ends, or is cut."""
     frames = 0
-    while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        frames += len(block)
-        if frames > max_frames:
-            raise BadAudio("too_long", f"audio: the file is longer than {max_ms / 1000:g} s")
-        if not pcm.is_audio(block):
-            raise BadAudio("not_finite", "audio: a sample of the file is NaN, infinite or immense")
-        yield pcm.mix_down(block.reshape(-1), file.channels)
+    while True:
+        block = np.full((BLOCK_FRAMES, file.channels), np.nan, np.float32)
+        try:
+            read = file.read(out=block)
+        except soundfile.SoundFileError:
+            # What was read before the fault is there, but soundfile does not say how much.
+            read = block[: _first_unwritten(block)]
+            if container != "flac" or not _ends_there(stream, frames + len(read)):
+                raise
+            yield read
+            return
+        if not len(read):
+            return
+        frames += len(read)
+        yield read
+
+
+def _first_unwritten(block: Samples) -> int:
+    unwritten = np.isnan(block).all(axis=1)
+    return int(unwritten.argmax()) if unwritten.any() else len(block)
+
+
+def _ends_there(stream: bytes, frames: int) -> bool:
+    """Whether a FLAC stream has no whole frame beyond *frames* samples: it was cut, not damaged."""
+    last = flac.last_frame(stream)
+    return last is not None and frames in {last.begin, last.end}
+
+
+def _resampled(samples: Samples, source_hz: int, target_hz: int) -> Samples:
+    """As one stream; *samples* itself if the rates are equal."""
+    if source_hz == target_hz:
+        return samples
+    source, target = AudioFormat("float32", source_hz), AudioFormat("float32", target_hz)
+    chain = Chain.between(source, target, as_base64=False)
+    payloads: list[Payload] = [
+        samples[at : at + source_hz].tobytes() for at in range(0, len(samples), source_hz)
+    ]
+    [(outcomes, _)] = chain.run_all([(chain.start(), [*payloads, Flush()])])
+    audio = b"".join([outcome.audio for outcome in outcomes if isinstance(outcome, Block)])
+    return np.frombuffer(audio, "<f4")
 
 
 def _check_magic(data: bytes, container: Container) -> None:
-    if re.match(MAGIC[container], data, re.DOTALL):
+    found = kind_of(data)
+    if found == container:
         return
-    found = [name for name, magic in OTHERS.items() if re.match(magic, data, re.DOTALL)]
-    instead = f" but {found[0]}, which is not decoded" if found else ""
+    instead = f" but {found}" if found else ""
+    if found in NOT_TAKEN:
+        instead += ", which is not decoded"
     raise BadAudio("container", f"format: the file is not {container}{instead}")
 
 

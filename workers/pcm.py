@@ -11,6 +11,7 @@ from workers.base64_text import decode_all as decode_texts
 from workers.base64_text import decode_joined
 from workers.codecs import Samples, encode
 from workers.formats import AudioFormat
+from workers.magic import TAKEN, file_in_place_of_audio, may_hold_files
 
 __all__ = ["BadAudio", "decode_all", "encode", "is_audio", "mix_down"]
 
@@ -105,6 +106,8 @@ def decode_equal(
     size_bytes = len(joined) // len(payloads)
     if isinstance(_checked(joined[:size_bytes], audio_format), BadAudio):
         return None
+    if may_hold_files(joined, size_bytes):
+        return None
     samples = codecs.decode(joined, audio_format.encoding)
     if audio_format.encoding == "float32" and not is_audio(samples):
         return None
@@ -164,6 +167,8 @@ def _join(chunks: Sequence[bytes | BadAudio], audio_format: AudioFormat) -> Samp
 def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
     if data is None:
         return BadAudio("base64", NOT_BASE64)
+    if kind := file_in_place_of_audio(data):
+        return _not_raw(kind)
     if not data:
         return BadAudio("empty", "audio: empty; a chunk is at least one frame")
     if len(data) % audio_format.bytes_per_frame:
@@ -181,6 +186,16 @@ def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
             f" at most {MAX_CHUNK_S} s is allowed",
         )
     return data
+
+
+def _not_raw(kind: str) -> BadAudio:
+    if kind in TAKEN:
+        instead = (
+            f'send the whole file as audio_data with format "{kind}", or audio without a header'
+        )
+    else:
+        instead = f"{kind} is not decoded: send raw audio"
+    return BadAudio("container", f"format: this begins as a {kind} file; {instead}")
 
 
 def _checked_float32(chunk: bytes | BadAudio) -> bytes | BadAudio:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.calls.house import Ground, House, VoiceClient, until
-from tests.fakes.files import KINDS, file_of, silence
+from tests.fakes.files import KINDS, file_of, silence, wav_by_hand, with_flac_total
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 from workers.chain import Chain
 from workers.formats import AudioFormat
@@ -94,12 +94,69 @@ async def test_the_model_hears_chunk_file_chunk(kind, channels):
         client.check_numbers()
 
 
+PIPED = with_flac_total(file_of("flac-16", SOUND, 24_000), 0)
+ODD = {
+    "flac into a pipe": (PIPED, "flac", 3001),
+    "wav into a pipe": (
+        wav_by_hand(at_once(SOUND.tobytes(), AudioFormat("float32", 24_000)), data_bytes=0),
+        "wav",
+        3001,
+    ),
+    "joined": (FILE + FILE, "wav", 6002),
+    "joined flac, the second cut": (
+        PIPED + file_of("flac-16", np.tile(SOUND, 2), 24_000)[:-20],
+        "flac",
+        3001 + 4096,
+    ),
+}
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("kind", ODD)
+async def test_an_odd_file_is_heard_to_its_last_sample(kind):
+    """What a recorder in a pipe, a broken upload and `cat` make."""
+    data, container, frames = ODD[kind]
+    async with FakeUpstream() as fake, House(fake.url) as house:
+        client = await house.connected()
+        await send_file(client, data, container)
+        received = (await client.next("audio_received", FILE_WAIT_S))["data"]
+        await client.audio(CHUNK)
+        await client.next("audio_received")
+
+        assert (len(data), frames / 24) == (
+            received["size"],
+            pytest.approx(received["duration_ms"], abs=0.01),
+        )
+        heard = np.frombuffer(heard_by(fake.connections[0]), "<i2")[:3001]
+        exact = np.frombuffer(at_once(SOUND.tobytes(), AudioFormat("float32", 24_000)), "<i2")
+        assert np.abs(heard.astype(int) - exact).max() <= 2
+        assert "error" not in client.types
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("binary", [False, True])
+async def test_a_file_without_format_is_told(binary):
+    """In its place among the chunks, and it names what would have been right."""
+    async with FakeUpstream() as fake, House(fake.url) as house:
+        client = await house.connected("input_rate=48000")
+        send = client.audio if binary else client.audio_data
+        for data in (CHUNK, FILE, CHUNK):
+            await send(data)
+        first, error, last = [await client.read() for _ in range(3)]
+
+        assert ["audio_received", "audio_received"] == [first["type"], last["type"]]
+        assert ("unsupported_format", "audio") == (error["data"]["code"], error["data"]["field"])
+        assert "format: this begins as a wav file" in error["error"]
+        assert 'with format "wav"' in error["error"]
+
+
 BAD = {
     "webm": (FILE, "webm", "unsupported_format", "WebM"),
     "other case": (FILE, "WAV", "unsupported_format", "must be one of wav, flac, ogg"),
-    "not what it says": (FILE, "flac", "unsupported_format", "the file is not flac"),
+    "not what it says": (FILE, "flac", "unsupported_format", "the file is not flac but wav"),
     "WebM inside": (b"\x1aE\xdf\xa3" + bytes(99), "ogg", "unsupported_format", "but WebM"),
-    "broken": (FILE[:40], "wav", "invalid_audio", "is broken"),
+    "broken": (FILE[:12] + FILE[36:], "wav", "invalid_audio", "is broken"),
+    "only a head": (FILE[:44], "wav", "invalid_audio", "holds no audio"),
     "empty": (b"", "wav", "unsupported_format", "the file is not wav"),
     "long": (silence(2.1), "flac", "invalid_audio", "longer than 2 s"),
     "long by hours": (silence(600, 8_000), "flac", "invalid_audio", "longer than 2 s"),

@@ -44,6 +44,15 @@ def silence(duration_s: float, rate_hz: int = 48_000, channels: int = 1) -> byte
     return buffer.getvalue()
 
 
+def with_flac_total(data: bytes, frames: int) -> bytes:
+    """A FLAC file that says it has so many; 0 as one that was written into a pipe does.
+
+    The sum of its audio is made unknown as well (RFC 9639, 8.2).
+    """
+    count = ((data[21] & 0xF0) << 32 | frames).to_bytes(5, "big")
+    return data[:21] + count + bytes(16) + data[42:]
+
+
 def wav_by_hand(
     data: bytes,
     *,

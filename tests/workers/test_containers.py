@@ -1,12 +1,15 @@
 """Complete files: what is in them comes out, and what is wrong with them is said."""
 
 import io
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.fakes.files import KINDS, file_of, silence, wav_by_hand
+from tests.fakes.files import KINDS, file_of, silence, wav_by_hand, with_flac_total
 from workers import codecs
 from workers.containers import decode_file
 from workers.formats import RATE_HZ_MAX, RATE_HZ_MIN
@@ -83,21 +86,113 @@ def test_what_is_compressed_sounds_the_same_and_has_its_length(kind, rate_hz, ch
     assert np.corrcoef(samples.mean(axis=1), decoded)[0, 1] > 0.97
 
 
-@pytest.mark.parametrize("data_bytes", [0xFFFFFFFF, 0x7FFFFFFF])
-def test_a_wav_that_was_streamed_does_not_know_its_length(data_bytes):
-    """Programs that write into a pipe leave it open; what is there counts."""
-    data = np.arange(1000).astype("<i2").tobytes()
-    decoded, _ = decode_file(wav_by_hand(data, data_bytes=data_bytes), "wav", MAX_MS)
-
-    assert 1000 == len(decoded)
+WHOLE = speechlike(20_000)[:, 0]
+COMPRESSED = {"flac-16": 4096, "flac-24": 4096, "ogg-vorbis": 2048, "ogg-opus": 960}
+"""The most samples that are lost with the piece that was cut: FLAC's and Vorbis' blocks, 60 ms."""
 
 
-def test_a_file_that_was_cut_gives_what_is_left():
-    """An upload that broke off is no reason to lose all of it."""
-    file = file_of("wav-pcm16", speechlike(1000), 8000)
-    decoded, _ = decode_file(file[:-500], "wav", MAX_MS)
+def whole(kind: str) -> tuple[bytes, np.ndarray]:
+    """A file of `WHOLE` at 16 kHz, and what is heard of it."""
+    file = file_of(kind, WHOLE, 16_000)
+    decoded, _ = decode_file(file, KINDS[kind][0], MAX_MS)
+    assert len(WHOLE) == len(decoded)
+    return file, decoded
 
-    assert 750 == len(decoded)
+
+FILES = {kind: whole(kind) for kind in KINDS}
+
+
+@given(st.sampled_from(sorted(KINDS)), st.floats(0.0, 1.0))
+def test_a_cut_file_gives_what_is_left(kind, part):
+    """As the whole file would have given it, and no other sample."""
+    file, complete = FILES[kind]
+    head_bytes = 4000 if kind == "ogg-vorbis" else 200
+    left = file[: head_bytes + int(part * (len(file) - head_bytes))]
+    if part < 0.5:  # there may be nothing yet
+        with suppress(BadAudio):
+            decoded, _ = decode_file(left, KINDS[kind][0], MAX_MS)
+            assert np.array_equal(complete[: len(decoded)], decoded)
+        return
+    decoded, _ = decode_file(left, KINDS[kind][0], MAX_MS)
+
+    assert len(complete) * 0.3 < len(decoded)
+    assert np.array_equal(complete[: len(decoded)], decoded)
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+@pytest.mark.parametrize("cut", [1, 10, 60])
+def test_a_file_whose_end_is_missing_loses_one_piece(cut, kind):
+    """Not the page of a second that the piece stands in, and not all of the file."""
+    file, complete = FILES[kind]
+    decoded, _ = decode_file(file[:-cut], KINDS[kind][0], MAX_MS)
+
+    assert len(complete) - COMPRESSED[kind] <= len(decoded) < len(complete)
+
+
+@pytest.mark.parametrize("kind", ["ogg-vorbis", "ogg-opus"])
+def test_a_short_file_that_was_cut_is_heard(kind):
+    """All its audio is in one page, and that is the one that was cut."""
+    file = file_of(kind, WHOLE[:6000], 16_000)
+    decoded, _ = decode_file(file[:-1], "ogg", MAX_MS)
+
+    assert 6000 - COMPRESSED[kind] <= len(decoded) < 6000
+    assert np.corrcoef(WHOLE[: len(decoded)], decoded)[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("frames", [0, 1, 30_000, 2**36 - 1])
+@pytest.mark.parametrize("kind", ["flac-16", "flac-24"])
+def test_a_flac_whose_length_is_wrong_is_heard_to_its_end(kind, frames):
+    """Zero is what a program writes that writes into a pipe."""
+    file, complete = FILES[kind]
+    decoded, _ = decode_file(with_flac_total(file, frames), "flac", MAX_MS)
+
+    assert np.array_equal(complete, decoded)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.6])
+def test_a_flac_that_is_damaged_is_refused(place):
+    """Half a sentence for a whole one would be a lie; one that was cut is known to be."""
+    file = bytearray(FILES["flac-16"][0])
+    file[int(place * len(file))] ^= 0x55
+
+    assert "flac file is broken" in refusal(bytes(file), "flac").sentence
+
+
+@given(
+    st.sampled_from(["wav", "flac", "ogg"]),
+    st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=4),
+)
+def test_joined_files_are_heard_one_after_the_other(container, parts):
+    """Of any encodings, each whole or cut, and to its last sample."""
+    kinds = [kind for kind, (name, *_) in KINDS.items() if name == container]
+    files, heard = [], []
+    for number, is_cut in parts:
+        file, _ = FILES[kinds[number % len(kinds)]]
+        files.append(file[: len(file) * 3 // 4] if is_cut else file)
+        heard.append(decode_file(files[-1], container, MAX_MS)[0])
+    decoded, rate_hz = decode_file(b"".join(files), container, MAX_MS)
+
+    assert 16_000 == rate_hz
+    assert np.array_equal(np.concatenate(heard), decoded)
+
+
+@pytest.mark.parametrize("kind", ["wav-pcm16", "flac-16", "ogg-vorbis", "ogg-opus"])
+def test_joined_files_of_other_rates_and_channels_are_one_signal(kind):
+    """Of the highest rate, mixed down."""
+    parts = [(speechlike(8000), 8_000), (speechlike(24_000, 2), 24_000)]
+    joined = b"".join(file_of(kind, samples, rate_hz) for samples, rate_hz in parts)
+    decoded, rate_hz = decode_file(joined, KINDS[kind][0], MAX_MS)
+
+    assert (24_000, 48_000) == (rate_hz, len(decoded))
+    exact = parts[1][0].mean(axis=1)
+    assert np.corrcoef(exact, decoded[24_000:])[0, 1] > 0.97
+    assert np.abs(decoded[:24_000]).max() > 0.4
+
+
+def test_joined_files_are_together_no_longer_than_one_may_be():
+    """The bound is on what is decoded."""
+    file = silence(0.6, 8_000)
+    assert "longer than 1 s" in refusal(file + file, "flac", 1000).sentence
 
 
 BAD = {
@@ -106,7 +201,13 @@ BAD = {
     "MP4": (b"\x00\x00\x00\x1cftypisom", "container", "not wav but MP4"),
     "nothing": (b"", "container", "not wav"),
     "noise": (bytes(range(256)), "container", "not wav"),
-    "only the name": (b"RIFF\x04\x00\x00\x00WAVE", "broken", "broken"),
+    "only the name": (b"RIFF\x04\x00\x00\x00WAVE", "empty", "holds no audio"),
+    "no format": (wav_by_hand(bytes(256))[:12] + wav_by_hand(bytes(256))[36:], "broken", "broken"),
+    "AIFF": (
+        b"FORM\x00\x00\x00\x00AIFFCOMM",
+        "container",
+        "not wav but AIFF, which is not decoded",
+    ),
     "no samples": (wav_by_hand(b""), "empty", "holds no audio"),
     "other encoding": (wav_by_hand(bytes(256), bits=4, tag=0x11), "broken", "broken"),
     "slow": (wav_by_hand(bytes(256), rate_hz=RATE_HZ_MIN - 1), "container", "7999 Hz"),

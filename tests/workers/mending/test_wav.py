@@ -1,0 +1,81 @@
+"""WAV files that were written into a pipe, cut, or joined."""
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.files import wav_by_hand
+from workers.mending.wav import streams
+
+AUDIO = bytes(range(1, 241))
+LIST = b"LIST" + struct.pack("<I", 10) + b"INFOIART\0\0"
+
+
+def audio_of(data: bytes) -> list[bytes]:
+    """What each stream holds; its header says so much."""
+    found = []
+    for file in streams(data):
+        assert wav_by_hand(file[44:])[:12] == file[:12]
+        assert len(file) - 44 == struct.unpack_from("<I", file, 40)[0]
+        found.append(file[44:])
+    return found
+
+
+@pytest.mark.parametrize("riff_bytes", [0, 4, 36, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("data_bytes", [0, 241, 0x7FFFF000, 0x80000000, 0xFFFFFFDB, 0xFFFFFFFF])
+def test_a_size_that_cannot_be_is_not_believed(data_bytes, riff_bytes):
+    """Zero, all ones, or a guess, in either place: audio goes on to the end."""
+    file = bytearray(wav_by_hand(AUDIO, data_bytes=data_bytes))
+    file[4:8] = struct.pack("<I", riff_bytes)
+
+    assert [AUDIO] == audio_of(bytes(file))
+
+
+def test_a_size_that_can_be_is_believed():
+    """What is behind the audio is no audio."""
+    assert [AUDIO] == audio_of(wav_by_hand(AUDIO) + LIST)
+
+
+def test_no_audio_in_front_of_other_chunks_is_no_audio():
+    """A size of zero may be true."""
+    assert [] == audio_of(wav_by_hand(b"") + LIST)
+
+
+@pytest.mark.parametrize("ds64", [struct.pack("<QQQ", 0, 240, 120), bytes(24), b"\xff" * 24])
+def test_an_rf64_is_read_by_what_is_there(ds64):
+    """Its sizes stand elsewhere, and need not be right either (EBU Tech 3306)."""
+    form = wav_by_hand(b"")[12:36]
+    head = b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<I", 28) + ds64 + bytes(4)
+
+    assert [AUDIO] == audio_of(head + form + b"data\xff\xff\xff\xff" + AUDIO)
+
+
+PARTS = st.binary(max_size=50).map(lambda audio: b"\xff" + audio)  # no name of a chunk
+
+
+@given(st.lists(st.tuples(PARTS, st.integers(0, 3)), max_size=5))
+def test_joined_files_give_each_its_audio(parts):
+    """Whatever their sizes say, odd ones with the byte of padding or without."""
+    joined = b""
+    for audio, way in parts:
+        size = (len(audio), len(audio), 0xFFFFFFFF, 0)[way]
+        padding = bytes(len(audio) & 1) if way == 0 else b""
+        joined += wav_by_hand(audio, data_bytes=size) + padding
+
+    assert [audio for audio, _ in parts] == audio_of(joined)
+
+
+@given(st.integers(0, 284))
+def test_a_cut_file_gives_what_is_left(left):
+    """To the last byte."""
+    found = audio_of(wav_by_hand(AUDIO)[:left])
+
+    assert [AUDIO[: left - 44]] * (left > 44) == found
+
+
+@given(st.binary(max_size=300))
+def test_nothing_falls_over(data):
+    """Whatever stands behind the name."""
+    list(streams(b"RIFF\0\0\0\0WAVE" + data))

@@ -1,0 +1,77 @@
+"""WAV files as their streams: `RIFF <https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html>`_,
+and RF64 (EBU Tech 3306).
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+
+HEADER = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE", re.DOTALL)
+NEXT_HEADER = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE(?:fmt |ds64|JUNK|LIST|bext|fact)", re.DOTALL)
+"""Behind audio: longer, so that no audio looks like it."""
+HEADER_BYTES = 12
+CHUNK_BYTES = 8
+CHUNK_NAME = re.compile(rb"[ -~]{4}")
+
+
+def streams(data: bytes) -> Iterator[bytes]:
+    """Give each stretch of audio in *data* as a WAV file of its own, with its size set right.
+
+    A size that cannot be is not believed: a program that writes into a pipe leaves zero, all ones
+    or a guess.  Audio then goes on to the next header, or to the end.
+
+    Parameters
+    ----------
+    data : bytes
+        One WAV file, or several joined.
+
+    Yields
+    ------
+    file : bytes
+        Its format, and whole or partial frames; without a list, a cue or a comment.
+    """
+    form, at = b"", 0
+    while at + CHUNK_BYTES <= len(data):
+        if HEADER.match(data, at):
+            form, at = b"", at + HEADER_BYTES
+            continue
+        name, size_bytes = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        at += CHUNK_BYTES
+        if name == b"data":
+            end = _end_of_audio(data, at, size_bytes)
+            if end > at:
+                yield _file(form, data[at:end])
+        else:
+            end = at + size_bytes
+            if name == b"fmt ":
+                form = data[at:end]
+        at = end + _padding(data, end, size_bytes)
+
+
+def _end_of_audio(data: bytes, at: int, size_bytes: int) -> int:
+    end = at + size_bytes
+    if not size_bytes and not _are_chunks(data, at):
+        end = len(data)
+    behind = NEXT_HEADER.search(data, at, min(end, len(data)))
+    return behind.start() if behind else min(end, len(data))
+
+
+def _are_chunks(data: bytes, at: int) -> bool:
+    """Whether the rest is other chunks, to the byte: then there is no audio in front of them."""
+    while at + CHUNK_BYTES <= len(data) and CHUNK_NAME.match(data, at):
+        size_bytes = int.from_bytes(data[at + 4 : at + 8], "little")
+        end = at + CHUNK_BYTES + size_bytes
+        at = end + _padding(data, end, size_bytes)
+    return at >= len(data)
+
+
+def _padding(data: bytes, end: int, size_bytes: int) -> int:
+    """A chunk of an odd size has a byte behind it, but from programs that forget it."""
+    return size_bytes & 1 if not HEADER.match(data, end) else 0
+
+
+def _file(form: bytes, audio: bytes) -> bytes:
+    padded = form + bytes(len(form) & 1)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + padded
+    chunks += b"data" + struct.pack("<I", len(audio)) + audio
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks

@@ -9,18 +9,21 @@ from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from tests.fakes.upstream import FakeUpstream
 from tests.session.story import config
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.audio.pipeline import AudioPipeline
-from tornado_app.connection import Connection, Equipment
+from tornado_app.connection import CONVERSIONS_WAITING, LINK_STUCK_S, Connection, Equipment
 from tornado_app.mailbox import Mailbox
-from tornado_app.protocol.asked import Ping
+from tornado_app.protocol.asked import Interrupt, Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
+from tornado_app.protocol.realtime.events import AudioDelta
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events
-from tornado_app.upstream.link import Dial
+from tornado_app.upstream.link import Dial, LinkSaid
+from workers.formats import AudioFormat
 from workers.pool import AudioPool
 
 WAIT_S = 5.0
@@ -279,3 +282,80 @@ async def test_what_a_retired_link_says_is_not_heard():
         await asyncio.wait_for(fake.connections[0].ended.wait(), WAIT_S)
 
         assert ["connection_status"] * 2 == room.client.types
+
+
+@asynccontextmanager
+async def a_call(**changes: Any) -> AsyncIterator[tuple[Room, Connection]]:
+    """A connection whose model is there."""
+    async with a_room() as (room, _):
+        connection = room.connection(**changes)
+        connection.feed(events.Opened())
+        await room.client.until(lambda: 2 == len(room.client.sent))
+        try:
+            yield room, connection
+        finally:
+            connection.feed(events.ClientGone(None))
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_has_enough_holds_the_link_until_it_says_so():
+    """Also one that has read it all before anybody could say so: then it is found."""
+    async with a_call() as (room, connection):
+        room.client.is_full = True
+        connection._hear(connection._link, LinkSaid(AudioDelta("r", "i", ""), 1))
+        assert connection._link._held
+        room.client.is_full = False
+        connection.on_client_room()
+        assert not connection._link._held
+
+
+@pytest.mark.gen_test
+async def test_an_interrupted_answer_whose_pieces_waited_holds_nothing():
+    """Nobody waits for the pieces that the pool still has, so they keep nobody waiting."""
+    target = AudioFormat("pcm16", 48_000, 1)
+    async with a_call(target=target, passes_through=False) as (_, connection):
+        for number in range(CONVERSIONS_WAITING + 1):
+            connection._hear(connection._link, LinkSaid(AudioDelta("r", "i", "AAAA"), number))
+        assert connection._link._held
+        await asyncio.sleep(0)  # the lane is lent to the pool
+        connection.feed(events.ClientSaid(Interrupt()))
+        assert not connection._link._held
+
+
+@pytest.mark.gen_test
+async def test_a_look_mends_what_a_lost_word_left_behind():
+    """A link that is held though there is room is a fault of ours: it is said, and it reads on."""
+    async with a_call() as (_, connection):
+        connection._link_is_held = True
+        connection._link.hold(True)
+        with capture_logs() as lines:
+            connection.look()
+            connection.look()
+
+        assert not connection._link._held
+        assert [("link_stuck", True)] == [(line["event"], line["was_held"]) for line in lines]
+
+
+@pytest.mark.gen_test
+async def test_a_look_mends_a_link_that_has_lost_count():
+    """It has read nothing for ten seconds, and nobody holds it."""
+    async with a_call() as (_, connection):
+        link = connection._link
+        link._consumed_bytes = -(1 << 30)
+        link._paused_at = time.monotonic() - LINK_STUCK_S - 1
+        with capture_logs() as lines:
+            connection.look()
+
+        assert link.posted_bytes == link._consumed_bytes
+        assert ["link_stuck"] == [line["event"] for line in lines]
+
+
+@pytest.mark.gen_test
+async def test_a_look_finds_what_is_unsent():
+    """The session hears it, though the link's own word was lost, and its timers are seen to."""
+    async with a_call() as (_, connection):
+        connection.feed(events.UpstreamBacklog(1 << 20))
+        before_ms = connection._session._uplink.buffered_ms
+        connection.look()
+
+        assert 0.0 == connection._session._uplink.buffered_ms < before_ms

@@ -43,6 +43,8 @@ CONVERSIONS_WAITING = 32
 """Pieces of an answer that may wait for the pool before the model is read no further."""
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
+LINK_STUCK_S = 10.0
+"""A link that nobody holds back reads on in milliseconds."""
 
 
 class Client(Protocol):
@@ -102,7 +104,7 @@ class Connection:
         self._timer_at = math.inf
         self._link: Link | None = None
         self._unsent_bytes = 0
-        self._unread_bytes = 0
+        self._link_is_held = False
         self._finished = False
         conditioning = Conditioning(config.remove_dc, config.limit_peaks)
         uplink = ConditionedChain.of(config.source, MODEL_FORMAT, True, conditioning)
@@ -129,13 +131,26 @@ class Connection:
             self._fail()
         finally:
             self._busy = False
+        if self._link_is_held:
+            self._hold_link()
         wake_at = self._session.wake_at()
         if wake_at is not None and wake_at < self._timer_at:
             self._arm_timer(wake_at)
 
     def on_client_room(self) -> None:
         """The client has read most of what it had to."""
-        self._read_on()
+        self._hold_link()
+
+    def look(self) -> None:
+        """Let go on what may, by the facts as they are.  Called once a second; never raises.
+
+        All that waits is told when it need not.  This is for the word that gets lost: none may
+        silence a call for good.
+        """
+        if self._link is not None:
+            self._look_at(self._link)
+        self._unsent_bytes = self._link.unsent_bytes if self._link is not None else 0
+        self.feed(events.Look(self._unsent_bytes))
 
     @property
     def ended(self) -> bool:
@@ -208,7 +223,9 @@ class Connection:
 
         link = Link(dial, self.config.session_id, post, parse_realtime)
         box.append(link)
+        self._forget_link()
         self._link = link
+        self._hold_link()
         link.start()
 
     def _hear(self, link: Link, said: object) -> None:
@@ -218,10 +235,10 @@ class Connection:
         if link is not self._link:
             return  # a link that was closed meanwhile
         match said:
-            case LinkSaid(event, size_bytes):
+            case LinkSaid(event, posted_bytes):
                 self.feed(events.UpstreamSaid(cast(UpstreamEvent, event)))
-                self._unread_bytes += size_bytes
-                self._read_on()
+                self._hold_link()
+                link.consumed(posted_bytes)
             case LinkOpened(connect_ms):
                 self.feed(events.UpstreamOpened(connect_ms))
             case LinkDrained():
@@ -230,23 +247,40 @@ class Connection:
             case LinkRoundTrip(latency_ms):
                 self.feed(events.UpstreamRoundTrip(latency_ms))
             case LinkLost(failure):
-                self._link = None
-                self._unsent_bytes = self._unread_bytes = 0
+                self._forget_link()
                 self.feed(events.UpstreamLost(failure))
 
-    def _read_on(self) -> None:
-        """Let the link read more, unless the client has enough: the model speaks faster than real
-        time, and a client that plays as it reads must not be cut for that.
+    def _hold_link(self) -> None:
+        """Have the link read on, or not, as things are: the model speaks faster than real time, and
+        a client that plays as it reads must not be cut for that.
+
+        Asked wherever that may have changed.  That it can be asked at any time is what keeps a
+        call from falling silent: nothing depends on what was said before.
         """
-        if self._link is None or not self._unread_bytes:
+        if self._link is None:
             return
-        if not self._client.is_full and self._downlink.waiting <= CONVERSIONS_WAITING:
-            self._link.consumed(self._unread_bytes)
-            self._unread_bytes = 0
+        is_held = self._client.is_full or self._downlink.waiting > CONVERSIONS_WAITING
+        if is_held != self._link_is_held:
+            self._link_is_held = is_held
+            self._link.hold(is_held)
+
+    def _look_at(self, link: Link) -> None:
+        """Find a link that reads nothing and has no reason to, which is a fault of ours."""
+        was_held = self._link_is_held
+        self._hold_link()
+        is_stuck = not self._link_is_held and link.paused_s >= LINK_STUCK_S
+        if is_stuck or (was_held and not self._link_is_held):
+            self._log.error("link_stuck", paused_s=round(link.paused_s, 1), was_held=was_held)
+            link.consumed(link.posted_bytes)
+
+    def _forget_link(self) -> None:
+        self._link = None
+        self._unsent_bytes = 0
+        self._link_is_held = False
 
     def _close_upstream(self) -> None:
-        link, self._link = self._link, None
-        self._unsent_bytes = self._unread_bytes = 0
+        link = self._link
+        self._forget_link()
         if link is not None:
             link.close()
 
@@ -255,7 +289,6 @@ class Connection:
 
     def _on_downlink(self, outcome: Outcome) -> None:
         self.feed(events.DownlinkReady(self._result(outcome)))
-        self._read_on()
 
     def _result(self, outcome: LaneOutcome) -> events.Converted | events.Unusable:
         match outcome:

@@ -34,6 +34,8 @@ from workers.pool import AudioPool
 RESPONSE_TIMEOUT_S = 15.0
 """The model begins to answer in under a second; 15 s is a fault."""
 LINK_JOIN_S = 5.0
+LOOK_S = 1.0
+"""How often every call is asked what may go on, beside being told: some 3 us for each."""
 CLOSE_WAIT_S = 2.0
 """How long clients have to answer the last close frame."""
 
@@ -103,6 +105,7 @@ class Gateway:
         self._equipment = Equipment(
             self._loop, links, pipeline, self.files, self._dial, self._retire
         )
+        self._look_timer = self._loop.call_later(LOOK_S, self._look)
 
     @property
     def connections(self) -> frozenset[Connection]:
@@ -183,6 +186,7 @@ class Gateway:
         """End every session and every thread; False if something was still there in the end."""
         self.draining = True
         self._lobby.clear(_going_away())
+        self._look_timer.cancel()
         for connection in self.connections:
             connection.feed(events.Stop(GOING_AWAY))
         clean = await _wait(self._links_gone, timeout_s)
@@ -226,6 +230,11 @@ class Gateway:
             self._links_gone.set()
         with contextlib.suppress(RuntimeError):  # after `stop`: it joined all that it waited for
             self._reaper.submit(link.join, LINK_JOIN_S)
+
+    def _look(self) -> None:
+        self._look_timer = self._loop.call_later(LOOK_S, self._look)
+        for connection in self.connections:
+            connection.look()
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

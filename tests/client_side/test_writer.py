@@ -118,7 +118,7 @@ class Client(SimpleNamespace):
     @classmethod
     def new(cls) -> "Client":
         loop = FakeLoop()
-        protocol, slow = FakeProtocol(loop), []
+        protocol, slow, room = FakeProtocol(loop), [], []
         writer = ClientWriter(
             protocol,
             gather_bytes=GATHER_BYTES,
@@ -127,8 +127,9 @@ class Client(SimpleNamespace):
             gather_s=GATHER_S,
             loop=loop,
             on_slow=slow.append,
+            on_room=lambda: room.append(writer.queued_bytes),
         )
-        return cls(loop=loop, protocol=protocol, slow=slow, writer=writer)
+        return cls(loop=loop, protocol=protocol, slow=slow, room=room, writer=writer)
 
     def block(self) -> None:
         """Let the socket be full, with one message on its way."""
@@ -341,6 +342,44 @@ def test_overfull_stream_is_a_slow_client(client: Client) -> None:
 
     assert client.slow == ["queue_full"]
     assert client.writer.dropped_messages == 1
+
+
+def test_a_client_is_full_from_a_half_to_a_quarter_of_the_bound(client: Client) -> None:
+    """Then it is told that there is room, once."""
+    client.block()
+    while client.writer.queued_bytes <= QUEUE_BYTES // 2:
+        assert not client.writer.is_full
+        client.writer.send(b"." * 98)
+    assert client.writer.is_full
+
+    while client.writer.queued_bytes > QUEUE_BYTES // 4:
+        assert client.writer.is_full
+        assert client.room == []
+        client.protocol.drain()
+    assert not client.writer.is_full
+    assert [client.writer.queued_bytes] == client.room
+
+
+def test_a_socket_that_takes_all_at_once_has_room(client: Client) -> None:
+    """Nothing drained, because nothing had to wait: whoever saw it full is told all the same."""
+    client.writer.send(b"." * (QUEUE_BYTES // 2))
+    assert client.writer.is_full
+
+    client.loop.run()
+
+    assert not client.writer.is_full
+    assert client.room == [0]
+
+
+def test_a_client_that_is_gone_has_room(client: Client) -> None:
+    """What waited for it is dropped, so nobody has to wait for it."""
+    client.block()
+    client.writer.send(b"." * (QUEUE_BYTES // 2))
+    assert client.writer.is_full
+
+    client.protocol.drain(StreamClosedError())
+
+    assert client.room == [0]
 
 
 STEPS = st.one_of(

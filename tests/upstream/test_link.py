@@ -138,7 +138,7 @@ async def test_a_link_opens_hears_and_says() -> None:
 
     assert Failure("open", "ended") == failure
     assert (said.event["type"], answer.event["type"]) == ("session.created", "session.updated")
-    assert len(json.dumps(said.event)) + MESSAGE_OVERHEAD_BYTES == said.size_bytes
+    assert len(json.dumps(said.event)) + MESSAGE_OVERHEAD_BYTES == said.posted_bytes
     assert 0 < round_trip.latency_ms < 1000
     assert (unsent, peer.unmasked, peer.close_code) == (0, 0, 1000)
     assert ("/v1/realtime?model=fake", f"Bearer {SECRET}") == (
@@ -249,7 +249,7 @@ async def test_three_thousand_frames_both_ways_over_tls(certificate) -> None:
         numbers = []
         while len(numbers) < 3000:
             said = await owner.next(LinkSaid)
-            owner.link.consumed(said.size_bytes)
+            owner.link.consumed(said.posted_bytes)
             numbers += [said.event["n"]] if said.event["type"] == "echo" else []
         thread.join()
         owner.link.close()
@@ -333,7 +333,7 @@ async def test_an_owner_that_falls_behind_stops_the_reading() -> None:
         for count in range(17, 400):
             said = await owner.next(LinkSaid)
             if count < 399:
-                owner.link.consumed(said.size_bytes)
+                owner.link.consumed(said.posted_bytes)
         owner.link.abort()
         failure = await owner.failure()
 

@@ -53,6 +53,7 @@ class Lane:
         """Forget everything; work that is in flight cannot be called back, so its epoch is over."""
         self._epoch += 1
         self._waiting.clear()
+        self._lent = 0  # nobody is answered for it
         if not self._in_flight:
             self._state = self._chain.start()
 

@@ -47,8 +47,7 @@ class ClientWriter:
     ) -> None:
         """*queue_bytes* has to be larger than the largest message.
 
-        *on_room* is called whenever a write that had to wait has drained and no more than a
-        quarter of *queue_bytes* is left.
+        *on_room* is called whenever `is_full` was true and is no more.
         """
         self.dropped_messages = 0
         self._protocol = protocol
@@ -64,6 +63,7 @@ class ClientWriter:
         self._unsent_bytes = 0  # in the one write that has not drained; 0 if there is none
         self._open = True
         self._slow = False
+        self._full = False
         self._flush_soon: asyncio.Handle | None = None
         self._flush_later: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
@@ -74,6 +74,15 @@ class ClientWriter:
     def queued_bytes(self) -> int:
         """Bytes that wait here, with those of the write that has not drained."""
         return self._waiting_bytes + self._unsent_bytes
+
+    @property
+    def is_full(self) -> bool:
+        """The client has much to read: over one half of the bound, until a quarter is left.
+
+        Reckoned whenever it is asked for, from what waits then, so that it cannot be out of date.
+        """
+        self._full = self.queued_bytes > self._limit_bytes // (4 if self._full else 2)
+        return self._full
 
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
         """Queue one message.  Never raises: what cannot be sent is counted in `dropped_messages`.
@@ -118,6 +127,8 @@ class ClientWriter:
         self._cancel_flush()
         while self._queue and not self._unsent_bytes:
             self._write(self._gather())
+        if self._full:
+            self._tell_room()
 
     def _gather(self) -> list[bytes]:
         """Take whole frames off the queue, about `gather_bytes` of them and at least one."""
@@ -159,7 +170,10 @@ class ClientWriter:
             self._stop()
             return
         self._flush()
-        if self._open and self.queued_bytes <= self._limit_bytes // 4:
+
+    def _tell_room(self) -> None:
+        """Whoever was told that there is no room hears that there is, however it came about."""
+        if not self.is_full:
             self._on_room()
 
     def _tell_slow(self, why: str) -> None:
@@ -181,6 +195,8 @@ class ClientWriter:
         self.dropped_messages += len(self._queue)
         self._queue.clear()
         self._waiting_bytes = 0
+        if self._full:
+            self._tell_room()
 
     def _cancel_flush(self) -> None:
         if self._flush_soon is not None:

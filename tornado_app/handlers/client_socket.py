@@ -13,16 +13,13 @@ from tornado_app.protocol.close import Close
 class ClientSocket:
     """What a `Connection` may do to its client.  Thread: loop."""
 
-    def __init__(
-        self, protocol: StrictWebSocketProtocol, writer: ClientWriter, full_bytes: int
-    ) -> None:
+    def __init__(self, protocol: StrictWebSocketProtocol, writer: ClientWriter) -> None:
         self._protocol = protocol
         self._writer = writer
-        self._full_bytes = full_bytes
 
     @property
     def is_full(self) -> bool:
-        return self._writer.queued_bytes > self._full_bytes
+        return self._writer.is_full
 
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
         self._writer.send(payload, binary=binary, urgent=urgent)

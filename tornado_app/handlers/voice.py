@@ -121,8 +121,7 @@ class VoiceHandler(WebSocketHandler):
             on_room=self._on_room,
             loop=asyncio.get_running_loop(),
         )
-        half_bytes = self._settings.limits.outbound_bytes // 2
-        self._client = ClientSocket(protocol, writer, half_bytes)
+        self._client = ClientSocket(protocol, writer)
         if self._refused is not None:
             self._turn_away(self._refused)
         elif self._guest is not None:

@@ -33,7 +33,7 @@ class Backlog:
         self._rate = Bucket(config.audio_rate * 1000, config.audio_burst_ms)
         self._untold_ms = 0.0
         self._told_at = float("-inf")
-        self._rested = True
+        self._rests_until = float("-inf")
         self.dropped_ms = 0.0
         """Of the whole session: was not taken, or was taken and dropped."""
         self.paused = False
@@ -62,8 +62,8 @@ class Backlog:
         if self._policy == "refuse":
             return
         if wait_s:
-            self._timers.set("audio_rate", self._actions.now + max(wait_s, PAUSE_AT_LEAST_S))
-            self._rested = False
+            self._rests_until = self._actions.now + max(wait_s, PAUSE_AT_LEAST_S)
+            self._timers.set("audio_rate", self._rests_until)
             reason = f"Audio may come {self._config.audio_rate:g} times as fast as it is spoken"
             self._pause("too_fast", reason)
         elif self._fullness(waiting_ms, converting_ms) > 1:
@@ -72,14 +72,11 @@ class Backlog:
             else:
                 self._pause("model_slow", f"{waiting_ms:.0f} ms of audio wait for the model")
 
-    def on_rested(self) -> None:
-        """The time is over that a client was too fast."""
-        self._rested = True
-
     def ease(self, waiting_ms: float, converting_ms: float) -> None:
         """Read a client that is paused, if its time has come and little enough waits."""
+        is_rested = self._actions.now >= self._rests_until
         is_low = self._fullness(waiting_ms, converting_ms) <= LOW_MARK
-        if self.paused and self._rested and is_low:
+        if self.paused and is_rested and is_low:
             self.paused = False
             self._actions.do(ResumeClient())
 

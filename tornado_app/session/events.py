@@ -125,6 +125,13 @@ class Tick(Struct, frozen=True):
     """A timer that `Session.wake_at` asked for."""
 
 
+class Look(Struct, frozen=True):
+    """Once a second: the facts as they are, in case that a word of them was lost."""
+
+    unsent_bytes: int
+    """As of `UpstreamBacklog`."""
+
+
 class Drain(Struct, frozen=True):
     """The server is going away at *deadline* (monotonic)."""
 
@@ -156,6 +163,7 @@ Event: TypeAlias = (
     | UplinkReady
     | DownlinkReady
     | Tick
+    | Look
     | Drain
     | Stop
 )

@@ -125,6 +125,9 @@ class Session:
                 self._end_over(self._rates.ping(self._actions.now), "too_many_pings")
             case events.Tick():
                 self._on_tick()
+            case events.Look(unsent_bytes):
+                self._uplink.on_unsent(unsent_bytes)
+                self._on_tick()
             case _:
                 self._on_connection(event)
 
@@ -249,7 +252,7 @@ class Session:
             case "release":
                 self._model.release()
             case "audio_rate":
-                self._backlog.on_rested()
+                pass  # `ease` follows every event
             case "response":
                 self._answers.on_response_timeout()
             case "drain":
@@ -263,6 +266,7 @@ class Session:
         if was_connected:
             self._uplink.on_lost()
             self._answers.on_lost()
+        self._uplink.on_unsent(0)
         self._end_if(ending)
 
     def _end_if(self, ending: Ending | None) -> None:

@@ -121,10 +121,10 @@ class ModelSide:
 
     def on_unsent(self, unsent_ms: float) -> None:
         """So much audio waits for the model's socket."""
-        if self._config.backlog == "drop_oldest":
-            self._socket_is_full = unsent_ms > self._sent_ahead_ms
-            if not unsent_ms:
-                self.release()
+        drops = self._config.backlog == "drop_oldest"
+        self._socket_is_full = drops and unsent_ms > self._sent_ahead_ms
+        if self._held and not unsent_ms:
+            self.release()
 
     def release(self) -> None:
         """Let go what is kept, unless the socket has enough."""

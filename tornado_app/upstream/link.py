@@ -30,6 +30,8 @@ from tornado_app.upstream.wire import Broken, Wire
 log = get_logger()
 
 CLOSE_GRACE_S = 1.0
+LOOK_AGAIN_S = 1.0
+"""How often a link that reads nothing looks whether it may, beside being told."""
 MESSAGE_OVERHEAD_BYTES = 512
 """What a message costs beside its text: a flood of empty ones must fill the inbox, too."""
 NO_CLOSE_CODE = 1005  # a close frame without a code: RFC 6455, 7.1.5
@@ -70,10 +72,11 @@ class LinkOpened:
 
 @dataclass(frozen=True, slots=True)
 class LinkSaid:
-    """One message, parsed.  Answer it with `Link.consumed(size_bytes)`."""
+    """One message, parsed.  Answer it with `Link.consumed(posted_bytes)`."""
 
     event: object
-    size_bytes: int
+    posted_bytes: int
+    """The size of all messages up to this one, so that no answer depends on another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +156,12 @@ class Link:
         self._ping_at = 0.0
         self._pings = 0
         self._pinged_at = 0.0
-        # Each of these two has one writer, the thread and the loop: no lock.
+        # Each of these three has one writer, the thread or the loop: no lock.
         self._posted_bytes = 0
         self._consumed_bytes = 0
+        self._held = False
         self._paused = False
+        self._paused_at = math.inf
 
     def start(self) -> None:
         """Dial, in the thread.  Thread: loop.  Sends before `LinkOpened` wait for it."""
@@ -173,10 +178,31 @@ class Link:
         """
         return self._wire.send_threadsafe(masked_text_frame(text))
 
-    def consumed(self, size_bytes: int) -> None:
-        """Make room for more: a `LinkSaid` has been dealt with.  Thread: loop."""
-        self._consumed_bytes += size_bytes
+    @property
+    def unsent_bytes(self) -> int:
+        """What `send` has taken and the socket has not.  Thread: any."""
+        return self._wire.unsent_bytes
+
+    @property
+    def posted_bytes(self) -> int:
+        """The size of all messages so far.  Thread: any."""
+        return self._posted_bytes
+
+    @property
+    def paused_s(self) -> float:
+        """For how long it has read nothing; 0.0 if it reads.  Thread: any."""
+        return max(0.0, self._clock() - self._paused_at)
+
+    def consumed(self, posted_bytes: int) -> None:
+        """Make room for more: all `LinkSaid` up to that one are dealt with.  Thread: loop."""
+        self._consumed_bytes = posted_bytes
         if self._paused:
+            self._wire.wake_threadsafe()
+
+    def hold(self, is_held: bool) -> None:
+        """Read nothing more while *is_held*, whatever has been consumed.  Thread: loop."""
+        self._held = is_held
+        if self._paused and not is_held:
             self._wire.wake_threadsafe()
 
     def close(self) -> None:
@@ -238,7 +264,8 @@ class Link:
             raise Broken("stalled", what)
         if now >= self._ping_at:
             self._ping(now)
-        if self._wire.pump(min(due, self._ping_at) - now, reading=not self._paused):
+        look_at = now + LOOK_AGAIN_S if self._paused else math.inf
+        if self._wire.pump(min(due, self._ping_at, look_at) - now, reading=not self._paused):
             self._post(LinkDrained())
         if self._paused:
             self._socket.heard_at = self._clock()  # a peer we do not listen to is not silent
@@ -246,10 +273,9 @@ class Link:
     def _hear(self, opcode: int, data: bytes) -> None:
         match opcode:
             case ABNF.OPCODE_TEXT | ABNF.OPCODE_BINARY:
-                size_bytes = len(data) + MESSAGE_OVERHEAD_BYTES
-                self._posted_bytes += size_bytes
+                self._posted_bytes += len(data) + MESSAGE_OVERHEAD_BYTES
                 text = data.decode() if opcode == ABNF.OPCODE_TEXT else data
-                self._post(LinkSaid(self._parse(text), size_bytes))
+                self._post(LinkSaid(self._parse(text), self._posted_bytes))
             case ABNF.OPCODE_PONG if data == self._ping_payload():
                 self._post(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
             case ABNF.OPCODE_CLOSE:
@@ -257,11 +283,15 @@ class Link:
                 raise PeerClosed(data)
 
     def _look_for_room(self) -> None:
-        # The flag goes up before the counters are read, so that `consumed` is either counted
-        # here or finds the flag and wakes us.  The other way round a wake-up could be lost.
+        # The flag goes up before the facts are read, so that `consumed` and `hold` are either seen
+        # here or find the flag and wake us.  The other way round a wake-up could be lost.
         self._paused = True
         unread_bytes = self._posted_bytes - self._consumed_bytes
-        self._paused = unread_bytes > self._dial.inbox_bytes
+        self._paused = self._held or unread_bytes > self._dial.inbox_bytes
+        if not self._paused:
+            self._paused_at = math.inf
+        elif self._paused_at == math.inf:
+            self._paused_at = self._clock()
 
     def _next_deadline(self) -> tuple[float, str]:
         silent_at = self._socket.heard_at + self._dial.read_timeout_s

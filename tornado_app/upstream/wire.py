@@ -90,6 +90,11 @@ class Wire:
             self._finished = True
             self._wake()
 
+    @property
+    def unsent_bytes(self) -> int:
+        """How much waits in the outbox.  Thread: any; it may have changed when it is looked at."""
+        return len(self._outbox)
+
     def wake_threadsafe(self) -> None:
         with self._lock:
             self._wake()

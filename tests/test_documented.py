@@ -4,12 +4,12 @@ import argparse
 import ast
 import json
 import re
-import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from docs import configuration
 from local_realtime.cli import _parser as model_parser
 from local_realtime.rehearsal.bad_frames import BAD_FRAMES
 from local_realtime.rehearsal.faults import KINDS, Number, Words
@@ -22,7 +22,6 @@ from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.protocol.close import CLOSES
 from tornado_app.protocol.voice_v1.client import MESSAGES
 from tornado_app.protocol.voice_v1.server import TYPES
-from tornado_app.settings.reading import variable
 from tornado_app.settings.schema import SECTIONS
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +40,6 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "bench/*.md", "tests/data/*.md")
     for path in ROOT.glob(pattern)
 )
-UNITS = {"MiB": 1 << 20}
 NO_FIELDS = {"exc_info"}
 
 
@@ -148,36 +146,13 @@ def test_setting_has_a_reason_where_its_default_stands(name):
     assert lines[index].startswith("# "), name
 
 
-@pytest.mark.parametrize("name", SETTINGS)
-def test_setting_stands_in_the_operators_table(name):
-    """The table of docs/operations.md has each setting with its environment variable."""
-    row = table(section("docs/operations.md", "## Settings"))[name]
+def test_the_page_of_settings_is_made_from_the_file_of_defaults():
+    """`make docs` was run after the last change, and no setting is missing."""
+    made = configuration.page(read("conf/gateway.toml"))
 
-    assert row[1] == f"`{variable(name)}`"
-    assert len(row[3]) > 0
-
-
-def test_operators_table_has_nothing_that_is_no_setting():
-    """A setting that was taken out of the code is taken out of the table."""
-    rows = table(section("docs/operations.md", "## Settings"))
-
-    assert set(SETTINGS) == {name for name in rows if "." in name}
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_documented_default_is_the_default(name):
-    """A default that the table gives as a number, a text or a truth is the one in the file."""
-    part, _, key = name.partition(".")
-    default = tomllib.loads(read("conf/gateway.toml"))[part][key]
-    shown = table(section("docs/operations.md", "## Settings"))[name][2]
-    if number := re.fullmatch(r"([\d.]+)(?: (\w+))?", shown):
-        assert default == float(number[1]) * UNITS.get(number[2], 1)
-    elif re.fullmatch(r'`["\[].*`', shown):
-        assert default == json.loads(shown.strip("`"))
-    elif shown in {"true", "false", "none"}:
-        assert default == {"true": True, "false": False, "none": []}[shown]
-    else:
-        assert not isinstance(default, int | float), f"{name}: say the number"
+    assert made == read("docs/configuration.md")
+    shown = {setting.name for setting in configuration.settings(read("conf/gateway.toml"))}
+    assert set(SETTINGS) == shown
 
 
 @pytest.mark.parametrize(("side", "name", "kind"), messages())

@@ -127,15 +127,21 @@ def _plain(kind: Any) -> inspect.Type:
 
 
 def _wanted(kind: Any, value: object) -> str:
-    info = inspect.type_info(kind)
-    if isinstance(info, inspect.CustomType):
-        return "text without white space around it"
+    if isinstance(inspect.type_info(kind), inspect.CustomType):
+        return allowed(kind)
     shown = json.dumps(value, default=str, ensure_ascii=False)
-    return f"{_describe(info)}, not {shown if len(shown) <= 80 else shown[:80] + '...'}"
+    return f"{allowed(kind)}, not {shown if len(shown) <= 80 else shown[:80] + '...'}"
+
+
+def allowed(kind: Any) -> str:
+    """What a setting of this type may be, in words."""
+    return _describe(inspect.type_info(kind))
 
 
 def _describe(info: inspect.Type) -> str:
     match info:
+        case inspect.CustomType():
+            return "text without white space around it"
         case inspect.Metadata(extra_json_schema={"description": str(words)}):
             return words
         case inspect.BoolType():

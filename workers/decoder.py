@@ -5,6 +5,7 @@ and ends when its input does.  The kernel bounds what a file may cost: address s
 for each file.  Whoever started it watches the clock, and kills.
 """
 
+import contextlib
 import math
 import os
 import resource
@@ -87,8 +88,10 @@ def serve(requests: BinaryIO, replies: BinaryIO, cpu_s: float) -> None:
 
 def confine(memory_bytes: int) -> None:
     """Give up what decoding does not need.  For good: the hard limits go with the soft ones."""
+    # macOS knows the name of this limit and sets none: there a file's time and length bound it.
+    with contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     for limit, value in (
-        (resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, DESCRIPTORS),

@@ -67,7 +67,7 @@ BAD_FRAMES_THAT_HARM_NOBODY = {
 }
 ENDS |= {
     f"malformed={what}": (UNAVAILABLE, CONNECTED_TWICE)
-    for what in BAD_FRAMES.keys() - BAD_FRAMES_THAT_HARM_NOBODY
+    for what in sorted(BAD_FRAMES.keys() - BAD_FRAMES_THAT_HARM_NOBODY)
 }
 SILENT = {
     "upstream_ping_interval_s": 0.1,
@@ -95,7 +95,7 @@ GOES_ON = {
     "response-incomplete": ("incomplete", []),
     "response-incomplete=content-filter": ("incomplete", []),
 }
-GOES_ON |= {f"malformed={what}": COMPLETED for what in BAD_FRAMES_THAT_HARM_NOBODY}
+GOES_ON |= {f"malformed={what}": COMPLETED for what in sorted(BAD_FRAMES_THAT_HARM_NOBODY)}
 
 
 @asynccontextmanager

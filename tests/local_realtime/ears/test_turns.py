@@ -11,7 +11,7 @@ pytest.importorskip("onnxruntime", reason="the packages of speech are not instal
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
 from local_realtime.ears.packages import model_file
-from local_realtime.ears.turns import PACKAGE, log_mel, mel_bands, padded, wants_more
+from local_realtime.ears.turns import PACKAGE, log_mel, mel_bands, open_turns, padded, wants_more
 from local_realtime.ears.vad import FINISHED_BY_EAGERNESS, PAUSE_MS
 from local_realtime.sound.audio import Sound
 from tests.local_realtime.wording import TEXTS
@@ -21,7 +21,7 @@ CUT_EVERY_MS = 200
 SPOKEN = ["What is the weather in Paris?", "My name is Anna.", "Count to seven.", "Good morning."]
 
 needs_the_model = pytest.mark.skipif(
-    importlib.util.find_spec(PACKAGE) is None, reason="pipecat-ai with its model is not installed"
+    open_turns() is None, reason="pipecat-ai with its model is not installed"
 )
 
 

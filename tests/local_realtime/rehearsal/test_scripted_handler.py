@@ -140,15 +140,17 @@ async def test_an_expectation_has_its_deadline():
 @pytest.mark.gen_test(timeout=20)
 async def test_a_client_may_be_pulled_out():
     """A connection that is lost in the middle of a script has failed it."""
-    async with playing('{"expect": {"type": "a"}}\n{"expect": {"type": "b"}}') as (run, url):
+    steps = '{"expect": {"type": "a"}}\n{"send": {"type": "x"}}\n{"expect": {"type": "b"}}'
+    async with playing(steps) as (run, url):
         port = int(url.split(":")[2].split("/")[0])
         client = await RawClient.connect(port, "/v1/realtime")
         client.send(client_frame(TEXT, b'{"type": "a"}'))
+        assert b'"x"' in (await client.receive()).payload
         client.writer.write_eof()
         await ended(run)
         await client.close()
 
-    assert "line 2: the client closed without a close frame" in run.complaints[0]
+    assert "line 3: the client closed without a close frame" in run.complaints[0]
 
 
 def tool_client(address, call_id=None):

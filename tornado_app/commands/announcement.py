@@ -2,6 +2,7 @@
 
 import time
 
+from terminal.words import AS_IT_IS
 from tornado_app.admission import tokens
 from tornado_app.commands.arguments import TOKEN_TTL_S
 from tornado_app.server import Server
@@ -36,7 +37,7 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -
         lines += [
             f"Token for an hour: {token}",
             "Try, in another terminal:",
-            f"  .venv/bin/python run.py talk tests/data/amiable.wav{address}",
+            f"{AS_IT_IS}.venv/bin/python run.py talk tests/data/amiable.wav{address}",
         ]
     elif server.is_embedded:
         lines.append("  Warning: in production the model is the local one; no API key is set.")

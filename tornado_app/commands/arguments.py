@@ -3,17 +3,19 @@
 import argparse
 import math
 
+from terminal.arguments import Parser
+
 COMMANDS = ("serve", "talk", "token", "model", "check-config")
 TOKEN_TTL_S = 3600
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """All commands but `model`, which has options of its own."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="run.py", description="Parley, a realtime voice gateway for the GPT Realtime API."
     )
-    commands = whole.add_subparsers(dest="command", required=True)
-    common = argparse.ArgumentParser(add_help=False)
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="run.py")
+    common = Parser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="a TOML file over conf/gateway.toml")
 
     serve = commands.add_parser("serve", parents=[common], help="run the gateway (the default)")

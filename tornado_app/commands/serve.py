@@ -3,31 +3,33 @@
 import asyncio
 import errno
 
+from terminal import signals, words
 from tornado_app import logs
 from tornado_app.commands.announcement import announcement
 from tornado_app.commands.configuration import token_rules
-from tornado_app.commands.terminal import complain
 from tornado_app.server import Server, serve
 from tornado_app.settings.schema import Settings
 
 
 def run(settings: Settings) -> int:
-    """0 when it was told to end, 1 with a sentence if it could not start."""
+    """0 when it was told to end; 1, or what a signal before that makes, if it never listened."""
     logs.configure(settings.logging.level, settings.logging.format)
     _raise_descriptor_limit(settings)
     try:
         rules = token_rules(settings)
 
         def announce(server: Server) -> None:
-            lines = announcement(server, settings, rules)
-            print("\n".join(lines), flush=True)  # noqa: T201  for people
+            words.announce(*announcement(server, settings, rules))
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(serve(settings, rules, announce))
+            stopped_by = runner.run(serve(settings, rules, announce))
     except (OSError, RuntimeError, ValueError) as error:
-        complain([f"Parley could not start: {_why(error, settings)}"])
+        words.complain(f"Parley could not start: {_why(error, settings)}")
         return 1
-    return 0
+    if stopped_by is None:
+        return 0
+    words.complain(signals.sentence(stopped_by))
+    return 128 + stopped_by
 
 
 def _raise_descriptor_limit(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """``run.py talk``: a client that speaks a recording and listens to the answer."""
 
+import argparse
 import asyncio
 import base64
 import contextlib
@@ -22,6 +23,10 @@ from tornado.websocket import (
     websocket_connect,
 )
 
+from tornado_app.admission import tokens
+from tornado_app.commands.arguments import TOKEN_TTL_S
+from tornado_app.commands.configuration import token_rules
+from tornado_app.settings.schema import Settings
 from workers import pcm
 from workers.recordings import UnreadableRecording, read_recording, write_recording
 
@@ -266,3 +271,24 @@ def _keep(wish: Wish, heard: Heard, console: Console) -> None:
         except (OSError, RuntimeError, TypeError, ValueError) as error:  # libsndfile's and its own
             raise Failed(f"The answer cannot be written to {wish.save}: {error}") from None
         console.print(f"Saved to {wish.save}")
+
+
+def start(options: argparse.Namespace, settings: Settings) -> int:
+    """The command: its address and its token come from the settings, unless they are given."""
+    server = settings.server
+    url = options.url or f"ws://{server.host}:{server.port}/ws"
+    token = options.token or tokens.issue(
+        "developer",
+        token_rules(settings),
+        time.time(),  # noqa: TID251  `exp` is wall time
+        TOKEN_TTL_S,
+    )
+    wish = Wish(
+        path=Path(options.file),
+        url=url,
+        token=token,
+        save=Path(options.save) if options.save else None,
+        fast=options.fast,
+        chunk_ms=options.chunk_ms,
+    )
+    return asyncio.run(run(wish))

@@ -79,7 +79,20 @@ class EmbeddedModel:
         await self._end()
 
     async def _launch(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
+        starting = asyncio.ensure_future(self._spawn())
+        try:
+            self._process = await asyncio.shield(starting)
+            self._url = await asyncio.wait_for(self._ready_line(), READY_TIMEOUT_S)
+        except TimeoutError:
+            await self._end()
+            raise RuntimeError("The local model did not start.") from None
+        except asyncio.CancelledError:  # a signal came first
+            self._process = await starting
+            await self._end()
+            raise
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "local_realtime",
@@ -98,14 +111,6 @@ class EmbeddedModel:
             env=os.environ | self._environment | {"LOCAL_REALTIME_API_KEY": self._key},
             start_new_session=True,  # Ctrl-C is for the gateway, which drains first
         )
-        try:
-            self._url = await asyncio.wait_for(self._ready_line(), READY_TIMEOUT_S)
-        except TimeoutError:
-            await self._end()
-            raise RuntimeError("The local model did not start.") from None
-        except asyncio.CancelledError:  # Ctrl-C came first
-            await self._end()
-            raise
 
     async def _ready_line(self) -> str:
         process = self._process

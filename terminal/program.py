@@ -1,0 +1,44 @@
+"""The frame of every program: streams that are there, signals that end it, an exit code."""
+
+import signal
+from collections.abc import Callable
+
+from terminal.signals import end_at_once_on_signals, sentence
+from terminal.streams import OutputLost, hold_standard_streams, write_out
+from terminal.words import complain
+
+FAILED = 1
+READER_GONE = 128 + signal.SIGPIPE
+"""What shells say of a program whose reader has gone, as in ``run.py --help | head -1``."""
+INTERRUPTED = 128 + signal.SIGINT
+
+
+def run(main: Callable[[], int], *, quiet: bool = False) -> int:
+    """What *main* returns, or the exit code of what came between; never a traceback for that.
+
+    *quiet*: a signal ends it without a word, because another program of ours sends it.
+    """
+    hold_standard_streams()
+    end_at_once_on_signals(quiet=quiet)
+    try:
+        code = _code(main)
+        write_out("")  # what a library printed and nobody has flushed
+    except OutputLost as lost:
+        if lost.reader_is_gone:
+            return READER_GONE
+        complain(f"What was to be said here cannot be written: {lost}.")
+        return FAILED
+    except KeyboardInterrupt:  # in the moment between a loop's signals and ours
+        complain(sentence(signal.SIGINT))
+        return INTERRUPTED
+    finally:
+        # A loop that ends gives back the signals as Python has them, with tracebacks.
+        end_at_once_on_signals(quiet=quiet)
+    return code
+
+
+def _code(main: Callable[[], int]) -> int:
+    try:
+        return main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED if end.code else 0

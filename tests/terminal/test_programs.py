@@ -1,0 +1,225 @@
+"""Every command, as a process, with streams and signals that are not as they should be."""
+
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.calls.house import ROOT
+
+QUICK = {
+    "help": ("--help",),
+    "serve-help": ("serve", "--help"),
+    "model-help": ("model", "--help"),
+    "check-config": ("check-config",),
+    "token": ("token", "--user", "alice"),
+}
+SERVERS = {
+    "serve": ("run.py", "serve", "--port", "0"),
+    "model": ("run.py", "model", "--mode", "echo", "--port", "0"),
+    "local_realtime": ("-m", "local_realtime", "--mode", "echo", "--port", "0"),
+}
+FULL = "cannot be written: No space left on device.\n"
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """Nothing of this computer's own settings, and a gateway that needs no model to start."""
+    values = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
+    return values | {
+        "PARLEY_SERVER_STATE_DIR": str(tmp_path),
+        "PARLEY_MODEL_MODE": "echo",
+    }
+
+
+def shell(words, redirections, environ):
+    """Exit code, output and errors of ``python words redirections`` in a shell."""
+    done = subprocess.run(
+        ["bash", "-c", f'"$@" {redirections}', "-", sys.executable, *words],
+        cwd=ROOT,
+        env=environ,
+        check=False,
+        capture_output=True,
+        timeout=30,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("words", QUICK.values(), ids=QUICK)
+class TestAnswers:
+    @pytest.mark.parametrize("redirections", ["<&-", "2>&-", "<&- 2>&-", "2>/dev/full"])
+    def test_without_streams_that_it_does_not_need(self, environ, words, redirections):
+        """The answer is as ever."""
+        code, out, err = shell(("run.py", *words), redirections, environ)
+
+        assert (0, "") == (code, err)
+        assert out
+
+    @pytest.mark.parametrize(
+        ("redirections", "reason"),
+        [(">/dev/full", FULL), (">&-", "Bad file descriptor.\n"), ("<&- >&-", "descriptor.\n")],
+    )
+    def test_an_answer_that_cannot_be_written(self, environ, words, redirections, reason):
+        """One sentence, and no success."""
+        code, out, err = shell(("run.py", *words), redirections, environ)
+
+        assert (1, "", 1) == (code, out, err.count("\n"))
+        assert err.endswith(reason)
+
+    def test_nothing_at_all(self, environ, words):
+        """Nobody can be told, but by the exit code."""
+        assert (1, "", "") == shell(("run.py", *words), "<&- >&- 2>&-", environ)
+
+    def test_a_reader_that_has_gone(self, environ, words):
+        """As other programs do: quietly, with what shells say of a broken pipe."""
+        code, _, err = shell(("run.py", *words), "| true; exit ${PIPESTATUS[0]}", environ)
+
+        assert code in {0, 141}  # it may have written before `true` ended
+        assert "" == err
+
+    def test_no_line_is_wrapped_in_a_pipe(self, environ, words):
+        """Each sentence of the help is one line; nothing was made to fit 80 columns."""
+        _, narrow, _ = shell(("run.py", *words), "", environ | {"COLUMNS": "40"})
+        _, wide, _ = shell(("run.py", *words), "", environ | {"COLUMNS": "400"})
+
+        if words[0] != "token":
+            assert narrow == wide
+
+
+@contextlib.contextmanager
+def started(words, environ, **streams):
+    with subprocess.Popen(
+        [sys.executable, *words], cwd=ROOT, env=environ, start_new_session=True, **streams
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("words", SERVERS.values(), ids=SERVERS)
+class TestServers:
+    @pytest.mark.parametrize("redirections", ["<&-", "<&- >&- 2>&-", ">/dev/full"])
+    def test_they_run_whatever_they_were_started_with(self, environ, words, redirections):
+        """They listen, and end with 0 when they are told to; one that cannot speak complains."""
+        command = ["bash", "-c", f'exec "$@" {redirections}', "-", sys.executable, *words]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        with subprocess.Popen(command, cwd=ROOT, env=environ, **pipes) as process:
+            try:
+                until(lambda: answers(process.pid))
+                process.terminate()
+                process.wait(20)
+                err = process.stderr.read()
+            finally:
+                process.kill()
+
+        assert 0 == process.returncode
+        assert b"Traceback" not in err
+        if redirections == ">/dev/full":
+            assert b"the server runs all the same" in err
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_while_it_starts(self, environ, words, number):
+        """At any moment from run.py's first lines on: one sentence or a quiet end, nobody left."""
+        for delay_s in (0, 0.1, 0.25, 0.4, 0.6):
+            with started(words, environ, stdout=-1, stderr=-1) as process:
+                until(lambda pid=process.pid: catches_signals(pid))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(delay_s)
+                children = psutil.Process(process.pid).children(recursive=True)
+                process.send_signal(number)
+                _, err = process.communicate(timeout=20)
+                _, alive = psutil.wait_procs(children, timeout=10)
+
+            assert process.returncode in {0, 128 + number}, (delay_s, err)
+            assert b"Traceback" not in err
+            assert not alive
+            if process.returncode:
+                assert err.startswith(b"Stopped by "), delay_s
+
+
+def until(happens):
+    """Wait for what nobody tells us of."""
+    deadline = time.monotonic() + 20
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def answers(pid):
+    """Whether the process takes a request, and not only connections."""
+    try:
+        mine = psutil.Process(pid).net_connections("tcp")
+        [port] = {each.laddr.port for each in mine if each.status == psutil.CONN_LISTEN}
+        with socket.create_connection(("127.0.0.1", port), 0.2) as client:
+            client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return client.recv(100).startswith(b"HTTP/1.1")
+    except (OSError, ValueError):
+        return False
+
+
+def catches_signals(pid):
+    """Whether it has begun: before its first line, signals are the interpreter's."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        pytest.skip("what a process does with signals is asked of Linux")
+    caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
+    return caught >> (signal.SIGTERM - 1) & 1
+
+
+def at_a_terminal(words, environ, columns):
+    """What a terminal of so many columns shows of a command."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.environ.clear()
+        os.environ.update(environ | {"COLUMNS": str(columns)})
+        os.chdir(ROOT)
+        os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while select.select([terminal], [], [], 30)[0] and (piece := os.read(terminal, 4096)):
+            shown += piece
+    os.close(terminal)
+    os.waitpid(pid, 0)
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("talk", "--help"), ("model", "--help"), ("check-config",)],
+)
+def test_no_word_is_broken_at_forty_columns(environ, words):
+    """What does not fit goes to the next line as a whole."""
+    shown = at_a_terminal(("run.py", *words), environ, 40)
+    _, out, err = shell(("run.py", *words), "", environ)
+
+    if "--help" not in words:
+        assert (out + err).split() == shown.split()
+    assert all(len(line) <= 40 for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    "changes", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}, {"PYTHONIOENCODING": "latin-1"}]
+)
+def test_characters_that_the_locale_does_not_have(environ, changes):
+    """They are written as escapes, and nothing fails."""
+    words = ("check-config", "--config", "\u4f60\x1b[31m\udcff.toml")
+    code, out, err = shell(("run.py", *words), "", environ | changes)
+
+    assert (2, "", 1) == (code, out, err.count("\n"))
+    assert "\x1b" not in err

@@ -19,6 +19,7 @@ from tornado_app.commands.arguments import COMMANDS
 from tornado_app.commands.arguments import parser as gateway_parser
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
 from tornado_app.handlers.refusals import close_for, http_status
+from tornado_app.log_levels import LEVELS
 from tornado_app.protocol.close import CLOSES
 from tornado_app.protocol.voice_v1.client import MESSAGES
 from tornado_app.protocol.voice_v1.server import TYPES
@@ -107,22 +108,25 @@ def strings_given_to(*functions, position):
     }
 
 
+def constants(node):
+    """The texts that an expression may be, if it is constant."""
+    if isinstance(node, ast.IfExp):
+        return constants(node.body) + constants(node.orelse)
+    return [node.value] if isinstance(getattr(node, "value", None), str) else []
+
+
 def log_calls():
-    """Every event that tornado_app logs, with the names of its fields: {event: {field}}."""
+    """Each event that tornado_app logs, with its fields and the methods: {event: (set, set)}."""
     levels = {"log", "debug", "info", "warning", "error", "exception"}
     found = {}
     for path in sorted((ROOT / "tornado_app").rglob("*.py")):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(call, ast.Call) and getattr(call.func, "attr", "") in levels):
                 continue
-            words = [
-                argument.value
-                for argument in call.args[:2]
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-            ]
-            if words:
-                names = {keyword.arg for keyword in call.keywords if keyword.arg}
-                found.setdefault(words[0], set()).update(names - NO_FIELDS)
+            for word in next(filter(None, map(constants, call.args[:2])), ()):
+                fields, methods = found.setdefault(word, (set(), set()))
+                fields |= {keyword.arg for keyword in call.keywords if keyword.arg} - NO_FIELDS
+                methods.add(call.func.attr)
     return found
 
 
@@ -279,21 +283,28 @@ def test_references_of_asyncapi_resolve(asyncapi):
 
 
 def test_log_events_stand_in_the_operators_page():
-    """Each event has a row with all its fields, and no row is of an event that nobody logs."""
+    """Each event has a row with its level and all its fields, and no row is of another event."""
     text = section("docs/operations.md", "## Logs")
-    rows = table(text)
+    rows = {name: cells for name, cells in table(text).items() if len(cells) == 4}
     calls = log_calls()
     events = {event for event in calls if re.fullmatch(r"[a-z_]+", event)}
     assert len(events) > 15
 
-    assert events <= set(rows)
-    documented = {name for name, cells in rows.items() if len(cells) == 3} - {"event"}
-    assert documented == events
+    assert events == set(rows) - {"event"} == set(LEVELS)
     for event in events:
-        fields = calls[event] - {"always"}  # says how it is logged, and is no field
-        assert fields <= set(re.findall(r"`(\w+)`", rows[event][1])), event
+        fields, _ = calls[event]
+        assert LEVELS[event] == rows[event][1], event
+        assert fields - {"always"} <= set(re.findall(r"`(\w+)`", rows[event][2])), event
     for sentence in calls.keys() - events:
         assert f"`{sentence}`" in text, sentence
+
+
+def test_log_events_are_written_at_their_level():
+    """A call that names a level names the one of the table; `log` takes it from there."""
+    for event, (_, methods) in log_calls().items():
+        level = LEVELS[event]
+        allowed = {"log", level} | ({"exception"} if level == "error" else set())
+        assert methods <= allowed, event
 
 
 def test_reasons_of_not_ready_stand_in_the_operators_page():

@@ -1,25 +1,38 @@
 """Routes and Tornado settings, nothing else."""
 
+import asyncio
+
 from tornado.web import Application
 
-from tornado_app.admission import proxies
+from tornado_app.client_side.front_door import Doorstep, FrontDoor
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
+from tornado_app.handlers.quiet import NowhereHandler
 from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 
+# A request may name the whole address (RFC 9112, 3.2.2), as proxies do.
+HOST = r"(?:https?://[^/]+)?"
 
-def make_app(gateway: Gateway, health: Health) -> Application:
-    trusted = proxies.networks(gateway.settings.server.trusted_proxies)
-    voice = {"gateway": gateway, "trusted": trusted, "dialect": VOICE_V1}
+
+def make_front_door(gateway: Gateway, health: Health) -> FrontDoor:
+    """The whole HTTP server; it listens on nothing yet."""
+    doorstep = Doorstep(gateway.settings, asyncio.get_running_loop())
+    return FrontDoor(make_app(gateway, health, doorstep), doorstep)
+
+
+def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Application:
+    voice = {"gateway": gateway, "doorstep": doorstep, "dialect": VOICE_V1}
     return Application(
         [
-            (r"/ws", VoiceHandler, voice),
-            (r"/healthz", HealthHandler, {"health": health}),
-            (r"/readyz", ReadyHandler, {"health": health}),
+            (rf"{HOST}/ws", VoiceHandler, voice),
+            (rf"{HOST}/healthz", HealthHandler, {"health": health}),
+            (rf"{HOST}/readyz", ReadyHandler, {"health": health}),
         ],
+        default_handler_class=NowhereHandler,
+        dialect=VOICE_V1,
         log_function=log_request,
         # Pings and their deadlines are the session's: Tornado clamps the timeout to the interval.
         websocket_ping_interval=0,

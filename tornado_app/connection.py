@@ -15,6 +15,7 @@ from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.audio.uplink_lane import LaneOutcome, UplinkLane
 from tornado_app.errors import ErrorCode, Refused
+from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.dialect import Dialect
@@ -193,7 +194,7 @@ class Connection:
             case commands.CloseClient(close):
                 self._client.close(close)
             case commands.Log(event, fields):
-                self._log.info(event, **fields)
+                self._log.log(level_number(event), event, **fields)
             case commands.Finish():
                 self._finish()
             case _:

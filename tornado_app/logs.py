@@ -15,7 +15,8 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, FilteringBoundLogger, Processor
 from tornado.web import RequestHandler
 
-Level = Literal["debug", "info", "warning", "error"]
+from tornado_app.log_levels import Level, level_number
+
 Output = Literal["console", "json"]
 
 HIDDEN = "[hidden]"
@@ -105,16 +106,15 @@ def session_logger(session_id: str, user_id: str) -> FilteringBoundLogger:
 def log_request(handler: RequestHandler) -> None:
     """Log one finished request, without its query: Tornado's `log_function`.
 
-    Successes at debug level, as most are probes and the calls have lines of their own.
+    At debug level: most are probes, anybody can send any number, and calls have lines of their own.
     """
     request = handler.request
-    status = handler.get_status()
     get_logger("tornado_app.access").log(
-        logging.DEBUG if status < 400 else logging.INFO,
+        level_number("request"),
         "request",
         method=request.method,
         path=request.path,
-        status=status,
+        status=handler.get_status(),
         ms=round(1000 * request.request_time(), 1),
         ip=request.remote_ip,
     )

@@ -8,11 +8,10 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_app.admission.tokens import TokenRules
-from tornado_app.app import make_app
+from tornado_app.app import make_front_door
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.logs import get_logger
@@ -20,11 +19,6 @@ from tornado_app.settings.schema import Settings
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint
 
-IDLE_CONNECTION_S = 10.0
-"""A request whose headers take longer is a slowloris (Tornado's own default is an hour)."""
-HEADER_BYTES = 16_384
-BODY_BYTES = 1024
-"""Nothing here takes a body."""
 STOP_TIMEOUT_S = 5.0
 
 
@@ -56,13 +50,7 @@ class Server:
         self.gateway = Gateway(settings, self._rules, find_model)
         self.health = Health(self.gateway, asyncio.get_running_loop())
         self.health.start()
-        self._http = HTTPServer(
-            make_app(self.gateway, self.health),
-            idle_connection_timeout=IDLE_CONNECTION_S,
-            max_header_size=HEADER_BYTES,
-            max_body_size=BODY_BYTES,
-            body_timeout=IDLE_CONNECTION_S,
-        )
+        self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
 
     @property

@@ -15,14 +15,13 @@ from typing import Any, Self
 import pytest
 import structlog
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.fakes.raw_websocket import RawClient
 from tornado_app import logs
 from tornado_app.admission.tokens import TokenRules, issue
-from tornado_app.app import make_app
+from tornado_app.app import make_front_door
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.settings.loading import load
@@ -71,7 +70,8 @@ class House:
         self.gateway = Gateway(self.settings, self.rules, lambda: self._endpoint)
         self.health = Health(self.gateway, asyncio.get_running_loop())
         self.health.start()
-        self.server = HTTPServer(make_app(self.gateway, self.health), idle_connection_timeout=10.0)
+        self.server = make_front_door(self.gateway, self.health)
+        self.doorstep = self.server.doorstep
         sockets = bind_sockets(0, "127.0.0.1")
         self.port = sockets[0].getsockname()[1]
         self.server.add_sockets(sockets)

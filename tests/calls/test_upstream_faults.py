@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import re
 import struct
 from contextlib import suppress
 
@@ -165,13 +166,25 @@ async def test_a_model_that_does_not_come_up(make, error, expected):
     assert expected == statuses(client)
     assert 1 == client.types.count("error")
     client.check_numbers()
-    assert "upstream_lost" in log.getvalue()
+    assert {"upstream_lost", "upstream_rejected"} & set(re.findall(r"upstream_\w+", log.getvalue()))
     for told in (heard, log.getvalue()):
         assert "of-the-operator" not in told
         assert "/v1/realtime" not in told
         assert f"localhost:{upstream.port}" not in told
     # A code that is a plain word is for the operator's log, and for nobody else.
     assert CANARY not in heard
+
+
+@pytest.mark.gen_test
+async def test_a_wrong_key_is_for_a_person():
+    """Whatever the level of the log, a line says that somebody must act."""
+    with whole_log("error") as log:
+        async with fake(401) as upstream, House(upstream.url, KEY, **QUICK) as house:
+            await (await house.call()).closed()
+
+    [line] = map(json.loads, log.getvalue().splitlines())
+    assert ("upstream_rejected", "error") == (line["event"], line["level"])
+    assert ("http_401", 401) == (line["cause"], line["http_status"])
 
 
 @pytest.mark.gen_test

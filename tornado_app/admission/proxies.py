@@ -77,6 +77,20 @@ def client_address(
     return ClientAddress(str(address), _SCHEMES.get(proto, scheme))
 
 
+def neighbourhood(peer: str, trusted: Sequence[Network]) -> str | None:
+    """The network that one caller has to itself; None: of a trusted proxy, or of no address.
+
+    An IPv4 address, or the 64 bits of an IPv6 address that a provider gives to a household: it has
+    2**64 addresses of its own (RFC 4291, 2.5.4).
+    """
+    address = _address(peer)
+    if address is None or _is_trusted(address, trusted):
+        return None
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((int(address) >> 64 << 64, 64)))
+    return str(address)
+
+
 def _entries(headers: Iterable[str]) -> list[str]:
     return [entry.strip() for header in headers for entry in header.split(",")]
 

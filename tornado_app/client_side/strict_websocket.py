@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import cast
 
 from tornado.concurrent import Future
+from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.util import _websocket_mask
 from tornado.websocket import (
@@ -132,6 +133,10 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         self._abort()
 
     # What Tornado calls.
+
+    def _parse_extensions_header(self, _headers: HTTPHeaders) -> list[tuple[str, dict[str, str]]]:
+        """None is negotiated, so none is read; Tornado's parser cuts a client whose are odd."""
+        return []
 
     def start_pinging(self) -> None:
         """Tune the stream: Tornado calls this as soon as there is one, before `open()`."""

@@ -10,6 +10,9 @@ from tornado_app.commands.configuration import token_rules
 from tornado_app.server import Server, serve
 from tornado_app.settings.schema import Settings
 
+OWN_DESCRIPTORS = 256
+"""Files, libraries, pipes and the local model's socket; most of it is to spare."""
+
 
 def run(settings: Settings) -> int:
     """0 when it was told to end; 1, or what a signal before that makes, if it never listened."""
@@ -33,19 +36,23 @@ def run(settings: Settings) -> int:
 
 
 def _raise_descriptor_limit(settings: Settings) -> None:
-    """Four descriptors for each call, and some to spare: without one, nobody new can be let in."""
+    """Four descriptors for each call, one for each stranger, and some for ourselves.
+
+    Without one, nobody new can be let in.
+    """
     try:
         import resource  # noqa: PLC0415  not on Windows
     except ImportError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * settings.limits.connections + 256
+    limits = settings.limits
+    wanted = 4 * limits.connections + limits.unauthenticated + OWN_DESCRIPTORS
     if soft >= wanted or soft == resource.RLIM_INFINITY:
         return
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
-        logs.get_logger().warning("few_descriptors", allowed=allowed, wanted=wanted)
+        logs.get_logger().error("few_descriptors", allowed=allowed, wanted=wanted)
 
 
 def _why(error: Exception, settings: Settings) -> str:

@@ -1,37 +1,37 @@
 """What a load balancer asks."""
 
 import asyncio
-import json
 import threading
-from typing import Any
 
-from tornado.web import RequestHandler
-
+from tornado_app.handlers.quiet import QuietHandler, as_json
 from tornado_app.health import Health
 
 
-class HealthHandler(RequestHandler):
+class HealthHandler(QuietHandler):
     """``/healthz``: this process is alive.  Thread: loop."""
+
+    allowed = ("GET", "HEAD", "OPTIONS")
 
     def initialize(self, health: Health) -> None:
         self._health = health
 
     def get(self) -> None:
-        self._answer(
-            200,
-            {
-                "status": "ok",
-                "connections": self._health.connections,
-                "threads": threading.active_count(),
-                "tasks": len(asyncio.all_tasks()),
-            },
-        )
+        body = {
+            "status": "ok",
+            "connections": self._health.connections,
+            "threads": threading.active_count(),
+            "tasks": len(asyncio.all_tasks()),
+        }
+        self.answer(200, as_json(body))
 
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        self.set_status(status)
-        self.set_header("Content-Type", "application/json")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(json.dumps(body))
+    def head(self) -> None:
+        """As GET; Tornado leaves the body out."""
+        self.get()
+
+    def options(self) -> None:
+        self.set_header("Allow", ", ".join(self.allowed))
+        self.set_status(204)
+        self.finish()
 
 
 class ReadyHandler(HealthHandler):
@@ -40,6 +40,6 @@ class ReadyHandler(HealthHandler):
     def get(self) -> None:
         reason = self._health.not_ready()
         if reason is None:
-            self._answer(200, {"status": "ready"})
+            self.answer(200, as_json({"status": "ready"}))
         else:
-            self._answer(503, {"status": "not_ready", "reason": reason})
+            self.answer(503, as_json({"status": "not_ready", "reason": reason}))

@@ -8,6 +8,7 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler
 
 from tornado_app.admission.proxies import ClientAddress, client_address
+from tornado_app.client_side.front_door import Doorstep
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection
@@ -15,7 +16,9 @@ from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 from tornado_app.handlers.client_socket import ClientSocket
 from tornado_app.handlers.entrance import FIRST_MESSAGE_BYTES, Entrance
+from tornado_app.handlers.handshake import wrong_handshake
 from tornado_app.handlers.opening import offered, read_knock
+from tornado_app.handlers.quiet import QuietHandler
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.logs import get_logger
 from tornado_app.protocol import asked
@@ -28,19 +31,21 @@ HARD_LIMIT_FACTOR = 4
 not even read."""
 
 
-class VoiceHandler(WebSocketHandler):
+class VoiceHandler(QuietHandler, WebSocketHandler):
     """Turns Tornado's callbacks into events for its `Connection`, and decides nothing.
 
     Thread: loop.  No callback awaits anything: Tornado reads no pong and notices no disconnect
     while ``on_message`` is pending.
     """
 
-    def initialize(self, gateway: Gateway, trusted: Any, dialect: Dialect) -> None:
+    allowed = ("GET",)
+
+    def initialize(self, gateway: Gateway, doorstep: Doorstep, dialect: Dialect) -> None:
         self._dialect = dialect
         self._gateway = gateway
         self._settings = gateway.settings
         self._message_bytes = gateway.settings.limits.message_bytes
-        self._trusted = trusted
+        self._doorstep = doorstep
         self._refused: Refused | None = None
         self._guest: Guest | None = None
         self._entrance: Entrance | None = None
@@ -54,8 +59,8 @@ class VoiceHandler(WebSocketHandler):
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         """Admit the request, then let Tornado upgrade it; returns when the socket is closed."""
-        if self.request.headers.get("Upgrade", "").lower() != "websocket":
-            self._answer(Refused("invalid_message", "This address speaks WebSocket only."), 426)
+        if wrong := wrong_handshake(self.request):
+            self.refuse(*wrong)
             return
         try:
             knock = read_knock(
@@ -67,7 +72,7 @@ class VoiceHandler(WebSocketHandler):
         except Refused as refused:
             self._log_refused(refused)
             if self._dialect.subprotocol not in offered(self.request):
-                self._answer(refused, http_status(refused))
+                self.refuse(refused, http_status(refused))
                 return
             self._refused = refused
         try:
@@ -79,10 +84,13 @@ class VoiceHandler(WebSocketHandler):
                 self._entrance.leave()
             if self._guest is not None:
                 self._gateway.release(self._guest)
+            self._doorstep.waiting.leave(self)
 
-    def check_origin(self, origin: str) -> bool:  # noqa: ARG002  Tornado's signature
-        """`Gateway.admit` has checked it, for all requests alike."""
-        return True
+    def _check_cross_origin(self, check: Any) -> None:
+        """`Gateway.admit` has checked it, for all requests alike.
+
+        Tornado's own check fails with an exception for an origin that is no address.
+        """
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         spoken = self._dialect.subprotocol
@@ -97,9 +105,7 @@ class VoiceHandler(WebSocketHandler):
             return FIRST_MESSAGE_BYTES
         return self._settings.limits.message_bytes * HARD_LIMIT_FACTOR
 
-    def get_websocket_protocol(self) -> StrictWebSocketProtocol | None:
-        if self.request.headers.get("Sec-WebSocket-Version") != "13":
-            return None
+    def get_websocket_protocol(self) -> StrictWebSocketProtocol:
         return StrictWebSocketProtocol(
             self,
             self._gateway.read_watch,
@@ -122,6 +128,9 @@ class VoiceHandler(WebSocketHandler):
             loop=asyncio.get_running_loop(),
         )
         self._client = ClientSocket(protocol, writer)
+        if self._guest is None:
+            # Refused or not yet known, it holds a socket until it has gone.
+            self._doorstep.waiting.enter(self, self.request.remote_ip or "", protocol.abort)
         if self._refused is not None:
             self._turn_away(self._refused)
         elif self._guest is not None:
@@ -151,7 +160,7 @@ class VoiceHandler(WebSocketHandler):
         if self._connection is not None:
             self._connection.feed(events.ClientRefused(refused))
         elif self._client is not None:
-            self._client.send(self._error(refused))
+            self._client.send(self.error_message(refused))
 
     def on_ping(self, data: bytes) -> None:  # noqa: ARG002
         self._feed(events.ClientPinged())
@@ -197,12 +206,8 @@ class VoiceHandler(WebSocketHandler):
         if self._connection is not None:
             self._connection.feed(event)
 
-    def log_exception(self, *exc_info: Any) -> None:
-        """Tornado's own prints the request with its query, and the token may be there."""
-        get_logger().error("handler_failed", exc_info=exc_info)
-
-    def _error(self, refused: Refused) -> bytes:
-        """The one message of a client without a session."""
+    def error_message(self, refused: Refused) -> bytes:
+        """Spelled as the clients of this address do."""
         return self._dialect.encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)
 
     # Coming in.
@@ -229,6 +234,7 @@ class VoiceHandler(WebSocketHandler):
             self._refuse(refused)
             return
         self._entrance.leave()
+        self._doorstep.waiting.leave(self)
         if isinstance(protocol, StrictWebSocketProtocol):
             protocol.max_message_bytes = self.max_message_size
         self._connection = self._gateway.connect(self._guest, client)
@@ -242,11 +248,12 @@ class VoiceHandler(WebSocketHandler):
 
     def _turn_away(self, refused: Refused) -> None:
         if self._client is not None:  # else `open` will
-            self._client.send(self._error(refused))
+            self._client.send(self.error_message(refused))
             self._client.close(close_for(refused))
 
     def _log_refused(self, refused: Refused) -> None:
-        get_logger().info("client_refused", code=refused.code, ip=self.request.remote_ip)
+        ip = self.request.remote_ip
+        self._doorstep.refusals.log("client_refused", code=refused.code, ip=ip)
 
     # The opening request.
 
@@ -258,19 +265,8 @@ class VoiceHandler(WebSocketHandler):
             self.request.protocol,
             headers.get_list("X-Forwarded-For"),
             headers.get_list("X-Forwarded-Proto"),
-            self._trusted,
+            self._doorstep.trusted,
         )
-
-    def _answer(self, refused: Refused, status: int) -> None:
-        self.set_status(status)
-        self.set_header("Content-Type", "application/json")
-        if refused.retry_after_ms is not None:
-            self.set_header("Retry-After", str(-(-refused.retry_after_ms // 1000)))
-        if status == 401:
-            self.set_header("WWW-Authenticate", "Bearer")
-        if status == 426:
-            self.set_header("Upgrade", "websocket")
-        self.finish(self._error(refused))
 
 
 def _size_bytes(message: str | bytes) -> int:

@@ -58,6 +58,10 @@ UNAVAILABLE = "The model could not be reached."
 TIMED_OUT = "The model did not answer in time."
 
 _FATAL_TYPES = ("insufficient_quota", "invalid_request_error", "authentication_error")
+_PERSON_NEEDED = {
+    "insufficient_quota", "billing_hard_limit_reached", "authentication_error", "permission_error",
+    "invalid_api_key", "account_deactivated", "model_not_found",
+}  # fmt: skip
 _FATAL_CODES = (3000, 4000, 4001, 4003, 4004)
 _FATAL_STATUSES = (300, 499)
 _RETRY_STATUSES = (408, 409, 425, 429)
@@ -87,6 +91,14 @@ def unfulfilled(kind: str, code: str) -> ErrorCode:
     if "rate_limit_exceeded" in {kind, code}:
         return "rate_limited"
     return "upstream_unavailable" if kind == "server_error" else "upstream_rejected"
+
+
+def needs_a_person(kind: str, code: str) -> bool:
+    """Whether an error of the model will be there for every call until somebody acts.
+
+    *kind* and *code* are those of the error; either may be empty.
+    """
+    return not _PERSON_NEEDED.isdisjoint({kind, code})
 
 
 def safe_word(text: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Literal, cast
 
 from tornado_app.errors import Refused
-from tornado_app.protocol.endings import safe_word, unfulfilled
+from tornado_app.protocol.endings import needs_a_person, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import (
     AudioDelta,
     CancelResponse,
@@ -271,6 +271,9 @@ class Answers:
         error = (response.status_details or {}).get("error")
         error = error if isinstance(error, dict) else {}
         kind, code = (safe_word(str(error.get(key) or "")) for key in ("type", "code"))
+        self._actions.log("response_failed", code=code or kind)
+        if needs_a_person(kind, code):
+            self._actions.log("upstream_rejected", cause=code or kind)
         sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
         self._actions.refuse(Refused(unfulfilled(kind, code), sentence))
 

@@ -180,7 +180,7 @@ class ModelSide:
         self._attempt = 1 if was_stable else self._attempt + 1
         retry = ending.retry and self._attempt <= self._config.reconnect_attempts
         self._actions.log(
-            "upstream_lost",
+            "upstream_rejected" if ending.code == "upstream_rejected" else "upstream_lost",
             cause=ending.cause,
             stage=failure.stage,
             close_code=failure.close_code,

@@ -2,7 +2,7 @@
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.close import UPSTREAM_FAILED
-from tornado_app.protocol.endings import REJECTED, Ending, safe_word, unfulfilled
+from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import CANCEL_ID, RESPONSE_ID, TEXT_ID, TRUNCATE_ID, Answers
@@ -34,9 +34,12 @@ class Refusals:
         )
         if error.event_id == UPDATE_ID:
             self._model.shut()
+            self._actions.log("upstream_rejected", cause="bad_session", detail=code)
             return Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, "bad_session")
         if self._model.state != "connected":
             return None  # a close follows, and `classify` will say what it was
+        if needs_a_person(error.type or "", code):
+            self._actions.log("upstream_rejected", cause=code or safe_word(error.type or ""))
         self._on_running(error, code)
         return None
 

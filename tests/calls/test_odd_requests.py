@@ -1,0 +1,113 @@
+"""Anybody can send any bytes before the upgrade: they are answered, and nobody is woken."""
+
+import asyncio
+import json
+
+import pytest
+
+from tests.calls.house import WAIT_S, House, whole_log
+from tests.calls.odd_requests import METHODS, ODD_REQUESTS, PATHS, REFUSED_UPGRADES, request
+from tests.fakes.upstream import FakeUpstream
+
+NOBODY = "ws://127.0.0.1:9/v1/realtime"
+LAST = request("GET /healthz HTTP/1.1", "Connection: close\r\n")
+"""After it the server closes the connection, whatever came before."""
+LOUD = {"warning", "error", "critical"}
+
+
+async def said_to(house: House, data: bytes) -> bytes:
+    """All that the gateway says to *data*, up to the end of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    try:
+        writer.write(data)
+        return await asyncio.wait_for(reader.read(), WAIT_S)
+    except ConnectionError:  # it was closed over what it would not read
+        return b""
+    finally:
+        writer.close()
+
+
+def with_token(house: House, data: bytes) -> bytes:
+    """The same request from somebody who may come in."""
+    line, end, rest = data.partition(b"\r\n")
+    return line + end + f"Authorization: Bearer {house.token()}\r\n".encode() + rest
+
+
+def first_answer(said: bytes) -> tuple[int, dict[str, str], bytes]:
+    head, _, rest = said.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return int(status.split()[1]), headers, rest[: int(headers.get("content-length", 0))]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_nothing_odd_makes_a_loud_line():
+    """With a token and without, no request is a fault of ours, and the server goes on."""
+    loud = {}
+    async with FakeUpstream() as fake, House(fake.url, limits_connections_per_user=1000) as house:
+        for name, odd in ODD_REQUESTS.items():
+            with whole_log() as log:
+                for data in (odd, with_token(house, odd)):
+                    try:
+                        said = await said_to(house, data + LAST)
+                    except TimeoutError:
+                        raise AssertionError(f"{name}: no end") from None
+                    assert not said or said.startswith(b"HTTP/1.1 "), name
+            lines = [json.loads(line) for line in log.getvalue().splitlines()]
+            loud[name] = [line for line in lines if line["level"] in LOUD]
+        assert 200 == (await house.get("/healthz"))[0]
+
+    assert {} == {name: lines for name, lines in loud.items() if lines}
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_wrong_method_is_told_which_are_right():
+    """405 with `Allow` on each address, 404 elsewhere, both in JSON."""
+    async with House(NOBODY) as house:
+        for method in METHODS:
+            for path in PATHS:
+                said = await said_to(house, request(f"{method} {path} HTTP/1.1") + LAST)
+                status, headers, body = first_answer(said)
+                if path not in {"/ws", "/nowhere"} and method in {"HEAD", "OPTIONS"}:
+                    assert status in {200, 204}
+                    continue
+                assert (404 if path == "/nowhere" else 405) == status, (method, path)
+                assert "application/json" == headers["content-type"]
+                if status == 405:
+                    assert "get" in headers["allow"]
+                if method != "HEAD":
+                    assert json.loads(body)["error"].endswith("."), (method, path)
+
+
+@pytest.mark.parametrize("token", [True, False], ids=["token", "stranger"])
+@pytest.mark.gen_test(timeout=30)
+async def test_a_wrong_upgrade_is_refused_with_a_sentence(token):
+    """No 101 goes to whoever cannot speak WebSocket, whoever it is."""
+    async with House(NOBODY) as house:
+        for name, data in REFUSED_UPGRADES.items():
+            said = await said_to(house, (with_token(house, data) if token else data) + LAST)
+            status, headers, body = first_answer(said)
+            assert status in {400, 426}, name
+            message = json.loads(body)
+            assert "invalid_message" == message["data"]["code"]
+            assert message["error"].endswith("."), name
+            if status == 426:
+                assert ("websocket", "13") == (headers["upgrade"], headers["sec-websocket-version"])
+
+
+@pytest.mark.gen_test
+async def test_probes_may_ask_as_they_like():
+    """GET, HEAD and OPTIONS, by path or by the whole address."""
+    async with House(NOBODY) as house:
+        answers = {
+            line: first_answer(await said_to(house, request(line) + LAST))
+            for line in (
+                "GET /readyz HTTP/1.1",
+                "HEAD /readyz HTTP/1.1",
+                "OPTIONS /readyz HTTP/1.1",
+                "GET http://gateway.example/readyz HTTP/1.1",
+            )
+        }
+
+    assert [200, 200, 204, 200] == [status for status, _, _ in answers.values()]
+    assert "get, head, options" == answers["OPTIONS /readyz HTTP/1.1"][1]["allow"]

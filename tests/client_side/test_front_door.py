@@ -1,0 +1,138 @@
+"""Tests of tornado_app/client_side/front_door.py: crowds before a real door."""
+
+import asyncio
+import json
+import os
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.calls.house import WAIT_S, House, until, whole_log
+from tests.fakes.upstream import FakeUpstream
+from tornado_app.client_side.front_door import HEADER_BYTES
+
+
+async def crowd(house: House, size: int) -> list[asyncio.StreamWriter]:
+    """So many sockets that say nothing."""
+    made = await asyncio.gather(
+        *(asyncio.open_connection("127.0.0.1", house.port) for _ in range(size))
+    )
+    return [writer for _, writer in made]
+
+
+def leave(visitors: list[asyncio.StreamWriter]) -> None:
+    for writer in visitors:
+        writer.close()
+
+
+@contextmanager
+def few_descriptors(spare: int):
+    """Let this process open only so many more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as lowest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest.fileno() + spare, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def events(log) -> list[str]:
+    return [json.loads(line)["event"] for line in log.getvalue().splitlines()]
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_crowd_that_says_nothing_keeps_no_client_out():
+    """The silent ones give way, with one line, and a client gets in."""
+    async with FakeUpstream() as fake, House(fake.url, limits_unauthenticated=16) as house:
+        with whole_log("warning") as log:
+            visitors = await crowd(house, 100)
+            client = await house.connected()
+            assert len(house.doorstep.waiting) <= 16
+            leave(visitors)
+        client.check_numbers()
+
+    assert ["visitors_cut"] == events(log)
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_one_address_fills_only_its_part_of_the_room():
+    """The line names the setting and the address."""
+    bounds = {"limits_unauthenticated": 64, "limits_unauthenticated_per_address": 8}
+    async with House("ws://127.0.0.1:9/", **bounds) as house:
+        with whole_log() as log:
+            visitors = await crowd(house, 32)
+            await until(lambda: "visitors_cut" in log.getvalue(), "nobody gave way")
+        assert 8 == len(house.doorstep.waiting)
+        leave(visitors)
+
+    [line] = [json.loads(x) for x in log.getvalue().splitlines() if "visitors_cut" in x]
+    assert ("unauthenticated_per_address", "127.0.0.1") == (line["limit"], line["ip"])
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_calls_do_not_stand_at_the_door():
+    """A call leaves its place to others; so does whoever goes away."""
+    async with FakeUpstream() as fake, House(fake.url, limits_unauthenticated=16) as house:
+        calls = [await house.connected(user=f"user-{n // 5}") for n in range(20)]
+        [visitor] = await crowd(house, 1)
+        await until(lambda: len(house.doorstep.waiting) == 1, "the visitor has no place")
+        leave([visitor])
+        await until(lambda: len(house.doorstep.waiting) == 0, "a place is left behind")
+        for client in calls:
+            assert client.socket.close_code is None
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_refused_browser_has_a_place_until_it_goes():
+    """101, an error and a close cost a socket, too, for as long as the client does not answer."""
+    async with House("ws://127.0.0.1:9/", limits_unauthenticated=16) as house:
+        raw = b"Sec-WebSocket-Protocol: voice.v1\r\n"
+        visitors = await crowd(house, 40)
+        for writer in visitors:
+            writer.write(
+                b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                + raw
+                + b"\r\n"
+            )
+            await writer.drain()
+            assert len(house.doorstep.waiting) <= 16
+        assert (200, {"status": "ready"}) == await house.get("/readyz")
+        assert len(house.doorstep.waiting) <= 16
+        leave(visitors)
+        await until(lambda: len(house.doorstep.waiting) == 0, "a place is left behind")
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_without_descriptors_it_says_so_once():
+    """Accepting rests, those who wait longest are cut, and a client gets in all the same."""
+    async with House("ws://127.0.0.1:9/") as house:
+        with whole_log("warning") as log:
+            with few_descriptors(60):
+                # A descriptor of each connection is the test's own: it must not run out first.
+                visitors = []
+                while "accepting_rests" not in log.getvalue():
+                    try:
+                        visitors += await crowd(house, 1)
+                    except OSError:
+                        await asyncio.sleep(0)  # the gateway has its turn
+            answer = await asyncio.wait_for(house.get("/healthz"), WAIT_S)
+            leave(visitors)
+
+    assert 200 == answer[0]
+    assert ["accepting_rests"] == events(log)
+
+
+@pytest.mark.gen_test
+async def test_headers_that_are_too_large_are_refused_in_words():
+    """431, where Tornado only cuts the connection."""
+    async with House("ws://127.0.0.1:9/") as house:
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        writer.write(b"GET /ws HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (HEADER_BYTES + 1))
+        said = await asyncio.wait_for(reader.read(), WAIT_S)
+        writer.close()
+
+    assert said.startswith(b"HTTP/1.1 431 ")

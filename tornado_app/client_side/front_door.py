@@ -1,0 +1,127 @@
+"""The HTTP server, as far as it is a door: who may stand before it, and for how long."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+from asyncio import AbstractEventLoop
+from collections.abc import Iterable
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate
+from tornado.iostream import IOStream, UnsatisfiableReadError
+from tornado.web import Application
+
+from tornado_app.admission.proxies import networks
+from tornado_app.admission.waiting import WaitingRoom
+from tornado_app.client_side.acceptor import Acceptor
+from tornado_app.rare_lines import RareLines
+from tornado_app.settings.schema import Settings
+
+IDLE_CONNECTION_S = 10.0
+"""A request whose headers take longer is a slowloris (Tornado's own default is an hour)."""
+HEADER_BYTES = 16_384
+BODY_BYTES = 1024
+"""Nothing here takes a body."""
+ROOM_MADE = 64
+"""Those who wait and are cut when descriptors run out: as many as are taken at once."""
+
+REFUSALS_PER_MINUTE = 60
+"""Lines of clients with a wrong token or origin: enough to see who, too few to fill a disk."""
+
+_LARGE_HEADERS = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
+_BAD_CHUNK = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+
+
+class Doorstep:
+    """What server and handlers know of those who stand before the door.  Thread: loop."""
+
+    def __init__(self, settings: Settings, loop: AbstractEventLoop) -> None:
+        limits = settings.limits
+        self.trusted = networks(settings.server.trusted_proxies)
+        self.waiting = WaitingRoom(
+            limits.unauthenticated,
+            limits.unauthenticated_per_address,
+            self.trusted,
+            lambda bound, ip: self.alarms.log("visitors_cut", limit=bound, ip=ip),
+        )
+        self.alarms = RareLines(loop, 1)
+        self.refusals = RareLines(loop, REFUSALS_PER_MINUTE)
+
+    def close(self) -> None:
+        self.alarms.close()
+        self.refusals.close()
+
+
+class _Stream(IOStream):
+    """Says why before Tornado cuts a connection that sends more than it may.  Thread: loop."""
+
+    def _check_max_bytes(self, delimiter: Any, size: int) -> None:
+        try:
+            super()._check_max_bytes(delimiter, size)
+        except UnsatisfiableReadError:
+            with contextlib.suppress(OSError):
+                # Of chunks, whose delimiter is plain, or of headers.
+                self.socket.send(_BAD_CHUNK if isinstance(delimiter, bytes) else _LARGE_HEADERS)
+            raise
+
+
+class FrontDoor(HTTPServer):
+    """Tornado's HTTP server, which forgets a connection when it has become a WebSocket.
+
+    Thread: loop.  Until then it has a place in the waiting room, and leaves it by being closed, by
+    giving way, or by becoming a WebSocket.
+    """
+
+    def initialize(  # type: ignore[override]  # what Tornado's own takes is settled here
+        self, app: Application, doorstep: Doorstep
+    ) -> None:
+        super().initialize(
+            app,
+            idle_connection_timeout=IDLE_CONNECTION_S,
+            max_header_size=HEADER_BYTES,
+            max_body_size=BODY_BYTES,
+            body_timeout=IDLE_CONNECTION_S,
+        )
+        self.doorstep = doorstep
+        self._waiting = doorstep.waiting
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Begin to accept from these listening sockets."""
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            acceptor = Acceptor(sock, self._take, self._on_shortage, loop)
+            self._sockets[sock.fileno()] = sock
+            self._handlers[sock.fileno()] = acceptor.stop
+
+    def _take(self, connection: socket.socket, address: Any) -> None:
+        try:
+            self.handle_stream(_Stream(connection), address)
+        except OSError:  # it was gone before it was looked at
+            connection.close()
+
+    def stop(self) -> None:
+        super().stop()
+        self.doorstep.close()
+
+    def handle_stream(self, stream: IOStream, address: Any) -> None:
+        peer = address[0] if isinstance(address, tuple) else ""  # a Unix socket has no address
+        self._waiting.enter(stream, peer, stream.close)
+        super().handle_stream(stream, address)
+
+    def start_request(self, server_conn: Any, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        self._waiting.heard(server_conn.stream)
+        return super().start_request(server_conn, request_conn)
+
+    def on_close(self, server_conn: Any) -> None:
+        self._waiting.leave(server_conn.stream)
+        super().on_close(server_conn)
+
+    def _on_shortage(self, error: OSError) -> None:
+        self.doorstep.alarms.log(
+            "accepting_rests",
+            error=errno.errorcode.get(error.errno or 0, "unknown"),
+            waiting=len(self._waiting),
+        )
+        self._waiting.make_room(ROOM_MADE)

@@ -1,0 +1,71 @@
+"""How bad each event of the log is: what an operator must do decides (docs/operations.md, Logs).
+
+- error: a person must act: the settings, the key, the system, or a fault of ours to report
+- warning: something was lost, or the model refused something
+- info: the life of the process and of calls
+- debug: the rest
+"""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+Level = Literal["debug", "info", "warning", "error"]
+
+_EVENTS: Mapping[Level, tuple[str, ...]] = {
+    "error": (
+        "accepting_rests",
+        "audio_worker_failed",
+        "few_descriptors",
+        "handler_failed",
+        "link_stuck",
+        "local_model_died",
+        "mailbox_callback_failed",
+        "session_failed",
+        "socket_callback_failed",
+        "upstream_end_not_posted",
+        "upstream_failed",
+        "upstream_rejected",
+    ),
+    "warning": (
+        "audio_dropped",
+        "audio_lost",
+        "file_decoder_ended",
+        "response_failed",
+        "transcription_failed",
+        "upstream_error",
+        "upstream_lost",
+        "upstream_malformed",
+        "visitors_cut",
+    ),
+    "info": (
+        "audio_committed",
+        "client_paused",
+        "client_refused",
+        "draining",
+        "file_decoder_started",
+        "interrupted",
+        "local_model_restarted",
+        "response_done",
+        "session_closed",
+        "session_opened",
+        "stopped",
+        "upstream_connected",
+    ),
+    "debug": (
+        "client_vanished",
+        "request",
+        "upstream_open",
+    ),
+}
+
+LEVELS: Mapping[str, Level] = {
+    event: level for level, events in _EVENTS.items() for event in events
+}
+
+# The numbers of the library `logging`, which the pure core does not know.
+_NUMBERS: Mapping[Level, int] = dict(zip(get_args(Level), (10, 20, 30, 40), strict=True))
+
+
+def level_number(event: str) -> int:
+    """For `logging`.  An event that nobody has judged is shown rather than lost: as an error."""
+    return _NUMBERS[LEVELS.get(event, "error")]

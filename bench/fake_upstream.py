@@ -39,8 +39,9 @@ def tone_base64(length_ms: int) -> str:
     return base64.b64encode(array("h", wave).tobytes()).decode()
 
 
-DEAF, HASTY = b"model=deaf", b"model=hasty"
-"""In the path.  One reads nothing any more from the first audio on, one talks too much."""
+DEAF, HASTY, ABSENT = b"model=deaf", b"model=hasty", b"model=absent"
+"""In the path.  One reads nothing any more from the first audio on, one talks too much, one takes
+the connection and says nothing."""
 
 HASTE = 10
 
@@ -87,6 +88,7 @@ class UpstreamSession(WSListener):
     def __init__(self, totals: Totals, path: bytes) -> None:
         self.totals = totals
         self.stops_reading = DEAF in path
+        self.is_absent = ABSENT in path
         self.pace = HASTE if HASTY in path else 1
         self.number = len(totals.audio_bytes)
         totals.audio_bytes.append(0)
@@ -99,7 +101,8 @@ class UpstreamSession(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
         self.totals.open_now += 1
-        self.send("session.created", session=self.session)
+        if not self.is_absent:
+            self.send("session.created", session=self.session)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
         self.totals.open_now -= 1
@@ -108,7 +111,7 @@ class UpstreamSession(WSListener):
         if frame.msg_type == WSMsgType.CLOSE:
             transport.send_close(frame.get_close_code(), b"")
             transport.disconnect()
-        elif frame.msg_type == WSMsgType.TEXT:
+        elif frame.msg_type == WSMsgType.TEXT and not self.is_absent:
             self.answer(self.decoder.decode(frame.get_payload_as_memoryview()))
 
     def answer(self, event: ClientEvent) -> None:

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.fakes.upstream import FakeUpstream
 from tests.session.story import config
+from tornado_app.admission.budget import ProcessBudget
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.connection import CONVERSIONS_WAITING, LINK_STUCK_S, Connection, Equipment
@@ -88,7 +89,13 @@ class Room:
         pipeline = AudioPipeline(self.pool, self.mailbox, loop, jobs=1)
         files = FileDecoder(FileRules(15_000, 5.0, 1 << 29), loop)
         self.equipment = Equipment(
-            loop, self.mailbox, pipeline, files, self._dial, self.retired.put_nowait
+            loop,
+            self.mailbox,
+            pipeline,
+            files,
+            self._dial,
+            self.retired.put_nowait,
+            ProcessBudget(64 << 20, 4),
         )
         self._url = url
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, assert_never, cast
 
+from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.audio.uplink_lane import LaneOutcome, UplinkLane
@@ -77,6 +78,7 @@ class Equipment:
     dial: Callable[[SessionConfig], Dial]
     retire: Callable[[Link], None]
     """Takes a link that has ended, to join its thread off the loop."""
+    memory: ProcessBudget
 
 
 class Connection:
@@ -98,7 +100,8 @@ class Connection:
         self._equipment = equipment
         self._log = log
         self._on_finished = on_finished
-        self._session = Session(config, random.SystemRandom().random)
+        budget = Budget(config.call_bytes, equipment.memory)
+        self._session = Session(config, budget, random.SystemRandom().random)
         self._events: deque[events.Event] = deque()
         self._busy = False
         self._timer: TimerHandle | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tornado_app.admission import limits, tokens
+from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.lobby import Lobby, Stranger
 from tornado_app.admission.origins import OriginRules
 from tornado_app.audio.file_decoder import FileDecoder
@@ -83,6 +84,7 @@ class Gateway:
             settings.limits.connections, settings.limits.connections_per_user
         )
         self._lobby = Lobby(settings.limits.strangers)
+        self.memory = ProcessBudget(settings.limits.process_bytes, settings.limits.connections)
         self._connections: set[Connection] = set()
         self._loop = asyncio.get_running_loop()
         gather_s = settings.audio.gather_ms / 1000
@@ -103,7 +105,7 @@ class Gateway:
         self.files = FileDecoder(file_rules(settings), self._loop)
         links = Mailbox(self._loop, gather_s)
         self._equipment = Equipment(
-            self._loop, links, pipeline, self.files, self._dial, self._retire
+            self._loop, links, pipeline, self.files, self._dial, self._retire, self.memory
         )
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
 
@@ -266,6 +268,8 @@ class Gateway:
             reconnect_max_ms=settings.upstream.reconnect_max_ms,
             hold_ms=settings.audio.hold_ms,
             backlog=settings.audio.backlog,
+            outbox_bytes=settings.upstream.outbox_bytes,
+            call_bytes=settings.limits.call_bytes,
             audio_rate=settings.limits.audio_rate,
             audio_burst_ms=settings.limits.audio_burst_ms,
             file_bytes=settings.audio.file_bytes,

@@ -53,6 +53,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
     ),
     "debug": (
         "client_vanished",
+        "memory_given_back",
         "request",
         "upstream_open",
     ),

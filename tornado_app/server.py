@@ -14,6 +14,7 @@ from tornado_app.admission.tokens import TokenRules
 from tornado_app.app import make_front_door
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
+from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
@@ -52,6 +53,8 @@ class Server:
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
+        heap = new_heap(lambda: self.gateway.memory.held_bytes)
+        self._trimming = asyncio.ensure_future(heap.keep()) if heap is not None else None
 
     @property
     def is_embedded(self) -> bool:
@@ -72,6 +75,8 @@ class Server:
     async def stop(self) -> None:
         """End everything that is left, and every thread and process."""
         self._http.stop()
+        if self._trimming is not None:
+            self._trimming.cancel()
         clean = await self.gateway.stop(STOP_TIMEOUT_S)
         await self._http.close_all_connections()
         self.health.stop()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.audio.pipeline import AudioPipeline, Lane
+from tornado_app.audio.pipeline import JOB_BYTES, LENT_BYTES, AudioPipeline, Lane
 from tornado_app.mailbox import Mailbox
 from workers.chain import Block, Chain
 from workers.formats import AudioFormat
@@ -87,6 +87,11 @@ class Stage:
     def lane(self, deliver=None) -> tuple[Lane, list]:
         heard: list = []
         return self.pipeline.lane(CHAIN, deliver or heard.append), heard
+
+    def settle(self) -> bool:
+        """Let the loop do what is due; whether a job is in flight then."""
+        self.loop.run()
+        return bool(self.pool.jobs)
 
 
 def test_all_lanes_that_have_something_share_a_job():
@@ -315,3 +320,53 @@ def test_what_is_lent_is_work_of_the_lane():
     assert 0 == epoch
     assert isinstance(work, LaneWork)
     assert (CHAIN, [b"1", "MQ=="]) == (work.chain, work.payloads)
+
+
+class TestPortions:
+    """What a lane lends, and what makes a job, is bounded in bytes."""
+
+    def test_a_lane_lends_so_many_bytes_at_once(self):
+        """A client that has much waiting costs the pool a moment's memory, not all of it."""
+        stage = Stage()
+        lane, got = stage.lane()
+        payloads = [bytes([number]) * 100_000 for number in range(8)]
+        for payload in payloads:
+            lane.put(payload)
+        sizes = []
+        while stage.settle():
+            sizes.append(len(stage.pool.payloads[0][0]))
+            stage.pool.finish()
+
+        assert [3, 3, 2] == sizes
+        assert payloads == got
+
+    def test_a_job_is_no_larger_than_its_bound(self):
+        """What is beyond it is the next job's, and keeps its place."""
+        stage = Stage()
+        lanes = [stage.lane() for _ in range(10)]
+        for number, (lane, _) in enumerate(lanes):
+            lane.put(bytes([number]) * LENT_BYTES)
+        jobs = []
+        while stage.settle():
+            jobs.append(len(stage.pool.payloads[0]))
+            stage.pool.finish()
+
+        assert JOB_BYTES // LENT_BYTES == jobs[0]
+        assert len(lanes) == sum(jobs)
+        assert [[bytes([n]) * LENT_BYTES] for n in range(10)] == [got for _, got in lanes]
+
+    @given(st.lists(st.integers(0, 300_000), max_size=30), st.integers(1, 3))
+    def test_every_payload_is_lent_once_and_in_order(self, sizes, jobs):
+        """However large they are."""
+        stage = Stage(jobs=jobs)
+        lane, got = stage.lane()
+        other, heard = stage.lane()
+        payloads = [bytes(size) for size in sizes]
+        for payload in payloads:
+            lane.put(payload)
+            other.put(payload)
+        while stage.settle():
+            stage.pool.finish()
+
+        assert payloads == got == heard
+        assert 0 == lane.waiting == other.waiting

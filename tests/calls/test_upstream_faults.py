@@ -477,8 +477,8 @@ async def test_a_model_that_stops_reading():
 
 @pytest.mark.gen_test
 async def test_a_model_that_stops_reading_with_little_room():
-    """A full outbox ends the link before the time is over."""
-    settings = PATIENT | FAST | {"upstream_outbox_bytes": 65536, "audio_hold_ms": 600_000}
+    """What has no room in its outbox ends the link before the time is over."""
+    settings = PATIENT | FAST | {"upstream_outbox_bytes": 65536}
     with whole_log() as log:
         async with (
             FakeUpstream(receive_buffer_bytes=4096) as upstream,
@@ -486,7 +486,7 @@ async def test_a_model_that_stops_reading_with_little_room():
         ):
             client = await house.connected()
             upstream.connections[0].reading.clear()
-            speaking = asyncio.ensure_future(speak_on(client))
+            speaking = asyncio.ensure_future(speak_on(client, chunk_bytes=96_000))
             await client.status("reconnecting")
             speaking.cancel()
             await client.status("connected")
@@ -497,10 +497,10 @@ async def test_a_model_that_stops_reading_with_little_room():
 FAST = {"limits_audio_rate": 1000}
 
 
-async def speak_on(client: VoiceClient) -> None:
-    """Speech, a second in each message, for as long as this may run."""
+async def speak_on(client: VoiceClient, chunk_bytes: int = 48_000) -> None:
+    """Speech, a second or more in each message, for as long as this may run."""
     while True:
-        await client.audio(bytes(48_000))
+        await client.audio(bytes(chunk_bytes))
         await asyncio.sleep(0.01)  # 100 times as fast as speech
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
@@ -62,6 +63,8 @@ def config(**changes: Any) -> SessionConfig:
             reconnect_max_ms=8000,
             hold_ms=1000.0,
             backlog="push_back",
+            outbox_bytes=4 << 20,
+            call_bytes=8 << 20,
             audio_rate=4.0,
             audio_burst_ms=10_000.0,
             file_bytes=100_000,
@@ -79,8 +82,10 @@ class Story:
     """One session, its clock in the test's hand, and everything it has asked for."""
 
     def __init__(self, **changes: Any) -> None:
+        self.process = changes.pop("process", ProcessBudget(64 << 20, 4))
         self.config = config(**changes)
-        self.session = Session(self.config, jitter=lambda: 1.0)
+        self.budget = Budget(self.config.call_bytes, self.process)
+        self.session = Session(self.config, self.budget, jitter=lambda: 1.0)
         self.now = 0.0
         self.all: list[commands.Command] = []
         self.fresh: list[commands.Command] = []
@@ -174,6 +179,7 @@ class Story:
         assert self.session.ended == bool(finished)
         if self.session.ended:
             assert self.session.wake_at() is None
+            assert 0 == self.budget.held_bytes
 
 
 def converted(duration_ms: float, size_bytes: int = 0, audio: bytes = b"QUJD") -> events.Converted:

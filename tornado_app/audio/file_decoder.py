@@ -41,6 +41,13 @@ DEATH_S = 0.5
 END_TIMEOUT_S = 5.0
 ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG")
 """What the helper gets of ours: no key and no secret."""
+GIVE_BACK = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+}
+"""glibc's own thresholds grow with the first large file, and it then keeps what each takes
+(mallopt(3)).  Other systems know nothing of them."""
 ROOT = Path(__file__).resolve().parents[2]
 
 FileOutcome: TypeAlias = Block | Refused | WorkFailed
@@ -261,7 +268,7 @@ def _pipes(process: Process) -> tuple[asyncio.StreamWriter, asyncio.StreamReader
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     # BLAS is not used, and would take address space for each of its threads.
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | GIVE_BACK
 
 
 def _block(decoded: Decoded, audio: bytes) -> Block:

@@ -14,6 +14,11 @@ from tornado_app.mailbox import Mailbox
 from workers.chain import Chain, Payload
 from workers.pool import AudioPool, Flush, LaneResult, LaneWork, Outcome, WorkFailed
 
+LENT_BYTES = 262_144
+"""Payload that one lane lends at once: the pool makes some ten times as much of it for a moment."""
+JOB_BYTES = 1_048_576
+"""Payload of one job.  What is beyond it is the next job's: nobody waits long behind others."""
+
 
 class Lane:
     """One direction of one session: in order, at most one job in flight.  Thread: loop.
@@ -65,6 +70,9 @@ class Lane:
     def lend(self) -> tuple[int, LaneWork]:
         """What the pool shall do next.  The pipeline's business only."""
         payloads, self._waiting = self._waiting, []
+        if len(payloads) > 1:
+            count = _portion(payloads)
+            payloads, self._waiting = payloads[:count], payloads[count:]
         self._lent = len(payloads)
         self._enlisted, self._in_flight = False, True
         return self._epoch, LaneWork(self._chain, self._state, payloads)
@@ -123,8 +131,7 @@ class AudioPipeline:
 
     def _submit(self) -> None:
         self._scheduled = False
-        lanes, self._ready = self._ready, []
-        lent = [lane.lend() for lane in lanes]
+        lanes, lent = self._lend()
         epochs = [epoch for epoch, _ in lent]
         works = [work for _, work in lent]
         try:
@@ -135,6 +142,21 @@ class AudioPipeline:
             failed = WorkFailed(type(error).__name__)
             results = [LaneResult(w.chain.start(), [failed for _ in w.payloads]) for w in works]
             self._loop.call_soon(self._done, lanes, epochs, results)
+        if self._ready:
+            self._schedule()
+
+    def _lend(self) -> tuple[list[Lane], list[tuple[int, LaneWork]]]:
+        """Take as many lanes as make one job, in the order in which they came."""
+        ready, lent, size_bytes = self._ready, list[tuple[int, LaneWork]](), 0
+        for lane in ready:
+            if size_bytes >= JOB_BYTES:
+                break
+            epoch, work = lane.lend()
+            lent.append((epoch, work))
+            for payload in work.payloads:
+                size_bytes += len(payload)
+        self._ready = ready[len(lent) :]
+        return ready[: len(lent)], lent
 
     def _done(
         self, lanes: Sequence[Lane], epochs: Sequence[int], results: Sequence[LaneResult]
@@ -143,6 +165,16 @@ class AudioPipeline:
             lane.take_back(epoch, result)
         if not self._scheduled:
             self._schedule()
+
+
+def _portion(payloads: Sequence[Payload]) -> int:
+    """How many of *payloads* are lent at once: `LENT_BYTES` of them, and one at least."""
+    size_bytes = 0
+    for number, payload in enumerate(payloads, 1):
+        size_bytes += len(payload)
+        if size_bytes >= LENT_BYTES:
+            return number
+    return len(payloads)
 
 
 def nobody(_: object) -> None:

@@ -1,5 +1,6 @@
 """What becomes of speech that comes faster than it can go on."""
 
+from tornado_app.admission.budget import Budget
 from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Refused
 from tornado_app.session.actions import Actions
@@ -19,14 +20,18 @@ and what is newest would have to go instead."""
 
 
 class Backlog:
-    """Two bounds, of what waits and of how fast it comes, and what is done at them.  Thread: loop.
+    """Three bounds, of how long what waits plays, of what it takes, and of how fast it comes, and
+    what is done at them.  Thread: loop.
 
     It knows nothing of where the audio waits.  Whoever is asked for `room` takes the audio or
     does not, and says afterwards with `taken` what waits then.
     """
 
-    def __init__(self, config: SessionConfig, actions: Actions, timers: Timers) -> None:
+    def __init__(
+        self, config: SessionConfig, actions: Actions, timers: Timers, budget: Budget
+    ) -> None:
         self._config = config
+        self._budget = budget
         self._policy = config.backlog
         self._actions = actions
         self._timers = timers
@@ -39,15 +44,18 @@ class Backlog:
         self.paused = False
         """The client is not read."""
 
-    def room(self, waiting_ms: float, duration_ms: float) -> bool:
-        """Whether audio of *duration_ms* may be taken beside what waits already.
+    def room(self, waiting_ms: float, duration_ms: float, size_bytes: int) -> bool:
+        """Whether audio of *duration_ms* and *size_bytes* may be taken beside what waits already.
 
         A client that is pushed back loses nothing: what was read of it before it was paused is
         taken, too, which is one read at most.
         """
         if self._policy == "push_back":
             return True
-        if self._policy == "refuse" and self._rate.used(self._actions.now) > self._rate.burst:
+        if self._policy == "refuse" and (
+            self._rate.used(self._actions.now) > self._rate.burst
+            or not self._budget.has_room(size_bytes)
+        ):
             return False
         return waiting_ms + duration_ms <= self._config.hold_ms
 
@@ -66,6 +74,8 @@ class Backlog:
             self._timers.set("audio_rate", self._rests_until)
             reason = f"Audio may come {self._config.audio_rate:g} times as fast as it is spoken"
             self._pause("too_fast", reason)
+        elif self._budget.is_full:
+            self._pause("memory", f"{self._budget.held_bytes} bytes of this call wait")
         elif self._fullness(waiting_ms, converting_ms) > 1:
             if self._policy == "drop_oldest":
                 self._pause("converting", f"{converting_ms:.0f} ms of audio wait to be converted")
@@ -76,7 +86,7 @@ class Backlog:
         """Read a client that is paused, if its time has come and little enough waits."""
         is_rested = self._actions.now >= self._rests_until
         is_low = self._fullness(waiting_ms, converting_ms) <= LOW_MARK
-        if self.paused and is_rested and is_low:
+        if self.paused and is_rested and is_low and self._budget.is_low:
             self.paused = False
             self._actions.do(ResumeClient())
 

@@ -37,6 +37,10 @@ class SessionConfig:
     hold_ms: float
     """How much audio may wait for the model before `backlog` says what becomes of more."""
     backlog: BacklogPolicy
+    outbox_bytes: int
+    """How much may wait to be sent to the model."""
+    call_bytes: int
+    """How much of this call may be kept in all."""
     audio_rate: float
     """How many times faster than speech audio may come, on the average."""
     audio_burst_ms: float

@@ -16,6 +16,7 @@ and none of them knows what is at the other end of a command.
 from collections.abc import Callable
 from typing import assert_never
 
+from tornado_app.admission.budget import Budget
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import (
@@ -55,13 +56,13 @@ class Session:
     `Tick` at `wake_at`.  *jitter* gives numbers from 0 to 1.
     """
 
-    def __init__(self, config: SessionConfig, jitter: Callable[[], float]) -> None:
+    def __init__(self, config: SessionConfig, budget: Budget, jitter: Callable[[], float]) -> None:
         self._config = config
         self._actions = Actions(config)
         self._timers = Timers()
-        self._model = ModelSide(config, self._actions, self._timers, jitter)
-        self._backlog = Backlog(config, self._actions, self._timers)
-        self._uplink = Uplink(config, self._model, self._actions, self._backlog)
+        self._model = ModelSide(config, self._actions, self._timers, budget, jitter)
+        self._backlog = Backlog(config, self._actions, self._timers, budget)
+        self._uplink = Uplink(config, self._model, self._actions, budget, self._backlog)
         self._answers = Answers(config, self._model, self._actions, self._timers)
         refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
         self._hearing = Hearing(self._actions, self._model, self._uplink, self._answers, refusals)
@@ -295,6 +296,7 @@ class Session:
         )
         self._timers.clear_all()
         self._model.shut()
+        self._uplink.shut()
         self._actions.do(CloseUpstream())
         if close is not None:
             self._actions.do(CloseClient(close))

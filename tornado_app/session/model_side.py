@@ -1,14 +1,15 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
-import math
 from collections import deque
 from collections.abc import Callable
 
+from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.protocol.endings import Ending, Failure, classify
 from tornado_app.protocol.realtime.events import (
     AnyOrder,
     Append,
     Commit,
+    CreateItem,
     ErrorFacts,
     SessionFacts,
     UpdateSession,
@@ -28,6 +29,11 @@ SENT_AHEAD_MS = 1000.0
 """How much audio may lie in the model's socket before more is kept here, if what is oldest is to
 be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
 less."""
+SENT_AHEAD_PART = 0.25
+"""How much of the link's outbox may be full before more is kept here: what is kept can be counted
+and refused, and an outbox that runs over ends the link."""
+UPSTREAM_BYTES_PER_MS = 64.0
+"""24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
 ORDERS_HELD = 256
 """How many orders that are no audio may wait for the model."""
 
@@ -44,15 +50,18 @@ class ModelSide:
         config: SessionConfig,
         actions: Actions,
         timers: Timers,
+        budget: Budget,
         jitter: Callable[[], float],
     ) -> None:
         self._config = config
         self._actions = actions
         self._timers = timers
+        self._budget = budget
         self._jitter = jitter
         self._held: deque[AnyOrder] = deque()
         self._orders_held = 0
-        self._sent_ahead_ms = min(SENT_AHEAD_MS, config.hold_ms / 4)
+        self._sent_ahead_bytes = _sent_ahead_bytes(config)
+        self._unsent_bytes = 0
         self._socket_is_full = False
         self._created: SessionFacts | None = None
         self._updated = False
@@ -81,13 +90,15 @@ class ModelSide:
         if self.state == "connected" and not self._held and not self._socket_is_full:
             self._actions.do(SendUpstream(order))
             return True
+        size_bytes = _size_bytes(order)
         if isinstance(order, Append):
             self.held_ms += order.duration_ms  # which the uplink bounds
-        elif self._orders_held >= ORDERS_HELD:
+        elif self._orders_held >= ORDERS_HELD or not self._budget.has_room(size_bytes):
             return False
         else:
             self._orders_held += 1
         self._held.append(order)
+        self._budget.take(size_bytes)
         return True
 
     def forget_held_audio(self) -> None:
@@ -95,12 +106,14 @@ class ModelSide:
         committed = max(
             (i for i, o in enumerate(self._held, 1) if isinstance(o, Commit)), default=0
         )
-        self._held = deque(
-            order
-            for number, order in enumerate(self._held)
-            if number < committed or not isinstance(order, Append)
-        )
-        self.held_ms = sum(o.duration_ms for o in self._held if isinstance(o, Append))
+        kept = deque[AnyOrder]()
+        for number, order in enumerate(self._held):
+            if number < committed or not isinstance(order, Append):
+                kept.append(order)
+            else:
+                self._budget.give(_size_bytes(order))
+        self._held = kept
+        self.held_ms = sum(o.duration_ms for o in kept if isinstance(o, Append))
 
     def drop_oldest_audio(self, at_least_ms: float) -> tuple[float, float]:
         """Drop kept audio, oldest first; return how much, and how much of it no commit follows."""
@@ -110,6 +123,7 @@ class ModelSide:
         while self._held and dropped_ms < at_least_ms:
             order = self._held.popleft()
             if isinstance(order, Append):
+                self._budget.give(_size_bytes(order))
                 dropped_ms += order.duration_ms
                 uncommitted_ms += 0.0 if commits else order.duration_ms
             else:
@@ -119,25 +133,28 @@ class ModelSide:
         self.held_ms = max(0.0, self.held_ms - dropped_ms)
         return dropped_ms, uncommitted_ms
 
-    def on_unsent(self, unsent_ms: float) -> None:
-        """So much audio waits for the model's socket."""
-        drops = self._config.backlog == "drop_oldest"
-        self._socket_is_full = drops and unsent_ms > self._sent_ahead_ms
-        if self._held and not unsent_ms:
+    def on_unsent(self, unsent_bytes: int) -> None:
+        """So much waits for the model's socket."""
+        self._count_unsent(unsent_bytes)
+        self._socket_is_full = unsent_bytes > self._sent_ahead_bytes
+        if self._held and not unsent_bytes:
             self.release()
 
     def release(self) -> None:
         """Let go what is kept, unless the socket has enough."""
         if self.state != "connected" or self._socket_is_full:
             return
-        at_once_ms = self._sent_ahead_ms if self._config.backlog == "drop_oldest" else math.inf
-        released_ms = 0.0
-        while self._held and released_ms < at_once_ms:
+        released_ms, released_bytes = 0.0, 0
+        while self._held and released_bytes < self._sent_ahead_bytes:
             order = self._held.popleft()
+            size_bytes = _size_bytes(order)
+            self._budget.give(size_bytes)
             if isinstance(order, Append):
                 released_ms += order.duration_ms
+                released_bytes += int(order.duration_ms * UPSTREAM_BYTES_PER_MS)
             else:
                 self._orders_held -= 1
+                released_bytes += size_bytes
             self._actions.do(SendUpstream(order))
         self.held_ms = max(0.0, self.held_ms - released_ms) if self._held else 0.0
         if self._held:
@@ -205,6 +222,7 @@ class ModelSide:
         """The session ends: nothing is kept, nothing is dialled."""
         self.state = "disconnected"
         self._forget_held()
+        self._count_unsent(0)
 
     def _dial(self) -> None:
         self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
@@ -215,6 +233,7 @@ class ModelSide:
         if self.state == "connected":  # what waited for its socket is lost with it
             self._forget_held()
         self._timers.clear("release")
+        self._count_unsent(0)
         self._socket_is_full = False
         self._created = None
         self._updated = False
@@ -238,7 +257,12 @@ class ModelSide:
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
         self.release()
 
+    def _count_unsent(self, unsent_bytes: int) -> None:
+        self._budget.take(unsent_bytes - self._unsent_bytes)
+        self._unsent_bytes = unsent_bytes
+
     def _forget_held(self) -> None:
+        self._budget.give(sum(map(_size_bytes, self._held)))
         self._held.clear()
         self._orders_held, self.held_ms = 0, 0.0
 
@@ -266,6 +290,24 @@ class ModelSide:
                 context_lost=context_lost,
             )
         )
+
+
+def _sent_ahead_bytes(config: SessionConfig) -> int:
+    """How much may lie in the model's socket, and be released at once."""
+    if config.backlog == "drop_oldest":
+        return int(min(SENT_AHEAD_MS, config.hold_ms / 4) * UPSTREAM_BYTES_PER_MS)
+    return int(config.outbox_bytes * SENT_AHEAD_PART)
+
+
+def _size_bytes(order: AnyOrder) -> int:
+    """What it takes while it waits."""
+    match order:
+        case Append(audio):
+            return ENTRY_BYTES + len(audio)
+        case CreateItem(item):
+            return ENTRY_BYTES + sum(text_bytes(part["text"]) for part in item["content"])
+        case _:
+            return ENTRY_BYTES
 
 
 def _unix_ms(unix_s: float | None) -> int | None:

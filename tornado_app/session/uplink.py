@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from msgspec import Struct
 
+from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.events import Append, Clear, Commit
 from tornado_app.protocol.told import (
@@ -23,15 +24,13 @@ from tornado_app.session.commands import (
 )
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.model_side import UPSTREAM_BYTES_PER_MS, ModelSide
 from workers.formats import Container
 
 COMMIT_ID = "parley_commit"
 CLEAR_ID = "parley_clear"
 MIN_COMMIT_MS = 100.0
 """The model refuses to commit less: ``input_audio_buffer_commit_empty``."""
-UPSTREAM_BYTES_PER_MS = 64.0
-"""24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
 FILES_PENDING = 4
@@ -40,20 +39,23 @@ FILES_PENDING = 4
 
 class _Chunk(Struct, frozen=True):
     duration_ms: float
+    size_bytes: int
 
 
 class _Clear(Struct, frozen=True):
-    pass
+    size_bytes: int = ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class _Tail:
     """What the stream still held when a file interrupted it."""
 
+    size_bytes: int = ENTRY_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    pass
+    size_bytes: int
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class _Commit:
     texts: list[str] = field(default_factory=list)
     """Typed turns that came after it."""
     is_answered: bool = True
+    size_bytes: int = ENTRY_BYTES
+    """With the texts."""
 
 
 _Pending = _Chunk | _Tail | _File | _Commit | _Clear
@@ -88,9 +92,15 @@ class Uplink:
     """
 
     def __init__(
-        self, config: SessionConfig, model: ModelSide, actions: Actions, backlog: Backlog
+        self,
+        config: SessionConfig,
+        model: ModelSide,
+        actions: Actions,
+        budget: Budget,
+        backlog: Backlog,
     ) -> None:
         self._config = config
+        self._budget = budget
         self._model = model
         self._actions = actions
         self._backlog = backlog
@@ -127,10 +137,11 @@ class Uplink:
     def audio(self, payload: str | bytes) -> None:
         size_bytes = len(payload) * 3 // 4 if isinstance(payload, str) else len(payload)
         duration_ms = self._config.source.duration_ms(size_bytes)
-        if not self._has_room(duration_ms):
+        kept_bytes = text_bytes(payload) if isinstance(payload, str) else size_bytes
+        if not self._has_room(duration_ms, kept_bytes):
             self._backlog.drop(duration_ms)
             return
-        self._pending.append(_Chunk(duration_ms))
+        self._append(_Chunk(duration_ms, kept_bytes + ENTRY_BYTES))
         self._pending_ms += duration_ms
         self._actions.do(ConvertUplink(payload))
         self._backlog.taken(self.buffered_ms, self._pending_ms, duration_ms)
@@ -144,8 +155,13 @@ class Uplink:
         if sum(isinstance(pending, _File) for pending in self._pending) >= FILES_PENDING:
             sentence = f"Only {FILES_PENDING} files may wait; send the next when one is received."
             return Refused("audio_backlog", sentence, "audio", 1000)
+        kept_bytes = text_bytes(text) + ENTRY_BYTES
+        if not self._budget.has_room(kept_bytes):
+            sentence = "Too much is waiting for this file to be taken; send it again later."
+            return Refused("audio_backlog", sentence, "audio", 1000)
         # The stream ends here and begins again behind the file: nothing of it comes too late.
-        self._pending += _Tail(), _File()
+        self._append(_Tail())
+        self._append(_File(kept_bytes))
         self._actions.do(FlushUplink())
         self._actions.do(DecodeUplink(text, container))
         return None
@@ -154,10 +170,13 @@ class Uplink:
         self._mark(_Commit())
 
     def text(self, text: str) -> bool:
-        """Keep a typed turn behind a commit that is still on its way.  False: there is none."""
+        """Keep a typed turn behind a commit that is still on its way, or refuse it there.
+
+        False: there is none.
+        """
         for pending in reversed(self._pending):
             if isinstance(pending, _Commit):
-                pending.texts.append(text)
+                self._keep_text(pending, text)
                 return True
         return False
 
@@ -173,14 +192,14 @@ class Uplink:
         if any(isinstance(pending, _Commit) for pending in self._pending):
             self._mark(_Clear())
             return
-        self._pending.clear()
-        self._pending_ms = 0.0
+        self._forget_pending()
         self._actions.do(ResetUplink())
         self._clear_upstream()
 
     def ready(self, result: Converted | Unusable) -> Turns:
         """Take the pool's next answer; returns what the model is asked to answer now."""
         pending = self._pending.popleft()
+        self._budget.give(pending.size_bytes)
         if isinstance(pending, _File) and self._is_too_much(result):
             return NO_TURNS
         self._forward(result, acknowledge=isinstance(pending, _Chunk | _File))
@@ -195,7 +214,7 @@ class Uplink:
 
     def on_unsent(self, unsent_bytes: int) -> None:
         self._unsent_ms = unsent_bytes / UPSTREAM_BYTES_PER_MS
-        self._model.on_unsent(self._unsent_ms)
+        self._model.on_unsent(unsent_bytes)
 
     def on_committed(self, item_id: str) -> bool:
         """The model has committed.  True: it was the client's wish, and wants an answer."""
@@ -234,12 +253,35 @@ class Uplink:
         while self._clears_awaited:
             self.on_cleared()  # it has forgotten everything, which is what was asked
 
+    def shut(self) -> None:
+        """The session ends: nothing of it is waited for."""
+        self._forget_pending()
+
+    def _append(self, pending: _Pending) -> None:
+        self._pending.append(pending)
+        self._budget.take(pending.size_bytes)
+
+    def _forget_pending(self) -> None:
+        self._budget.give(sum(pending.size_bytes for pending in self._pending))
+        self._pending.clear()
+        self._pending_ms = 0.0
+
+    def _keep_text(self, commit: _Commit, text: str) -> None:
+        size_bytes = text_bytes(text) + ENTRY_BYTES
+        if not self._budget.has_room(size_bytes):
+            sentence = "Too much is waiting for the model. Send it again later."
+            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
+            return
+        commit.texts.append(text)
+        commit.size_bytes += size_bytes
+        self._budget.take(size_bytes)
+
     def _mark(self, mark: _Commit | _Clear) -> None:
         if sum(isinstance(p, _Commit | _Clear) for p in self._pending) >= MARKS_PENDING:
             sentence = f"Only {MARKS_PENDING} commits may be on their way at once."
             self._actions.refuse(Refused("rate_limited", sentence, retry_after_ms=1000))
             return
-        self._pending.append(mark)
+        self._append(mark)
         self._actions.do(FlushUplink())
 
     def _is_too_much(self, result: Converted | Unusable) -> bool:
@@ -253,9 +295,9 @@ class Uplink:
         self._backlog.taken(waiting_ms, self._pending_ms, result.duration_ms)
         return False
 
-    def _has_room(self, duration_ms: float) -> bool:
+    def _has_room(self, duration_ms: float, size_bytes: int) -> bool:
         """Make room for so much by dropping the oldest that waits, if that is the policy."""
-        if self._backlog.room(self.buffered_ms, duration_ms):
+        if self._backlog.room(self.buffered_ms, duration_ms, size_bytes):
             return True
         if self._config.backlog != "drop_oldest":
             return False
@@ -265,7 +307,7 @@ class Uplink:
         self._uncommitted_ms -= uncommitted_ms
         if dropped_ms:
             self._backlog.drop(dropped_ms)
-        return self._backlog.room(self.buffered_ms, duration_ms)
+        return self._backlog.room(self.buffered_ms, duration_ms, size_bytes)
 
     def _forward(self, result: Converted | Unusable, *, acknowledge: bool) -> None:
         if isinstance(result, Unusable):

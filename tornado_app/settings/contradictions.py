@@ -13,6 +13,9 @@ from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 # RFC 7518, section 3.2: a key is no shorter than the hash.
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
+MODEL_BYTES_PER_MS = 64
+"""Of audio on its way to the model: 24 kHz pcm16, as base64."""
+
 PLACEHOLDERS = (
     "change",
     "placeholder",
@@ -39,6 +42,7 @@ class Contradiction(NamedTuple):
 def contradictions(settings: Settings) -> Iterator[Contradiction]:
     """What cannot work, or is not safe in production."""
     yield from _between(settings)
+    yield from _too_little_memory(settings)
     yield from _unusable(settings)
     if settings.server.environment == "production":
         yield from _unsafe(settings)
@@ -56,6 +60,22 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
     if settings.upstream.reconnect_initial_ms > settings.upstream.reconnect_max_ms:
         names = ("upstream.reconnect_initial_ms", "upstream.reconnect_max_ms")
         yield Contradiction(f"must not be more than {label(names[1])}", names)
+
+
+def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
+    """What may be kept of a call has to hold what other settings let it keep."""
+    limits = settings.limits
+    for name, least_bytes in (
+        ("limits.message_bytes", 4 * limits.message_bytes),
+        ("limits.outbound_bytes", 4 * limits.outbound_bytes),
+        ("audio.hold_ms", settings.audio.hold_ms * MODEL_BYTES_PER_MS),
+    ):
+        if limits.call_bytes < least_bytes:
+            reason = f"must be at least {least_bytes} for this {label(name)}"
+            yield Contradiction(reason, ("limits.call_bytes", name))
+    if limits.process_bytes < 2 * limits.call_bytes:
+        names = ("limits.process_bytes", "limits.call_bytes")
+        yield Contradiction(f"must be at least twice {label(names[1])}", names)
 
 
 def _value(settings: Settings, name: str) -> Any:

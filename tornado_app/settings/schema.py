@@ -112,6 +112,8 @@ class Limits(msgspec.Struct, frozen=True):
     audio_burst_ms: Annotated[int, Meta(ge=1000, le=600_000)]
     errors_per_minute: Annotated[int, Meta(ge=1, le=100_000)]
     outbound_bytes: Annotated[int, Meta(ge=16_384, le=268_435_456)]
+    call_bytes: Annotated[int, Meta(ge=65_536, le=1_073_741_824)]
+    process_bytes: Annotated[int, Meta(ge=1_048_576, le=1_099_511_627_776)]
 
 
 class Heartbeat(msgspec.Struct, frozen=True):

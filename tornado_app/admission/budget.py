@@ -1,0 +1,78 @@
+"""How many bytes a call may have us keep, and all calls together.
+
+What is counted is what waits: audio before and behind the pool, files, typed turns, orders, and
+what a client has not read.  Whoever keeps something takes its bytes, and gives the same number
+back when it keeps it no more.  Taking never fails: what is there already has to be counted.  Who
+can refuse asks for room before, and who can hold its sender back looks at `Budget.is_full` after.
+"""
+
+LOW_PART = 0.5
+"""A call that was held back goes on below this part of its bound: at the bound itself, it would
+stop and start with every chunk."""
+ENTRY_BYTES = 256
+"""What an entry of a queue takes beside its text or audio."""
+
+
+class ProcessBudget:
+    """What all calls of the process keep.  Thread: loop.
+
+    Half of *process_bytes* is shared out in equal parts: a call that keeps no more than its own
+    `share_bytes` is never held back for what others keep.  What is beyond the shares comes from the
+    other half, first come, first served.
+    """
+
+    def __init__(self, process_bytes: int, calls: int) -> None:
+        self.share_bytes = process_bytes // 2 // calls
+        self._free_bytes = process_bytes - process_bytes // 2
+        self.held_bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Nobody may keep more than a share."""
+        return self.held_bytes >= self._free_bytes
+
+    def has_room(self, size_bytes: int) -> bool:
+        return self.held_bytes + size_bytes <= self._free_bytes
+
+
+class Budget:
+    """What one call keeps.  Thread: loop."""
+
+    def __init__(self, call_bytes: int, process: ProcessBudget) -> None:
+        self.call_bytes = call_bytes
+        self.held_bytes = 0
+        self._process = process
+
+    def take(self, size_bytes: int) -> None:
+        """So much more is kept from now on."""
+        self.held_bytes += size_bytes
+        self._process.held_bytes += size_bytes
+
+    def give(self, size_bytes: int) -> None:
+        """So much of it is kept no more."""
+        self.held_bytes -= size_bytes
+        self._process.held_bytes -= size_bytes
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether so much more may be taken."""
+        held_bytes = self.held_bytes + size_bytes
+        if held_bytes > self.call_bytes:
+            return False
+        return held_bytes <= self._process.share_bytes or self._process.has_room(size_bytes)
+
+    @property
+    def is_full(self) -> bool:
+        """More is kept than may be: its sender is to be read no further."""
+        return not self.has_room(0)
+
+    @property
+    def is_low(self) -> bool:
+        """So little is kept that its sender may be read again."""
+        if self.held_bytes > self.call_bytes * LOW_PART:
+            return False
+        return self.held_bytes <= self._process.share_bytes or not self._process.is_full
+
+
+def text_bytes(text: str) -> int:
+    """What *text* takes in memory, at most; emoji take four bytes each."""
+    return len(text) if text.isascii() else 4 * len(text)

@@ -1,0 +1,91 @@
+"""Gives memory back to the system that calls have used and nobody needs any more.
+
+The C library keeps what is freed: one small block that still lives holds all that was freed below
+it, and blocks that were large once are taken from there, too (mallopt(3), M_MMAP_THRESHOLD).  After
+a flood a process would stay as large as the flood was.  glibc's ``malloc_trim`` finds the free
+pages in the middle as well (malloc_trim(3)); other systems give pages back by themselves or never.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tornado_app.logs import get_logger
+
+LOOK_S = 2.0
+TRIM_BYTES = 32 << 20
+"""So much has to have been freed: it takes the C library a millisecond or two for each 10 MiB,
+while threads that need memory wait."""
+STATM = Path("/proc/self/statm")
+
+
+class Heap:
+    """Looks every two seconds how large the process is.  Thread: loop; trims in another."""
+
+    def __init__(
+        self,
+        held_bytes: Callable[[], int],
+        resident_bytes: Callable[[], int],
+        trim: Callable[[], object],
+    ) -> None:
+        """*held_bytes* is what is in use for good reason."""
+        self._held_bytes = held_bytes
+        self._resident_bytes = resident_bytes
+        self._trim = trim
+        self._base_bytes = self._unheld_bytes()
+        """The least there was beside what is held; what is far beyond it was freed."""
+        self._log = get_logger()
+
+    async def keep(self) -> None:
+        """Look, until it is cancelled.  Raises nothing else."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            # The system may have no descriptor or no thread to give, now and not the next time.
+            with contextlib.suppress(OSError, RuntimeError):
+                if self.is_slack():
+                    await self._give_back()
+
+    def is_slack(self) -> bool:
+        """Whether trimming is worth its while."""
+        unheld_bytes = self._unheld_bytes()
+        self._base_bytes = min(self._base_bytes, unheld_bytes)
+        return unheld_bytes - self._base_bytes >= TRIM_BYTES
+
+    async def _give_back(self) -> None:
+        before_bytes = self._resident_bytes()
+        await asyncio.get_running_loop().run_in_executor(None, self._trim)
+        self._base_bytes = self._unheld_bytes()
+        given_bytes = before_bytes - self._resident_bytes()
+        self._log.debug("memory_given_back", size_bytes=given_bytes)
+
+    def _unheld_bytes(self) -> int:
+        return self._resident_bytes() - self._held_bytes()
+
+
+def new_heap(held_bytes: Callable[[], int]) -> Heap | None:
+    """None where the C library has no way to give memory back, or the system does not say how much
+    the process has.
+    """
+    trim = find_trim()
+    if trim is None or not STATM.exists():
+        return None
+    return Heap(held_bytes, resident_bytes, trim)
+
+
+def find_trim() -> Callable[[], object] | None:
+    """The C library's ``malloc_trim(0)``, which gives up the interpreter's lock."""
+    try:
+        malloc_trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # TypeError: Windows
+        return None
+    malloc_trim.argtypes = [ctypes.c_size_t]
+    malloc_trim.restype = ctypes.c_int
+    return lambda: malloc_trim(0)
+
+
+def resident_bytes() -> int:
+    """How much of the process is in memory (proc_pid_statm(5))."""
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -16,11 +16,11 @@ from tests.session.story import config
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.audio.pipeline import AudioPipeline
-from tornado_app.connection import CONVERSIONS_WAITING, LINK_STUCK_S, Connection, Equipment
+from tornado_app.connection import LINK_STUCK_S, Connection, Equipment
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.asked import Interrupt, Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
-from tornado_app.protocol.realtime.events import AudioDelta
+from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events
 from tornado_app.upstream.link import Dial, LinkSaid
@@ -309,7 +309,7 @@ async def test_a_client_that_has_enough_holds_the_link_until_it_says_so():
     """Also one that has read it all before anybody could say so: then it is found."""
     async with a_call() as (room, connection):
         room.client.is_full = True
-        connection._hear(connection._link, LinkSaid(AudioDelta("r", "i", ""), 1))
+        connection._hear(connection._link, LinkSaid(AnswerAudio("r", "i", b""), 1))
         assert connection._link._held
         room.client.is_full = False
         connection.on_client_room()
@@ -321,8 +321,8 @@ async def test_an_interrupted_answer_whose_pieces_waited_holds_nothing():
     """Nobody waits for the pieces that the pool still has, so they keep nobody waiting."""
     target = AudioFormat("pcm16", 48_000, 1)
     async with a_call(target=target, passes_through=False) as (_, connection):
-        for number in range(CONVERSIONS_WAITING + 1):
-            connection._hear(connection._link, LinkSaid(AudioDelta("r", "i", "AAAA"), number))
+        long_one = AnswerAudio("r", "i", bytes(48 * 10_000))
+        connection._hear(connection._link, LinkSaid(long_one, 1))
         assert connection._link._held
         await asyncio.sleep(0)  # the lane is lent to the pool
         connection.feed(events.ClientSaid(Interrupt()))

@@ -41,8 +41,6 @@ from workers.pcm import BadAudio
 from workers.pool import Outcome, WorkFailed
 
 MODEL_FORMAT = AudioFormat("pcm16", MODEL_RATE_HZ, 1)
-CONVERSIONS_WAITING = 32
-"""Pieces of an answer that may wait for the pool before the model is read no further."""
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
 LINK_STUCK_S = 10.0
@@ -102,6 +100,7 @@ class Connection:
         self._on_finished = on_finished
         budget = Budget(config.call_bytes, equipment.memory)
         self._session = Session(config, budget, random.SystemRandom().random)
+        self._answer = self._session.downlink
         self._events: deque[events.Event] = deque()
         self._busy = False
         self._timer: TimerHandle | None = None
@@ -129,8 +128,8 @@ class Connection:
         self._busy = True
         try:
             self._handle(event)
-            while self._events:
-                self._handle(self._events.popleft())
+            while self._events or self._may_go_on():
+                self._go_on()
         except Exception:  # noqa: BLE001  nothing may escape a callback of Tornado
             self._fail()
         finally:
@@ -143,6 +142,8 @@ class Connection:
 
     def on_client_room(self) -> None:
         """The client has read most of what it had to."""
+        if self._answer.may_go_on:
+            self.feed(events.ClientHasRoom())
         self._hold_link()
 
     def look(self) -> None:
@@ -162,6 +163,16 @@ class Connection:
 
     def _handle(self, event: events.Event) -> None:
         for command in self._session.handle(event, time.monotonic()):
+            self._perform(command)
+
+    def _may_go_on(self) -> bool:
+        return self._answer.may_go_on and not self._client.is_full
+
+    def _go_on(self) -> None:
+        if self._events:
+            self._handle(self._events.popleft())
+            return
+        for command in self._session.go_on(time.monotonic()):
             self._perform(command)
 
     def _perform(self, command: commands.Command) -> None:
@@ -263,7 +274,7 @@ class Connection:
         """
         if self._link is None:
             return
-        is_held = self._client.is_full or self._downlink.waiting > CONVERSIONS_WAITING
+        is_held = self._client.is_full or self._answer.holds
         if is_held != self._link_is_held:
             self._link_is_held = is_held
             self._link.hold(is_held)

@@ -254,6 +254,7 @@ class Gateway:
             target=opening.target,
             passes_through=opening.passes_through,
             binary_output=opening.output_encoding == "binary",
+            outbound_bytes=settings.limits.outbound_bytes,
             wants_resume=opening.wants_resume,
             opened_at=time.monotonic(),
             opened_at_unix_ms=time.time_ns() // 1_000_000,

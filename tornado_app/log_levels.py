@@ -34,6 +34,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "transcription_failed",
         "upstream_error",
         "upstream_lost",
+        "answer_audio_broken",
         "upstream_malformed",
         "visitors_cut",
     ),

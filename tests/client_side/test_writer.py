@@ -16,7 +16,7 @@ from tornado.websocket import WebSocketClosedError
 from tests.conformance import EchoHandler
 from tests.fakes.raw_websocket import DEADLINE_S, TEXT, RawClient, client_frame
 from tornado_app.client_side.frames import BINARY, frame
-from tornado_app.client_side.writer import ClientWriter
+from tornado_app.client_side.writer import PART_BYTES, ClientWriter
 
 GATHER_BYTES = 100
 QUEUE_BYTES = 1000
@@ -68,7 +68,7 @@ class FakeProtocol:
     """Remembers what is written; a blocked one leaves its writes undrained."""
 
     def __init__(self, loop: FakeLoop) -> None:
-        self.stream = SimpleNamespace(max_write_buffer_size=None)
+        self.stream = SimpleNamespace(max_write_buffer_size=None, unsent_bytes=0)
         self.before_close = None
         self.loop = loop
         self.log = []
@@ -89,6 +89,7 @@ class FakeProtocol:
         future = asyncio.Future(loop=self.loop)
         if self.blocked:
             self.undrained.append(future)
+            self.stream.unsent_bytes = len(data)
         else:
             future.set_result(None)
         return future
@@ -100,6 +101,7 @@ class FakeProtocol:
             else:
                 future.set_exception(error)
         self.undrained = []
+        self.stream.unsent_bytes = 0
         self.loop.run()
 
     def close(self, code: int, reason: str) -> None:
@@ -252,6 +254,34 @@ def test_write_that_does_not_drain_in_time_is_told_once(client: Client) -> None:
     assert client.slow == ["write_timeout"]
     client.writer.send(b"b")
     assert client.writer.dropped_messages == 1
+
+
+def test_a_large_message_is_taken_by_a_client_that_reads(client: Client) -> None:
+    """More than may wait, to one that has little to read; what comes behind it finds no room."""
+    client.block()
+    client.writer.send(b"f" * (3 * QUEUE_BYTES))
+    client.loop.run()
+    assert client.slow == []
+
+    client.writer.send(b"lost")
+    client.loop.run()
+    assert client.slow == ["queue_full"]
+    assert client.writer.dropped_messages == 1
+
+
+def test_a_large_write_has_its_time_for_each_part(client: Client) -> None:
+    """A client that takes it steadily is not given up, one that stops half way is."""
+    client.protocol.blocked = True
+    client.writer.send(b"f" * (3 * PART_BYTES))
+    client.loop.run()
+    for left_bytes in (2 * PART_BYTES, PART_BYTES):
+        client.protocol.stream.unsent_bytes = left_bytes
+        client.loop.run(WRITE_TIMEOUT_S)
+        assert client.slow == []
+    client.protocol.stream.unsent_bytes = PART_BYTES - 1
+
+    client.loop.run(WRITE_TIMEOUT_S)
+    assert client.slow == ["write_timeout"]
 
 
 def test_close_writes_what_is_queued_first(client: Client) -> None:

@@ -1,5 +1,6 @@
 """A session on a stage: events go in by plain names, what it says comes out by plain names."""
 
+from base64 import b64encode
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
@@ -49,6 +51,7 @@ def config(**changes: Any) -> SessionConfig:
             target=AudioFormat("pcm16", 24_000, 1),
             passes_through=True,
             binary_output=False,
+            outbound_bytes=1 << 20,
             wants_resume=False,
             opened_at=0.0,
             opened_at_unix_ms=UNIX_MS,
@@ -87,6 +90,8 @@ class Story:
         self.budget = Budget(self.config.call_bytes, self.process)
         self.session = Session(self.config, self.budget, jitter=lambda: 1.0)
         self.now = 0.0
+        self.is_full = False
+        """The client has so much to read that it is given no more of the answer."""
         self.all: list[commands.Command] = []
         self.fresh: list[commands.Command] = []
 
@@ -94,6 +99,8 @@ class Story:
         """Let *event* happen; `fresh` holds what it led to."""
         self.now = self.now if at is None else at
         self.fresh = self.session.handle(event, self.now)
+        while self.session.downlink.may_go_on and not self.is_full:
+            self.fresh += self.session.go_on(self.now)
         self.all += self.fresh
         return self
 
@@ -192,8 +199,7 @@ def response(
     return realtime.ResponseFacts(response_id, status, **facts)
 
 
-def delta(
-    duration_ms: int, item_id: str = "item_a", response_id: str = "resp_1"
-) -> realtime.AudioDelta:
-    """Base64 of so much silence."""
-    return realtime.AudioDelta(response_id, item_id, "A" * (duration_ms * 48 * 4 // 3))
+def delta(duration_ms: int, item_id: str = "item_a", response_id: str = "resp_1") -> AnswerAudio:
+    """So much silence."""
+    pcm = bytes(duration_ms * 48)
+    return AnswerAudio(response_id, item_id, pcm, b64encode(pcm).decode())

@@ -271,7 +271,7 @@ def test_converted_audio_keeps_its_place_before_what_follows_it(stage):
     """The end of an answer waits for audio that is still in the pool."""
     story = stage(passes_through=False, target=AudioFormat("pcm16", 48_000, 1)).connected()
     story.said(ResponseCreated(response())).said(delta(100))
-    assert [ConvertDownlink("A" * 6400)] == story.fresh
+    assert [ConvertDownlink(bytes(4800))] == story.fresh
     story.said(AudioDone("resp_1", "item_a"))
     assert [FlushDownlink()] == story.fresh
     assert [] == story.said(ResponseFinished(response(status="completed"))).told

@@ -3,16 +3,22 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import cast
 
 from tornado.concurrent import Future
 from tornado.iostream import StreamBufferFullError, StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
 from tornado_app.client_side.frames import BINARY, TEXT, frame
+from tornado_app.client_side.stream import ClientStream
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 
 # Room beside the queue for what Tornado writes itself: one pong, a few pings, one close frame.
 CONTROL_BYTES = 4096
+
+# What a client has to take of a write in the time for one, as long as more is left.  A call in the
+# model's own format is as much in a second.
+PART_BYTES = 65_536
 
 # A client that reads at all takes one write and a close frame within this.
 CLOSE_GRACE_S = 1.0
@@ -45,12 +51,14 @@ class ClientWriter:
         gather_s: float = 0.05,
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """*queue_bytes* has to be larger than the largest message.
+        """*queue_bytes* is what may wait; a message that finds no more than half of it is taken
+        whatever its size, so that nobody is given up who reads.
 
         *on_room* is called whenever `is_full` was true and is no more.
         """
         self.dropped_messages = 0
         self._protocol = protocol
+        self._stream = cast(ClientStream, protocol.stream)
         self._gather_bytes = gather_bytes
         self._limit_bytes = queue_bytes
         self._write_timeout_s = write_timeout_s
@@ -97,7 +105,7 @@ class ClientWriter:
         if not self._open or self._slow:
             self.dropped_messages += 1
             return
-        if self.queued_bytes + len(data) > self._limit_bytes:
+        if self.queued_bytes + len(data) > self._limit_bytes < 2 * self.queued_bytes:
             self.dropped_messages += 1
             self._tell_slow("queue_full")
             return
@@ -158,10 +166,21 @@ class ClientWriter:
             # The usual case.  A stream that died on it tells the next write, or Tornado's reader.
             return
         self._unsent_bytes = len(data)
-        self._write_deadline = self._loop.call_later(
-            self._write_timeout_s, self._tell_slow, "write_timeout"
-        )
+        self._await_write(self._stream.unsent_bytes)
         written.add_done_callback(self._drained)
+
+    def _await_write(self, left_bytes: int) -> None:
+        self._write_deadline = self._loop.call_later(
+            self._write_timeout_s, self._look_at_write, left_bytes
+        )
+
+    def _look_at_write(self, were_left_bytes: int) -> None:
+        """Its time is over; a large one has as much again for each part that goes out."""
+        left_bytes = self._stream.unsent_bytes
+        if were_left_bytes - left_bytes >= PART_BYTES:
+            self._await_write(left_bytes)
+        else:
+            self._tell_slow("write_timeout")
 
     def _drained(self, written: "Future[None]") -> None:
         self._unsent_bytes = 0

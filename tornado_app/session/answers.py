@@ -4,8 +4,8 @@ from typing import Literal, cast
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.endings import needs_a_person, safe_word, unfulfilled
+from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.realtime.events import (
-    AudioDelta,
     CancelResponse,
     CreateItem,
     CreateResponse,
@@ -14,11 +14,11 @@ from tornado_app.protocol.realtime.events import (
     user_text,
 )
 from tornado_app.protocol.told import (
+    ErrorReport,
     Interrupted,
     ResponseDone,
     ResponseStarted,
     ResponseStatus,
-    Transcript,
 )
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
@@ -26,19 +26,15 @@ from tornado_app.session.downlink import Downlink
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.playout import Playout, Unheard
 from tornado_app.session.timers import Timers
+from tornado_app.session.transcripts import Transcripts
 
 RESPONSE_ID = "parley_response"
 CANCEL_ID = "parley_cancel"
 TRUNCATE_ID = "parley_truncate"
 TEXT_ID = "parley_text"
 
-Role = Literal["user", "assistant"]
 Request = Literal["none", "asked", "stopped"]
 """Not sent, or settled; sent, and ``response.created`` not yet seen; not wanted any more."""
-
-TEXTS_KEPT = 64
-"""Items whose transcript is not complete; a model that completes none must not fill the memory."""
-TEXT_KEPT = 65_536
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
@@ -58,7 +54,8 @@ class Answers:
         self._actions = actions
         self._timers = timers
         self._playout = Playout()
-        self.downlink = Downlink(config, actions, self._playout)
+        self._transcripts = Transcripts(actions, timers)
+        self.downlink = Downlink(config, actions, self._playout, self._transcripts)
         self._active: str | None = None
         self._request: Request = "none"
         """What has become of the ``response.create`` that was sent last."""
@@ -69,8 +66,6 @@ class Answers:
         """An answer is to be asked for as soon as the running one has ended."""
         self._muted: str | None = None
         """The answer that was interrupted: what still comes of it is not for the client."""
-        self._texts: dict[tuple[Role, str], str] = {}
-        """What was said so far of each item that is not complete."""
 
     def text(self, text: str, *, is_answered: bool = True) -> None:
         """A typed turn."""
@@ -81,7 +76,7 @@ class Answers:
 
     def want(self) -> None:
         """Ask for an answer; one that runs or plays is ended first, as by an interruption."""
-        if self._active is not None or self._playout.unheard(self._actions.now):
+        if self._is_heard:
             self.interrupt(None, None)
         if self._active is not None or self._request != "none":
             self._wanted = True
@@ -111,7 +106,7 @@ class Answers:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
         hit the next answer, so only the truncation is sent.
         """
-        if self._active is not None or self._playout.unheard(self._actions.now):
+        if self._is_heard:
             self._cut(None)
 
     def on_created(self, response: ResponseFacts) -> None:
@@ -123,32 +118,36 @@ class Answers:
             self._muted = response.id
             self._model.send(CancelResponse(response_id=response.id, event_id=CANCEL_ID))
 
-    def on_audio(self, delta: AudioDelta) -> None:
-        if delta.response_id != self._muted:
-            self.downlink.audio(delta)
+    def on_audio(self, heard: AnswerAudio) -> None:
+        if heard.response_id != self._muted:
+            self.downlink.audio(heard)
 
-    def on_audio_done(self, response_id: str) -> None:
+    def on_broken_audio(self, heard: BrokenAudio) -> None:
+        if heard.response_id != self._muted:
+            self.downlink.broken(heard.size_bytes)
+
+    def on_audio_done(self, item_id: str, response_id: str) -> None:
         if response_id != self._muted:
-            self.downlink.end_item()
+            self.downlink.end_item(item_id or None)
 
     def on_transcript_delta(self, item_id: str, response_id: str, delta: str) -> None:
         if response_id != self._muted:
-            self._spell("assistant", item_id, delta)
+            self.downlink.words(("assistant", item_id), delta)
 
     def on_transcript_done(self, item_id: str, response_id: str, text: str | None) -> None:
         if response_id != self._muted:
-            self._complete("assistant", item_id, text)
+            self.downlink.words_end(("assistant", item_id), text)
 
     def on_user_transcript_delta(self, item_id: str, delta: str) -> None:
-        self._spell("user", item_id, delta)
+        self.downlink.words(("user", item_id), delta)
 
     def on_user_transcript_done(self, item_id: str, text: str | None) -> None:
-        self._complete("user", item_id, text)
+        self.downlink.words_end(("user", item_id), text)
 
     def on_user_transcript_failed(self, item_id: str, code: str) -> None:
         """There will be no more of it than there is."""
         self._actions.log("transcription_failed", code=code)
-        self._complete("user", item_id, None)
+        self.downlink.words_end(("user", item_id), None)
 
     def on_finished(self, response: ResponseFacts) -> None:
         status = response.status if response.status in _STATUSES else "failed"
@@ -183,7 +182,7 @@ class Answers:
         self._wanted = False
         if self._active is not None:
             self._end_response(self._active, "failed", None)
-        self._texts.clear()
+        self.downlink.words_lost()
         if is_owed:
             sentence = "The model was lost before it answered. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))
@@ -192,6 +191,15 @@ class Answers:
         """Begin to count the time in which the answer must begin, if the model can hear us."""
         if self._request != "none" and self._model.state == "connected":
             self._timers.set("response", self._actions.now + self._config.response_timeout_s)
+
+    @property
+    def _is_heard(self) -> bool:
+        """An answer runs, or plays, or waits for the client to take it."""
+        return (
+            self._active is not None
+            or bool(self._playout.unheard(self._actions.now))
+            or self.downlink.has_audio
+        )
 
     def _ask_if_wanted(self) -> None:
         if self._wanted and self._request == "none" and self._active is None:
@@ -217,9 +225,14 @@ class Answers:
 
     def _cut(self, item_id: str | None) -> None:
         now = self._actions.now
-        self._finish_texts()
-        self.downlink.drop()
+        dropped = self.downlink.drop()
+        self._transcripts.finish_all("assistant")
         unheard = self._playout.unheard(now)
+        names = {item.item_id for item in unheard}
+        # What was sent of these has been heard, and what was not sent never will be.
+        unheard += [
+            Unheard(name, self._playout.heard(name, now)) for name in dropped if name not in names
+        ]
         for item in unheard:
             self._model.send(
                 Truncate(item.item_id, item.heard_ms, content_index=0, event_id=TRUNCATE_ID)
@@ -236,24 +249,6 @@ class Answers:
                 return Interrupted(item.heard_ms, item.item_id)
         heard_ms = self._playout.heard(item_id, self._actions.now) if item_id else 0
         return Interrupted(heard_ms, item_id)
-
-    def _spell(self, role: Role, item_id: str, delta: str) -> None:
-        text = self._texts.pop((role, item_id), "") + delta
-        if len(self._texts) >= TEXTS_KEPT:
-            del self._texts[next(iter(self._texts))]
-        self._texts[role, item_id] = text[-TEXT_KEPT:]
-        self.downlink.say(Transcript(role, item_id, text, final=False, delta=delta))
-
-    def _complete(self, role: Role, item_id: str, text: str | None) -> None:
-        """All of an item is *text*; None: it is what was said so far."""
-        so_far = self._texts.pop((role, item_id), "")
-        whole = so_far if text is None else text
-        self.downlink.say(Transcript(role, item_id, whole, final=True))
-
-    def _finish_texts(self) -> None:
-        """What was said of an interrupted answer is all that there will be of it."""
-        for role, item_id in [key for key in self._texts if key[0] == "assistant"]:
-            self._complete(role, item_id, None)
 
     def _end_response(
         self, response_id: str, status: ResponseStatus, response: ResponseFacts | None
@@ -275,7 +270,7 @@ class Answers:
         if needs_a_person(kind, code):
             self._actions.log("upstream_rejected", cause=code or kind)
         sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
-        self._actions.refuse(Refused(unfulfilled(kind, code), sentence))
+        self.downlink.say(ErrorReport.of(Refused(unfulfilled(kind, code), sentence)))
 
 
 def _number(event_id: str | None, otherwise: int) -> int:

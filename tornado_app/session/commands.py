@@ -69,7 +69,9 @@ class ResetUplink(Struct, frozen=True):
 
 
 class ConvertDownlink(Struct, frozen=True):
-    payload: str
+    """A piece of the answer, whole samples of the model's format."""
+
+    payload: bytes
 
 
 class FlushDownlink(Struct, frozen=True):

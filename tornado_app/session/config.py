@@ -22,6 +22,8 @@ class SessionConfig:
     passes_through: bool
     """The model's base64 goes to the client untouched."""
     binary_output: bool
+    outbound_bytes: int
+    """How much may wait for the client."""
     wants_resume: bool
     opened_at: float
     opened_at_unix_ms: int

@@ -1,93 +1,287 @@
-"""The model's answer on its way to the client, in order though some of it is being converted."""
+"""The model's answer on its way to the client: in order, and no faster than the client takes it.
+
+What comes of the model waits here.  While there is room in the client's queue, `go_on` is called
+again and again, and each time lets one piece of audio or one message go; so a large piece is never
+more than the queue holds, whatever the client's format makes of it.
+
+    model -> waiting --go_on-+-> client                      (the model's own format)
+                             +-> pool -> in the pool -> client   (another)
+"""
 
 from collections import deque
 from dataclasses import dataclass
 
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.events import AudioDelta
-from tornado_app.protocol.told import Audio, ServerMessage
+from tornado_app.protocol.realtime.answer_audio import AnswerAudio
+from tornado_app.protocol.told import Audio, ErrorReport, ResponseDone, ServerMessage
 from tornado_app.session.actions import Actions
+from tornado_app.session.breakage import Breakage
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
+from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound, piece_bytes
 from tornado_app.session.playout import Playout
+from tornado_app.session.transcripts import Key, Transcripts
 
-MODEL_BYTES_PER_MS = 48
-"""24 kHz mono s16le."""
+PIECES_AHEAD = 2
+"""So many may be in the pool before more goes there: a quarter of the client's queue at most."""
+OFFSETS_KEPT = 16
+
+
+@dataclass(slots=True)
+class _Words:
+    """More of an item's text; what follows without audio between is joined."""
+
+    key: Key
+    deltas: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A place in the queue for audio that the pool is converting."""
+class _Whole:
+    """An item's text is complete; None: it is what was said of it."""
+
+    key: Key
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Words that were said late may be said now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Forgotten:
+    """The model that said these words is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """An item's audio ends here: the resampler holds the last of it."""
 
     item_id: str
     response_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class _InPool:
+    """The place of audio that is being converted."""
+
+    item_id: str
+    response_id: str
+    size_bytes: int
+
+
+_Said = ServerMessage | _Words | _Whole | _Due | _Forgotten
+
+
 class Downlink:
     """Sends audio and, behind it, what belongs behind it.  Thread: loop."""
 
-    def __init__(self, config: SessionConfig, actions: Actions, playout: Playout) -> None:
+    may_go_on: bool
+    """Something waits that may go as soon as the client has room: call `go_on`."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        actions: Actions,
+        playout: Playout,
+        transcripts: Transcripts,
+    ) -> None:
+        self.may_go_on = False
         self._config = config
         self._actions = actions
         self._playout = playout
-        self._queue: deque[_Waiting | ServerMessage] = deque()
-        self._item_id = ""
-        self._offset_ms = 0.0
-        self._in_lane: _Waiting | None = None
-        """Whose audio the resampler may hold the end of."""
+        self._transcripts = transcripts
+        self._breakage = Breakage(actions)
+        self._joints = Joints()
+        self._piece_bytes = piece_bytes(config)
+        self._waiting: deque[Sound | _End | _Said] = deque()
+        self._in_pool: deque[_InPool | _Said] = deque()
+        self._in_pool_bytes = 0
+        self._open: _End | None = None
+        """The item whose audio has begun and not ended, if it is being converted."""
+        self._offsets_ms: dict[str, float] = {}
 
-    def audio(self, delta: AudioDelta) -> None:
-        if self._config.passes_through:
-            duration_ms = base64_size_bytes(delta.delta) / MODEL_BYTES_PER_MS
-            self._send(delta.item_id, delta.response_id, duration_ms, text=delta.delta)
+    @property
+    def holds(self) -> bool:
+        """Something waits for the client: the model need not be read on."""
+        return bool(self._waiting)
+
+    def audio(self, heard: AnswerAudio) -> None:
+        sound = self._joints.join(heard)
+        if not sound.pcm:
             return
-        self._in_lane = _Waiting(delta.item_id, delta.response_id)
-        self._queue.append(self._in_lane)
-        self._actions.do(ConvertDownlink(delta.delta))
+        if not self._config.passes_through:
+            if self._open is not None and self._open.item_id != sound.item_id:
+                self._end_open()
+            self._open = self._open or _End(sound.item_id, sound.response_id)
+        self._wait(sound)
 
-    def end_item(self) -> None:
-        """The item's audio is complete: send what the resampler still holds of it."""
-        if self._in_lane is not None:
-            self._queue.append(self._in_lane)
-            self._in_lane = None
-            self._actions.do(FlushDownlink())
+    def broken(self, size_bytes: int) -> None:
+        """A piece of the answer is no audio, and costs itself only."""
+        self._tell_broken(self._breakage.note(size_bytes))
+
+    def end_item(self, item_id: str | None = None) -> None:
+        """The audio of this item is complete, or of all: send what is still held of it."""
+        for _ in range(self._joints.end(item_id)):
+            self.broken(1)
+        if self._open is not None and item_id in {None, self._open.item_id}:
+            self._end_open()
+        if item_id is None:
+            self._tell_broken(self._breakage.take_untold())
 
     def say(self, message: ServerMessage) -> None:
-        """Send *message* behind all audio that came before it."""
-        if self._queue:
-            self._queue.append(message)
+        """Send *message* behind all that came before it."""
+        if self._waiting or (isinstance(message, ResponseDone) and message.usage):
+            # What the model counts may be of any size, so it waits for room as its words do.
+            self._wait(message)
         else:
-            self._actions.say(message)
+            self._follow(message)
+
+    def words(self, key: Key, delta: str) -> None:
+        """More of an item's text, behind all that came before it."""
+        last = self._waiting[-1] if self._waiting else None
+        if isinstance(last, _Words) and last.key == key:
+            last.deltas.append(delta)
+        else:
+            self._wait(_Words(key, [delta]))
+
+    def words_end(self, key: Key, whole: str | None) -> None:
+        self._wait(_Whole(key, whole))
+
+    def words_due(self) -> None:
+        self._wait(_Due())
+
+    def words_lost(self) -> None:
+        self._wait(_Forgotten())
+
+    def go_on(self) -> None:
+        """Let one piece of audio, or one message, go."""
+        if not self.may_go_on:
+            return
+        entry = self._waiting[0]
+        if isinstance(entry, Sound):
+            self._send_piece(entry)
+            if not entry.left_bytes:
+                self._waiting.popleft()
+        else:
+            self._waiting.popleft()
+            if isinstance(entry, _End):
+                self._enter_pool(_InPool(entry.item_id, entry.response_id, 0))
+                self._actions.do(FlushDownlink())
+            else:
+                self._follow(entry)
+        self._look()
 
     def ready(self, result: Converted | Unusable) -> None:
-        waiting = self._queue.popleft()
-        assert isinstance(waiting, _Waiting)  # noqa: S101  `_drain` leaves nothing else in front
+        place = self._in_pool.popleft()
+        assert isinstance(place, _InPool)  # noqa: S101  `_drain` leaves nothing else in front
+        self._in_pool_bytes -= place.size_bytes
         if isinstance(result, Unusable):
-            # Not the client's doing: the model sent something that is no audio.
             sentence = "A piece of the answer could not be converted and is missing."
             self._actions.refuse(Refused("internal", sentence))
         elif result.audio:
-            self._send_converted(waiting, result)
+            self._send_converted(place, result)
         self._drain()
+        self._look()
 
-    def drop(self) -> None:
-        """Interrupted: audio that waits is not sent; messages are."""
+    def drop(self) -> list[str]:
+        """Interrupted: audio that waits is not sent; messages are.
+
+        Returns the items of which something was dropped.
+        """
         self._actions.do(ResetDownlink())
-        self._in_lane = None
-        queue, self._queue = self._queue, deque()
-        for entry in queue:
-            if not isinstance(entry, _Waiting):
-                self._actions.say(entry)
+        entries = [*self._in_pool, *self._waiting]
+        self._in_pool.clear()
+        self._waiting.clear()
+        self._in_pool_bytes, self._open = 0, None
+        self._joints.end()
+        dropped: dict[str, None] = {}
+        for entry in entries:
+            if isinstance(entry, Sound | _InPool):
+                dropped[entry.item_id] = None
+            elif not isinstance(entry, _End):
+                self._utter(entry)
+        self._look()
+        return list(dropped)
+
+    def finish(self) -> None:
+        """The session ends: say what has been waiting behind audio."""
+        self._tell_broken(self._breakage.take_untold())
+        self.drop()
+        self._transcripts.say_all()
+
+    @property
+    def has_audio(self) -> bool:
+        """Audio waits that the client has not been sent."""
+        return any(isinstance(e, Sound | _InPool) for e in (*self._in_pool, *self._waiting))
+
+    @property
+    def broken_pieces(self) -> int:
+        return self._breakage.pieces
+
+    def _wait(self, entry: Sound | _End | _Said) -> None:
+        self._waiting.append(entry)
+        self._look()
+
+    def _look(self) -> None:
+        room_bytes = PIECES_AHEAD * self._piece_bytes - self._in_pool_bytes
+        self.may_go_on = bool(self._waiting) and room_bytes > 0
+
+    def _follow(self, said: _Said) -> None:
+        """Behind the audio that is in the pool."""
+        if self._in_pool:
+            self._in_pool.append(said)
+        else:
+            self._utter(said)
 
     def _drain(self) -> None:
-        while self._queue and not isinstance(self._queue[0], _Waiting):
-            message = self._queue.popleft()
-            assert not isinstance(message, _Waiting)  # noqa: S101  tells the type checker
-            self._actions.say(message)
+        while self._in_pool and not isinstance(self._in_pool[0], _InPool):
+            entry = self._in_pool.popleft()
+            assert not isinstance(entry, _InPool)  # noqa: S101  tells the type checker
+            self._utter(entry)
 
-    def _send_converted(self, waiting: _Waiting, result: Converted) -> None:
-        item_id, response_id = waiting.item_id, waiting.response_id
+    def _utter(self, said: _Said) -> None:
+        """It is its turn."""
+        match said:
+            case _Words(key, deltas):
+                self._transcripts.add(key, deltas)
+            case _Whole(key, text):
+                self._transcripts.finish(key, text)
+            case _Due():
+                self._transcripts.say_due()
+            case _Forgotten():
+                self._transcripts.forget()
+            case ResponseDone():
+                self._transcripts.say_all()
+                self._actions.say(said)
+            case _:
+                self._actions.say(said)
+
+    def _end_open(self) -> None:
+        if self._open is not None:
+            self._wait(self._open)
+            self._open = None
+
+    def _tell_broken(self, refused: Refused | None) -> None:
+        if refused is not None:
+            self.say(ErrorReport.of(refused))
+
+    def _enter_pool(self, place: _InPool) -> None:
+        self._in_pool.append(place)
+        self._in_pool_bytes += place.size_bytes
+
+    def _send_piece(self, sound: Sound) -> None:
+        if self._config.passes_through:
+            text, size_bytes = sound.take_text(self._piece_bytes)
+            self._send(sound.item_id, sound.response_id, size_bytes / MODEL_BYTES_PER_MS, text=text)
+            return
+        pcm = sound.take(self._piece_bytes)
+        self._enter_pool(_InPool(sound.item_id, sound.response_id, len(pcm)))
+        self._actions.do(ConvertDownlink(pcm))
+
+    def _send_converted(self, place: _InPool, result: Converted) -> None:
+        item_id, response_id = place.item_id, place.response_id
         if self._config.binary_output:
             self._send(item_id, response_id, result.converted_ms, binary=result.audio)
         else:
@@ -102,21 +296,17 @@ class Downlink:
         text: str | None = None,
         binary: bytes | None = None,
     ) -> None:
-        if item_id != self._item_id:
-            self._item_id, self._offset_ms = item_id, 0.0
+        offset_ms = self._offsets_ms.pop(item_id, 0.0)
         message = Audio(
             item_id=item_id,
             response_id=response_id,
-            offset_ms=round(self._offset_ms, 3),
+            offset_ms=round(offset_ms, 3),
             duration_ms=round(duration_ms, 3),
             audio=text,
             size=len(binary) if binary is not None else None,
         )
-        self._offset_ms += duration_ms
+        self._offsets_ms[item_id] = offset_ms + duration_ms  # the last one, so the oldest is first
+        if len(self._offsets_ms) > OFFSETS_KEPT:
+            del self._offsets_ms[next(iter(self._offsets_ms))]
         self._playout.sent(item_id, duration_ms, self._actions.now)
         self._actions.say(message, binary=binary)
-
-
-def base64_size_bytes(text: str) -> int:
-    """The size of what *text* decodes to."""
-    return len(text) * 3 // 4 - text[-2:].count("=")

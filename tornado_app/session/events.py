@@ -51,6 +51,10 @@ class ClientSlow(Struct, frozen=True):
     why: str
 
 
+class ClientHasRoom(Struct, frozen=True):
+    """The client has read most of what it had to."""
+
+
 class ClientGone(Struct, frozen=True):
     """The client's WebSocket is closed, whoever closed it."""
 
@@ -154,6 +158,7 @@ Event: TypeAlias = (
     | ClientPinged
     | ClientHeard
     | ClientSlow
+    | ClientHasRoom
     | ClientGone
     | UpstreamOpened
     | UpstreamSaid

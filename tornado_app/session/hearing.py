@@ -5,6 +5,7 @@ from typing import assert_never
 from tornado_app.admission.limits import Bucket
 from tornado_app.protocol.endings import Ending, Failure, safe_word
 from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.told import SpeechStarted, SpeechStopped
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
@@ -39,8 +40,10 @@ class Hearing:
         """Act on *said*.  An ending ends the session, a failure the link; mostly it is neither."""
         answers = self._answers
         match said:
-            case realtime.AudioDelta():
+            case AnswerAudio():
                 answers.on_audio(said)
+            case BrokenAudio():
+                answers.on_broken_audio(said)
             case realtime.AnswerTranscriptDelta() | realtime.AnswerTextDelta():
                 answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
             case realtime.AnswerTranscriptDone(response_id, item_id, text):
@@ -54,8 +57,8 @@ class Hearing:
             case realtime.UserTranscriptFailed(item_id, error):
                 code = safe_word((error and error.code) or "")
                 answers.on_user_transcript_failed(item_id, code)
-            case realtime.AudioDone(response_id):
-                answers.on_audio_done(response_id)
+            case realtime.AudioDone(response_id, item_id):
+                answers.on_audio_done(item_id, response_id)
             case realtime.ResponseCreated(response):
                 answers.on_created(response)
             case realtime.ResponseFinished(response):

@@ -34,7 +34,7 @@ from tornado_app.protocol.told import (
     Status,
     UpstreamFigures,
 )
-from tornado_app.session import events
+from tornado_app.session import events, transcripts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.backlog import Backlog
@@ -64,6 +64,7 @@ class Session:
         self._backlog = Backlog(config, self._actions, self._timers, budget)
         self._uplink = Uplink(config, self._model, self._actions, budget, self._backlog)
         self._answers = Answers(config, self._model, self._actions, self._timers)
+        self.downlink = self._answers.downlink
         refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
         self._hearing = Hearing(self._actions, self._model, self._uplink, self._answers, refusals)
         self._rates = Rates(config)
@@ -80,6 +81,17 @@ class Session:
         self._dispatch(event)
         if self._backlog.paused and not self.ended:
             self._uplink.ease()
+        return self._actions.take()
+
+    def go_on(self, now: float) -> list[Command]:
+        """The next that waits for the client to have room, a piece of audio or a message.
+
+        Call it while `Downlink.may_go_on` and the client has room.
+        """
+        if self.ended:
+            return []
+        self._actions.now = now
+        self.downlink.go_on()
         return self._actions.take()
 
     def abandon(self, now: float) -> list[Command]:
@@ -108,7 +120,7 @@ class Session:
             case events.UpstreamSaid(said):
                 self._on_upstream(said)
             case events.DownlinkReady(result):
-                self._answers.downlink.ready(result)
+                self.downlink.ready(result)
             case events.ClientSaid(message):
                 if self._admit():
                     self._on_client(message)
@@ -129,6 +141,8 @@ class Session:
             case events.Look(unsent_bytes):
                 self._uplink.on_unsent(unsent_bytes)
                 self._on_tick()
+            case events.ClientHasRoom():
+                pass  # whoever feeds it goes on with what waits
             case _:
                 self._on_connection(event)
 
@@ -256,6 +270,8 @@ class Session:
                 pass  # `ease` follows every event
             case "response":
                 self._answers.on_response_timeout()
+            case transcripts.TIMER:
+                self.downlink.words_due()
             case "drain":
                 self._end(GOING_AWAY, "drained")
             case _:
@@ -282,6 +298,8 @@ class Session:
     def _end(self, close: Close | None, cause: str, client_code: int | None = None) -> None:
         """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
         figures = self._uplink.figures()
+        if close is not None:
+            self.downlink.finish()
         self._actions.log(
             "session_closed",
             always=True,
@@ -290,6 +308,7 @@ class Session:
             received_ms=figures.received_ms,
             clipped_samples=figures.clipped_samples,
             dropped_ms=figures.dropped_ms,
+            broken_pieces=self.downlink.broken_pieces,
             reconnects=self._model.reconnects,
             close_code=close.code if close else client_code,
             unlogged=self._actions.unlogged,

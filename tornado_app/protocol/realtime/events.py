@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio, hear_audio
 from tornado_app.protocol.realtime.mending import mend
 
 
@@ -103,11 +104,11 @@ class ResponseFinished(Event, tag="response.done", frozen=True):
 
 
 class AudioDelta(Event, tag="response.output_audio.delta", frozen=True):
-    """``delta`` is base64 of 24 kHz mono s16le."""
+    """``delta`` is base64 of 24 kHz mono s16le.  `parse_realtime` makes it `AnswerAudio`."""
 
     response_id: str = ""
     item_id: str = ""
-    delta: str = ""
+    delta: str | None = None
 
 
 class AudioDone(Event, tag="response.output_audio.done", frozen=True):
@@ -139,7 +140,7 @@ class AnswerTextDone(Event, tag="response.output_text.done", frozen=True):
     text: str | None = None
 
 
-KnownEvent: TypeAlias = (
+PlainEvent: TypeAlias = (
     SessionCreated
     | SessionUpdated
     | UpstreamError
@@ -152,13 +153,15 @@ KnownEvent: TypeAlias = (
     | UserTranscriptFailed
     | ResponseCreated
     | ResponseFinished
-    | AudioDelta
     | AudioDone
     | AnswerTranscriptDelta
     | AnswerTranscriptDone
     | AnswerTextDelta
     | AnswerTextDone
 )
+"""Those that are said as they were sent."""
+
+KnownEvent: TypeAlias = PlainEvent | AudioDelta
 
 
 class Unknown(Struct, frozen=True):
@@ -173,7 +176,7 @@ class Malformed(Struct, frozen=True):
     size_bytes: int
 
 
-UpstreamEvent: TypeAlias = KnownEvent | Unknown | Malformed
+UpstreamEvent: TypeAlias = PlainEvent | AnswerAudio | BrokenAudio | Unknown | Malformed
 
 _decoder: msgspec.json.Decoder[KnownEvent] = msgspec.json.Decoder(KnownEvent)
 _type_decoder = msgspec.json.Decoder(Unknown)
@@ -185,14 +188,17 @@ _KINDS: dict[str, type[KnownEvent]] = {
 def parse_realtime(text: str | bytes) -> UpstreamEvent:
     """Parse one frame from the model.  Total: any input gives a value, nothing is raised."""
     try:
-        return _decoder.decode(text)
+        event: KnownEvent | Unknown | Malformed = _decoder.decode(text)
     except msgspec.ValidationError:
-        return _parse_other(text)
+        event = _parse_other(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return Malformed(len(text))
+    if isinstance(event, AudioDelta):
+        return hear_audio(event.response_id, event.item_id, event.delta)
+    return event
 
 
-def _parse_other(text: str | bytes) -> UpstreamEvent:
+def _parse_other(text: str | bytes) -> KnownEvent | Unknown | Malformed:
     try:
         unknown = _type_decoder.decode(text)
         kind = _KINDS.get(unknown.type)

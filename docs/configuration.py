@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tornado_app.settings.reading import Source, allowed, variable
+from tornado_app.settings.environment import variable
+from tornado_app.settings.reading import Source, allowed
 from tornado_app.settings.schema import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -78,7 +78,11 @@ def refusal(gateway: Gateway, request: Knock) -> str:
 async def test_the_first_thing_that_is_wrong_is_said():
     """Draining, origin, token, parameters, places: in this order, and the last costs a place."""
     origins = ["https://talk.example.com"]
-    production = {"server_environment": "production", "server_allowed_origins": origins}
+    production = {
+        "server_environment": "production",
+        "server_allowed_origins": origins,
+        "upstream_url": "local",
+    }
     async with a_gateway(limits_connections=1, **production) as gateway:
         guest = gateway.admit(knock())
         worst = {"origin": "https://evil.net", "token": "rubbish", "input_rate": "1"}

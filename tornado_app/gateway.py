@@ -76,7 +76,8 @@ class Gateway:
         self._rules = rules
         self._origins = OriginRules.read(
             settings.server.allowed_origins,
-            everything=settings.server.environment == "development",
+            everything=settings.server.environment == "development"
+            and not settings.server.allowed_origins,
         )
         self._find_model = find_model
         self._policy = policy(settings)

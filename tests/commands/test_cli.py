@@ -165,9 +165,12 @@ class TestToken:
 
 
 class TestCheckConfig:
-    def test_good_settings(self, run):
-        """One line says so."""
+    def test_good_settings(self, run, monkeypatch, tmp_path):
+        """One line says so, and nothing is written: no secret is needed to check."""
+        monkeypatch.delenv("PARLEY_AUTH_SECRET")
+
         assert (0, "The settings are right for development.\n", "") == run("check-config")
+        assert not (tmp_path / "state").exists()
 
     def test_everything_that_is_wrong_at_once(self, run, tmp_path, monkeypatch):
         """Each problem in a line of its own, whether it is in the file or the environment."""
@@ -181,10 +184,10 @@ class TestCheckConfig:
         lines = err.splitlines()
         assert 5 == len(lines)
         for words in (
-            "PARLEY_LIMITS_CONNECTIONS",
-            "PARLEY_LIMTS_CONNECTIONS: is no setting",
+            "limits.connections (PARLEY_LIMITS_CONNECTIONS): must be",
+            "PARLEY_LIMTS_CONNECTIONS (did you mean PARLEY_LIMITS_CONNECTIONS?)",
             "must be an integer from 0 to 65535, not 70000",
-            "server.prot in the configuration file: is no setting",
+            f"server.prot in {config}: is no setting; did you mean port?",
             "heartbeat.interval_s (PARLEY_HEARTBEAT_INTERVAL_S): must be less than",
         ):
             assert 1 == sum(words in line for line in lines), words
@@ -271,7 +274,7 @@ class TestCheckConfig:
         monkeypatch.delenv("PARLEY_AUTH_SECRET")
         (tmp_path / "file").touch()
         monkeypatch.setenv("PARLEY_SERVER_STATE_DIR", str(tmp_path / "file" / "below"))
-        code, _, err = run("check-config")
+        code, _, err = run("token", "--user", "a")
 
         assert 2 == code
         assert err.startswith("server.state_dir")
@@ -337,9 +340,10 @@ class TestServe:
         assert token not in err
 
     def test_production_shows_no_token(self):
-        """Who runs it there makes tokens elsewhere; that it has no API key is said aloud."""
+        """Who runs it there makes tokens elsewhere, and has asked for the local model by name."""
         environ = dict(os.environ) | {
             "PARLEY_SERVER_ENVIRONMENT": "production",
+            "PARLEY_UPSTREAM_URL": "local",
             "PARLEY_SERVER_ALLOWED_ORIGINS": '["https://app.example"]',
             "PARLEY_MODEL_CHAT_URL": f"http://127.0.0.1:9/{KEY}",
             "PARLEY_MODEL_CHAT_MODEL": "tiny",
@@ -360,7 +364,7 @@ class TestServe:
         assert first.startswith("Parley listens on ")
         assert "Model: a local one, which hears and speaks English" in rest
         assert "A chat model thinks for it: tiny." in rest
-        assert "Warning: in production the model is the local one" in rest
+        assert "OPENAI_API_KEY" not in rest
         assert KEY not in rest + err
         assert "Token" not in rest
         assert "eyJ" not in rest + err

@@ -199,14 +199,17 @@ class TestWhatGoesWrong:
 
     @pytest.mark.gen_test
     async def test_a_token_of_somebody_else(self, short, said):
-        """The gateway's own sentence is shown."""
+        """The gateway's own sentence is shown: the two sides use different secrets."""
         async with parley() as house:
             rules = talk_rules(house)
             token = issue("alice", rules, time.time(), 60)
             code = await talk.run(wish(house, short, token=token))
 
         assert 1 == code
-        assert "The gateway refused: The token's signature is not one of ours." == (out := said())
+        assert (
+            "The gateway refused: The token was made with another secret than this server's; "
+            "both need the same."
+        ) == (out := said())
         assert token not in out
 
     @pytest.mark.gen_test

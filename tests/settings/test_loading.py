@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.settings.development import development_secret, with_development_secret
-from tornado_app.settings.loading import load
-from tornado_app.settings.reading import InvalidSettings, Source, label, variable
+from tornado_app.settings.environment import variable
+from tornado_app.settings.loading import ConfigFile, load
+from tornado_app.settings.reading import InvalidSettings, Source, label
 from tornado_app.settings.schema import SECTIONS, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX, Secret
 
@@ -20,27 +21,32 @@ DEFAULTS = (Path(__file__).parents[2] / "conf/gateway.toml").read_text(encoding=
 TYPES = Source(SECTIONS).types
 A_LIST = "must be a list (JSON in the environment)"
 HMACS = '"HS256", "HS384", "HS512"'
-UNKNOWN = "in the configuration file: is no setting"
+UNKNOWN = "in my.toml: is no setting"
 RANDOM = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQe"
 
 PRODUCTION = {
     "PARLEY_SERVER_ENVIRONMENT": "production",
     "PARLEY_AUTH_SECRET": RANDOM,
     "PARLEY_SERVER_ALLOWED_ORIGINS": '["https://example.com"]',
+    "PARLEY_UPSTREAM_URL": "local",
 }
+
+
+def written(config):
+    return None if config is None else ConfigFile("my.toml", config)
 
 
 def outcome(environ, config=None):
     """Load, and return the settings or what is wrong."""
     try:
-        return load(DEFAULTS, config, environ)
+        return load(DEFAULTS, written(config), environ)
     except InvalidSettings as error:
         return error.problems
 
 
 def problems(environ=None, config=None):
     with pytest.raises(InvalidSettings) as caught:
-        load(DEFAULTS, config, environ or {})
+        load(DEFAULTS, written(config), environ or {})
     assert str(caught.value) == "\n".join(caught.value.problems)
     return caught.value.problems
 
@@ -87,7 +93,7 @@ class TestLayers:
     def test_environment_over_file_over_defaults(self):
         """The nearer to the operator, the stronger."""
         config = "[limits]\nconnections = 20\nmessage_burst = 30\n"
-        limits = load(DEFAULTS, config, {"PARLEY_LIMITS_CONNECTIONS": "10"}).limits
+        limits = load(DEFAULTS, written(config), {"PARLEY_LIMITS_CONNECTIONS": "10"}).limits
 
         assert (limits.connections, limits.message_burst, limits.message_bytes) == (10, 30, 262_144)
 
@@ -96,8 +102,8 @@ class TestLayers:
         [
             ("server.port", "0", 0),
             ("server.host", "0.0.0.0", "0.0.0.0"),  # noqa: S104
-            ("session.voice", "7", "7"),
-            ("session.voice", "true", "true"),
+            ("upstream.model", "7", "7"),
+            ("upstream.model", "true", "true"),
             ("heartbeat.interval_s", "0.5", 0.5),
             ("upstream.safety_identifier", "false", False),
             ("auth.allow_query_token", "false", False),
@@ -117,7 +123,9 @@ class TestLayers:
 
     def test_other_variables_are_not_ours(self):
         """The environment is full of what is none of our business."""
-        assert load(DEFAULTS, None, {}) == load(DEFAULTS, "", {"PATH": "/bin", "PARLEYX": "1"})
+        assert load(DEFAULTS, None, {}) == load(
+            DEFAULTS, written(""), {"PATH": "/bin", "PARLEYX": "1"}
+        )
 
     @pytest.mark.parametrize(
         ("expected", "config", "environ"),
@@ -130,7 +138,7 @@ class TestLayers:
     )
     def test_api_key(self, expected, config, environ):
         """OPENAI_API_KEY is used where no setting of ours names a key."""
-        assert expected == load(DEFAULTS, config, environ).upstream.api_key.reveal()
+        assert expected == load(DEFAULTS, written(config), environ).upstream.api_key.reveal()
 
     @pytest.mark.parametrize(
         ("expected", "environ"),
@@ -188,11 +196,14 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("config", "words"),
         [
-            ("[server", "the configuration file is not valid TOML"),
-            ("a = " + "[" * 10_000, "the configuration file is not valid TOML"),
-            ("[servre]\nport = 1", f"[servre] {UNKNOWN}; the sections are server, auth, "),
-            ("port = 1", f"[port] {UNKNOWN}; the sections are server, auth, "),
-            ("[audio]\nthread = 1", f"audio.thread {UNKNOWN}; [audio] has threads, gather_ms, "),
+            ("[server", "my.toml is not valid TOML"),
+            ("a = " + "[" * 10_000, "my.toml is not valid TOML"),
+            ("[servre]\nport = 1", f"[servre] {UNKNOWN}; did you mean [server]? the sections "),
+            ("port = 1", f"port {UNKNOWN}; there is port in [server] (PARLEY_SERVER_PORT)"),
+            ("[audio]\nthread = 1", f"audio.thread {UNKNOWN}; did you mean threads? [audio] "),
+            ("[audio]\nfoo = 1", f"audio.foo {UNKNOWN}; [audio] has threads, gather_ms, "),
+            ("[server]\napi_key = 1", "there is api_key in [upstream] (PARLEY_UPSTREAM_API_KEY)"),
+            ("[foo]\nurl = 1", f"[foo] {UNKNOWN}; the sections are server, auth, "),
             ("server = 1", "server: is a section, to be written as [server]"),
             ("[server]\nport = '80'", 'must be an integer from 0 to 65535, not "80"'),
             ("[server]\nport = 2026-11-24", 'must be an integer from 0 to 65535, not "2026-11-24"'),
@@ -207,13 +218,14 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("key", "words"),
         [
-            ("PARLEY_AUDIO_THREAD", "[audio] has threads, gather_ms, hold_ms"),
-            ("PARLEY_PORT", "the sections are server, auth, "),
-            ("PARLEY_", "the sections are server, auth, "),
+            ("PARLEY_AUDIO_THREAD", "did you mean threads? [audio] has threads, gather_ms, "),
+            ("PARLEY_AUDIO_", "[audio] has threads, gather_ms, "),
+            ("PARLEY_SERVER_API_KEY", "there is api_key in [upstream] (PARLEY_UPSTREAM_API_KEY)"),
+            ("PARLEY_SERVER_HOST_FILE", "did you mean host? [server] has environment, "),
         ],
     )
     def test_unknown_variable(self, key, words):
-        """A variable with our prefix that means nothing is a mistake; its value is not shown."""
+        """One of our sections that means nothing is a mistake; its value is not shown."""
         [problem] = problems({key: "canary"})
 
         assert problem.startswith(f"{key}: is no setting; {words}")
@@ -225,14 +237,14 @@ class TestProblems:
         environ = {
             "PARLEY_SERVER_ENVIRONMENT": "production",
             "PARLEY_LIMITS_CONNECTIONS": "x",
-            "PARLEY_NONSENSE": "1",
+            "PARLEY_SERVER_NONSENSE": "1",
             "PARLEY_UPSTREAM_URL": "http://models.example",
             "PARLEY_SERVER_TRUSTED_PROXIES": '["10.0.0.1/8", "proxy"]',
         }
         actual = problems(environ, config)
 
         expected = [
-            "[servre]", "server.prot ", "PARLEY_NONSENSE", "server.port ", "audio.threads ",
+            "[servre]", "server.prot ", "PARLEY_SERVER_NONSENSE", "server.port ", "audio.threads ",
             "limits.connections ", "server.trusted_proxies ", "server.trusted_proxies ",
             "upstream.url ", "auth.secret ", "server.allowed_origins ",
         ]  # fmt: skip
@@ -263,6 +275,79 @@ class TestProblems:
         assert outcome({}, config=text)
 
 
+class TestFiles:
+    """A file of which some is no TOML, or that cannot be read at all."""
+
+    def test_what_else_is_wrong_is_said_as_well(self):
+        """Each section by itself, with the line as it is in the file."""
+        config = "[server\nport = 1\n[audio]\nthreads = 0\n[limits]\nconnections 5\n"
+        found = problems({"PARLEY_HEARTBEAT_INTERVAL_S": "x"}, config)
+
+        starts = (
+            "my.toml is not valid TOML: Expected ']' at the end of a table declaration (at line 1",
+            "my.toml is not valid TOML: Expected '=' after a key in a key/value pair (at line 6",
+            "audio.threads ",
+            "heartbeat.interval_s ",
+        )
+        assert len(starts) == len(found)
+        assert all(any(problem.startswith(start) for problem in found) for start in starts)
+
+    def test_nothing_follows_from_a_section_that_could_not_be_read(self):
+        """The origins may stand in it."""
+        config = "[server]\nallowed_origins = [\n[limits]\nconnections = 0\n"
+        environ = {"PARLEY_SERVER_ENVIRONMENT": "production", "PARLEY_UPSTREAM_URL": "local"}
+        found = problems(environ, config)
+
+        assert ["my.toml is", "limits.con", "auth.secre"] == [problem[:10] for problem in found]
+
+    def test_a_file_that_cannot_be_read_is_one_problem_among_others(self):
+        """What the environment says is looked at all the same."""
+        gone = ConfigFile("gone.toml", None, "No such file or directory")
+        with pytest.raises(InvalidSettings) as caught:
+            load(DEFAULTS, gone, {"PARLEY_SERVER_PORT": "x"})
+
+        first, second = caught.value.problems
+        assert "gone.toml cannot be read: No such file or directory" == first
+        assert second.startswith("server.port ")
+
+
+class TestSecretFiles:
+    """`PARLEY_AUTH_SECRET_FILE` and its like."""
+
+    def test_the_secret_stands_in_a_file(self, tmp_path):
+        """The end of its line is no part of it."""
+        path = tmp_path / "secret"
+        path.write_text(f"{RANDOM}\n")
+        settings = load(DEFAULTS, None, {"PARLEY_AUTH_SECRET_FILE": str(path)})
+
+        assert RANDOM == settings.auth.secret.reveal()
+
+    @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"x" * 20_000])
+    def test_a_file_that_holds_none(self, tmp_path, content):
+        """One sentence that names the variable and the file, and nothing of what is in it."""
+        path = tmp_path / "secret"
+        if content is not None:
+            path.write_bytes(content)
+        [problem] = problems({"PARLEY_UPSTREAM_API_KEY_FILE": str(path)})
+
+        assert problem.startswith(f"upstream.api_key: PARLEY_UPSTREAM_API_KEY_FILE names {path}, ")
+        assert "xx" not in problem
+
+    def test_only_one_of_the_two(self, tmp_path):
+        """A secret that is given twice is a mistake, even if both are the same."""
+        [problem] = problems(
+            {"PARLEY_AUTH_SECRET": RANDOM, "PARLEY_AUTH_SECRET_FILE": str(tmp_path)}
+        )
+
+        assert "is set twice: by PARLEY_AUTH_SECRET and by PARLEY_AUTH_SECRET_FILE" in problem
+
+    def test_what_is_no_secret_has_no_file(self):
+        """A setting that may be seen is said in the open."""
+        [problem] = problems({"PARLEY_SERVER_PORT_FILE": "/run/port"})
+
+        assert problem.startswith("PARLEY_SERVER_PORT_FILE: is no setting")
+
+
 class TestBetween:
     @pytest.mark.parametrize(
         ("environ", "start"),
@@ -276,6 +361,9 @@ class TestBetween:
             ({"PARLEY_AUDIO_HOLD_MS": "131073"}, "limits.call_bytes"),
             ({"PARLEY_LIMITS_PROCESS_BYTES": "16777215"}, "limits.process_bytes"),
             ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["*"]'}, "server.allowed_origins"),
+            ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["null"]'}, "server.allowed_origins"),
+            ({"PARLEY_SESSION_VOICE": "nova"}, "session.voice"),
+            ({"PARLEY_SESSION_VOICES": '["marin", "onyx"]'}, "session.voices"),
             ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["https://x/"]'}, "server.allowed_origins"),
             ({"PARLEY_SERVER_TRUSTED_PROXIES": '["10.0.0.300"]'}, "server.trusted_proxies"),
             ({"PARLEY_UPSTREAM_API_KEY": "sk-\u00e9"}, "upstream.api_key"),
@@ -310,13 +398,13 @@ class TestBetween:
         """The model is at a WebSocket address without credentials; a wrong one is not shown."""
         [problem] = problems({"PARLEY_UPSTREAM_URL": url})
 
-        assert problem.startswith("upstream.url (PARLEY_UPSTREAM_URL): must be ws:// or wss://")
+        assert problem.startswith('upstream.url (PARLEY_UPSTREAM_URL): must be "local", or ws://')
         assert "u:p@a" not in problem
 
 
 class TestProduction:
     def test_good(self):
-        """A random secret and an origin are all that production asks for."""
+        """A random secret, an origin and a model are all that production asks for."""
         settings = load(DEFAULTS, None, PRODUCTION)
 
         assert settings.auth.secret.reveal() == RANDOM
@@ -334,6 +422,7 @@ class TestProduction:
             ({"PARLEY_SERVER_ALLOWED_ORIGINS": "[]"}, "at least one origin"),
             ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["*"]'}, "every web page"),
             ({"PARLEY_UPSTREAM_URL": "ws://models.example"}, "must be wss:// in production"),
+            ({"PARLEY_UPSTREAM_URL": ""}, '"local" is the model on this computer'),
             ({"PARLEY_MODEL_FAULT": "stall"}, "must be empty in production"),
             ({"PARLEY_UPSTREAM_URL": "ws://10.0.0.1"}, "must be wss:// in production"),
             ({"PARLEY_MODEL_CHAT_URL": "http://10.0.0.1/v1"}, "must be https:// in production"),
@@ -455,11 +544,11 @@ class TestDevelopmentSecret:
     )
     def test_only_where_needed(self, tmp_path, made, environ):
         """Only development without a secret gets it, and all else stays."""
-        environ = environ | {"PARLEY_SERVER_STATE_DIR": str(tmp_path)}
+        environ = environ | {"PARLEY_SERVER_STATE_DIR": "state"}
         before = load(DEFAULTS, None, environ)
-        after = with_development_secret(before)
+        after = with_development_secret(before, tmp_path)
 
-        assert made == (tmp_path / "dev-secret").exists()
+        assert made == (tmp_path / "state" / "dev-secret").exists()
         assert made == (before is not after)
         assert after.auth.secret
         assert before.limits == after.limits

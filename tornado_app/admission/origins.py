@@ -60,7 +60,6 @@ class OriginRules:
     """The origins that may connect; *everything* lets any of them (development)."""
 
     patterns: tuple[Origin, ...]
-    null: bool = False
     everything: bool = False
 
     @classmethod
@@ -73,15 +72,12 @@ class OriginRules:
         texts = tuple(patterns)
         if wrong := problems(texts):
             raise ValueError("\n".join(wrong))
-        parsed = (Origin.parse(text) for text in texts if text != "null")
-        return cls(tuple(filter(None, parsed)), null="null" in texts, everything=everything)
+        return cls(tuple(filter(None, map(Origin.parse, texts))), everything=everything)
 
     def allows(self, origin: str | None) -> bool:
         """Whether a page of this origin may connect.  None is no page but a program."""
         if origin is None or self.everything:
             return True
-        if origin == "null":
-            return self.null
         parsed = Origin.parse(origin)
         if parsed is None or "*" in parsed.host:
             return False
@@ -95,7 +91,7 @@ def problems(patterns: Iterable[str]) -> list[str]:
 
 def _problem(pattern: str) -> str | None:
     if pattern == "null":
-        return None
+        return '"null" is every page that wants it: a sandboxed frame, a file; name the origins'
     if pattern == "*":
         return '"*" would let every web page in; name the origins'
     shown = f'"{pattern[:80]}"' if pattern.isprintable() else "an origin with control characters"

@@ -4,6 +4,7 @@ PyJWT lives here and nowhere else.  It checks the signature; the claims are chec
 PyJWT reads the wall clock, and takes `exp` as text, as 10**400, and a claim that comes twice.
 """
 
+import hashlib
 import json
 import re
 import uuid
@@ -18,6 +19,9 @@ TokenProblem = Literal["token_missing", "token_invalid", "token_expired"]
 # Nothing that this server needs takes 1 KB; whoever sends more wants us to parse it.
 LONGEST_TOKEN = 8192
 LONGEST_NAME = 128
+
+KEY_ID = "parley-"
+"""How the `kid` (RFC 7515, 4.1.4) of our own tokens begins."""
 
 HMAC = ("HS256", "HS384", "HS512")
 
@@ -92,7 +96,7 @@ def verify(token: str, rules: TokenRules, now: float) -> Caller:
     except Exception:  # noqa: BLE001 - a stranger wrote this; nothing in it may get past here
         payload = None
     if payload is None:
-        _reject("The token's signature is not one of ours.")
+        _reject(_unsigned(token, rules))
     claims = _claims(payload)
     _check_names(claims, rules)
     return Caller(
@@ -121,12 +125,31 @@ def issue(
     }
     claims |= {"iss": rules.issuer} if rules.issuer else {}
     claims |= {"aud": rules.audience} if rules.audience else {}
-    token = jwt.encode(claims, rules.key, rules.algorithms[0])
+    token = jwt.encode(claims, rules.key, rules.algorithms[0], {"kid": _key_id(rules.key)})
     try:
         verify(token, rules, now)
     except TokenRejected as error:
         raise ValueError(error.sentence) from None
     return token
+
+
+def _unsigned(token: str, rules: TokenRules) -> str:
+    """Why no signature fits, as far as the token says itself; it is refused whatever it says."""
+    try:
+        key_id = jwt.get_unverified_header(token).get("kid")
+    except Exception:  # noqa: BLE001 - a stranger wrote this
+        key_id = None
+    if isinstance(key_id, str) and key_id.startswith(KEY_ID) and key_id != _key_id(rules.key):
+        return "The token was made with another secret than this server's; both need the same."
+    return (
+        "The token's signature is not one of ours: "
+        "it was changed, or made with another secret than this server's."
+    )
+
+
+def _key_id(key: bytes) -> str:
+    """Tells secrets apart, and nothing else: a token's own signature tells more."""
+    return KEY_ID + hashlib.sha256(KEY_ID.encode() + key).hexdigest()[:8]
 
 
 def _reject(sentence: str) -> NoReturn:

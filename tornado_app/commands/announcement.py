@@ -28,7 +28,8 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -
             lines.append(
                 f"  A chat model thinks for it: {settings.model.chat_model or 'its only one'}."
             )
-        lines.append("  OPENAI_API_KEY takes OpenAI's instead.")
+        if not settings.upstream.url:
+            lines.append("  OPENAI_API_KEY takes OpenAI's instead.")
     else:
         lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
     if settings.server.environment == "development":
@@ -39,6 +40,4 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -
             "Try, in another terminal:",
             f"{AS_IT_IS}.venv/bin/python run.py talk tests/data/amiable.wav{address}",
         ]
-    elif server.is_embedded:
-        lines.append("  Warning: in production the model is the local one; no API key is set.")
     return lines

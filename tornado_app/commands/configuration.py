@@ -6,18 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from local_realtime.rehearsal.faults import InvalidFault, parse_faults
+from terminal.words import complain
 from tornado_app.admission import tokens
 from tornado_app.settings.contradictions import Contradiction
 from tornado_app.settings.development import with_development_secret
-from tornado_app.settings.loading import load
+from tornado_app.settings.loading import ConfigFile, load
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 
-DEFAULTS = Path(__file__).resolve().parents[2] / "conf" / "gateway.toml"
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULTS = ROOT / "conf" / "gateway.toml"
 
 
 def load_settings(options: argparse.Namespace) -> Settings:
     """The defaults, the file, the environment and the arguments, the later ones winning.
+
+    Whoever only checks has no development secret made.
 
     Raises:
         InvalidSettings: With everything that is wrong.
@@ -26,20 +30,34 @@ def load_settings(options: argparse.Namespace) -> Settings:
     for name in ("host", "port"):
         if (value := getattr(options, name, None)) is not None:
             environ[f"PARLEY_SERVER_{name.upper()}"] = str(value)
-    config = None
-    if options.config is not None:
-        try:
-            config = Path(options.config).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidSettings([f"--config: {options.config} cannot be read: {error}"]) from None
-    settings = load(DEFAULTS.read_text("utf-8"), config, environ, _wrong_faults)
+    settings = load(
+        DEFAULTS.read_text("utf-8"),
+        _config_file(options.config),
+        environ,
+        _wrong_faults,
+        warn=lambda sentence: complain(f"Warning: {sentence}"),
+    )
+    if options.command == "check-config":
+        return settings
     try:
-        return with_development_secret(settings)
+        return with_development_secret(settings, ROOT)
     except OSError as error:
         where = f"server.state_dir ({settings.server.state_dir})"
         raise InvalidSettings(
             [f"{where}: the development secret cannot be kept: {error}"]
         ) from None
+
+
+def _config_file(path: str | None) -> ConfigFile | None:
+    """The operator's file; one that cannot be read is a problem among the others."""
+    if path is None:
+        return None
+    try:
+        return ConfigFile(path, Path(path).read_text("utf-8"))
+    except OSError as error:
+        return ConfigFile(path, None, error.strerror or type(error).__name__)
+    except UnicodeDecodeError:
+        return ConfigFile(path, None, "it is not UTF-8")
 
 
 def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:

@@ -1,5 +1,6 @@
 """What is wrong with settings although each has its type: unusable, or unsafe in production."""
 
+import json
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any, NamedTuple
@@ -7,7 +8,7 @@ from urllib.parse import urlsplit
 
 from tornado_app.admission import origins, proxies
 from tornado_app.settings.reading import label
-from tornado_app.settings.schema import Settings
+from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 
 # RFC 7518, section 3.2: a key is no shorter than the hash.
@@ -27,6 +28,14 @@ PLACEHOLDERS = (
     "password",
     "dummy",
 )
+
+
+VOICES = (
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"),
+)
+"""https://platform.openai.com/docs/guides/realtime-conversations, voice options."""
+
+API_HOSTS = ("api.openai.com", ".openai.azure.com")
 
 
 class Contradiction(NamedTuple):
@@ -102,13 +111,33 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(
             f"needs another {label('model.mode')}: an echo asks no chat model", names
         )
-    if settings.upstream.url and not _is_websocket(settings.upstream.url):
-        reason = "must be ws:// or wss:// with a host, and hold no user name, password or fragment"
+    url = settings.upstream.url
+    if url not in {"", LOCAL} and not _is_websocket(url):
+        reason = (
+            f'must be "{LOCAL}", or ws:// or wss:// with a host, and hold no user name, password '
+            "or fragment"
+        )
         yield Contradiction(reason, ("upstream.url",))
+    yield from _unknown_voices(settings)
     least = max(SECRET_BYTES[algorithm] for algorithm in settings.auth.algorithms)
     if 0 < len(settings.auth.secret.reveal().encode()) < least:
         reason = f"must be at least {least} bytes for {', '.join(settings.auth.algorithms)}"
         yield Contradiction(reason, ("auth.secret", "auth.algorithms"))
+
+
+def _unknown_voices(settings: Settings) -> Iterator[Contradiction]:
+    """A voice that no session can have; which ones another server has, only that server knows."""
+    url = settings.upstream.url
+    if url not in {"", LOCAL} and not (
+        _is_websocket(url) and (urlsplit(url).hostname or "").endswith(API_HOSTS)
+    ):
+        return
+    for name in ("session.voice", "session.voices"):
+        value = _value(settings, name)
+        for voice in [value] if isinstance(value, str) else value:
+            if voice not in VOICES:
+                reason = f"{json.dumps(voice)} is no voice of the model; it has {', '.join(VOICES)}"
+                yield Contradiction(reason, (name, "upstream.url"))
 
 
 def _is_websocket(url: str) -> bool:
@@ -141,6 +170,12 @@ def _unsafe(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction("is a development secret; production needs one of its own", names)
     elif _is_guessable(secret):
         yield Contradiction("is a placeholder or easily guessed; it must be random", names)
+    if not settings.upstream.url and not settings.upstream.api_key:
+        reason = (
+            "must be set in production, or upstream.api_key for OpenAI; "
+            f'"{LOCAL}" is the model on this computer'
+        )
+        yield Contradiction(reason, ("upstream.url", "upstream.api_key", "server.environment"))
     if not settings.server.allowed_origins:
         names = ("server.allowed_origins", "server.environment")
         yield Contradiction("must name at least one origin in production", names)

@@ -14,8 +14,10 @@ from tornado_app.settings.schema import Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX, Secret
 
 
-def with_development_secret(settings: Settings) -> Settings:
+def with_development_secret(settings: Settings, root: Path) -> Settings:
     """The same settings; in development, with the secret of this computer if they have none.
+
+    `server.state_dir` is below *root*, unless it is absolute.
 
     Raises:
         InvalidSettings: If that file holds something else.
@@ -23,7 +25,7 @@ def with_development_secret(settings: Settings) -> Settings:
     """
     if settings.server.environment == "production" or settings.auth.secret:
         return settings
-    secret = Secret(development_secret(Path(settings.server.state_dir)))
+    secret = Secret(development_secret(root / settings.server.state_dir))
     return msgspec.structs.replace(
         settings, auth=msgspec.structs.replace(settings.auth, secret=secret)
     )

@@ -1,22 +1,34 @@
 """The defaults, the operator's file and the environment, the later ones winning."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tornado_app.settings.contradictions import Contradiction, contradictions
-from tornado_app.settings.reading import OTHER_VARIABLES, InvalidSettings, Source, variable
+from tornado_app.settings.environment import variable
+from tornado_app.settings.reading import OTHER_VARIABLES, InvalidSettings, Source
 from tornado_app.settings.schema import SECTIONS, Settings
+
+
+class ConfigFile(NamedTuple):
+    """An operator's file; *text* is None if it could not be read, *reason* says why."""
+
+    name: str
+    text: str | None
+    reason: str = ""
 
 
 def load(
     defaults_toml: str,
-    config_toml: str | None,
+    config: ConfigFile | None,
     environ: Mapping[str, str],
     further: Callable[[Settings], Iterable[Contradiction]] = lambda _: (),
+    *,
+    warn: Callable[[str], object] = lambda _: None,
 ) -> Settings:
     """Lay the operator's file over the defaults, and the environment over both.
 
-    *further* says what else cannot be used of settings whose types are right.
+    *further* says what else cannot be used of settings whose types are right.  *warn* is called
+    with a sentence about what is no fault and may yet be a mistake.
 
     Raises:
         InvalidSettings: With everything that is wrong, at once.
@@ -27,8 +39,10 @@ def load(
     if source.problems:
         raise InvalidSettings(source.problems)
 
-    values = defaults | source.from_toml("the configuration file", config_toml or "")
+    values = defaults | (_from_file(source, config) if config else {})
     values |= source.from_environment(environ)
+    for warning in source.warnings:
+        warn(warning)
     for name, other in OTHER_VARIABLES.items():
         if variable(name) not in environ and not values[name]:
             values[name] = environ.get(other, "")
@@ -39,11 +53,19 @@ def load(
         source.problems += [
             str(contradiction)
             for contradiction in (*contradictions(settings), *further(settings))
-            if source.wrong.isdisjoint(contradiction.names)
+            if (source.wrong | source.unread).isdisjoint(contradiction.names)
         ]
     if source.problems:
         raise InvalidSettings(source.problems)
     return settings
+
+
+def _from_file(source: Source, config: ConfigFile) -> dict[str, Any]:
+    if config.text is not None:
+        return source.from_toml(config.name, config.text)
+    source.problems.append(f"{config.name} cannot be read: {config.reason}")
+    source.readable = False
+    return {}
 
 
 def _resolve(values: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,25 @@
 """Turns what an operator wrote into typed values, and all that is wrong with it into sentences."""
 
+import difflib
 import json
-import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
+from tornado_app.settings.environment import (
+    FILE_SUFFIX,
+    PREFIX,
+    foreign_warning,
+    variable,
+    variables,
+)
 from tornado_app.settings.secret import Secret
+from tornado_app.settings.toml_text import read_toml
 
-VARIABLE_PREFIX = "PARLEY_"
+SECRET_FILE_CHARACTERS = 16_384
 
 OTHER_VARIABLES = {"upstream.api_key": "OPENAI_API_KEY"}
 """Read where neither the file nor a variable of ours names one."""
@@ -37,37 +46,71 @@ class Source:
         self.problems: list[str] = []
         self.wrong: set[str] = set()
         """The settings whose value has the wrong type or range."""
+        self.unread: set[str] = set()
+        """Those that the file may set in a section that is no TOML."""
+        self.warnings: list[str] = []
         self.readable = True
+        """Whether it is known which settings were meant, though some may be wrong."""
 
     def from_toml(self, where: str, text: str) -> dict[str, Any]:
-        try:
-            tables = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            self.readable = False
-            self.problems.append(f"{where} is not valid TOML: {error}")
-            return {}
+        found = read_toml(text)
+        self.problems += [f"{where} is not valid TOML: {problem}" for problem in found.problems]
+        self.readable = self.readable and found.unread is not None
+        self.unread = {name for name in self.types if _section(name) in (found.unread or ())}
         values: dict[str, Any] = {}
-        for section, table in tables.items():
+        for section, table in found.tables.items():
             if section in self.sections and not isinstance(table, dict):
                 self.problems.append(f"{section}: is a section, to be written as [{section}]")
             elif section not in self.sections:
-                self._unknown(f"[{section}] in {where}", section)
+                self._unknown(f"{_written(section, table)} in {where}", section, section)
             else:
                 values |= {f"{section}.{key}": value for key, value in table.items()}
         for name in [name for name in values if name not in self.types]:
-            self._unknown(f"{name} in {where}", name)
+            self._unknown(f"{name} in {where}", *name.split(".", 1))
             del values[name]
         return values
 
     def from_environment(self, environ: Mapping[str, str]) -> dict[str, Any]:
+        """Those of our sections; what only begins like them is one warning."""
         names = {variable(name): name for name in self.types}
+        files = {f"{variable(name)}{FILE_SUFFIX}": name for name in self.types if self._hides(name)}
+        found = variables(environ, self.sections)
+        if found.foreign:
+            self.warnings.append(foreign_warning(found.foreign, names))
         values: dict[str, Any] = {}
-        for key in sorted(key for key in environ if key.startswith(VARIABLE_PREFIX)):
+        for key, text in found.ours.items():
             if key in names:
-                values[names[key]] = _from_text(self.types[names[key]], environ[key])
+                values[names[key]] = _from_text(self.types[names[key]], text)
+            elif key in files and variable(files[key]) in found.ours:
+                self._wrong(files[key], f"is set twice: by {variable(files[key])} and by {key}")
+            elif key in files:
+                values |= self._from_file(key, files[key], text)
             else:
-                self._unknown(key, key.removeprefix(VARIABLE_PREFIX).lower().replace("_", ".", 1))
+                section, _, name = key.removeprefix(PREFIX).lower().partition("_")
+                self._unknown(key, section, name)
+        self.unread -= values.keys()
         return values
+
+    def _hides(self, name: str) -> bool:
+        return isinstance(_plain(self.types[name]), inspect.CustomType)
+
+    def _from_file(self, key: str, name: str, path: str) -> dict[str, Any]:
+        """The secret that stands in a file; the end of its line is not part of it."""
+        try:
+            with Path(path).open(encoding="utf-8") as file:
+                text = file.read(SECRET_FILE_CHARACTERS + 1).strip()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "is not text"
+            self._wrong(name, f"{key} names {path}, which cannot be read: {reason}")
+            return {}
+        if not 0 < len(text) <= SECRET_FILE_CHARACTERS:
+            self._wrong(name, f"{key} names {path}, which is empty or too long")
+            return {}
+        return {name: text}
+
+    def _wrong(self, name: str, reason: str) -> None:
+        self.wrong.add(name)
+        self.problems.append(f"{name}: {reason}")
 
     def convert(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Give each value its type; those that have another are left out."""
@@ -83,18 +126,32 @@ class Source:
                 self.problems.append(f"{label(name)}: must be {_wanted(kind, values[name])}")
         return converted
 
-    def _unknown(self, shown: str, name: str) -> None:
-        section = name.partition(".")[0]
+    def _unknown(self, shown: str, section: str, key: str) -> None:
+        self.problems.append(f"{shown}: is no setting; {self._hint(section, key)}")
+
+    def _hint(self, section: str, key: str) -> str:
+        """Where the setting stands that was meant, or what there is."""
+        homes = [name for name in self.types if name.partition(".")[2] == key]
+        if homes:
+            where = " and ".join(f"{key} in [{_section(name)}]" for name in homes)
+            return f"there is {where} ({', '.join(variable(name) for name in homes)})"
         if section not in self.sections:
-            hint = f"the sections are {', '.join(self.sections)}"
-        else:
-            hint = f"[{section}] has {', '.join(self.sections[section].__struct_fields__)}"
-        self.problems.append(f"{shown}: is no setting; {hint}")
+            [meant] = difflib.get_close_matches(section, self.sections, 1) or [""]
+            listed = f"the sections are {', '.join(self.sections)}"
+            return f"did you mean [{meant}]? {listed}" if meant else listed
+        keys = self.sections[section].__struct_fields__
+        [meant] = difflib.get_close_matches(key, keys, 1) or [""]
+        listed = f"[{section}] has {', '.join(keys)}"
+        return f"did you mean {meant}? {listed}" if meant else listed
 
 
-def variable(name: str) -> str:
-    """What the setting is called in the environment."""
-    return VARIABLE_PREFIX + name.upper().replace(".", "_")
+def _section(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _written(section: str, table: object) -> str:
+    """A name at the top of a file, as it stands there."""
+    return f"[{section}]" if isinstance(table, dict) else section
 
 
 def label(name: str) -> str:

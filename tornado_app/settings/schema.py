@@ -16,6 +16,9 @@ Algorithm = Literal["HS256", "HS384", "HS512"]
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
 
+LOCAL = "local"
+"""As `upstream.url`: the model on this computer, whatever keys there are."""
+
 Word = Annotated[str, Meta(min_length=1, max_length=200)]
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
 from tornado_app.session.config import SessionConfig
-from tornado_app.settings.schema import Settings
+from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.upstream.link import Dial
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
@@ -32,7 +32,7 @@ def configured_endpoint(settings: Settings) -> Endpoint | None:
     """What the settings name, or None: the model on this computer is to be used."""
     upstream = settings.upstream
     key = upstream.api_key.reveal()
-    if not upstream.url and not key:
+    if upstream.url == LOCAL or (not upstream.url and not key):
         return None
     return Endpoint(upstream.url or OPENAI_URL, key, upstream.auth_header)
 

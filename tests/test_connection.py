@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.asked import Interrupt, Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
+from tornado_app.protocol.told import ServerMessage
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events
 from tornado_app.upstream.link import Dial, LinkSaid
@@ -86,6 +88,7 @@ class Room:
         self.dialled = 0
         self.retired: asyncio.Queue = asyncio.Queue()
         self.dial_fails = False
+        self.dialect = VOICE_V1
         pipeline = AudioPipeline(self.pool, self.mailbox, loop, jobs=1)
         files = FileDecoder(FileRules(15_000, 5.0, 1 << 29), loop)
         self.equipment = Equipment(
@@ -104,7 +107,7 @@ class Room:
         return Connection(
             config(opened_at=time.monotonic(), **changes),
             self.client,
-            VOICE_V1,
+            self.dialect,
             self.equipment,
             log,
             on_finished=self.finished.append,
@@ -157,6 +160,24 @@ async def test_a_session_leads_the_call():
         link = await fake.connection()
         await asyncio.wait_for(link.ended.wait(), WAIT_S)
         assert 1000 == link.close_code
+
+
+@pytest.mark.gen_test
+async def test_a_connection_speaks_the_dialect_it_is_given():
+    """Values of the same session, spelled another way."""
+
+    def spell(message: ServerMessage, seq: int, timestamp_ms: int) -> bytes:
+        return json.dumps([seq, type(message).__name__]).encode()
+
+    async with a_room() as (room, _):
+        room.dialect = replace(VOICE_V1, encode=spell)
+        connection = room.connection()
+        room.client.on_send = lambda _: None
+        connection.feed(events.Opened())
+        connection.feed(events.ClientSaid(Ping("p")))
+
+        assert [b'[1, "ConnectionStatus"]', b'[2, "PongReply"]'] == room.client.sent
+        connection.feed(events.Stop(BYE))
 
 
 @pytest.mark.gen_test

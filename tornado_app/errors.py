@@ -40,6 +40,9 @@ ErrorCode = Literal[
 ]
 """Every ``data.code`` of the protocol (docs/protocol.md, error codes)."""
 
+Ref = str | int
+"""What a client calls one of its messages."""
+
 ERROR_CODES: tuple[ErrorCode, ...] = get_args(ErrorCode)
 
 RETRYABLE: frozenset[ErrorCode] = frozenset(
@@ -71,6 +74,8 @@ class Refused(Exception):
     sentence: str
     field: str | None = None
     retry_after_ms: int | None = None
+    chunk: int | None = None
+    """Which of the client's audio it is about, counted from 1."""
 
     def __str__(self) -> str:
         return self.sentence
@@ -80,8 +85,13 @@ class Refused(Exception):
         return self.code in RETRYABLE
 
 
+@dataclass(eq=False)
 class InvalidMessage(Refused):
     """One client message was wrong.  The session goes on."""
+
+    ref: Ref | None = None
+    is_audio: bool = False
+    """It would have been audio, and counts as such."""
 
 
 class InvalidRequest(Refused):

@@ -257,6 +257,7 @@ class Gateway:
             binary_output=opening.output_encoding == "binary",
             outbound_bytes=settings.limits.outbound_bytes,
             wants_resume=opening.wants_resume,
+            ignored=opening.ignored,
             opened_at=time.monotonic(),
             opened_at_unix_ms=time.time_ns() // 1_000_000,
             token_expires_at_unix_s=guest.caller.expires_at,

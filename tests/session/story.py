@@ -53,6 +53,7 @@ def config(**changes: Any) -> SessionConfig:
             binary_output=False,
             outbound_bytes=1 << 20,
             wants_resume=False,
+            ignored=(),
             opened_at=0.0,
             opened_at_unix_ms=UNIX_MS,
             token_expires_at_unix_s=UNIX_MS / 1000 + 3600,

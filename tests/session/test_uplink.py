@@ -31,9 +31,9 @@ def test_a_chunk_is_converted_then_acknowledged_and_forwarded(story):
 
     story.feed(events.UplinkReady(converted(20, 960)))
 
-    assert [("audio_received", {"size": 960, "duration_ms": 20, "level_dbfs": -30.0})] == (
-        story.messages
-    )
+    assert [
+        ("audio_received", {"size": 960, "duration_ms": 20, "level_dbfs": -30.0, "chunk": 1})
+    ] == (story.messages)
     assert [Append(b"QUJD", 20)] == story.orders
     assert not next(c for c in story.fresh if isinstance(c, SendClient)).urgent
 
@@ -288,9 +288,9 @@ def test_a_file_is_decoded_behind_the_tail_of_the_stream(story):
     assert [] == story.told
 
     story.feed(events.UplinkReady(converted(400, 3000)))
-    assert [("audio_received", {"size": 3000, "duration_ms": 400, "level_dbfs": -30.0})] == (
-        story.messages
-    )
+    assert [
+        ("audio_received", {"size": 3000, "duration_ms": 400, "level_dbfs": -30.0, "chunk": 1})
+    ] == (story.messages)
     assert [Append(b"QUJD", 400)] == story.orders
 
 

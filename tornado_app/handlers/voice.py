@@ -144,7 +144,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             self._introduce(message)
             return
         if _size_bytes(message) > self._message_bytes:
-            connection.feed(events.ClientRefused(self._too_large()))
+            connection.feed(events.ClientRefused(self._too_large(message)))
             return
         if isinstance(message, bytes):
             connection.feed(events.ClientAudio(message))
@@ -187,13 +187,22 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             case asked.Audio() | asked.AudioFile():
                 return message
             case asked.GetStatus():
-                return events.StatusAsked(self._gateway.limits_of(connection))
+                return events.StatusAsked(self._gateway.limits_of(connection), message.ref)
             case _:
                 return events.ClientSaid(message)
 
-    def _too_large(self) -> InvalidMessage:
+    def _too_large(self, message: str | bytes = "") -> InvalidMessage:
+        """What to say of *message*, if it was read, or of one that was not."""
+        is_audio, ref = isinstance(message, bytes), None
+        if isinstance(message, str) and message:
+            try:
+                said = self._dialect.parse(message)
+                ref, is_audio = said.ref, isinstance(said, asked.Audio | asked.AudioFile)
+            except InvalidMessage as refused:
+                ref, is_audio = refused.ref, refused.is_audio
         limit_bytes = min(self._settings.limits.message_bytes, self.max_message_size)
-        return InvalidMessage("message_too_large", f"A message may have {limit_bytes} bytes.")
+        sentence = f"A message may have {limit_bytes} bytes."
+        return InvalidMessage("message_too_large", sentence, ref=ref, is_audio=is_audio)
 
     def _on_slow(self, why: str) -> None:
         self._feed(events.ClientSlow(why))

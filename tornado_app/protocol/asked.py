@@ -4,11 +4,15 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from tornado_app.errors import Ref
 from workers.formats import Container
 
 
-class ClientMessageBase(Struct, frozen=True):
+class ClientMessageBase(Struct, frozen=True, kw_only=True):
     """Common shape of all that is asked."""
+
+    ref: Ref | None = None
+    """What the client calls this message; what answers it bears the same."""
 
 
 class Audio(ClientMessageBase, frozen=True):
@@ -33,15 +37,15 @@ class ClearAudio(ClientMessageBase, frozen=True):
 
 
 class Ping(ClientMessageBase, frozen=True):
-    """Asks for a pong with the same id."""
+    """Asks for a pong that bears its ``ref``."""
 
-    id: str | int | None = None
+    ref: Ref | None = None
 
 
 class Pong(ClientMessageBase, frozen=True):
     """Counts as life."""
 
-    id: str | int | None = None
+    ref: Ref | None = None
 
 
 class GetStatus(ClientMessageBase, frozen=True):

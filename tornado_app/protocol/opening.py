@@ -41,6 +41,8 @@ class Opening:
     model: str
     turn_detection: TurnDetection
     wants_resume: bool
+    ignored: tuple[str, ...] = ()
+    """Names of parameters that were not understood, some of them."""
 
     @property
     def passes_through(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
-from tornado_app.errors import ErrorCode, Refused
+from tornado_app.errors import ErrorCode, Ref, Refused
 
 UpstreamStatus = Literal["connecting", "connected", "reconnecting", "disconnected"]
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
@@ -12,6 +12,31 @@ ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
 
 class ServerMessageBase(Struct, frozen=True, omit_defaults=True):
     """Common shape of all that is told; None says that there is nothing to say."""
+
+
+class Reply(ServerMessageBase, frozen=True, kw_only=True):
+    """What may answer a message of the client, and bears what that was called."""
+
+    ref: Ref | None = None
+
+
+class NegotiatedAudio(Struct, frozen=True):
+    format: str
+    rate_hz: int
+    channels: int
+    encoding: Literal["base64", "binary", "any"]
+
+
+class Negotiated(Struct, frozen=True):
+    """What came of the opening."""
+
+    input: NegotiatedAudio
+    output: NegotiatedAudio
+    voice: str
+    model: str
+    turn_detection: str
+    ignored: tuple[str, ...]
+    """Parameters that were not understood."""
 
 
 class ConnectionStatus(ServerMessageBase, frozen=True):
@@ -25,28 +50,33 @@ class ConnectionStatus(ServerMessageBase, frozen=True):
     """Unix time in milliseconds at which the model ends the session by itself."""
     resumed: bool | None = None
     """False: the client asked to resume a session, and this is a new one."""
+    negotiated: Negotiated | None = None
+    """In the first one: what is in force."""
     context_lost: bool | None = None
     """True after a reconnection: the model starts afresh and remembers nothing."""
 
 
-class AudioReceived(ServerMessageBase, frozen=True):
+class AudioReceived(Reply, frozen=True):
     """One chunk was validated and resampled."""
 
     size: int
     duration_ms: float
     level_dbfs: float
+    chunk: int
+    """Which it was, counted from 1 through the session."""
 
 
-class AudioCommitted(ServerMessageBase, frozen=True):
+class AudioCommitted(Reply, frozen=True):
     item_id: str
 
 
-class AudioCleared(ServerMessageBase, frozen=True):
+class AudioCleared(Reply, frozen=True):
     pass
 
 
-class PongReply(ServerMessageBase, frozen=True):
-    id: str | int | None = None
+class PongReply(Reply, frozen=True):
+    id: Ref | None = None
+    """As ``ref``: it was there first."""
 
 
 class SpeechStarted(ServerMessageBase, frozen=True):
@@ -92,7 +122,7 @@ class Audio(ServerMessageBase, frozen=True):
     size: int | None = None
 
 
-class Interrupted(ServerMessageBase, frozen=True):
+class Interrupted(Reply, frozen=True):
     """Flush what is queued for playback.  Without ``item_id`` nothing was playing."""
 
     heard_ms: int
@@ -127,7 +157,7 @@ class LimitUse(Struct, frozen=True):
     limit: float
 
 
-class Status(ServerMessageBase, frozen=True):
+class Status(Reply, frozen=True):
     status: UpstreamStatus
     session_id: str
     user_id: str
@@ -139,7 +169,7 @@ class Status(ServerMessageBase, frozen=True):
     token_expires_at: int
 
 
-class ErrorReport(ServerMessageBase, frozen=True):
+class ErrorReport(Reply, frozen=True):
     """Something that a client does not get, or has lost."""
 
     code: ErrorCode
@@ -147,15 +177,18 @@ class ErrorReport(ServerMessageBase, frozen=True):
     sentence: str
     field: str | None = None
     retry_after_ms: int | None = None
+    chunk: int | None = None
 
     @classmethod
-    def of(cls, refused: Refused) -> "ErrorReport":
+    def of(cls, refused: Refused, ref: Ref | None = None) -> "ErrorReport":
         return cls(
             code=refused.code,
             retryable=refused.retryable,
             sentence=refused.sentence,
             field=refused.field,
             retry_after_ms=refused.retry_after_ms,
+            chunk=refused.chunk,
+            ref=ref,
         )
 
 

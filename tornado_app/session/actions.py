@@ -1,7 +1,7 @@
 """What one event leads to, collected in order."""
 
 from tornado_app.admission.limits import Bucket
-from tornado_app.errors import Refused
+from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.told import ErrorReport, ServerMessage
 from tornado_app.session.commands import Command, Log, SendClient
 from tornado_app.session.config import SessionConfig
@@ -23,6 +23,11 @@ class Actions:
         """Lines that were left out because there were too many."""
         self.now = config.opened_at
         """Set by the session before each event, so that all it says bears one time."""
+        self.ref: Ref | None = None
+        """What the client calls the message that is acted upon, if it is one: whoever acts on one
+        later keeps this, and sets it again for so long."""
+        self.chunk = 0
+        """The number of the client's newest audio."""
 
     def do(self, command: Command) -> None:
         self._commands.append(command)
@@ -36,7 +41,7 @@ class Actions:
         self._commands.append(SendClient(message, self._seq, timestamp_ms, urgent, binary))
 
     def refuse(self, refused: Refused) -> None:
-        self.say(ErrorReport.of(refused))
+        self.say(ErrorReport.of(refused, self.ref))
 
     def log(self, event: str, *, always: bool = False, **fields: object) -> None:
         """One line for the operator, unless this session has filled the log already."""

@@ -246,9 +246,9 @@ class Answers:
     def _interrupted(self, unheard: list[Unheard], item_id: str | None) -> Interrupted:
         for item in unheard:
             if item_id in {None, item.item_id}:
-                return Interrupted(item.heard_ms, item.item_id)
+                return Interrupted(item.heard_ms, item.item_id, ref=self._actions.ref)
         heard_ms = self._playout.heard(item_id, self._actions.now) if item_id else 0
-        return Interrupted(heard_ms, item_id)
+        return Interrupted(heard_ms, item_id, ref=self._actions.ref)
 
     def _end_response(
         self, response_id: str, status: ResponseStatus, response: ResponseFacts | None

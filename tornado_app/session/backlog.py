@@ -37,6 +37,7 @@ class Backlog:
         self._timers = timers
         self._rate = Bucket(config.audio_rate * 1000, config.audio_burst_ms)
         self._untold_ms = 0.0
+        self._untold_chunk = 0
         self._told_at = float("-inf")
         self._rests_until = float("-inf")
         self.dropped_ms = 0.0
@@ -90,10 +91,14 @@ class Backlog:
             self.paused = False
             self._actions.do(ResumeClient())
 
-    def drop(self, duration_ms: float) -> None:
-        """So much is lost.  Say it at most once a second, with the sum of what was lost since."""
+    def drop(self, duration_ms: float, chunk: int) -> None:
+        """So much is lost, up to *chunk*.
+
+        It is said at most once a second, with the sum of what was lost since.
+        """
         self._untold_ms += duration_ms
         self.dropped_ms += duration_ms
+        self._untold_chunk = chunk
         if self._may_tell():
             self._tell_dropped()
 
@@ -112,7 +117,7 @@ class Backlog:
             self._told_at = self._actions.now
             self._actions.log("client_paused", why=why)
             sentence = f"{reason}. Nothing was lost; what you send now is read later."
-            self._actions.refuse(Refused("audio_backlog", sentence))
+            self._actions.refuse(Refused("audio_backlog", sentence, chunk=self._actions.chunk))
 
     def _may_tell(self) -> bool:
         return self._actions.now - self._told_at >= TELL_EVERY_S
@@ -126,4 +131,6 @@ class Backlog:
             f"{dropped_ms:.0f} ms of audio were {what}: {self._config.hold_ms:.0f} ms may wait for "
             f"the model, and audio may come {self._config.audio_rate:g} times as fast as spoken."
         )
-        self._actions.refuse(Refused("audio_backlog", sentence, retry_after_ms=1000))
+        self._actions.refuse(
+            Refused("audio_backlog", sentence, None, 1000, chunk=self._untold_chunk)
+        )

@@ -25,6 +25,8 @@ class SessionConfig:
     outbound_bytes: int
     """How much may wait for the client."""
     wants_resume: bool
+    ignored: tuple[str, ...]
+    """Parameters of the opening that were not understood."""
     opened_at: float
     opened_at_unix_ms: int
     token_expires_at_unix_s: float

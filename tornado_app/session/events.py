@@ -4,7 +4,7 @@ from typing import Protocol, TypeAlias
 
 from msgspec import Struct
 
-from tornado_app.errors import ErrorCode, Refused
+from tornado_app.errors import ErrorCode, InvalidMessage, Ref
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
@@ -29,12 +29,13 @@ class StatusAsked(Struct, frozen=True):
     """``get_status``, with the limits that only the server can count."""
 
     limits: dict[str, LimitUse]
+    ref: Ref | None = None
 
 
 class ClientRefused(Struct, frozen=True):
     """A message of the client was wrong."""
 
-    refused: Refused
+    refused: InvalidMessage
 
 
 class ClientPinged(Struct, frozen=True):

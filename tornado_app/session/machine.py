@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from tornado_app.admission.budget import Budget
-from tornado_app.errors import Refused
+from tornado_app.errors import InvalidMessage, Ref, Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import (
     GOING_AWAY,
@@ -76,6 +76,7 @@ class Session:
         if self.ended:
             return []
         self._actions.now = now
+        self._actions.ref = None
         if self._backlog.paused:
             self._lifetime.heard()  # nothing can be heard of a client that is not read
         self._dispatch(event)
@@ -110,11 +111,13 @@ class Session:
     def _dispatch(self, event: events.Event) -> None:
         match event:
             case events.ClientAudio(payload):
-                if self._admit():
+                self._actions.chunk += 1
+                if self._admit(event.ref, is_audio=True):
                     self._uplink.audio(payload)
             case events.ClientFile(text, container):
-                if self._admit() and (refused := self._uplink.file(text, container)):
-                    self._refuse_client(refused)
+                self._actions.chunk += 1
+                if self._admit(event.ref, is_audio=True):
+                    self._refuse_client_if(self._uplink.file(text, container))
             case events.UplinkReady(result):
                 self._on_uplink(result)
             case events.UpstreamSaid(said):
@@ -122,14 +125,13 @@ class Session:
             case events.DownlinkReady(result):
                 self.downlink.ready(result)
             case events.ClientSaid(message):
-                if self._admit():
+                if self._admit(message.ref):
                     self._on_client(message)
-            case events.StatusAsked(limits):
-                if self._admit():
+            case events.StatusAsked(limits, ref):
+                if self._admit(ref):
                     self._say_status(limits)
             case events.ClientRefused(refused):
-                if self._admit():
-                    self._refuse_client(refused)
+                self._on_refused(refused)
             case events.ClientHeard():
                 self._lifetime.heard()
                 self._end_over(self._rates.fragment(self._actions.now), "too_many_fragments")
@@ -192,14 +194,29 @@ class Session:
         self._lifetime.start()
         self._model.open()
 
-    def _admit(self) -> bool:
-        """Whether the client may say one more thing now."""
+    def _admit(self, ref: Ref | None, *, is_audio: bool = False) -> bool:
+        """Whether the client may say one more thing now; it is called *ref*."""
+        self._actions.ref = ref
         self._lifetime.heard()
         refused = self._rates.message(self._actions.now)
         if refused is None:
             return True
+        if is_audio:
+            refused.chunk = self._actions.chunk
         self._refuse_client(refused)
         return False
+
+    def _on_refused(self, refused: InvalidMessage) -> None:
+        """A message was wrong, and so was nothing but a message."""
+        if refused.is_audio:
+            self._actions.chunk += 1
+            refused.chunk = self._actions.chunk
+        if self._admit(refused.ref, is_audio=refused.is_audio):
+            self._refuse_client(refused)
+
+    def _refuse_client_if(self, refused: Refused | None) -> None:
+        if refused is not None:
+            self._refuse_client(refused)
 
     def _refuse_client(self, refused: Refused) -> None:
         self._actions.refuse(refused)
@@ -220,8 +237,8 @@ class Session:
                 self._uplink.commit()
             case asked.ClearAudio():
                 self._uplink.clear()
-            case asked.Ping(ping_id):
-                self._actions.say(PongReply(ping_id))
+            case asked.Ping():
+                self._actions.say(PongReply(message.ref, ref=message.ref))
             case asked.Text(text):
                 if not self._uplink.text(text):
                     self._answers.text(text)
@@ -243,8 +260,9 @@ class Session:
         turns = self._uplink.ready(result)
         if turns.spoken:
             self._answers.want()
-        for text in turns.texts:
-            self._answers.text(text, is_answered=turns.is_answered)
+        for typed in turns.texts:
+            self._actions.ref = typed.ref
+            self._answers.text(typed.text, is_answered=turns.is_answered)
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         end = self._hearing.hear(said)
@@ -337,5 +355,6 @@ class Session:
                 audio=self._uplink.figures(),
                 limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
                 token_expires_at=int(config.token_expires_at_unix_s * 1000),
+                ref=self._actions.ref,
             )
         )

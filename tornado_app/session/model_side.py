@@ -15,10 +15,11 @@ from tornado_app.protocol.realtime.events import (
     UpdateSession,
 )
 from tornado_app.protocol.realtime.model_session import session_body
-from tornado_app.protocol.told import ConnectionStatus, UpstreamStatus
+from tornado_app.protocol.told import ConnectionStatus, Negotiated, UpstreamStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, SendUpstream
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.negotiated import negotiated
 from tornado_app.session.timers import Timers
 
 UPDATE_ID = "parley_session"
@@ -82,7 +83,7 @@ class ModelSide:
         return max(0, self.connections - 1)
 
     def open(self) -> None:
-        self._say()
+        self._say(negotiated=negotiated(self._config))
         self._dial()
 
     def send(self, order: AnyOrder) -> bool:
@@ -277,6 +278,7 @@ class ModelSide:
         attempt: int | None = None,
         expires_at: int | None = None,
         context_lost: bool | None = None,
+        negotiated: Negotiated | None = None,
     ) -> None:
         resumed = False if self._config.wants_resume and self.connections == 0 else None
         self._actions.say(
@@ -288,6 +290,7 @@ class ModelSide:
                 expires_at=expires_at,
                 resumed=resumed,
                 context_lost=context_lost,
+                negotiated=negotiated,
             )
         )
 

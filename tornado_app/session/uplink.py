@@ -1,9 +1,7 @@
 """The client's speech on its way to the model."""
 
 from collections import deque
-from dataclasses import dataclass, field
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
@@ -25,49 +23,27 @@ from tornado_app.session.commands import (
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.model_side import UPSTREAM_BYTES_PER_MS, ModelSide
+from tornado_app.session.pending import (
+    Pending,
+    PendingChunk,
+    PendingClear,
+    PendingCommit,
+    PendingFile,
+    PendingTail,
+    TypedTurn,
+)
 from workers.formats import Container
 
 COMMIT_ID = "parley_commit"
 CLEAR_ID = "parley_clear"
 MIN_COMMIT_MS = 100.0
 """The model refuses to commit less: ``input_audio_buffer_commit_empty``."""
+AUDIO = (PendingChunk, PendingFile)
+"""What is acknowledged."""
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
 FILES_PENDING = 4
 """How many files may be on their way: each is as large as a message may be."""
-
-
-class _Chunk(Struct, frozen=True):
-    duration_ms: float
-    size_bytes: int
-
-
-class _Clear(Struct, frozen=True):
-    size_bytes: int = ENTRY_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class _Tail:
-    """What the stream still held when a file interrupted it."""
-
-    size_bytes: int = ENTRY_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    size_bytes: int
-
-
-@dataclass(slots=True)
-class _Commit:
-    texts: list[str] = field(default_factory=list)
-    """Typed turns that came after it."""
-    is_answered: bool = True
-    size_bytes: int = ENTRY_BYTES
-    """With the texts."""
-
-
-_Pending = _Chunk | _Tail | _File | _Commit | _Clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +52,7 @@ class Turns:
 
     spoken: bool
     """The audio wants an answer of its own."""
-    texts: list[str]
+    texts: list[TypedTurn]
     is_answered: bool = True
     """False: the client interrupted before they were on their way."""
 
@@ -104,7 +80,7 @@ class Uplink:
         self._model = model
         self._actions = actions
         self._backlog = backlog
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[Pending] = deque()
         self._pending_ms = 0.0
         self._unsent_ms = 0.0
         self._received_ms = 0.0
@@ -139,35 +115,37 @@ class Uplink:
         duration_ms = self._config.source.duration_ms(size_bytes)
         kept_bytes = text_bytes(payload) if isinstance(payload, str) else size_bytes
         if not self._has_room(duration_ms, kept_bytes):
-            self._backlog.drop(duration_ms)
+            self._backlog.drop(duration_ms, self._actions.chunk)
             return
-        self._append(_Chunk(duration_ms, kept_bytes + ENTRY_BYTES))
+        chunk = self._actions.chunk
+        self._append(PendingChunk(chunk, self._actions.ref, kept_bytes + ENTRY_BYTES, duration_ms))
         self._pending_ms += duration_ms
         self._actions.do(ConvertUplink(payload))
         self._backlog.taken(self.buffered_ms, self._pending_ms, duration_ms)
 
     def file(self, text: str, container: Container) -> Refused | None:
         """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
+        chunk = self._actions.chunk
         size_bytes = len(text) * 3 // 4 - text.count("=", -2)
         if size_bytes > self._config.file_bytes:
             sentence = f"audio: a file may have {self._config.file_bytes} bytes."
-            return Refused("message_too_large", sentence, "audio")
-        if sum(isinstance(pending, _File) for pending in self._pending) >= FILES_PENDING:
+            return Refused("message_too_large", sentence, "audio", chunk=chunk)
+        if sum(isinstance(pending, PendingFile) for pending in self._pending) >= FILES_PENDING:
             sentence = f"Only {FILES_PENDING} files may wait; send the next when one is received."
-            return Refused("audio_backlog", sentence, "audio", 1000)
+            return Refused("audio_backlog", sentence, "audio", 1000, chunk)
         kept_bytes = text_bytes(text) + ENTRY_BYTES
         if not self._budget.has_room(kept_bytes):
             sentence = "Too much is waiting for this file to be taken; send it again later."
-            return Refused("audio_backlog", sentence, "audio", 1000)
+            return Refused("audio_backlog", sentence, "audio", 1000, chunk)
         # The stream ends here and begins again behind the file: nothing of it comes too late.
-        self._append(_Tail())
-        self._append(_File(kept_bytes))
+        self._append(PendingTail(chunk - 1))
+        self._append(PendingFile(chunk, self._actions.ref, kept_bytes))
         self._actions.do(FlushUplink())
         self._actions.do(DecodeUplink(text, container))
         return None
 
     def commit(self) -> None:
-        self._mark(_Commit())
+        self._mark(PendingCommit(self._actions.chunk, self._actions.ref))
 
     def text(self, text: str) -> bool:
         """Keep a typed turn behind a commit that is still on its way, or refuse it there.
@@ -175,7 +153,7 @@ class Uplink:
         False: there is none.
         """
         for pending in reversed(self._pending):
-            if isinstance(pending, _Commit):
+            if isinstance(pending, PendingCommit):
                 self._keep_text(pending, text)
                 return True
         return False
@@ -183,14 +161,14 @@ class Uplink:
     def withdraw(self) -> None:
         """Commits that are still on their way want no answer any more."""
         for pending in self._pending:
-            if isinstance(pending, _Commit):
+            if isinstance(pending, PendingCommit):
                 pending.is_answered = False
         self._wishes = 0
 
     def clear(self) -> None:
         """Drop what was not committed; a commit that is still on its way keeps its audio."""
-        if any(isinstance(pending, _Commit) for pending in self._pending):
-            self._mark(_Clear())
+        if any(isinstance(pending, PendingCommit) for pending in self._pending):
+            self._mark(PendingClear(self._actions.chunk, self._actions.ref))
             return
         self._forget_pending()
         self._actions.do(ResetUplink())
@@ -200,15 +178,16 @@ class Uplink:
         """Take the pool's next answer; returns what the model is asked to answer now."""
         pending = self._pending.popleft()
         self._budget.give(pending.size_bytes)
-        if isinstance(pending, _File) and self._is_too_much(result):
+        self._actions.ref = pending.ref
+        if isinstance(pending, PendingFile) and self._is_too_much(result, pending.number):
             return NO_TURNS
-        self._forward(result, acknowledge=isinstance(pending, _Chunk | _File))
+        self._forward(result, pending.number, acknowledge=isinstance(pending, AUDIO))
         match pending:
-            case _Chunk(duration_ms):
+            case PendingChunk(duration_ms=duration_ms):
                 self._pending_ms -= duration_ms
-            case _Clear():
+            case PendingClear():
                 self._clear_upstream()
-            case _Commit():
+            case PendingCommit():
                 return self._commit_upstream(pending)
         return NO_TURNS
 
@@ -249,7 +228,8 @@ class Uplink:
         if lost_ms:
             self._actions.log("audio_lost", lost_ms=round(lost_ms))
             sentence = f"{lost_ms:.0f} ms of audio were lost with the connection to the model."
-            self._actions.refuse(Refused("upstream_unavailable", sentence))
+            chunk = self._actions.chunk
+            self._actions.refuse(Refused("upstream_unavailable", sentence, chunk=chunk))
         while self._clears_awaited:
             self.on_cleared()  # it has forgotten everything, which is what was asked
 
@@ -257,7 +237,7 @@ class Uplink:
         """The session ends: nothing of it is waited for."""
         self._forget_pending()
 
-    def _append(self, pending: _Pending) -> None:
+    def _append(self, pending: Pending) -> None:
         self._pending.append(pending)
         self._budget.take(pending.size_bytes)
 
@@ -266,30 +246,30 @@ class Uplink:
         self._pending.clear()
         self._pending_ms = 0.0
 
-    def _keep_text(self, commit: _Commit, text: str) -> None:
+    def _keep_text(self, commit: PendingCommit, text: str) -> None:
         size_bytes = text_bytes(text) + ENTRY_BYTES
         if not self._budget.has_room(size_bytes):
             sentence = "Too much is waiting for the model. Send it again later."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
             return
-        commit.texts.append(text)
+        commit.texts.append(TypedTurn(text, self._actions.ref))
         commit.size_bytes += size_bytes
         self._budget.take(size_bytes)
 
-    def _mark(self, mark: _Commit | _Clear) -> None:
-        if sum(isinstance(p, _Commit | _Clear) for p in self._pending) >= MARKS_PENDING:
+    def _mark(self, mark: PendingCommit | PendingClear) -> None:
+        if sum(isinstance(p, PendingCommit | PendingClear) for p in self._pending) >= MARKS_PENDING:
             sentence = f"Only {MARKS_PENDING} commits may be on their way at once."
             self._actions.refuse(Refused("rate_limited", sentence, retry_after_ms=1000))
             return
         self._append(mark)
         self._actions.do(FlushUplink())
 
-    def _is_too_much(self, result: Converted | Unusable) -> bool:
+    def _is_too_much(self, result: Converted | Unusable, number: int) -> bool:
         """Whether a file that was decoded has no room."""
         if isinstance(result, Unusable):
             return False
         if self.buffered_ms + result.converted_ms > self._config.hold_ms:
-            self._backlog.drop(result.duration_ms)
+            self._backlog.drop(result.duration_ms, number)
             return True
         waiting_ms = self.buffered_ms + result.converted_ms
         self._backlog.taken(waiting_ms, self._pending_ms, result.duration_ms)
@@ -306,27 +286,34 @@ class Uplink:
         self._sent_ms -= dropped_ms
         self._uncommitted_ms -= uncommitted_ms
         if dropped_ms:
-            self._backlog.drop(dropped_ms)
+            self._backlog.drop(dropped_ms, self._actions.chunk)
         return self._backlog.room(self.buffered_ms, duration_ms, size_bytes)
 
-    def _forward(self, result: Converted | Unusable, *, acknowledge: bool) -> None:
+    def _forward(self, result: Converted | Unusable, number: int, *, acknowledge: bool) -> None:
         if isinstance(result, Unusable):
             if result.sentence is None:
-                self._actions.refuse(Refused("internal", "The audio could not be processed."))
+                sentence = "The audio could not be processed."
+                self._actions.refuse(Refused("internal", sentence, chunk=number))
             else:
-                self._actions.refuse(Refused(result.code, result.sentence, "audio"))
+                self._actions.refuse(Refused(result.code, result.sentence, "audio", chunk=number))
             return
         self._clipped_samples += result.clipped_samples
         if acknowledge:
             self._received_ms += result.duration_ms
-            received = AudioReceived(result.size_bytes, result.duration_ms, result.level_dbfs)
+            received = AudioReceived(
+                result.size_bytes,
+                result.duration_ms,
+                result.level_dbfs,
+                number,
+                ref=self._actions.ref,
+            )
             self._actions.say(received, urgent=False)
         if result.audio:
             self._model.send(Append(result.audio, result.converted_ms))
             self._sent_ms += result.converted_ms
             self._uncommitted_ms += result.converted_ms
 
-    def _commit_upstream(self, commit: _Commit) -> Turns:
+    def _commit_upstream(self, commit: PendingCommit) -> Turns:
         manual = self._config.model_session.turn_detection == "none"
         turns = Turns(False, commit.texts, commit.is_answered)
         # Rounded: durations of converted pieces add up to a hair off the whole millisecond.

@@ -47,6 +47,14 @@ from tornado_app.protocol.voice_v1.server import encode
         ('{"type":"interrupt","item_id":"i","heard_ms":0}', Interrupt("i", 0)),
         ('{"type":"playback","item_id":"i","played_ms":3600000}', Playback("i", 3_600_000)),
         (' {"type" : "ping"} ', Ping()),
+        ('{"type":"commit_audio","id":"é 1"}', CommitAudio(ref="é 1")),
+        ('{"type":"clear_audio","id":null}', ClearAudio()),
+        ('{"type":"text","text":"Hi","id":"%s"}' % ("x" * 64), Text("Hi", ref="x" * 64)),
+        ('{"type":"audio_data","audio":"AAA=","id":"a"}', AudioData("AAA=", ref="a")),
+        (
+            '{"type":"audio_data","audio":"","format":"ogg","id":"a"}',
+            AudioFile("", "ogg", ref="a"),
+        ),
     ],
 )
 def test_a_message_of_the_list_is_understood(text, message):
@@ -72,7 +80,7 @@ def test_a_message_of_the_list_is_understood(text, message):
         ('{"type":null}', "invalid_message", "type", "type must be a string"),
         ('{"type":"Ping"}', "unknown_type", "type", "it may be audio_data, commit_audio"),
         ('{"type":"ping","x":1}', "invalid_message", "x", "ping has no field x; it takes id."),
-        ('{"type":"get_status","x":1}', "invalid_message", "x", "it takes no fields."),
+        ('{"type":"get_status","x":1}', "invalid_message", "x", "it takes id."),
         ('{"type":"ping","id":1.5}', "invalid_message", "id", "at most 128 characters, or an int"),
         ('{"type":"ping","id":true}', "invalid_message", "id", "or an integer"),
         ('{"type":"audio_data"}', "invalid_message", "audio", "audio is missing in audio_data"),
@@ -92,6 +100,15 @@ def test_a_message_of_the_list_is_understood(text, message):
             "invalid_message",
             "heard_ms",
             "an integer from 0 to 3600000",
+        ),
+        ('{"type":"get_status","id":7}', "invalid_message", "id", "1 to 64 printable characters"),
+        ('{"type":"get_status","id":""}', "invalid_message", "id", "1 to 64 printable characters"),
+        ('{"type":"get_status","id":"\\n"}', "invalid_message", "id", "64 printable characters"),
+        (
+            '{"type":"text","text":"a","id":"%s"}' % ("x" * 65),
+            "invalid_message",
+            "id",
+            "1 to 64 printable characters",
         ),
         (
             '{"type":"interrupt","item_id":""}',
@@ -203,3 +220,29 @@ def test_the_last_of_what_a_first_message_says_is_its_query():
     said = read_introduction('{"type":"authenticate","token":"t","parameters":{"voice":"ash"}}')
 
     assert ("t", {"voice": ["ash"]}) == (said.token, said.query)
+
+
+@pytest.mark.parametrize(
+    ("text", "ref", "is_audio"),
+    [
+        ('{"type":"text","id":"a"}', "a", False),
+        ('{"type":"configure","id":"a"}', "a", False),
+        ('{"id":"a"}', "a", False),
+        ('{"type":7,"id":"a"}', "a", False),
+        ('{"type":"authenticate","token":"t","id":"a"}', "a", False),
+        ('{"type":"audio_data","audio":7,"id":"a"}', "a", True),
+        ('{"type":"audio_data","audio":"","format":"mp3","id":"a"}', "a", True),
+        ('{"type":"audio_data","audio":"","id":"\\u0000"}', None, True),
+        ('{"type":"audio_data"}', None, True),
+        ('{"type":"text","text":"","id":"\\u0000"}', None, False),
+        ('{"type":"text","text":"","id":["a"]}', None, False),
+        ("[]", None, False),
+        ("{", None, False),
+    ],
+)
+def test_a_wrong_message_is_known_by_its_id(text, ref, is_audio):
+    """As far as that is good, and whether it was audio, which is counted."""
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(text)
+
+    assert (ref, is_audio) == (refused.value.ref, refused.value.is_audio)

@@ -142,3 +142,22 @@ def test_any_query_is_an_opening_or_an_invalid_request(query):
         parse_opening(query, POLICY)
     except InvalidRequest as refused:
         assert refused.field in PARAMETERS  # noqa: PT017  both ways are right
+
+
+def test_parameters_nobody_knows_are_named():
+    """So that a slip of the pen can be found; those of the page are not."""
+    known = {"token": "t", "resume": "r", "last_seq": "7", "voice": "marin", "model": ""}
+    del known["model"]
+
+    assert () == opening(**known).ignored
+    assert ("intput_rate", "Voice") == opening(intput_rate="8000", Voice="ash").ignored
+
+
+@given(st.dictionaries(st.text(), st.text(max_size=3), max_size=64))
+def test_names_that_are_said_back_are_few_short_and_printable(query):
+    """They are a client's own words, or somebody's who made its link."""
+    strange = {f"?{name}": value for name, value in query.items()}
+    ignored = opening(**strange).ignored
+
+    assert len(ignored) == min(16, len(strange))
+    assert all(len(name) <= 64 and name.isprintable() for name in ignored)

@@ -82,9 +82,9 @@ def test_encoding_and_reading_again_gives_the_same(kind, data):
 )
 def test_an_acknowledgement_is_valid_json(size, duration_ms, level_dbfs, timestamp_ms):
     """The hot path writes its numbers itself, to a hundredth of a ms and a tenth of a dB."""
-    heard = decoded(AudioReceived(size, duration_ms, level_dbfs), 3, timestamp_ms)
+    heard = decoded(AudioReceived(size, duration_ms, level_dbfs, 7), 3, timestamp_ms)
 
-    assert {"size", "timestamp", "duration_ms", "level_dbfs"} == set(heard["data"])
+    assert {"size", "timestamp", "duration_ms", "level_dbfs", "chunk"} == set(heard["data"])
     assert (size, timestamp_ms) == (heard["data"]["size"], heard["data"]["timestamp"])
     assert duration_ms == pytest.approx(heard["data"]["duration_ms"], abs=0.0051)
     assert level_dbfs == pytest.approx(heard["data"]["level_dbfs"], abs=0.0501)
@@ -93,9 +93,16 @@ def test_an_acknowledgement_is_valid_json(size, duration_ms, level_dbfs, timesta
 
 def test_silence_is_acknowledged_with_the_floor():
     """-120.0 dBFS and 0 bytes are numbers like others."""
-    heard = decoded(AudioReceived(0, 0.0, -120.0))
+    data = decoded(AudioReceived(0, 0.0, -120.0, 1))["data"]
 
-    assert {"size": 0, "timestamp": 2, "duration_ms": 0.0, "level_dbfs": -120.0} == heard["data"]
+    floor = {"size": 0, "timestamp": 2, "duration_ms": 0.0, "level_dbfs": -120.0, "chunk": 1}
+    assert floor == data
+
+
+@given(st.text(max_size=64) | st.integers())
+def test_an_acknowledgement_bears_the_name_of_its_chunk(ref):
+    """Whatever a client may have called it."""
+    assert ref == decoded(AudioReceived(960, 20.0, -30.0, 2, ref=ref))["data"]["ref"]
 
 
 def test_what_is_not_set_is_left_out():

@@ -15,6 +15,9 @@ ItemId = Annotated[
     str, Meta(min_length=1, max_length=128, description="a string of 1 to 128 characters")
 ]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000, description="an integer from 0 to 3600000")]
+MessageId = Annotated[
+    str, Meta(min_length=1, max_length=64, description="a string of 1 to 64 printable characters")
+]
 PingId = (
     Annotated[
         str, Meta(max_length=128, description="a string of at most 128 characters, or an integer")
@@ -23,14 +26,23 @@ PingId = (
 )
 
 
-class _Spelling(asked.ClientMessageBase, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+class _Spelling(
+    asked.ClientMessageBase,
+    frozen=True,
+    forbid_unknown_fields=True,
+    tag_field="type",
+):
     """``type`` selects, and a field nobody knows is an error.
 
     Each message below is the value itself, with its spelling: what is decoded is not made again.
     """
 
 
-class AudioData(asked.Audio, _Spelling, tag="audio_data", frozen=True):
+class _Named(_Spelling, frozen=True, kw_only=True):
+    ref: MessageId | None = field(default=None, name="id")
+
+
+class AudioData(_Named, asked.Audio, tag="audio_data", frozen=True):
     """A chunk of speech in the negotiated input format."""
 
     payload: Annotated[str, Meta(description="a base64 string")] = field(name="audio")
@@ -40,43 +52,43 @@ class AudioData(asked.Audio, _Spelling, tag="audio_data", frozen=True):
     """A complete file and not a chunk; see `container`."""
 
 
-class CommitAudio(asked.CommitAudio, _Spelling, tag="commit_audio", frozen=True):
+class CommitAudio(_Named, asked.CommitAudio, tag="commit_audio", frozen=True):
     pass
 
 
-class ClearAudio(asked.ClearAudio, _Spelling, tag="clear_audio", frozen=True):
+class ClearAudio(_Named, asked.ClearAudio, tag="clear_audio", frozen=True):
     pass
 
 
-class Ping(asked.Ping, _Spelling, tag="ping", frozen=True):
-    id: PingId | None = None
+class Ping(_Spelling, asked.Ping, tag="ping", frozen=True):
+    ref: PingId | None = field(default=None, name="id")
 
 
-class Pong(asked.Pong, _Spelling, tag="pong", frozen=True):
-    id: PingId | None = None
+class Pong(_Spelling, asked.Pong, tag="pong", frozen=True):
+    ref: PingId | None = field(default=None, name="id")
 
 
-class GetStatus(asked.GetStatus, _Spelling, tag="get_status", frozen=True):
+class GetStatus(_Named, asked.GetStatus, tag="get_status", frozen=True):
     pass
 
 
-class Text(asked.Text, _Spelling, tag="text", frozen=True):
+class Text(_Named, asked.Text, tag="text", frozen=True):
     text: Annotated[
         str, Meta(min_length=1, max_length=32_768, description="a string of 1 to 32768 characters")
     ]
 
 
-class Interrupt(asked.Interrupt, _Spelling, tag="interrupt", frozen=True):
+class Interrupt(_Named, asked.Interrupt, tag="interrupt", frozen=True):
     item_id: ItemId | None = None
     heard_ms: Milliseconds | None = None
 
 
-class Playback(asked.Playback, _Spelling, tag="playback", frozen=True):
+class Playback(_Named, asked.Playback, tag="playback", frozen=True):
     item_id: ItemId
     played_ms: Milliseconds
 
 
-class Authenticate(_Spelling, tag="authenticate", frozen=True):
+class Authenticate(_Named, tag="authenticate", frozen=True):
     """The first message of a client whose opening request had no token."""
 
     token: Annotated[str, Meta(min_length=1, description="a JSON Web Token")]
@@ -105,6 +117,8 @@ MESSAGES: dict[str, type[asked.ClientMessageBase]] = {
 
 CONTAINERS: dict[str, Container] = {name: name for name in get_args(Container)}
 
+AUDIO = str(AudioData.__struct_config__.tag)
+
 FIRST = "The first message must be authenticate with a token."
 
 _decoder: msgspec.json.Decoder[_Message] = msgspec.json.Decoder(_Message)
@@ -118,11 +132,18 @@ def parse_client(text: str) -> asked.ClientMessage:
             or has a value the protocol does not allow.
     """
     message = _decode(text)
+    if message.ref is not None and not isinstance(message, Ping | Pong):
+        _check_id(message)
     if isinstance(message, AudioData) and message.format is not None:
-        return asked.AudioFile(message.payload, container(message.format))
+        try:
+            kind = container(message.format)
+        except InvalidMessage as refused:
+            refused.ref, refused.is_audio = message.ref, True
+            raise
+        return asked.AudioFile(message.payload, kind, ref=message.ref)
     if isinstance(message, Authenticate):
         sentence = "authenticate comes first, and only if the opening request had no token."
-        raise InvalidMessage("invalid_message", sentence, "type")
+        raise InvalidMessage("invalid_message", sentence, "type", ref=message.ref)
     return message
 
 
@@ -157,6 +178,14 @@ def _decode(text: str) -> _Message:
         raise InvalidMessage("invalid_json", "The message is not valid JSON.") from None
 
 
+def _check_id(message: asked.ClientMessageBase) -> None:
+    """Whether it can be shown to people, in a log of the client's: no schema says that."""
+    if not str(message.ref).isprintable():
+        sentence = f"id must be {_words(MessageId)}."
+        is_audio = isinstance(message, AudioData)
+        raise InvalidMessage("invalid_message", sentence, "id", is_audio=is_audio)
+
+
 def container(name: str) -> Container:
     """What kind of file ``format`` says.
 
@@ -178,17 +207,31 @@ def _explain(text: str) -> InvalidMessage:
     fields = _as_object(text)
     if fields is None:
         return InvalidMessage("invalid_message", "The message must be a JSON object.")
+    refused = _explain_type(fields)
+    refused.ref = _id_of(fields)
+    refused.is_audio = fields.get("type") == AUDIO
+    return refused
+
+
+def _id_of(fields: dict[str, Any]) -> str | None:
+    """What the message calls itself, if that is a name."""
+    name = fields.get("id")
+    is_name = isinstance(name, str) and 1 <= len(name) <= 64 and name.isprintable()
+    return name if is_name else None
+
+
+def _explain_type(fields: dict[str, Any]) -> InvalidMessage:
     allowed = ", ".join(MESSAGES)
     if "type" not in fields:
         return InvalidMessage("invalid_message", f"type is missing; it may be {allowed}.", "type")
-    kind = fields.pop("type")
+    kind = fields["type"]
     if not isinstance(kind, str):
         return InvalidMessage(
             "invalid_message", f"type must be a string: one of {allowed}.", "type"
         )
     if kind not in MESSAGES:
         return InvalidMessage("unknown_type", f"type is not known; it may be {allowed}.", "type")
-    return _explain_fields(kind, fields)
+    return _explain_fields(kind, {name: fields[name] for name in fields if name != "type"})
 
 
 def _as_object(text: str) -> dict[str, Any] | None:

@@ -10,6 +10,25 @@ from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat,
 ENCODINGS: tuple[Encoding, ...] = ("pcm16", "float32", "pcmu", "pcma")
 G711_RATE_HZ = 8_000
 
+PARAMETERS = frozenset(
+    {
+        "token",
+        "input_format",
+        "input_rate",
+        "input_channels",
+        "output_format",
+        "output_rate",
+        "output_encoding",
+        "voice",
+        "model",
+        "turn_detection",
+        "resume",
+        "last_seq",
+    }
+)
+IGNORED_SHOWN = 16
+IGNORED_LENGTH = 64
+
 T = TypeVar("T", bound=str)
 
 
@@ -33,7 +52,21 @@ def parse_opening(query: Mapping[str, Sequence[str]], policy: Policy) -> Opening
         model=_choice(query, "model", policy.models),
         turn_detection=_choice(query, "turn_detection", policy.turn_detections),
         wants_resume="resume" in query,
+        ignored=_ignored(query),
     )
+
+
+def _ignored(query: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Parameters nobody knows, as they may be said back: short, printable, and not too many."""
+    unknown = [name for name in query if name not in PARAMETERS]
+    return tuple(_shown(name) for name in unknown[:IGNORED_SHOWN])
+
+
+def _shown(name: str) -> str:
+    printable = "".join(c if c.isprintable() else "?" for c in name[: IGNORED_LENGTH + 1])
+    if len(printable) <= IGNORED_LENGTH:
+        return printable
+    return printable[: IGNORED_LENGTH - 3] + "..."
 
 
 def _last(query: Mapping[str, Sequence[str]], name: str) -> str | None:

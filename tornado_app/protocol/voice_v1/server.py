@@ -37,12 +37,14 @@ def encode(message: told.ServerMessage, seq: int, timestamp_ms: int) -> bytes:
     match message:
         case told.AudioReceived():
             # The hot path: one acknowledgement for each chunk of speech.
-            data = b'{"size":%d,"timestamp":%d,"duration_ms":%.2f,"level_dbfs":%.1f}' % (
+            data = b'{"size":%d,"timestamp":%d,"duration_ms":%.2f,"level_dbfs":%.1f,"chunk":%d' % (
                 message.size,
                 timestamp_ms,
                 message.duration_ms,
                 message.level_dbfs,
+                message.chunk,
             )
+            data += b"}" if message.ref is None else b',"ref":%b}' % _encoder.encode(message.ref)
         case told.ErrorReport():
             fields = msgspec.to_builtins(message)
             sentence = fields.pop("sentence")

@@ -1,0 +1,194 @@
+"""What a session answers is known by the client's own id and by the number of its audio."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.session.story import Story, converted
+from tornado_app.errors import InvalidMessage
+from tornado_app.protocol import asked
+from tornado_app.session import events
+from tornado_app.session.commands import ConvertUplink, DecodeUplink, FlushUplink, ResetUplink
+from tornado_app.session.events import Unusable
+from workers.formats import AudioFormat
+
+
+def numbers(story: Story) -> list[tuple[str, int | None, object]]:
+    """What the last event was answered with: type, chunk, ref."""
+    return [(kind, data.get("chunk"), data.get("ref")) for kind, data in story.messages]
+
+
+def audio(ref: str | None = None, size_bytes: int = 960) -> events.ClientAudio:
+    return asked.Audio(bytes(size_bytes), ref=ref)
+
+
+def wav(ref: str | None = None, size_bytes: int = 1000) -> events.ClientFile:
+    return asked.AudioFile("A" * (size_bytes * 4 // 3), "wav", ref=ref)
+
+
+def test_the_first_status_tells_what_was_negotiated():
+    """And no other does."""
+    story = Story(
+        source=AudioFormat("pcmu", 8000, 2),
+        target=AudioFormat("float32", 48_000, 1),
+        binary_output=True,
+        ignored=("intput_rate",),
+    ).opened()
+
+    [(kind, data)] = story.messages
+    assert "connection_status" == kind
+    assert {
+        "input": {"format": "pcmu", "rate_hz": 8000, "channels": 2, "encoding": "any"},
+        "output": {"format": "float32", "rate_hz": 48_000, "channels": 1, "encoding": "binary"},
+        "voice": "marin",
+        "model": "gpt-realtime-2.1",
+        "turn_detection": "server_vad",
+        "ignored": ("intput_rate",),
+    } == data["negotiated"]
+    story.model_ready()
+    assert [None] == [data.get("negotiated") for _, data in story.messages]
+    assert [None] == [data.get("negotiated") for _, data in story.lost().messages[:1]]
+
+
+def test_audio_is_counted_frames_and_files_alike():
+    """From 1, in the order in which it came; each acknowledgement bears its own number and name."""
+    story = Story().connected()
+    for event in (audio("a"), audio(), wav("b"), audio("c")):
+        story.feed(event)
+    told = []
+    for _ in range(5):  # the file has the tail of the stream before it
+        told += numbers(story.feed(events.UplinkReady(converted(20, 960))))
+
+    received = [line for line in told if line[0] == "audio_received"]
+    assert [1, 2, 3, 4] == [chunk for _, chunk, _ in received]
+    assert ["a", None, "b", "c"] == [ref for _, _, ref in received]
+
+
+def test_audio_that_was_wrong_is_counted_too():
+    """By its shape, by its content, by its size: what comes behind it keeps its number."""
+    story = Story().connected()
+    wrong = InvalidMessage("invalid_message", "audio is missing.", "audio", ref="a", is_audio=True)
+    assert [("error", 1, "a")] == numbers(story.feed(events.ClientRefused(wrong)))
+    story.feed(audio("b"))
+    story.feed(audio("c"))
+    bad = Unusable("audio: is not base64.")
+    assert [("error", 2, "b")] == numbers(story.feed(events.UplinkReady(bad)))
+    assert [("error", 4, "d")] == numbers(story.feed(wav("d", size_bytes=300_000)))
+    good = story.feed(events.UplinkReady(converted(20, 960)))
+    assert [("audio_received", 3, "c")] == numbers(good)
+
+
+def test_a_fault_of_the_pool_is_about_its_chunk():
+    """Nothing of the client's was wrong; it can send this piece again."""
+    story = Story().connected()
+    story.feed(audio("a")).feed(audio("b"))
+
+    assert [("error", 1, "a")] == numbers(story.feed(events.UplinkReady(Unusable(None))))
+
+
+def test_what_was_cleared_keeps_its_numbers():
+    """They are answered by nothing, and what comes back behind is known for what it is."""
+    story = Story().connected()
+    story.feed(audio()).feed(audio()).client(asked.ClearAudio())
+    story.feed(audio("new"))
+
+    good = story.feed(events.UplinkReady(converted(20, 960)))
+    assert [("audio_received", 3, "new")] == numbers(good)
+
+
+def test_audio_that_is_too_much_is_named():
+    """The newest that was not taken, as several may be told at once."""
+    story = Story(backlog="refuse", hold_ms=1000.0).opened()
+    story.feed(audio(size_bytes=48 * 900))
+    assert [("error", 2, "b")] == numbers(story.feed(audio("b", size_bytes=48 * 200)))
+    story.feed(audio(size_bytes=48 * 200))
+    story.feed(audio(size_bytes=48 * 200))
+    late = story.feed(audio("e", size_bytes=48 * 200), at=1.5)
+    assert [("error", 5, "e")] == numbers(late)
+
+
+def test_a_client_that_is_paused_is_told_after_which_chunk():
+    """What is behind it is read later, and not lost."""
+    story = Story(hold_ms=1000.0).opened()
+    story.feed(audio(size_bytes=48 * 900))
+
+    assert [("error", 2, "b")] == numbers(story.feed(audio("b", size_bytes=48 * 200)))
+
+
+def test_a_message_over_the_rate_is_known():
+    """By its id, and by its number if it was audio."""
+    story = Story(messages_per_s=1.0, message_burst=1.0).opened()
+    story.client(asked.Ping())
+
+    assert [("error", None, "t")] == numbers(story.client(asked.Text("Hi", ref="t")))
+    assert [("error", 1, "a")] == numbers(story.feed(audio("a")))
+    assert [("error", None, "s")] == numbers(story.feed(events.StatusAsked({}, "s")))
+    wrong = InvalidMessage("unknown_type", "no such type", "type", ref="w")
+    assert [("error", None, "w")] == numbers(story.feed(events.ClientRefused(wrong)))
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (events.ClientSaid(asked.Ping("r")), "pong"),
+        (events.StatusAsked({}, "r"), "status"),
+        (events.ClientSaid(asked.Interrupt(ref="r")), "interrupted"),
+        (events.ClientRefused(InvalidMessage("invalid_json", "no JSON", ref="r")), "error"),
+    ],
+)
+def test_a_reply_bears_the_id_of_what_it_answers(event, kind):
+    """And what is said of nobody's asking bears none."""
+    story = Story().opened()
+
+    assert [(kind, None, "r")] == numbers(story.feed(event))
+    assert all(ref is None for _, _, ref in numbers(story.model_ready()))
+
+
+def still_waiting(before: int, story: Story) -> int:
+    """How much the pool owes after the last event."""
+    for command in story.fresh:
+        if isinstance(command, ResetUplink):
+            before = 0
+        elif isinstance(command, ConvertUplink | DecodeUplink | FlushUplink):
+            before += 1
+    return before
+
+
+_events = st.lists(
+    st.sampled_from(["audio", "file", "wrong", "ready", "bad", "clear", "commit", "text"]),
+    max_size=40,
+)
+
+
+@given(_events)
+def test_each_audio_is_answered_once_at_most_under_its_own_number(kinds):
+    """Whatever comes between: acknowledged or refused in order, never under another's name."""
+    story = Story(errors_per_minute=10_000.0, hold_ms=60_000.0).connected()
+    sent, answered, waiting = 0, [], 0
+    for kind in kinds:
+        if kind in {"audio", "file", "wrong"}:
+            sent += 1
+        name = f"n{sent}"
+        match kind:
+            case "audio":
+                story.feed(audio(name))
+            case "file":
+                story.feed(wav(name))
+            case "wrong":
+                wrong = InvalidMessage("invalid_message", "wrong", ref=name, is_audio=True)
+                story.feed(events.ClientRefused(wrong))
+            case "clear":
+                story.client(asked.ClearAudio())
+            case "commit":
+                story.client(asked.CommitAudio())
+            case "text":
+                story.client(asked.Text("Hi"))
+            case _ if waiting:
+                waiting -= 1
+                result = converted(20, 960) if kind == "ready" else Unusable("audio: is bad.")
+                story.feed(events.UplinkReady(result))
+        answered += [line for line in numbers(story) if line[1] is not None and line[2]]
+        waiting = still_waiting(waiting, story)
+        story.fresh = []
+    assert all(ref == f"n{chunk}" for _, chunk, ref in answered)
+    assert len({chunk for _, chunk, _ in answered}) == len(answered)

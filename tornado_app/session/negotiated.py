@@ -1,0 +1,21 @@
+"""What is in force after the opening, as the client is told it."""
+
+from tornado_app.protocol.told import Negotiated, NegotiatedAudio
+from tornado_app.session.config import SessionConfig
+
+
+def negotiated(config: SessionConfig) -> Negotiated:
+    source, target = config.source, config.target
+    return Negotiated(
+        input=NegotiatedAudio(source.encoding, source.rate_hz, source.channels, "any"),
+        output=NegotiatedAudio(
+            target.encoding,
+            target.rate_hz,
+            target.channels,
+            "binary" if config.binary_output else "base64",
+        ),
+        voice=config.model_session.voice,
+        model=config.model_session.model,
+        turn_detection=config.model_session.turn_detection,
+        ignored=config.ignored,
+    )

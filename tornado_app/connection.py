@@ -128,7 +128,7 @@ class Connection:
         self._busy = True
         try:
             self._handle(event)
-            while self._events or self._may_go_on():
+            while self._events or (self._answer.may_go_on and not self._client.is_full):
                 self._go_on()
         except Exception:  # noqa: BLE001  nothing may escape a callback of Tornado
             self._fail()
@@ -165,10 +165,8 @@ class Connection:
         for command in self._session.handle(event, time.monotonic()):
             self._perform(command)
 
-    def _may_go_on(self) -> bool:
-        return self._answer.may_go_on and not self._client.is_full
-
     def _go_on(self) -> None:
+        """What was caused meanwhile comes first, then more of the answer."""
         if self._events:
             self._handle(self._events.popleft())
             return

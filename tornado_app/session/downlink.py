@@ -9,7 +9,6 @@ more than the queue holds, whatever the client's format makes of it.
 """
 
 from collections import deque
-from dataclasses import dataclass
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
@@ -22,56 +21,11 @@ from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound, piece_bytes
 from tornado_app.session.playout import Playout
 from tornado_app.session.transcripts import Key, Transcripts
+from tornado_app.session.waiting import Due, End, Forgotten, InPool, Said, Whole, Words
 
 PIECES_AHEAD = 2
 """So many may be in the pool before more goes there: a quarter of the client's queue at most."""
 OFFSETS_KEPT = 16
-
-
-@dataclass(slots=True)
-class _Words:
-    """More of an item's text; what follows without audio between is joined."""
-
-    key: Key
-    deltas: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """An item's text is complete; None: it is what was said of it."""
-
-    key: Key
-    text: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    """Words that were said late may be said now."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Forgotten:
-    """The model that said these words is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """An item's audio ends here: the resampler holds the last of it."""
-
-    item_id: str
-    response_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _InPool:
-    """The place of audio that is being converted."""
-
-    item_id: str
-    response_id: str
-    size_bytes: int
-
-
-_Said = ServerMessage | _Words | _Whole | _Due | _Forgotten
 
 
 class Downlink:
@@ -95,10 +49,10 @@ class Downlink:
         self._breakage = Breakage(actions)
         self._joints = Joints()
         self._piece_bytes = piece_bytes(config)
-        self._waiting: deque[Sound | _End | _Said] = deque()
-        self._in_pool: deque[_InPool | _Said] = deque()
+        self._waiting: deque[Sound | End | Said] = deque()
+        self._in_pool: deque[InPool | Said] = deque()
         self._in_pool_bytes = 0
-        self._open: _End | None = None
+        self._open: End | None = None
         """The item whose audio has begun and not ended, if it is being converted."""
         self._offsets_ms: dict[str, float] = {}
 
@@ -114,7 +68,7 @@ class Downlink:
         if not self._config.passes_through:
             if self._open is not None and self._open.item_id != sound.item_id:
                 self._end_open()
-            self._open = self._open or _End(sound.item_id, sound.response_id)
+            self._open = self._open or End(sound.item_id, sound.response_id)
         self._wait(sound)
 
     def broken(self, size_bytes: int) -> None:
@@ -141,19 +95,19 @@ class Downlink:
     def words(self, key: Key, delta: str) -> None:
         """More of an item's text, behind all that came before it."""
         last = self._waiting[-1] if self._waiting else None
-        if isinstance(last, _Words) and last.key == key:
+        if isinstance(last, Words) and last.key == key:
             last.deltas.append(delta)
         else:
-            self._wait(_Words(key, [delta]))
+            self._wait(Words(key, [delta]))
 
     def words_end(self, key: Key, whole: str | None) -> None:
-        self._wait(_Whole(key, whole))
+        self._wait(Whole(key, whole))
 
     def words_due(self) -> None:
-        self._wait(_Due())
+        self._wait(Due())
 
     def words_lost(self) -> None:
-        self._wait(_Forgotten())
+        self._wait(Forgotten())
 
     def go_on(self) -> None:
         """Let one piece of audio, or one message, go."""
@@ -166,8 +120,8 @@ class Downlink:
                 self._waiting.popleft()
         else:
             self._waiting.popleft()
-            if isinstance(entry, _End):
-                self._enter_pool(_InPool(entry.item_id, entry.response_id, 0))
+            if isinstance(entry, End):
+                self._enter_pool(InPool(entry.item_id, entry.response_id, 0))
                 self._actions.do(FlushDownlink())
             else:
                 self._follow(entry)
@@ -175,7 +129,7 @@ class Downlink:
 
     def ready(self, result: Converted | Unusable) -> None:
         place = self._in_pool.popleft()
-        assert isinstance(place, _InPool)  # noqa: S101  `_drain` leaves nothing else in front
+        assert isinstance(place, InPool)  # noqa: S101  `_drain` leaves nothing else in front
         self._in_pool_bytes -= place.size_bytes
         if isinstance(result, Unusable):
             sentence = "A piece of the answer could not be converted and is missing."
@@ -198,9 +152,9 @@ class Downlink:
         self._joints.end()
         dropped: dict[str, None] = {}
         for entry in entries:
-            if isinstance(entry, Sound | _InPool):
+            if isinstance(entry, Sound | InPool):
                 dropped[entry.item_id] = None
-            elif not isinstance(entry, _End):
+            elif not isinstance(entry, End):
                 self._utter(entry)
         self._look()
         return list(dropped)
@@ -214,13 +168,13 @@ class Downlink:
     @property
     def has_audio(self) -> bool:
         """Audio waits that the client has not been sent."""
-        return any(isinstance(e, Sound | _InPool) for e in (*self._in_pool, *self._waiting))
+        return any(isinstance(e, Sound | InPool) for e in (*self._in_pool, *self._waiting))
 
     @property
     def broken_pieces(self) -> int:
         return self._breakage.pieces
 
-    def _wait(self, entry: Sound | _End | _Said) -> None:
+    def _wait(self, entry: Sound | End | Said) -> None:
         self._waiting.append(entry)
         self._look()
 
@@ -228,7 +182,7 @@ class Downlink:
         room_bytes = PIECES_AHEAD * self._piece_bytes - self._in_pool_bytes
         self.may_go_on = bool(self._waiting) and room_bytes > 0
 
-    def _follow(self, said: _Said) -> None:
+    def _follow(self, said: Said) -> None:
         """Behind the audio that is in the pool."""
         if self._in_pool:
             self._in_pool.append(said)
@@ -236,21 +190,21 @@ class Downlink:
             self._utter(said)
 
     def _drain(self) -> None:
-        while self._in_pool and not isinstance(self._in_pool[0], _InPool):
+        while self._in_pool and not isinstance(self._in_pool[0], InPool):
             entry = self._in_pool.popleft()
-            assert not isinstance(entry, _InPool)  # noqa: S101  tells the type checker
+            assert not isinstance(entry, InPool)  # noqa: S101  tells the type checker
             self._utter(entry)
 
-    def _utter(self, said: _Said) -> None:
+    def _utter(self, said: Said) -> None:
         """It is its turn."""
         match said:
-            case _Words(key, deltas):
+            case Words(key, deltas):
                 self._transcripts.add(key, deltas)
-            case _Whole(key, text):
+            case Whole(key, text):
                 self._transcripts.finish(key, text)
-            case _Due():
+            case Due():
                 self._transcripts.say_due()
-            case _Forgotten():
+            case Forgotten():
                 self._transcripts.forget()
             case ResponseDone():
                 self._transcripts.say_all()
@@ -267,7 +221,7 @@ class Downlink:
         if refused is not None:
             self.say(ErrorReport.of(refused))
 
-    def _enter_pool(self, place: _InPool) -> None:
+    def _enter_pool(self, place: InPool) -> None:
         self._in_pool.append(place)
         self._in_pool_bytes += place.size_bytes
 
@@ -277,10 +231,10 @@ class Downlink:
             self._send(sound.item_id, sound.response_id, size_bytes / MODEL_BYTES_PER_MS, text=text)
             return
         pcm = sound.take(self._piece_bytes)
-        self._enter_pool(_InPool(sound.item_id, sound.response_id, len(pcm)))
+        self._enter_pool(InPool(sound.item_id, sound.response_id, len(pcm)))
         self._actions.do(ConvertDownlink(pcm))
 
-    def _send_converted(self, place: _InPool, result: Converted) -> None:
+    def _send_converted(self, place: InPool, result: Converted) -> None:
         item_id, response_id = place.item_id, place.response_id
         if self._config.binary_output:
             self._send(item_id, response_id, result.converted_ms, binary=result.audio)

@@ -1,0 +1,54 @@
+"""What waits in the downlink beside `Sound`: values, in the order in which they are to go."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tornado_app.protocol.told import ServerMessage
+from tornado_app.session.transcripts import Key
+
+
+@dataclass(slots=True)
+class Words:
+    """More of an item's text; what follows without audio between is joined."""
+
+    key: Key
+    deltas: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """An item's text is complete; None: it is what was said of it."""
+
+    key: Key
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Words that were said late may be said now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The model that said these words is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An item's audio ends here: the resampler holds the last of it."""
+
+    item_id: str
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InPool:
+    """The place of audio that is being converted."""
+
+    item_id: str
+    response_id: str
+    size_bytes: int
+
+
+Said: TypeAlias = ServerMessage | Words | Whole | Due | Forgotten
+"""What comes behind audio."""

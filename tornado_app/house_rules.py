@@ -12,10 +12,10 @@ T = TypeVar("T")
 
 
 def file_rules(settings: Settings) -> FileRules:
-    """What one file may cost; longer than may wait for the model it never has to be."""
+    """What one file may cost."""
     audio = settings.audio
     return FileRules(
-        play_ms=min(audio.file_ms, audio.hold_ms),
+        play_ms=audio.file_ms,
         timeout_s=audio.file_timeout_s,
         memory_bytes=audio.file_memory_bytes,
         remove_dc=audio.remove_dc,

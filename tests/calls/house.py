@@ -36,10 +36,25 @@ WAIT_S = 5.0
 def house_settings(**changes: object) -> Settings:
     """The defaults of conf/gateway.toml, with names such as ``limits_connections`` changed."""
     environ = {"PARLEY_AUTH_SECRET": SECRET}
-    for name, value in changes.items():
+    for name, value in {**_in_keeping(changes), **changes}.items():
         text = value if isinstance(value, str) else json.dumps(value)
         environ[f"PARLEY_{name.upper()}"] = text
     return load((ROOT / "conf" / "gateway.toml").read_text(), None, environ)
+
+
+def _in_keeping(changes: dict[str, Any]) -> dict[str, object]:
+    """What has to change with these, so that no bound contradicts another."""
+    message_bytes = changes.get("limits_message_bytes", 262_144)
+    outbound_bytes = changes.get("limits_outbound_bytes", 1 << 20)
+    hold_ms = changes.get("audio_hold_ms", 15_000)
+    call_bytes = max(8 << 20, 4 * message_bytes, 4 * outbound_bytes, 64 * hold_ms)
+    return {
+        "audio_file_bytes": min(196_000, (message_bytes - 256) // 4 * 3),
+        "audio_file_ms": min(15_000, hold_ms),
+        "buffers_write_bytes": min(4096, outbound_bytes // 4),
+        "limits_call_bytes": call_bytes,
+        "limits_process_bytes": max(256 << 20, 2 * changes.get("limits_call_bytes", call_bytes)),
+    }
 
 
 class House:

@@ -199,7 +199,7 @@ async def test_bad_base64_of_a_file_is_named():
 
 @pytest.mark.gen_test(timeout=60)
 async def test_a_file_is_no_longer_than_what_may_wait_for_the_model():
-    """Though `audio.file_ms` may be more."""
+    """For longer than `audio.hold_ms` it cannot be set."""
     async with FakeUpstream() as fake, House(fake.url, audio_hold_ms=1000) as house:
         client = await house.connected()
         await send_file(client, silence(1.1), "flac")

@@ -109,7 +109,7 @@ async def test_the_client_hears_the_model(encoding, rate_hz):
     data = pcm.encode(samples, "pcm16")
     ids = {"response_id": "r", "item_id": "a"}
     steps = [4800, 2, 12_000, 958]  # bytes; whole samples, and nothing else is the same
-    async with FakeUpstream() as fake, House(fake.url, limits_outbound_bytes=2**24) as house:
+    async with FakeUpstream() as fake, House(fake.url) as house:
         query = f"output_format={encoding}&output_rate={rate_hz}&output_encoding="
         clients = [await house.connected(query + way) for way in ("base64", "binary")]
         for link in fake.connections:

@@ -8,6 +8,7 @@ import struct
 from contextlib import suppress
 
 import pytest
+from msgspec.structs import replace
 
 from tests.calls.house import House, VoiceClient, whole_log
 from tests.fakes.upstream import (
@@ -475,14 +476,22 @@ async def test_a_model_that_stops_reading():
     assert 2 == len(upstream.connections)
 
 
+class LittleRoom(House):
+    """With an outbox that has no room for one chunk, which `check-config` refuses."""
+
+    def __init__(self, upstream_url: str, **changes: object) -> None:
+        super().__init__(upstream_url, **changes)
+        upstream = replace(self.settings.upstream, outbox_bytes=65_536)
+        self.settings = replace(self.settings, upstream=upstream)
+
+
 @pytest.mark.gen_test
 async def test_a_model_that_stops_reading_with_little_room():
     """What has no room in its outbox ends the link before the time is over."""
-    settings = PATIENT | FAST | {"upstream_outbox_bytes": 65536}
     with whole_log() as log:
         async with (
             FakeUpstream(receive_buffer_bytes=4096) as upstream,
-            House(upstream.url, **settings) as house,
+            LittleRoom(upstream.url, **PATIENT, **FAST) as house,
         ):
             client = await house.connected()
             upstream.connections[0].reading.clear()

@@ -99,7 +99,7 @@ def test_limits_of_the_link_are_the_settings():
             upstream_write_timeout_s=2,
             upstream_ping_interval_s=3,
             upstream_read_timeout_s=4,
-            upstream_outbox_bytes=70_000,
+            upstream_outbox_bytes=1_300_000,
             upstream_message_bytes=80_000,
         ),
         endpoint(OPENAI_URL),
@@ -114,7 +114,7 @@ def test_limits_of_the_link_are_the_settings():
         made.outbox_bytes,
         made.message_bytes,
     )
-    assert (1, 2, 3, 4, 70_000, 80_000) == limits
+    assert (1, 2, 3, 4, 1_300_000, 80_000) == limits
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 MODEL_BYTES_PER_MS = 64
+ENVELOPE_BYTES = 256  # a message around its audio, with every field
+LONGEST_CHUNK_MS = 10_000  # docs/protocol.md, audio
+LONGEST_MS_PER_BYTE = 1 / 8  # one byte a sample at 8 kHz, in a binary frame
 """Of audio on its way to the model: 24 kHz pcm16, as base64."""
 
 PLACEHOLDERS = (
@@ -52,6 +55,7 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     """What cannot work, or is not safe in production."""
     yield from _between(settings)
     yield from _too_little_memory(settings)
+    yield from _too_little_room(settings)
     yield from _unusable(settings)
     if settings.server.environment == "production":
         yield from _unsafe(settings)
@@ -62,13 +66,17 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
         "server.drain_notice_s": "server.drain_s",
         "heartbeat.interval_s": "heartbeat.read_timeout_s",
         "upstream.ping_interval_s": "upstream.read_timeout_s",
+        "auth.leeway_s": "auth.max_lifetime_s",
     }
     for small, large in smaller_than.items():
         if _value(settings, small) >= _value(settings, large):
             yield Contradiction(f"must be less than {label(large)}", (small, large))
-    if settings.upstream.reconnect_initial_ms > settings.upstream.reconnect_max_ms:
-        names = ("upstream.reconnect_initial_ms", "upstream.reconnect_max_ms")
-        yield Contradiction(f"must not be more than {label(names[1])}", names)
+    for name, most, why in (
+        ("upstream.reconnect_initial_ms", "upstream.reconnect_max_ms", ""),
+        ("audio.file_ms", "audio.hold_ms", ": all of a file waits for the model at once"),
+    ):
+        if _value(settings, name) > _value(settings, most):
+            yield Contradiction(f"must not be more than {label(most)}{why}", (name, most))
 
 
 def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
@@ -85,6 +93,24 @@ def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
     if limits.process_bytes < 2 * limits.call_bytes:
         names = ("limits.process_bytes", "limits.call_bytes")
         yield Contradiction(f"must be at least twice {label(names[1])}", names)
+
+
+def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
+    """What one bound lets come has to fit in the next, or it ends what it should not."""
+    limits, audio, upstream = settings.limits, settings.audio, settings.upstream
+    file_bytes = -(-audio.file_bytes // 3) * 4 + ENVELOPE_BYTES
+    if limits.message_bytes < file_bytes:
+        reason = f"must be at least {file_bytes}: a file comes as base64 in one message"
+        yield Contradiction(reason, ("limits.message_bytes", "audio.file_bytes"))
+    chunk_ms = min(limits.message_bytes * LONGEST_MS_PER_BYTE, LONGEST_CHUNK_MS)
+    order_bytes = int(max(chunk_ms, audio.file_ms) * MODEL_BYTES_PER_MS)
+    # A quarter of it may be full before more is kept back, and one order more goes there.
+    if upstream.outbox_bytes * 3 // 4 < order_bytes:
+        reason = f"must be at least {-(-order_bytes * 4 // 3)}: a long chunk or file is one message"
+        yield Contradiction(reason, ("upstream.outbox_bytes", "audio.file_ms"))
+    if settings.buffers.write_bytes > limits.outbound_bytes // 4:
+        reason = f"must not be more than a quarter of {label('limits.outbound_bytes')}"
+        yield Contradiction(reason, ("buffers.write_bytes", "limits.outbound_bytes"))
 
 
 def _value(settings: Settings, name: str) -> Any:

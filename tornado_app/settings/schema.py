@@ -94,7 +94,7 @@ class Audio(msgspec.Struct, frozen=True):
     backlog: BacklogPolicy
     remove_dc: bool
     limit_peaks: bool
-    file_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)]
+    file_bytes: Annotated[int, Meta(ge=256, le=16_777_216)]
     file_ms: Annotated[int, Meta(ge=100, le=600_000)]
     file_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
     file_memory_bytes: Annotated[int, Meta(ge=268_435_456, le=8_589_934_592)]

@@ -107,6 +107,17 @@ def test_an_item_that_comes_in_two_pieces_is_one():
     assert [Unheard("a", 130)] == playout.unheard(0.15)
 
 
+def test_what_plays_now_is_where_the_loudspeaker_is():
+    """And not an item that has more to come behind it."""
+    playout = Playout()
+    playout.sent("a", 100, now=0.0)
+    playout.sent("b", 100, now=0.0)
+    playout.sent("a", 100, now=0.0)
+    playout.told(None, 20, now=0.15)
+
+    assert [Unheard("a", 100), Unheard("b", 20)] == playout.unheard(0.15)
+
+
 def test_the_ledger_is_bounded_and_keeps_its_place():
     """What is too old to be kept still plays before what is kept."""
     playout = Playout()

@@ -65,7 +65,14 @@ class Playout:
         """
         self._play(now)
         if item_id is None:
-            item_id = next((item for item, sent, heard in self._items() if heard < sent), None)
+            item_id = next(
+                (
+                    piece.item_id
+                    for starts_at_ms, piece in self._laid_out()
+                    if starts_at_ms + piece.sent_ms - self._place_ms >= HAIR_MS
+                ),
+                None,
+            )
         left_ms, place_ms = played_ms, None
         for starts_at_ms, piece in self._laid_out():
             if piece.item_id == item_id:

@@ -1,0 +1,88 @@
+"""The programs of docs/tokens.md, as they stand there, make tokens that are taken."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jwt
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
+from tornado.web import create_signed_value
+
+from tests.clients.node_client import needs_node_client
+from tests.fakes.upstream import unused_port
+from tornado_app.admission.tokens import TokenRejected, TokenRules, issue, verify
+
+TEXT = (Path(__file__).parents[1] / "docs" / "tokens.md").read_text(encoding="utf-8")
+SECRET = "x7Kq2mVb9RtLw4Zc8NpYs3Hd6FgJ1aQe"
+RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10, max_lifetime_s=86_400)
+
+
+def program(heading):
+    """The code below that heading."""
+    return re.search(rf"^## {heading}\n.*?^```\w+\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_a_server_of_ones_own_makes_tokens(tmp_path):
+    """For who is logged in, and for nobody else."""
+    script, port = tmp_path / "server.py", unused_port()
+    script.write_text(program("In Python"))
+    environ = dict(os.environ, PARLEY_AUTH_SECRET=SECRET, COOKIE_SECRET="c" * 32, PORT=str(port))
+    process = await asyncio.create_subprocess_exec(sys.executable, script, env=environ)
+    url, cookie = f"http://127.0.0.1:{port}/token", create_signed_value("c" * 32, "user", "alice")
+    try:
+        with pytest.raises(HTTPClientError, match="401"):
+            await answered(url, {})
+        answer = await answered(url, {"Cookie": f"user={cookie.decode()}"})
+    finally:
+        process.terminate()
+        await process.wait()
+
+    assert "alice" == verify(json.loads(answer.body)["token"], RULES, time.time()).user_id
+
+
+async def answered(url, headers):
+    """What the server says, once it listens."""
+    while True:
+        try:
+            return await AsyncHTTPClient().fetch(url, method="POST", body="", headers=headers)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.02)
+
+
+@needs_node_client
+def test_node_makes_tokens(tmp_path):
+    """Without a library."""
+    script = tmp_path / "token.mjs"
+    script.write_text(
+        program("In Node") + f"\nprocess.stdout.write(tokenFor('bob', '{SECRET}'));\n"
+    )
+    token = subprocess.run(["node", script], check=True, capture_output=True, text=True).stdout
+
+    assert "bob" == verify(token, RULES, time.time()).user_id
+
+
+OTHER = b"y" * 32
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        issue("alice", TokenRules(OTHER, ("HS256",), 10, 86_400), time.time(), 60),
+        jwt.encode({"sub": "alice"}, OTHER, "HS256"),
+    ],
+    ids=["of another Parley", "of somebody else"],
+)
+def test_what_goes_wrong_is_what_is_said(token):
+    """The sentences of the table are the server's."""
+    with pytest.raises(TokenRejected) as rejected:
+        verify(token, RULES, time.time())
+
+    assert "another secret" in rejected.value.sentence
+    assert f"| {rejected.value.sentence} |" in TEXT

@@ -11,7 +11,6 @@ from functools import partial
 
 from tornado_app.admission import limits, tokens
 from tornado_app.admission.budget import ProcessBudget
-from tornado_app.admission.lobby import Lobby, Stranger
 from tornado_app.admission.origins import OriginRules
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
@@ -84,7 +83,8 @@ class Gateway:
         self._admission = limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
         )
-        self._lobby = Lobby(settings.limits.strangers)
+        self._expected: set[Callable[[Refused], None]] = set()
+        """Tells those who are open, and have not said who they are, that they may not stay."""
         self.memory = ProcessBudget(settings.limits.process_bytes, settings.limits.connections)
         self._connections: set[Connection] = set()
         self._loop = asyncio.get_running_loop()
@@ -134,22 +134,22 @@ class Gateway:
         self._admission.release(guest.caller.user_id)
         self._note_sockets()
 
-    def expect(self, knock: Knock, turn_away: Callable[[Refused], None]) -> Stranger:
+    def expect(self, knock: Knock, turn_away: Callable[[Refused], None]) -> None:
         """Let a request in that will say who it is when it is open, or say why not.
 
-        `dismiss` gives its place back, when it has been admitted or is gone.
+        *turn_away* is called if the server goes away meanwhile; `dismiss` takes it back.
 
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
         self._check_door(knock)
         knock.dialect.read_opening(knock.query, self._policy)
-        stranger = self._lobby.enter(turn_away)
+        self._expected.add(turn_away)
         self._sockets_gone.clear()
-        return stranger
 
-    def dismiss(self, stranger: Stranger) -> None:
-        self._lobby.leave(stranger)
+    def dismiss(self, turn_away: Callable[[Refused], None]) -> None:
+        """It has been admitted, or is gone.  Nothing, if it was not expected."""
+        self._expected.discard(turn_away)
         self._note_sockets()
 
     def connect(self, guest: Guest, client: Client) -> Connection:
@@ -176,7 +176,7 @@ class Gateway:
     def drain(self, deadline_s: float) -> None:
         """Tell every client that it has *deadline_s* left.  Nobody new is let in from now on."""
         self.draining = True
-        self._lobby.clear(_going_away())
+        self._send_strangers_away()
         deadline = time.monotonic() + deadline_s
         for connection in self.connections:
             connection.feed(events.Drain(deadline))
@@ -188,7 +188,7 @@ class Gateway:
     async def stop(self, timeout_s: float) -> bool:
         """End every session and every thread; False if something was still there in the end."""
         self.draining = True
-        self._lobby.clear(_going_away())
+        self._send_strangers_away()
         self._look_timer.cancel()
         for connection in self.connections:
             connection.feed(events.Stop(GOING_AWAY))
@@ -209,8 +209,12 @@ class Gateway:
         if not self._origins.allows(knock.origin):
             raise Refused("origin_denied", "Pages of this origin may not connect.")
 
+    def _send_strangers_away(self) -> None:
+        for turn_away in tuple(self._expected):
+            turn_away(_going_away())
+
     def _note_sockets(self) -> None:
-        if not self._admission.used and not self._lobby.used:
+        if not self._admission.used and not self._expected:
             self._sockets_gone.set()
 
     def _caller(self, token: str | None) -> tokens.Caller:

@@ -4,7 +4,6 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from dataclasses import replace
 
-from tornado_app.admission.lobby import Stranger
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 
@@ -18,7 +17,7 @@ class Entrance:
     def __init__(
         self, gateway: Gateway, knock: Knock, turn_away: Callable[[Refused], None]
     ) -> None:
-        """Take a place among those who wait; *turn_away* is called when the time is over.
+        """*turn_away* tells the client that it may not stay, and closes; it never raises.
 
         Raises:
             Refused: If this request may not come in, whoever it is of.
@@ -26,7 +25,7 @@ class Entrance:
         self._gateway = gateway
         self._knock = knock
         self._turn_away = turn_away
-        self._stranger: Stranger | None = gateway.expect(knock, turn_away)
+        gateway.expect(knock, turn_away)
         self._timer: TimerHandle | None = None
 
     def open(self, timeout_s: float, loop: AbstractEventLoop) -> None:
@@ -50,9 +49,7 @@ class Entrance:
     def leave(self) -> None:
         """The client is in, or gone; may be called again."""
         self._stop_timer()
-        stranger, self._stranger = self._stranger, None
-        if stranger is not None:
-            self._gateway.dismiss(stranger)
+        self._gateway.dismiss(self._turn_away)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

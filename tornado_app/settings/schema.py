@@ -107,7 +107,6 @@ class Limits(msgspec.Struct, frozen=True):
     connections_per_user: Annotated[int, Meta(ge=1, le=1_000_000)]
     unauthenticated: Annotated[int, Meta(ge=16, le=1_000_000)]
     unauthenticated_per_address: Annotated[int, Meta(ge=1, le=1_000_000)]
-    strangers: Annotated[int, Meta(ge=1, le=1_000_000)]
     messages_per_s: Annotated[float, Meta(ge=1, le=100_000)]
     message_burst: Annotated[int, Meta(ge=1, le=1_000_000)]
     message_bytes: Annotated[int, Meta(ge=1024, le=16_777_216)]

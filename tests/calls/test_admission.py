@@ -19,6 +19,7 @@ from tests.fakes.upstream import FakeUpstream
 PRODUCTION = {
     "server_environment": "production",
     "server_allowed_origins": ["https://talk.example.com", "https://*.apps.example.org:8443"],
+    "upstream_api_key": "sk-of-the-house",
 }
 
 

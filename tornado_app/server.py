@@ -21,6 +21,8 @@ from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint
 
 STOP_TIMEOUT_S = 5.0
+BACKLOG = 1024
+"""Connections that the kernel keeps for us: one that it does not keep tries again in a second."""
 
 
 class Server:
@@ -40,7 +42,7 @@ class Server:
             RuntimeError: If the model on this computer does not start.
         """
         settings = self._settings
-        sockets = bind_sockets(settings.server.port, settings.server.host)
+        sockets = bind_sockets(settings.server.port, settings.server.host, backlog=BACKLOG)
         self.port: int = sockets[0].getsockname()[1]
         try:
             find_model = await self._find_model()

@@ -24,8 +24,8 @@ IDLE_CONNECTION_S = 10.0
 HEADER_BYTES = 16_384
 BODY_BYTES = 1024
 """Nothing here takes a body."""
-ROOM_MADE = 64
-"""Those who wait and are cut when descriptors run out: as many as are taken at once."""
+ROOM_MADE = 256
+"""Those who wait and are cut each time that descriptors run out."""
 
 REFUSALS_PER_MINUTE = 60
 """Lines of clients with a wrong token or origin: enough to see who, too few to fill a disk."""

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import sys
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -20,7 +19,9 @@ def end_at_once_on_signals(*, quiet: bool = False) -> None:
     def end(number: int, _frame: FrameType | None) -> None:
         if not quiet:
             with contextlib.suppress(OSError):
-                os.write(2, f"{sentence(number)}\n".encode())
+                # A terminal has shown ^C in this line.
+                begin = "\n" if os.isatty(2) else ""
+                os.write(2, f"{begin}{sentence(number)}\n".encode())
         os._exit(128 + number)
 
     for number in ENDING:
@@ -31,7 +32,4 @@ def end_at_once_on_signals(*, quiet: bool = False) -> None:
 
 def sentence(number: int) -> str:
     """What a person is told of a program that a signal has ended."""
-    if number == signal.SIGINT:
-        # The terminal has shown ^C in this line.
-        return f"{os.linesep if sys.stderr and sys.stderr.isatty() else ''}Stopped by Ctrl-C."
-    return f"Stopped by {signal.Signals(number).name}."
+    return f"Stopped by {'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}."

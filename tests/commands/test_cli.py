@@ -16,12 +16,13 @@ import structlog
 
 from tests.calls.house import ROOT
 from tornado_app.admission import tokens
-from tornado_app.commands import talk
 from tornado_app.commands.cli import main
+from tornado_app.commands.talk import command
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 
 SECRET = "kT9x-Qm2Lr7Vb4Zn8Hs1Wd6Yc3Jf5Pg0-not-to-be-printed"
 KEY = "sk-proj-canary-not-to-be-printed"
+AMIABLE = str(ROOT / "tests" / "data" / "amiable.wav")
 NOBODY = "ws://127.0.0.1:9/v1/realtime"
 
 RULES = tokens.TokenRules(
@@ -107,7 +108,7 @@ class TestHelp:
         code, out, err = run(*words)
 
         assert (2, "", 2) == (code, out, err.count("\n"))
-        assert re.match(r"run.py.*: .*(--prot|file)", err)
+        assert re.match(r"run.py.*: .*(--prot|FILE)", err)
         assert "--help" in err
 
 
@@ -381,32 +382,29 @@ class TestTalk:
         assert 2 == code
         assert "must be a number above 0" in err
 
-    def test_its_arguments(self, run, monkeypatch):
+    def test_its_arguments(self, run, monkeypatch, tmp_path):
         """The address and the token come from the settings unless they are given."""
         wishes = []
 
-        async def note(wish: talk.Wish) -> int:
+        async def note(wish):
             wishes.append(wish)
             return 7
 
-        monkeypatch.setattr(talk, "run", note)
+        monkeypatch.setattr(command, "run", note)
         monkeypatch.setenv("PARLEY_SERVER_PORT", "1234")
-        code, _, _ = run("talk", "a.wav")
-        words = ("--url", "wss://a.example/ws", "--token", "t", "--save", "b.wav", "--fast")
-        run("talk", "a.wav", *words, "--chunk-ms", "33.5")
+        code, _, _ = run("talk", AMIABLE)
+        words = ("--url", "wss://a.example/ws", "--token", "t", "--fast", "--chunk-ms", "33.5")
+        run("talk", AMIABLE, *words, "--save", str(tmp_path / "b.wav"))
         plain, full = wishes
 
         assert 7 == code
-        assert "ws://127.0.0.1:1234/ws" == plain.url
+        assert plain.address.url.startswith("ws://127.0.0.1:1234/ws?")
         assert "developer" == tokens.verify(plain.token, RULES, time.time()).user_id
-        assert (None, False, None) == (plain.save, plain.fast, plain.chunk_ms)
-        assert ("wss://a.example/ws", "t", True, 33.5) == (
-            full.url,
-            full.token,
-            full.fast,
-            full.chunk_ms,
-        )
-        assert "b.wav" == str(full.save)
+        assert (None, False, None) == (plain.keeper, plain.is_fast, plain.chunk_ms)
+        assert full.address.url.startswith("wss://a.example/ws?")
+        assert ("t", True, 33.5) == (full.token, full.is_fast, full.chunk_ms)
+        assert str(tmp_path / "b.wav") == full.keeper.path
+        assert not (tmp_path / "b.wav").exists()  # nothing was heard
 
 
 def test_the_local_model_alone():

@@ -67,7 +67,7 @@ def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(UnreadableRecording) as refusal:
         read_recording(tmp_path / "none.wav")
 
-    assert f"{tmp_path}/none.wav: there is no such file" == str(refusal.value)
+    assert f"{tmp_path}/none.wav: there is no such file." == str(refusal.value)
 
 
 def test_a_file_without_audio_is_told(tmp_path):
@@ -78,4 +78,4 @@ def test_a_file_without_audio_is_told(tmp_path):
     with pytest.raises(UnreadableRecording) as refusal:
         read_recording(path)
 
-    assert str(refusal.value).startswith(f"{path}: not a recording that can be read (")
+    assert str(refusal.value).startswith(f"{path} is not a recording that can be read.")

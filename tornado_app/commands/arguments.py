@@ -23,13 +23,28 @@ def parser() -> Parser:
     serve.add_argument("--port", type=int, help="the port to listen on; 0 takes any free one")
 
     talk = commands.add_parser("talk", parents=[common], help="send a recording, hear the answer")
-    talk.add_argument("file", help="a recording in any format that libsndfile reads")
-    talk.add_argument("--url", help="the gateway; by default the one of the settings")
-    talk.add_argument("--token", help="by default one made with the settings' secret")
-    talk.add_argument("--save", metavar="FILE", help="write the answer there")
-    talk.add_argument("--fast", action="store_true", help="do not wait for real time")
     talk.add_argument(
-        "--chunk-ms", type=_positive, help="audio in one message (20; with --fast 100)"
+        "file",
+        metavar="FILE",
+        help="a recording: WAV, FLAC, OGG, MP3 or what else libsndfile reads; - is standard input",
+    )
+    talk.add_argument(
+        "--url",
+        help="the gateway; by default the one of the settings. Parameters of docs/protocol.md "
+        "in it count, such as ?output_format=pcmu",
+    )
+    talk.add_argument("--token", help="by default one made with the settings' secret")
+    talk.add_argument(
+        "--save", metavar="FILE", help="write the answer there: .wav, .flac, .ogg, .mp3 or .aiff"
+    )
+    talk.add_argument(
+        "--fast", action="store_true", help="not in real time: as fast as the gateway takes it"
+    )
+    talk.add_argument(
+        "--chunk-ms",
+        metavar="MS",
+        type=_positive,
+        help="audio in one message (20; with --fast 100)",
     )
 
     token = commands.add_parser("token", parents=[common], help="print a token")

@@ -47,9 +47,9 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
 
             return token.run(options, settings)
         case "talk":
-            from tornado_app.commands import talk  # noqa: PLC0415
+            from tornado_app.commands.talk import command  # noqa: PLC0415
 
-            return talk.start(options, settings)
+            return command.start(options, settings)
         case "check-config":
             answer(f"The settings are right for {settings.server.environment}.")
             return 0

@@ -1,0 +1,171 @@
+"""What the gateway has said so far, and what follows from it."""
+
+import asyncio
+import base64
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from terminal.streams import OutputLost
+from tornado_app.commands.talk.failure import Failed
+from tornado_app.commands.talk.pace import Pace
+from tornado_app.commands.talk.screen import Screen
+from workers import codecs
+from workers.codecs import Samples
+from workers.formats import AudioFormat
+
+REASON_TIMEOUT_S = 1.0
+"""Why an answer failed follows it; of a model that was lost there is nothing to tell."""
+HEARD_BYTES = 512 * 1024 * 1024
+"""An hour of 192 kHz float32 would be more; nobody speaks for an hour."""
+HARMLESS = {"audio_backlog", "rate_limited", "internal"}
+"""What is missing is said, and the talk goes on without it."""
+
+
+class Call:
+    """One talk, as the gateway's messages tell it.  Thread: loop."""
+
+    def __init__(
+        self, target: AudioFormat, pace: Pace, screen: Screen, *, ends_turns: bool
+    ) -> None:
+        self.pace = pace
+        self.is_connected = False
+        self.is_done = False
+        self.is_transcribed = False
+        """What the user said has come back as text, which may be after the answer."""
+        self.has_committed = False
+        self._failure: Exception | None = None
+        self._news = asyncio.Event()
+        self._target = target
+        self._ends_turns = ends_turns
+        self.screen = screen
+        self._audio = bytearray()
+        self._turns = self._answers = 0
+
+    @property
+    def rate_hz(self) -> int:
+        return self._target.rate_hz
+
+    def heard(self) -> Samples:
+        """All of the answer that has come."""
+        whole = len(self._audio) - len(self._audio) % self._target.bytes_per_frame
+        samples = codecs.decode(bytes(self._audio[:whole]), self._target.encoding)
+        return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+
+    def check(self) -> None:
+        """Raise what has ended the talk, if anything has."""
+        if self._failure is not None:
+            raise self._failure
+
+    async def news(self, timeout_s: float, sentence: str) -> None:
+        """Return when anything has come.
+
+        Raises:
+            Failed: With *sentence* if nothing does, or with what has ended the talk.
+            OutputLost: If nobody reads what was said.
+        """
+        try:
+            await asyncio.wait_for(self._news.wait(), timeout_s)
+        except TimeoutError:
+            raise Failed(sentence) from None
+        self._news.clear()
+        self.check()
+
+    def fail(self, failure: Exception) -> None:
+        self._failure = self._failure or failure
+        self._news.set()
+
+    def take(self, message: str | bytes) -> None:
+        """One message; it never raises, since who reads on is not who waits."""
+        try:
+            if isinstance(message, bytes):
+                self._take_audio(message)
+            else:
+                whole = json.loads(message)
+                self._take(whole["type"], whole["data"], whole["error"])
+        except OutputLost as lost:
+            self.fail(lost)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.fail(Failed("What answers there is no gateway of ours: it says other things."))
+        self._news.set()
+
+    def closed(self, code: int | None, reason: str | None) -> None:
+        """Nothing comes any more."""
+        why = f"{code} {reason or ''}".strip() if code else "without a word"
+        self.fail(Failed(f"The gateway closed the call ({why})."))
+
+    def _take(self, kind: str, data: dict[str, Any], sentence: str) -> None:
+        match kind:
+            case "connection_status":
+                self._take_status(data["status"], data["model"])
+            case "audio_received":
+                self.pace.take(data["duration_ms"])
+            case "transcript":
+                self.screen.transcript(
+                    data["role"], data["item_id"], data["text"], final=data["final"]
+                )
+                if data["role"] == "user" and data["final"]:
+                    self.is_transcribed = True
+            case "audio" if data.get("audio") is not None:
+                self._take_audio(base64.b64decode(data["audio"], validate=True))
+            case "audio_committed":
+                self._turns += 1
+            case "response_done":
+                self._answers += 1
+                self._end(data["status"])
+            case "going_away":
+                self.screen.note("The gateway is going away and will close the call.")
+            case "error":
+                self._take_error(data, sentence)
+
+    def _take_status(self, status: str, model: str) -> None:
+        said = {
+            "connecting": "Connecting to the model ...",
+            "connected": f"Connected; the model is {model}.",
+            "reconnecting": "The model was lost; connecting again ...",
+        }
+        self.screen.note(said.get(status, f"The model is {status}."))
+        if status == "connected":
+            self.is_connected = True
+
+    def _take_audio(self, audio: bytes) -> None:
+        self._audio += audio
+        if len(self._audio) > HEARD_BYTES:
+            raise ValueError
+
+    def _take_error(self, data: dict[str, Any], sentence: str) -> None:
+        code = data["code"]
+        was_heard = self._ends_turns and self._turns > 0
+        if code == "audio_buffer_empty" and was_heard and self.has_committed:
+            self._end_if_answered()  # the model had ended the turn by itself
+        elif code in HARMLESS or (code == "upstream_unavailable" and self._is_speaking):
+            self.screen.note(sentence)
+            if (pause_ms := data.get("retry_after_ms")) is not None:
+                self.pace.forget()
+                self.pace.go_on(time.monotonic(), pause_ms / 1000)
+        else:
+            self.fail(Failed(sentence))
+
+    def _end(self, status: str) -> None:
+        if status == "failed":
+            loop = asyncio.get_running_loop()
+            failure = Failed("The model failed to answer.")
+            loop.call_later(REASON_TIMEOUT_S, self.fail, failure)
+        elif status == "completed":
+            self._end_if_answered()
+        elif self._is_last:
+            self.fail(Failed(f"The answer was {status}."))
+
+    @property
+    def _is_speaking(self) -> bool:
+        return self.is_connected and not self.has_committed
+
+    @property
+    def _is_last(self) -> bool:
+        return self.has_committed and self._answers >= self._turns
+
+    def _end_if_answered(self) -> None:
+        if self._is_last:
+            self.is_done = True

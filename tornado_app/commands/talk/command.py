@@ -1,0 +1,115 @@
+"""``run.py talk``: its arguments, its files and its signals."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from functools import partial
+
+from terminal.signals import ENDING, sentence
+from terminal.words import complain
+from tornado_app.admission import tokens
+from tornado_app.commands.arguments import TOKEN_TTL_S
+from tornado_app.commands.configuration import token_rules
+from tornado_app.commands.talk.address import Address, read_address
+from tornado_app.commands.talk.conversation import Wish, run
+from tornado_app.commands.talk.failure import Failed
+from tornado_app.commands.talk.keeper import Keeper
+from tornado_app.settings.schema import Settings
+from workers.recordings import (
+    STDIN_BYTES,
+    Recording,
+    UnreadableRecording,
+    open_recording,
+    recording_of,
+)
+
+
+def start(options: argparse.Namespace, settings: Settings) -> int:
+    """0 if an answer came, 1 with a sentence if not; 128 and a signal's number if that ended it.
+
+    Raises:
+        OutputLost: If nobody reads what was said.
+    """
+    try:
+        with contextlib.ExitStack() as stack:
+            wish = _wish(options, settings, stack)
+            with asyncio.Runner() as runner:
+                return runner.run(_until_told(wish))
+    except Failed as failed:
+        complain(*failed.lines)
+        return 1
+
+
+def _wish(options: argparse.Namespace, settings: Settings, stack: contextlib.ExitStack) -> Wish:
+    server = settings.server
+    recording = _recording(options.file)
+    stack.callback(recording.close)
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    url = f"ws://{host}:{server.port}/ws" if options.url is None else options.url
+    address = read_address(url, recording.rate_hz)
+    keeper = Keeper(options.save, _answer_hz(address)) if options.save is not None else None
+    if keeper is not None:
+        stack.enter_context(keeper)
+    token = options.token
+    if token is None:
+        now = time.time()  # noqa: TID251  `exp` is wall time
+        token = tokens.issue("developer", token_rules(settings), now, TOKEN_TTL_S)
+    return Wish(
+        recording=recording,
+        address=address,
+        token=token,
+        keeper=keeper,
+        is_fast=options.fast,
+        chunk_ms=options.chunk_ms,
+    )
+
+
+def _recording(path: str) -> Recording:
+    """Before there is a loop, as it may wait for a pipe; raises `Failed`."""
+    try:
+        name = "Standard input"
+        recording = recording_of(_all_input(), name) if path == "-" else open_recording(path)
+    except UnreadableRecording as unreadable:
+        raise Failed(str(unreadable), unreadable.command) from None
+    if recording.is_empty:
+        recording.close()
+        raise Failed(f"{recording.name} holds no audio.")
+    return recording
+
+
+def _all_input() -> bytes:
+    if sys.stdin.isatty():
+        raise Failed("Standard input is this terminal; give it a recording: talk - < speech.wav")
+    try:
+        return sys.stdin.buffer.read(STDIN_BYTES)
+    except OSError as error:
+        raise Failed(f"Standard input cannot be read: {error.strerror}.") from None
+
+
+def _answer_hz(address: Address) -> int | None:
+    try:
+        return address.target.rate_hz
+    except Failed:  # the gateway may know more, and says what is wrong
+        return None
+
+
+async def _until_told(wish: Wish) -> int:
+    """Talk, or keep what was heard when a signal comes."""
+    told: list[int] = []
+    loop = asyncio.get_running_loop()
+    talk = asyncio.ensure_future(run(wish))
+
+    def stop(number: int) -> None:
+        told.append(number)
+        talk.cancel()
+
+    for number in ENDING:
+        loop.add_signal_handler(number, partial(stop, number))
+    try:
+        return await talk
+    except asyncio.CancelledError:
+        complain(sentence(told[0] if told else signal.SIGINT))
+        return 128 + (told[0] if told else signal.SIGINT)

@@ -1,0 +1,84 @@
+"""The way to a gateway, and a sentence for everything that may stand in it."""
+
+import json
+import socket
+import ssl
+
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.iostream import StreamClosedError
+from tornado.simple_httpclient import HTTPTimeoutError
+from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
+
+from tornado_app.commands.talk.address import Address
+from tornado_app.commands.talk.failure import Failed
+
+DIAL_TIMEOUT_S = 5.0
+"""A gateway answers in some milliseconds, from the other side of the world in one second."""
+MESSAGE_BYTES = 64 * 1024 * 1024
+"""More than any message of a gateway; what is no gateway may send anything."""
+
+
+async def dial(address: Address, token: str) -> WebSocketClientConnection:
+    """Open the WebSocket.
+
+    Raises:
+        Failed: With what is wrong, and what to do.
+    """
+    try:
+        request = HTTPRequest(
+            address.url,
+            headers={"Authorization": f"Bearer {token}"},
+            connect_timeout=DIAL_TIMEOUT_S,
+            request_timeout=DIAL_TIMEOUT_S,
+            follow_redirects=False,
+        )
+        return await websocket_connect(request, max_message_size=MESSAGE_BYTES)
+    except HTTPTimeoutError:
+        raise Failed(
+            f"{address.place} does not answer within {DIAL_TIMEOUT_S:g} s: "
+            "something else may listen there, or the gateway hangs."
+        ) from None
+    except HTTPClientError as error:
+        raise Failed(_refusal(error, address)) from None
+    except (StreamClosedError, WebSocketError):
+        raise Failed(_no_gateway(address)) from None
+    except OSError as error:
+        raise Failed(_unreached(error, address)) from None
+    except ValueError:
+        raise Failed("The token holds characters that no token has.") from None
+
+
+def _refusal(error: HTTPClientError, address: Address) -> str:
+    """The gateway's own sentence, if it sent one."""
+    try:
+        sentence = json.loads(error.response.body)["error"] if error.response else ""
+    except (ValueError, KeyError, TypeError):
+        sentence = ""
+    if error.code == 401 and sentence:
+        return f"The gateway refused: {sentence} Give it a token of its own with --token."
+    if sentence and isinstance(sentence, str):
+        return f"The gateway refused: {sentence}"
+    if error.code == 404:
+        return f"Something answers at {address.place}, but no gateway is there; its path is /ws."
+    if 300 <= error.code < 400:
+        return f"{address.place} sends us elsewhere (HTTP {error.code}); call the gateway itself."
+    if error.code == 599:
+        return _no_gateway(address)
+    return f"{address.place} refused with HTTP {error.code}, and not in words of a gateway."
+
+
+def _no_gateway(address: Address) -> str:
+    secure = "" if address.url.startswith("wss:") else " If it wants TLS, say wss:// in --url."
+    return f"What listens at {address.place} is no gateway, or it closed at once.{secure}"
+
+
+def _unreached(error: OSError, address: Address) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The certificate of {address.place} is not trusted: {error.verify_message}."
+    if isinstance(error, ssl.SSLError):
+        return f"{address.place} does not speak TLS as wss:// wants it; say ws:// if it has none."
+    if isinstance(error, socket.gaierror):
+        return f"There is no computer called {address.place}, or no network to ask."
+    if isinstance(error, ConnectionRefusedError):
+        return f"No gateway listens at {address.place}. Start one with run.py, or say --url."
+    return f"{address.place} cannot be reached: {error.strerror or error}."

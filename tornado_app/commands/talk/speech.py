@@ -1,0 +1,79 @@
+"""The user's part of a talk: a recording in chunks, no faster than the gateway takes them."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from tornado.websocket import WebSocketClientConnection
+
+from tornado_app.commands.talk.call import Call
+from tornado_app.commands.talk.failure import Failed
+from workers import pcm
+from workers.codecs import Samples
+from workers.formats import AudioFormat
+from workers.recordings import Recording, at_rate
+
+TAKEN_TIMEOUT_S = 30.0
+
+
+async def speak(
+    recording: Recording,
+    source: AudioFormat,
+    chunk_ms: float,
+    socket: WebSocketClientConnection,
+    call: Call,
+) -> None:
+    """Send all of *recording*.
+
+    Raises:
+        Failed: If it cannot be, or the call has ended.
+        WebSocketClosedError: If it has just ended.
+    """
+    pace, name, is_silent = call.pace, recording.name, True
+    of = f" of {recording.duration_s:.1f} s" if recording.duration_s else " s"
+    pace.began_at = time.monotonic()
+    for chunk in chunks(at_rate(recording, source.rate_hz), source.rate_hz, chunk_ms):
+        size_ms = len(chunk) * 1000 / source.rate_hz
+        await _wait_for_room(call, size_ms)
+        await asyncio.sleep(pace.wait_s(time.monotonic(), size_ms))
+        call.check()
+        interleaved = np.repeat(chunk, source.channels)
+        await socket.write_message(pcm.encode(interleaved, source.encoding), binary=True)
+        pace.send(size_ms)
+        is_silent = is_silent and not chunk.any()
+        call.screen.progress(f"Speaking {name}: {pace.sent_ms / 1000:.1f}{of}")
+    if recording.fault:
+        call.screen.note(recording.fault)
+    if not pace.messages:
+        raise Failed(f"{name} holds no audio.")
+    call.screen.note(
+        f"Spoke {pace.sent_ms / 1000:.1f} s of {name}{', which is silent' * is_silent}."
+    )
+
+
+async def _wait_for_room(call: Call, size_ms: float) -> None:
+    """The gateway reads no further while it has enough; then nothing is acknowledged."""
+    pace = call.pace
+    if pace.has_room(size_ms):
+        return
+    while not pace.has_room(size_ms):
+        sentence = f"The gateway took no more audio for {TAKEN_TIMEOUT_S:g} s."
+        await call.news(TAKEN_TIMEOUT_S, sentence)
+    pace.go_on(time.monotonic())
+
+
+def chunks(blocks: Iterator[Samples], rate_hz: int, chunk_ms: float) -> Iterator[Samples]:
+    """Pieces of one length; they alternate where *chunk_ms* is no whole number of samples."""
+    rest = np.empty(0, np.float32)
+    begin = count = 0
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        while True:
+            end = max(begin + 1, round((count + 1) * chunk_ms * rate_hz / 1000))
+            if end - begin > len(rest):
+                break
+            yield rest[: end - begin]
+            rest, begin, count = rest[end - begin :], end, count + 1
+    if len(rest):
+        yield rest

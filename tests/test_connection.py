@@ -66,6 +66,11 @@ class FakeClient:
         self.changed.set()
 
     @property
+    def statuses(self) -> list[str]:
+        data = [json.loads(payload)["data"] for payload in self.sent]
+        return [fields["status"] for fields in data if "status" in fields]
+
+    @property
     def types(self) -> list[str]:
         return [json.loads(payload)["type"] for payload in self.sent]
 
@@ -335,6 +340,18 @@ async def test_a_client_that_has_enough_holds_the_link_until_it_says_so():
         room.client.is_full = False
         connection.on_client_room()
         assert not connection._link._held
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_has_enough_keeps_no_model_from_coming_back():
+    """What a new link says before it is ready is heard: it is little, and has a deadline."""
+    async with a_room() as (room, _):
+        room.client.is_full = True
+        connection = room.connection()
+        connection.feed(events.Opened())
+        await room.client.until(lambda: "connected" in room.client.statuses)
+        assert connection._link._held
+        connection.feed(events.Stop(BYE))
 
 
 @pytest.mark.gen_test

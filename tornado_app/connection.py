@@ -272,7 +272,9 @@ class Connection:
         """
         if self._link is None:
             return
-        is_held = self._client.is_full or self._answer.holds
+        has_enough = self._client.is_full or self._answer.holds
+        # A model that is not ready yet says little, and has a deadline for it.
+        is_held = has_enough and self._session.is_connected
         if is_held != self._link_is_held:
             self._link_is_held = is_held
             self._link.hold(is_held)

@@ -104,6 +104,11 @@ class Session:
         self._end(INTERNAL, "fault")
         return self._actions.take()
 
+    @property
+    def is_connected(self) -> bool:
+        """The model is ready to hear and to answer."""
+        return self._model.state == "connected"
+
     def wake_at(self) -> float | None:
         """When a `Tick` is due."""
         return None if self.ended else self._timers.earliest

@@ -155,7 +155,7 @@ class Connection:
         if self._link is not None:
             self._look_at(self._link)
         self._unsent_bytes = self._link.unsent_bytes if self._link is not None else 0
-        self.feed(events.Look(self._unsent_bytes))
+        self.feed(events.Look(self._unsent_bytes, self._link_is_held))
 
     @property
     def ended(self) -> bool:

@@ -270,6 +270,7 @@ class Gateway:
             read_timeout_s=settings.heartbeat.read_timeout_s,
             ready_timeout_s=settings.upstream.ready_timeout_s,
             response_timeout_s=RESPONSE_TIMEOUT_S,
+            response_stall_s=settings.upstream.response_stall_s,
             reconnect_attempts=settings.upstream.reconnect_attempts,
             reconnect_initial_ms=settings.upstream.reconnect_initial_ms,
             reconnect_max_ms=settings.upstream.reconnect_max_ms,

@@ -33,6 +33,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "response_failed",
         "transcription_failed",
         "upstream_error",
+        "upstream_late",
         "upstream_lost",
         "answer_audio_broken",
         "upstream_malformed",

@@ -62,6 +62,7 @@ def config(**changes: Any) -> SessionConfig:
             read_timeout_s=60.0,
             ready_timeout_s=10.0,
             response_timeout_s=15.0,
+            response_stall_s=20.0,
             reconnect_attempts=3,
             reconnect_initial_ms=250,
             reconnect_max_ms=8000,

@@ -35,6 +35,9 @@ class SessionConfig:
     read_timeout_s: float
     ready_timeout_s: float
     response_timeout_s: float
+    """From a request to the model's first word that it took it up."""
+    response_stall_s: float
+    """How long an answer that has begun may say nothing."""
     reconnect_attempts: int
     reconnect_initial_ms: int
     reconnect_max_ms: int

@@ -20,8 +20,8 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound, piece_bytes
 from tornado_app.session.playout import Playout
-from tornado_app.session.transcripts import Key, Transcripts
-from tornado_app.session.waiting import Due, End, Forgotten, InPool, Said, Whole, Words
+from tornado_app.session.transcripts import Key, Role, Transcripts
+from tornado_app.session.waiting import Due, End, InPool, Over, Said, Whole, Words
 
 PIECES_AHEAD = 2
 """So many may be in the pool before more goes there: a quarter of the client's queue at most."""
@@ -106,8 +106,9 @@ class Downlink:
     def words_due(self) -> None:
         self._wait(Due())
 
-    def words_lost(self) -> None:
-        self._wait(Forgotten())
+    def words_over(self, role: Role) -> None:
+        """What was said of this side is all that there will be, of what is not complete."""
+        self._wait(Over(role))
 
     def go_on(self) -> None:
         """Let one piece of audio, or one message, go."""
@@ -204,8 +205,8 @@ class Downlink:
                 self._transcripts.finish(key, text)
             case Due():
                 self._transcripts.say_due()
-            case Forgotten():
-                self._transcripts.forget()
+            case Over(role):
+                self._transcripts.finish_all(role)
             case ResponseDone():
                 self._transcripts.say_all()
                 self._actions.say(said)

@@ -135,6 +135,8 @@ class Look(Struct, frozen=True):
 
     unsent_bytes: int
     """As of `UpstreamBacklog`."""
+    is_held: bool = False
+    """The model is not read, because the client has enough to take."""
 
 
 class Drain(Struct, frozen=True):

@@ -9,7 +9,6 @@ from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.told import SpeechStarted, SpeechStopped
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
-from tornado_app.session.commands import CloseUpstream
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
@@ -60,9 +59,9 @@ class Hearing:
             case realtime.AudioDone(response_id, item_id):
                 answers.on_audio_done(item_id, response_id)
             case realtime.ResponseCreated(response):
-                answers.on_created(response)
+                answers.asking.begin(response.id)
             case realtime.ResponseFinished(response):
-                answers.on_finished(response)
+                answers.asking.finish(response)
             case _:
                 return self._hear_state(said)
         return None
@@ -81,11 +80,9 @@ class Hearing:
     ) -> Ending | Failure | None:
         match said:
             case realtime.SessionCreated(session):
-                self._model.on_created(session)
-                self._answers.await_response()
+                self._on_connected_if(self._model.on_created(session))
             case realtime.SessionUpdated():
-                self._model.on_updated()
-                self._answers.await_response()
+                self._on_connected_if(self._model.on_updated())
             case realtime.UpstreamError(error):
                 return self._refusals.on_error(error)
             case realtime.UserSpeechStarted():
@@ -97,19 +94,25 @@ class Hearing:
                 if self._uplink.on_committed(item_id):
                     self._answers.want()
             case realtime.Cleared():
-                self._uplink.on_cleared()
+                self._uplink.confirmations.on_cleared()
             case realtime.Malformed(size_bytes):
                 return self._hear_malformed(size_bytes)
-            case realtime.Unknown():
-                pass
+            case realtime.Unknown(kind):
+                if kind.startswith("response."):
+                    self._answers.asking.heard()
             case _:
                 assert_never(said)
         return None
+
+    def _on_connected_if(self, has_connected: bool) -> None:
+        """What was kept is on its way only now, and what answers it is awaited."""
+        if has_connected:
+            self._answers.asking.on_connected()
+            self._uplink.confirmations.on_connected()
 
     def _hear_malformed(self, size_bytes: int) -> Failure | None:
         """One is an accident; a flood is no Realtime API, and costs the other sessions time."""
         self._actions.log("upstream_malformed", size_bytes=size_bytes)
         if not self._malformed.take(self._actions.now):
             return None
-        self._actions.do(CloseUpstream())
         return Failure("open", "protocol", detail="malformed")

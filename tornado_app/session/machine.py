@@ -34,12 +34,13 @@ from tornado_app.protocol.told import (
     Status,
     UpstreamFigures,
 )
-from tornado_app.session import events, transcripts
+from tornado_app.session import confirmations, events, transcripts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.model_side import ModelSide
@@ -62,7 +63,17 @@ class Session:
         self._timers = Timers()
         self._model = ModelSide(config, self._actions, self._timers, budget, jitter)
         self._backlog = Backlog(config, self._actions, self._timers, budget)
-        self._uplink = Uplink(config, self._model, self._actions, budget, self._backlog)
+        self._confirmations = Confirmations(
+            self._model, self._actions, self._timers, config.response_timeout_s
+        )
+        self._uplink = Uplink(
+            config,
+            self._model,
+            self._actions,
+            budget=budget,
+            backlog=self._backlog,
+            confirmations=self._confirmations,
+        )
         self._answers = Answers(config, self._model, self._actions, self._timers)
         self.downlink = self._answers.downlink
         refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
@@ -145,8 +156,10 @@ class Session:
                 self._end_over(self._rates.ping(self._actions.now), "too_many_pings")
             case events.Tick():
                 self._on_tick()
-            case events.Look(unsent_bytes):
+            case events.Look(unsent_bytes, is_held):
                 self._uplink.on_unsent(unsent_bytes)
+                if is_held:
+                    self._model.not_heard()
                 self._on_tick()
             case events.ClientHasRoom():
                 pass  # whoever feeds it goes on with what waits
@@ -272,7 +285,7 @@ class Session:
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         end = self._hearing.hear(said)
         if isinstance(end, Failure):
-            self._on_lost(end)
+            self._lose_link_if(end)
         else:
             self._end_if(end)
 
@@ -292,13 +305,21 @@ class Session:
             case "audio_rate":
                 pass  # `ease` follows every event
             case "response":
-                self._answers.on_response_timeout()
+                self._lose_link_if(self._answers.on_timer())
+            case confirmations.TIMER:
+                self._confirmations.on_timer()
             case transcripts.TIMER:
                 self.downlink.words_due()
             case "drain":
                 self._end(GOING_AWAY, "drained")
             case _:
                 self._end_if(self._lifetime.on_timer(name))
+
+    def _lose_link_if(self, failure: Failure | None) -> None:
+        """Give up a link with which nothing can be done any more."""
+        if failure is not None:
+            self._actions.do(CloseUpstream())
+            self._on_lost(failure)
 
     def _on_lost(self, failure: Failure) -> None:
         was_connected = self._model.state == "connected"

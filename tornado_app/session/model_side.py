@@ -64,6 +64,9 @@ class ModelSide:
         self._sent_ahead_bytes = _sent_ahead_bytes(config)
         self._unsent_bytes = 0
         self._socket_is_full = False
+        self._caught_up_at = 0.0
+        """When the model's socket had taken all there was."""
+        self._unheard_until = 0.0
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
@@ -136,6 +139,8 @@ class ModelSide:
 
     def on_unsent(self, unsent_bytes: int) -> None:
         """So much waits for the model's socket."""
+        if self._unsent_bytes and not unsent_bytes:
+            self._caught_up_at = self._actions.now
         self._count_unsent(unsent_bytes)
         self._socket_is_full = unsent_bytes > self._sent_ahead_bytes
         if self._held and not unsent_bytes:
@@ -168,13 +173,30 @@ class ModelSide:
         # Allowed before session.created is read, and saves a round trip.
         self._actions.do(SendUpstream(UpdateSession(session=body, event_id=UPDATE_ID)))
 
-    def on_created(self, facts: SessionFacts) -> None:
+    def on_created(self, facts: SessionFacts) -> bool:
+        """True: it is connected with this."""
         self._created = facts
-        self._connect_if_ready()
+        return self._connect_if_ready()
 
-    def on_updated(self) -> None:
+    def on_updated(self) -> bool:
+        """True: it is connected with this."""
         self._updated = True
-        self._connect_if_ready()
+        return self._connect_if_ready()
+
+    def due(self, since: float, timeout_s: float) -> float | None:
+        """When the model is late with what it should say within *timeout_s* of *since*.
+
+        The time counts only while it could hear us and we it.  None: it cannot hear us at all.
+        """
+        if self.state != "connected":
+            return None
+        is_behind = bool(self._held) or self._unsent_bytes > 0
+        heard_us_at = self._actions.now if is_behind else self._caught_up_at
+        return max(since, heard_us_at, self._unheard_until) + timeout_s
+
+    def not_heard(self) -> None:
+        """The model is not being read, as the client takes no more: it is not late for that."""
+        self._unheard_until = self._actions.now
 
     def on_error(self, error: ErrorFacts) -> None:
         """Remember *error*: if the link ends now, it says why.
@@ -242,9 +264,9 @@ class ModelSide:
         self.connected_at = None
         self.latency_ms = None
 
-    def _connect_if_ready(self) -> None:
+    def _connect_if_ready(self) -> bool:
         if self._created is None or not self._updated or self.state == "connected":
-            return
+            return False
         self._timers.clear("ready")
         again = self.connections > 0
         self.connections += 1
@@ -257,6 +279,7 @@ class ModelSide:
         )
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
         self.release()
+        return True
 
     def _count_unsent(self, unsent_bytes: int) -> None:
         self._budget.take(unsent_bytes - self._unsent_bytes)

@@ -96,11 +96,6 @@ class Transcripts:
             self._say_late(key)
         self._look_at_clock()
 
-    def forget(self) -> None:
-        """The texts have no end, and what comes next begins anew."""
-        self.say_all()
-        self._texts.clear()
-
     def _say_late(self, key: Key) -> None:
         text = self._late.pop(key, None)
         if text is None:

@@ -7,8 +7,6 @@ from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.events import Append, Clear, Commit
 from tornado_app.protocol.told import (
-    AudioCleared,
-    AudioCommitted,
     AudioFigures,
     AudioReceived,
 )
@@ -21,6 +19,7 @@ from tornado_app.session.commands import (
     ResetUplink,
 )
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.model_side import UPSTREAM_BYTES_PER_MS, ModelSide
 from tornado_app.session.pending import (
@@ -72,8 +71,10 @@ class Uplink:
         config: SessionConfig,
         model: ModelSide,
         actions: Actions,
+        *,
         budget: Budget,
         backlog: Backlog,
+        confirmations: Confirmations,
     ) -> None:
         self._config = config
         self._budget = budget
@@ -87,10 +88,12 @@ class Uplink:
         self._sent_ms = 0.0
         self._clipped_samples = 0
         self._uncommitted_ms = 0.0
-        self._commits_awaited = 0
-        self._wishes = 0
-        """Of these, how many want an answer once they are committed: those beside VAD."""
-        self._clears_awaited = 0
+        self.confirmations = confirmations
+
+    @property
+    def _is_manual(self) -> bool:
+        """The client alone says when a turn is over."""
+        return self._config.model_session.turn_detection == "none"
 
     @property
     def buffered_ms(self) -> float:
@@ -163,7 +166,7 @@ class Uplink:
         for pending in self._pending:
             if isinstance(pending, PendingCommit):
                 pending.is_answered = False
-        self._wishes = 0
+        self.confirmations.withdraw()
 
     def clear(self) -> None:
         """Drop what was not committed; a commit that is still on its way keeps its audio."""
@@ -197,41 +200,27 @@ class Uplink:
 
     def on_committed(self, item_id: str) -> bool:
         """The model has committed.  True: it was the client's wish, and wants an answer."""
-        self._actions.say(AudioCommitted(item_id))
-        self._actions.log("audio_committed")
-        if not self._commits_awaited:
+        how = self.confirmations.on_committed(item_id)
+        if how == "unasked" and not self._is_manual:  # by its own turn detection
             self._uncommitted_ms = 0.0
-            return False
-        self._commits_awaited -= 1
-        wished = self._wishes > 0
-        self._wishes = max(0, self._wishes - 1)
-        return wished
+        return how == "answer"
 
-    def on_cleared(self) -> None:
-        if self._clears_awaited:
-            self._clears_awaited -= 1
-            self._actions.say(AudioCleared())
-
-    def on_commit_refused(self) -> None:
-        self._commits_awaited = max(0, self._commits_awaited - 1)
-        self._wishes = max(0, self._wishes - 1)
+    def on_commit_refused(self) -> bool:
+        """True: an answer to it was asked for already."""
+        was_asked = self.confirmations.on_commit_refused()
         self._refuse_empty()
+        return was_asked
 
     def on_lost(self) -> None:
         """The model is gone, with the audio that it had and nobody had committed."""
         lost_ms = self._uncommitted_ms + self._unsent_ms
         self._uncommitted_ms = self._unsent_ms = 0.0
-        if self._wishes:
-            sentence = "A commit was lost with the connection to the model. Say it again."
-            self._actions.refuse(Refused("upstream_unavailable", sentence))
-        self._commits_awaited = self._wishes = 0
+        self.confirmations.on_lost()
         if lost_ms:
             self._actions.log("audio_lost", lost_ms=round(lost_ms))
             sentence = f"{lost_ms:.0f} ms of audio were lost with the connection to the model."
             chunk = self._actions.chunk
             self._actions.refuse(Refused("upstream_unavailable", sentence, chunk=chunk))
-        while self._clears_awaited:
-            self.on_cleared()  # it has forgotten everything, which is what was asked
 
     def shut(self) -> None:
         """The session ends: nothing of it is waited for."""
@@ -314,31 +303,31 @@ class Uplink:
             self._uncommitted_ms += result.converted_ms
 
     def _commit_upstream(self, commit: PendingCommit) -> Turns:
-        manual = self._config.model_session.turn_detection == "none"
         turns = Turns(False, commit.texts, commit.is_answered)
         # Rounded: durations of converted pieces add up to a hair off the whole millisecond.
-        if manual and round(self._uncommitted_ms, 3) < MIN_COMMIT_MS:
+        if self._is_manual and round(self._uncommitted_ms, 3) < MIN_COMMIT_MS:
             self._refuse_empty()
             return turns
         if not self._model.send(Commit(event_id=COMMIT_ID)):
             self._refuse_orders()
             return turns
-        self._commits_awaited += 1
         self._uncommitted_ms = 0.0
-        if manual:
-            # Nobody else takes from the buffer, so its answer need not wait for "committed".
-            return Turns(commit.is_answered, commit.texts, commit.is_answered)
-        self._wishes += commit.is_answered
-        return turns
+        # If nobody else takes from the buffer, the answer need not wait for "committed".
+        is_asked_now = self._is_manual and commit.is_answered
+        self.confirmations.await_commit(
+            wants_answer=commit.is_answered and not is_asked_now, is_turn=commit.is_answered
+        )
+        return Turns(is_asked_now, commit.texts, commit.is_answered)
 
     def _clear_upstream(self) -> None:
         self._model.forget_held_audio()
         self._uncommitted_ms = 0.0
         if self._model.state != "connected":
-            self._actions.say(AudioCleared())
-            return
-        self._clears_awaited += 1
-        self._model.send(Clear(event_id=CLEAR_ID))
+            self.confirmations.cleared()
+        elif self._model.send(Clear(event_id=CLEAR_ID)):
+            self.confirmations.await_clear()
+        else:
+            self._refuse_orders()
 
     def _refuse_empty(self) -> None:
         sentence = f"There is too little audio to commit; a turn needs {MIN_COMMIT_MS:.0f} ms."

@@ -5,9 +5,10 @@ from tornado_app.protocol.close import UPSTREAM_FAILED
 from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
-from tornado_app.session.answers import CANCEL_ID, RESPONSE_ID, TEXT_ID, TRUNCATE_ID, Answers
+from tornado_app.session.answers import TEXT_ID, TRUNCATE_ID, Answers
+from tornado_app.session.asking import CANCEL_ID, RESPONSE_ID
 from tornado_app.session.model_side import UPDATE_ID, ModelSide
-from tornado_app.session.uplink import COMMIT_ID, Uplink
+from tornado_app.session.uplink import CLEAR_ID, COMMIT_ID, Uplink
 
 
 class Refusals:
@@ -45,20 +46,29 @@ class Refusals:
 
     def _on_running(self, error: ErrorFacts, code: str) -> None:
         event_id = error.event_id or ""
+        asking = self._answers.asking
         if event_id == COMMIT_ID or code == "input_audio_buffer_commit_empty":
-            self._uplink.on_commit_refused()
-            self._answers.withdraw()
+            if self._uplink.on_commit_refused():
+                asking.withdraw_one()
         elif code == "conversation_already_has_active_response":
-            self._answers.on_already_active(error.event_id)
+            asking.on_busy(error.event_id)
         elif event_id.startswith(RESPONSE_ID):
-            self._answers.on_refused(error.type or "", code)
-        elif event_id in {CANCEL_ID, TRUNCATE_ID} or code == "session_expired":
-            pass  # too late to cut or to cancel, which is what was wanted; or the close follows
+            asking.on_refused(error.event_id, error.type or "", code)
+        elif code == "response_cancel_not_active" or event_id.startswith(CANCEL_ID):
+            asking.on_cancel_refused(error.event_id)
+        elif event_id == TRUNCATE_ID or code == "session_expired":
+            pass  # too late to cut, which is what was wanted; or the close follows
         elif error.type == "server_error":
             sentence = "The model had a fault of its own. Ask again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))
         else:
-            if event_id == TEXT_ID:
-                self._answers.withdraw()  # the turn it would have answered is not there
-            sentence = f"The model refused a request ({code or 'no reason given'})."
-            self._actions.refuse(Refused(unfulfilled(error.type or "", code), sentence))
+            self._on_refused(event_id, error, code)
+
+    def _on_refused(self, event_id: str, error: ErrorFacts, code: str) -> None:
+        """Something else that was asked for, and is not done."""
+        if event_id == TEXT_ID:
+            self._answers.asking.withdraw_one()  # the turn it would have answered is not there
+        elif event_id == CLEAR_ID:
+            self._uplink.confirmations.on_clear_refused()
+        sentence = f"The model refused a request ({code or 'no reason given'})."
+        self._actions.refuse(Refused(unfulfilled(error.type or "", code), sentence))

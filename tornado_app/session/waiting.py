@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tornado_app.protocol.told import ServerMessage
-from tornado_app.session.transcripts import Key
+from tornado_app.session.transcripts import Key, Role
 
 
 @dataclass(slots=True)
@@ -29,8 +29,10 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """The model that said these words is gone."""
+class Over:
+    """Of items of this side that are not complete nothing more will be said."""
+
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +52,5 @@ class InPool:
     size_bytes: int
 
 
-Said: TypeAlias = ServerMessage | Words | Whole | Due | Forgotten
+Said: TypeAlias = ServerMessage | Words | Whole | Due | Over
 """What comes behind audio."""

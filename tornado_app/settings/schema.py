@@ -59,6 +59,7 @@ class Upstream(msgspec.Struct, frozen=True):
     safety_identifier: bool
     connect_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
     ready_timeout_s: Annotated[float, Meta(ge=0.1, le=120)]
+    response_stall_s: Annotated[float, Meta(ge=0.1, le=3600)]
     write_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
     ping_interval_s: Annotated[float, Meta(ge=0.1, le=3600)]
     read_timeout_s: Annotated[float, Meta(ge=0.1, le=3600)]

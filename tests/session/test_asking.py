@@ -1,0 +1,318 @@
+"""Answers whose events are lost, late, doubled or nameless."""
+
+import pytest
+
+from tests.session.story import delta, response
+from tornado_app.protocol import asked
+from tornado_app.protocol.realtime.events import (
+    AnswerTranscriptDelta,
+    CancelResponse,
+    ErrorFacts,
+    ResponseCreated,
+    ResponseFinished,
+    Unknown,
+    UpstreamError,
+    UserSpeechStarted,
+)
+from tornado_app.session import commands, events
+
+DONE = ResponseFinished(response(status="completed"))
+
+
+def answering(story, at=0.0):
+    """A typed turn, and one second of the answer to it."""
+    story.connected().client(asked.Text("hello"), at)
+    return story.said(ResponseCreated(response())).said(delta(1000))
+
+
+def error(code, event_id=None, kind="invalid_request_error"):
+    return UpstreamError(ErrorFacts(kind, code, event_id=event_id))
+
+
+def done_of(story):
+    return [
+        (d["response_id"], d["status"]) for name, d in story.messages if name == "response_done"
+    ]
+
+
+def test_a_lost_end_is_made_up_for_when_there_is_nothing_to_cancel(story):
+    """The model knows of no answer: it has ended, and the next turn is asked for."""
+    answering(story).client(asked.Text("and"), at=5.0)
+    assert "response.create" not in story.asked
+
+    story.said(error("response_cancel_not_active", "parley_cancel_1"))
+    assert [("resp_1", "cancelled")] == done_of(story)
+    assert ["response.create"] == story.asked
+
+
+def test_a_lost_end_without_the_name_of_our_cancel_is_made_up_for(story):
+    """Not every server says which order its error is about."""
+    answering(story).client(asked.Text("and"))
+
+    assert ["response.create"] == story.said(error("response_cancel_not_active")).asked
+
+
+def test_a_cancel_that_was_not_ours_to_lose_ends_nothing(story):
+    """The refusal of an older cancel says nothing about the answer that runs."""
+    answering(story).client(asked.Interrupt())
+    story.said(ResponseFinished(response(status="cancelled")))
+    story.client(asked.Text("b")).said(ResponseCreated(response("resp_2")))
+    story.client(asked.Interrupt())
+
+    assert [] == story.said(error("response_cancel_not_active", "parley_cancel_1")).told
+    story.said(error("response_cancel_not_active", "parley_cancel_2"))
+    assert [("resp_2", "cancelled")] == done_of(story)
+
+
+def test_an_error_about_a_cancel_that_was_never_sent_ends_nothing(story):
+    """Somebody is confused, and it is not us."""
+    answering(story)
+
+    assert [] == story.said(error("response_cancel_not_active")).told
+    assert ["audio"] == story.said(delta(20)).told
+
+
+def test_an_answer_that_stops_half_way_is_ended_and_told(story):
+    """After response_stall_s; what still comes of it is not for the client."""
+    answering(story).said(AnswerTranscriptDelta("resp_1", "item_a", "Well,"), at=1.0)
+    assert [] == story.tick(20.9).told
+
+    story.tick(21.0)
+    assert ["response_done", "error", "transcript"] == story.told
+    assert [("resp_1", "failed")] == done_of(story)
+    assert ["upstream_timeout"] == story.errors
+    assert [CancelResponse("resp_1", "parley_cancel_1")] == story.orders
+    assert story.messages[2][1]["final"]
+    assert [] == story.said(delta(20)).told
+    assert [] == story.said(ResponseFinished(response(status="cancelled"))).told
+
+
+@pytest.mark.parametrize("life", [Unknown("response.output_item.added"), delta(20)])
+def test_whatever_comes_of_an_answer_shows_that_it_goes_on(story, life):
+    """Also what is not for the client: the arguments of a function may take their time."""
+    answering(story).said(life, at=15.0)
+    assert [] == story.tick(34.9).told
+
+    assert ["upstream_timeout"] == story.tick(35.0).errors
+
+
+def test_other_events_do_not_keep_an_answer_alive(story):
+    """The words of the user go on to come from a model whose answer hangs."""
+    answering(story).said(Unknown("rate_limits.updated"), at=15.0)
+
+    assert ["upstream_timeout"] == story.tick(20.0).errors
+
+
+def test_a_turn_after_a_stalled_answer_is_answered(story):
+    """When the model says that it has cancelled, or when it has not in time."""
+    answering(story).tick(20.0)
+    assert ["conversation.item.create"] == story.client(asked.Text("b"), at=21.0).asked
+    assert ["response.create"] == story.tick(25.0).asked
+
+    story.said(ResponseCreated(response("resp_2")))
+    assert ["response_started"] == story.told
+    assert ["audio"] == story.said(delta(20, "item_b", "resp_2")).told
+
+
+def test_an_interrupted_answer_that_the_model_does_not_end_is_cancelled_and_then_over(story):
+    """A barge-in is the model's own to cancel; if it forgets, it is told."""
+    answering(story).said(UserSpeechStarted("item_u", 0), at=1.0)
+    story.client(asked.Text("b"))
+    assert ["response.cancel"] == story.tick(6.0).asked
+    story.tick(11.0)
+
+    assert [("resp_1", "cancelled")] == done_of(story)
+    assert ["response.create"] == story.asked
+
+
+def test_a_model_that_is_busy_with_an_unknown_answer_is_told_to_stop(story):
+    """Its response.created was lost, and everything of it."""
+    story.connected().client(asked.Text("a"))
+    story.said(error("conversation_already_has_active_response", "parley_response_1"))
+    assert [] == story.fresh[1:]
+
+    story.tick(5.0)
+    assert ["response.cancel", "response.create"] == story.asked
+    assert story.orders[0].response_id is None
+    assert ["response_started"] == story.said(ResponseCreated(response())).told
+
+
+def test_the_end_of_an_unknown_answer_lets_the_next_be_asked_for(story):
+    """At once, and not after a deadline."""
+    story.connected().client(asked.Text("a"))
+    story.said(error("conversation_already_has_active_response", "parley_response_1"))
+
+    story.said(ResponseFinished(response("resp_x", "completed")))
+    assert ["response_started", "response_done"] == story.told
+    assert ["response.create"] == story.asked
+
+
+def test_a_model_that_is_busy_for_ever_is_given_up(story):
+    """The link is dialled anew, and the turn that it owed is told."""
+    story.connected().client(asked.Text("a"))
+    story.said(error("conversation_already_has_active_response", "parley_response_1")).tick(5.0)
+    story.said(error("conversation_already_has_active_response", "parley_response_2")).tick(10.0)
+
+    assert story.did(commands.CloseUpstream)
+    assert ["connection_status", "error"] == story.told
+    assert ["upstream_unavailable"] == story.errors
+    assert story.tick(11.0).did(commands.DialUpstream)
+
+
+def test_an_error_that_comes_twice_is_about_one_request(story):
+    """The second request goes on to be waited for."""
+    story.connected().client(asked.Text("a"))
+    story.said(error("conversation_already_has_active_response", "parley_response_1")).tick(5.0)
+    story.said(error("conversation_already_has_active_response", "parley_response_1"))
+
+    assert [] == story.tick(10.0).asked
+    assert ["upstream_timeout"] == story.tick(20.0).errors
+
+
+def test_an_answer_whose_beginning_was_lost_begins_with_what_comes_of_it(story):
+    """It settles the request, and can be interrupted."""
+    story.connected().client(asked.Text("a"))
+
+    assert ["response_started", "audio"] == story.said(delta(100)).told
+    assert ["response.cancel", "conversation.item.truncate"] == (
+        story.client(asked.Interrupt()).asked
+    )
+    assert [] == story.said(ResponseFinished(response(status="cancelled"))).errors
+
+
+def test_an_interrupted_request_whose_answer_has_no_beginning_is_stopped_all_the_same(story):
+    """With the first thing that comes of it."""
+    story.connected().client(asked.Text("a")).client(asked.Interrupt())
+
+    assert ["response_started"] == story.said(delta(100)).told
+    assert ["response.cancel"] == story.asked
+
+
+def test_an_answer_of_which_only_the_end_comes_was_one(story):
+    """Nothing was heard of it, and nobody waits for it any more."""
+    story.connected().client(asked.Text("a")).said(DONE)
+
+    assert ["response_started", "response_done"] == story.told
+    assert [] == story.tick(15.0).errors
+
+
+def test_events_without_ids_are_of_the_answer_that_runs(story):
+    """Also its end."""
+    story.connected().client(asked.Text("a")).said(ResponseCreated(response("")))
+    assert ["response_started", "audio"] == story.said(delta(100)).told
+    assert ["audio"] == story.said(delta(100, response_id="")).told
+    assert ["response_done"] == story.said(ResponseFinished(response("", "completed"))).told
+
+    assert [] == story.said(ResponseFinished(response("", "completed"))).told
+
+
+def test_an_answer_that_has_no_name_at_all_is_heard(story):
+    """It begins with its first event; its name is empty."""
+    story.connected().client(asked.Text("a")).said(ResponseCreated(response("")))
+
+    assert ["response_started", "audio"] == story.said(delta(100, response_id="")).told
+    assert [CancelResponse(None, "parley_cancel_1")] == [
+        order for order in story.client(asked.Interrupt()).orders if "cancel" in order.event_id
+    ]
+    assert ["response_done"] == story.said(ResponseFinished(response("", "cancelled"))).told
+
+
+def test_an_end_that_names_another_answer_does_not_end_this_one(story):
+    """The client hears on."""
+    answering(story)
+
+    assert [] == story.said(ResponseFinished(response("resp_x", "completed"))).told
+    assert ["audio"] == story.said(delta(20)).told
+
+
+def test_what_comes_twice_is_told_once(story):
+    """A beginning, and an end."""
+    answering(story)
+
+    assert [] == story.said(ResponseCreated(response())).told
+    assert ["response_done"] == story.said(DONE).told
+    assert [] == story.said(DONE).told
+    assert [] == story.said(ResponseCreated(response())).told
+
+
+def test_a_new_answer_ends_the_one_before_whose_end_was_lost(story):
+    """The model has but one."""
+    answering(story).said(ResponseCreated(response("resp_2")))
+
+    assert ["response_done", "response_started"] == story.told
+    assert [("resp_1", "incomplete")] == done_of(story)
+    assert [] == story.said(delta(20)).told
+    assert ["audio"] == story.said(delta(20, "item_b", "resp_2")).told
+
+
+def test_a_late_piece_of_an_interrupted_answer_is_not_heard_after_the_next(story):
+    """However many answers have come since."""
+    answering(story).client(asked.Interrupt())
+    story.said(ResponseFinished(response(status="cancelled")))
+    story.said(ResponseCreated(response("resp_2"))).client(asked.Interrupt())
+
+    assert [] == story.said(delta(20)).told
+
+
+def test_a_request_that_was_interrupted_and_never_begins_is_no_error(story):
+    """Nobody waits for it; a turn that came after it is asked for then."""
+    story.connected().client(asked.Text("a")).client(asked.Interrupt())
+    assert [] == story.tick(15.0).told
+    assert story.session.wake_at() > 20.0
+
+    story.client(asked.Text("b"), at=16.0)
+    assert ["response.create"] == [name for name in story.asked if "response" in name]
+
+
+def test_a_turn_behind_an_interrupted_request_is_asked_for_when_that_is_late(story):
+    """It is not taken for the one that was interrupted."""
+    story.connected().client(asked.Text("a")).client(asked.Interrupt()).client(asked.Text("b"))
+    story.tick(15.0)
+
+    assert [] == story.errors
+    assert ["response.create"] == story.asked
+
+
+def test_a_turn_that_the_model_refused_takes_no_other_with_it(story):
+    """Two were typed; one answer is still owed."""
+    story.connected().client(asked.Text("a")).client(asked.Text("b"))
+    assert ["upstream_rejected"] == story.said(error("invalid_value", "parley_text")).errors
+    story.said(ResponseCreated(response()))
+    story.said(ResponseFinished(response(status="cancelled")))
+
+    assert ["response.create"] == story.asked
+
+
+def test_the_answer_to_a_turn_that_was_refused_is_stopped(story):
+    """There is nothing that it would answer."""
+    story.connected().client(asked.Text("a")).said(error("invalid_value", "parley_text"))
+
+    assert ["response.cancel"] == story.said(ResponseCreated(response())).asked
+
+
+def test_a_model_that_has_not_been_sent_everything_is_not_late(story):
+    """Its socket took the request only now."""
+    story.connected().client(asked.Text("a"))
+    story.feed(events.UpstreamBacklog(100_000))
+    assert [] == story.tick(15.0).errors
+    story.feed(events.UpstreamBacklog(0), at=20.0)
+    assert [] == story.tick(30.0).errors
+
+    assert ["upstream_timeout"] == story.tick(35.0).errors
+
+
+def test_names_of_a_lost_model_are_free_again(story):
+    """The next one may count from one as well."""
+    answering(story).said(DONE).lost().tick(1.0)
+    story.model_ready().client(asked.Text("b"))
+
+    assert ["response_started"] == story.said(ResponseCreated(response())).told
+    assert ["response_done"] == story.said(DONE).told
+
+
+def test_words_that_were_under_way_end_with_the_model(story):
+    """No half sentence stays open on the client's screen."""
+    answering(story).said(AnswerTranscriptDelta("resp_1", "item_a", "Well,")).lost()
+
+    assert ["connection_status", "transcript", "response_done"] == story.told
+    assert {"text": "Well,", "final": True}.items() <= story.messages[1][1].items()

@@ -1,0 +1,104 @@
+"""Commits and clears that the model confirms, or does not."""
+
+import pytest
+
+from tests.session.story import converted
+from tornado_app.protocol import asked
+from tornado_app.protocol.realtime.events import Cleared, Committed, ErrorFacts, UpstreamError
+from tornado_app.session import events
+
+
+def committed(story, at=0.0):
+    """200 ms of speech, committed and sent on."""
+    story.speak(200, at).client(asked.CommitAudio())
+    return story.feed(events.UplinkReady(converted(0, 0, b"")))
+
+
+@pytest.fixture
+def manual(stage):
+    return stage(turn_detection="none").connected()
+
+
+def test_a_commit_that_is_not_confirmed_is_told(story):
+    """Beside turn detection the answer waits for the model's word, which may not come."""
+    committed(story.connected())
+    assert [] == story.tick(14.9).told
+
+    assert ["upstream_timeout"] == story.tick(15.0).errors
+    assert [] == story.tick(30.0).errors
+
+
+def test_a_clear_that_is_not_confirmed_is_told(story):
+    """And the next one is another."""
+    story.connected().client(asked.ClearAudio()).tick(15.0)
+    assert ["upstream_timeout"] == story.errors
+
+    assert ["audio_cleared"] == story.client(asked.ClearAudio()).said(Cleared()).told
+
+
+def test_the_word_on_one_commit_is_taken_once(manual):
+    """A second one must not take away what was said since."""
+    committed(manual).said(Committed("item_1"))
+    assert ["audio_committed"] == manual.told
+    manual.speak(200)
+    assert [] == manual.said(Committed("item_1")).told
+
+    manual.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, 0, b"")))
+    assert "input_audio_buffer.commit" in manual.asked
+
+
+def test_an_unasked_commit_takes_nothing_from_a_client_that_commits_by_itself(manual):
+    """The model would refuse to commit less than 100 ms, and it has 200."""
+    manual.speak(200).said(Committed("item_1"))
+    manual.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, 0, b"")))
+
+    assert "input_audio_buffer.commit" in manual.asked
+
+
+def test_a_clear_is_told_behind_the_commit_before_it(manual):
+    """Also when the model is away, and there is nothing to clear."""
+    manual.lost()
+    committed(manual)
+    assert [] == manual.client(asked.ClearAudio()).told
+    manual.tick(1.0).model_ready()
+
+    assert ["audio_committed", "audio_cleared"] == manual.said(Committed("item_1")).told
+
+
+def test_the_wait_counts_from_connected(story):
+    """A model that cannot hear yet is not late."""
+    committed(story.opened())
+    story.now = 9.0
+    story.model_ready()
+    assert [] == story.tick(23.9).errors
+
+    assert ["upstream_timeout"] == story.tick(24.0).errors
+
+
+def test_a_clear_that_is_refused_is_settled(story):
+    """With the error that says so."""
+    story.connected().client(asked.ClearAudio())
+    error = ErrorFacts("invalid_request_error", "invalid_value", event_id="parley_clear")
+
+    assert ["upstream_rejected"] == story.said(UpstreamError(error)).errors
+    assert [] == story.tick(15.0).errors
+
+
+def test_a_refused_commit_beside_turn_detection_takes_no_typed_turn_with_it(story):
+    """Its answer was not asked for yet, but that of the typed one was."""
+    story.connected().client(asked.Text("a"))
+    committed(story)
+    error = ErrorFacts("invalid_request_error", "input_audio_buffer_commit_empty")
+    assert ["audio_buffer_empty"] == story.said(UpstreamError(error)).errors
+
+    assert ["upstream_timeout"] == story.tick(15.0).errors  # it is still waited for
+
+
+def test_nothing_is_waited_for_when_all_is_confirmed(story):
+    """No timer is left behind."""
+    committed(story.connected()).said(Committed("item_1"))
+    story.client(asked.ClearAudio()).said(Cleared())
+
+    assert {"ping", "read", "token_expiry", "token_warning", "response"} == set(
+        story.session._timers._due_at
+    )

@@ -1,0 +1,371 @@
+"""Whose turn it is at the model: the answer that runs, the one that was asked for.
+
+Any event of the model may be lost, come twice or late.  So everything that is waited for has an
+end of its own (`ModelSide.due` says when a wait is over):
+
+    waits for                              at most               what then
+    response.created of what was asked     response_timeout_s    an error; it is not asked again
+    the next event of the answer           response_stall_s      an error; it is cancelled
+    response.done of a cancelled answer    CANCEL_TIMEOUT_S      cancelled; then it counts as over
+    the end of an answer we know not of    CANCEL_TIMEOUT_S      whatever runs is cancelled, and the
+                                                                 turn asked again; then we give up
+"""
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from tornado_app.errors import Refused
+from tornado_app.protocol.endings import Failure, needs_a_person, safe_word, unfulfilled
+from tornado_app.protocol.realtime.events import CancelResponse, CreateResponse, ResponseFacts
+from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted, ResponseStatus
+from tornado_app.session.actions import Actions
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.downlink import Downlink
+from tornado_app.session.model_side import ModelSide
+from tornado_app.session.timers import Timers
+
+RESPONSE_ID = "parley_response"
+CANCEL_ID = "parley_cancel"
+CANCEL_TIMEOUT_S = 5.0
+"""A model ends an answer some milliseconds after it was told to."""
+BUSY_MAX = 2
+"""So often in a row a model may have an answer of which it does not speak."""
+OVER_KEPT = 16
+
+Request = Literal["none", "asked", "stopped", "busy"]
+"""Not sent, or settled; sent, and ``response.created`` not yet seen; not wanted any more; refused
+because of an answer that we do not know, and to be made again."""
+
+_STATUSES = ("completed", "cancelled", "failed", "incomplete")
+
+
+@dataclass(slots=True)
+class _Running:
+    response_id: str
+    """Empty: the model does not say."""
+    is_muted: bool = False
+    """It was interrupted or given up: what still comes of it is not for the client."""
+    is_told: bool = False
+    """The client knows that it is over."""
+    cancel: int = 0
+    """The number of our last ``response.cancel`` for it; 0: there was none."""
+
+
+class Asking:
+    """At most one answer runs at a time, and one request is under way.  Thread: loop."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        model: ModelSide,
+        actions: Actions,
+        timers: Timers,
+        downlink: Downlink,
+    ) -> None:
+        self._config = config
+        self._model = model
+        self._actions = actions
+        self._timers = timers
+        self._downlink = downlink
+        self._running: _Running | None = None
+        self._request: Request = "none"
+        """What has become of the ``response.create`` that was sent last."""
+        self._since = 0.0
+        """When that began, or the answer that runs was last heard of."""
+        self._requests = 0
+        self._withdrawn = 0
+        """Requests up to this number are not made again."""
+        self._turns_asked = 0
+        """How many turns the request is for."""
+        self._turns_waiting = 0
+        """Turns for which an answer is to be asked for as soon as the running one has ended."""
+        self._cancels = 0
+        self._busy = 0
+        self._over: dict[str, bool] = {}
+        """The last answers that ended, and whether they were muted."""
+
+    @property
+    def is_running(self) -> bool:
+        """An answer runs that the client hears."""
+        return self._running is not None and not self._running.is_muted
+
+    def want(self) -> None:
+        """Ask for an answer, now or as soon as the model is free."""
+        self._turns_waiting += 1
+        self._go_on()
+
+    def withdraw(self) -> None:
+        """No answer that was asked for, or was to be, is wanted any more."""
+        self._turns_waiting = 0
+        self._withdrawn = self._requests
+        if self._request == "asked":
+            self._request = "stopped"
+        elif self._request == "busy":
+            self._settle()
+
+    def withdraw_one(self) -> None:
+        """The model has refused a turn.  It does not matter which: an answer is to all there is."""
+        if self._request == "asked":
+            self._turns_asked -= 1
+            if not self._turns_asked:
+                self._request = "stopped"
+        else:
+            self._turns_waiting = max(0, self._turns_waiting - 1)
+
+    def cancel(self) -> None:
+        """Have the model stop, unless it is about to."""
+        if self._running is not None and not self._running.is_muted:
+            self._cancel(self._running)
+
+    def mute(self) -> None:
+        """Nothing more of any answer so far is for the client; the one that runs is to end soon."""
+        self._over = dict.fromkeys(self._over, True)
+        if self._running is not None and not self._running.is_muted:
+            self._running.is_muted = True
+            self._wait()
+
+    def begin(self, response_id: str) -> None:
+        """``response.created``.  One without an id begins with the first event that has one."""
+        if response_id and response_id not in self._over and not self._is_of_running(response_id):
+            self._begin(response_id)
+
+    def hears(self, response_id: str) -> bool:
+        """Whether an event of this answer is for the client."""
+        running = self._running
+        if running is None:
+            if response_id not in self._over:
+                self._begin(response_id)  # its own beginning was lost
+                return self.is_running
+        elif self._is_of_running(response_id):
+            self._since = self._actions.now
+            return not running.is_muted
+        return not self._over.get(response_id, False)
+
+    def heard(self) -> None:
+        """Something came of the answer that runs."""
+        if self.is_running:
+            self._since = self._actions.now
+
+    def finish(self, response: ResponseFacts) -> None:
+        """``response.done``."""
+        if self._running is None and self._is_news(response.id):
+            self._begin(response.id)  # all of it was lost but its end
+        if self._running is not None and self._is_of_running(response.id):
+            is_told = self._running.is_told
+            status = response.status or "completed"
+            status = status if status in _STATUSES else "failed"
+            self._end(cast(ResponseStatus, status), response)
+            if status == "failed" and not is_told:
+                self._refuse_failed(response)
+        if self._request == "busy":
+            self._request = "none"
+        self._go_on()
+
+    def on_busy(self, event_id: str | None) -> None:
+        """Our ``response.create`` came while the model had an answer under way."""
+        number = _number(event_id, RESPONSE_ID, self._requests)
+        if self._request not in {"asked", "stopped"} or number != self._requests:
+            return  # of a request that is settled: it came twice
+        self._request = "none"
+        if number > self._withdrawn:
+            self._turns_waiting += self._turns_asked
+        if self._running is None and self._turns_waiting:
+            self._busy += 1
+            self._request = "busy"
+        self._wait()
+
+    def on_refused(self, event_id: str | None, kind: str, code: str) -> None:
+        """Our ``response.create`` was refused for another reason."""
+        sentence = f"The model refused to answer ({code or 'no reason given'})."
+        self._actions.refuse(Refused(unfulfilled(kind, code), sentence))
+        if _number(event_id, RESPONSE_ID, self._requests) == self._requests:
+            self._settle()
+            self._go_on()
+
+    def on_cancel_refused(self, event_id: str | None) -> None:
+        """There is nothing to cancel: if the answer still runs for us, its end was lost."""
+        running = self._running
+        if running is None or not running.cancel:
+            return
+        if _number(event_id, CANCEL_ID, running.cancel) == running.cancel:
+            self._end("cancelled", None)
+            self._go_on()
+
+    def on_connected(self) -> None:
+        """What was asked for is on its way only now."""
+        if self._request != "none":
+            self._wait()
+
+    def on_lost(self) -> None:
+        """The model is gone; what it was saying has no end."""
+        is_owed = self._turns_waiting or self._request in {"asked", "busy"}
+        self._turns_waiting = self._busy = 0
+        if self._running is not None:
+            self._end("failed", None)
+        self._over.clear()  # the next model has its own names
+        self._settle()
+        if is_owed:
+            sentence = "The model was lost before it answered. Say it again."
+            self._actions.refuse(Refused("upstream_unavailable", sentence))
+
+    def on_timer(self) -> Literal["stalled"] | Failure | None:
+        """What is waited for may be late.  A failure: this model is of no use any more."""
+        due_at = self._due_at()
+        if due_at is None or self._actions.now < due_at:
+            self._arm()
+            return None
+        if self._running is not None:
+            return self._on_running_late(self._running)
+        if self._request == "busy":
+            return self._on_busy_late()
+        self._on_request_late()
+        return None
+
+    def _on_running_late(self, running: _Running) -> Literal["stalled"] | None:
+        if not running.is_muted:
+            self._log_late("response")
+            self._cancel(running)
+            self._tell_end(running, "failed", None)
+            running.is_muted = True
+            sentence = "The answer stopped half way, and was ended. Ask again."
+            self._downlink.say(ErrorReport.of(Refused("upstream_timeout", sentence)))
+            self._wait()
+            return "stalled"
+        self._log_late("response.done")
+        if running.cancel:
+            self._end("cancelled", None)
+            self._go_on()
+        else:  # it was to be cancelled by the model itself
+            self._cancel(running)
+            self._wait()
+        return None
+
+    def _on_busy_late(self) -> Failure | None:
+        self._log_late("unknown_response")
+        if self._busy >= BUSY_MAX:
+            return Failure("open", "stalled", detail="busy")
+        self._cancels += 1
+        self._model.send(CancelResponse(event_id=f"{CANCEL_ID}_{self._cancels}"))
+        self._settle()
+        self._go_on()
+        return None
+
+    def _on_request_late(self) -> None:
+        self._log_late("response.created")
+        is_wanted = self._request == "asked"
+        self._settle()
+        if is_wanted:
+            self._turns_waiting = 0
+            sentence = "The model did not begin to answer in time. Ask again."
+            self._actions.refuse(Refused("upstream_timeout", sentence))
+        self._go_on()
+
+    def _log_late(self, waited_for: str) -> None:
+        self._actions.log("upstream_late", waited_for=waited_for)
+
+    def _is_of_running(self, response_id: str) -> bool:
+        return self._running is not None and response_id in {"", self._running.response_id}
+
+    def _is_news(self, response_id: str) -> bool:
+        """Whether the end of an answer, while none runs, is that of one not heard of before."""
+        if not response_id:
+            return self._request in {"asked", "stopped"}
+        return response_id not in self._over
+
+    def _begin(self, response_id: str) -> None:
+        if self._running is not None:  # which has ended, as the model has but one
+            self._end("cancelled" if self._running.is_muted else "incomplete", None)
+            self._over = dict.fromkeys(self._over, True)
+        is_stopped = self._request == "stopped"
+        self._busy = 0
+        self._running = _Running(response_id)
+        self._settle()
+        self._downlink.say(ResponseStarted(response_id))
+        if is_stopped:
+            self._cancel(self._running)
+            self.mute()
+
+    def _end(self, status: ResponseStatus, response: ResponseFacts | None) -> None:
+        running, self._running = cast(_Running, self._running), None
+        self._tell_end(running, status, response)
+        if running.response_id:
+            self._over[running.response_id] = running.is_muted
+            if len(self._over) > OVER_KEPT:
+                del self._over[next(iter(self._over))]
+        self._arm()
+
+    def _tell_end(
+        self, running: _Running, status: ResponseStatus, response: ResponseFacts | None
+    ) -> None:
+        usage = response.usage if response else None
+        self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
+        if not running.is_told:
+            running.is_told = True
+            # Its audio may have no end of its own, if the model was lost; the next must not begin
+            # with the rest of this one.
+            self._downlink.end_item()
+            self._downlink.say(ResponseDone(running.response_id, status, usage))
+
+    def _cancel(self, running: _Running) -> None:
+        self._cancels += 1
+        running.cancel = self._cancels
+        event_id = f"{CANCEL_ID}_{self._cancels}"
+        self._model.send(CancelResponse(running.response_id or None, event_id))
+
+    def _go_on(self) -> None:
+        """Ask for what waits, if the model is free."""
+        if not self._turns_waiting or self._request != "none" or self._running is not None:
+            self._arm()
+            return
+        self._requests += 1
+        self._turns_asked, self._turns_waiting = self._turns_waiting, 0
+        if self._model.send(CreateResponse(event_id=f"{RESPONSE_ID}_{self._requests}")):
+            self._request = "asked"
+            self._wait()
+        else:
+            sentence = "Too much is waiting for the model. Send it again when it is connected."
+            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
+            self._arm()
+
+    def _settle(self) -> None:
+        """The request, if there was one, has been answered in one way or another."""
+        self._request = "none"
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait anew, for what is to come next."""
+        self._since = self._actions.now
+        self._arm()
+
+    def _due_at(self) -> float | None:
+        """When what is waited for is late; None if nothing is."""
+        if self._running is not None and not self._running.is_muted:
+            return self._model.due(self._since, self._config.response_stall_s)
+        if self._running is not None or self._request == "busy":
+            return self._model.due(self._since, CANCEL_TIMEOUT_S)
+        if self._request != "none":
+            return self._model.due(self._since, self._config.response_timeout_s)
+        return None
+
+    def _arm(self) -> None:
+        due_at = self._due_at()
+        if due_at is None:
+            self._timers.clear("response")
+        else:
+            self._timers.set("response", due_at)
+
+    def _refuse_failed(self, response: ResponseFacts) -> None:
+        error = (response.status_details or {}).get("error")
+        error = error if isinstance(error, dict) else {}
+        kind, code = (safe_word(str(error.get(key) or "")) for key in ("type", "code"))
+        self._actions.log("response_failed", code=code or kind)
+        if needs_a_person(kind, code):
+            self._actions.log("upstream_rejected", cause=code or kind)
+        sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
+        self._downlink.say(ErrorReport.of(Refused(unfulfilled(kind, code), sentence)))
+
+
+def _number(event_id: str | None, of: str, otherwise: int) -> int:
+    """Which order of ours an error is about; not every server says."""
+    number = (event_id or "").removeprefix(f"{of}_")
+    return int(number) if number.isascii() and number.isdecimal() else otherwise

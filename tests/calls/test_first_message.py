@@ -1,14 +1,18 @@
 """Clients that open without a token and show it in their first message."""
 
 import asyncio
+import gc
 import json
 
 import pytest
 
 from tests.calls.house import WAIT_S, House, VoiceClient, until, whole_log
 from tests.calls.test_admission import BAD_TOKENS, PRODUCTION, check_refusal
-from tests.fakes.raw_websocket import RawClient
+from tests.fakes.raw_websocket import TEXT, RawClient, client_frame
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
+from tornado_app.handlers.entrance import Entrance
+from tornado_app.handlers.voice import VoiceHandler
 
 CHUNK = bytes(960)
 
@@ -187,6 +191,30 @@ async def test_a_stranger_that_vanishes_is_forgotten():
         assert house.gateway._expected
         await gone.close()
         await until(lambda: not house.gateway._expected, "it is still expected")
+
+
+@pytest.mark.gen_test
+async def test_what_belonged_to_a_stranger_is_freed_without_the_collector():
+    """Whether or not it has said who it is; cycles would keep a socket's buffers for long."""
+    async with FakeUpstream() as fake, a_house(fake) as house:
+        gc.collect()
+        gc.disable()
+        try:
+            for says in (False, True):
+                client = await RawClient.connect(house.port, "/ws")
+                if says:
+                    words = json.dumps({"type": "authenticate", "token": house.token()})
+                    client.send(client_frame(TEXT, words.encode()))
+                    await client.receive()
+                await client.close()
+            await until(lambda: not parts_alive(), "a part of a stranger is still there")
+        finally:
+            gc.enable()
+
+
+def parts_alive() -> int:
+    parts = (Entrance, VoiceHandler, StrictWebSocketProtocol)
+    return sum(isinstance(part, parts) for part in gc.get_objects())
 
 
 @pytest.mark.gen_test

@@ -80,8 +80,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         except StreamClosedError:  # before the WebSocket was open; nobody is there to be told
             get_logger().debug("client_vanished", ip=self.request.remote_ip)
         finally:
-            if self._entrance is not None:
-                self._entrance.leave()
+            self._leave_entrance()
             if self._guest is not None:
                 self._gateway.release(self._guest)
             self._doorstep.waiting.leave(self)
@@ -101,7 +100,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     @property
     def max_message_size(self) -> int:
-        if self._entrance is not None and self._guest is None:
+        if self._entrance is not None:
             return FIRST_MESSAGE_BYTES
         return self._settings.limits.message_bytes * HARD_LIMIT_FACTOR
 
@@ -242,11 +241,16 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         except Refused as refused:
             self._refuse(refused)
             return
-        self._entrance.leave()
+        self._leave_entrance()
         self._doorstep.waiting.leave(self)
         if isinstance(protocol, StrictWebSocketProtocol):
             protocol.max_message_bytes = self.max_message_size
         self._connection = self._gateway.connect(self._guest, client)
+
+    def _leave_entrance(self) -> None:
+        entrance, self._entrance = self._entrance, None  # each holds the other
+        if entrance is not None:
+            entrance.leave()
 
     def _refuse(self, refused: Refused) -> None:
         """A client that was expected may not come in."""

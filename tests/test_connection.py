@@ -91,6 +91,7 @@ class Room:
         self.mailbox = Mailbox(loop)
         self.finished: list[Connection] = []
         self.dialled = 0
+        self.models: list[bool] = []
         self.retired: asyncio.Queue = asyncio.Queue()
         self.dial_fails = False
         self.dialect = VOICE_V1
@@ -104,6 +105,7 @@ class Room:
             self._dial,
             self.retired.put_nowait,
             ProcessBudget(64 << 20, 4),
+            self.models.append,
         )
         self._url = url
 

@@ -40,6 +40,7 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.draining = False
+        self.standing = SimpleNamespace(rejected=False)
         self.connections = frozenset({1, 2, 3})
         self.stuck_s = 0.0
         self.pool = SimpleNamespace(oldest_in_flight_s=lambda: self.stuck_s)
@@ -84,6 +85,15 @@ def test_a_process_that_will_leave_is_not_ready(health, gateway):
 
     assert "draining" == health.not_ready()
     assert not gateway.draining
+
+
+def test_a_model_that_refuses_every_call(health, gateway):
+    """Clients are better sent elsewhere, until it takes them."""
+    gateway.standing.rejected = True
+    refused = health.not_ready()
+    gateway.standing.rejected = False
+
+    assert ("upstream_rejected", None) == (refused, health.not_ready())
 
 
 def test_a_stuck_pool_is_not_ready(health, gateway):

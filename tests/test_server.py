@@ -24,7 +24,7 @@ import websocket
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from tests.calls.house import ROOT, VoiceClient, house_settings, until
+from tests.calls.house import ROOT, VoiceClient, house_settings, until, whole_log
 from tests.fakes.chat import FakeChat, text
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import issue
@@ -97,6 +97,41 @@ async def test_from_start_to_stop():
     assert [(1001, "going_away")] * 2 == ends
     assert not server.is_embedded
     assert f"localhost:{upstream.port}" == server.model_host
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_wrong_key_is_found_out_at_the_start():
+    """It starts, says what is wrong, and is ready when the model takes calls."""
+    async with FakeUpstream(handshake=401) as upstream:
+        settings = house_settings(
+            server_port=0, upstream_url=upstream.url, upstream_try_at_start=True
+        )
+        with whole_log("warning") as log:
+            async with started(settings) as server:
+                await until(lambda: server.gateway.standing.rejected, "it is not found out")
+                refused = await ready(server)
+                upstream.handshake = "accept"
+                client = await call(server, settings)
+                await client.status("connected")
+                again = await ready(server)
+                client.socket.close(1000)
+                await client.closed()
+
+    assert (503, 200) == (refused, again)
+    [line] = map(json.loads, log.getvalue().splitlines())
+    assert ("model_rejects", "error", "http_401") == (line["event"], line["level"], line["cause"])
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_in_development_nothing_is_dialled_at_the_start():
+    """A program that is started twenty times a day asks nobody."""
+    async with FakeUpstream() as upstream:
+        settings = house_settings(server_port=0, upstream_url=upstream.url)
+        async with started(settings) as server:
+            assert 200 == await ready(server)
+
+    assert not settings.upstream.try_at_start
+    assert [] == upstream.connections
 
 
 @pytest.mark.gen_test(timeout=30)

@@ -77,6 +77,8 @@ class Equipment:
     retire: Callable[[Link], None]
     """Takes a link that has ended, to join its thread off the loop."""
     memory: ProcessBudget
+    on_model: Callable[[bool], None]
+    """Hears of each session that the model took, or refused for good."""
 
 
 class Connection:
@@ -207,6 +209,8 @@ class Connection:
                 self._client.close(close)
             case commands.Log(event, fields):
                 self._log.log(level_number(event), event, **fields)
+            case commands.NoteModel(accepted):
+                self._equipment.on_model(accepted)
             case commands.Finish():
                 self._finish()
             case _:

@@ -17,11 +17,12 @@ from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
-from tornado_app.house_rules import file_rules, model_session, policy
+from tornado_app.house_rules import file_rules, first_session, model_session, policy
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.dialect import Dialect
+from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.opening import Opening
 from tornado_app.protocol.told import LimitUse
 from tornado_app.session import events
@@ -29,6 +30,8 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.link import Dial, Link
+from tornado_app.upstream.standing import Standing
+from tornado_app.upstream.trial import Trial
 from workers.pool import AudioPool
 
 RESPONSE_TIMEOUT_S = 15.0
@@ -106,8 +109,16 @@ class Gateway:
         self.files = FileDecoder(file_rules(settings), self._loop)
         links = Mailbox(self._loop, gather_s)
         self._equipment = Equipment(
-            self._loop, links, pipeline, self.files, self._dial, self._retire, self.memory
+            self._loop,
+            links,
+            pipeline,
+            self.files,
+            self._dial,
+            self._retire,
+            self.memory,
+            self._on_model,
         )
+        self.standing = Standing(self._try_model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
 
     @property
@@ -224,6 +235,15 @@ class Gateway:
             return tokens.verify(token, self._rules, time.time())  # noqa: TID251  `exp` is wall time
         except tokens.TokenRejected as rejected:
             raise Refused(rejected.code, rejected.sentence) from None
+
+    def _on_model(self, accepted: bool) -> None:
+        self.standing.on_call(accepted=accepted)
+
+    async def _try_model(self) -> Ending | None:
+        settings = self.settings
+        dial = endpoint.trial_dial(settings, self._find_model())
+        trial = Trial(dial, first_session(settings), self.mailbox)
+        return await trial.run(settings.upstream.ready_timeout_s)
 
     def _dial(self, config: SessionConfig) -> Dial:
         dial = endpoint.dial(self.settings, self._find_model(), config)

@@ -48,6 +48,8 @@ class Health:
             return "pool_stuck"
         if self._loop.time() - self._lagged_at < LAG_REMEMBERED_S:
             return "loop_slow"
+        if self._gateway.standing.rejected:
+            return "upstream_rejected"
         return None
 
     def _probe(self) -> None:

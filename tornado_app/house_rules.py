@@ -1,6 +1,7 @@
 """What the settings mean for every call: what a client may choose, what the model is told."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from tornado_app.audio.file_decoder import FileRules
@@ -34,12 +35,23 @@ def policy(settings: Settings) -> Policy:
 
 
 def model_session(settings: Settings, opening: Opening) -> ModelSession:
-    session = settings.session
-    return ModelSession(
+    """What a client has chosen, and the rest as the operator wants it."""
+    return replace(
+        first_session(settings),
         model=opening.model,
-        instructions=session.instructions,
         voice=opening.voice,
         turn_detection=opening.turn_detection,
+    )
+
+
+def first_session(settings: Settings) -> ModelSession:
+    """What a client gets that asks for nothing."""
+    session = settings.session
+    return ModelSession(
+        model=settings.upstream.model,
+        instructions=session.instructions,
+        voice=session.voice,
+        turn_detection=session.turn_detection,
         vad_threshold=session.vad_threshold,
         vad_prefix_padding_ms=session.vad_prefix_padding_ms,
         vad_silence_ms=session.vad_silence_ms,

@@ -55,6 +55,8 @@ class Server:
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
+        if settings.upstream.try_at_start and not self.is_embedded:
+            self.gateway.standing.start()
         heap = new_heap(lambda: self.gateway.memory.held_bytes)
         self._trimming = asyncio.ensure_future(heap.keep()) if heap is not None else None
 
@@ -79,6 +81,7 @@ class Server:
         self._http.stop()
         if self._trimming is not None:
             self._trimming.cancel()
+        await self.gateway.standing.stop()
         clean = await self.gateway.stop(STOP_TIMEOUT_S)
         await self._http.close_all_connections()
         self.health.stop()

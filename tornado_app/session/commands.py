@@ -89,6 +89,12 @@ class Log(Struct, frozen=True):
     fields: Mapping[str, object]
 
 
+class NoteModel(Struct, frozen=True):
+    """The model took this session, or refused it for good."""
+
+    accepted: bool
+
+
 class Finish(Struct, frozen=True):
     """The session is over: release all that belongs to it."""
 
@@ -110,5 +116,6 @@ Command: TypeAlias = (
     | FlushDownlink
     | ResetDownlink
     | Log
+    | NoteModel
     | Finish
 )

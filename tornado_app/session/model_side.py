@@ -17,7 +17,7 @@ from tornado_app.protocol.realtime.events import (
 from tornado_app.protocol.realtime.model_session import session_body
 from tornado_app.protocol.told import ConnectionStatus, Negotiated, UpstreamStatus
 from tornado_app.session.actions import Actions
-from tornado_app.session.commands import CloseUpstream, DialUpstream, SendUpstream
+from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.negotiated import negotiated
 from tornado_app.session.timers import Timers
@@ -229,6 +229,8 @@ class ModelSide:
             attempt=self._attempt,
             retry=retry,
         )
+        if ending.code == "upstream_rejected":
+            self._actions.do(NoteModel(False))
         if not retry:
             self.state = "disconnected"
             self._say()
@@ -277,6 +279,7 @@ class ModelSide:
             expires_at=_unix_ms(self._created.expires_at),
             context_lost=True if again else None,
         )
+        self._actions.do(NoteModel(True))
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
         self.release()
         return True

@@ -7,6 +7,7 @@ from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import TEXT_ID, TRUNCATE_ID, Answers
 from tornado_app.session.asking import CANCEL_ID, RESPONSE_ID
+from tornado_app.session.commands import NoteModel
 from tornado_app.session.model_side import UPDATE_ID, ModelSide
 from tornado_app.session.uplink import CLEAR_ID, COMMIT_ID, Uplink
 
@@ -36,6 +37,7 @@ class Refusals:
         if error.event_id == UPDATE_ID:
             self._model.shut()
             self._actions.log("upstream_rejected", cause="bad_session", detail=code)
+            self._actions.do(NoteModel(False))
             return Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, "bad_session")
         if self._model.state != "connected":
             return None  # a close follows, and `classify` will say what it was

@@ -57,6 +57,7 @@ class Upstream(msgspec.Struct, frozen=True):
     auth_header: Literal["authorization", "api-key"]
     model: Word
     safety_identifier: bool
+    try_at_start: Annotated[bool, Meta(description='"auto", true or false')]
     connect_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]
     ready_timeout_s: Annotated[float, Meta(ge=0.1, le=120)]
     response_stall_s: Annotated[float, Meta(ge=0.1, le=3600)]

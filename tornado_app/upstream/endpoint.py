@@ -11,6 +11,7 @@ from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.upstream.link import Dial
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
+TRIAL_USER_ID = "parley-trial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,31 @@ def dial(settings: Settings, endpoint: Endpoint, config: SessionConfig) -> Dial:
     Of what the model has said and the client has not taken, half may be in its queue and a quarter
     on the way there; the rest stays with the model until there is room.
     """
-    upstream = settings.upstream
     inbox_bytes = settings.limits.outbound_bytes / 4 / max(1.0, _growth(config))
+    model, user_id = config.model_session.model, config.user_id
+    return _dial(settings, endpoint, model, user_id, int(inbox_bytes))
+
+
+def trial_dial(settings: Settings, endpoint: Endpoint) -> Dial:
+    """What a link needs to know that nobody speaks over."""
+    model, inbox_bytes = settings.upstream.model, settings.limits.outbound_bytes // 4
+    return _dial(settings, endpoint, model, TRIAL_USER_ID, inbox_bytes)
+
+
+def _dial(
+    settings: Settings, endpoint: Endpoint, model: str, user_id: str, inbox_bytes: int
+) -> Dial:
+    upstream = settings.upstream
     return Dial(
-        url=_with_model(endpoint.url, config.model_session.model),
-        headers=_headers(settings, endpoint, config.user_id),
+        url=_with_model(endpoint.url, model),
+        headers=_headers(settings, endpoint, user_id),
         connect_timeout_s=upstream.connect_timeout_s,
         write_timeout_s=upstream.write_timeout_s,
         ping_interval_s=upstream.ping_interval_s,
         read_timeout_s=upstream.read_timeout_s,
         outbox_bytes=upstream.outbox_bytes,
         message_bytes=upstream.message_bytes,
-        inbox_bytes=int(inbox_bytes),
+        inbox_bytes=inbox_bytes,
     )
 
 

@@ -1,0 +1,64 @@
+"""Whether the model took a session, for whoever keeps an eye on the model."""
+
+import pytest
+
+from tests.session.story import Story
+from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.realtime.events import ErrorFacts, UpstreamError
+from tornado_app.session.commands import Log, NoteModel
+from tornado_app.session.model_side import UPDATE_ID
+
+
+def noted(story: Story) -> list[bool]:
+    return [c.accepted for c in story.all if isinstance(c, NoteModel)]
+
+
+def logged(story: Story) -> list[str]:
+    return [c.event for c in story.all if isinstance(c, Log)]
+
+
+def test_a_session_that_the_model_took():
+    """It is noted when the model is ready, and not before."""
+    story = Story().opened()
+    assert [] == noted(story)
+    story.model_ready()
+
+    assert [True] == noted(story)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_handshake_that_was_refused(status):
+    """It is an event of its own, for a person."""
+    story = Story().opened().lost(Failure("dial", "handshake", http_status=status))
+
+    assert [False] == noted(story)
+    assert "upstream_rejected" in logged(story)
+    assert "upstream_lost" not in logged(story)
+
+
+def test_a_configuration_that_was_refused():
+    """So is that."""
+    story = Story().opened()
+    story.said(UpstreamError(ErrorFacts(type="invalid_request_error", event_id=UPDATE_ID)))
+
+    assert [False] == noted(story)
+    assert "upstream_rejected" in logged(story)
+
+
+@pytest.mark.parametrize("failure", [Failure("dial", "refused"), Failure("open", "reset")])
+def test_a_model_that_is_away_has_refused_nobody(failure):
+    """It is dialled again."""
+    story = Story().opened().lost(failure)
+
+    assert [] == noted(story)
+    assert "upstream_lost" in logged(story)
+
+
+@pytest.mark.parametrize("code", ["insufficient_quota", "invalid_api_key"])
+def test_an_error_in_a_running_call_that_a_person_must_mend(code):
+    """The call goes on, and the log says that somebody must act."""
+    story = Story().connected()
+    story.said(UpstreamError(ErrorFacts(type="invalid_request_error", code=code)))
+
+    assert "upstream_rejected" in logged(story)
+    assert not story.session.ended

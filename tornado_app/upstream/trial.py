@@ -1,0 +1,83 @@
+"""One short dial to learn whether the model takes us: key, address, model and settings."""
+
+import asyncio
+from functools import partial
+
+from tornado_app.mailbox import Mailbox
+from tornado_app.protocol.close import UPSTREAM_FAILED
+from tornado_app.protocol.endings import REJECTED, Ending, Failure, classify, safe_word
+from tornado_app.protocol.realtime.events import (
+    ErrorFacts,
+    SessionCreated,
+    SessionUpdated,
+    UpdateSession,
+    UpstreamError,
+    encode_order,
+    parse_realtime,
+)
+from tornado_app.protocol.realtime.model_session import ModelSession, session_body
+from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened, LinkSaid
+
+TRIAL_ID = "parley_trial"
+JOIN_S = 5.0
+ENDED = Failure("open", "timeout", detail="not ready")
+
+
+class Trial:
+    """Dials, configures a session as a call would, and hangs up.  Thread: loop.
+
+    Nothing is said and nothing answered, so that it costs no tokens.
+    """
+
+    def __init__(self, dial: Dial, wanted: ModelSession, mailbox: Mailbox) -> None:
+        self._order = encode_order(UpdateSession(session=session_body(wanted), event_id=TRIAL_ID))
+        self._verdict: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
+        self._last_error: ErrorFacts | None = None
+        self._opened = self._created = self._updated = False
+        post = partial(mailbox.post_threadsafe, self._hear)
+        self._link = Link(dial, "trial", post, parse_realtime)
+
+    async def run(self, timeout_s: float) -> Ending | None:
+        """None if a call would have been connected, else how it would have ended."""
+        self._link.start()
+        try:
+            return await asyncio.wait_for(self._verdict, timeout_s)
+        except TimeoutError:
+            return classify(ENDED, self._last_error)
+        finally:
+            if self._opened:
+                self._link.close()
+            else:
+                self._link.abort()
+            # Off the loop; the thread ends a second after the close at the latest.
+            loop = asyncio.get_running_loop()
+            await asyncio.shield(loop.run_in_executor(None, self._link.join, JOIN_S))
+
+    def _hear(self, said: object) -> None:
+        match said:
+            case LinkOpened():
+                self._opened = True
+                self._link.send(self._order)
+            case LinkSaid(event, size_bytes):
+                self._link.consumed(size_bytes)
+                self._on_event(event)
+            case LinkLost(failure):
+                self._judge(classify(failure, self._last_error))
+
+    def _on_event(self, event: object) -> None:
+        match event:
+            case SessionCreated():
+                self._created = True
+            case SessionUpdated():
+                self._updated = True
+            case UpstreamError(error) if error.event_id == TRIAL_ID:
+                cause = safe_word(error.code or "") or "bad_session"
+                self._judge(Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, cause))
+            case UpstreamError(error):
+                self._last_error = error
+        if self._created and self._updated:
+            self._judge(None)
+
+    def _judge(self, verdict: Ending | None) -> None:
+        if not self._verdict.done():
+            self._verdict.set_result(verdict)

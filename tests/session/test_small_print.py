@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.session.story import Story, converted
+from tests.session.story import Story, converted, response
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
+from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertUplink, DecodeUplink, FlushUplink, ResetUplink
 from tornado_app.session.events import Unusable
@@ -152,6 +153,153 @@ def still_waiting(before: int, story: Story) -> int:
         elif isinstance(command, ConvertUplink | DecodeUplink | FlushUplink):
             before += 1
     return before
+
+
+def named(order: realtime.AnyOrder) -> str:
+    """What we called an order to the model."""
+    return order.event_id
+
+
+def refused_by_model(story: Story, event_id: str, code: str = "", kind: str = "") -> Story:
+    error = realtime.ErrorFacts(type=kind or "invalid_request_error", code=code, event_id=event_id)
+    return story.said(realtime.UpstreamError(error))
+
+
+def finished(response_id: str = "resp_1", status: str = "completed") -> realtime.ResponseFinished:
+    return realtime.ResponseFinished(response(response_id, status))
+
+
+def test_the_answer_to_a_turn_bears_its_id():
+    """From its beginning to its end; what the model begins by itself bears none."""
+    story = Story().connected().client(asked.Text("Hi", ref="t"))
+    story.said(realtime.ResponseCreated(response()))
+    assert [("response_started", None, "t")] == numbers(story)
+    assert [("response_done", None, "t")] == numbers(story.said(finished()))
+    story.said(realtime.ResponseCreated(response("resp_2")))
+    assert [("response_started", None, None)] == numbers(story)
+    assert [("response_done", None, None)] == numbers(story.said(finished("resp_2")))
+
+
+@pytest.mark.parametrize("kind", ["invalid_request_error", "server_error"])
+def test_a_typed_turn_that_the_model_refuses_is_known(kind):
+    """Each of several, in whatever order they are refused."""
+    story = Story().connected()
+    names = {}
+    for ref in ("a", "b", None, "c"):
+        story.client(asked.Text("Hi", ref=ref))
+        [name] = [named(o) for o in story.orders if isinstance(o, realtime.CreateItem)]
+        names[name] = ref
+    for name, ref in reversed(names.items()):
+        assert [("error", None, ref)] == numbers(refused_by_model(story, name, kind=kind))
+
+
+def test_ids_of_typed_turns_are_not_kept_for_ever():
+    """A client may type all day."""
+    story = Story(messages_per_s=1000.0, message_burst=1000.0).connected()
+    story.client(asked.Text("Hi", ref="first"))
+    [first] = [named(o) for o in story.orders if isinstance(o, realtime.CreateItem)]
+    for number in range(200):
+        story.client(asked.Text("Hi", ref=f"t{number}"))
+
+    assert [("error", None, None)] == numbers(refused_by_model(story, first))
+
+
+@pytest.mark.parametrize(
+    ("happen", "code"),
+    [
+        (lambda story: refused_by_model(story, story.request, "no_credit"), "upstream_rejected"),
+        (lambda story: story.tick(15.0), "upstream_timeout"),
+        (lambda story: story.lost(), "upstream_unavailable"),
+    ],
+    ids=["refused", "late", "lost"],
+)
+def test_an_answer_that_does_not_begin_is_known_by_its_turn(happen, code):
+    """The last one, if it is an answer to several."""
+    story = Story().connected().client(asked.Text("Hi", ref="t"))
+    [story.request] = [named(o) for o in story.orders if isinstance(o, realtime.CreateResponse)]
+    happen(story)
+
+    errors = [data for kind, data in story.messages if kind == "error"]
+    assert [(code, "t")] == [(data["code"], data.get("ref")) for data in errors]
+
+
+@pytest.mark.parametrize(
+    "happen",
+    [
+        lambda story: story.said(finished(status="failed")),
+        lambda story: story.tick(1000.0),
+    ],
+    ids=["failed", "stalled"],
+)
+def test_an_answer_that_ends_badly_is_known_by_its_turn(happen):
+    """Its end and the error, both."""
+    story = Story(read_timeout_s=1e6, ping_interval_s=1e6).connected()
+    story.client(asked.Text("Hi", ref="t"))
+    story.said(realtime.ResponseCreated(response()))
+    happen(story)
+
+    assert {("response_done", None, "t"), ("error", None, "t")} <= set(numbers(story))
+
+
+def test_a_turn_that_waits_for_another_keeps_its_id():
+    """It is asked for when the running answer has ended."""
+    story = Story().connected().client(asked.Text("Hi", ref="a"))
+    story.said(realtime.ResponseCreated(response()))
+    story.client(asked.Text("No", ref="b"))
+    assert ("interrupted", None, "b") in numbers(story)
+    assert [("response_done", None, "a")] == numbers(story.said(finished(status="cancelled")))
+    story.said(realtime.ResponseCreated(response("resp_2")))
+    assert [("response_started", None, "b")] == numbers(story)
+
+
+def test_a_typed_turn_behind_a_commit_keeps_its_id():
+    """Both wait for the pool, and each is known when it comes to it."""
+    story = Story(turn_detection="none").connected().speak(200)
+    story.client(asked.CommitAudio(ref="c")).client(asked.Text("And this", ref="t"))
+    story.feed(events.UplinkReady(converted(0)))
+    [text] = [named(o) for o in story.orders if isinstance(o, realtime.CreateItem)]
+    assert [("audio_committed", None, "c")] == numbers(story.said(realtime.Committed("item_1")))
+
+    assert [("error", None, "t")] == numbers(refused_by_model(story, text))
+
+
+@pytest.mark.parametrize("turn_detection", ["none", "server_vad"])
+def test_a_commit_of_too_little_is_known_by_its_id(turn_detection):
+    """Whether it is found here or by the model, and though another is on its way."""
+    story = Story(turn_detection=turn_detection).connected()
+    story.client(asked.CommitAudio(ref="c"))
+    story.feed(events.UplinkReady(converted(0)))
+    if turn_detection != "none":
+        refused_by_model(story, "parley_commit", "input_audio_buffer_commit_empty")
+
+    assert [("error", None, "c")] == numbers(story)
+
+
+def test_what_is_cleared_at_the_model_is_known_by_its_id():
+    """Here and there; a commit of the model's own bears none."""
+    story = Story().opened()
+    assert [("audio_cleared", None, "a")] == numbers(story.client(asked.ClearAudio(ref="a")))
+    story.model_ready().client(asked.ClearAudio(ref="b"))
+    assert [("audio_cleared", None, "b")] == numbers(story.said(realtime.Cleared()))
+    assert [("audio_committed", None, None)] == numbers(story.said(realtime.Committed("item_1")))
+
+
+def test_a_commit_beside_turn_detection_has_its_answer():
+    """It is asked for when the model has committed, and bears the id of the commit."""
+    story = Story().connected().speak(200).client(asked.CommitAudio(ref="c"))
+    story.feed(events.UplinkReady(converted(0)))
+    story.said(realtime.Committed("item_1"))
+    assert [("audio_committed", None, "c")] == numbers(story)
+    story.said(realtime.ResponseCreated(response()))
+    assert [("response_started", None, "c")] == numbers(story)
+
+
+def test_a_commit_that_is_lost_with_the_model_is_known():
+    """It is to be said again."""
+    story = Story().connected().speak(200).client(asked.CommitAudio(ref="c"))
+    story.feed(events.UplinkReady(converted(0)))
+
+    assert ("error", None, "c") in numbers(story.lost())
 
 
 _events = st.lists(

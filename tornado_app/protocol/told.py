@@ -99,11 +99,11 @@ class Transcript(ServerMessageBase, frozen=True):
     delta: str | None = None
 
 
-class ResponseStarted(ServerMessageBase, frozen=True):
+class ResponseStarted(Reply, frozen=True):
     response_id: str
 
 
-class ResponseDone(ServerMessageBase, frozen=True):
+class ResponseDone(Reply, frozen=True):
     """``usage`` is the model's own count, null when it gave none."""
 
     response_id: str

@@ -1,6 +1,6 @@
 """The model's answers: what of each is passed on, and how one is interrupted."""
 
-from tornado_app.errors import Refused
+from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.realtime.events import CreateItem, Truncate, user_text
@@ -16,6 +16,8 @@ from tornado_app.session.transcripts import Transcripts
 
 TRUNCATE_ID = "parley_truncate"
 TEXT_ID = "parley_text"
+REFS_KEPT = 64
+"""Of the last typed turns: a model refuses one at once or not at all."""
 
 
 class Answers:
@@ -31,17 +33,23 @@ class Answers:
         self._model = model
         self._actions = actions
         self._playout = Playout()
+        self._texts = 0
+        self._refs: dict[str, Ref] = {}
         self._transcripts = Transcripts(actions, timers)
         self.downlink = Downlink(config, actions, self._playout, self._transcripts)
         self.asking = Asking(config, model, actions, timers, self.downlink)
 
     def text(self, text: str, *, is_answered: bool = True) -> None:
         """A typed turn."""
-        if not self._model.send(CreateItem(item=user_text(text), event_id=TEXT_ID)):
+        if not self._model.send(CreateItem(user_text(text), event_id=self._text_id())):
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
         elif is_answered:
             self.want()
+
+    def ref_of(self, event_id: str) -> Ref | None:
+        """What the client calls the typed turn that was sent under this name."""
+        return self._refs.get(event_id)
 
     def want(self) -> None:
         """Ask for an answer; one that runs or plays is ended first, as by an interruption."""
@@ -112,6 +120,16 @@ class Answers:
         self.downlink.words_over("user")
         self.downlink.words_over("assistant")
         self.asking.on_lost()
+
+    def _text_id(self) -> str:
+        """A name for the typed turn that is acted upon; if it has one itself, that is kept."""
+        self._texts += 1
+        name = f"{TEXT_ID}_{self._texts}"
+        if self._actions.ref is not None:
+            self._refs[name] = self._actions.ref
+            if len(self._refs) > REFS_KEPT:
+                del self._refs[next(iter(self._refs))]
+        return name
 
     @property
     def _is_heard(self) -> bool:

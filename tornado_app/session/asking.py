@@ -14,7 +14,7 @@ end of its own (`ModelSide.due` says when a wait is over):
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from tornado_app.errors import Refused
+from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure, needs_a_person, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import CancelResponse, CreateResponse, ResponseFacts
 from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted, ResponseStatus
@@ -47,6 +47,8 @@ class _Running:
     """It was interrupted or given up: what still comes of it is not for the client."""
     is_told: bool = False
     """The client knows that it is over."""
+    ref: Ref | None = None
+    """What the client calls the turn that it answers."""
     cancel: int = 0
     """The number of our last ``response.cancel`` for it; 0: there was none."""
 
@@ -77,8 +79,11 @@ class Asking:
         """Requests up to this number are not made again."""
         self._turns_asked = 0
         """How many turns the request is for."""
+        self._asked_ref: Ref | None = None
+        """What the client calls the last of these."""
         self._turns_waiting = 0
         """Turns for which an answer is to be asked for as soon as the running one has ended."""
+        self._waiting_ref: Ref | None = None
         self._cancels = 0
         self._busy = 0
         self._over: dict[str, bool] = {}
@@ -92,6 +97,7 @@ class Asking:
     def want(self) -> None:
         """Ask for an answer, now or as soon as the model is free."""
         self._turns_waiting += 1
+        self._waiting_ref = self._actions.ref
         self._go_on()
 
     def withdraw(self) -> None:
@@ -150,13 +156,14 @@ class Asking:
         """``response.done``."""
         if self._running is None and self._is_news(response.id):
             self._begin(response.id)  # all of it was lost but its end
-        if self._running is not None and self._is_of_running(response.id):
-            is_told = self._running.is_told
+        running = self._running
+        if running is not None and self._is_of_running(response.id):
+            is_told = running.is_told
             status = response.status or "completed"
             status = status if status in _STATUSES else "failed"
             self._end(cast(ResponseStatus, status), response)
             if status == "failed" and not is_told:
-                self._refuse_failed(response)
+                self._refuse_failed(response, running.ref)
         if self._request == "busy":
             self._request = "none"
         self._go_on()
@@ -168,6 +175,7 @@ class Asking:
             return  # of a request that is settled: it came twice
         self._request = "none"
         if number > self._withdrawn:
+            self._waiting_ref = self._waiting_ref if self._turns_waiting else self._asked_ref
             self._turns_waiting += self._turns_asked
         if self._running is None and self._turns_waiting:
             self._busy += 1
@@ -176,9 +184,11 @@ class Asking:
 
     def on_refused(self, event_id: str | None, kind: str, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
+        is_last = _number(event_id, RESPONSE_ID, self._requests) == self._requests
+        self._actions.ref = self._asked_ref if is_last else None
         sentence = f"The model refused to answer ({code or 'no reason given'})."
         self._actions.refuse(Refused(unfulfilled(kind, code), sentence))
-        if _number(event_id, RESPONSE_ID, self._requests) == self._requests:
+        if is_last:
             self._settle()
             self._go_on()
 
@@ -199,12 +209,14 @@ class Asking:
     def on_lost(self) -> None:
         """The model is gone; what it was saying has no end."""
         is_owed = self._turns_waiting or self._request in {"asked", "busy"}
+        ref = self._waiting_ref if self._turns_waiting else self._asked_ref
         self._turns_waiting = self._busy = 0
         if self._running is not None:
             self._end("failed", None)
         self._over.clear()  # the next model has its own names
         self._settle()
         if is_owed:
+            self._actions.ref = ref
             sentence = "The model was lost before it answered. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))
 
@@ -228,7 +240,7 @@ class Asking:
             self._tell_end(running, "failed", None)
             running.is_muted = True
             sentence = "The answer stopped half way, and was ended. Ask again."
-            self._downlink.say(ErrorReport.of(Refused("upstream_timeout", sentence)))
+            self._downlink.say(ErrorReport.of(Refused("upstream_timeout", sentence), running.ref))
             self._wait()
             return "stalled"
         self._log_late("response.done")
@@ -256,6 +268,7 @@ class Asking:
         self._settle()
         if is_wanted:
             self._turns_waiting = 0
+            self._actions.ref = self._asked_ref
             sentence = "The model did not begin to answer in time. Ask again."
             self._actions.refuse(Refused("upstream_timeout", sentence))
         self._go_on()
@@ -277,10 +290,11 @@ class Asking:
             self._end("cancelled" if self._running.is_muted else "incomplete", None)
             self._over = dict.fromkeys(self._over, True)
         is_stopped = self._request == "stopped"
+        ref = self._asked_ref if self._request in {"asked", "stopped"} else None
         self._busy = 0
-        self._running = _Running(response_id)
+        self._running = _Running(response_id, ref=ref)
         self._settle()
-        self._downlink.say(ResponseStarted(response_id))
+        self._downlink.say(ResponseStarted(response_id, ref=ref))
         if is_stopped:
             self._cancel(self._running)
             self.mute()
@@ -304,7 +318,8 @@ class Asking:
             # Its audio may have no end of its own, if the model was lost; the next must not begin
             # with the rest of this one.
             self._downlink.end_item()
-            self._downlink.say(ResponseDone(running.response_id, status, usage))
+            done = ResponseDone(running.response_id, status, usage, ref=running.ref)
+            self._downlink.say(done)
 
     def _cancel(self, running: _Running) -> None:
         self._cancels += 1
@@ -319,10 +334,12 @@ class Asking:
             return
         self._requests += 1
         self._turns_asked, self._turns_waiting = self._turns_waiting, 0
+        self._asked_ref = self._waiting_ref
         if self._model.send(CreateResponse(event_id=f"{RESPONSE_ID}_{self._requests}")):
             self._request = "asked"
             self._wait()
         else:
+            self._actions.ref = self._asked_ref
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
             self._arm()
@@ -354,7 +371,7 @@ class Asking:
         else:
             self._timers.set("response", due_at)
 
-    def _refuse_failed(self, response: ResponseFacts) -> None:
+    def _refuse_failed(self, response: ResponseFacts, ref: Ref | None) -> None:
         error = (response.status_details or {}).get("error")
         error = error if isinstance(error, dict) else {}
         kind, code = (safe_word(str(error.get(key) or "")) for key in ("type", "code"))
@@ -362,7 +379,7 @@ class Asking:
         if needs_a_person(kind, code):
             self._actions.log("upstream_rejected", cause=code or kind)
         sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
-        self._downlink.say(ErrorReport.of(Refused(unfulfilled(kind, code), sentence)))
+        self._downlink.say(ErrorReport.of(Refused(unfulfilled(kind, code), sentence), ref))
 
 
 def _number(event_id: str | None, of: str, otherwise: int) -> int:

@@ -102,7 +102,9 @@ class Confirmations:
 
     def on_lost(self) -> None:
         """The model has forgotten everything: what was to be cleared is, what was committed not."""
-        if any(order.what == "commit" and order.wants_answer for order in self._orders):
+        lost = [order for order in self._orders if order.what == "commit" and order.wants_answer]
+        if lost:
+            self._actions.ref = lost[-1].ref
             sentence = "A commit was lost with the connection to the model. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))
         for order in self._orders:

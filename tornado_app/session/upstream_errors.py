@@ -49,6 +49,7 @@ class Refusals:
     def _on_running(self, error: ErrorFacts, code: str) -> None:
         event_id = error.event_id or ""
         asking = self._answers.asking
+        self._actions.ref = self._answers.ref_of(event_id)
         if event_id == COMMIT_ID or code == "input_audio_buffer_commit_empty":
             if self._uplink.on_commit_refused():
                 asking.withdraw_one()
@@ -68,7 +69,7 @@ class Refusals:
 
     def _on_refused(self, event_id: str, error: ErrorFacts, code: str) -> None:
         """Something else that was asked for, and is not done."""
-        if event_id == TEXT_ID:
+        if event_id.startswith(TEXT_ID):
             self._answers.asking.withdraw_one()  # the turn it would have answered is not there
         elif event_id == CLEAR_ID:
             self._uplink.confirmations.on_clear_refused()

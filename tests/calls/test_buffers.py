@@ -2,11 +2,12 @@
 
 import asyncio
 import base64
+import json
 import socket
 
 import pytest
 
-from tests.calls.house import WAIT_S, House
+from tests.calls.house import WAIT_S, House, until
 from tests.fakes.raw_websocket import TEXT, RawClient, client_frame
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 
@@ -120,14 +121,14 @@ async def test_a_burst_is_no_fault_of_a_client_that_reads():
         await client.next("pong")
 
 
-async def deaf_client(house: House) -> RawClient:
+async def deaf_client(house: House, query: str = "") -> RawClient:
     """A client with a small receive buffer that never reads what it gets."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", house.port))
     headers = f"Authorization: Bearer {house.token('deaf')}\r\n"
-    client = await RawClient.connect(house.port, "/ws", headers=headers, sock=sock)
+    client = await RawClient.connect(house.port, f"/ws?{query}", headers=headers, sock=sock)
     client.writer.transport.pause_reading()
     return client
 
@@ -221,3 +222,30 @@ async def test_a_client_that_reads_slowly_gets_everything():
                 offset_ms += 1000.0
         await talking
         await client.close()
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_client_that_reads_slowly_gets_everything_in_the_largest_format():
+    """What would be 15 times the queue waits for it, behind one delta of the model."""
+    query = "output_format=float32&output_rate=192000"
+    async with FakeUpstream() as fake, House(fake.url) as house:
+        client = await deaf_client(house, query)
+        link = await fake.connection()
+        await link.next_event("session.update")
+        ids = {"response_id": "r", "item_id": "a"}
+        await link.send({"type": "response.created", "response": {"id": "r"}})
+        delta = base64.b64encode(bytes(48 * 15_000)).decode()
+        await link.send({"type": "response.output_audio.delta", **ids, "delta": delta})
+        done = {"id": "r", "status": "completed"}
+        await link.send({"type": "response.done", "response": done})
+        side = server_side(house)
+        await until(lambda: side.is_full, "the client is never full")
+        client.writer.transport.resume_reading()
+        played_ms, type_ = 0.0, ""
+        while type_ != "response_done":
+            message = json.loads((await client.receive()).payload)
+            type_ = message["type"]
+            played_ms += message["data"].get("duration_ms", 0.0)
+        await client.close()
+
+    assert 15_000 == pytest.approx(played_ms, abs=0.5)

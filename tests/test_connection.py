@@ -44,6 +44,7 @@ class FakeClient:
         self.changed = asyncio.Event()
 
     is_full = False
+    queued_bytes = 0
 
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
         self.sent.append(payload)

@@ -54,6 +54,10 @@ class Client(Protocol):
     def is_full(self) -> bool:
         """It has much to read; `Connection.on_client_room` will tell when that is over."""
 
+    @property
+    def queued_bytes(self) -> int:
+        """What it has not read."""
+
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
 
     def ping(self) -> None: ...
@@ -100,8 +104,8 @@ class Connection:
         self._equipment = equipment
         self._log = log
         self._on_finished = on_finished
-        budget = Budget(config.call_bytes, equipment.memory)
-        self._session = Session(config, budget, random.SystemRandom().random)
+        self.budget = Budget(config.call_bytes, equipment.memory)
+        self._session = Session(config, self.budget, random.SystemRandom().random)
         self._answer = self._session.downlink
         self._events: deque[events.Event] = deque()
         self._busy = False
@@ -157,7 +161,8 @@ class Connection:
         if self._link is not None:
             self._look_at(self._link)
         self._unsent_bytes = self._link.unsent_bytes if self._link is not None else 0
-        self.feed(events.Look(self._unsent_bytes, self._link_is_held))
+        queued_bytes = self._client.queued_bytes
+        self.feed(events.Look(self._unsent_bytes, self._link_is_held, queued_bytes))
 
     @property
     def ended(self) -> bool:

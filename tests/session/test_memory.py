@@ -4,12 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.session.story import Story, converted
+from tests.session.story import Story, converted, delta
 from tests.session.test_machine import ANYTHING
 from tornado_app.admission.budget import Budget, ProcessBudget
-from tornado_app.protocol.realtime.events import CreateItem
+from tornado_app.protocol.realtime.events import AnswerTranscriptDelta, CreateItem
 from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import commands, events
+from workers.formats import AudioFormat
 
 CALL_BYTES = 1 << 20
 SMALL = {"call_bytes": CALL_BYTES, "hold_ms": 60_000.0, "messages_per_s": 1e6, "message_burst": 1e6}
@@ -84,8 +85,6 @@ class TestAudio:
 
 def wide():
     """So wide that a millisecond is 6 KB."""
-    from workers.formats import AudioFormat  # noqa: PLC0415
-
     return AudioFormat("float32", 192_000, 8)
 
 
@@ -181,6 +180,33 @@ class TestProcess:
 
         other.give(1 << 20)
         assert story.feed(events.Look(0)).did(commands.ResumeClient)
+
+
+class TestAnswers:
+    def test_what_waits_for_the_client_is_counted_at_every_look(self, small):
+        """Audio, words, and what its own queue holds; nothing once it has been read."""
+        story = small().connected()
+        story.is_full = True
+        story.said(delta(1000))
+        kept_bytes = story.feed(events.Look(0, queued_bytes=10_000)).budget.held_bytes
+        assert 10_000 + 48_000 < kept_bytes < 10_000 + 2 * 64_000 + 2000
+
+        story.is_full = False
+        story.feed(events.Look(0))
+        assert 0 == story.feed(events.Look(0)).budget.held_bytes
+
+    def test_words_that_never_end_do_not_hold_the_client_back_for_good(self, small):
+        """They are bounded, and count for a quarter at most."""
+        story = small(source=wide()).connected().feed(FILE)
+        for number in range(40):
+            text = "\N{GRINNING FACE}" * 20_000
+            story.said(AnswerTranscriptDelta("resp_1", f"item_{number}", text))
+        story.feed(events.Look(0))
+        count = until_paused(story)
+        answer_all(story, count + 2)
+
+        assert story.feed(events.Look(0)).budget.held_bytes <= CALL_BYTES // 4
+        assert 1 == sum(isinstance(c, commands.ResumeClient) for c in story.all)
 
 
 @settings(max_examples=150, deadline=None)

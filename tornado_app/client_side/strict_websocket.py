@@ -45,6 +45,7 @@ from tornado_app.client_side.frames import (
 )
 from tornado_app.client_side.read_watch import ReadWatch
 from tornado_app.client_side.stream import ClientStream
+from tornado_app.client_side.unfinished import COUNTED_BYTES, Unfinished
 
 # Lingering for zero seconds: closing sends a reset.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -83,6 +84,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         self._chunk_bytes = read_bytes
         self._pieces: list[bytes] = []
         self._missing_bytes = 0
+        self.unfinished = Unfinished()
         self._gone = asyncio.Event()
         self._fragments: bytearray | None = None
         self._fragments_opcode = CONTINUATION
@@ -162,6 +164,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
                 self._client.start(self._receive, self._gone.set)
                 await self._gone.wait()
         finally:
+            self._forget()
             self._abort()
             self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
@@ -203,8 +206,12 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             end = begin + size
             if length < end:
                 self._missing_bytes = end - length
+                if size > COUNTED_BYTES:
+                    self._keep(size)
                 return at
             payload = _websocket_mask(data[begin - MASK_BYTES : begin], data[begin:end])
+            if size > COUNTED_BYTES:
+                self._keep(0)
             self._handle_frame(data[at] >= FINAL, data[at] & OPCODE, payload)
             if self.client_terminated or self._client.closed():
                 return length
@@ -232,7 +239,8 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             if len(data) < begin - MASK_BYTES:
                 return begin, 0
             size = int.from_bytes(data[at + HEADER_BYTES : begin - MASK_BYTES], "big")
-        if size + len(self._fragments or b"") > self.max_message_bytes:
+        whole = size + len(self._fragments or b"")
+        if whole > self.max_message_bytes or not self.unfinished.has_room(whole):
             raise Violation.message_too_large()
         return begin, size
 
@@ -243,16 +251,29 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         if self._fragments is not None:
             self._fragments += payload
             if not final:
+                self._keep(0)
                 self._tell("on_fragment")
                 return
             opcode, payload = self._fragments_opcode, bytes(self._fragments)
             self._fragments = None
+            self._keep(0)
         elif not final:
             self._fragments_opcode, self._fragments = opcode, bytearray(payload)
+            self._keep(0)
             self._tell("on_fragment")
             return
         if not self.server_terminated:  # else we have said goodbye; the client had not heard it yet
             self.handler.on_message(decode(payload) if opcode == TEXT else payload)
+
+    def _keep(self, frame_bytes: int) -> None:
+        """So much of a frame is kept, and the fragments before it."""
+        self.unfinished.keep(frame_bytes + len(self._fragments or b""))
+
+    def _forget(self) -> None:
+        """No message comes whole any more."""
+        self._pieces.clear()
+        self._fragments = None
+        self.unfinished.end()
 
     def _handle_control(self, opcode: int, payload: bytes) -> None:
         if opcode == CLOSE:
@@ -278,6 +299,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
     def _fail(self, violation: Violation) -> None:
         """Fail the WebSocket connection (RFC 6455 section 7.1.7)."""
         self._failed = True
+        self._forget()
         if violation.code == 1009:
             self._tell("on_message_too_large")
         self.close(violation.code, violation.reason)

@@ -21,6 +21,10 @@ class ClientSocket:
     def is_full(self) -> bool:
         return self._writer.is_full
 
+    @property
+    def queued_bytes(self) -> int:
+        return self._writer.queued_bytes
+
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
         self._writer.send(payload, binary=binary, urgent=urgent)
 

@@ -100,7 +100,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     @property
     def max_message_size(self) -> int:
-        if self._entrance is not None:
+        if self._guest is None:  # not known yet, or refused
             return FIRST_MESSAGE_BYTES
         return self._settings.limits.message_bytes * HARD_LIMIT_FACTOR
 
@@ -133,7 +133,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if self._refused is not None:
             self._turn_away(self._refused)
         elif self._guest is not None:
-            self._connection = self._gateway.connect(self._guest, self._client)
+            self._connect(self._guest, self._client, protocol)
         elif self._entrance is not None:
             self._entrance.open(self._settings.auth.first_message_s, asyncio.get_running_loop())
 
@@ -245,7 +245,14 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._doorstep.waiting.leave(self)
         if isinstance(protocol, StrictWebSocketProtocol):
             protocol.max_message_bytes = self.max_message_size
-        self._connection = self._gateway.connect(self._guest, client)
+            self._connect(self._guest, client, protocol)
+
+    def _connect(
+        self, guest: Guest, client: ClientSocket, protocol: StrictWebSocketProtocol
+    ) -> None:
+        self._connection = self._gateway.connect(guest, client)
+        # A message that is too large, and read to be refused in words, has to find room.
+        protocol.unfinished.count_in(self._connection.budget, sure_bytes=self._message_bytes)
 
     def _leave_entrance(self) -> None:
         entrance, self._entrance = self._entrance, None  # each holds the other

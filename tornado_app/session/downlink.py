@@ -21,7 +21,7 @@ from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound, piece_bytes
 from tornado_app.session.playout import Playout
 from tornado_app.session.transcripts import Key, Role, Transcripts
-from tornado_app.session.waiting import Due, End, InPool, Over, Said, Whole, Words
+from tornado_app.session.waiting import Due, End, InPool, Over, Said, Whole, Words, size_of
 
 PIECES_AHEAD = 2
 """So many may be in the pool before more goes there: a quarter of the client's queue at most."""
@@ -45,7 +45,7 @@ class Downlink:
         self._config = config
         self._actions = actions
         self._playout = playout
-        self._transcripts = transcripts
+        self.transcripts = transcripts
         self._breakage = Breakage(actions)
         self._joints = Joints()
         self._piece_bytes = piece_bytes(config)
@@ -164,12 +164,17 @@ class Downlink:
         """The session ends: say what has been waiting behind audio."""
         self._tell_broken(self._breakage.take_untold())
         self.drop()
-        self._transcripts.say_all()
+        self.transcripts.say_all()
 
     @property
     def has_audio(self) -> bool:
         """Audio waits that the client has not been sent."""
         return any(isinstance(e, Sound | InPool) for e in (*self._in_pool, *self._waiting))
+
+    @property
+    def kept_bytes(self) -> int:
+        """What waits takes so much."""
+        return sum(map(size_of, self._waiting)) + sum(map(size_of, self._in_pool))
 
     @property
     def broken_pieces(self) -> int:
@@ -200,15 +205,15 @@ class Downlink:
         """It is its turn."""
         match said:
             case Words(key, deltas):
-                self._transcripts.add(key, deltas)
+                self.transcripts.add(key, deltas)
             case Whole(key, text):
-                self._transcripts.finish(key, text)
+                self.transcripts.finish(key, text)
             case Due():
-                self._transcripts.say_due()
+                self.transcripts.say_due()
             case Over(role):
-                self._transcripts.finish_all(role)
+                self.transcripts.finish_all(role)
             case ResponseDone():
-                self._transcripts.say_all()
+                self.transcripts.say_all()
                 self._actions.say(said)
             case _:
                 self._actions.say(said)

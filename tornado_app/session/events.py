@@ -137,6 +137,8 @@ class Look(Struct, frozen=True):
     """As of `UpstreamBacklog`."""
     is_held: bool = False
     """The model is not read, because the client has enough to take."""
+    queued_bytes: int = 0
+    """What the client has not read."""
 
 
 class Drain(Struct, frozen=True):

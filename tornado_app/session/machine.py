@@ -36,6 +36,7 @@ from tornado_app.protocol.told import (
 )
 from tornado_app.session import confirmations, events, transcripts
 from tornado_app.session.actions import Actions
+from tornado_app.session.answer_memory import AnswerMemory
 from tornado_app.session.answers import Answers
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
@@ -76,6 +77,7 @@ class Session:
         )
         self._answers = Answers(config, self._model, self._actions, self._timers)
         self.downlink = self._answers.downlink
+        self._answer_memory = AnswerMemory(budget, self.downlink, self.downlink.transcripts)
         refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
         self._hearing = Hearing(self._actions, self._model, self._uplink, self._answers, refusals)
         self._rates = Rates(config)
@@ -156,8 +158,9 @@ class Session:
                 self._end_over(self._rates.ping(self._actions.now), "too_many_pings")
             case events.Tick():
                 self._on_tick()
-            case events.Look(unsent_bytes, is_held):
+            case events.Look(unsent_bytes, is_held, queued_bytes):
                 self._uplink.on_unsent(unsent_bytes)
+                self._answer_memory.look(queued_bytes)
                 if is_held:
                     self._model.not_heard()
                 self._on_tick()
@@ -360,6 +363,7 @@ class Session:
         self._timers.clear_all()
         self._model.shut()
         self._uplink.shut()
+        self._answer_memory.shut()
         self._actions.do(CloseUpstream())
         if close is not None:
             self._actions.do(CloseClient(close))

@@ -5,6 +5,7 @@ rate.
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from tornado_app.admission.budget import text_bytes
 from tornado_app.admission.limits import Bucket
 from tornado_app.protocol.told import Transcript
 from tornado_app.session.actions import Actions
@@ -19,7 +20,7 @@ TIMER = "words"
 ITEMS_KEPT = 64
 """Items whose text is not complete; a model that completes none must not fill the memory."""
 ITEM_KEPT_CHARS = 262_144
-ALL_KEPT_CHARS = 524_288
+ALL_KEPT_BYTES = 524_288
 UNSAID_CHARS = 65_536
 """So much is said whatever the time is."""
 
@@ -38,8 +39,8 @@ class _Text:
     unsaid_chars: int = 0
 
     @property
-    def size_chars(self) -> int:
-        return len(self.said) + self.unsaid_chars
+    def kept_bytes(self) -> int:
+        return text_bytes(self.said) + sum(map(text_bytes, self.unsaid))
 
 
 class Transcripts:
@@ -57,6 +58,10 @@ class Transcripts:
         """Those with something unsaid, in the order in which it came."""
         self._bucket = Bucket(BYTES_PER_S, BURST_BYTES)
         self._due_at = 0.0
+
+    @property
+    def kept_bytes(self) -> int:
+        return sum(text.kept_bytes for text in self._texts.values())
 
     def add(self, key: Key, deltas: list[str]) -> None:
         """More of an item: said now, or with what follows."""
@@ -118,8 +123,7 @@ class Transcripts:
     def _forget_oldest(self) -> None:
         """What was not said of the oldest is said first."""
         while len(self._texts) > ITEMS_KEPT or (
-            len(self._texts) > 1
-            and sum(text.size_chars for text in self._texts.values()) > ALL_KEPT_CHARS
+            len(self._texts) > 1 and self.kept_bytes > ALL_KEPT_BYTES
         ):
             key = next(iter(self._texts))
             self._say_late(key)

@@ -1,9 +1,11 @@
-"""What waits in the downlink beside `Sound`: values, in the order in which they are to go."""
+"""What waits in the downlink: values, in the order in which they are to go."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tornado_app.admission.budget import ENTRY_BYTES, text_bytes
 from tornado_app.protocol.told import ServerMessage
+from tornado_app.session.pieces import Sound
 from tornado_app.session.transcripts import Key, Role
 
 
@@ -54,3 +56,18 @@ class InPool:
 
 Said: TypeAlias = ServerMessage | Words | Whole | Due | Over
 """What comes behind audio."""
+
+
+def size_of(entry: Sound | End | InPool | Said) -> int:
+    """What it takes while it waits."""
+    match entry:
+        case Sound():
+            return ENTRY_BYTES + len(entry.pcm) + len(entry.text)
+        case InPool(size_bytes=size_bytes):
+            return ENTRY_BYTES + size_bytes
+        case Words(deltas=deltas):
+            return ENTRY_BYTES + sum(map(text_bytes, deltas))
+        case Whole(text=str(text)):
+            return ENTRY_BYTES + text_bytes(text)
+        case _:
+            return ENTRY_BYTES

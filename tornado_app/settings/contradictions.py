@@ -83,7 +83,8 @@ def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
     """What may be kept of a call has to hold what other settings let it keep."""
     limits = settings.limits
     for name, least_bytes in (
-        ("limits.message_bytes", 4 * limits.message_bytes),
+        # Four times as much is read of one that is too large, and must not fill it alone.
+        ("limits.message_bytes", 16 * limits.message_bytes),
         ("limits.outbound_bytes", 4 * limits.outbound_bytes),
         ("audio.hold_ms", settings.audio.hold_ms * MODEL_BYTES_PER_MS),
     ):

@@ -294,12 +294,14 @@ def test_a_commit_beside_turn_detection_has_its_answer():
     assert [("response_started", None, "c")] == numbers(story)
 
 
-def test_a_commit_that_is_lost_with_the_model_is_known():
-    """It is to be said again."""
-    story = Story().connected().speak(200).client(asked.CommitAudio(ref="c"))
+def test_what_is_lost_with_the_model_is_known_for_what_it_is():
+    """A commit by its id, speech by its number; neither lends the other its own."""
+    story = Story(reconnect_attempts=0).connected().speak(200).client(asked.CommitAudio(ref="c"))
     story.feed(events.UplinkReady(converted(0)))
+    story.speak(300).client(asked.Ping("p"))
 
-    assert ("error", None, "c") in numbers(story.lost())
+    errors = [line for line in numbers(story.lost()) if line[0] == "error"]
+    assert [("error", None, "c"), ("error", 2, None), ("error", None, None)] == errors
 
 
 _events = st.lists(

@@ -24,8 +24,8 @@ class Actions:
         self.now = config.opened_at
         """Set by the session before each event, so that all it says bears one time."""
         self.ref: Ref | None = None
-        """What the client calls the message that is acted upon, if it is one: whoever acts on one
-        later keeps this, and sets it again for so long."""
+        """What the client calls the message that is acted upon in this event, if it is one: whoever
+        is to answer later keeps it."""
         self.chunk = 0
         """The number of the client's newest audio."""
 
@@ -40,8 +40,9 @@ class Actions:
         timestamp_ms = self._config.unix_ms(self.now)
         self._commands.append(SendClient(message, self._seq, timestamp_ms, urgent, binary))
 
-    def refuse(self, refused: Refused) -> None:
-        self.say(ErrorReport.of(refused, self.ref))
+    def refuse(self, refused: Refused, ref: Ref | None = None) -> None:
+        """*ref*: of a message that is answered late; else it is of the one that is acted upon."""
+        self.say(ErrorReport.of(refused, self.ref if ref is None else ref))
 
     def log(self, event: str, *, always: bool = False, **fields: object) -> None:
         """One line for the operator, unless this session has filled the log already."""

@@ -185,9 +185,9 @@ class Asking:
     def on_refused(self, event_id: str | None, kind: str, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
         is_last = _number(event_id, RESPONSE_ID, self._requests) == self._requests
-        self._actions.ref = self._asked_ref if is_last else None
         sentence = f"The model refused to answer ({code or 'no reason given'})."
-        self._actions.refuse(Refused(unfulfilled(kind, code), sentence))
+        ref = self._asked_ref if is_last else None
+        self._actions.refuse(Refused(unfulfilled(kind, code), sentence), ref)
         if is_last:
             self._settle()
             self._go_on()
@@ -216,9 +216,8 @@ class Asking:
         self._over.clear()  # the next model has its own names
         self._settle()
         if is_owed:
-            self._actions.ref = ref
             sentence = "The model was lost before it answered. Say it again."
-            self._actions.refuse(Refused("upstream_unavailable", sentence))
+            self._actions.refuse(Refused("upstream_unavailable", sentence), ref)
 
     def on_timer(self) -> Literal["stalled"] | Failure | None:
         """What is waited for may be late.  A failure: this model is of no use any more."""
@@ -268,9 +267,8 @@ class Asking:
         self._settle()
         if is_wanted:
             self._turns_waiting = 0
-            self._actions.ref = self._asked_ref
             sentence = "The model did not begin to answer in time. Ask again."
-            self._actions.refuse(Refused("upstream_timeout", sentence))
+            self._actions.refuse(Refused("upstream_timeout", sentence), self._asked_ref)
         self._go_on()
 
     def _log_late(self, waited_for: str) -> None:
@@ -339,9 +337,9 @@ class Asking:
             self._request = "asked"
             self._wait()
         else:
-            self._actions.ref = self._asked_ref
             sentence = "Too much is waiting for the model. Send it again when it is connected."
-            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
+            busy = Refused("server_busy", sentence, retry_after_ms=1000)
+            self._actions.refuse(busy, self._asked_ref)
             self._arm()
 
     def _settle(self) -> None:

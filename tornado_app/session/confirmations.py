@@ -104,9 +104,8 @@ class Confirmations:
         """The model has forgotten everything: what was to be cleared is, what was committed not."""
         lost = [order for order in self._orders if order.what == "commit" and order.wants_answer]
         if lost:
-            self._actions.ref = lost[-1].ref
             sentence = "A commit was lost with the connection to the model. Say it again."
-            self._actions.refuse(Refused("upstream_unavailable", sentence))
+            self._actions.refuse(Refused("upstream_unavailable", sentence), lost[-1].ref)
         for order in self._orders:
             order.is_done = True
         self._committed.clear()
@@ -120,10 +119,9 @@ class Confirmations:
             if due_at is None or self._actions.now < due_at:
                 break
             self._orders.popleft()
-            self._actions.ref = order.ref
             self._actions.log("upstream_late", waited_for=order.what)
             sentence = f"The model did not confirm a {order.what} in time. It may be lost."
-            self._actions.refuse(Refused("upstream_timeout", sentence))
+            self._actions.refuse(Refused("upstream_timeout", sentence), order.ref)
         self._go_on()
 
     def _find(self, what: What) -> _Order | None:

@@ -18,7 +18,6 @@ from typing import assert_never
 
 from tornado_app.admission.budget import Budget
 from tornado_app.errors import InvalidMessage, Ref, Refused
-from tornado_app.protocol import asked
 from tornado_app.protocol.close import (
     GOING_AWAY,
     INTERNAL,
@@ -27,13 +26,7 @@ from tornado_app.protocol.close import (
 )
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
-from tornado_app.protocol.told import (
-    GoingAway,
-    LimitUse,
-    PongReply,
-    Status,
-    UpstreamFigures,
-)
+from tornado_app.protocol.told import GoingAway
 from tornado_app.session import confirmations, events, transcripts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_memory import AnswerMemory
@@ -44,6 +37,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
+from tornado_app.session.listening import Listening
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
 from tornado_app.session.timers import Timers
@@ -81,6 +75,9 @@ class Session:
         refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
         self._hearing = Hearing(self._actions, self._model, self._uplink, self._answers, refusals)
         self._rates = Rates(config)
+        self._listening = Listening(
+            config, self._actions, self._model, self._uplink, self._answers, rates=self._rates
+        )
         self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
 
@@ -105,6 +102,7 @@ class Session:
         if self.ended:
             return []
         self._actions.now = now
+        self._actions.ref = None
         self.downlink.go_on()
         return self._actions.take()
 
@@ -144,10 +142,10 @@ class Session:
                 self.downlink.ready(result)
             case events.ClientSaid(message):
                 if self._admit(message.ref):
-                    self._on_client(message)
+                    self._listening.obey(message)
             case events.StatusAsked(limits, ref):
                 if self._admit(ref):
-                    self._say_status(limits)
+                    self._listening.tell_status(limits)
             case events.ClientRefused(refused):
                 self._on_refused(refused)
             case events.ClientHeard():
@@ -252,27 +250,6 @@ class Session:
             self._actions.refuse(refused)
             self._end(LIMIT_REACHED, cause)
 
-    def _on_client(self, message: asked.Command) -> None:
-        match message:
-            case asked.CommitAudio():
-                self._uplink.commit()
-            case asked.ClearAudio():
-                self._uplink.clear()
-            case asked.Ping():
-                self._actions.say(PongReply(message.ref, ref=message.ref))
-            case asked.Text(text):
-                if not self._uplink.text(text):
-                    self._answers.text(text)
-            case asked.Interrupt(item_id, heard_ms):
-                self._uplink.withdraw()
-                self._answers.interrupt(item_id, heard_ms)
-            case asked.Playback(item_id, played_ms):
-                self._answers.on_playback(item_id, played_ms)
-            case asked.Pong():
-                pass  # life, which `_admit` has noted
-            case _:
-                assert_never(message)
-
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
         if isinstance(result, events.Unusable) and result.sentence and result.code != "server_busy":
             self._count_error()
@@ -369,22 +346,3 @@ class Session:
             self._actions.do(CloseClient(close))
         self._actions.do(Finish())
         self.ended = True
-
-    def _say_status(self, limits: dict[str, LimitUse]) -> None:
-        config, model = self._config, self._model
-        connected_at = model.connected_at
-        used = round(self._rates.used(self._actions.now), 1)
-        self._actions.say(
-            Status(
-                status=model.state,
-                session_id=config.session_id,
-                user_id=config.user_id,
-                model=model.name,
-                connected_at=None if connected_at is None else config.unix_ms(connected_at),
-                upstream=UpstreamFigures(model.state, model.reconnects, model.latency_ms),
-                audio=self._uplink.figures(),
-                limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
-                token_expires_at=int(config.token_expires_at_unix_s * 1000),
-                ref=self._actions.ref,
-            )
-        )

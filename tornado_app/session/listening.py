@@ -1,0 +1,77 @@
+"""What each message of the client means to the parts of a session."""
+
+from typing import assert_never
+
+from tornado_app.protocol import asked
+from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
+from tornado_app.session.actions import Actions
+from tornado_app.session.answers import Answers
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.model_side import ModelSide
+from tornado_app.session.rates import Rates
+from tornado_app.session.uplink import Uplink
+
+
+class Listening:
+    """Tells uplink and answers what the client wants; audio goes to the uplink by itself.
+
+    Thread: loop.
+    """
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        actions: Actions,
+        model: ModelSide,
+        uplink: Uplink,
+        answers: Answers,
+        *,
+        rates: Rates,
+    ) -> None:
+        self._config = config
+        self._actions = actions
+        self._model = model
+        self._uplink = uplink
+        self._answers = answers
+        self._rates = rates
+
+    def obey(self, message: asked.Command) -> None:
+        match message:
+            case asked.CommitAudio():
+                self._uplink.commit()
+            case asked.ClearAudio():
+                self._uplink.clear()
+            case asked.Ping():
+                self._actions.say(PongReply(message.ref, ref=message.ref))
+            case asked.Text(text):
+                if not self._uplink.text(text):
+                    self._answers.text(text)
+            case asked.Interrupt(item_id, heard_ms):
+                self._uplink.withdraw()
+                self._answers.interrupt(item_id, heard_ms)
+            case asked.Playback(item_id, played_ms):
+                self._answers.on_playback(item_id, played_ms)
+            case asked.Pong():
+                pass  # a sign of life, which is noted of each message
+            case _:
+                assert_never(message)
+
+    def tell_status(self, limits: dict[str, LimitUse]) -> None:
+        """Answer ``get_status``; *limits* are those that only the server can count."""
+        config, model = self._config, self._model
+        connected_at = model.connected_at
+        used = round(self._rates.used(self._actions.now), 1)
+        self._actions.say(
+            Status(
+                status=model.state,
+                session_id=config.session_id,
+                user_id=config.user_id,
+                model=model.name,
+                connected_at=None if connected_at is None else config.unix_ms(connected_at),
+                upstream=UpstreamFigures(model.state, model.reconnects, model.latency_ms),
+                audio=self._uplink.figures(),
+                limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
+                token_expires_at=int(config.token_expires_at_unix_s * 1000),
+                ref=self._actions.ref,
+            )
+        )

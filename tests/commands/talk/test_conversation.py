@@ -14,9 +14,8 @@ import pytest
 import soundfile
 from scipy.signal import butter, correlate, resample, resample_poly, sosfiltfilt
 
-from local_realtime.rehearsal.faults import parse_faults
-from local_realtime.server import LocalRealtime, ServerConfig
 from tests.calls.house import ROOT, House, whole_log
+from tests.commands.talk.parley import parley
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.talk import conversation
@@ -28,19 +27,6 @@ from workers.recordings import open_recording
 AMIABLE = ROOT / "tests" / "data" / "amiable.wav"
 RATES_HZ = (8_000, 16_000, 44_100, 48_000)
 ANSWER_HZ = 24_000
-
-
-@contextlib.asynccontextmanager
-async def parley(pace: float = 0, fault: str = "", **changes: object):
-    """A gateway before a model that plays back what it hears, unless it has a *fault*."""
-    config = ServerConfig(api_key="sk-test-key", pace=pace, faults=parse_faults(fault))
-    model = LocalRealtime(config)
-    port = model.listen("127.0.0.1", 0)
-    try:
-        async with House(f"ws://127.0.0.1:{port}/v1/realtime", **changes) as house:
-            yield house
-    finally:
-        await model.close()
 
 
 async def talk_to(house: House | None, path: Path = AMIABLE, **changes) -> int:
@@ -304,6 +290,22 @@ class TestWhatGoesWrong:
         assert 1 == code
         assert "The model failed to answer." in lines
         assert "The model was lost; connecting again ..." in lines
+
+    @pytest.mark.parametrize(
+        ("backlog", "words"),
+        [("push_back", "Nothing was lost; what you send now is read later."), ("refuse", "ms of audio w")],
+    )
+    @pytest.mark.gen_test(timeout=20)
+    async def test_a_gateway_that_takes_less(self, tmp_path, said, backlog, words):
+        """It says so, and the talk goes on, slower: that is no end."""
+        soundfile.write(tmp_path / "long.wav", np.ones(80_000, "<i2"), 8_000)
+        limits = {"limits_audio_rate": 4, "limits_audio_burst_ms": 1000, "audio_backlog": backlog}
+        async with parley(**limits) as house:
+            code = await talk_to(house, tmp_path / "long.wav")
+
+        assert 0 == code
+        assert words in (out := said())
+        assert "Answer: (echo" in out
 
     @pytest.mark.gen_test(timeout=20)
     async def test_a_gateway_that_goes_away(self, said):

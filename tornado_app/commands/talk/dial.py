@@ -40,7 +40,7 @@ async def dial(address: Address, token: str) -> WebSocketClientConnection:
         ) from None
     except HTTPClientError as error:
         raise Failed(_refusal(error, address)) from None
-    except (StreamClosedError, WebSocketError):
+    except (StreamClosedError, WebSocketError, ConnectionResetError):
         raise Failed(_no_gateway(address)) from None
     except OSError as error:
         raise Failed(_unreached(error, address)) from None
@@ -54,10 +54,9 @@ def _refusal(error: HTTPClientError, address: Address) -> str:
         sentence = json.loads(error.response.body)["error"] if error.response else ""
     except (ValueError, KeyError, TypeError):
         sentence = ""
-    if error.code == 401 and sentence:
-        return f"The gateway refused: {sentence} Give it a token of its own with --token."
     if sentence and isinstance(sentence, str):
-        return f"The gateway refused: {sentence}"
+        token = " Give it a token of its own with --token." if error.code == 401 else ""
+        return f"The gateway refused: {sentence}{token}"
     if error.code == 404:
         return f"Something answers at {address.place}, but no gateway is there; its path is /ws."
     if 300 <= error.code < 400:

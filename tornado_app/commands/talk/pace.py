@@ -23,15 +23,19 @@ class Pace:
     sent_ms: float = 0.0
     taken_ms: float = 0.0
     messages: int = 0
-    _free_ms: float = 1000 * FAST_BURST_S
+    _before_ms: float = 0.0
+    _before_messages: int = 0
+    _at_once_ms: float = 1000 * FAST_BURST_S
 
     def wait_s(self, now: float, chunk_ms: float) -> float:
         """How long to wait before a chunk is sent; real time has it recorded first."""
+        ahead_ms = self.sent_ms - self._before_ms + chunk_ms
+        due_s = ahead_ms / 1000
         if self.is_fast:
-            ahead_ms = self.sent_ms + chunk_ms - self._free_ms
-            due_s = max(ahead_ms / 1000 / FAST_RATE, self.messages / FAST_MESSAGES_PER_S)
-        else:
-            due_s = (self.sent_ms + chunk_ms) / 1000
+            due_s = max(
+                (ahead_ms - self._at_once_ms) / 1000 / FAST_RATE,
+                (self.messages - self._before_messages) / FAST_MESSAGES_PER_S,
+            )
         return max(0.0, self.began_at + due_s - now)
 
     def has_room(self, chunk_ms: float) -> bool:
@@ -49,12 +53,8 @@ class Pace:
 
     def go_on(self, now: float, pause_s: float = 0.0) -> None:
         """The gateway held us back: what was not said meanwhile is not made up for at once."""
-        if self.is_fast:
-            self._free_ms = self.sent_ms
-            due_s = max(0.0, self.messages / FAST_MESSAGES_PER_S)
-        else:
-            due_s = self.sent_ms / 1000
-        self.began_at = max(self.began_at, now + pause_s - due_s)
+        self.began_at, self._at_once_ms = now + pause_s, 0.0
+        self._before_ms, self._before_messages = self.sent_ms, self.messages
 
     def forget(self) -> None:
         """Audio was refused, and nobody says which: nothing is waited for any more."""

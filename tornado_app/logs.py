@@ -5,6 +5,7 @@ Logging belongs to the whole process: `configure` is called once, before anythin
 
 import logging
 import math
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, FilteringBoundLogger, Processor
 from tornado.web import RequestHandler
 
+from tornado_app.console_lines import ConsoleLines
 from tornado_app.log_levels import Level, level_number
 
 Output = Literal["console", "json"]
@@ -63,15 +65,12 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
     both: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _time(output),
         structlog.processors.format_exc_info,
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
     if output == "console":
-        # A rich trace would show local variables, and tokens are local variables.
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        renderer = ConsoleLines(colours=_takes_colours(stream))
     handler = _Handler(stream)
     handler.setFormatter(
         ProcessorFormatter(
@@ -90,6 +89,19 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
+
+
+def _time(output: Output) -> Processor:
+    """Of this computer for people, and UTC for machines."""
+    if output == "console":
+        return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    return structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+
+def _takes_colours(stream: TextIO) -> bool:
+    """A terminal does, unless its user wants none (https://no-color.org)."""
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not unwanted
 
 
 def get_logger(name: str = "tornado_app") -> FilteringBoundLogger:

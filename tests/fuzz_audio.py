@@ -1,4 +1,4 @@
-"""Random frames through the chain and mutated files through the helper: nothing falls over.
+"""Random frames and packets through the pool, mutated files through the helper: nothing falls over.
 
 ``python -m tests.fuzz_audio --count 100000`` sends so many of each and says what became of them;
 the suite sends some thousand (test_fuzz_audio.py).  The same seed gives the same bytes.
@@ -16,11 +16,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from tests.fakes.files import KINDS, file_of
+from tests.fakes.opus import Encoder
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.errors import Refused
 from workers import codecs
 from workers.chain import Block, Chain
-from workers.formats import BYTES_PER_SAMPLE, CHANNELS_MAX, AudioFormat
+from workers.conditioned_chain import Conditioning
+from workers.formats import BYTES_PER_SAMPLE, CHANNELS_MAX, OPUS_RATES_HZ, AudioFormat
+from workers.opus.decoding import OpusDecodingChain
+from workers.opus_packets import PACKET_MS_MAX, duration_ms
 from workers.pcm import FLOAT32_LIMIT, MAX_CHUNK_S, BadAudio
 from workers.pool import Flush, LaneWork, run_batch
 
@@ -121,6 +125,54 @@ def check_stream(chain: Chain, frames: list[bytes], outcomes: list, tally: Tally
     assert wanted * chain.target.bytes_per_frame == len(audio), (chain.source, chain.target)
     assert np.isfinite(codecs.decode(audio, chain.target.encoding)).all()
     assert all(-120 <= block.level_dbfs <= 130 for block in blocks)
+
+
+# Packets.
+
+
+def fuzz_packets(count: int, rng: random.Random) -> Tally:
+    """Send *count* Opus packets, most of them mutated, through `run_batch`; each is checked."""
+    tally: Tally = Tally()
+    noise = np.random.default_rng(rng.getrandbits(32)).uniform(-0.9, 0.9, 48_000)
+    good = [
+        packet
+        for rate_hz in OPUS_RATES_HZ
+        for packet_ms in (2.5, 20, 60, 120)
+        for packet in Encoder(rate_hz).packets(noise[: rate_hz // 4].astype(np.float32), packet_ms)
+    ]
+    chain = OpusDecodingChain.to(MODEL, False, Conditioning())
+    states = [chain.start()] * STREAMS_AT_ONCE
+    while tally["packets"] < count:
+        streams = [[mutated_packet(rng, good) for _ in range(8)] for _ in states]
+        works = [LaneWork(chain, *work) for work in zip(states, streams, strict=True)]
+        results = run_batch(works)
+        for packets, result in zip(streams, results, strict=True):
+            for packet, outcome in zip(packets, result.results, strict=True):
+                check_packet(packet, outcome, tally)
+        states = [result.state for result in results]
+    return tally
+
+
+def mutated_packet(rng: random.Random, good: list[bytes]) -> bytes:
+    packet = bytearray(rng.choice(good))
+    for _ in range(rng.choice((0, 1, 1, 2, 8))):
+        packet[rng.randrange(min(len(packet), rng.choice((2, 2000))))] = rng.randrange(256)
+    left = len(packet) if rng.random() < 0.6 else rng.randint(0, len(packet))
+    return bytes(packet[:left]) + rng.randbytes(rng.choice((0, 0, 0, 1, 300)))
+
+
+def check_packet(packet: bytes, outcome: object, tally: Tally) -> None:
+    """As long as it says, or a sentence."""
+    tally["packets"] += 1
+    if isinstance(outcome, Block):
+        tally["decoded"] += 1
+        assert len(packet) == outcome.size_bytes
+        assert 0 < outcome.duration_ms == duration_ms(packet) <= PACKET_MS_MAX
+        assert round(48 * outcome.duration_ms) == len(outcome.audio)
+        assert -120 <= outcome.level_dbfs <= 130
+        return
+    assert isinstance(outcome, BadAudio), outcome
+    tally["refused"] += 1
 
 
 # Files.
@@ -224,6 +276,8 @@ def main() -> None:
     options = parser.parse_args()
     begun = time.perf_counter()
     report("frames", fuzz_frames(options.count, random.Random(options.seed)), begun)
+    begun = time.perf_counter()
+    report("packets", fuzz_packets(options.count, random.Random(options.seed)), begun)
     begun = time.perf_counter()
     report("files", asyncio.run(fuzz_files(options.count, random.Random(options.seed))), begun)
 

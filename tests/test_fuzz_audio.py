@@ -6,7 +6,7 @@ import pytest
 
 from tests.calls.house import House
 from tests.fakes.upstream import FakeUpstream
-from tests.fuzz_audio import MODEL, fuzz_files, fuzz_frames, is_good, random_frame
+from tests.fuzz_audio import MODEL, fuzz_files, fuzz_frames, fuzz_packets, is_good, random_frame
 from workers.formats import AudioFormat
 
 
@@ -17,6 +17,14 @@ def test_random_frames_become_exact_audio_or_a_sentence(seed):
 
     assert 1000 == tally["taken"] + tally["refused"]
     assert min(tally["taken"], tally["refused"]) > 100
+
+
+def test_mutated_packets_become_exact_audio_or_a_sentence():
+    """Many streams at once, each with a decoder that has heard the others of its own."""
+    tally = fuzz_packets(2000, random.Random(2))
+
+    assert 2000 == tally["decoded"] + tally["refused"]
+    assert min(tally["decoded"], tally["refused"]) > 200
 
 
 @pytest.mark.gen_test(timeout=60)

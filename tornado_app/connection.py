@@ -34,8 +34,9 @@ from tornado_app.upstream.link import (
     LinkRoundTrip,
     LinkSaid,
 )
-from workers.chain import Block, Chain
-from workers.conditioned_chain import ConditionedChain, Conditioning
+from workers.chain import Block
+from workers.conditioned_chain import Conditioning
+from workers.conversions import to_client, to_model
 from workers.formats import AudioFormat
 from workers.pcm import BadAudio
 from workers.pool import Outcome, WorkFailed
@@ -116,8 +117,8 @@ class Connection:
         self._link_is_held = False
         self._finished = False
         conditioning = Conditioning(config.remove_dc, config.limit_peaks)
-        uplink = ConditionedChain.of(config.source, MODEL_FORMAT, True, conditioning)
-        downlink = Chain.between(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
+        uplink = to_model(config.source, MODEL_FORMAT, conditioning)
+        downlink = to_client(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
         pipeline = equipment.pipeline
         self._uplink = UplinkLane(pipeline, equipment.files, uplink, self._on_uplink)
         self._downlink = pipeline.lane(downlink, self._on_downlink)

@@ -8,6 +8,7 @@ from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, Policy
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.settings.schema import Settings
+from workers.opus import library as opus
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ def policy(settings: Settings) -> Policy:
         voices=_first(session.voice, session.voices),
         models=_first(model, session.models),
         turn_detections=_first(session.turn_detection, session.turn_detections),
+        has_opus=opus.find() is not None,
     )
 
 

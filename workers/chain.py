@@ -20,6 +20,13 @@ ChainState: TypeAlias = ResamplerState
 """What a stream is between two chunks: the end of its input, at most 3.5 KB at 48 kHz."""
 
 
+class Piece(Struct, frozen=True):
+    """What is sent in one message."""
+
+    audio: bytes
+    duration_ms: float
+
+
 class Block(Struct, frozen=True):
     """What became of one chunk.
 
@@ -46,6 +53,11 @@ class Block(Struct, frozen=True):
     level_dbfs: float
     converted_ms: float
     clipped_samples: int = 0
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What *audio* is sent as: at once, if there is any; a packet of a codec stands alone."""
+        return (Piece(self.audio, self.converted_ms),) if self.audio else ()
 
 
 class Flush(Struct, frozen=True):

@@ -5,6 +5,11 @@ SAMPLES_PER_MS = 48
 PACKET_MS_MAX = 120.0
 """The longest (3.2.5)."""
 
+FRAME_BYTES_MAX = 1275
+"""Of one frame, and so of a packet that holds one (3.2.1)."""
+SENT_MS = 20
+"""What we send in one packet, as nearly everybody does (2.1.4)."""
+
 FRAME_MS = (
     *(10.0, 20.0, 40.0, 60.0) * 3,  # SILK: narrow, medium and wide band
     *(10.0, 20.0) * 2,  # hybrid

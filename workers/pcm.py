@@ -13,7 +13,7 @@ from workers.codecs import Samples, encode
 from workers.formats import AudioFormat
 from workers.magic import TAKEN, file_in_place_of_audio, may_hold_files
 
-__all__ = ["BadAudio", "decode_all", "encode", "is_audio", "mix_down"]
+__all__ = ["BadAudio", "decode_all", "encode", "is_audio", "mix_down", "not_raw"]
 
 MAX_CHUNK_S = 10
 """Bounds the memory and the time one chunk can cost; clients send 10 to 200 ms."""
@@ -146,6 +146,17 @@ def is_audio(samples: Samples) -> bool:
     return bool(highest <= FLOAT32_LIMIT and lowest >= -FLOAT32_LIMIT)
 
 
+def not_raw(kind: str) -> BadAudio:
+    """Why a chunk is refused that begins as a file; see `magic.file_in_place_of_audio`."""
+    if kind in TAKEN:
+        instead = (
+            f'send the whole file as audio_data with format "{kind}", or audio without a header'
+        )
+    else:
+        instead = f"{kind} is not decoded: send raw audio"
+    return BadAudio("container", f"format: this begins as a {kind} file; {instead}")
+
+
 def _joined(alike: Sequence[object]) -> bytes | None:
     """Join chunks of one kind."""
     if isinstance(alike[0], bytes):
@@ -168,7 +179,7 @@ def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
     if data is None:
         return BadAudio("base64", NOT_BASE64)
     if kind := file_in_place_of_audio(data):
-        return _not_raw(kind)
+        return not_raw(kind)
     if not data:
         return BadAudio("empty", "audio: empty; a chunk is at least one frame")
     if len(data) % audio_format.bytes_per_frame:
@@ -186,16 +197,6 @@ def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
             f" at most {MAX_CHUNK_S} s is allowed",
         )
     return data
-
-
-def _not_raw(kind: str) -> BadAudio:
-    if kind in TAKEN:
-        instead = (
-            f'send the whole file as audio_data with format "{kind}", or audio without a header'
-        )
-    else:
-        instead = f"{kind} is not decoded: send raw audio"
-    return BadAudio("container", f"format: this begins as a {kind} file; {instead}")
 
 
 def _checked_float32(chunk: bytes | BadAudio) -> bytes | BadAudio:

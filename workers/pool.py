@@ -5,17 +5,42 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from workers.chain import Block, Chain, ChainState, Flush, Payload
+from workers.chain import Block, Flush, Payload
 from workers.pcm import BadAudio
 
-__all__ = ["AudioPool", "Flush", "LaneResult", "LaneWork", "Outcome", "WorkFailed", "run_batch"]
+__all__ = [
+    "AudioPool",
+    "Conversion",
+    "Flush",
+    "LaneResult",
+    "LaneWork",
+    "Outcome",
+    "WorkFailed",
+    "run_batch",
+]
 
 TOGETHER_SIZE = 65_536
 """Payload enough to be processed together.  Beyond it arrays leave the processor's cache."""
+
+
+class Conversion(Protocol):
+    """One direction of a stream, as a lane and a batch use it; `workers.chain.Chain` is one.
+
+    It holds nothing of any stream: a state goes in and another comes out, and is never changed, so
+    that a call may be tried again.  Streams of one conversion come together, in one call.
+    """
+
+    def start(self) -> Any:
+        """The state of a stream that has not begun."""
+
+    def run_all(
+        self, streams: Sequence[tuple[Any, Sequence[Payload]]]
+    ) -> Sequence[tuple[Sequence[Block | BadAudio], Any]]:
+        """What became of each stream's payloads, one for one, and its state for the next call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +54,8 @@ class WorkFailed:
 class LaneWork(Struct, frozen=True):
     """What one stream asks of a batch.  Its lane lends *state* until the result is back."""
 
-    chain: Chain
-    state: ChainState
+    chain: Conversion
+    state: Any
     payloads: Sequence[Payload]
 
 
@@ -40,7 +65,7 @@ Outcome: TypeAlias = Block | BadAudio | WorkFailed
 class LaneResult(Struct, frozen=True):
     """What became of a `LaneWork`: one result for each payload, in order."""
 
-    state: ChainState
+    state: Any
     results: Sequence[Outcome]
 
 
@@ -56,7 +81,7 @@ def run_batch(works: Sequence[LaneWork]) -> list[LaneResult]:
     -----
     Raises nothing: what goes wrong with a payload is its result, and touches no other payload.
     """
-    groups: dict[Chain, list[int]] = {}
+    groups: dict[Conversion, list[int]] = {}
     for number, work in enumerate(works):
         groups.setdefault(work.chain, []).append(number)
     results: dict[int, LaneResult] = {}
@@ -80,7 +105,7 @@ def _portions(works: Sequence[LaneWork], numbers: Sequence[int]) -> Iterator[lis
         yield portion
 
 
-def _run_together(chain: Chain, works: Sequence[LaneWork]) -> list[LaneResult]:
+def _run_together(chain: Conversion, works: Sequence[LaneWork]) -> list[LaneResult]:
     try:
         done = chain.run_all([(work.state, work.payloads) for work in works])
     except Exception:  # noqa: BLE001  one payload's fault must not be another's

@@ -21,7 +21,9 @@ from tornado_app.protocol.realtime.events import (
 )
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
-from workers.formats import AudioFormat
+from workers.chain import Piece
+from workers.formats import AudioFormat, OpusFormat
+from workers.opus.encoding import PacketBlock
 
 NOT_ACTIVE = UpstreamError(
     ErrorFacts("invalid_request_error", "response_cancel_not_active", event_id="parley_cancel_1")
@@ -291,6 +293,21 @@ def test_binary_output_sends_the_frame_behind_its_message(stage):
     assert {"size": 4}.items() <= story.messages[0][1].items()
     assert "audio" not in story.messages[0][1]
     assert b"\1\2\3\4" == story.fresh[0].binary
+
+
+def test_packets_of_a_codec_are_a_message_each(stage):
+    """Neither joined nor cut; the ledger of what is played counts what each holds of the item."""
+    story = stage(passes_through=False, target=OpusFormat(24_000)).connected()
+    story.said(ResponseCreated(response())).said(delta(100))
+    packets = (Piece(b"QQ==", 13.5), Piece(b"Qg==", 20.0))
+    block = PacketBlock(b"", 4800, 100.0, -30.0, 33.5, packets=packets)
+    story.feed(events.DownlinkReady(block))
+
+    told = [(data["offset_ms"], data["duration_ms"], data["audio"]) for _, data in story.messages]
+    assert [(0, 13.5, "QQ=="), (13.5, 20, "Qg==")] == told
+
+    story.said(AudioDone("resp_1", "item_a"))
+    assert [] == story.feed(events.DownlinkReady(PacketBlock(b"", 0, 0.0, -120.0, 0.0))).told
 
 
 def test_an_interruption_drops_audio_in_the_pool_but_no_message(stage):

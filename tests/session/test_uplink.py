@@ -22,6 +22,9 @@ from tornado_app.session.commands import (
     ResetUplink,
     SendClient,
 )
+from workers.formats import OpusFormat
+
+PACKET_20_MS, PACKET_120_MS = b"\xf8", b"\xfb\x06"
 
 
 def test_a_chunk_is_converted_then_acknowledged_and_forwarded(story):
@@ -45,6 +48,33 @@ def test_a_chunk_that_fills_no_hop_is_acknowledged_and_sends_nothing(story):
 
     assert ["audio_received"] == story.told
     assert [] == story.orders
+
+
+def test_packets_wait_as_long_as_they_play(stage):
+    """Of a codec the first bytes are asked, bare and in base64, and not the size."""
+    story = stage(source=OpusFormat(48_000), hold_ms=200.0, backlog="refuse").connected()
+    for payload in (PACKET_20_MS + bytes(400), PACKET_120_MS, "+wNAAA=="):
+        assert story.feed(events.ClientAudio(payload)).did(ConvertUplink)
+    assert 200 == buffered_ms(story)
+
+    assert not story.feed(events.ClientAudio(PACKET_20_MS)).did(ConvertUplink)
+    assert ["audio_backlog"] == story.errors
+
+
+def test_what_is_no_packet_waits_as_the_longest(stage):
+    """Its error comes from the pool, in its place, and it is not for nothing until then."""
+    story = stage(source=OpusFormat(24_000)).connected()
+    story.feed(events.ClientAudio(b""))
+    assert 120 == buffered_ms(story)
+
+    story.feed(events.UplinkReady(events.Unusable("audio: not an Opus packet.")))
+    assert ["invalid_audio"] == story.errors
+    assert 0 == buffered_ms(story)
+
+
+def buffered_ms(story) -> float:
+    story.feed(events.StatusAsked({}))
+    return story.messages[-1][1]["audio"]["buffered_ms"]
 
 
 def test_bad_audio_gets_one_error_and_disturbs_nothing_else(story):

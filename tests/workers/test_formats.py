@@ -1,5 +1,6 @@
 """Arithmetic of audio formats."""
 
+import base64
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.formats import AudioFormat
+from workers.formats import OPUS_RATES_HZ, AudioFormat, OpusFormat
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,51 @@ def test_what_is_outside_the_limits_is_refused(arguments, expected):
         AudioFormat(*arguments)
 
     assert expected == str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((44_100,), "rate_hz: must be one of 8000, 12000, 16000, 24000, 48000"),
+        ((48_000, 0), "channels: must be from 1 to 2"),
+        ((48_000, 3), "channels: must be from 1 to 2"),
+    ],
+)
+def test_what_opus_is_not_is_refused(arguments, expected):
+    """It has five rates, and mono and stereo."""
+    with pytest.raises(ValueError, match="must be") as refusal:
+        OpusFormat(*arguments)
+
+    assert expected == str(refusal.value)
+
+
+@pytest.mark.parametrize("rate_hz", OPUS_RATES_HZ)
+@pytest.mark.parametrize(("packet", "packet_ms"), [
+    (b"\xf8" + bytes(99), 20), (b"\xf8", 20), (b"\xfb\x06", 120), (b"\xe0\0", 2.5),
+])  # fmt: skip
+def test_a_packet_plays_as_long_as_it_says(packet, packet_ms, rate_hz):
+    """Whatever its size and the encoder's rate; in base64 as well, by its first letters."""
+    text = base64.b64encode(packet).decode()
+
+    assert (
+        packet_ms == OpusFormat(rate_hz).payload_ms(packet) == OpusFormat(rate_hz).payload_ms(text)
+    )
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xfb", b"\xfb\0", "", "$$$$", "+", "ä===", "+wA="])
+def test_what_is_no_packet_counts_as_the_longest(payload):
+    """Else a client could have no end of it wait."""
+    assert 120 == OpusFormat(48_000).payload_ms(payload)
+
+
+@given(st.binary(max_size=99), st.sampled_from(["pcm16", "float32", "pcmu"]), st.integers(1, 8))
+def test_a_chunk_plays_as_long_as_its_whole_frames(data, encoding, channels):
+    """Bare and, but for what its padding adds, in base64."""
+    source = AudioFormat(encoding, 48_000, channels)
+    text = base64.b64encode(data).decode()
+
+    assert source.duration_ms(len(data)) == source.payload_ms(data)
+    assert 0 <= source.payload_ms(text) - source.payload_ms(data) <= 2.001 * 1000 / 48_000
 
 
 def test_the_limits_themselves_are_allowed():

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from tornado_app.mailbox import Mailbox
-from workers.chain import Chain, Payload
-from workers.pool import AudioPool, Flush, LaneResult, LaneWork, Outcome, WorkFailed
+from workers.chain import Payload
+from workers.pool import AudioPool, Conversion, Flush, LaneResult, LaneWork, Outcome, WorkFailed
 
 LENT_BYTES = 262_144
 """Payload that one lane lends at once: the pool makes some ten times as much of it for a moment."""
@@ -27,7 +27,7 @@ class Lane:
     """
 
     def __init__(
-        self, chain: Chain, deliver: Callable[[Outcome], None], ready: Callable[["Lane"], None]
+        self, chain: Conversion, deliver: Callable[[Outcome], None], ready: Callable[["Lane"], None]
     ) -> None:
         self._chain = chain
         self._deliver = deliver
@@ -115,7 +115,7 @@ class AudioPipeline:
         self._ready: list[Lane] = []
         self._scheduled = False
 
-    def lane(self, chain: Chain, deliver: Callable[[Outcome], None]) -> Lane:
+    def lane(self, chain: Conversion, deliver: Callable[[Outcome], None]) -> Lane:
         """A new lane; *deliver* is called on the loop, once for each payload and flush."""
         return Lane(chain, deliver, self._enlist)
 

@@ -7,9 +7,8 @@ from typing import TypeAlias
 
 from tornado_app.audio.file_decoder import FileDecoder, FileJob, FileOutcome
 from tornado_app.audio.pipeline import AudioPipeline, nobody
-from workers.chain import Chain
 from workers.formats import Container
-from workers.pool import Flush, Outcome
+from workers.pool import Conversion, Flush, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class UplinkLane:
         self,
         pipeline: AudioPipeline,
         files: FileDecoder,
-        chain: Chain,
+        chain: Conversion,
         deliver: Callable[[LaneOutcome], None],
     ) -> None:
         """*deliver* is called once for each chunk, flush and file."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tornado_app.protocol.realtime.model_session import TurnDetection
-from workers.formats import AudioFormat
+from workers.formats import AudioFormat, StreamFormat
 
 OutputEncoding = Literal["base64", "binary"]
 
@@ -19,6 +19,8 @@ class Policy:
     voices: tuple[str, ...]
     models: tuple[str, ...]
     turn_detections: tuple[TurnDetection, ...]
+    has_opus: bool = True
+    """The server has its codec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Introduction:
 class Opening:
     """The choices of one client, within the policy."""
 
-    source: AudioFormat
-    target: AudioFormat
+    source: StreamFormat
+    target: StreamFormat
     output_encoding: OutputEncoding
     voice: str
     model: str

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tornado_app.protocol.realtime.model_session import ModelSession
-from workers.formats import AudioFormat
+from workers.formats import StreamFormat
 
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
 
@@ -17,8 +17,8 @@ class SessionConfig:
     user_id: str
     scopes: frozenset[str]
     model_session: ModelSession
-    source: AudioFormat
-    target: AudioFormat
+    source: StreamFormat
+    target: StreamFormat
     passes_through: bool
     """The model's base64 goes to the client untouched."""
     binary_output: bool

@@ -135,7 +135,7 @@ class Downlink:
         if isinstance(result, Unusable):
             sentence = "A piece of the answer could not be converted and is missing."
             self._actions.refuse(Refused("internal", sentence))
-        elif result.audio:
+        else:
             self._send_converted(place, result)
         self._drain()
         self._look()
@@ -242,10 +242,11 @@ class Downlink:
 
     def _send_converted(self, place: InPool, result: Converted) -> None:
         item_id, response_id = place.item_id, place.response_id
-        if self._config.binary_output:
-            self._send(item_id, response_id, result.converted_ms, binary=result.audio)
-        else:
-            self._send(item_id, response_id, result.converted_ms, text=result.audio.decode())
+        for piece in result.pieces:
+            if self._config.binary_output:
+                self._send(item_id, response_id, piece.duration_ms, binary=piece.audio)
+            else:
+                self._send(item_id, response_id, piece.duration_ms, text=piece.audio.decode())
 
     def _send(
         self,

@@ -1,5 +1,6 @@
 """Everything that can happen to a session."""
 
+from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -84,6 +85,16 @@ class UpstreamLost(Struct, frozen=True):
     failure: Failure
 
 
+class Piece(Protocol):
+    """What one message holds; `workers.chain.Piece` is one."""
+
+    @property
+    def audio(self) -> bytes: ...
+
+    @property
+    def duration_ms(self) -> float: ...
+
+
 class Converted(Protocol):
     """A worker's result: one payload or file, or the tail after a flush (``size_bytes`` 0).
 
@@ -109,6 +120,10 @@ class Converted(Protocol):
     @property
     def clipped_samples(self) -> int:
         """Of ``audio``: were beyond full scale before they were made so."""
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        """What is sent to a client, a message each: packets of a codec are never joined or cut."""
 
 
 class Unusable(Struct, frozen=True):

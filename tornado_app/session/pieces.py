@@ -22,8 +22,7 @@ QUANTUM_BYTES = 6
 
 def piece_bytes(config: SessionConfig) -> int:
     """How much of the model's audio becomes one message to this client."""
-    target = config.target
-    client_bytes_per_ms = target.bytes_per_frame * target.rate_hz / 1000
+    client_bytes_per_ms = config.target.bytes_per_s / 1000
     if not config.binary_output:
         client_bytes_per_ms *= 4 / 3
     most_bytes = min(PIECE_BYTES, config.outbound_bytes // QUEUE_SHARE)

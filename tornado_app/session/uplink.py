@@ -114,9 +114,8 @@ class Uplink:
         )
 
     def audio(self, payload: str | bytes) -> None:
-        size_bytes = len(payload) * 3 // 4 if isinstance(payload, str) else len(payload)
-        duration_ms = self._config.source.duration_ms(size_bytes)
-        kept_bytes = text_bytes(payload) if isinstance(payload, str) else size_bytes
+        duration_ms = self._config.source.payload_ms(payload)
+        kept_bytes = text_bytes(payload) if isinstance(payload, str) else len(payload)
         if not self._has_room(duration_ms, kept_bytes):
             self._backlog.drop(duration_ms, self._actions.chunk)
             return

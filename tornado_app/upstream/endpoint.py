@@ -74,9 +74,8 @@ def _dial(
 
 def _growth(config: SessionConfig) -> float:
     """How many times as large the model's audio is in the client's format."""
-    second_bytes = config.target.bytes_per_frame * config.target.rate_hz
     in_base64 = 1.0 if config.binary_output else 4 / 3
-    return second_bytes * in_base64 / (MODEL_RATE_HZ * 2 * 4 / 3)
+    return config.target.bytes_per_s * in_base64 / (MODEL_RATE_HZ * 2 * 4 / 3)
 
 
 def _with_model(url: str, model: str) -> str:

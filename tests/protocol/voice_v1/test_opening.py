@@ -1,5 +1,7 @@
 """Tests of tornado_app/protocol/voice_v1/opening.py."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from tornado_app.errors import InvalidRequest
 from tornado_app.protocol.opening import Opening, Policy
 from tornado_app.protocol.voice_v1.opening import parse_opening
-from workers.formats import AudioFormat
+from workers.formats import AudioFormat, OpusFormat
 
 POLICY = Policy(("marin", "ash"), ("gpt-realtime-2.1", "gpt-realtime-mini"), ("server_vad", "none"))
 PARAMETERS = [
@@ -56,6 +58,17 @@ def test_a_client_that_asks_for_nothing_gets_the_defaults():
             AudioFormat("pcm16", 24_000),
             AudioFormat("float32", 8000),
         ),
+        ({"input_format": "opus"}, OpusFormat(24_000), AudioFormat("pcm16", 24_000)),
+        (
+            {"input_format": "opus", "input_rate": "48000", "input_channels": "2"},
+            OpusFormat(48_000, 2),
+            AudioFormat("pcm16", 24_000),
+        ),
+        (
+            {"output_format": "opus", "output_rate": "8000", "input_channels": "2"},
+            AudioFormat("pcm16", 24_000, 2),
+            OpusFormat(8_000),
+        ),
         ({"input_rate": "0016000"}, AudioFormat("pcm16", 16_000), AudioFormat("pcm16", 24_000)),
     ],
 )
@@ -74,6 +87,8 @@ def test_formats_are_read(query, source, target):
         ({"output_rate": "48000"}, False),
         ({"output_encoding": "binary"}, False),
         ({"output_format": "float32"}, False),
+        ({"output_format": "opus"}, False),
+        ({"input_format": "opus"}, True),
     ],
 )
 def test_only_24_khz_pcm_as_base64_passes_through(query, through):
@@ -96,9 +111,9 @@ def test_choices_within_the_policy_are_granted():
 @pytest.mark.parametrize(
     ("name", "value", "may_be"),
     [
-        ("input_format", "PCM16", "one of pcm16, float32, pcmu, pcma"),
-        ("input_format", "", "one of pcm16, float32, pcmu, pcma"),
-        ("output_format", "mp3", "one of pcm16, float32, pcmu, pcma"),
+        ("input_format", "PCM16", "one of pcm16, float32, pcmu, pcma, opus"),
+        ("input_format", "", "one of pcm16, float32, pcmu, pcma, opus"),
+        ("output_format", "mp3", "one of pcm16, float32, pcmu, pcma, opus"),
         ("input_rate", "7999", "an integer from 8000 to 192000"),
         ("input_rate", "192001", "an integer from 8000 to 192000"),
         ("input_rate", "24000.0", "an integer from 8000 to 192000"),
@@ -121,6 +136,36 @@ def test_a_bad_parameter_is_named_with_what_it_may_be(name, value, may_be):
 
     assert ("invalid_message", name) == (refused.value.code, refused.value.field)
     assert f"{name} must be {may_be}." == refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "may_be"),
+    [
+        ("input_rate", "44100", "one of 8000, 12000, 16000, 24000, 48000"),
+        ("input_rate", "loud", "one of 8000, 12000, 16000, 24000, 48000"),
+        ("output_rate", "96000", "one of 8000, 12000, 16000, 24000, 48000"),
+        ("input_channels", "3", "an integer from 1 to 2"),
+    ],
+)
+def test_opus_has_rates_and_channels_of_its_own(name, value, may_be):
+    """Five, and two."""
+    with pytest.raises(InvalidRequest) as refused:
+        opening(input_format="opus", output_format="opus", **{name: value})
+
+    assert (name, f"{name} must be {may_be}.") == (refused.value.field, refused.value.sentence)
+
+
+@pytest.mark.parametrize("name", ["input_format", "output_format"])
+def test_a_server_without_the_codec_says_so(name):
+    """Its package may not be there for the system it runs on."""
+    without = dataclasses.replace(POLICY, has_opus=False)
+    with pytest.raises(InvalidRequest) as refused:
+        parse_opening({name: ["opus"]}, without)
+
+    assert name == refused.value.field
+    assert "this server has no Opus; it may be one of pcm16, float32, pcmu, pcma." in (
+        refused.value.sentence
+    )
 
 
 def test_the_last_of_several_values_counts_and_strangers_are_left_alone():

@@ -1,13 +1,24 @@
 """What a client asks for in the address it opens: ``/ws?input_format=…``."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from tornado_app.errors import InvalidRequest
 from tornado_app.protocol.opening import DEFAULT_RATE_HZ, Opening, Policy
-from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Encoding
+from workers.formats import (
+    CHANNELS_MAX,
+    OPUS_CHANNELS_MAX,
+    OPUS_RATES_HZ,
+    RATE_HZ_MAX,
+    RATE_HZ_MIN,
+    AudioFormat,
+    Encoding,
+    OpusFormat,
+    StreamFormat,
+)
 
-ENCODINGS: tuple[Encoding, ...] = ("pcm16", "float32", "pcmu", "pcma")
+Format = Encoding | Literal["opus"]
+FORMATS: tuple[Format, ...] = ("pcm16", "float32", "pcmu", "pcma", "opus")
 G711_RATE_HZ = 8_000
 
 PARAMETERS = frozenset(
@@ -38,15 +49,13 @@ def parse_opening(query: Mapping[str, Sequence[str]], policy: Policy) -> Opening
     Raises:
         InvalidRequest: A parameter has a value it may not have; ``field`` names it.
     """
-    source_encoding = _choice(query, "input_format", ENCODINGS)
-    target_encoding = _choice(query, "output_format", ENCODINGS)
+    source = _format(_choice(query, "input_format", FORMATS), "input_format", policy)
+    target = _format(_choice(query, "output_format", FORMATS), "output_format", policy)
+    channels_max = OPUS_CHANNELS_MAX if source == "opus" else CHANNELS_MAX
+    channels = _integer(query, "input_channels", 1, channels_max, default=1)
     return Opening(
-        source=AudioFormat(
-            source_encoding,
-            _rate_hz(query, "input_rate", source_encoding),
-            _integer(query, "input_channels", 1, CHANNELS_MAX, default=1),
-        ),
-        target=AudioFormat(target_encoding, _rate_hz(query, "output_rate", target_encoding), 1),
+        source=_stream(source, _rate_hz(query, "input_rate", source), channels),
+        target=_stream(target, _rate_hz(query, "output_rate", target), 1),
         output_encoding=_choice(query, "output_encoding", ("base64", "binary")),
         voice=_choice(query, "voice", policy.voices),
         model=_choice(query, "model", policy.models),
@@ -54,6 +63,19 @@ def parse_opening(query: Mapping[str, Sequence[str]], policy: Policy) -> Opening
         wants_resume="resume" in query,
         ignored=_ignored(query),
     )
+
+
+def _format(name: Format, parameter: str, policy: Policy) -> Format:
+    """*name*, if this server has it."""
+    if name == "opus" and not policy.has_opus:
+        others = ", ".join(other for other in FORMATS if other != "opus")
+        sentence = f"{parameter}: this server has no Opus; it may be one of {others}."
+        raise InvalidRequest("invalid_message", sentence, parameter)
+    return name
+
+
+def _stream(name: Format, rate_hz: int, channels: int) -> StreamFormat:
+    return OpusFormat(rate_hz, channels) if name == "opus" else AudioFormat(name, rate_hz, channels)
 
 
 def _ignored(query: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -84,9 +106,15 @@ def _choice(query: Mapping[str, Sequence[str]], name: str, allowed: Sequence[T])
     raise _bad(name, _listed(allowed))
 
 
-def _rate_hz(query: Mapping[str, Sequence[str]], name: str, encoding: Encoding) -> int:
+def _rate_hz(query: Mapping[str, Sequence[str]], name: str, encoding: Format) -> int:
     default = G711_RATE_HZ if encoding in {"pcmu", "pcma"} else DEFAULT_RATE_HZ
-    return _integer(query, name, RATE_HZ_MIN, RATE_HZ_MAX, default=default)
+    if encoding != "opus":
+        return _integer(query, name, RATE_HZ_MIN, RATE_HZ_MAX, default=default)
+    rates = {str(rate_hz): rate_hz for rate_hz in OPUS_RATES_HZ}
+    value = _last(query, name) or str(default)
+    if value not in rates:
+        raise _bad(name, _listed(rates))
+    return rates[value]
 
 
 def _integer(

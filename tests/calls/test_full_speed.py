@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import json
 
 import numpy as np
 import pytest
 
-from tests.calls.house import House, VoiceClient, whole_log
+from tests.calls.house import House, VoiceClient, until, whole_log
+from tests.fakes.raw_websocket import PING, TEXT, client_frame
 from tests.fakes.upstream import FakeConnection, FakeUpstream
 from workers import codecs
 from workers.chain import Chain
@@ -197,3 +199,37 @@ async def test_an_interruption_ends_an_answer_that_waits():
         await client.next("response_done")
         await asyncio.sleep(0)
         assert "audio" not in client.types[client.types.index("interrupted") :]
+
+
+@pytest.mark.gen_test(timeout=40)
+async def test_a_large_message_under_way_bears_pings_and_questions():
+    """It waits for a client that stops for a while, and what else is said finds its room."""
+    quick = {"heartbeat_interval_s": 0.1, "heartbeat_read_timeout_s": 30}
+    text = "word " * 2_000_000
+    async with FakeUpstream() as fake, House(fake.url, **quick) as house:
+        client = await house.raw()
+        link = await fake.connection()
+        await link.next_event("session.update")
+        await begin(link)
+        client.writer.transport.pause_reading()
+        done = {"type": "response.output_audio_transcript.done", **IDS, "transcript": text}
+        await link.send(done)
+        await end(link)
+        (connection,) = house.gateway.connections
+        await until(lambda: connection._client.is_full, "the client is never full")
+        watcher = await house.raw(user="watcher")  # its pings tell the time
+        for _ in range(5):
+            while (await watcher.receive()).opcode != PING:
+                pass
+            client.send(client_frame(PING, b"?") + client_frame(TEXT, b'{"type":"get_status"}'))
+            await client.writer.drain()
+        client.writer.transport.resume_reading()
+        frames = [await client.receive()]
+        while b'"type":"response_done"' not in frames[-1].payload[:40]:
+            frames.append(await client.receive())
+        await watcher.close()
+        await client.close()
+
+    said = [json.loads(frame.payload) for frame in frames if frame.opcode == TEXT]
+    assert [text] == [m["data"]["text"] for m in said if m["type"] == "transcript"]
+    assert list(range(1, len(said) + 1)) == [message["seq"] for message in said]

@@ -228,7 +228,9 @@ def test_messages_wait_while_the_socket_is_full(client: Client) -> None:
 def test_full_queue_is_told_once_and_nothing_follows_a_lost_message(client: Client) -> None:
     """The message that does not fit is the first one dropped; the verdict comes later, once."""
     client.block()
-    client.writer.send(b"f" * (QUEUE_BYTES - 2 * len(FIRST)))
+    for _ in range(9):
+        client.writer.send(b"f" * 98)
+    client.writer.send(b"f" * (100 - 2 * len(FIRST)))
     client.writer.send(b"lost")
     client.writer.send(b"")
     assert client.slow == []
@@ -256,17 +258,39 @@ def test_write_that_does_not_drain_in_time_is_told_once(client: Client) -> None:
     assert client.writer.dropped_messages == 1
 
 
-def test_a_large_message_is_taken_by_a_client_that_reads(client: Client) -> None:
-    """More than may wait, to one that has little to read; what comes behind it finds no room."""
+def test_a_large_message_counts_for_an_eighth(client: Client) -> None:
+    """More than may wait, to one that has little to read; and small ones still find room."""
     client.block()
     client.writer.send(b"f" * (3 * QUEUE_BYTES))
+    client.protocol.drain()  # it is the write under way now
+    for _ in range(8):
+        client.writer.send(b"a" * 98)
     client.loop.run()
     assert client.slow == []
+    assert client.writer.is_full
 
-    client.writer.send(b"lost")
+    client.writer.send(b"a" * 98)
     client.loop.run()
     assert client.slow == ["queue_full"]
     assert client.writer.dropped_messages == 1
+
+
+def test_what_a_large_message_did_not_count_for_is_forgotten(client: Client) -> None:
+    """When it has gone, was lost with others, or went at once, the bound is what it was."""
+    stream = client.protocol.stream
+    least_bytes = stream.max_write_buffer_size
+    for blocked in (False, True):
+        client.protocol.blocked = blocked
+        client.writer.send(b"f" * (9 * QUEUE_BYTES))
+        client.loop.run()
+        assert (stream.max_write_buffer_size > 9 * QUEUE_BYTES) == blocked
+        client.protocol.drain()
+        assert client.writer.queued_bytes == client.writer.counted_bytes == 0
+        assert least_bytes == stream.max_write_buffer_size
+    client.block()
+    client.writer.send(b"f" * (3 * QUEUE_BYTES))
+    client.writer.close(1000, "bye")
+    assert client.writer.queued_bytes == client.writer.counted_bytes == len(FIRST)
 
 
 def test_a_large_write_has_its_time_for_each_part(client: Client) -> None:
@@ -438,7 +462,7 @@ def test_what_is_written_is_the_beginning_of_what_was_sent(steps) -> None:
                 client.writer.close(1000, "bye")
             case _:
                 client.loop.run(GATHER_S if step == ("wait",) else 0.0)
-        assert client.writer.queued_bytes <= QUEUE_BYTES
+        assert 0 <= client.writer.counted_bytes <= QUEUE_BYTES
     client.protocol.blocked = False
     client.protocol.drain()
     client.loop.run(GATHER_S)

@@ -51,8 +51,8 @@ class ClientWriter:
         gather_s: float = 0.05,
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """*queue_bytes* is what may wait; a message that finds no more than half of it is taken
-        whatever its size, so that nobody is given up who reads.
+        """*queue_bytes* is what may wait before the client is given up.  A message counts for an
+        eighth of it at most: one may be larger than all of it, and is no fault of the client.
 
         *on_room* is called whenever `is_full` was true and is no more.
         """
@@ -61,6 +61,7 @@ class ClientWriter:
         self._stream = cast(ClientStream, protocol.stream)
         self._gather_bytes = gather_bytes
         self._limit_bytes = queue_bytes
+        self._large_bytes = queue_bytes // 8
         self._write_timeout_s = write_timeout_s
         self._gather_s = gather_s
         self._on_slow = on_slow
@@ -69,19 +70,26 @@ class ClientWriter:
         self._queue: deque[bytes] = deque()
         self._waiting_bytes = 0  # in the queue
         self._unsent_bytes = 0  # in the one write that has not drained; 0 if there is none
+        self._uncounted_bytes = 0  # of large messages, in either
+        self._unsent_uncounted_bytes = 0
         self._open = True
         self._slow = False
         self._full = False
         self._flush_soon: asyncio.Handle | None = None
         self._flush_later: asyncio.TimerHandle | None = None
         self._write_deadline: asyncio.TimerHandle | None = None
-        protocol.stream.max_write_buffer_size = queue_bytes + CONTROL_BYTES
+        self._allow(0)
         protocol.before_close = self._finish
 
     @property
     def queued_bytes(self) -> int:
         """Bytes that wait here, with those of the write that has not drained."""
         return self._waiting_bytes + self._unsent_bytes
+
+    @property
+    def counted_bytes(self) -> int:
+        """The same, with no more than an eighth of the bound for each message."""
+        return self._waiting_bytes + self._unsent_bytes - self._uncounted_bytes
 
     @property
     def is_full(self) -> bool:
@@ -105,10 +113,12 @@ class ClientWriter:
         if not self._open or self._slow:
             self.dropped_messages += 1
             return
-        if self.queued_bytes + len(data) > self._limit_bytes < 2 * self.queued_bytes:
+        uncounted_bytes = max(0, len(data) - self._large_bytes)
+        if self.counted_bytes + len(data) - uncounted_bytes > self._limit_bytes:
             self.dropped_messages += 1
             self._tell_slow("queue_full")
             return
+        self._uncounted_bytes += uncounted_bytes
         self._queue.append(data)
         self._waiting_bytes += len(data)
         self._wake(urgent or self._waiting_bytes >= self._gather_bytes)
@@ -150,6 +160,10 @@ class ClientWriter:
 
     def _write(self, frames: list[bytes]) -> None:
         data = frames[0] if len(frames) == 1 else b"".join(frames)
+        uncounted_bytes = 0
+        if len(data) > self._large_bytes:
+            uncounted_bytes = sum(max(0, len(each) - self._large_bytes) for each in frames)
+            self._allow(uncounted_bytes)
         try:
             written = self._protocol.write_frames(data)
         except (StreamClosedError, WebSocketClosedError):
@@ -164,10 +178,19 @@ class ClientWriter:
             return
         if written.done():
             # The usual case.  A stream that died on it tells the next write, or Tornado's reader.
+            if uncounted_bytes:
+                self._uncounted_bytes -= uncounted_bytes
+                self._allow(0)
             return
         self._unsent_bytes = len(data)
+        self._unsent_uncounted_bytes = uncounted_bytes
         self._await_write(self._stream.unsent_bytes)
         written.add_done_callback(self._drained)
+
+    def _allow(self, uncounted_bytes: int) -> None:
+        """Let Tornado's own frames have their room behind a write of any size."""
+        most_bytes = self._limit_bytes + uncounted_bytes + CONTROL_BYTES
+        self._stream.max_write_buffer_size = most_bytes
 
     def _await_write(self, left_bytes: int) -> None:
         self._write_deadline = self._loop.call_later(
@@ -184,6 +207,9 @@ class ClientWriter:
 
     def _drained(self, written: "Future[None]") -> None:
         self._unsent_bytes = 0
+        self._uncounted_bytes -= self._unsent_uncounted_bytes
+        self._unsent_uncounted_bytes = 0
+        self._allow(0)
         self._cancel_deadline()
         if written.exception() is not None:
             self._stop()
@@ -214,6 +240,7 @@ class ClientWriter:
         self.dropped_messages += len(self._queue)
         self._queue.clear()
         self._waiting_bytes = 0
+        self._uncounted_bytes = self._unsent_uncounted_bytes
         if self._full:
             self._tell_room()
 

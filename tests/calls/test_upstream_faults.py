@@ -454,6 +454,31 @@ async def test_a_model_that_never_answers(monkeypatch):
 
 
 @pytest.mark.gen_test
+async def test_an_answer_that_stops_half_way():
+    """The client is told, the answer cancelled, and the next turn answered."""
+    settings = PATIENT | {"upstream_response_stall_s": 0.3}
+    audio = {"item_id": "item_a", "delta": base64.b64encode(bytes(4800)).decode()}
+    async with FakeUpstream() as upstream, House(upstream.url, **settings) as house:
+        client = await house.connected()
+        await client.say("text", text="hello")
+        await upstream.next_event("response.create")
+        await upstream.send({"type": "response.created", "response": {"id": "resp_1"}})
+        await upstream.send(
+            {"type": "response.output_audio.delta", "response_id": "resp_1"} | audio
+        )
+        done = await client.next("response_done")
+        await client.error("upstream_timeout")
+        await client.say("text", text="hello again")
+        cancel = await upstream.next_event("response.cancel")
+        refusal = {"code": "response_cancel_not_active", "event_id": cancel["event_id"]}
+        await upstream.send({"type": "error", "error": refusal})
+        await upstream.next_event("response.create")
+
+    assert {"response_id": "resp_1", "status": "failed", "usage": None} == done["data"]
+    assert ["connecting", "connected"] == statuses(client)
+
+
+@pytest.mark.gen_test
 async def test_a_model_that_stops_reading():
     """First no more is taken (`audio_backlog`), then the link is given up for another."""
     settings = PATIENT | FAST | {"upstream_write_timeout_s": 0.5, "audio_hold_ms": 5000}

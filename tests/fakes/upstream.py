@@ -219,9 +219,12 @@ class FakeUpstream:
         tls: ssl.SSLContext | None = None,
         answer_pings: bool = True,
         receive_buffer_bytes: int = 0,
+        refusal_headers: str = "",
     ) -> None:
         self.script = script
         self.handshake = handshake
+        self.refusal_headers = refusal_headers
+        """Whole lines."""
         self.answer_pings = answer_pings
         self.connections: list[FakeConnection] = []
         self.answers: dict[str, Callable[[Event], list[Event]]] = {
@@ -307,6 +310,7 @@ class FakeUpstream:
             case int(status):
                 await peer.send_raw(
                     f"HTTP/1.1 {status} No\r\nLocation: ws://localhost:{self.port}/other\r\n"
+                    f"{self.refusal_headers}"
                     'Content-Length: 4000000000\r\n\r\n{"error": {}}'.encode()
                 )
                 raise EOFError

@@ -12,6 +12,7 @@ from tornado_app.protocol.realtime.events import (
     ErrorFacts,
     ResponseCreated,
     ResponseFinished,
+    StatusDetails,
     Truncate,
     UpstreamError,
     UserSpeechStarted,
@@ -28,6 +29,11 @@ from workers.opus.encoding import PacketBlock
 NOT_ACTIVE = UpstreamError(
     ErrorFacts("invalid_request_error", "response_cancel_not_active", event_id="parley_cancel_1")
 )
+
+
+def failed(**error):
+    details = StatusDetails(ErrorFacts(**error))
+    return ResponseFinished(response(status="failed", status_details=details))
 
 
 def answering(story, audio_ms=1000, at=0.0):
@@ -195,8 +201,7 @@ def test_a_late_cancel_is_no_error_for_the_client(story):
 def test_a_failed_answer_says_why_without_the_models_words(story):
     """A code is shown, free text is not."""
     answering(story)
-    details = {"error": {"code": "rate_limit_exceeded", "message": "org-secret used 100%"}}
-    story.said(ResponseFinished(response(status="failed", status_details=details)))
+    story.said(failed(code="rate_limit_exceeded", message="org-secret used 100%"))
 
     assert ["response_done", "error"] == story.told
     assert ["rate_limited"] == story.errors
@@ -217,9 +222,8 @@ def test_a_failed_answer_says_why_without_the_models_words(story):
 def test_a_failure_is_told_by_whether_it_may_pass(story, kind, code, told):
     """The same for an answer that failed, one that was refused, and any other request."""
     answering(story)
-    details = {"error": {"type": kind, "code": code}}
     said = [
-        ResponseFinished(response(status="failed", status_details=details)),
+        failed(type=kind, code=code),
         UpstreamError(ErrorFacts(kind, code, event_id="parley_response_2")),
         UpstreamError(ErrorFacts(kind, code, event_id="parley_other")),
     ]
@@ -322,6 +326,18 @@ def test_an_interruption_drops_audio_in_the_pool_but_no_message(stage):
     assert ["transcript", "interrupted"] == story.told
 
 
+def test_a_rate_limit_says_when_to_try_again(story):
+    """As the model names it; its own sentence is not passed on."""
+    answering(story)
+    message = "Rate limit reached for org-secret. Please try again in 1.5s."
+    story.said(failed(type="tokens", code="rate_limit_exceeded", message=message))
+    assert 1500 == story.messages[-1][1]["retry_after_ms"]
+    assert "org-secret" not in str(story.messages)
+
+    error = ErrorFacts("tokens", "rate_limit_exceeded", message, event_id="parley_response_1")
+    assert 1500 == story.said(UpstreamError(error)).messages[-1][1]["retry_after_ms"]
+
+
 def refused(event_id, code="rate_limited"):
     return UpstreamError(ErrorFacts("invalid_request_error", code, event_id=event_id))
 
@@ -370,14 +386,6 @@ def test_a_failed_transcription_ends_with_what_there_was(story):
     assert [
         ("transcript", {"role": "user", "item_id": "item_u", "text": "hel", "final": True})
     ] == story.messages
-
-
-def test_a_failure_of_any_shape_is_told(story):
-    """What the model says of it may be anything."""
-    answering(story)
-    story.said(ResponseFinished(response(status="failed", status_details={"error": "boom"})))
-
-    assert ["upstream_rejected"] == story.errors
 
 
 def test_transcripts_that_never_end_do_not_fill_the_memory(story):

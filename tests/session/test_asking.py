@@ -316,3 +316,13 @@ def test_words_that_were_under_way_end_with_the_model(story):
 
     assert ["connection_status", "transcript", "response_done"] == story.told
     assert {"text": "Well,", "final": True}.items() <= story.messages[1][1].items()
+
+
+def test_a_model_that_is_not_read_is_not_late(story):
+    """The client has enough to take, so what the model says waits for it."""
+    answering(story)
+    story.feed(events.Look(0, is_held=True), at=19.0)
+    assert [] == story.tick(38.9).told
+    story.feed(events.Look(0))
+
+    assert ["upstream_timeout"] == story.tick(39.0).errors

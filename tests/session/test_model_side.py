@@ -259,3 +259,32 @@ def test_a_flood_of_garbage_is_a_lost_link(story):
 
     assert story.did(CloseUpstream)
     assert "reconnecting" == story.messages[-1][1]["status"]
+
+
+@pytest.mark.parametrize(("asked_s", "redialled_at"), [(None, 0.25), (7.0, 7.25), (20.0, 20.25)])
+def test_a_pause_that_the_model_asks_for_is_kept(story, asked_s, redialled_at):
+    """On top of the back-off, so that not all who were told so come at once."""
+    refusal = Failure("dial", "handshake", 429, retry_after_s=asked_s)
+    story.opened().lost(refusal)
+    assert "reconnecting" == story.messages[-1][1]["status"]
+    assert redialled_at == story.session.wake_at()
+
+    assert story.tick(redialled_at).did(DialUpstream)
+
+
+def test_a_longer_pause_than_a_caller_can_wait_ends_the_session(story):
+    """The client is told when it may come again."""
+    story.opened().lost(Failure("dial", "handshake", 503, retry_after_s=3600.0))
+
+    assert ["upstream_unavailable"] == story.errors
+    assert 3_600_000 == story.messages[-1][1]["retry_after_ms"]
+    assert [(4502, "upstream_failed")] == story.closes
+
+
+def test_a_rate_limit_before_the_close_names_the_pause(story):
+    """A limit that shows itself after the handshake has no header."""
+    message = "Rate limit reached. Please try again in 12s."
+    story.opened().said(UpstreamError(ErrorFacts("requests", "rate_limit_exceeded", message)))
+    story.lost(Failure("open", "closed", close_code=1013))
+
+    assert 12.25 == story.session.wake_at()

@@ -410,6 +410,27 @@ async def test_a_handshake_that_fails(handshake, failure) -> None:
         assert failure == await owner.failure()
 
 
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ("Retry-After: 7\r\n", 7.0),
+        (
+            "Date: Mon, 26 Oct 2026 09:00:00 GMT\r\nRETRY-AFTER: Mon, 26 Oct 2026 09:00:10 GMT\r\n",
+            10.0,
+        ),
+        ("", None),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_refusal_says_when_to_come_again(headers, wait_s) -> None:
+    """429 and 503 in seconds or as a date."""
+    async with FakeUpstream(handshake=429, refusal_headers=headers) as fake:
+        owner = Owner(fake.url)
+        owner.link.start()
+
+        assert wait_s == (await owner.failure()).retry_after_s
+
+
 @pytest.mark.gen_test
 async def test_nobody_listens() -> None:
     """A closed port is refused at once, on either family of addresses."""

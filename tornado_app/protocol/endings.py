@@ -5,12 +5,14 @@ The number of a close code is not enough: 1013 may mean "no credit left" and 100
 (https://platform.openai.com/docs/guides/realtime-conversations, session limits).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from tornado_app.errors import ErrorCode
+from tornado_app.errors import ErrorCode, Refused
 from tornado_app.protocol.close import SESSION_EXPIRED, UPSTREAM_FAILED, Close
 from tornado_app.protocol.realtime.events import ErrorFacts
+from tornado_app.protocol.waits import named_wait_s
 
 FailureKind = Literal[
     "refused",
@@ -38,6 +40,8 @@ class Failure:
     """The peer's own words, at most 123 bytes of them: to classify, not to repeat."""
     detail: str = ""
     """One of our own words, or the name of an exception."""
+    retry_after_s: float | None = None
+    """How long the peer asked to be left alone, if it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ class Ending:
     close: Close
     cause: str
     """A word for the log."""
+    retry_after_s: float | None = None
+
+    @property
+    def refused(self) -> Refused:
+        """What the client is told."""
+        return Refused(self.code, self.sentence, retry_after_ms=_ms(self.retry_after_s))
 
 
 REJECTED = "The model refused this session. Retrying will not help; tell whoever runs this server."
@@ -57,6 +67,7 @@ EXPIRED = "The model ended the session at its maximum duration. Reconnect for a 
 UNAVAILABLE = "The model could not be reached."
 TIMED_OUT = "The model did not answer in time."
 
+RATE_LIMIT = "rate_limit_exceeded"
 _FATAL_TYPES = ("insufficient_quota", "invalid_request_error", "authentication_error")
 _PERSON_NEEDED = {
     "insufficient_quota", "billing_hard_limit_reached", "authentication_error", "permission_error",
@@ -80,17 +91,24 @@ def classify(failure: Failure, last_error: ErrorFacts | None) -> Ending:
         return _rejected(f"http_{failure.http_status}")
     if failure.kind in {"timeout", "stalled", "outbox_full"}:
         return Ending("upstream_timeout", TIMED_OUT, True, UPSTREAM_FAILED, failure.kind)
-    return Ending("upstream_unavailable", UNAVAILABLE, True, UPSTREAM_FAILED, failure.kind)
+    wait_s = failure.retry_after_s
+    if wait_s is None and RATE_LIMIT in {kind, code} and last_error:
+        wait_s = named_wait_s(last_error.message or "")
+    return Ending("upstream_unavailable", UNAVAILABLE, True, UPSTREAM_FAILED, failure.kind, wait_s)
 
 
-def unfulfilled(kind: str, code: str) -> ErrorCode:
+def unfulfilled(error: ErrorFacts, sentence: str) -> Refused:
     """What the client is told of one request the model did not fulfil, while the session goes on.
 
-    *kind* and *code* are those of the model's error; either may be empty.
+    *sentence* says it, as the model's own may hold what is not for a client.
     """
-    if "rate_limit_exceeded" in {kind, code}:
-        return "rate_limited"
-    return "upstream_unavailable" if kind == "server_error" else "upstream_rejected"
+    if RATE_LIMIT in {error.type, error.code}:
+        wait_ms = _ms(named_wait_s(error.message or ""))
+        return Refused("rate_limited", sentence, retry_after_ms=wait_ms)
+    code: ErrorCode = "upstream_rejected"
+    if error.type == "server_error":
+        code = "upstream_unavailable"
+    return Refused(code, sentence)
 
 
 def needs_a_person(kind: str, code: str) -> bool:
@@ -118,6 +136,10 @@ def _is_fatal_close(failure: Failure, error_type: str) -> bool:
 def _is_fatal_status(status: int) -> bool:
     low, high = _FATAL_STATUSES
     return low <= status <= high and status not in _RETRY_STATUSES
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else math.ceil(seconds * 1000)
 
 
 def _rejected(cause: str) -> Ending:

@@ -16,7 +16,12 @@ from typing import Literal, cast
 
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure, needs_a_person, safe_word, unfulfilled
-from tornado_app.protocol.realtime.events import CancelResponse, CreateResponse, ResponseFacts
+from tornado_app.protocol.realtime.events import (
+    CancelResponse,
+    CreateResponse,
+    ErrorFacts,
+    ResponseFacts,
+)
 from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted, ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
@@ -163,7 +168,7 @@ class Asking:
             status = status if status in _STATUSES else "failed"
             self._end(cast(ResponseStatus, status), response)
             if status == "failed" and not is_told:
-                self._refuse_failed(response, running.ref)
+                self._refuse_failed(response.error, running.ref)
         if self._request == "busy":
             self._request = "none"
         self._go_on()
@@ -182,12 +187,12 @@ class Asking:
             self._request = "busy"
         self._wait()
 
-    def on_refused(self, event_id: str | None, kind: str, code: str) -> None:
+    def on_refused(self, error: ErrorFacts, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
-        is_last = _number(event_id, RESPONSE_ID, self._requests) == self._requests
+        is_last = _number(error.event_id, RESPONSE_ID, self._requests) == self._requests
         sentence = f"The model refused to answer ({code or 'no reason given'})."
         ref = self._asked_ref if is_last else None
-        self._actions.refuse(Refused(unfulfilled(kind, code), sentence), ref)
+        self._actions.refuse(unfulfilled(error, sentence), ref)
         if is_last:
             self._settle()
             self._go_on()
@@ -369,15 +374,13 @@ class Asking:
         else:
             self._timers.set("response", due_at)
 
-    def _refuse_failed(self, response: ResponseFacts, ref: Ref | None) -> None:
-        error = (response.status_details or {}).get("error")
-        error = error if isinstance(error, dict) else {}
-        kind, code = (safe_word(str(error.get(key) or "")) for key in ("type", "code"))
+    def _refuse_failed(self, error: ErrorFacts, ref: Ref | None) -> None:
+        kind, code = safe_word(error.type or ""), safe_word(error.code or "")
         self._actions.log("response_failed", code=code or kind)
         if needs_a_person(kind, code):
             self._actions.log("upstream_rejected", cause=code or kind)
         sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
-        self._downlink.say(ErrorReport.of(Refused(unfulfilled(kind, code), sentence), ref))
+        self._downlink.say(ErrorReport.of(unfulfilled(error, sentence), ref))
 
 
 def _number(event_id: str | None, of: str, otherwise: int) -> int:

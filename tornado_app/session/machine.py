@@ -312,7 +312,7 @@ class Session:
 
     def _end_if(self, ending: Ending | None) -> None:
         if ending is not None:
-            self._actions.refuse(Refused(ending.code, ending.sentence))
+            self._actions.refuse(ending.refused)
             self._end(ending.close, ending.cause)
 
     def _drain(self, deadline: float) -> None:

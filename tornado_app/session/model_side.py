@@ -20,12 +20,10 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.negotiated import negotiated
+from tornado_app.session.redialling import Redialling
 from tornado_app.session.timers import Timers
 
 UPDATE_ID = "parley_session"
-STABLE_S = 30.0
-"""A link that held this long was a good one: the next loss counts from one again.  Shorter than
-that, a server that accepts and closes at once would be dialled for ever."""
 SENT_AHEAD_MS = 1000.0
 """How much audio may lie in the model's socket before more is kept here, if what is oldest is to
 be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
@@ -58,7 +56,7 @@ class ModelSide:
         self._actions = actions
         self._timers = timers
         self._budget = budget
-        self._jitter = jitter
+        self._redialling = Redialling(config, jitter)
         self._held: deque[AnyOrder] = deque()
         self._orders_held = 0
         self._sent_ahead_bytes = _sent_ahead_bytes(config)
@@ -70,7 +68,6 @@ class ModelSide:
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
-        self._attempt = 0
         self.state: UpstreamStatus = "connecting"
         self.connected_at: float | None = None
         self.connections = 0
@@ -215,10 +212,11 @@ class ModelSide:
         """The link is gone.  The ending to tell the client, or None: it will be dialled again."""
         now = self._actions.now
         ending = classify(failure, self._last_error)
-        was_stable = self.connected_at is not None and now - self.connected_at >= STABLE_S
+        held_s = None if self.connected_at is None else now - self.connected_at
         self._forget_link()
-        self._attempt = 1 if was_stable else self._attempt + 1
-        retry = ending.retry and self._attempt <= self._config.reconnect_attempts
+        wait_s = self._redialling.next(held_s, ending.retry_after_s)
+        attempt = self._redialling.attempt
+        retry = ending.retry and wait_s is not None
         self._actions.log(
             "upstream_rejected" if ending.code == "upstream_rejected" else "upstream_lost",
             cause=ending.cause,
@@ -226,18 +224,18 @@ class ModelSide:
             close_code=failure.close_code,
             http_status=failure.http_status,
             detail=failure.detail,
-            attempt=self._attempt,
+            attempt=attempt,
             retry=retry,
         )
         if ending.code == "upstream_rejected":
             self._actions.do(NoteModel(False))
-        if not retry:
+        if not ending.retry or wait_s is None:
             self.state = "disconnected"
             self._say()
             return ending
         self.state = "reconnecting"
-        self._timers.set("redial", now + self._delay_s())
-        self._say(attempt=self._attempt)
+        self._timers.set("redial", now + wait_s)
+        self._say(attempt=attempt)
         return None
 
     def redial(self) -> None:
@@ -275,7 +273,7 @@ class ModelSide:
         self.state = "connected"
         self.connected_at = self._actions.now
         self._say(
-            attempt=self._attempt or None,
+            attempt=self._redialling.attempt or None,
             expires_at=_unix_ms(self._created.expires_at),
             context_lost=True if again else None,
         )
@@ -292,12 +290,6 @@ class ModelSide:
         self._budget.give(sum(map(_size_bytes, self._held)))
         self._held.clear()
         self._orders_held, self.held_ms = 0, 0.0
-
-    def _delay_s(self) -> float:
-        """Exponential back-off with the upper half jittered, so that clients spread out."""
-        config = self._config
-        doubled_ms: int = config.reconnect_initial_ms * 2 ** (self._attempt - 1)
-        return min(config.reconnect_max_ms, doubled_ms) * (0.5 + 0.5 * self._jitter()) / 1000
 
     def _say(
         self,

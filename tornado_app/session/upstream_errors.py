@@ -56,7 +56,7 @@ class Refusals:
         elif code == "conversation_already_has_active_response":
             asking.on_busy(error.event_id)
         elif event_id.startswith(RESPONSE_ID):
-            asking.on_refused(error.event_id, error.type or "", code)
+            asking.on_refused(error, code)
         elif code == "response_cancel_not_active" or event_id.startswith(CANCEL_ID):
             asking.on_cancel_refused(error.event_id)
         elif event_id == TRUNCATE_ID or code == "session_expired":
@@ -74,4 +74,4 @@ class Refusals:
         elif event_id == CLEAR_ID:
             self._uplink.confirmations.on_clear_refused()
         sentence = f"The model refused a request ({code or 'no reason given'})."
-        self._actions.refuse(Refused(unfulfilled(error.type or "", code), sentence))
+        self._actions.refuse(unfulfilled(error, sentence))

@@ -24,6 +24,7 @@ from websocket import (
 
 from tornado_app.logs import get_logger
 from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.waits import retry_after_s
 from tornado_app.upstream.socket import UpstreamSocket, masked_text_frame
 from tornado_app.upstream.wire import Broken, Wire
 
@@ -113,7 +114,8 @@ def failure_from(error: Exception, stage: Literal["dial", "open"]) -> Failure:
         case Broken():
             return Failure(stage, error.kind, detail=error.detail)
         case WebSocketBadStatusException():
-            return Failure(stage, "handshake", http_status=error.status_code, detail=name)
+            wait_s = retry_after_s(error.resp_headers or {})
+            return Failure(stage, "handshake", error.status_code, detail=name, retry_after_s=wait_s)
         case WebSocketConnectionClosedException():
             return Failure(stage, "closed", detail=name)
         case ConnectionResetError() | BrokenPipeError() | ssl.SSLEOFError():

@@ -125,7 +125,7 @@ class UpstreamSocket(WebSocket):
         wire.send("\r\n".join(request).encode())
         status, answer, _ = read_headers(wire)
         if status != HTTPStatus.SWITCHING_PROTOCOLS:
-            raise WebSocketBadStatusException("", status)
+            raise WebSocketBadStatusException("", status, resp_headers=answer)
         if not _validate(answer, key, None)[0]:
             raise WebSocketException("not an answer to our handshake")
         wire.uncork()

@@ -20,6 +20,7 @@ from tornado_app.protocol.realtime.events import (
     PlainEvent,
     ResponseFacts,
     SessionFacts,
+    StatusDetails,
     Truncate,
     Unknown,
     UpdateSession,
@@ -103,7 +104,7 @@ KNOWN = [
             ResponseFacts(
                 "r",
                 "cancelled",
-                {"type": "cancelled", "reason": "turn_detected"},
+                StatusDetails(),
                 {"total_tokens": 3},
             )
         ),
@@ -218,6 +219,14 @@ def test_what_is_no_event_is_malformed(text):
         ('{"type":"input_audio_buffer.committed","item_id":null}', realtime.Committed()),
         ('{"type":"response.created"}', realtime.ResponseCreated()),
         ('{"type":"response.created","response":[]}', realtime.ResponseCreated()),
+        (
+            '{"type":"response.done","response":{"id":"r","status_details":{"error":"boom"}}}',
+            realtime.ResponseFinished(ResponseFacts("r", status_details=StatusDetails())),
+        ),
+        (
+            '{"type":"response.done","response":{"id":"r","status_details":"boom"}}',
+            realtime.ResponseFinished(ResponseFacts("r")),
+        ),
         (
             '{"type":"response.done","response":{"id":5,"status":"failed","usage":7.5}}',
             realtime.ResponseFinished(ResponseFacts(status="failed")),

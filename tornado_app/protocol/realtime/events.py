@@ -87,12 +87,22 @@ class UserTranscriptFailed(
     error: ErrorFacts | None = None
 
 
+class StatusDetails(Struct, frozen=True):
+    error: ErrorFacts | None = None
+
+
 class ResponseFacts(Struct, frozen=True):
     id: str = ""
     """Empty: the server did not say which."""
     status: str | None = None
-    status_details: dict[str, Any] | None = None
+    status_details: StatusDetails | None = None
     usage: dict[str, Any] | None = None
+
+    @property
+    def error(self) -> ErrorFacts:
+        """Why it failed, if it says so."""
+        details = self.status_details
+        return (details and details.error) or ErrorFacts()
 
 
 class ResponseCreated(Event, tag="response.created", frozen=True):

@@ -1,0 +1,42 @@
+"""How often and how soon a model that was lost is dialled again."""
+
+from collections.abc import Callable
+
+from tornado_app.session.config import SessionConfig
+
+STABLE_S = 30.0
+"""A link that held this long was a good one: the next loss counts from one again.  Shorter than
+that, a server that accepts and closes at once would be dialled for ever."""
+WAIT_MAX_S = 60.0
+"""A caller waits no longer: a model that asks for more is given up, and the client told when."""
+
+
+class Redialling:
+    """Counts attempts, and knows when the next is due.  *jitter* gives numbers from 0 to 1.
+    Thread: loop.
+    """
+
+    def __init__(self, config: SessionConfig, jitter: Callable[[], float]) -> None:
+        self._config = config
+        self._jitter = jitter
+        self.attempt = 0
+
+    def next(self, held_s: float | None, asked_s: float | None) -> float | None:
+        """After how many seconds to dial again; None: not at all.
+
+        The link that was lost held for *held_s*, None if it never came about; the model asked for
+        a pause of *asked_s*, if it did.
+        """
+        was_stable = held_s is not None and held_s >= STABLE_S
+        self.attempt = 1 if was_stable else self.attempt + 1
+        asked_s = asked_s or 0.0
+        if self.attempt > self._config.reconnect_attempts or asked_s > WAIT_MAX_S:
+            return None
+        # On top of it: those who were all asked to wait so long must not all come at once.
+        return asked_s + self._back_off_s()
+
+    def _back_off_s(self) -> float:
+        """Exponential, with the upper half jittered, so that clients spread out."""
+        config = self._config
+        doubled_ms: int = config.reconnect_initial_ms * 2 ** (self.attempt - 1)
+        return min(config.reconnect_max_ms, doubled_ms) * (0.5 + 0.5 * self._jitter()) / 1000

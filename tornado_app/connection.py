@@ -262,8 +262,8 @@ class Connection:
                 self.feed(events.UpstreamSaid(cast(UpstreamEvent, event)))
                 self._hold_link()
                 link.consumed(posted_bytes)
-            case LinkOpened(connect_ms):
-                self.feed(events.UpstreamOpened(connect_ms))
+            case LinkOpened(connect_ms, served_by):
+                self.feed(events.UpstreamOpened(connect_ms, served_by))
             case LinkDrained():
                 self._unsent_bytes = 0
                 self.feed(events.UpstreamBacklog(0))

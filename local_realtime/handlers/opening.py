@@ -10,6 +10,9 @@ from local_realtime.handlers.admission import SUBPROTOCOL, Handshake, Opening, a
 from local_realtime.handlers.http_api import error_body
 from local_realtime.handlers.registry import Registry
 
+NAME_HEADER, NAME = "X-Realtime-Model", "local model"
+"""Who answers; `session.model` is what the client has asked for."""
+
 
 class OpeningHandler(WebSocketHandler):
     """A WebSocket until it is open."""
@@ -35,6 +38,7 @@ class OpeningHandler(WebSocketHandler):
             message = "There are no calls here: WebRTC and SIP are not available."
             await self._refuse_upgrade(404, Refused("call_id_not_found", message))
             return
+        self.set_header(NAME_HEADER, NAME)
         await super().get(*args, **kwargs)
 
     async def _refuse_upgrade(self, status: int, refused: Refused) -> None:

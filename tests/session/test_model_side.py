@@ -51,6 +51,17 @@ def test_connected_needs_both_created_and_updated(story, first, second):
     assert "m" == story.messages[0][1]["model"]
 
 
+def test_the_model_that_answers_is_named_as_the_server_names_it(story):
+    """Not as it was asked for: a server may answer by another, and goes on to while it is lost."""
+    story.opened().feed(events.UpstreamOpened(3.0, "local model"))
+    story.said(SessionCreated(SessionFacts("s", "m"))).said(SessionUpdated(SessionFacts()))
+    connected = story.messages[0][1]
+    story.lost()
+
+    assert ("connected", "local model") == (connected["status"], connected["model"])
+    assert "local model" == story.messages[0][1]["model"]
+
+
 def test_connected_tells_when_the_model_ends_the_session(story):
     """expires_at is Unix milliseconds, of the model's own seconds."""
     story.opened()

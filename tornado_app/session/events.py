@@ -65,6 +65,7 @@ class ClientGone(Struct, frozen=True):
 
 class UpstreamOpened(Struct, frozen=True):
     connect_ms: float
+    served_by: str = ""
 
 
 class UpstreamSaid(Struct, frozen=True):

@@ -182,8 +182,8 @@ class Session:
         match event:
             case events.Opened():
                 self._open()
-            case events.UpstreamOpened(connect_ms):
-                self._model.on_opened(connect_ms)
+            case events.UpstreamOpened(connect_ms, served_by):
+                self._model.on_opened(connect_ms, served_by)
             case events.UpstreamBacklog(unsent_bytes):
                 self._uplink.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):

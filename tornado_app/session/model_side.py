@@ -65,6 +65,7 @@ class ModelSide:
         self._caught_up_at = 0.0
         """When the model's socket had taken all there was."""
         self._unheard_until = 0.0
+        self._served_by = ""
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
@@ -76,7 +77,9 @@ class ModelSide:
 
     @property
     def name(self) -> str:
-        return (self._created.model if self._created else "") or self._config.model_session.model
+        """Who answers, as it says itself; before that, who was asked."""
+        created = self._created.model if self._created else ""
+        return self._served_by or created or self._config.model_session.model
 
     @property
     def reconnects(self) -> int:
@@ -164,7 +167,8 @@ class ModelSide:
             # What the socket did not take is known when these are sent.
             self._timers.set("release", self._actions.now)
 
-    def on_opened(self, connect_ms: float) -> None:
+    def on_opened(self, connect_ms: float, served_by: str = "") -> None:
+        self._served_by = served_by
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
         body = session_body(self._config.model_session)
         # Allowed before session.created is read, and saves a round trip.

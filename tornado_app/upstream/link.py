@@ -69,6 +69,8 @@ class Dial:
 @dataclass(frozen=True, slots=True)
 class LinkOpened:
     connect_ms: float
+    served_by: str = ""
+    """Who answers, if the server says so; else it is the model that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,8 @@ class Link:
         self._wire.open(started_at + self._dial.connect_timeout_s)
         self._socket.dial(self._dial.url, self._dial.headers, self._dial.ca_file)
         self._stage = "open"
-        self._post(LinkOpened((self._clock() - started_at) * 1000))
+        connect_ms = (self._clock() - started_at) * 1000
+        self._post(LinkOpened(connect_ms, self._socket.served_by))
         while True:
             self._turn()
 

@@ -28,6 +28,8 @@ MAX_FRAGMENTS = 4096
 FINAL_TEXT = 0x81  # FIN and the opcode of text: RFC 6455, 5.2
 MASK_BLOCK_BYTES = 4096
 CONTROL_BYTES = 125  # RFC 6455, 5.5
+NAME_HEADER, NAME_LONGEST = "x-realtime-model", 64
+"""Of a server that answers by another model than the one that is asked for, as our own does."""
 
 
 class MaskKeys:
@@ -102,6 +104,7 @@ class UpstreamSocket(WebSocket):
         # websocket-client's UTF-8 check runs in Python, byte by byte: who decodes, checks.
         super().__init__(enable_multithread=False, skip_utf8_validation=True)
         self.heard_at = 0.0
+        self.served_by = ""
         """When the last frame of any kind was whole."""
         self._wire = wire
         self._frames = Frames(self._recv, message_bytes)
@@ -129,6 +132,8 @@ class UpstreamSocket(WebSocket):
         if not _validate(answer, key, None)[0]:
             raise WebSocketException("not an answer to our handshake")
         wire.uncork()
+        name = answer.get(NAME_HEADER, "")
+        self.served_by = "".join(filter(str.isprintable, name))[:NAME_LONGEST]
         self.heard_at = self._clock()
 
     def release(self) -> None:

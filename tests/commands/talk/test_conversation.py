@@ -154,7 +154,7 @@ class TestWhatIsShown:
         out = said()
         assert 0 == code
         for words in (
-            "Connecting to the model ... Connected; the model is",
+            "Connecting to the model ... Connected; the model is local model.",
             "Spoke 0.2 s of",
             "You: (0.2 s of speech, not transcribed: echo mode)",
             "Answer: (echo of 0.2 s of audio)",
@@ -210,6 +210,14 @@ class TestWhatIsShown:
 
         assert (0, rate_hz) == (code, answer_hz)
         assert np.corrcoef(*both)[0, 1] > 0.9
+
+    @pytest.mark.gen_test(timeout=20)
+    async def test_parameters_that_nobody_knows(self, short, said):
+        """A misspelt one is not passed over."""
+        async with parley() as house:
+            await talk_to(house, short, url=f"{house.url}?voic=cedar")
+
+        assert "The gateway knows no parameter voic of --url." in said()
 
     @pytest.mark.parametrize("turn_detection", ["server_vad", "semantic_vad"])
     @pytest.mark.gen_test(timeout=20)

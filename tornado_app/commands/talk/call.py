@@ -100,6 +100,7 @@ class Call:
         match kind:
             case "connection_status":
                 self._take_status(data["status"], data["model"])
+                self._take_ignored((data.get("negotiated") or {}).get("ignored") or [])
             case "audio_received":
                 self.pace.take(data["duration_ms"])
             case "transcript":
@@ -129,6 +130,10 @@ class Call:
         self.screen.note(said.get(status, f"The model is {status}."))
         if status == "connected":
             self.is_connected = True
+
+    def _take_ignored(self, names: list[str]) -> None:
+        if names:
+            self.screen.note(f"The gateway knows no parameter {', '.join(names)} of --url.")
 
     def _take_audio(self, audio: bytes) -> None:
         self._audio += audio

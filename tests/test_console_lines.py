@@ -44,10 +44,10 @@ def test_columns():
     lines = [line[8:] for line in stream.getvalue().splitlines()]
     assert all(re.match(r"\d\d:\d\d:\d\d ", line) for line in stream.getvalue().splitlines())
     assert [
-        " warn       visitors_cut    limit=unauthenticated ip=10.0.0.9",
-        " info  cdef session_opened  user=ada in=pcm16/24000/1",
-        " info  cdef audio_lost      lost=120ms",
-        " info  cdef session_closed  duration=33.7s size=7B close=1000",
+        " warn      visitors_cut       limit=unauthenticated ip=10.0.0.9",
+        " info cdef session_opened     user=ada in=pcm16/24000/1",
+        " info cdef audio_lost         lost=120ms",
+        " info cdef session_closed     duration=33.7s size=7B close=1000",
     ] == lines
 
 
@@ -56,7 +56,7 @@ def test_nothing_that_says_nothing():
     stream = written()
     get_logger().info("event", a=0, b="", c=None, d=[], e=False, f=0.0, g=1.50000001, h=["x", "y"])
 
-    assert stream.getvalue().endswith("event           e=False g=1.5 h=x,y\n")
+    assert stream.getvalue().endswith("event              e=False g=1.5 h=x,y\n")
 
 
 def test_a_text_of_several_words_is_one_field():
@@ -72,7 +72,7 @@ def test_what_a_library_says_bears_its_name():
     stream = written()
     logging.getLogger("asyncio").warning("slow")
 
-    assert stream.getvalue().endswith(" warn       asyncio: slow\n")
+    assert stream.getvalue().endswith(" warn      asyncio: slow\n")
 
 
 def test_a_trace_stands_below_its_line():
@@ -107,7 +107,7 @@ def test_colours(monkeypatch, stream, environ, coloured):
     log = written(stream())
     get_logger().error("handler_failed")
 
-    assert coloured == ("\x1b[31merror" in log.getvalue())
+    assert coloured == ("\x1b[31merr " in log.getvalue())
     assert coloured == ("\x1b" in log.getvalue())
 
 

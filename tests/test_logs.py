@@ -175,11 +175,18 @@ class TestLines:
 
     def test_libraries(self, lines):
         """What libraries log goes the same way, arguments and all."""
-        logging.getLogger("tornado.general").warning("refused %s", f"/ws?token={JWT}")
+        logging.getLogger("tornado.access").warning("refused %s", f"/ws?token={JWT}")
 
         [line] = lines()
         assert f"refused /ws?token={HIDDEN}" == line["event"]
-        assert (line["logger"], line["level"]) == ("tornado.general", "warning")
+        assert (line["logger"], line["level"]) == ("tornado.access", "warning")
+
+    def test_what_strangers_can_have_tornado_say(self, lines):
+        """A reset or a header that cannot be read is nobody's business; a fault is."""
+        for level in ("info", "warning", "error"):
+            getattr(logging.getLogger("tornado.general"), level)(level)
+
+        assert ["error"] == [line["event"] for line in lines()]
 
     @pytest.mark.parametrize("output", ["json", "console"])
     @pytest.mark.parametrize("ours", [True, False], ids=["ours", "library"])

@@ -1,8 +1,8 @@
 """Lines of the log for people who watch a terminal: short, and in columns.
 
-    14:03:07 info  9f3a session_opened  user=ada in=pcm16/48000/1 out=pcm16/24000 turns=server_vad
-    14:03:41 info  9f3a session_closed  cause=client_gone duration=33.7s received=33640ms close=1000
-    14:03:52 error      model_rejects   cause=http_401 advice='Check upstream.api_key ...'
+    14:03:07 info 9f3a session_opened     user=ada in=pcm16/48000/1 out=pcm16/24000 vad=server_vad
+    14:03:41 info 9f3a session_closed     cause=client_gone duration=33.7s close=1000
+    14:03:52 err       model_rejects      cause=http_401 advice='Check upstream.api_key ...'
 
 Time of this computer, level, the end of the session's id, event, fields by short names.
 """
@@ -14,10 +14,10 @@ from structlog.types import EventDict
 
 SESSION_END = 4
 """Characters of the session's id that are shown: enough to tell the calls of a terminal apart."""
-EVENT_WIDTH = 15
+EVENT_WIDTH = 18
 
-_LEVELS = {"warning": "warn", "critical": "error"}
-_COLOURS = {"debug": "\x1b[2m", "warn": "\x1b[33m", "error": "\x1b[31m"}
+_LEVELS = {"debug": "dbg", "warning": "warn", "error": "err", "critical": "err"}
+_COLOURS = {"dbg": "\x1b[2m", "warn": "\x1b[33m", "err": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
 # The first line of a session says whose it is; where a developer calls from is no news.
 _KNOWN = {"ip"}
@@ -25,7 +25,7 @@ _SHORT = {
     "user_id": "user",
     "input": "in",
     "output": "out",
-    "turn_detection": "turns",
+    "turn_detection": "vad",
     "close_code": "close",
     "http_status": "http",
 }
@@ -58,7 +58,7 @@ class ConsoleLines:
         return "\n".join([begin + shown, *traces])
 
     def _coloured(self, level: str) -> str:
-        padded = f"{level:5}"
+        padded = f"{level:4}"
         colour = _COLOURS.get(level) if self._colours else None
         return f"{colour}{padded}{_PLAIN}" if colour else padded
 

@@ -82,8 +82,9 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
     logging.basicConfig(handlers=[handler], level=number, force=True)
     # It logs, as errors, what it then raises; and its traces hold headers.
     logging.getLogger("websocket").setLevel(logging.CRITICAL)
-    # At info it quotes headers that it could not read, from whoever sent them.
-    logging.getLogger("tornado.general").setLevel(logging.WARNING)
+    # It quotes headers that it could not read, from whoever sent them, and warns of sockets whose
+    # owners have gone: what anybody can cause.
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     structlog.configure(
         processors=[*both, ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(number),

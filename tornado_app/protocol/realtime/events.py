@@ -4,13 +4,14 @@ Any other event is `Unknown`: counted, never fatal, because new ones appear ofte
 https://platform.openai.com/docs/api-reference/realtime-server-events
 """
 
+from contextlib import suppress
 from typing import Any, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio, hear_audio
-from tornado_app.protocol.realtime.mending import mend
+from tornado_app.protocol.realtime.mending import mend, whole_characters
 
 
 class Event(Struct, frozen=True, tag_field="type"):
@@ -197,15 +198,30 @@ _KINDS: dict[str, type[KnownEvent]] = {
 
 def parse_realtime(text: str | bytes) -> UpstreamEvent:
     """Parse one frame from the model.  Total: any input gives a value, nothing is raised."""
-    try:
-        event: KnownEvent | Unknown | Malformed = _decoder.decode(text)
-    except msgspec.ValidationError:
-        event = _parse_other(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return Malformed(len(text))
+    event = _parse(text)
+    if isinstance(event, Malformed) and (whole := _whole(text)):
+        event = _parse(whole)
     if isinstance(event, AudioDelta):
         return hear_audio(event.response_id, event.item_id, event.delta)
     return event
+
+
+def _parse(text: str | bytes) -> KnownEvent | Unknown | Malformed:
+    try:
+        return _decoder.decode(text)
+    except msgspec.ValidationError:
+        return _parse_other(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return Malformed(len(text))
+
+
+def _whole(text: str | bytes) -> str | None:
+    """*text* without halves of characters, None if it had none."""
+    with suppress(UnicodeError):
+        was = text if isinstance(text, str) else text.decode()
+        whole = whole_characters(was)
+        return None if whole == was else whole
+    return None
 
 
 def _parse_other(text: str | bytes) -> KnownEvent | Unknown | Malformed:

@@ -1,9 +1,11 @@
 """What can be understood of an event that is not quite as it should be.
 
 A field of another type than the API says (a number as text, null, a list) costs that field, not
-the event: an event that is thrown away may be the one that somebody waits for.
+the event: an event that is thrown away may be the one that somebody waits for.  So does half of a
+character, which a server leaves that cuts its text where it likes.
 """
 
+import re
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -11,7 +13,19 @@ from msgspec import Raw, Struct
 
 T = TypeVar("T", bound=Struct)
 
+_ESCAPES = re.compile(
+    r"\\(?:(?P<pair>u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2})"
+    r"|(?P<half>u[dD][89a-fA-F][\da-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""One escape of JSON (RFC 8259, section 7), or two that are one character (its section 8.2)."""
+
 _fields_decoder = msgspec.json.Decoder(dict[str, Raw])
+
+
+def whole_characters(text: str) -> str:
+    """*text* of JSON with U+FFFD in the place of every escape that is half of a character."""
+    return _ESCAPES.sub(lambda found: "\\ufffd" if found["half"] else found[0], text)
 
 
 def mend(kind: type[T], text: str | bytes | Raw) -> T:

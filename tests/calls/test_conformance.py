@@ -9,6 +9,7 @@ from tests.calls.house import House, until
 from tests.conformance import failures
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.handlers.voice import VoiceHandler
+from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 
 NON_STRICT = {"6.4.1", "6.4.2", "6.4.3", "6.4.4"}
 """Invalid UTF-8 is noticed when a message is complete, not before."""
@@ -27,7 +28,7 @@ class EchoingVoiceHandler(VoiceHandler):
 
     def on_message(self, message: str | bytes) -> None:
         binary = isinstance(message, bytes)
-        self._writer.send(message if binary else message.encode(), binary=binary)
+        self._client.send(message if binary else message.encode(), binary=binary)
 
 
 @pytest.mark.gen_test(timeout=150)
@@ -41,7 +42,8 @@ async def test_the_endpoint_passes_autobahn():
         "audio_gather_ms": 0,  # or each of some thousand exchanges waits for the next burst
     }
     async with FakeUpstream() as fake, House(fake.url, **limits) as house:
-        options = {"gateway": house.gateway, "trusted": ()}
+        doorstep = house.server.doorstep
+        options = {"gateway": house.gateway, "doorstep": doorstep, "dialect": VOICE_V1}
         server = HTTPServer(
             Application([(r"/ws", EchoingVoiceHandler, options)], websocket_ping_interval=0)
         )

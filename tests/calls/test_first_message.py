@@ -119,6 +119,25 @@ async def test_nothing_else_is_accepted_first(first, code, ending):
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "authenticate", "token": "rubbish"},
+        {"type": "authenticate", "token": ""},
+        {"type": "ping"},
+        {"type": "hello"},
+    ],
+)
+async def test_a_refusal_bears_the_id_of_the_first_message(fields):
+    """As every answer bears that of what it answers."""
+    async with FakeUpstream() as fake, a_house(fake) as house:
+        client = await stranger(house)
+        await client.text(json.dumps(fields | {"id": "first"}))
+        assert "first" == (await client.next("error"))["data"]["ref"]
+        await client.closed()
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("parameters", [{"input_rate": "1"}, {"voice": "nobody"}])
 async def test_a_bad_parameter_of_a_first_message_is_named(parameters):
     """As one of the address."""

@@ -32,6 +32,7 @@ from tornado_app.session import commands, events
 def test_a_ping_is_answered_with_its_id(story):
     """The same id, or none."""
     assert [("pong", {"id": "a", "ref": "a"})] == story.opened().client(asked.Ping("a")).messages
+    assert [("pong", {"id": 7})] == story.client(asked.Ping(7)).messages
     assert [("pong", {})] == story.client(asked.Ping()).messages
 
 

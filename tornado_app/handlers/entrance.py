@@ -4,7 +4,7 @@ from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from dataclasses import replace
 
-from tornado_app.errors import Refused
+from tornado_app.errors import InvalidMessage, Ref, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 
 FIRST_MESSAGE_BYTES = 16_384
@@ -27,6 +27,8 @@ class Entrance:
         self._turn_away = turn_away
         gateway.expect(knock, turn_away)
         self._timer: TimerHandle | None = None
+        self.ref: Ref | None = None
+        """What the client calls its first message, once that was heard."""
 
     def open(self, timeout_s: float, loop: AbstractEventLoop) -> None:
         """The WebSocket is open: the time begins."""
@@ -42,7 +44,12 @@ class Entrance:
         """
         self._stop_timer()
         dialect = self._knock.dialect
-        said = dialect.read_introduction(message)
+        try:
+            said = dialect.read_introduction(message)
+        except InvalidMessage as refused:
+            self.ref = refused.ref
+            raise
+        self.ref = said.ref
         query = {**self._knock.query, **said.query}
         return self._gateway.admit(replace(self._knock, token=said.token, query=query))
 

@@ -216,7 +216,8 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     def error_message(self, refused: Refused) -> bytes:
         """Spelled as the clients of this address do."""
-        return self._dialect.encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)
+        report = ErrorReport.of(refused, self._entrance.ref if self._entrance else None)
+        return self._dialect.encode(report, 1, time.time_ns() // 1_000_000)
 
     # Coming in.
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from tornado_app.errors import Ref
 from tornado_app.protocol.realtime.model_session import TurnDetection
 from workers.formats import AudioFormat, StreamFormat
 
@@ -30,6 +31,8 @@ class Introduction:
     token: str
     query: Mapping[str, Sequence[str]]
     """Parameters as in the address of an opening request."""
+    ref: Ref | None = None
+    """What the client calls this message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class AudioCleared(Reply, frozen=True):
 
 class PongReply(Reply, frozen=True):
     id: Ref | None = None
-    """As ``ref``: it was there first."""
+    """What the ping was called; it was there before ``ref``, and may be a number."""
 
 
 class SpeechStarted(ServerMessageBase, frozen=True):

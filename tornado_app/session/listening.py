@@ -42,7 +42,9 @@ class Listening:
             case asked.ClearAudio():
                 self._uplink.clear()
             case asked.Ping():
-                self._actions.say(PongReply(message.ref, ref=message.ref))
+                # An integer is an id of pings alone, and no client waits for it as ref.
+                ref = message.ref if isinstance(message.ref, str) else None
+                self._actions.say(PongReply(message.ref, ref=ref))
             case asked.Text(text):
                 if not self._uplink.text(text):
                     self._answers.text(text)

@@ -5,7 +5,7 @@ import typing
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
@@ -57,6 +57,7 @@ _messages = {
 
 
 @pytest.mark.parametrize("kind", TYPES, ids=TYPES.values())
+@settings(deadline=None)  # the first of a type has it looked at
 @given(data=st.data())
 def test_encoding_and_reading_again_gives_the_same(kind, data):
     """For each type and any content: the envelope of the protocol, around all of the data."""

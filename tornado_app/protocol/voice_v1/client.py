@@ -161,11 +161,11 @@ def read_introduction(text: str | bytes) -> Introduction:
         fields = _as_object(text)
         if fields is None or fields.get("type") == "authenticate":
             raise
-        raise Refused("token_missing", FIRST) from refused
+        raise InvalidMessage("token_missing", FIRST, ref=refused.ref) from None
     if not isinstance(message, Authenticate):
-        raise Refused("token_missing", FIRST)
+        raise InvalidMessage("token_missing", FIRST, ref=message.ref)
     query = {name: [value] for name, value in (message.parameters or {}).items()}
-    return Introduction(message.token, query)
+    return Introduction(message.token, query, message.ref)
 
 
 def _decode(text: str) -> _Message:

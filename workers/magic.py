@@ -14,6 +14,7 @@ TAKEN: dict[Container, re.Pattern[bytes]] = {
     "flac": _begins(rb"fLaC"),
     "ogg": _begins(rb"OggS"),
 }
+ID3_HEAD_BYTES = 10
 
 NOT_TAKEN: dict[str, re.Pattern[bytes]] = {
     "WebM": _begins(rb"\x1aE\xdf\xa3"),
@@ -54,9 +55,19 @@ def container_of(data: bytes) -> Container | None:
 
 
 def kind_of(data: bytes) -> str | None:
-    """What file *data* begins as, taken or not."""
+    """What file *data* begins as, taken or not; of a FLAC with an ID3 tag in front, a FLAC."""
+    if data.startswith(b"ID3") and TAKEN["flac"].match(data, _id3_bytes(data)):
+        return "flac"
     foreign = (name for name, pattern in NOT_TAKEN.items() if pattern.match(data))
     return container_of(data) or next(foreign, None)
+
+
+def _id3_bytes(data: bytes) -> int:
+    """How long an ID3v2 tag is: seven bits of each byte (https://id3.org/id3v2.4.0-structure)."""
+    size = 0
+    for byte in data[6:ID3_HEAD_BYTES]:
+        size = size << 7 | byte & 0x7F
+    return ID3_HEAD_BYTES + size
 
 
 def file_in_place_of_audio(data: bytes) -> str | None:

@@ -49,6 +49,8 @@ async def test_the_model_hears_what_was_encoded(rate_hz, channels, binary):
     async with FakeUpstream() as fake, House(fake.url) as house:
         query = f"{QUERY}&input_rate={rate_hz}&input_channels={channels}"
         client = await house.connected(query)
+        said = client.heard[0]["data"]["negotiated"]["input"]
+        assert ("opus", rate_hz, channels) == (said["format"], said["rate_hz"], said["channels"])
         for packet in packets:
             await (client.audio if binary else client.audio_data)(packet)
         await client.say("commit_audio")

@@ -34,6 +34,21 @@ class Decoder:
         return np.concatenate([self._decoding.run(packet)[:, 0].copy() for packet in packets])
 
 
+def packets_of_file(data: bytes) -> list[bytes]:
+    """The packets of an Ogg Opus file without its two heads (RFC 7845, 3); none spans pages."""
+    packets, at = [], 0
+    while at < len(data):
+        lacing = data[at + 27 : at + 27 + data[at + 26]]
+        at += 27 + len(lacing)
+        begin = at
+        for size in lacing:
+            at += size
+            if size < 255:
+                packets.append(data[begin:at])
+                begin = at
+    return packets[2:]
+
+
 def tone(rate_hz: int, frames: int) -> np.ndarray:
     """300 Hz at half of full scale: every rate of Opus carries it."""
     return (0.5 * np.sin(2 * np.pi * 300 / rate_hz * np.arange(frames))).astype(np.float32)

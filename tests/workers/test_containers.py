@@ -149,6 +149,14 @@ def test_a_flac_whose_length_is_wrong_is_heard_to_its_end(kind, frames):
     assert np.array_equal(complete, decoded)
 
 
+def test_a_flac_behind_a_tag_is_heard():
+    """All of it."""
+    file, complete = FILES["flac-16"]
+    decoded, _ = decode_file(b"ID3\x04\0\0\0\0\0\x05tag.." + file, "flac", MAX_MS)
+
+    assert np.array_equal(complete, decoded)
+
+
 @pytest.mark.parametrize("place", [0.3, 0.6])
 def test_a_flac_that_is_damaged_is_refused(place):
     """Half a sentence for a whole one would be a lie; one that was cut is known to be."""

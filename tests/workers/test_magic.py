@@ -45,6 +45,15 @@ def test_other_files_are_named(name, data):
     assert (name, None) == (kind_of(data), file_in_place_of_audio(data))
 
 
+@pytest.mark.parametrize("size", [0, 5, 127, 200])
+def test_a_tag_of_id3_is_in_front_of_either(size):
+    """Its size is in seven bits a byte; what is behind it tells."""
+    tag = b"ID3\x04\0\0\0\0" + bytes([size >> 7, size & 0x7F]) + bytes(size)
+
+    assert "flac" == kind_of(tag + FILES["flac-16"][1])
+    assert "MP3" == kind_of(tag + b"\xff\xfb\x90") == kind_of(tag)
+
+
 @pytest.mark.parametrize("head", [b"RIFF", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"\0\0\0\x1cftyp"])
 def test_audio_that_begins_with_those_bytes_is_audio(head):
     """Four bytes are two samples, and come by chance."""

@@ -40,7 +40,8 @@ def streams(data: bytes) -> Iterator[bytes]:
     file : bytes
         Its STREAMINFO and its frames; without pictures and comments.
     """
-    at = 0
+    first = MARKER.search(data)  # behind an ID3 tag, which some programs put in front
+    at = first.start() if first else len(data)
     while at < len(data):
         info = data[at + MARKER_BYTES + BLOCK_HEAD_BYTES :][:STREAMINFO_BYTES]
         begin = _frames_at(data, at + MARKER_BYTES)

@@ -11,6 +11,8 @@ NEXT_HEADER = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE(?:fmt |ds64|JUNK|LIST|bex
 """Behind audio: longer, so that no audio looks like it."""
 HEADER_BYTES = 12
 CHUNK_BYTES = 8
+ELSEWHERE = 0xFFFFFFFF
+"""The size of the audio stands in the chunk `ds64` of an RF64; or it came from a pipe."""
 CHUNK_NAME = re.compile(rb"[ -~]{4}")
 
 
@@ -30,14 +32,16 @@ def streams(data: bytes) -> Iterator[bytes]:
     file : bytes
         Its format, and whole or partial frames; without a list, a cue or a comment.
     """
-    form, at = b"", 0
+    form, long_bytes, at = b"", 0, 0
     while at + CHUNK_BYTES <= len(data):
         if HEADER.match(data, at):
-            form, at = b"", at + HEADER_BYTES
+            form, long_bytes, at = b"", 0, at + HEADER_BYTES
             continue
         name, size_bytes = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         at += CHUNK_BYTES
         if name == b"data":
+            if size_bytes == ELSEWHERE and at + long_bytes <= len(data):
+                size_bytes = long_bytes
             end = _end_of_audio(data, at, size_bytes)
             if end > at:
                 yield _file(form, data[at:end])
@@ -45,6 +49,8 @@ def streams(data: bytes) -> Iterator[bytes]:
             end = at + size_bytes
             if name == b"fmt ":
                 form = data[at:end]
+            elif name == b"ds64":
+                long_bytes = int.from_bytes(data[at + 8 : at + 16], "little")
         at = end + _padding(data, end, size_bytes)
 
 

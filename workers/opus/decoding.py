@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -48,7 +49,9 @@ class OpusDecodingChain:
     inner: Chain
 
     @staticmethod
+    @lru_cache(maxsize=64)
     def to(target: AudioFormat, as_base64: bool, conditioning: Conditioning) -> "OpusDecodingChain":
+        """Return the chain to *target*; sessions with the same wishes share one, and a batch."""
         source = AudioFormat("float32", RATE_HZ)
         return OpusDecodingChain(ConditionedChain.of(source, target, as_base64, conditioning))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from msgspec import Struct
@@ -51,8 +52,9 @@ class OpusEncodingChain:
     as_base64: bool
 
     @staticmethod
+    @lru_cache(maxsize=64)
     def between(source: AudioFormat, target: OpusFormat, as_base64: bool) -> "OpusEncodingChain":
-        """Return the chain from *source* to *target*.
+        """Return the chain from *source* to *target*; sessions with the same formats share one.
 
         Raises
         ------

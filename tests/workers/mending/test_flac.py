@@ -32,6 +32,11 @@ def test_joined_files_are_one_stream_each():
     assert [plain, plain, plain] == list(streams(FILE + dressed + FILE))
 
 
+def test_a_tag_in_front_is_passed():
+    """It is ID3's, and some programs put it before anything."""
+    assert list(streams(FILE)) == list(streams(b"ID3\x04\0\0\0\0\0\x05tag.." + FILE))
+
+
 @pytest.mark.parametrize("left", [0, 3, 8, 30, 41, 42])
 def test_a_file_that_ends_in_its_head_has_no_stream(left):
     """There is nothing to hear."""

@@ -52,6 +52,14 @@ def test_an_rf64_is_read_by_what_is_there(ds64):
     assert [AUDIO] == audio_of(head + form + b"data\xff\xff\xff\xff" + AUDIO)
 
 
+def test_an_rf64_that_knows_its_size_is_believed():
+    """What is behind its audio is no audio."""
+    head = b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<IQQQI", 28, 0, 240, 120, 0)
+    form = wav_by_hand(b"")[12:36]
+
+    assert [AUDIO] == audio_of(head + form + b"data\xff\xff\xff\xff" + AUDIO + LIST)
+
+
 PARTS = st.binary(max_size=50).map(lambda audio: b"\xff" + audio)  # no name of a chunk
 
 

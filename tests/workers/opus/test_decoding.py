@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.files import file_of
-from tests.fakes.opus import Decoder, Encoder, likeness, tone
+from tests.fakes.opus import Decoder, Encoder, likeness, packets_of_file, tone
 from workers.chain import Block, Flush
 from workers.conditioned_chain import Conditioning
 from workers.formats import AudioFormat
@@ -125,6 +125,19 @@ def test_packets_of_any_length_and_rate_are_heard(rate_hz, packet_ms):
     assert len(packets) * packet_ms * 24 == len(heard)
     assert likeness(tone(24_000, 24_000), heard / 32768, 24_000) > 0.95
     assert outcomes[len(outcomes) // 2].level_dbfs == pytest.approx(-9, abs=1.5)
+
+
+def test_stereo_is_mixed_down_to_its_mean():
+    """By the decoder, whatever the opening said of channels."""
+    left, right = tone(48_000, 24_000), np.zeros(24_000, np.float32)
+    file = file_of("ogg-opus", np.stack([left, right], axis=1), 48_000)
+    packets = packets_of_file(file)
+    assert {4} == {packet[0] & 4 for packet in packets}
+    outcomes, _ = converted(CHAIN, CHAIN.start(), packets)
+    heard = np.frombuffer(b"".join(block.audio for block in outcomes), "<i2") / 32768
+
+    assert likeness(tone(24_000, 12_000), heard, 24_000) > 0.95
+    assert np.abs(heard[2400:9600]).max() == pytest.approx(0.25, abs=0.04)
 
 
 def test_a_stream_is_repaired_as_any_other():

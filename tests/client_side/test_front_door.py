@@ -4,14 +4,16 @@ import asyncio
 import json
 import os
 import resource
+import socket
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tornado.iostream import StreamClosedError
 
 from tests.calls.house import WAIT_S, House, until, whole_log
 from tests.fakes.upstream import FakeUpstream
-from tornado_app.client_side.front_door import HEADER_BYTES
+from tornado_app.client_side.front_door import HEADER_BYTES, DoorStream
 
 
 async def crowd(house: House, size: int) -> list[asyncio.StreamWriter]:
@@ -124,6 +126,20 @@ async def test_without_descriptors_it_says_so_once():
 
     assert 200 == answer[0]
     assert ["accepting_rests"] == events(log)
+
+
+@pytest.mark.gen_test
+async def test_what_a_client_leaves_behind_is_no_fault():
+    """It has gone, and what was read of it is too long: nobody is there to be told."""
+    ours, its = socket.socketpair()
+    stream = DoorStream(ours)
+    its.sendall(bytes(1000))
+    await stream.read_bytes(1)
+    its.close()
+    stream.close()
+
+    with pytest.raises(StreamClosedError):
+        await stream.read_until_regex(b"\r\n", max_bytes=100)
 
 
 @pytest.mark.gen_test

@@ -54,16 +54,19 @@ class Doorstep:
         self.refusals.close()
 
 
-class _Stream(IOStream):
+class DoorStream(IOStream):
     """Says why before Tornado cuts a connection that sends more than it may.  Thread: loop."""
 
     def _check_max_bytes(self, delimiter: Any, size: int) -> None:
         try:
             super()._check_max_bytes(delimiter, size)
         except UnsatisfiableReadError:
-            with contextlib.suppress(OSError):
-                # Of chunks, whose delimiter is plain, or of headers.
-                self.socket.send(_BAD_CHUNK if isinstance(delimiter, bytes) else _LARGE_HEADERS)
+            # Of chunks, whose delimiter is plain, or of headers.  What was read already is looked
+            # at when the client has gone, too.
+            said = _BAD_CHUNK if isinstance(delimiter, bytes) else _LARGE_HEADERS
+            if not self.closed():
+                with contextlib.suppress(OSError):
+                    self.socket.send(said)
             raise
 
 
@@ -97,7 +100,7 @@ class FrontDoor(HTTPServer):
 
     def _take(self, connection: socket.socket, address: Any) -> None:
         try:
-            self.handle_stream(_Stream(connection), address)
+            self.handle_stream(DoorStream(connection), address)
         except OSError:  # it was gone before it was looked at
             connection.close()
 

@@ -6,6 +6,7 @@ import shlex
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -17,10 +18,10 @@ from workers.mending import flac, ogg, wav
 from workers.resample import Resampler
 
 BLOCK_FRAMES = 16_384
-MENDED_BYTES = 256 * 1024 * 1024
+MENDED_BYTES = 64 * 1024 * 1024
 """What is wrong with a header is found in memory; a longer file is believed."""
-STDIN_BYTES = 1024 * 1024 * 1024
-"""Five hours of 24 kHz in 16 bits and more: what is longer has no end."""
+PIPE_BYTES = 256 * 1024 * 1024
+"""An hour of 24 kHz in 16 bits, and half of one more: what is longer may have no end."""
 
 STREAMS: dict[str | None, Callable[[bytes], Iterator[bytes]]] = {
     "wav": wav.streams,
@@ -146,27 +147,36 @@ def open_recording(path: Path | str) -> Recording:
         state = path.stat()
         with path.open("rb") as file:
             if not stat.S_ISREG(state.st_mode):
-                return recording_of(file.read(STDIN_BYTES), name)
+                return recording_from(file, name)
             kind = kind_of(file.read(HEAD_BYTES))
             if kind not in STREAMS or state.st_size > MENDED_BYTES:
                 _check(name, kind, state.st_size)
                 return Recording(name, path, kind)
             file.seek(0)
-            return recording_of(file.read(), name)
+            return _recording_of(file.read(), name)
     except FileNotFoundError:
         raise UnreadableRecording(f"{name}: there is no such file.") from None
     except OSError as error:
         raise UnreadableRecording(f"{name} cannot be read: {error.strerror}.") from None
 
 
-def recording_of(data: bytes, name: str) -> Recording:
-    """The recording in *data*.
+def recording_from(pipe: BinaryIO, name: str) -> Recording:
+    """The recording that comes through a pipe, to its end.
 
     Raises
     ------
+    OSError
+        If it cannot be read.
     UnreadableRecording
-        If there is none.
+        If there is no recording, or no end.
     """
+    data = pipe.read(PIPE_BYTES + 1)
+    if len(data) > PIPE_BYTES:
+        raise UnreadableRecording(f"{name} is longer than {PIPE_BYTES >> 20} MiB; use a file.")
+    return _recording_of(data, name)
+
+
+def _recording_of(data: bytes, name: str) -> Recording:
     kind = kind_of(data[:HEAD_BYTES])
     _check(name, kind, len(data))
     return Recording(name, data, kind)

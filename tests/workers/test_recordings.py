@@ -1,11 +1,21 @@
 """Recordings in and out."""
 
+import contextlib
+import io
+
 import numpy as np
 import pytest
 import soundfile
 
 from tests.workers import oracles
-from workers.recordings import UnreadableRecording, read_recording, write_recording
+from workers import recordings
+from workers.recordings import (
+    UnreadableRecording,
+    at_rate,
+    read_recording,
+    recording_from,
+    write_recording,
+)
 
 STEPS = np.array([0, 1, -1, 1000, 32767, -32768] * 100) / np.float32(32768)
 
@@ -79,3 +89,54 @@ def test_a_file_without_audio_is_told(tmp_path):
         read_recording(path)
 
     assert str(refusal.value).startswith(f"{path} is not a recording that can be read.")
+
+
+def test_a_float_recording_that_is_no_audio_in_places(tmp_path):
+    """What is not finite is silence or full scale, and the rest is as it was."""
+    samples = np.array([0.5, np.nan, np.inf, -np.inf, -0.5], np.float32)
+    soundfile.write(tmp_path / "odd.wav", samples, 16_000, subtype="FLOAT")
+
+    assert [0.5, 0.0, 1.0, -1.0, -0.5] == read_recording(tmp_path / "odd.wav")[0].tolist()
+
+
+@pytest.mark.parametrize("container", ["wav", "flac", "ogg"])
+def test_a_recording_that_was_cut(tmp_path, container):
+    """What is before the cut is read, and where it is broken is said."""
+    path = tmp_path / f"cut.{container}"
+    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, 96_000), 16_000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+    samples, _ = read_recording(path)
+
+    assert 0.3 < len(samples) / 96_000 < 0.7
+
+
+def test_two_recordings_in_one_file(tmp_path):
+    """The second is brought to the rate of the first."""
+    path = tmp_path / "joined.wav"
+    for rate_hz in (16_000, 8_000):
+        soundfile.write(tmp_path / "part.wav", np.ones(rate_hz, "<i2"), rate_hz)
+        with path.open("ab") as file:
+            file.write((tmp_path / "part.wav").read_bytes())
+
+    samples, rate_hz = read_recording(path)
+
+    assert (32_000, 16_000) == (len(samples), rate_hz)
+
+
+def test_a_recording_at_another_rate():
+    """As long as it was, whatever libsndfile reads."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.ones(38_400, "<i2"), 384_000, format="WAV")
+    buffer.seek(0)
+
+    with contextlib.closing(recording_from(buffer, "pipe")) as recording:
+        assert 4_800 == sum(map(len, at_rate(recording, 48_000)))
+
+
+def test_a_pipe_without_an_end(monkeypatch):
+    """It is not read for ever."""
+    monkeypatch.setattr(recordings, "PIPE_BYTES", 1 << 20)
+    with pytest.raises(UnreadableRecording, match="pipe is longer than 1 MiB; use a file"):
+        recording_from(io.BytesIO(bytes(2 << 20)), "pipe")

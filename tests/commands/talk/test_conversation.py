@@ -154,8 +154,8 @@ class TestWhatIsShown:
         out = said()
         assert 0 == code
         for words in (
-            "Connecting to the model ... Connected; the model is local model.",
-            "Spoke 0.2 s of",
+            "Connecting to the model ... Connected (local model).",
+            "Spoke 0.25 s of",
             "You: (0.2 s of speech, not transcribed: echo mode)",
             "Answer: (echo of 0.2 s of audio)",
             "The answer is 0.25 s long.",

@@ -158,6 +158,17 @@ def test_an_answer_that_cannot_be_kept(refused, tmp_path, name, words):
     assert ["folder.wav", "state"] == sorted(path.name for path in tmp_path.iterdir())
 
 
+def test_the_recording_is_not_written_over(refused, tmp_path):
+    """Nor under another of its names."""
+    soundfile.write(tmp_path / "speech.wav", noise(), 16_000)
+    (tmp_path / "answer.wav").symlink_to("speech.wav")
+    before = (tmp_path / "speech.wav").read_bytes()
+
+    for name in ("speech.wav", "answer.wav"):
+        assert refused("speech.wav", "--save", name)[0].startswith("--save would write over")
+    assert before == (tmp_path / "speech.wav").read_bytes()
+
+
 def test_a_call_that_fails_leaves_what_was_there(refused, tmp_path):
     """An older answer is replaced by a newer one only; of none there is no empty file."""
     (tmp_path / "old.wav").write_text("old")

@@ -124,7 +124,7 @@ class Call:
     def _take_status(self, status: str, model: str) -> None:
         said = {
             "connecting": "Connecting to the model ...",
-            "connected": f"Connected; the model is {model}.",
+            "connected": f"Connected ({model}).",
             "reconnecting": "The model was lost; connecting again ...",
         }
         self.screen.note(said.get(status, f"The model is {status}."))

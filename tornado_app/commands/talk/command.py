@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from functools import partial
+from pathlib import Path
 
 from terminal.signals import ENDING, sentence
 from terminal.words import complain
@@ -18,13 +19,7 @@ from tornado_app.commands.talk.conversation import Wish, run
 from tornado_app.commands.talk.failure import Failed
 from tornado_app.commands.talk.keeper import Keeper
 from tornado_app.settings.schema import Settings
-from workers.recordings import (
-    STDIN_BYTES,
-    Recording,
-    UnreadableRecording,
-    open_recording,
-    recording_of,
-)
+from workers.recordings import Recording, UnreadableRecording, open_recording, recording_from
 
 
 def start(options: argparse.Namespace, settings: Settings) -> int:
@@ -53,6 +48,8 @@ def _wish(options: argparse.Namespace, settings: Settings, stack: contextlib.Exi
     keeper = Keeper(options.save, _answer_hz(address)) if options.save is not None else None
     if keeper is not None:
         stack.enter_context(keeper)
+        if _are_one(options.file, options.save):
+            raise Failed("--save would write over the recording; choose another file.")
     token = options.token
     if token is None:
         now = time.time()  # noqa: TID251  `exp` is wall time
@@ -70,8 +67,7 @@ def _wish(options: argparse.Namespace, settings: Settings, stack: contextlib.Exi
 def _recording(path: str) -> Recording:
     """Before there is a loop, as it may wait for a pipe; raises `Failed`."""
     try:
-        name = "Standard input"
-        recording = recording_of(_all_input(), name) if path == "-" else open_recording(path)
+        recording = _standard_input() if path == "-" else open_recording(path)
     except UnreadableRecording as unreadable:
         raise Failed(str(unreadable), unreadable.command) from None
     if recording.is_empty:
@@ -80,11 +76,18 @@ def _recording(path: str) -> Recording:
     return recording
 
 
-def _all_input() -> bytes:
+def _are_one(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other)
+    except OSError:  # standard input, or gone
+        return False
+
+
+def _standard_input() -> Recording:
     if sys.stdin.isatty():
         raise Failed("Standard input is this terminal; give it a recording: talk - < speech.wav")
     try:
-        return sys.stdin.buffer.read(STDIN_BYTES)
+        return recording_from(sys.stdin.buffer, "Standard input")
     except OSError as error:
         raise Failed(f"Standard input cannot be read: {error.strerror}.") from None
 

@@ -18,7 +18,7 @@ class Screen:
         self._shown: dict[str, str] = {}
         self._open_item = ""
         self._wrap = WordWrap(None)
-        self._has_progress = False
+        self._progress = ""
 
     def transcript(self, role: str, item_id: str, text: str, *, final: bool) -> None:
         """Show what is new of an item's *text*, in a line of its own.
@@ -49,15 +49,16 @@ class Screen:
     def progress(self, text: str) -> None:
         """Show, on a terminal, what is true for this moment."""
         width = columns(sys.stderr)
-        if width and not self._open_item:
-            write_error(f"{CLEAR_LINE}{plain(text)[: width - 1]}")
-            self._has_progress = True
+        line = plain(text)[: width - 1] if width else ""
+        if line != self._progress and not self._open_item:
+            write_error(f"{CLEAR_LINE}{line}")
+            self._progress = line
 
     def clear(self) -> None:
         """Take the progress away."""
-        if self._has_progress:
+        if self._progress:
             write_error(CLEAR_LINE)
-        self._has_progress = False
+        self._progress = ""
 
     def end_line(self) -> None:
         """End the line of the item that is shown.

@@ -31,7 +31,7 @@ async def speak(
         WebSocketClosedError: If it has just ended.
     """
     pace, name, is_silent = call.pace, recording.name, True
-    of = f" of {recording.duration_s:.1f} s" if recording.duration_s else " s"
+    of = f" s of {recording.duration_s:.1f} s" if recording.duration_s else " s"
     pace.began_at = time.monotonic()
     for chunk in chunks(at_rate(recording, source.rate_hz), source.rate_hz, chunk_ms):
         size_ms = len(chunk) * 1000 / source.rate_hz
@@ -42,13 +42,13 @@ async def speak(
         await socket.write_message(pcm.encode(interleaved, source.encoding), binary=True)
         pace.send(size_ms)
         is_silent = is_silent and not chunk.any()
-        call.screen.progress(f"Speaking {name}: {pace.sent_ms / 1000:.1f}{of}")
+        call.screen.progress(f"Speaking {pace.sent_ms / 1000:.1f}{of} of {name}")
     if recording.fault:
         call.screen.note(recording.fault)
     if not pace.messages:
         raise Failed(f"{name} holds no audio.")
     call.screen.note(
-        f"Spoke {pace.sent_ms / 1000:.1f} s of {name}{', which is silent' * is_silent}."
+        f"Spoke {pace.sent_ms / 1000:.2f} s of {name}{', which is silent' * is_silent}."
     )
 
 

@@ -309,7 +309,7 @@ async def test_an_upgrade_that_fails_gives_its_place_back(headers, status):
         ("input_rate=4000", "input_rate"),
         ("input_rate=fast", "input_rate"),
         ("input_channels=9", "input_channels"),
-        ("output_format=opus", "output_format"),
+        ("output_format=m4a", "output_format"),
         ("output_rate=1e5", "output_rate"),
         ("output_encoding=hex", "output_encoding"),
         ("voice=nobody", "voice"),

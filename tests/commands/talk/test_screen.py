@@ -82,4 +82,4 @@ def test_progress_is_one_line_that_goes():
             screen.progress("Speaking 1.0 s of a file with a long name")
         screen.note("Spoke.")
 
-    assert "\r\x1b[KSpeaking 1.0 s of \r\x1b[KSpoke.\n" == shown.getvalue()
+    assert "\r\x1b[KSpeaking 1.0 s of a\r\x1b[KSpoke.\n" == shown.getvalue()

@@ -14,6 +14,8 @@ CHUNK_BYTES = 8
 ELSEWHERE = 0xFFFFFFFF
 """The size of the audio stands in the chunk `ds64` of an RF64; or it came from a pipe."""
 CHUNK_NAME = re.compile(rb"[ -~]{4}")
+USUAL_CHUNK = re.compile(rb"LIST|fact|PEAK|cue |smpl|inst|bext|iXML|JUNK|PAD |FLLR|[iI][dD]3 |_PMX")
+"""What is known behind audio, also if it was cut."""
 
 
 def streams(data: bytes) -> Iterator[bytes]:
@@ -55,11 +57,11 @@ def streams(data: bytes) -> Iterator[bytes]:
 
 
 def _end_of_audio(data: bytes, at: int, size_bytes: int) -> int:
-    end = at + size_bytes
-    if not size_bytes and not _are_chunks(data, at):
+    end = min(at + size_bytes, len(data))
+    if not (_are_chunks(data, at) if not size_bytes else _ends_there(data, end)):
         end = len(data)
-    behind = NEXT_HEADER.search(data, at, min(end, len(data)))
-    return behind.start() if behind else min(end, len(data))
+    behind = NEXT_HEADER.search(data, at, end)
+    return behind.start() if behind else end
 
 
 def _are_chunks(data: bytes, at: int) -> bool:
@@ -69,6 +71,21 @@ def _are_chunks(data: bytes, at: int) -> bool:
         end = at + CHUNK_BYTES + size_bytes
         at = end + _padding(data, end, size_bytes)
     return at >= len(data)
+
+
+def _ends_there(data: bytes, end: int) -> bool:
+    """Whether the file ends at *end*, or goes on with what may stand behind audio.
+
+    A recorder that was stopped has written more than its header says.
+    """
+    if len(data) < end + CHUNK_BYTES:
+        return True
+    for at in (end, end + 1):  # with the byte of padding, or without
+        chunk_end = at + CHUNK_BYTES + int.from_bytes(data[at + 4 : at + 8], "little")
+        fits = CHUNK_NAME.match(data, at) and chunk_end <= len(data) + 1
+        if fits or USUAL_CHUNK.match(data, at) or HEADER.match(data, at):
+            return True
+    return False
 
 
 def _padding(data: bytes, end: int, size_bytes: int) -> int:

@@ -38,6 +38,20 @@ def test_a_size_that_can_be_is_believed():
     assert [AUDIO] == audio_of(wav_by_hand(AUDIO) + LIST)
 
 
+@pytest.mark.parametrize("size", [2, 100, 101, 230])
+def test_a_size_that_is_too_small_is_not_believed(size):
+    """A recorder that was stopped has not brought it up to date: more audio is behind it."""
+    assert [AUDIO] == audio_of(wav_by_hand(AUDIO, data_bytes=size))
+    assert [AUDIO, AUDIO] == audio_of(wav_by_hand(AUDIO, data_bytes=size) + wav_by_hand(AUDIO))
+
+
+@pytest.mark.parametrize("behind", [LIST, LIST[:9], b"abcd\x04\0\0\0more", b"\0" + LIST, b"junk"])
+@pytest.mark.parametrize("audio", [AUDIO, AUDIO[:-1]])
+def test_what_may_stand_behind_audio_is_none(audio, behind):
+    """Whole or cut, with a byte of padding or without, or too short for anything."""
+    assert [audio] == audio_of(wav_by_hand(audio) + behind)
+
+
 def test_no_audio_in_front_of_other_chunks_is_no_audio():
     """A size of zero may be true."""
     assert [] == audio_of(wav_by_hand(b"") + LIST)

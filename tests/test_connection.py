@@ -407,3 +407,18 @@ async def test_a_look_finds_what_is_unsent():
         connection.look()
 
         assert 0.0 == connection._session._uplink.buffered_ms < before_ms
+
+
+@pytest.mark.gen_test
+async def test_a_session_that_has_ended_is_asked_for_no_more_of_its_answer():
+    """Whatever waited: the loop would turn for ever, and every call of the process stand still."""
+    async with a_call() as (room, connection):
+        room.client.is_full = True
+        long_one = AnswerAudio("r", "i", bytes(48 * 10_000))
+        connection._hear(connection._link, LinkSaid(long_one, 1))
+        connection.feed(events.ClientGone(None))
+        room.client.is_full = False
+        connection._answer.may_go_on = True
+        connection.feed(events.ClientGone(None))
+
+        assert connection.ended

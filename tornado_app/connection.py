@@ -84,6 +84,7 @@ class Equipment:
     memory: ProcessBudget
     on_model: Callable[[bool], None]
     """Hears of each session that the model took, or refused for good."""
+    clock: Callable[[], float] = time.monotonic
 
 
 class Connection:
@@ -103,6 +104,7 @@ class Connection:
         self._client = client
         self._encode = dialect.encode
         self._equipment = equipment
+        self._clock = equipment.clock
         self._log = log
         self._on_finished = on_finished
         self.budget = Budget(config.call_bytes, equipment.memory)
@@ -135,7 +137,7 @@ class Connection:
         self._busy = True
         try:
             self._handle(event)
-            while self._events or (self._answer.may_go_on and not self._client.is_full):
+            while self._events or self._may_go_on:
                 self._go_on()
         except Exception:  # noqa: BLE001  nothing may escape a callback of Tornado
             self._fail()
@@ -161,16 +163,21 @@ class Connection:
         """
         if self._link is not None:
             self._look_at(self._link)
-        self._unsent_bytes = self._link.unsent_bytes if self._link is not None else 0
         queued_bytes = self._client.queued_bytes
         self.feed(events.Look(self._unsent_bytes, self._link_is_held, queued_bytes))
+
+    @property
+    def _may_go_on(self) -> bool:
+        """More of the answer may go.  Never of a session that has ended: nothing would change."""
+        may = self._answer.may_go_on and not self._session.ended
+        return may and not self._client.is_full
 
     @property
     def ended(self) -> bool:
         return self._session.ended
 
     def _handle(self, event: events.Event) -> None:
-        for command in self._session.handle(event, time.monotonic()):
+        for command in self._session.handle(event, self._clock()):
             self._perform(command)
 
     def _go_on(self) -> None:
@@ -178,7 +185,7 @@ class Connection:
         if self._events:
             self._handle(self._events.popleft())
             return
-        for command in self._session.go_on(time.monotonic()):
+        for command in self._session.go_on(self._clock()):
             self._perform(command)
 
     def _perform(self, command: commands.Command) -> None:
@@ -244,7 +251,7 @@ class Connection:
             # The upstream thread calls this; the link is in the box before it is started.
             self._equipment.mailbox.post_threadsafe(self._hear, box[0], said)
 
-        link = Link(dial, self.config.session_id, post, parse_realtime)
+        link = Link(dial, self.config.session_id, post, parse_realtime, self._clock)
         box.append(link)
         self._forget_link()
         self._link = link
@@ -290,7 +297,12 @@ class Connection:
             self._link.hold(is_held)
 
     def _look_at(self, link: Link) -> None:
-        """Find a link that reads nothing and has no reason to, which is a fault of ours."""
+        """See what the link has not sent, and whether it reads nothing and has no reason to, which
+        is a fault of ours.
+        """
+        self._unsent_bytes = link.unsent_bytes
+        if self._unsent_bytes:
+            link.look()
         was_held = self._link_is_held
         self._hold_link()
         is_stuck = not self._link_is_held and link.paused_s >= LINK_STUCK_S
@@ -334,7 +346,7 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = at
-        delay_s = max(0.0, at - time.monotonic()) + TIMER_SLACK_S
+        delay_s = max(0.0, at - self._clock()) + TIMER_SLACK_S
         self._timer = self._equipment.loop.call_later(delay_s, self._tick)
 
     def _tick(self) -> None:
@@ -348,7 +360,7 @@ class Connection:
         """
         self._log.exception("session_failed")
         self._events.clear()
-        for command in self._session.abandon(time.monotonic()):
+        for command in self._session.abandon(self._clock()):
             with contextlib.suppress(Exception):
                 self._perform(command)
         if not self._finished:  # it had ended, and was stopped on the way out

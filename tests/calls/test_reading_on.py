@@ -48,8 +48,8 @@ ORDINARY = [2 * 8000] * (SPOKEN_MS * 64 // 16_000)
 
 @pytest.mark.parametrize(
     "deltas",
-    [[100 << 10], [530 << 10], [700 << 10], [1000 << 10], ORDINARY],
-    ids=["100 KiB", "530 KiB", "700 KiB", "1000 KiB", "a minute at once"],
+    [[100 << 10], [530 << 10], [700 << 10], [1000 << 10], [8 << 20], ORDINARY],
+    ids=["100 KiB", "530 KiB", "700 KiB", "1000 KiB", "8 MiB", "a minute at once"],
 )
 @pytest.mark.gen_test(timeout=30)
 async def test_every_turn_is_answered(deltas):

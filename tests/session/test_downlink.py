@@ -274,3 +274,14 @@ def test_what_waits_is_said_before_the_end(stage):
     story.feed(events.Drain(1.0)).tick(1.0)
 
     assert ["transcript", "response_done"] == story.told
+
+
+def test_what_waits_for_a_client_that_has_gone_waits_no_more(stage):
+    """Nobody will take it, and who asks whether more may go would ask for ever."""
+    story = answering(stage())
+    story.is_full = True
+    story.said(delta(5000))
+    assert story.session.downlink.may_go_on
+
+    story.feed(events.ClientGone(None))
+    assert not story.session.downlink.may_go_on

@@ -166,6 +166,13 @@ class Downlink:
         self.drop()
         self.transcripts.say_all()
 
+    def forget(self) -> None:
+        """The session ends, and nobody is there to be told."""
+        self._in_pool.clear()
+        self._waiting.clear()
+        self._in_pool_bytes = 0
+        self._look()
+
     @property
     def has_audio(self) -> bool:
         """Audio waits that the client has not been sent."""

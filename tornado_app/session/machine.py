@@ -324,6 +324,8 @@ class Session:
         figures = self._uplink.figures()
         if close is not None:
             self.downlink.finish()
+        else:
+            self.downlink.forget()
         self._actions.log(
             "session_closed",
             always=True,

@@ -197,6 +197,10 @@ class Link:
         """For how long it has read nothing; 0.0 if it reads.  Thread: any."""
         return max(0.0, self._clock() - self._paused_at)
 
+    def look(self) -> None:
+        """Have the thread see what it may read and has to write.  Thread: any."""
+        self._wire.wake_threadsafe()
+
     def consumed(self, posted_bytes: int) -> None:
         """Make room for more: all `LinkSaid` up to that one are dealt with.  Thread: loop."""
         self._consumed_bytes = posted_bytes

@@ -5,9 +5,10 @@ import asyncio
 from tornado.web import Application
 
 from tornado_app.client_side.front_door import Doorstep, FrontDoor
+from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
-from tornado_app.handlers.quiet import NowhereHandler
+from tornado_app.handlers.quiet import NowhereHandler, error_message
 from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
@@ -20,7 +21,12 @@ HOST = r"(?:https?://[^/]+)?"
 def make_front_door(gateway: Gateway, health: Health) -> FrontDoor:
     """The whole HTTP server; it listens on nothing yet."""
     doorstep = Doorstep(gateway.settings, asyncio.get_running_loop())
-    return FrontDoor(make_app(gateway, health, doorstep), doorstep)
+    return FrontDoor(make_app(gateway, health, doorstep), doorstep, _spell)
+
+
+def _spell(sentence: str) -> bytes:
+    """What those are told whose requests cannot be read."""
+    return error_message(VOICE_V1, Refused("invalid_message", sentence))
 
 
 def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Application:

@@ -53,6 +53,8 @@ async def test_nothing_odd_makes_a_loud_line():
                     except TimeoutError:
                         raise AssertionError(f"{name}: no end") from None
                     assert not said or said.startswith(b"HTTP/1.1 "), name
+                    if said[9:10] == b"4" and not name.startswith("HEAD"):
+                        assert json.loads(first_answer(said)[2])["error"].endswith("."), name
             lines = [json.loads(line) for line in log.getvalue().splitlines()]
             loud[name] = [line for line in lines if line["level"] in LOUD]
         assert 200 == (await house.get("/healthz"))[0]

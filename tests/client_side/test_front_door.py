@@ -132,7 +132,7 @@ async def test_without_descriptors_it_says_so_once():
 async def test_what_a_client_leaves_behind_is_no_fault():
     """It has gone, and what was read of it is too long: nobody is there to be told."""
     ours, its = socket.socketpair()
-    stream = DoorStream(ours)
+    stream = DoorStream(ours, str.encode)
     its.sendall(bytes(1000))
     await stream.read_bytes(1)
     its.close()
@@ -152,3 +152,4 @@ async def test_headers_that_are_too_large_are_refused_in_words():
         writer.close()
 
     assert said.startswith(b"HTTP/1.1 431 ")
+    assert "16384 bytes" in json.loads(said.partition(b"\r\n\r\n")[2])["error"]

@@ -5,9 +5,10 @@ import contextlib
 import errno
 import socket
 from asyncio import AbstractEventLoop
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from tornado.concurrent import Future
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate
 from tornado.iostream import IOStream, UnsatisfiableReadError
@@ -30,8 +31,10 @@ ROOM_MADE = 256
 REFUSALS_PER_MINUTE = 60
 """Lines of clients with a wrong token or origin: enough to see who, too few to fill a disk."""
 
-_LARGE_HEADERS = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n\r\n"
-_BAD_CHUNK = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+LARGE_HEADERS = f"The headers of a request may have {HEADER_BYTES} bytes."
+UNREADABLE = "This request is no HTTP/1.1 that can be read; it needs a Host, and plain headers."
+# All that Tornado says to a request that it cannot read; it closes the connection behind it.
+_TORNADO_SAYS = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
 class Doorstep:
@@ -55,16 +58,39 @@ class Doorstep:
 
 
 class DoorStream(IOStream):
-    """Says why before Tornado cuts a connection that sends more than it may.  Thread: loop."""
+    """Says why before Tornado cuts a connection whose requests cannot be read.  Thread: loop."""
+
+    def __init__(self, connection: socket.socket, spell: Callable[[str], bytes]) -> None:
+        """*spell* makes an `error` message of a sentence."""
+        super().__init__(connection)
+        self._spell = spell
+        self._told = False
+
+    def write(self, data: bytes | memoryview) -> "Future[None]":
+        if data == _TORNADO_SAYS:
+            data = self._refusal("400 Bad Request", UNREADABLE)
+        return super().write(data)
+
+    def _refusal(self, status: str, sentence: str) -> bytes:
+        body = self._spell(sentence)
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        return head.encode() + body
 
     def _check_max_bytes(self, delimiter: Any, size: int) -> None:
         try:
             super()._check_max_bytes(delimiter, size)
         except UnsatisfiableReadError:
-            # Of chunks, whose delimiter is plain, or of headers.  What was read already is looked
-            # at when the client has gone, too.
-            said = _BAD_CHUNK if isinstance(delimiter, bytes) else _LARGE_HEADERS
-            if not self.closed():
+            # Of chunks, whose delimiter is plain, or of headers.  Tornado looks more than once, and
+            # when the client has gone, too.
+            if isinstance(delimiter, bytes):
+                said = self._refusal("400 Bad Request", UNREADABLE)
+            else:
+                said = self._refusal("431 Request Header Fields Too Large", LARGE_HEADERS)
+            if not self._told and not self.closed():
+                self._told = True
                 with contextlib.suppress(OSError):
                     self.socket.send(said)
             raise
@@ -78,7 +104,7 @@ class FrontDoor(HTTPServer):
     """
 
     def initialize(  # type: ignore[override]  # what Tornado's own takes is settled here
-        self, app: Application, doorstep: Doorstep
+        self, app: Application, doorstep: Doorstep, spell: Callable[[str], bytes]
     ) -> None:
         super().initialize(
             app,
@@ -88,6 +114,7 @@ class FrontDoor(HTTPServer):
             body_timeout=IDLE_CONNECTION_S,
         )
         self.doorstep = doorstep
+        self._spell = spell
         self._waiting = doorstep.waiting
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
@@ -100,7 +127,7 @@ class FrontDoor(HTTPServer):
 
     def _take(self, connection: socket.socket, address: Any) -> None:
         try:
-            self.handle_stream(DoorStream(connection), address)
+            self.handle_stream(DoorStream(connection, self._spell), address)
         except OSError:  # it was gone before it was looked at
             connection.close()
 

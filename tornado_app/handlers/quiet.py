@@ -34,8 +34,7 @@ class QuietHandler(RequestHandler):
 
     def error_message(self, refused: Refused) -> bytes:
         """The one message of a client of whom no more is known."""
-        dialect: Dialect = self.settings["dialect"]
-        return dialect.encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)
+        return error_message(self.settings["dialect"], refused)
 
     def refuse(self, refused: Refused, status: int) -> None:
         """Finish with the protocol's `error` message, and the headers that go with *status*."""
@@ -83,3 +82,8 @@ class NowhereHandler(QuietHandler):
 
 def as_json(body: dict[str, Any]) -> bytes:
     return json.dumps(body).encode()
+
+
+def error_message(dialect: Dialect, refused: Refused) -> bytes:
+    """The one message of a client without a session."""
+    return dialect.encode(ErrorReport.of(refused), 1, time.time_ns() // 1_000_000)

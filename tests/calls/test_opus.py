@@ -117,6 +117,8 @@ async def test_what_is_interrupted_leaves_nothing_in_the_next_answer():
         speech = {"item_id": "u", "audio_start_ms": 0}
         await link.send({"type": "input_audio_buffer.speech_started", **speech})
         await client.next("interrupted")
+        cut = await fake.next_event("conversation.item.truncate")
+        assert 0 <= cut["audio_end_ms"] <= 10_000 / 48
         client.heard.clear()
         await link.send({"type": "response.done", "response": {"id": "r", "status": "cancelled"}})
         await link.send({"type": "response.created", "response": {"id": "r2"}})
@@ -187,6 +189,28 @@ async def test_a_recorder_s_file_in_place_of_packets_is_named():
         await client.audio(file_of("ogg-opus", tone(24_000, 4800), 24_000))
 
         assert 'with format "ogg"' in (await client.error("unsupported_format"))["error"]
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_file_between_packets_does_not_end_their_stream():
+    """Each is heard in its place, and the decoder goes on behind it."""
+    packets = Encoder().packets(tone(24_000, 9600))
+    sound = tone(24_000, 2400)
+    async with FakeUpstream() as fake, House(fake.url) as house:
+        client = await house.connected(QUERY)
+        for packet in packets[:9]:
+            await client.audio(packet)
+        file = base64.b64encode(file_of("wav-pcm16", sound, 24_000)).decode()
+        await client.say("audio_data", audio=file, format="wav")
+        for packet in packets[9:]:
+            await client.audio(packet)
+        await client.say("commit_audio")
+        await fake.next_event("input_audio_buffer.commit", 20.0)
+
+        heard = heard_by(fake.connections[0])
+        exact = np.clip(np.rint(Decoder().samples(packets) * 32768), -32768, 32767) / 32768
+        assert np.array_equal(exact, np.concatenate([heard[: 9 * 480], heard[9 * 480 + 2400 :]]))
+        assert np.abs(heard[9 * 480 :][:2400] - sound).max() < 1e-4
 
 
 @pytest.mark.gen_test

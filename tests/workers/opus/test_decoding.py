@@ -58,6 +58,14 @@ def test_packets_become_what_a_decoder_makes_of_them():
     assert pcm_of(packets) == audio
 
 
+def test_a_batch_may_be_tried_again():
+    """The state that goes in is never changed."""
+    _, state = converted(CHAIN, CHAIN.start(), STREAMS[0][:7])
+    first, _ = converted(CHAIN, state, STREAMS[0][7:])
+
+    assert first == converted(CHAIN, state, STREAMS[0][7:])[0]
+
+
 def test_base64_is_the_same():
     """A text is a packet as well."""
     packets = STREAMS[1]

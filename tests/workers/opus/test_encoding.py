@@ -73,6 +73,14 @@ def test_each_stream_begins_with_an_encoder_of_its_own():
     assert interrupted.sent
 
 
+def test_a_batch_may_be_tried_again():
+    """The state that goes in is never changed."""
+    _, state = pieces_of([TONE[:9000]])
+    first, _ = pieces_of([TONE[9000:], Flush()], CHAIN, state)
+
+    assert first == pieces_of([TONE[9000:], Flush()], CHAIN, state)[0]
+
+
 def test_nothing_makes_no_packet():
     """A flush of a stream that has not begun, and of one that has ended."""
     pieces, state = pieces_of([Flush()])

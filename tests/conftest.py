@@ -1,9 +1,15 @@
-"""What every test may ask for."""
+"""What every test may ask for, and how hypothesis tries."""
 
 import asyncio
 
 import pytest
+from hypothesis import settings
 from tornado.ioloop import IOLoop
+
+# By examples and never by the clock, which a busy computer would fail.
+settings.register_profile("tests", deadline=None)
+settings.register_profile("mutants", deadline=None, max_examples=20, database=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture

@@ -244,14 +244,14 @@ async def test_a_fault_with_an_open_link_closes_the_link():
 
         connection.feed(events.ClientAudio(bytes(960)))
         room.client.on_send = fail
-        connection.feed(events.ClientSaid(Ping()))
+        connection.feed(events.ClientSaid(Interrupt()))
         assert [INTERNAL] == room.client.closes
         assert [connection] == room.finished
 
         link = await fake.connection()
         await asyncio.wait_for(link.ended.wait(), WAIT_S)
         assert 1000 == link.close_code
-        types = ["connection_status", "connection_status", "pong", "error"]
+        types = ["connection_status", "connection_status", "interrupted", "error"]
         assert types == room.client.types
 
 

@@ -12,6 +12,7 @@ from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.protocol.told import AudioFigures
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
@@ -157,6 +158,11 @@ class Story:
     @property
     def errors(self) -> list[str]:
         return [data["code"] for name, data in self.messages if name == "error"]
+
+    @property
+    def figures(self) -> AudioFigures:
+        """What ``status`` would say of the client's audio: its reply comes in its turn only."""
+        return self.session._uplink.figures()
 
     @property
     def orders(self) -> list[realtime.AnyOrder]:

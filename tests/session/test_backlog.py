@@ -5,7 +5,6 @@ import pytest
 from tests.session.story import converted
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import Append
-from tornado_app.protocol.told import LimitUse
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertUplink, Log, PauseClient, ResumeClient
 
@@ -35,8 +34,7 @@ def speak(story, name: str, duration_ms: float = 100, at: float | None = None):
 
 
 def dropped_ms(story) -> float:
-    story.feed(events.StatusAsked({"connections": LimitUse(1, 500)}))
-    return story.messages[-1][1]["audio"]["dropped_ms"]
+    return story.figures.dropped_ms
 
 
 class TestPushBack:

@@ -73,8 +73,7 @@ def test_what_is_no_packet_waits_as_the_longest(stage):
 
 
 def buffered_ms(story) -> float:
-    story.feed(events.StatusAsked({}))
-    return story.messages[-1][1]["audio"]["buffered_ms"]
+    return story.figures.buffered_ms
 
 
 def test_bad_audio_gets_one_error_and_disturbs_nothing_else(story):
@@ -355,9 +354,11 @@ def test_a_file_over_its_limit_is_refused_unread(story):
     story.connected().feed(events.ClientFile(exact[: len(exact) - padding] + "=" * padding, "wav"))
     assert story.did(DecodeUplink)
 
-    story.feed(wav(limit + 3))
+    assert not story.feed(wav(limit + 3)).did(DecodeUplink)
+    story.feed(events.UplinkReady(converted(0, audio=b"")))
+    story.feed(events.UplinkReady(converted(100, limit)))
+    assert ["audio_received", "error"] == story.told
     assert ["message_too_large"] == story.errors
-    assert not story.did(DecodeUplink)
 
 
 def test_only_some_files_may_wait(story):
@@ -365,11 +366,16 @@ def test_only_some_files_may_wait(story):
     story.connected()
     for _ in range(4):
         assert story.feed(wav()).did(DecodeUplink)
-    assert ["audio_backlog"] == story.feed(wav()).errors
+    assert not story.feed(wav()).did(DecodeUplink)
 
     story.feed(events.UplinkReady(converted(0, audio=b"")))
     story.feed(events.UplinkReady(converted(100, 3000)))
     assert story.feed(wav()).did(DecodeUplink)
+    for _ in range(3):
+        story.feed(events.UplinkReady(converted(0, audio=b"")))
+        story.feed(events.UplinkReady(converted(100, 3000)))
+    assert ["audio_received", "error"] == story.told  # where the fifth was
+    assert ["audio_backlog"] == story.errors
 
 
 def test_a_file_that_has_no_room_is_told_when_its_length_is_known(story):

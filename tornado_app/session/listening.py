@@ -1,5 +1,6 @@
 """What each message of the client means to the parts of a session."""
 
+from functools import partial
 from typing import assert_never
 
 from tornado_app.protocol import asked
@@ -44,7 +45,8 @@ class Listening:
             case asked.Ping():
                 # An integer is an id of pings alone, and no client waits for it as ref.
                 ref = message.ref if isinstance(message.ref, str) else None
-                self._actions.say(PongReply(message.ref, ref=ref))
+                pong = PongReply(message.ref, ref=ref)
+                self._uplink.pending.in_turn(partial(self._actions.say, pong))
             case asked.Text(text):
                 if not self._uplink.text(text):
                     self._answers.text(text)

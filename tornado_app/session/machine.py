@@ -14,6 +14,7 @@ and none of them knows what is at the other end of a command.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from tornado_app.admission.budget import Budget
@@ -145,7 +146,7 @@ class Session:
                     self._listening.obey(message)
             case events.StatusAsked(limits, ref):
                 if self._admit(ref):
-                    self._listening.tell_status(limits)
+                    self._uplink.pending.in_turn(partial(self._listening.tell_status, limits))
             case events.ClientRefused(refused):
                 self._on_refused(refused)
             case events.ClientHeard():
@@ -238,7 +239,7 @@ class Session:
             self._refuse_client(refused)
 
     def _refuse_client(self, refused: Refused) -> None:
-        self._actions.refuse(refused)
+        self._uplink.refuse_in_turn(refused)
         self._count_error()
 
     def _count_error(self) -> None:
@@ -247,6 +248,7 @@ class Session:
     def _end_over(self, refused: Refused | None, cause: str) -> None:
         """End the session if a rate was so far exceeded."""
         if refused is not None:
+            self._uplink.pending.forget()
             self._actions.refuse(refused)
             self._end(LIMIT_REACHED, cause)
 
@@ -261,6 +263,8 @@ class Session:
         for typed in turns.texts:
             self._actions.ref = typed.ref
             self._answers.text(typed.text, is_answered=turns.is_answered)
+        if self._uplink.pending.replies:
+            self._uplink.pending.say_due()
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         end = self._hearing.hear(said)
@@ -312,6 +316,7 @@ class Session:
 
     def _end_if(self, ending: Ending | None) -> None:
         if ending is not None:
+            self._uplink.pending.forget()
             self._actions.refuse(ending.refused)
             self._end(ending.close, ending.cause)
 

@@ -1,12 +1,15 @@
-"""What was asked of the pool and is not answered yet."""
+"""What was asked of the pool and is not answered yet, and replies that must not overtake it."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from tornado_app.admission.budget import ENTRY_BYTES
+from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Ref
+from tornado_app.session.actions import Actions
 
 
 class TypedTurn(NamedTuple):
@@ -58,4 +61,95 @@ class PendingClear:
     size_bytes: int = ENTRY_BYTES
 
 
+@dataclass(frozen=True, slots=True)
+class PendingReply:
+    """The pool is not asked: what is to be said when all before it has been answered."""
+
+    say: Callable[[], None]
+    ref: Ref | None
+    size_bytes: int = ENTRY_BYTES
+
+
 Pending = PendingChunk | PendingFile | PendingTail | PendingCommit | PendingClear
+
+
+class PendingQueue:
+    """In the order in which the client asked; counted against the call's budget.  Thread: loop."""
+
+    def __init__(self, actions: Actions, budget: Budget) -> None:
+        self._actions = actions
+        self._budget = budget
+        self._entries: deque[Pending | PendingReply] = deque()
+        self.audio_ms = 0.0
+        """Of chunks; how long a file plays is known when it is decoded."""
+        self.replies = 0
+
+    def append(self, pending: Pending) -> None:
+        self._entries.append(pending)
+        self._budget.take(pending.size_bytes)
+
+    def take(self) -> Pending:
+        """What the pool has answered: it does so in the order in which it was asked."""
+        pending = self._entries.popleft()
+        assert not isinstance(pending, PendingReply)  # noqa: S101  `say_due` leaves none in front
+        self._budget.give(pending.size_bytes)
+        self._actions.ref = pending.ref
+        return pending
+
+    def in_turn(self, say: Callable[[], None]) -> None:
+        """Have *say* called behind the answers to all that came before: at once if there is none.
+
+        It is called at once, too, if the call's budget has no room to wait.
+        """
+        if not self._entries or not self._budget.has_room(ENTRY_BYTES):
+            say()
+            return
+        self._entries.append(PendingReply(say, self._actions.ref))
+        self._budget.take(ENTRY_BYTES)
+        self.replies += 1
+
+    def say_due(self) -> None:
+        """Say what has nothing before it any more."""
+        while self._entries and isinstance(reply := self._entries[0], PendingReply):
+            self._entries.popleft()
+            self._say(reply)
+
+    def forget(self) -> None:
+        """The pool will answer nothing of it; replies are still made."""
+        entries, self._entries = self._entries, deque()
+        self.audio_ms = 0.0
+        for entry in entries:
+            if isinstance(entry, PendingReply):
+                self._say(entry)
+            else:
+                self._budget.give(entry.size_bytes)
+
+    def count(self, *kinds: type[Pending]) -> int:
+        return sum(isinstance(entry, kinds) for entry in self._entries)
+
+    def last_commit(self) -> PendingCommit | None:
+        entries = reversed(self._entries)
+        return next((entry for entry in entries if isinstance(entry, PendingCommit)), None)
+
+    def withdraw(self) -> None:
+        """Commits want no answer any more."""
+        for entry in self._entries:
+            if isinstance(entry, PendingCommit):
+                entry.is_answered = False
+
+    def keep_text(self, commit: PendingCommit, text: str) -> bool:
+        """Keep a typed turn behind *commit*.  False: there is no room."""
+        size_bytes = text_bytes(text) + ENTRY_BYTES
+        if not self._budget.has_room(size_bytes):
+            return False
+        commit.texts.append(TypedTurn(text, self._actions.ref))
+        commit.size_bytes += size_bytes
+        self._budget.take(size_bytes)
+        return True
+
+    def _say(self, reply: PendingReply) -> None:
+        self.replies -= 1
+        self._budget.give(reply.size_bytes)
+        before, self._actions.ref = self._actions.ref, reply.ref
+        reply.say()
+        self._actions.ref = before

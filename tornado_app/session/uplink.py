@@ -1,7 +1,7 @@
 """The client's speech on its way to the model."""
 
-from collections import deque
 from dataclasses import dataclass
+from functools import partial
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
@@ -23,11 +23,11 @@ from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.model_side import UPSTREAM_BYTES_PER_MS, ModelSide
 from tornado_app.session.pending import (
-    Pending,
     PendingChunk,
     PendingClear,
     PendingCommit,
     PendingFile,
+    PendingQueue,
     PendingTail,
     TypedTurn,
 )
@@ -81,8 +81,7 @@ class Uplink:
         self._model = model
         self._actions = actions
         self._backlog = backlog
-        self._pending: deque[Pending] = deque()
-        self._pending_ms = 0.0
+        self.pending = PendingQueue(actions, budget)
         self._unsent_ms = 0.0
         self._received_ms = 0.0
         self._sent_ms = 0.0
@@ -98,11 +97,11 @@ class Uplink:
     @property
     def buffered_ms(self) -> float:
         """Audio that was accepted and has not left for the model."""
-        return self._pending_ms + self._model.held_ms + self._unsent_ms
+        return self.pending.audio_ms + self._model.held_ms + self._unsent_ms
 
     def ease(self) -> None:
         """Something may have left: read a client again that was paused."""
-        self._backlog.ease(self.buffered_ms, self._pending_ms)
+        self._backlog.ease(self.buffered_ms, self.pending.audio_ms)
 
     def figures(self) -> AudioFigures:
         return AudioFigures(
@@ -120,10 +119,11 @@ class Uplink:
             self._backlog.drop(duration_ms, self._actions.chunk)
             return
         chunk = self._actions.chunk
-        self._append(PendingChunk(chunk, self._actions.ref, kept_bytes + ENTRY_BYTES, duration_ms))
-        self._pending_ms += duration_ms
+        kept_bytes += ENTRY_BYTES
+        self.pending.append(PendingChunk(chunk, self._actions.ref, kept_bytes, duration_ms))
+        self.pending.audio_ms += duration_ms
         self._actions.do(ConvertUplink(payload))
-        self._backlog.taken(self.buffered_ms, self._pending_ms, duration_ms)
+        self._backlog.taken(self.buffered_ms, self.pending.audio_ms, duration_ms)
 
     def file(self, text: str, container: Container) -> Refused | None:
         """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
@@ -132,7 +132,7 @@ class Uplink:
         if size_bytes > self._config.file_bytes:
             sentence = f"audio: a file may have {self._config.file_bytes} bytes."
             return Refused("message_too_large", sentence, "audio", chunk=chunk)
-        if sum(isinstance(pending, PendingFile) for pending in self._pending) >= FILES_PENDING:
+        if self.pending.count(PendingFile) >= FILES_PENDING:
             sentence = f"Only {FILES_PENDING} files may wait; send the next when one is received."
             return Refused("audio_backlog", sentence, "audio", 1000, chunk)
         kept_bytes = text_bytes(text) + ENTRY_BYTES
@@ -140,8 +140,8 @@ class Uplink:
             sentence = "Too much is waiting for this file to be taken; send it again later."
             return Refused("audio_backlog", sentence, "audio", 1000, chunk)
         # The stream ends here and begins again behind the file: nothing of it comes too late.
-        self._append(PendingTail(chunk - 1))
-        self._append(PendingFile(chunk, self._actions.ref, kept_bytes))
+        self.pending.append(PendingTail(chunk - 1))
+        self.pending.append(PendingFile(chunk, self._actions.ref, kept_bytes))
         self._actions.do(FlushUplink())
         self._actions.do(DecodeUplink(text, container))
         return None
@@ -154,39 +154,41 @@ class Uplink:
 
         False: there is none.
         """
-        for pending in reversed(self._pending):
-            if isinstance(pending, PendingCommit):
-                self._keep_text(pending, text)
-                return True
-        return False
+        commit = self.pending.last_commit()
+        if commit is None:
+            return False
+        if not self.pending.keep_text(commit, text):
+            sentence = "Too much is waiting for the model. Send it again later."
+            self.refuse_in_turn(Refused("server_busy", sentence, retry_after_ms=1000))
+        return True
+
+    def refuse_in_turn(self, refused: Refused) -> None:
+        """Say it behind the answers to all that the client said before."""
+        self.pending.in_turn(partial(self._actions.refuse, refused))
 
     def withdraw(self) -> None:
         """Commits that are still on their way want no answer any more."""
-        for pending in self._pending:
-            if isinstance(pending, PendingCommit):
-                pending.is_answered = False
+        self.pending.withdraw()
         self.confirmations.withdraw()
 
     def clear(self) -> None:
         """Drop what was not committed; a commit that is still on its way keeps its audio."""
-        if any(isinstance(pending, PendingCommit) for pending in self._pending):
+        if self.pending.last_commit() is not None:
             self._mark(PendingClear(self._actions.chunk, self._actions.ref))
             return
-        self._forget_pending()
+        self.pending.forget()
         self._actions.do(ResetUplink())
         self._clear_upstream()
 
     def ready(self, result: Converted | Unusable) -> Turns:
         """Take the pool's next answer; returns what the model is asked to answer now."""
-        pending = self._pending.popleft()
-        self._budget.give(pending.size_bytes)
-        self._actions.ref = pending.ref
+        pending = self.pending.take()
         if isinstance(pending, PendingFile) and self._is_too_much(result, pending.number):
             return NO_TURNS
         self._forward(result, pending.number, acknowledge=isinstance(pending, AUDIO))
         match pending:
             case PendingChunk(duration_ms=duration_ms):
-                self._pending_ms -= duration_ms
+                self.pending.audio_ms -= duration_ms
             case PendingClear():
                 self._clear_upstream()
             case PendingCommit():
@@ -223,33 +225,14 @@ class Uplink:
 
     def shut(self) -> None:
         """The session ends: nothing of it is waited for."""
-        self._forget_pending()
-
-    def _append(self, pending: Pending) -> None:
-        self._pending.append(pending)
-        self._budget.take(pending.size_bytes)
-
-    def _forget_pending(self) -> None:
-        self._budget.give(sum(pending.size_bytes for pending in self._pending))
-        self._pending.clear()
-        self._pending_ms = 0.0
-
-    def _keep_text(self, commit: PendingCommit, text: str) -> None:
-        size_bytes = text_bytes(text) + ENTRY_BYTES
-        if not self._budget.has_room(size_bytes):
-            sentence = "Too much is waiting for the model. Send it again later."
-            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
-            return
-        commit.texts.append(TypedTurn(text, self._actions.ref))
-        commit.size_bytes += size_bytes
-        self._budget.take(size_bytes)
+        self.pending.forget()
 
     def _mark(self, mark: PendingCommit | PendingClear) -> None:
-        if sum(isinstance(p, PendingCommit | PendingClear) for p in self._pending) >= MARKS_PENDING:
+        if self.pending.count(PendingCommit, PendingClear) >= MARKS_PENDING:
             sentence = f"Only {MARKS_PENDING} commits may be on their way at once."
-            self._actions.refuse(Refused("rate_limited", sentence, retry_after_ms=1000))
+            self.refuse_in_turn(Refused("rate_limited", sentence, retry_after_ms=1000))
             return
-        self._append(mark)
+        self.pending.append(mark)
         self._actions.do(FlushUplink())
 
     def _is_too_much(self, result: Converted | Unusable, number: int) -> bool:
@@ -260,7 +243,7 @@ class Uplink:
             self._backlog.drop(result.duration_ms, number)
             return True
         waiting_ms = self.buffered_ms + result.converted_ms
-        self._backlog.taken(waiting_ms, self._pending_ms, result.duration_ms)
+        self._backlog.taken(waiting_ms, self.pending.audio_ms, result.duration_ms)
         return False
 
     def _has_room(self, duration_ms: float, size_bytes: int) -> bool:

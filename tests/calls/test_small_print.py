@@ -91,3 +91,24 @@ async def test_a_wrong_message_is_known_by_its_id():
             ("invalid_json", None),
             ("invalid_message", None),
         ] == refs
+
+
+@pytest.mark.gen_test
+async def test_what_the_model_says_of_a_turn_bears_its_id():
+    """A typed turn that it refuses, and one that it answers."""
+    async with FakeUpstream() as fake, House(fake.url) as house:
+        client = await house.connected()
+        await client.say("text", text="Good day", id="a")
+        name = (await fake.next_event("conversation.item.create"))["event_id"]
+        error = {"type": "invalid_request_error", "code": "no", "event_id": name}
+        await fake.send({"type": "error", "error": error})
+        assert "a" == (await client.error("upstream_rejected"))["data"]["ref"]
+
+        again = await house.connected(user="bob")
+        await again.say("text", text="Good day", id="b")
+        link = await fake.connection(1)
+        await link.next_event("response.create")
+        await link.send({"type": "response.created", "response": {"id": "r"}})
+        assert "b" == (await again.next("response_started"))["data"]["ref"]
+        await link.send({"type": "response.done", "response": {"id": "r", "status": "completed"}})
+        assert "b" == (await again.next("response_done"))["data"]["ref"]

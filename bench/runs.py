@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from bench.common import BenchError, Child, get_json, http_url, running
@@ -11,6 +11,7 @@ from bench.targets import Target
 
 TIMEOUT_S = 60
 """For opening all sessions, and for the generator's own work."""
+ATTEMPTS = 3
 STALL_S = 3.0
 """Nothing has come upstream for so long: what is missing is lost, not late."""
 
@@ -27,6 +28,10 @@ class Upstream:
         return self.get("/stats")["opened"]
 
     def get(self, path: str) -> dict | list:
+        """Ask again if it closes before all was read, as it does under load."""
+        for _ in range(ATTEMPTS - 1):
+            with suppress(OSError, ValueError):
+                return get_json(http_url(self.url, path))
         return get_json(http_url(self.url, path))
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tornado_app.logs import get_logger
 
 LOOK_S = 2.0
-TRIM_BYTES = 32 << 20
+TRIM_BYTES = 16 << 20
 """So much has to have been freed: it takes the C library a millisecond or two for each 10 MiB,
 while threads that need memory wait."""
 STATM = Path("/proc/self/statm")

@@ -41,6 +41,7 @@ class Budget:
     def __init__(self, call_bytes: int, process: ProcessBudget) -> None:
         self.call_bytes = call_bytes
         self.held_bytes = 0
+        self._sure_bytes = min(call_bytes, process.share_bytes)
         self._process = process
 
     def take(self, size_bytes: int) -> None:
@@ -63,7 +64,8 @@ class Budget:
     @property
     def is_full(self) -> bool:
         """More is kept than may be: its sender is to be read no further."""
-        return not self.has_room(0)
+        # Asked for with every chunk; the first comparison is nearly always enough.
+        return self.held_bytes > self._sure_bytes and not self.has_room(0)
 
     @property
     def is_low(self) -> bool:

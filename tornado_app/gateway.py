@@ -118,7 +118,7 @@ class Gateway:
             self.memory,
             self._on_model,
         )
-        self.standing = Standing(self._try_model)
+        self.standing = Standing(self._try_model, settings.upstream.model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
 
     @property

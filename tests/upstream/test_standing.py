@@ -44,7 +44,7 @@ def lines(log) -> list[tuple[str, str, str | None]]:
 async def test_a_model_that_refuses_is_tried_until_it_does_not():
     """One line when it begins and one when it is over, whatever lies between."""
     model = Model(WRONG_KEY, WRONG_KEY, WRONG_KEY, None)
-    standing, seen = Standing(model, rest_s=0), []
+    standing, seen = Standing(model, "gpt-realtime", rest_s=0), []
     with whole_log() as log:
         model.before_each = lambda: seen.append(standing.rejected)
         standing.start()
@@ -55,13 +55,14 @@ async def test_a_model_that_refuses_is_tried_until_it_does_not():
     assert not standing.rejected
     assert [("model_rejects", "error", "http_401"), ("model_accepts", "info", None)] == lines(log)
     assert "upstream.api_key" in log.getvalue()
+    assert "gpt-realtime" == json.loads(log.getvalue().splitlines()[0])["model"]
 
 
 @pytest.mark.gen_test
 async def test_a_model_that_is_not_there_is_no_reason_to_send_clients_away():
     """Another gateway would find the same."""
     model = Model(NOBODY)
-    standing = Standing(model, rest_s=0)
+    standing = Standing(model, "gpt-realtime", rest_s=0)
     with whole_log() as log:
         standing.start()
         await model.tried(3)
@@ -75,7 +76,7 @@ async def test_a_model_that_is_not_there_is_no_reason_to_send_clients_away():
 async def test_a_refused_call_causes_a_trial_and_decides_nothing():
     """Its client may have asked for what this key cannot have."""
     model = Model(None)
-    standing = Standing(model, rest_s=0)
+    standing = Standing(model, "gpt-realtime", rest_s=0)
     standing.start()
     await model.tried(1)
     for _ in range(100):
@@ -93,7 +94,7 @@ async def test_a_refused_call_causes_a_trial_and_decides_nothing():
 async def test_a_connected_call_is_proof_enough():
     """It need not wait for the next trial."""
     model = Model(WRONG_KEY)
-    standing = Standing(model)
+    standing = Standing(model, "gpt-realtime")
     standing.start()
     await model.tried(1)
     await until(lambda: standing.rejected, "the verdict does not come")
@@ -107,7 +108,7 @@ async def test_a_connected_call_is_proof_enough():
 async def test_nothing_is_tried_that_was_not_asked_for():
     """Calls change nothing before the start."""
     model = Model(WRONG_KEY)
-    standing = Standing(model, rest_s=0)
+    standing = Standing(model, "gpt-realtime", rest_s=0)
     standing.on_call(accepted=False)
     await asyncio.sleep(0)
     await standing.stop()
@@ -119,7 +120,7 @@ async def test_nothing_is_tried_that_was_not_asked_for():
 async def test_a_fault_of_ours_refuses_nobody():
     """It is logged, and the watch goes on."""
     model = Model(RuntimeError("ours"), WRONG_KEY)
-    standing = Standing(model, rest_s=0)
+    standing = Standing(model, "gpt-realtime", rest_s=0)
     with whole_log() as log:
         standing.start()
         await until(log.getvalue, "the fault is not logged")

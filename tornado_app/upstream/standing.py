@@ -36,7 +36,10 @@ class Standing:
     """
 
     def __init__(
-        self, try_model: Callable[[], Awaitable[Ending | None]], rest_s: float = REST_S
+        self,
+        try_model: Callable[[], Awaitable[Ending | None]],
+        model: str,
+        rest_s: float = REST_S,
     ) -> None:
         self._try_model = try_model
         self._rest_s = rest_s
@@ -44,7 +47,7 @@ class Standing:
         self._task: asyncio.Task[None] | None = None
         self._last: str | None = None
         """The cause of the last verdict, empty if there was nothing wrong."""
-        self._log = get_logger()
+        self._log = get_logger().bind(model=model)
         self.rejected = False
         """The model refuses every call, and will until a person acts."""
 

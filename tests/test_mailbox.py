@@ -61,6 +61,21 @@ def test_a_failing_callback_is_logged_and_stops_nobody() -> None:
     assert (heard, [line["event"] for line in lines]) == ([1, 2], ["mailbox_callback_failed"])
 
 
+def test_a_cancelled_callback_stops_nobody_either() -> None:
+    """That is no `Exception`, and what is behind it must be delivered all the same."""
+    loop, heard = CountingLoop(), []
+    mailbox = Mailbox(loop)
+    cancelled = asyncio.Future(loop=asyncio.new_event_loop())
+    cancelled.cancel()
+    mailbox.post_threadsafe(cancelled.result)
+    mailbox.post_threadsafe(heard.append, 1)
+    with capture_logs():
+        loop.scheduled[0]()
+
+    cancelled.get_loop().close()
+    assert [1] == heard
+
+
 def test_posts_to_a_closed_loop_are_counted() -> None:
     """A thread that outlives the loop gets no exception and leaves nothing behind."""
     loop = asyncio.new_event_loop()

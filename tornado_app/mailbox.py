@@ -61,7 +61,7 @@ class Mailbox:
             callback, args = self._waiting.popleft()
             try:
                 callback(*args)
-            except Exception:
+            except (Exception, asyncio.CancelledError):  # what is behind it must be delivered
                 log.exception("mailbox_callback_failed")
         if len(self._waiting) >= TURN_CALLBACKS:
             self._again()

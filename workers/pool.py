@@ -204,7 +204,11 @@ class AudioPool:
     def _perform(
         self, job: object, works: Sequence[LaneWork], done: Callable[[list[LaneResult]], None]
     ) -> None:
-        results = run_batch(works)
+        try:
+            results = run_batch(works)
+        except Exception as error:  # noqa: BLE001  whose batch is not answered waits for ever
+            failed = WorkFailed(type(error).__name__)
+            results = [LaneResult(w.chain.start(), [failed for _ in w.payloads]) for w in works]
         # Before `done`, so that whoever acts on the results finds the batch gone.
         self._forget(job)
         done(results)

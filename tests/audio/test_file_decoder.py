@@ -98,6 +98,18 @@ async def test_the_helper_knows_no_secret(monkeypatch):
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_a_file_whose_taker_fails_keeps_no_other_waiting():
+    """The next one is decoded and answered as if nothing had been."""
+    faults = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: faults.append(what))
+    async with desk() as there:
+        there.decoder.submit(base64.b64encode(FILE).decode(), "wav", [].index)
+        assert isinstance(await there.outcome(), Block)
+
+    assert [ValueError] == [type(fault["exception"]) for fault in faults]
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_files_are_answered_in_order_and_a_bad_one_is_only_itself():
     """What is wrong with it is told by code and sentence."""
     async with desk() as there:

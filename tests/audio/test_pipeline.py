@@ -370,3 +370,23 @@ class TestPortions:
 
         assert payloads == got == heard
         assert 0 == lane.waiting == other.waiting
+
+
+def test_a_lane_that_fails_keeps_no_other_waiting():
+    """The others have their results, and all are lent again; the fault is told in the end."""
+
+    def fail(_: object) -> None:
+        raise ValueError
+
+    stage = Stage()
+    (failing, _), (other, heard) = stage.lane(fail), stage.lane()
+    failing.put(b"1")
+    other.put(b"2")
+    stage.loop.run()
+    failing.put(b"3")
+    with pytest.raises(ExceptionGroup):
+        stage.pool.finish()
+    stage.loop.run()
+
+    assert [b"2"] == heard
+    assert [[[b"3"]]] == stage.pool.payloads

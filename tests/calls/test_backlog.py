@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import json
+import select
+import socket
+import struct
 
 import pytest
 
@@ -16,6 +19,7 @@ from tests.calls.test_neighbours import (
     peer_of,
     speak,
 )
+from tests.fakes.raw_websocket import BINARY, client_frame
 from tests.fakes.upstream import FakeUpstream
 
 SETTINGS = {
@@ -98,6 +102,24 @@ async def test_a_call_that_ends_while_its_client_is_not_read_ends_with_its_code(
         assert (4502, "upstream_failed") == await client.closed()
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll here")
+@pytest.mark.gen_test(timeout=30)
+async def test_a_client_that_is_cut_while_it_is_not_read_leaves_at_once():
+    """Its place and its model are free again, long before the next ping would tell."""
+    async with FakeUpstream() as upstream, House(upstream.url, **SETTINGS) as house:
+        upstream.answers.pop("session.update")
+        client = await house.raw()
+        for chunk in FLOOD[:3]:
+            client.send(client_frame(BINARY, chunk))
+        await client.writer.drain()
+        [connection] = house.gateway.connections
+        await until(lambda: connection._session._backlog.paused, "the client is still read")
+        sock = client.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.writer.transport.abort()
+        await until(lambda: not house.gateway.connections, "nobody noticed")
 
 
 @pytest.mark.gen_test(timeout=30)

@@ -1,5 +1,6 @@
 """Tests of tornado_app/client_side/read_watch.py: real sockets, the loop's time is the test's."""
 
+import asyncio
 import select
 import socket
 from types import SimpleNamespace
@@ -219,3 +220,45 @@ def test_without_epoll_the_loop_does_it(loop, monkeypatch):
     assert isinstance(read_watch, LoopReadWatch)
     assert [0, 1] == peers.heard
     assert {} == loop.readers
+
+
+def test_who_is_not_read_is_called_when_it_is_cut(loop, read_watch, peers):
+    """And not for what it says, until it is watched again."""
+    ours, other = peers.pairs[0]
+    ended = []
+    read_watch.watch_end(ours.fileno(), lambda: ended.append(0))
+    peers.speak(0)
+    loop.run()
+    assert ([], []) == (peers.heard, ended)
+
+    read_watch.watch(ours.fileno(), lambda: peers.hear(0))
+    loop.run()
+    assert [0] == peers.heard
+
+    read_watch.watch_end(ours.fileno(), lambda: ended.append(0))
+    other.close()
+    loop.now += 2 * GATHER_S
+    loop.run()
+    assert [0] == ended
+
+
+def test_a_burst_that_breaks_off_is_not_the_last(loop, read_watch, peers):
+    """Without a timer and a reader nobody would ever be read again."""
+
+    def cancel() -> None:
+        peers.pairs[0][0].recv(100)
+        raise asyncio.CancelledError
+
+    peers.speak(1)
+    loop.run()
+    read_watch.watch(peers.pairs[0][0].fileno(), cancel)
+    peers.speak(0)
+    loop.run()
+    loop.now += GATHER_S
+    with pytest.raises(asyncio.CancelledError):
+        loop.run()
+    peers.speak(1)
+    loop.now += GATHER_S
+    loop.run()
+
+    assert [1, 1] == peers.heard

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import select
 import socket
 import struct
 import time
@@ -11,7 +12,7 @@ import time
 import pytest
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
-from tornado_app.client_side.read_watch import LoopReadWatch
+from tornado_app.client_side.read_watch import GatheredReadWatch, LoopReadWatch, ReadWatch
 from tornado_app.client_side.stream import TURN_S, ClientStream
 
 WAIT_S = 5.0
@@ -28,12 +29,14 @@ class Line:
         self._came = asyncio.Event()
 
     @classmethod
-    def connected(cls, read_bytes: int = 4096, early: bytes = b"") -> "Line":
+    def connected(
+        cls, read_bytes: int = 4096, early: bytes = b"", read_watch: ReadWatch | None = None
+    ) -> "Line":
         with socket.create_server(("127.0.0.1", 0)) as server:
             other = socket.create_connection(server.getsockname())
             ours, _ = server.accept()
         ours.setblocking(False)
-        read_watch = LoopReadWatch(asyncio.get_running_loop())
+        read_watch = read_watch or LoopReadWatch(asyncio.get_running_loop())
         return cls(ClientStream(ours, early, read_watch, read_bytes), other)
 
     def start(self) -> None:
@@ -141,6 +144,46 @@ async def test_a_paused_stream_holds_the_other_end_back():
     line.stream.close()
     line.stream.resume()  # nor does this
     await line.until_gone()
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll here")
+@pytest.mark.gen_test
+async def test_that_a_paused_stream_is_cut_is_noticed():
+    """It need not be read for that, or written to."""
+    read_watch = GatheredReadWatch(asyncio.get_running_loop(), 0.0)
+    line = Line.connected(read_watch=read_watch)
+    line.start()
+    line.stream.pause()
+    line.other.send(b"unread")
+    line.other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.other.close()
+    await line.until_gone()
+
+    assert b"" == line.received
+    read_watch.close()
+
+
+@pytest.mark.parametrize("kind", ["loop", "epoll"])
+@pytest.mark.gen_test
+async def test_an_end_behind_what_a_paused_stream_has_not_read_waits(kind):
+    """Nothing that was sent before it is lost."""
+    loop = asyncio.get_running_loop()
+    if kind == "epoll" and not hasattr(select, "epoll"):
+        pytest.skip("there is no epoll here")
+    read_watch = LoopReadWatch(loop) if kind == "loop" else GatheredReadWatch(loop, 0.0)
+    line = Line.connected(read_watch=read_watch)
+    line.stream.pause()
+    line.start()
+    line.other.send(b"unread")
+    line.other.close()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not line.stream.closed()
+
+    line.stream.resume()
+    assert b"unread" == await line.until_received(6)
+    await line.until_gone()
+    read_watch.close()
 
 
 @pytest.mark.gen_test

@@ -157,7 +157,8 @@ class FileDecoder:
             while self._jobs:
                 job = self._jobs.popleft()
                 if not job.cancelled:
-                    job.finish(await self._outcome(job))
+                    # In a turn of its own: what goes wrong there keeps no other file waiting.
+                    self._loop.call_soon(job.finish, await self._outcome(job))
         finally:
             self._task = None
 

@@ -81,15 +81,17 @@ class Lane:
         """The pool's answer.  The pipeline's business only."""
         self._in_flight = False
         self._lent = 0
-        if epoch == self._epoch:
-            self._state = result.state
-            for outcome in result.results:
-                if epoch == self._epoch:  # a delivery may reset the lane
-                    self._deliver(outcome)
-        else:
-            self._state = self._chain.start()
-        if self._waiting and not self._enlisted:
-            self._enlist()
+        try:
+            if epoch == self._epoch:
+                self._state = result.state
+                for outcome in result.results:
+                    if epoch == self._epoch:  # a delivery may reset the lane
+                        self._deliver(outcome)
+            else:
+                self._state = self._chain.start()
+        finally:
+            if self._waiting and not self._enlisted:
+                self._enlist()
 
     def _enlist(self) -> None:
         self._enlisted = True
@@ -161,10 +163,16 @@ class AudioPipeline:
     def _done(
         self, lanes: Sequence[Lane], epochs: Sequence[int], results: Sequence[LaneResult]
     ) -> None:
+        faults = []
         for lane, epoch, result in zip(lanes, epochs, results, strict=True):
-            lane.take_back(epoch, result)
+            try:
+                lane.take_back(epoch, result)
+            except Exception as fault:  # noqa: BLE001  the other lanes would never be lent again
+                faults.append(fault)
         if not self._scheduled:
             self._schedule()
+        if faults:
+            raise ExceptionGroup("lanes that could not take their results", faults)
 
 
 def _portion(payloads: Sequence[Payload]) -> int:

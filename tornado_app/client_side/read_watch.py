@@ -21,6 +21,11 @@ class ReadWatch(Protocol):
             OSError: If the system watches no more.  Then it is not watched.
         """
 
+    def watch_end(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Call *callback*, instead, when the connection is cut, where the system can tell that of
+        one that is not read.
+        """
+
     def unwatch(self, descriptor: int) -> None:
         """Stop that; before the descriptor is closed."""
 
@@ -41,6 +46,10 @@ class LoopReadWatch:
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
         self._loop.add_reader(descriptor, callback)
+
+    def watch_end(self, descriptor: int, callback: Callable[[], None]) -> None:  # noqa: ARG002
+        """Not to be had of an event loop; the next write finds it out."""
+        self._loop.remove_reader(descriptor)
 
     def unwatch(self, descriptor: int) -> None:
         self._loop.remove_reader(descriptor)
@@ -78,8 +87,19 @@ class GatheredReadWatch:
         loop.add_reader(self._epoll.fileno(), self._on_ready)
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        if not self._epoll.closed:
+        if self._epoll.closed:
+            return
+        if descriptor in self._callbacks:
+            self._epoll.modify(descriptor, select.EPOLLIN)
+        else:
             self._epoll.register(descriptor, select.EPOLLIN)
+        self._callbacks[descriptor] = callback
+
+    def watch_end(self, descriptor: int, callback: Callable[[], None]) -> None:
+        if descriptor in self._callbacks:
+            # Errors and hang-ups are told always: epoll_ctl(2).  An end that stands behind what was
+            # not read is none of them, so nothing that was sent is lost.
+            self._epoll.modify(descriptor, 0)
             self._callbacks[descriptor] = callback
 
     def unwatch(self, descriptor: int) -> None:
@@ -107,12 +127,20 @@ class GatheredReadWatch:
         self._timer = self._loop.call_later(wait_s, self._on_timer)
 
     def _on_timer(self) -> None:
-        if self._poll():
+        found = True
+        try:
+            found = self._poll()
+        finally:  # whatever happened: without timer or reader nobody would ever be read again
+            self._timer = None
+            if not self._epoll.closed:
+                self._ask_again(found)
+
+    def _ask_again(self, found: bool) -> None:
+        if found:
             # From the beginning of this burst: what it took is not waited for once more.
             wait_s = self._polled_at + self._gather_s - self._clock()
             self._timer = self._loop.call_later(max(0.0, wait_s), self._on_timer)
         else:
-            self._timer = None
             self._loop.add_reader(self._epoll.fileno(), self._on_ready)
 
     def _poll(self) -> bool:

@@ -86,14 +86,20 @@ class ClientStream:
         """
         self._receive, self._on_gone = receive, on_gone
         early, self._early = self._early, b""
-        self._watch()
+        if not self._paused:
+            self._watch()
         if early:
             receive(early)
 
     def pause(self) -> None:
-        """Read nothing more, so that TCP holds the other end back; its end goes unnoticed, too."""
+        """Read nothing more, so that TCP holds the other end back.
+
+        That the connection was cut is noticed; an orderly end waits behind what was not read.
+        """
         self._paused = True
-        self._unwatch()
+        if self._watched:
+            self._watched = False
+            self._read_watch.watch_end(self.socket.fileno(), self.close)
 
     def resume(self) -> None:
         if self._paused and not self._closed:
@@ -149,7 +155,8 @@ class ClientStream:
         if error is not None:
             # Its traceback, and that of an error it came upon, have frames that hold this stream.
             error.__traceback__ = error.__context__ = None
-        self._unwatch()
+        self._watched = False
+        self._read_watch.unwatch(self.socket.fileno())
         if self._unsent:
             self._loop.remove_writer(self.socket.fileno())
             self._drained.set_exception(StreamClosedError(real_error=error))
@@ -161,11 +168,6 @@ class ClientStream:
     def _watch(self) -> None:
         self._read_watch.watch(self.socket.fileno(), self._on_readable)
         self._watched = True
-
-    def _unwatch(self) -> None:
-        if self._watched:
-            self._watched = False
-            self._read_watch.unwatch(self.socket.fileno())
 
     def _is_too_much(self, size: int) -> bool:
         limit = self.max_write_buffer_size

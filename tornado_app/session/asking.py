@@ -27,19 +27,13 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.request import Request, order_number
 from tornado_app.session.timers import Timers
 
-RESPONSE_ID = "parley_response"
 CANCEL_ID = "parley_cancel"
 CANCEL_TIMEOUT_S = 5.0
 """A model ends an answer some milliseconds after it was told to."""
-BUSY_MAX = 2
-"""So often in a row a model may have an answer of which it does not speak."""
 OVER_KEPT = 16
-
-Request = Literal["none", "asked", "stopped", "busy"]
-"""Not sent, or settled; sent, and ``response.created`` not yet seen; not wanted any more; refused
-because of an answer that we do not know, and to be made again."""
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
@@ -75,22 +69,10 @@ class Asking:
         self._timers = timers
         self._downlink = downlink
         self._running: _Running | None = None
-        self._request: Request = "none"
-        """What has become of the ``response.create`` that was sent last."""
+        self._request = Request()
         self._since = 0.0
-        """When that began, or the answer that runs was last heard of."""
-        self._requests = 0
-        self._withdrawn = 0
-        """Requests up to this number are not made again."""
-        self._turns_asked = 0
-        """How many turns the request is for."""
-        self._asked_ref: Ref | None = None
-        """What the client calls the last of these."""
-        self._turns_waiting = 0
-        """Turns for which an answer is to be asked for as soon as the running one has ended."""
-        self._waiting_ref: Ref | None = None
+        """When the present wait began, or the answer that runs was last heard of."""
         self._cancels = 0
-        self._busy = 0
         self._over: dict[str, bool] = {}
         """The last answers that ended, and whether they were muted."""
 
@@ -101,27 +83,17 @@ class Asking:
 
     def want(self) -> None:
         """Ask for an answer, now or as soon as the model is free."""
-        self._turns_waiting += 1
-        self._waiting_ref = self._actions.ref
+        self._request.want(self._actions.ref)
         self._go_on()
 
     def withdraw(self) -> None:
         """No answer that was asked for, or was to be, is wanted any more."""
-        self._turns_waiting = 0
-        self._withdrawn = self._requests
-        if self._request == "asked":
-            self._request = "stopped"
-        elif self._request == "busy":
-            self._settle()
+        self._request.withdraw()
+        self._arm()
 
     def withdraw_one(self) -> None:
-        """The model has refused a turn.  It does not matter which: an answer is to all there is."""
-        if self._request == "asked":
-            self._turns_asked -= 1
-            if not self._turns_asked:
-                self._request = "stopped"
-        else:
-            self._turns_waiting = max(0, self._turns_waiting - 1)
+        """The model has refused a turn."""
+        self._request.withdraw_one()
 
     def cancel(self) -> None:
         """Have the model stop, unless it is about to."""
@@ -169,32 +141,23 @@ class Asking:
             self._end(cast(ResponseStatus, status), response)
             if status == "failed" and not is_told:
                 self._refuse_failed(response.error, running.ref)
-        if self._request == "busy":
-            self._request = "none"
+        if self._request.state == "busy":
+            self._request.settle()
         self._go_on()
 
     def on_busy(self, event_id: str | None) -> None:
         """Our ``response.create`` came while the model had an answer under way."""
-        number = _number(event_id, RESPONSE_ID, self._requests)
-        if self._request not in {"asked", "stopped"} or number != self._requests:
-            return  # of a request that is settled: it came twice
-        self._request = "none"
-        if number > self._withdrawn:
-            self._waiting_ref = self._waiting_ref if self._turns_waiting else self._asked_ref
-            self._turns_waiting += self._turns_asked
-        if self._running is None and self._turns_waiting:
-            self._busy += 1
-            self._request = "busy"
-        self._wait()
+        if self._request.state in {"asked", "stopped"} and self._request.is_last(event_id):
+            self._request.refused_as_busy(is_known=self._running is not None)
+            self._wait()
 
     def on_refused(self, error: ErrorFacts, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
-        is_last = _number(error.event_id, RESPONSE_ID, self._requests) == self._requests
+        is_last = self._request.is_last(error.event_id)
         sentence = f"The model refused to answer ({code or 'no reason given'})."
-        ref = self._asked_ref if is_last else None
-        self._actions.refuse(unfulfilled(error, sentence), ref)
+        self._actions.refuse(unfulfilled(error, sentence), self._request.ref if is_last else None)
         if is_last:
-            self._settle()
+            self._request.settle()
             self._go_on()
 
     def on_cancel_refused(self, event_id: str | None) -> None:
@@ -202,24 +165,21 @@ class Asking:
         running = self._running
         if running is None or not running.cancel:
             return
-        if _number(event_id, CANCEL_ID, running.cancel) == running.cancel:
+        if order_number(event_id, CANCEL_ID, running.cancel) == running.cancel:
             self._end("cancelled", None)
             self._go_on()
 
     def on_connected(self) -> None:
         """What was asked for is on its way only now."""
-        if self._request != "none":
-            self._wait()
+        self._wait()
 
     def on_lost(self) -> None:
         """The model is gone; what it was saying has no end."""
-        is_owed = self._turns_waiting or self._request in {"asked", "busy"}
-        ref = self._waiting_ref if self._turns_waiting else self._asked_ref
-        self._turns_waiting = self._busy = 0
+        is_owed, ref = self._request.lost()
         if self._running is not None:
             self._end("failed", None)
         self._over.clear()  # the next model has its own names
-        self._settle()
+        self._arm()
         if is_owed:
             sentence = "The model was lost before it answered. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence), ref)
@@ -232,7 +192,7 @@ class Asking:
             return None
         if self._running is not None:
             return self._on_running_late(self._running)
-        if self._request == "busy":
+        if self._request.state == "busy":
             return self._on_busy_late()
         self._on_request_late()
         return None
@@ -258,22 +218,22 @@ class Asking:
 
     def _on_busy_late(self) -> Failure | None:
         self._log_late("unknown_response")
-        if self._busy >= BUSY_MAX:
+        if self._request.is_hopeless:
             return Failure("open", "stalled", detail="busy")
         self._cancels += 1
         self._model.send(CancelResponse(event_id=f"{CANCEL_ID}_{self._cancels}"))
-        self._settle()
+        self._request.settle()
         self._go_on()
         return None
 
     def _on_request_late(self) -> None:
         self._log_late("response.created")
-        is_wanted = self._request == "asked"
-        self._settle()
+        is_wanted = self._request.state == "asked"
+        self._request.settle()
         if is_wanted:
-            self._turns_waiting = 0
+            self._request.drop_waiting()
             sentence = "The model did not begin to answer in time. Ask again."
-            self._actions.refuse(Refused("upstream_timeout", sentence), self._asked_ref)
+            self._actions.refuse(Refused("upstream_timeout", sentence), self._request.ref)
         self._go_on()
 
     def _log_late(self, waited_for: str) -> None:
@@ -285,18 +245,17 @@ class Asking:
     def _is_news(self, response_id: str) -> bool:
         """Whether the end of an answer, while none runs, is that of one not heard of before."""
         if not response_id:
-            return self._request in {"asked", "stopped"}
+            return self._request.state in {"asked", "stopped"}
         return response_id not in self._over
 
     def _begin(self, response_id: str) -> None:
         if self._running is not None:  # which has ended, as the model has but one
             self._end("cancelled" if self._running.is_muted else "incomplete", None)
             self._over = dict.fromkeys(self._over, True)
-        is_stopped = self._request == "stopped"
-        ref = self._asked_ref if self._request in {"asked", "stopped"} else None
-        self._busy = 0
+        is_stopped = self._request.begun()
+        ref = self._request.ref
         self._running = _Running(response_id, ref=ref)
-        self._settle()
+        self._wait()
         self._downlink.say(ResponseStarted(response_id, ref=ref))
         if is_stopped:
             self._cancel(self._running)
@@ -332,25 +291,16 @@ class Asking:
 
     def _go_on(self) -> None:
         """Ask for what waits, if the model is free."""
-        if not self._turns_waiting or self._request != "none" or self._running is not None:
+        request = self._request
+        if not request.waits or request.state != "none" or self._running is not None:
             self._arm()
-            return
-        self._requests += 1
-        self._turns_asked, self._turns_waiting = self._turns_waiting, 0
-        self._asked_ref = self._waiting_ref
-        if self._model.send(CreateResponse(event_id=f"{RESPONSE_ID}_{self._requests}")):
-            self._request = "asked"
+        elif self._model.send(CreateResponse(event_id=request.next())):
+            request.sent()
             self._wait()
         else:
             sentence = "Too much is waiting for the model. Send it again when it is connected."
-            busy = Refused("server_busy", sentence, retry_after_ms=1000)
-            self._actions.refuse(busy, self._asked_ref)
+            self._actions.refuse(Refused("server_busy", sentence, None, 1000), request.ref)
             self._arm()
-
-    def _settle(self) -> None:
-        """The request, if there was one, has been answered in one way or another."""
-        self._request = "none"
-        self._wait()
 
     def _wait(self) -> None:
         """Wait anew, for what is to come next."""
@@ -361,9 +311,9 @@ class Asking:
         """When what is waited for is late; None if nothing is."""
         if self._running is not None and not self._running.is_muted:
             return self._model.due(self._since, self._config.response_stall_s)
-        if self._running is not None or self._request == "busy":
+        if self._running is not None or self._request.state == "busy":
             return self._model.due(self._since, CANCEL_TIMEOUT_S)
-        if self._request != "none":
+        if self._request.state != "none":
             return self._model.due(self._since, self._config.response_timeout_s)
         return None
 
@@ -381,9 +331,3 @@ class Asking:
             self._actions.log("upstream_rejected", cause=code or kind)
         sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
         self._downlink.say(ErrorReport.of(unfulfilled(error, sentence), ref))
-
-
-def _number(event_id: str | None, of: str, otherwise: int) -> int:
-    """Which order of ours an error is about; not every server says."""
-    number = (event_id or "").removeprefix(f"{of}_")
-    return int(number) if number.isascii() and number.isdecimal() else otherwise

@@ -6,9 +6,10 @@ from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import TEXT_ID, TRUNCATE_ID, Answers
-from tornado_app.session.asking import CANCEL_ID, RESPONSE_ID
+from tornado_app.session.asking import CANCEL_ID
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.model_side import UPDATE_ID, ModelSide
+from tornado_app.session.request import RESPONSE_ID
 from tornado_app.session.uplink import CLEAR_ID, COMMIT_ID, Uplink
 
 

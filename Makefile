@@ -1,5 +1,5 @@
 # The two commands of the README are `make run` and `make test`; each sets up what it needs.
-.PHONY: run test smoke elsewhere check docs format lint types imports clients conformance fuzz bench clean
+.PHONY: run test smoke elsewhere check docs format lint types imports clients conformance fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -66,6 +66,12 @@ conformance: $(VENV)/.checks
 fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000
 
+# Which tests notice nothing when the code is wrong: hours for all, so name some of it:
+# make mutants MUTANTS='tornado_app.session.asking*'
+mutants: $(VENV)/.mutants
+	@$(BIN)/mutmut run --max-children 2 $(MUTANTS)
+	@$(BIN)/python -m tests.mutants
+
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules
 
@@ -85,4 +91,8 @@ $(NODE_CLIENT)/node_modules/.installed: $(NODE_CLIENT)/package-lock.json
 	@$(NODE_IS_NEW) || { echo "The Node client needs Node 20 or newer, and npm."; exit 1; }
 	@echo "Installing the Node client into $(NODE_CLIENT) ..."
 	@npm ci --prefix $(NODE_CLIENT) --loglevel=error --no-audit --no-fund >/dev/null
+	@touch $@
+
+$(VENV)/.mutants: requirements-mutants.txt $(VENV)/.checks
+	@$(PIP) -r requirements-mutants.txt
 	@touch $@

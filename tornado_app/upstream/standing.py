@@ -47,7 +47,8 @@ class Standing:
         self._task: asyncio.Task[None] | None = None
         self._last: str | None = None
         """The cause of the last verdict, empty if there was nothing wrong."""
-        self._log = get_logger().bind(model=model)
+        self._log = get_logger()
+        self._model = model
         self.rejected = False
         """The model refuses every call, and will until a person acts."""
 
@@ -76,7 +77,7 @@ class Standing:
             try:
                 self._judge(await self._try_model())
             except Exception:  # noqa: BLE001  the watch goes on
-                self._log.exception("trial_failed")
+                self._log.exception("trial_failed", model=self._model)
             await asyncio.sleep(self._rest_s)
             if not self._last:
                 await self._doubted.wait()
@@ -89,9 +90,9 @@ class Standing:
             return
         self._last = cause
         if verdict is None:
-            self._log.info("model_accepts")
+            self._log.info("model_accepts", model=self._model)
         elif self.rejected:
             advice = _ADVICE.get(cause, _SESSION)
-            self._log.error("model_rejects", cause=cause, advice=advice)
+            self._log.error("model_rejects", model=self._model, cause=cause, advice=advice)
         else:
-            self._log.warning("model_unreachable", cause=cause, advice=_WAY)
+            self._log.warning("model_unreachable", model=self._model, cause=cause, advice=_WAY)

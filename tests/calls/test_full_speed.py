@@ -111,6 +111,8 @@ async def test_twenty_thousand_words_are_heard():
         client = await house.connected()
         link = fake.connections[0]
         await begin(link)
+        kind = "conversation.item.input_audio_transcription.delta"
+        await link.send({"type": kind, "item_id": "u", "delta": "Count."})  # and is never complete
         for word in words:
             await link.send(
                 {"type": "response.output_audio_transcript.delta", **IDS, "delta": word}
@@ -123,34 +125,43 @@ async def test_twenty_thousand_words_are_heard():
         await client.next("response_done", timeout_s=30)
 
     said = [m["data"] for m in client.heard if m["type"] == "transcript"]
+    assert "Count." == said.pop(0)["text"]
     assert {"text": whole, "final": True}.items() <= said[-1].items()
     assert whole == "".join(message["delta"] for message in said[:-1]) == said[-2]["text"]
     assert len(said) < 1000
     client.check_numbers()
 
 
+async def tell(link: FakeConnection, text: str, usage: dict) -> None:
+    """A second of audio, and behind it twelve texts."""
+    await begin(link)
+    await speak(link, noise(1000))
+    for number in range(12):
+        await link.send(
+            {
+                "type": "response.output_audio_transcript.done",
+                "response_id": "r",
+                "item_id": f"item_{number}",
+                "transcript": text,
+            }
+        )
+    await end(link, usage)
+
+
 @pytest.mark.gen_test(timeout=40)
-async def test_messages_larger_than_the_queue_are_heard():
+@pytest.mark.parametrize("query", ["", "output_rate=48000"])
+async def test_messages_larger_than_the_queue_are_heard(query):
     """Texts and a count of any size: a client is cut for not reading, and for that alone."""
-    text = "\N{SMILING FACE WITH SUNGLASSES}\x01 " * 400_000
+    text = "\N{SMILING FACE WITH SUNGLASSES}\x01 " * 150_000
     usage = {f"field_{number}": "x" * 100 for number in range(20_000)}
     async with FakeUpstream() as fake, House(fake.url) as house:
-        client = await house.connected()
+        client = await house.connected(query)
         link = fake.connections[0]
-        await begin(link)
-        for number in range(3):
-            await link.send(
-                {
-                    "type": "response.output_audio_transcript.done",
-                    "response_id": "r",
-                    "item_id": f"item_{number}",
-                    "transcript": text,
-                }
-            )
-        await end(link, usage)
+        telling = asyncio.ensure_future(tell(link, text, usage))
         done = await client.next("response_done", timeout_s=30)
+        await telling
 
-    assert [text] * 3 == [m["data"]["text"] for m in client.heard if m["type"] == "transcript"]
+    assert [text] * 12 == [m["data"]["text"] for m in client.heard if m["type"] == "transcript"]
     assert usage == done["data"]["usage"]
     client.check_numbers()
 

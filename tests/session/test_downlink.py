@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.session.story import Story, converted, delta, response
+from tornado_app.protocol.asked import Interrupt
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio, hear_audio
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
+    AnswerTranscriptDone,
     AudioDone,
     ResponseCreated,
     ResponseFinished,
@@ -285,3 +287,44 @@ def test_what_waits_for_a_client_that_has_gone_waits_no_more(stage):
 
     story.feed(events.ClientGone(None))
     assert not story.session.downlink.may_go_on
+
+
+def test_large_texts_wait_for_room_behind_the_pool(stage):
+    """Each goes when what was before it has gone, and none all at once with what is converted."""
+    story = answering(stage(passes_through=False, target=AudioFormat("pcm16", 48_000, 1)))
+    story.said(delta(100))
+    for number in range(20):
+        story.said(AnswerTranscriptDone("resp_1", f"item_{number}", "x" * 100_000))
+    story.is_full = True
+    assert ["audio"] == story.feed(events.DownlinkReady(converted(100))).told
+    assert story.session.downlink.holds
+
+    story.is_full = False
+    assert ["transcript"] * 20 == story.feed(events.ClientHasRoom()).told
+
+
+def test_many_messages_do_not_pile_up_behind_the_pool(stage):
+    """The model is held while they wait, so there is an end to them."""
+    story = answering(stage(passes_through=False, target=AudioFormat("pcm16", 48_000, 1)))
+    story.said(delta(100))
+    for number in range(200):
+        story.said(AnswerTranscriptDone("resp_1", f"item_{number}", "short"))
+    assert story.session.downlink.holds
+    story.is_full = True
+    assert story.feed(events.DownlinkReady(converted(100))).told == ["audio"] + ["transcript"] * 63
+
+    story.is_full = False
+    assert ["transcript"] * 137 == story.feed(events.ClientHasRoom()).told
+
+
+def test_an_interruption_is_told_ahead_of_large_texts(stage):
+    """They end as they stood, when there is room."""
+    story = answering(stage())
+    for item_id in ("item_a", "item_b"):
+        story.said(AnswerTranscriptDelta("resp_1", item_id, "x" * 100_000))
+    story.is_full = True
+    assert ["interrupted"] == story.client(Interrupt()).told
+
+    story.is_full = False
+    finals = [data for name, data in story.feed(events.ClientHasRoom()).messages]
+    assert [("item_a", True), ("item_b", True)] == [(d["item_id"], d["final"]) for d in finals]

@@ -195,6 +195,7 @@ def test_every_word_is_said_once_and_in_order(steps):
 
     for item_id, text in spoken.items():
         assert text[-262_144:] == transcripts(story, item_id)[-1].text
+    assert (story.session.downlink.transcripts.kept_bytes == 0) == (not any(spoken.values()))
     story.check()
     assert size_of(transcripts(story)) <= (
         2 * BURST_BYTES + BYTES_PER_S * story.now + 20 * said_bytes + 300_000

@@ -142,8 +142,7 @@ class Answers:
 
     def _cut(self, item_id: str | None) -> None:
         now = self._actions.now
-        dropped = self.downlink.drop()
-        self._transcripts.finish_all("assistant")
+        dropped = self.downlink.cut()
         unheard = self._playout.unheard(now)
         names = {item.item_id for item in unheard}
         # What was sent of these has been heard, and what was not sent never will be.

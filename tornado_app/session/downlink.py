@@ -18,14 +18,27 @@ from tornado_app.session.breakage import Breakage
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
-from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound, piece_bytes
+from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Offsets, Sound, piece_bytes
 from tornado_app.session.playout import Playout
 from tornado_app.session.transcripts import Key, Role, Transcripts
-from tornado_app.session.waiting import Due, End, InPool, Over, Said, Whole, Words, size_of
+from tornado_app.session.waiting import (
+    LIGHT_BYTES,
+    Counted,
+    Due,
+    End,
+    InPool,
+    Over,
+    Said,
+    Whole,
+    Words,
+    is_light,
+    size_of,
+)
 
 PIECES_AHEAD = 2
 """So many may be in the pool before more goes there: a quarter of the client's queue at most."""
-OFFSETS_KEPT = 16
+BEHIND_POOL = 64
+"""So many messages may wait behind what is in the pool: they all go when it is back."""
 
 
 class Downlink:
@@ -54,7 +67,7 @@ class Downlink:
         self._in_pool_bytes = 0
         self._open: End | None = None
         """The item whose audio has begun and not ended, if it is being converted."""
-        self._offsets_ms: dict[str, float] = {}
+        self._offsets = Offsets()
 
     @property
     def holds(self) -> bool:
@@ -86,11 +99,17 @@ class Downlink:
 
     def say(self, message: ServerMessage) -> None:
         """Send *message* behind all that came before it."""
-        if self._waiting or (isinstance(message, ResponseDone) and message.usage):
-            # What the model counts may be of any size, so it waits for room as its words do.
-            self._wait(message)
+        said: Said = message
+        if isinstance(message, ResponseDone) and len(str(message.usage)) > LIGHT_BYTES:
+            said = Counted(message)
+        if (
+            self._waiting
+            or len(self._in_pool) >= BEHIND_POOL
+            or not is_light(said, self.transcripts)
+        ):
+            self._wait(said)
         else:
-            self._follow(message)
+            self._follow(said)
 
     def words(self, key: Key, delta: str) -> None:
         """More of an item's text, behind all that came before it."""
@@ -120,6 +139,8 @@ class Downlink:
             if not entry.left_bytes:
                 self._waiting.popleft()
         else:
+            if not self._in_pool and self._say_words_before(entry):
+                return  # one by one, as long as there is room
             self._waiting.popleft()
             if isinstance(entry, End):
                 self._enter_pool(InPool(entry.item_id, entry.response_id, 0))
@@ -127,6 +148,16 @@ class Downlink:
             else:
                 self._follow(entry)
         self._look()
+
+    def _say_words_before(self, said: Said | End) -> bool:
+        """Say one text that *said* must not overtake; False if there is none."""
+        match said:
+            case Over(role):
+                return self.transcripts.finish_one(role)
+            case ResponseDone() | Counted():
+                return self.transcripts.say_one()
+            case _:
+                return False
 
     def ready(self, result: Converted | Unusable) -> None:
         place = self._in_pool.popleft()
@@ -140,13 +171,14 @@ class Downlink:
         self._drain()
         self._look()
 
-    def drop(self) -> list[str]:
-        """Interrupted: audio that waits is not sent; messages are.
+    def drop(self, *last: Said) -> list[str]:
+        """Interrupted: audio that waits is not sent; messages are, with *last* behind them.
 
-        Returns the items of which something was dropped.
+        Those that are large wait for room, with what is behind them.  Returns the items of which
+        something was dropped.
         """
         self._actions.do(ResetDownlink())
-        entries = [*self._in_pool, *self._waiting]
+        entries = [*self._in_pool, *self._waiting, *last]
         self._in_pool.clear()
         self._waiting.clear()
         self._in_pool_bytes, self._open = 0, None
@@ -156,15 +188,26 @@ class Downlink:
             if isinstance(entry, Sound | InPool):
                 dropped[entry.item_id] = None
             elif not isinstance(entry, End):
-                self._utter(entry)
+                if self._waiting or not is_light(entry, self.transcripts):
+                    self._waiting.append(entry)
+                else:
+                    self._utter(entry)
         self._look()
         return list(dropped)
+
+    def cut(self) -> list[str]:
+        """The same, and what was said of the answer in words is all that there will be."""
+        return self.drop(Over("assistant"))
 
     def finish(self) -> None:
         """The session ends: say what has been waiting behind audio."""
         self._tell_broken(self._breakage.take_untold())
         self.drop()
+        for entry in self._waiting:
+            if not isinstance(entry, Sound | End):
+                self._utter(entry)
         self.transcripts.say_all()
+        self.forget()
 
     def forget(self) -> None:
         """The session ends, and nobody is there to be told."""
@@ -192,8 +235,14 @@ class Downlink:
         self._look()
 
     def _look(self) -> None:
-        room_bytes = PIECES_AHEAD * self._piece_bytes - self._in_pool_bytes
-        self.may_go_on = bool(self._waiting) and room_bytes > 0
+        self.may_go_on = bool(self._waiting) and (
+            not self._in_pool
+            or (
+                self._in_pool_bytes < PIECES_AHEAD * self._piece_bytes
+                and len(self._in_pool) < BEHIND_POOL
+                and is_light(self._waiting[0], self.transcripts)
+            )
+        )
 
     def _follow(self, said: Said) -> None:
         """Behind the audio that is in the pool."""
@@ -222,6 +271,9 @@ class Downlink:
             case ResponseDone():
                 self.transcripts.say_all()
                 self._actions.say(said)
+            case Counted(message):
+                self.transcripts.say_all()
+                self._actions.say(message)
             case _:
                 self._actions.say(said)
 
@@ -264,7 +316,7 @@ class Downlink:
         text: str | None = None,
         binary: bytes | None = None,
     ) -> None:
-        offset_ms = self._offsets_ms.pop(item_id, 0.0)
+        offset_ms = self._offsets.move(item_id, duration_ms)
         message = Audio(
             item_id=item_id,
             response_id=response_id,
@@ -273,8 +325,5 @@ class Downlink:
             audio=text,
             size=len(binary) if binary is not None else None,
         )
-        self._offsets_ms[item_id] = offset_ms + duration_ms  # the last one, so the oldest is first
-        if len(self._offsets_ms) > OFFSETS_KEPT:
-            del self._offsets_ms[next(iter(self._offsets_ms))]
         self._playout.sent(item_id, duration_ms, self._actions.now)
         self._actions.say(message, binary=binary)

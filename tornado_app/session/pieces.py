@@ -16,6 +16,7 @@ QUEUE_SHARE = 8
 """So many pieces fit in a client's queue."""
 LEAST_BYTES = 480
 """Of the model's audio: 10 ms, the resampler's own step."""
+OFFSETS_KEPT = 16
 QUANTUM_BYTES = 6
 """Whole samples, and whole groups of base64."""
 
@@ -88,3 +89,18 @@ class Joints:
         count = len(self._halves)
         self._halves.clear()
         return count
+
+
+class Offsets:
+    """Where in each item the next piece begins.  Thread: loop."""
+
+    def __init__(self) -> None:
+        self._offsets_ms: dict[str, float] = {}
+
+    def move(self, item_id: str, duration_ms: float) -> float:
+        """Where this piece begins; the next one begins behind it."""
+        offset_ms = self._offsets_ms.pop(item_id, 0.0)
+        self._offsets_ms[item_id] = offset_ms + duration_ms  # the last one: the oldest is the first
+        if len(self._offsets_ms) > OFFSETS_KEPT:
+            del self._offsets_ms[next(iter(self._offsets_ms))]
+        return offset_ms

@@ -37,10 +37,8 @@ class _Text:
     """What the client has been told of it."""
     unsaid: list[str] = field(default_factory=list)
     unsaid_chars: int = 0
-
-    @property
-    def kept_bytes(self) -> int:
-        return text_bytes(self.said) + sum(map(text_bytes, self.unsaid))
+    kept_bytes: int = 0
+    """Of both; reckoned as they grow, for there may be thousands of deltas."""
 
 
 class Transcripts:
@@ -56,12 +54,22 @@ class Transcripts:
         self._texts: dict[Key, _Text] = {}
         self._late: dict[Key, _Text] = {}
         """Those with something unsaid, in the order in which it came."""
+        self._kept_bytes = 0
         self._bucket = Bucket(BYTES_PER_S, BURST_BYTES)
         self._due_at = 0.0
 
     @property
     def kept_bytes(self) -> int:
-        return sum(text.kept_bytes for text in self._texts.values())
+        return self._kept_bytes
+
+    @property
+    def late_bytes(self) -> int:
+        """Of the items with something unsaid."""
+        return sum(text.kept_bytes for text in self._late.values())
+
+    def kept_bytes_of(self, role: Role) -> int:
+        """Of the items of this side."""
+        return sum(text.kept_bytes for key, text in self._texts.items() if key[0] == role)
 
     def add(self, key: Key, deltas: list[str]) -> None:
         """More of an item: said now, or with what follows."""
@@ -69,6 +77,7 @@ class Transcripts:
         self._texts[key] = text  # the last one of all: the oldest is the first to be forgotten
         text.unsaid += deltas
         text.unsaid_chars += sum(map(len, deltas))
+        self._count(text, text.kept_bytes + sum(map(text_bytes, deltas)))
         self._late.setdefault(key, text)
         if text.unsaid_chars > UNSAID_CHARS:
             self._say_late(key)
@@ -79,15 +88,23 @@ class Transcripts:
         """The item's text is complete: it is *whole*, or, if that is None, what was said of it."""
         text = self._texts.pop(key, None) or _Text()
         self._say_late(key)
+        self._count(text, 0)
         role, item_id = key
         final = text.said if whole is None else whole
         self._actions.say(Transcript(role, item_id, final, final=True))
         self._look_at_clock()
 
     def finish_all(self, role: Role) -> None:
-        """What was said is all that there will be."""
-        for key in [key for key in self._texts if key[0] == role]:
+        """What was said of this side is all that there will be."""
+        while self.finish_one(role):
+            pass
+
+    def finish_one(self, role: Role) -> bool:
+        """The same for the oldest of its items; False if there is none."""
+        key = next((key for key in self._texts if key[0] == role), None)
+        if key is not None:
             self.finish(key, None)
+        return key is not None
 
     def say_due(self) -> None:
         """Say what may be said by now."""
@@ -97,9 +114,16 @@ class Transcripts:
 
     def say_all(self) -> None:
         """Say everything: what comes next must not overtake it."""
-        for key in list(self._late):
+        while self.say_one():
+            pass
+
+    def say_one(self) -> bool:
+        """The same for what was left unsaid first; False if there is nothing."""
+        key = next(iter(self._late), None)
+        if key is not None:
             self._say_late(key)
-        self._look_at_clock()
+            self._look_at_clock()
+        return key is not None
 
     def _say_late(self, key: Key) -> None:
         text = self._late.pop(key, None)
@@ -108,6 +132,7 @@ class Transcripts:
         delta = "".join(text.unsaid)
         text.said = (text.said + delta)[-ITEM_KEPT_CHARS:]
         text.unsaid, text.unsaid_chars = [], 0
+        self._count(text, text_bytes(text.said))
         role, item_id = key
         self._actions.say(Transcript(role, item_id, text.said, final=False, delta=delta))
         size_bytes = MESSAGE_BYTES + len(text.said) + len(delta)
@@ -123,8 +148,12 @@ class Transcripts:
     def _forget_oldest(self) -> None:
         """What was not said of the oldest is said first."""
         while len(self._texts) > ITEMS_KEPT or (
-            len(self._texts) > 1 and self.kept_bytes > ALL_KEPT_BYTES
+            len(self._texts) > 1 and self._kept_bytes > ALL_KEPT_BYTES
         ):
             key = next(iter(self._texts))
             self._say_late(key)
-            del self._texts[key]
+            self._count(self._texts.pop(key), 0)
+
+    def _count(self, text: _Text, kept_bytes: int) -> None:
+        self._kept_bytes += kept_bytes - text.kept_bytes
+        text.kept_bytes = kept_bytes

@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tornado_app.admission.budget import ENTRY_BYTES, text_bytes
-from tornado_app.protocol.told import ServerMessage
+from tornado_app.protocol.told import ResponseDone, ServerMessage
 from tornado_app.session.pieces import Sound
-from tornado_app.session.transcripts import Key, Role
+from tornado_app.session.transcripts import Key, Role, Transcripts
+
+LIGHT_BYTES = 2048
+"""A message up to this size goes at once; a larger one waits until there is room for it alone."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,13 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """The end of an answer with the model's count of what it cost, which may be of any size."""
+
+    message: ResponseDone
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """An item's audio ends here: the resampler holds the last of it."""
 
@@ -54,7 +64,7 @@ class InPool:
     size_bytes: int
 
 
-Said: TypeAlias = ServerMessage | Words | Whole | Due | Over
+Said: TypeAlias = ServerMessage | Words | Whole | Due | Over | Counted
 """What comes behind audio."""
 
 
@@ -71,3 +81,20 @@ def size_of(entry: Sound | End | InPool | Said) -> int:
             return ENTRY_BYTES + text_bytes(text)
         case _:
             return ENTRY_BYTES
+
+
+def is_light(entry: Sound | End | Said, transcripts: Transcripts) -> bool:
+    """Whether it need not wait until there is room for it alone."""
+    match entry:
+        case Counted():
+            return False
+        case ResponseDone():
+            return transcripts.late_bytes <= LIGHT_BYTES
+        case Whole(key, None):
+            return transcripts.kept_bytes_of(key[0]) <= LIGHT_BYTES
+        case Over(role):
+            return transcripts.kept_bytes_of(role) <= LIGHT_BYTES
+        case Whole(_, str(text)):
+            return len(text) <= LIGHT_BYTES
+        case _:
+            return True

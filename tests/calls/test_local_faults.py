@@ -96,6 +96,7 @@ GOES_ON = {
     "response-incomplete=content-filter": ("incomplete", []),
 }
 GOES_ON |= {f"malformed={what}": COMPLETED for what in sorted(BAD_FRAMES_THAT_HARM_NOBODY)}
+GOES_ON["malformed=bad-base64"] = ("completed", ["upstream_unavailable"])
 
 
 @asynccontextmanager

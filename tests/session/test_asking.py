@@ -4,6 +4,7 @@ import pytest
 
 from tests.session.story import delta, response
 from tornado_app.protocol import asked
+from tornado_app.protocol.realtime.answer_audio import BrokenAudio
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
     CancelResponse,
@@ -326,3 +327,18 @@ def test_a_model_that_is_not_read_is_not_late(story):
     story.feed(events.Look(0))
 
     assert ["upstream_timeout"] == story.tick(39.0).errors
+
+
+def test_what_is_no_audio_begins_no_answer(story):
+    """It is told and counted; the answer that comes next is whole, and nothing ends before it."""
+    story.connected().client(asked.Text("hello"))
+    assert ["error"] == story.said(BrokenAudio("resp_bad", 4)).told
+    assert ["response_started"] == story.said(ResponseCreated(response())).told
+    assert [("resp_1", "completed")] == done_of(story.said(DONE))
+
+
+def test_what_is_no_audio_of_an_answer_that_was_interrupted_is_not_told(story):
+    """The client has thrown the rest of it away."""
+    answering(story).client(asked.Interrupt())
+
+    assert [] == story.said(BrokenAudio("resp_1", 4)).told

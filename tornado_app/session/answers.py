@@ -80,7 +80,8 @@ class Answers:
             self.downlink.audio(heard)
 
     def on_broken_audio(self, heard: BrokenAudio) -> None:
-        if self.asking.hears(heard.response_id):
+        # What is no audio is no proof either that an answer has begun.
+        if not self.asking.has_muted(heard.response_id):
             self.downlink.broken(heard.size_bytes)
 
     def on_audio_done(self, item_id: str, response_id: str) -> None:

@@ -124,6 +124,12 @@ class Asking:
             return not running.is_muted
         return not self._over.get(response_id, False)
 
+    def has_muted(self, response_id: str) -> bool:
+        """Whether this answer is known, and not for the client."""
+        if self._running is not None and self._is_of_running(response_id):
+            return self._running.is_muted
+        return self._over.get(response_id, False)
+
     def heard(self) -> None:
         """Something came of the answer that runs."""
         if self.is_running:

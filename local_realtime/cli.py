@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -173,6 +174,7 @@ def _watch_stdin() -> None:
 
     Thread: its own, since a loop cannot wait for every kind of file standard input can be.
     """
-    while os.read(0, 1024):
-        pass
+    with contextlib.suppress(OSError):  # a terminal that is gone is an end as well
+        while os.read(0, 1024):
+            pass
     os.kill(os.getpid(), signal.SIGTERM)

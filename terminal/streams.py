@@ -29,14 +29,13 @@ def hold_standard_streams() -> None:
     refuses to be written, as before: an answer that nobody gets is no success.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        with contextlib.suppress(OSError):
-            os.fstat(number)
-            _tolerate(getattr(sys, name))
-            continue
-        _fill(number, os.O_WRONLY if number == 2 else os.O_RDONLY)
-        stream = open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
+        if not _is_open(number):
+            _fill(number, os.O_WRONLY if number == 2 else os.O_RDONLY)
+        if getattr(sys, name) is None:  # it was closed when Python began
+            stream = open(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+        _tolerate(getattr(sys, name))
 
 
 def write_out(text: str) -> None:
@@ -74,6 +73,14 @@ def drop(stream: TextIO) -> None:
         stream.flush()
 
 
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
 def _fill(number: int, flags: int) -> None:
     """Put the null device in the place of *number*, for this process and its children."""
     null = os.open(os.devnull, flags)
@@ -84,7 +91,7 @@ def _fill(number: int, flags: int) -> None:
     os.close(null)
 
 
-def _tolerate(stream: TextIO | None) -> None:
+def _tolerate(stream: TextIO) -> None:
     # PYTHONIOENCODING=ascii, or a Latin-1 locale: transcripts hold every character there is.
     if isinstance(stream, io.TextIOWrapper) and stream.writable():
         stream.reconfigure(errors="backslashreplace")

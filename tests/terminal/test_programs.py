@@ -188,7 +188,7 @@ def at_a_terminal(words, environ, columns):
     pid, terminal = pty.fork()
     if not pid:
         os.environ.clear()
-        os.environ.update(environ | {"COLUMNS": str(columns)})
+        os.environ.update(environ | {"COLUMNS": str(columns), "NO_COLOR": "1"})
         os.chdir(ROOT)
         os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
     shown = b""

@@ -15,6 +15,7 @@ from workers.formats import AudioFormat
 from workers.recordings import Recording, at_rate
 
 TAKEN_TIMEOUT_S = 30.0
+NOT_TAKEN = f"The gateway took no more audio for {TAKEN_TIMEOUT_S:g} s."
 
 
 async def speak(
@@ -39,7 +40,7 @@ async def speak(
         await asyncio.sleep(pace.wait_s(time.monotonic(), size_ms))
         call.check()
         interleaved = np.repeat(chunk, source.channels)
-        await socket.write_message(pcm.encode(interleaved, source.encoding), binary=True)
+        await _send(socket, pcm.encode(interleaved, source.encoding))
         pace.send(size_ms)
         is_silent = is_silent and not chunk.any()
         call.screen.progress(f"Speaking {pace.sent_ms / 1000:.1f}{of} of {name}")
@@ -52,14 +53,20 @@ async def speak(
     )
 
 
+async def _send(socket: WebSocketClientConnection, audio: bytes) -> None:
+    try:
+        await asyncio.wait_for(socket.write_message(audio, binary=True), TAKEN_TIMEOUT_S)
+    except TimeoutError:
+        raise Failed(NOT_TAKEN) from None
+
+
 async def _wait_for_room(call: Call, size_ms: float) -> None:
     """The gateway reads no further while it has enough; then nothing is acknowledged."""
     pace = call.pace
     if pace.has_room(size_ms):
         return
     while not pace.has_room(size_ms):
-        sentence = f"The gateway took no more audio for {TAKEN_TIMEOUT_S:g} s."
-        await call.news(TAKEN_TIMEOUT_S, sentence)
+        await call.news(TAKEN_TIMEOUT_S, NOT_TAKEN)
     pace.go_on(time.monotonic())
 
 

@@ -17,13 +17,14 @@ from tests.session.story import config
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.audio.pipeline import AudioPipeline
-from tornado_app.connection import LINK_STUCK_S, Connection, Equipment
+from tornado_app.connection import Connection, Equipment
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.asked import Interrupt, Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.told import ServerMessage
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
+from tornado_app.reading_on import LINK_STUCK_S
 from tornado_app.session import events
 from tornado_app.upstream.link import Dial, LinkSaid
 from workers.formats import AudioFormat
@@ -374,7 +375,7 @@ async def test_an_interrupted_answer_whose_pieces_waited_holds_nothing():
 async def test_a_look_mends_what_a_lost_word_left_behind():
     """A link that is held though there is room is a fault of ours: it is said, and it reads on."""
     async with a_call() as (_, connection):
-        connection._link_is_held = True
+        connection._reading.is_held = True
         connection._link.hold(True)
         with capture_logs() as lines:
             connection.look()

@@ -22,6 +22,7 @@ from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.events import UpstreamEvent, encode_order, parse_realtime
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
+from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
@@ -44,8 +45,6 @@ from workers.pool import Outcome, WorkFailed
 MODEL_FORMAT = AudioFormat("pcm16", MODEL_RATE_HZ, 1)
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
-LINK_STUCK_S = 10.0
-"""A link that nobody holds back reads on in milliseconds."""
 
 
 class Client(Protocol):
@@ -116,7 +115,7 @@ class Connection:
         self._timer_at = math.inf
         self._link: Link | None = None
         self._unsent_bytes = 0
-        self._link_is_held = False
+        self._reading = ReadingOn(client, self._session, log)
         self._finished = False
         conditioning = Conditioning(config.remove_dc, config.limit_peaks)
         uplink = to_model(config.source, MODEL_FORMAT, conditioning)
@@ -143,8 +142,8 @@ class Connection:
             self._fail()
         finally:
             self._busy = False
-        if self._link_is_held:
-            self._hold_link()
+        if self._reading.is_held:
+            self._reading.reckon()
         wake_at = self._session.wake_at()
         if wake_at is not None and wake_at < self._timer_at:
             self._arm_timer(wake_at)
@@ -153,7 +152,7 @@ class Connection:
         """The client has read most of what it had to."""
         if self._answer.may_go_on:
             self.feed(events.ClientHasRoom())
-        self._hold_link()
+        self._reading.reckon()
 
     def look(self) -> None:
         """Let go on what may, by the facts as they are.  Called once a second; never raises.
@@ -161,10 +160,9 @@ class Connection:
         All that waits is told when it need not.  This is for the word that gets lost: none may
         silence a call for good.
         """
-        if self._link is not None:
-            self._look_at(self._link)
-        queued_bytes = self._client.queued_bytes
-        self.feed(events.Look(self._unsent_bytes, self._link_is_held, queued_bytes))
+        self._unsent_bytes = self._reading.look()
+        is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
+        self.feed(events.Look(self._unsent_bytes, is_held, queued_bytes))
 
     @property
     def _may_go_on(self) -> bool:
@@ -255,7 +253,7 @@ class Connection:
         box.append(link)
         self._forget_link()
         self._link = link
-        self._hold_link()
+        self._reading.begin(link)
         link.start()
 
     def _hear(self, link: Link, said: object) -> None:
@@ -267,7 +265,7 @@ class Connection:
         match said:
             case LinkSaid(event, posted_bytes):
                 self.feed(events.UpstreamSaid(cast(UpstreamEvent, event)))
-                self._hold_link()
+                self._reading.reckon()
                 link.consumed(posted_bytes)
             case LinkOpened(connect_ms, served_by):
                 self.feed(events.UpstreamOpened(connect_ms, served_by))
@@ -280,40 +278,10 @@ class Connection:
                 self._forget_link()
                 self.feed(events.UpstreamLost(failure))
 
-    def _hold_link(self) -> None:
-        """Have the link read on, or not, as things are: the model speaks faster than real time, and
-        a client that plays as it reads must not be cut for that.
-
-        Asked wherever that may have changed.  That it can be asked at any time is what keeps a
-        call from falling silent: nothing depends on what was said before.
-        """
-        if self._link is None:
-            return
-        has_enough = self._client.is_full or self._answer.holds
-        # A model that is not ready yet says little, and has a deadline for it.
-        is_held = has_enough and self._session.is_connected
-        if is_held != self._link_is_held:
-            self._link_is_held = is_held
-            self._link.hold(is_held)
-
-    def _look_at(self, link: Link) -> None:
-        """See what the link has not sent, and whether it reads nothing and has no reason to, which
-        is a fault of ours.
-        """
-        self._unsent_bytes = link.unsent_bytes
-        if self._unsent_bytes:
-            link.look()
-        was_held = self._link_is_held
-        self._hold_link()
-        is_stuck = not self._link_is_held and link.paused_s >= LINK_STUCK_S
-        if is_stuck or (was_held and not self._link_is_held):
-            self._log.error("link_stuck", paused_s=round(link.paused_s, 1), was_held=was_held)
-            link.consumed(link.posted_bytes)
-
     def _forget_link(self) -> None:
         self._link = None
         self._unsent_bytes = 0
-        self._link_is_held = False
+        self._reading.end()
 
     def _close_upstream(self) -> None:
         link = self._link

@@ -1,0 +1,73 @@
+"""Whether a call's model is read: a state, reckoned from facts whenever they may have changed."""
+
+from typing import Any, Protocol
+
+from tornado_app.session.machine import Session
+from tornado_app.upstream.link import Link
+
+LINK_STUCK_S = 10.0
+"""A link that nobody holds back reads on in milliseconds."""
+
+
+class Taker(Protocol):
+    """Who is given what the model says."""
+
+    @property
+    def is_full(self) -> bool: ...
+
+
+class ReadingOn:
+    """Holds a link back while its client has enough, and finds one that stands still.
+
+    Nothing here depends on what was said before, so it can be asked at any time: that is what keeps
+    a call from falling silent.  Thread: loop.
+    """
+
+    def __init__(self, client: Taker, session: Session, log: Any) -> None:
+        self._client = client
+        self._session = session
+        self._answer = session.downlink
+        self._log = log
+        self._link: Link | None = None
+        self.is_held = False
+
+    def begin(self, link: Link) -> None:
+        """Read *link* from now on."""
+        self._link, self.is_held = link, False
+        self.reckon()
+
+    def end(self) -> None:
+        """Read none."""
+        self._link, self.is_held = None, False
+
+    def reckon(self) -> None:
+        """Have the link read on, or not, as things are: the model speaks faster than real time, and
+        a client that plays as it reads must not be cut for that.
+        """
+        if self._link is None:
+            return
+        has_enough = self._client.is_full or self._answer.holds
+        # A model that is not ready yet says little, and has a deadline for it.
+        is_held = has_enough and self._session.is_connected
+        if is_held != self.is_held:
+            self.is_held = is_held
+            self._link.hold(is_held)
+
+    def look(self) -> int:
+        """See whether the link reads nothing and has no reason to, which is a fault of ours.
+
+        Returns how many bytes it has not sent.
+        """
+        link = self._link
+        if link is None:
+            return 0
+        was_held = self.is_held
+        self.reckon()
+        is_stuck = not self.is_held and link.paused_s >= LINK_STUCK_S
+        if is_stuck or (was_held and not self.is_held):
+            self._log.error("link_stuck", paused_s=round(link.paused_s, 1), was_held=was_held)
+            link.consumed(link.posted_bytes)
+        unsent_bytes = link.unsent_bytes
+        if unsent_bytes:
+            link.look()
+        return unsent_bytes

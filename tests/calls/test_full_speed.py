@@ -38,6 +38,14 @@ async def end(link: FakeConnection, usage: dict | None = None) -> None:
     await link.send({"type": "response.done", "response": response})
 
 
+async def answer(link: FakeConnection, pcm: bytes) -> None:
+    """All of it at once, in deltas as they are usual."""
+    await begin(link)
+    for begin_at in range(0, len(pcm), 19_200):
+        await speak(link, pcm[begin_at : begin_at + 19_200])
+    await end(link)
+
+
 async def heard(client: VoiceClient) -> tuple[bytes, float]:
     """All audio until the answer ends, and how long it plays by what the messages say."""
     await client.next("response_done", timeout_s=30)
@@ -77,19 +85,22 @@ async def test_a_large_delta_is_heard_whole(size_bytes, query):
 
 
 @pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("outbound_bytes", [1 << 20, 16_384])
 @pytest.mark.parametrize("encoding", ["base64", "binary"])
-async def test_an_answer_given_at_once_is_heard_in_the_largest_format(encoding):
-    """Twenty seconds are 15 MB there, and what is heard is what one conversion of all gives."""
+async def test_an_answer_given_at_once_is_heard_in_the_largest_format(encoding, outbound_bytes):
+    """Twenty seconds are 15 MB there, and what is heard is what one conversion of all gives.
+
+    With the smallest queue that may be set as well, where a piece is larger than its share.
+    """
     pcm, target = noise(20_000), AudioFormat("float32", 192_000)
     query = f"output_format=float32&output_rate=192000&output_encoding={encoding}"
-    async with FakeUpstream() as fake, House(fake.url) as house:
+    limits = {"limits_outbound_bytes": outbound_bytes}
+    async with FakeUpstream() as fake, House(fake.url, **limits) as house:
         client = await house.connected(query)
         link = fake.connections[0]
-        await begin(link)
-        for begin_at in range(0, len(pcm), 19_200):
-            await speak(link, pcm[begin_at : begin_at + 19_200])
-        await end(link)
+        speaking = asyncio.ensure_future(answer(link, pcm))
         audio, played_ms = await heard(client)
+        await speaking
 
     chain = Chain.between(MODEL, target, as_base64=False)
     state, expected = chain.start(), b""

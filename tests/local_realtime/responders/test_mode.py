@@ -20,7 +20,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def start(*options, **environment):
-    """A server on whose computer the packages of speech are missing."""
+    """A server on whose computer the packages of speech are missing; it ends with its input."""
     return subprocess.Popen(
         [sys.executable, "-c", WITHOUT_PACKAGES, "--port", "0", "--stop-with-parent", *options],
         stdin=subprocess.PIPE,
@@ -47,7 +47,7 @@ def test_without_its_packages_it_echoes(options, complaints):
 def test_speech_that_cannot_be_had_is_an_error():
     """One line, exit code 1, and nobody listens."""
     with start("--mode", "speech") as process:
-        printed, errors = process.communicate(timeout=20)
+        printed, errors = process.stdout.read(), process.stderr.read()
 
     assert (process.returncode, printed) == (1, "")
     assert errors == "Speech is not available: no speech here.\n"
@@ -61,7 +61,7 @@ def test_speech_that_cannot_be_had_is_an_error():
 def test_an_unknown_mode_is_refused(options, environment, code):
     """From the command line, as from the environment."""
     with start(*options, **environment) as process:
-        _, errors = process.communicate(timeout=20)
+        errors = process.stderr.read()
 
     assert process.returncode == code
     assert "'loud'" in errors
@@ -70,6 +70,7 @@ def test_an_unknown_mode_is_refused(options, environment, code):
 def test_the_mode_may_come_from_the_environment():
     """As the gateway hands it down; echo says nothing of what is missing."""
     with start(LOCAL_REALTIME_MODE="echo") as process:
+        process.stdout.readline()
         _, errors = process.communicate(timeout=20)
 
     assert (process.returncode, errors) == (0, "")

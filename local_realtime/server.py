@@ -18,8 +18,11 @@ from local_realtime.rehearsal.scripted_handler import ScriptedHandler
 from local_realtime.responders.echo import Echo
 from local_realtime.session.responder import Responder
 
-REALTIME_PATH = r"(?:/openai)?/v1/realtime"
-"""OpenAI's, and Azure's."""
+REALTIME_PATH = r"(?:/openai)?/v1/+realtime"
+"""OpenAI's, and Azure's; with two slashes where somebody's base URL ended in one."""
+
+END = "/?"
+"""Of every path."""
 
 MAX_FRAME_BYTES = 20 * 1024 * 1024
 """15 MiB of base64 and the JSON around it."""
@@ -66,15 +69,15 @@ class LocalRealtime:
         self.registry = Registry(config.api_key, config.pace, responder or Echo(), ears)
         of_this = {"registry": self.registry}
         faults = {"faults": config.faults, "header_faults": config.header_faults}
-        route: tuple[Any, ...] = (REALTIME_PATH, FaultyHandler, of_this | faults)
+        route: tuple[Any, ...] = (REALTIME_PATH + END, FaultyHandler, of_this | faults)
         if run:
-            route = (REALTIME_PATH, ScriptedHandler, {**of_this, **faults, "run": run})
+            route = (REALTIME_PATH + END, ScriptedHandler, {**of_this, **faults, "run": run})
         self.app = Application(
             [
                 route,
-                (f"{REALTIME_PATH}/client_secrets", ClientSecretsHandler, of_this),
-                (f"{REALTIME_PATH}/(?:transcription_)?sessions", BetaHandler, of_this),
-                (r"/healthz", Healthz),
+                (f"{REALTIME_PATH}/client_secrets{END}", ClientSecretsHandler, of_this),
+                (f"{REALTIME_PATH}/(?:transcription_)?sessions{END}", BetaHandler, of_this),
+                (rf"/healthz{END}", Healthz),
             ],
             websocket_max_message_size=MAX_FRAME_BYTES,
             websocket_ping_interval=PING_SECONDS,

@@ -6,13 +6,19 @@ from typing import Any
 
 from local_realtime.errors import Fatal, Refused, invalid
 from local_realtime.handlers.client_secrets import PREFIX, ClientSecret
-from local_realtime.session.models import TRANSCRIPTION_MODELS
-from local_realtime.session.session_kinds import KINDS, REALTIME, TRANSCRIPTION, SessionKind
+from local_realtime.session.models import TRANSCRIPTION_MODELS, can_transcribe
+from local_realtime.session.session_config import MAX_MODEL_LETTERS
+from local_realtime.session.session_kinds import (
+    AZURE_REALTIME,
+    KINDS,
+    REALTIME,
+    TRANSCRIPTION,
+    SessionKind,
+)
 
 SUBPROTOCOL = "realtime"
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 BETA_SUBPROTOCOL = "openai-beta."
-MAX_MODEL_LETTERS = 256
 BETA_DISABLED = Refused(
     "beta_api_shape_disabled",
     "The beta API shape is no longer supported; use the GA API, without the OpenAI-Beta header.",
@@ -29,6 +35,8 @@ class Handshake:
     api_key: str
     beta: str
     protocols: tuple[str, ...]
+    is_azure: bool = False
+    """Below Azure's path; *model* is the deployment then."""
 
     @property
     def credential(self) -> str | None:
@@ -81,6 +89,8 @@ def admit(
             return Fatal(BETA_DISABLED, 4000)
         kind = _kind(handshake, secret)
         model = _model(handshake, kind, secret)
+        if handshake.is_azure and kind is REALTIME:
+            kind = AZURE_REALTIME
         return Opening(kind, model, _config(kind, model, secret))
     except Refused as refused:
         return Fatal(refused, 4000)
@@ -100,20 +110,33 @@ def _kind(handshake: Handshake, secret: ClientSecret | None) -> SessionKind:
 
 def _model(handshake: Handshake, kind: SessionKind, secret: ClientSecret | None) -> str | None:
     if kind is TRANSCRIPTION:
-        if handshake.model:
-            message = "You must not provide a model parameter for transcription sessions."
-            raise Refused("invalid_model", message)
-        return None
+        return _transcription_model(handshake.model)
     model = handshake.model or (secret.model if secret else None)
     if not model:
         raise Refused("missing_model", "You must provide a model parameter.")
     if model in TRANSCRIPTION_MODELS:
         message = f"{model} is a transcription model and cannot be used as the session's model."
         raise Refused("invalid_model", message)
+    _require_short(model)
+    return model
+
+
+def _transcription_model(model: str) -> str | None:
+    """None is best, as OpenAI has it; some clients name the transcription model all the same."""
+    _require_short(model)
+    if model and not can_transcribe(model):
+        message = (
+            f"{model} cannot transcribe: name a transcription model, or none and choose it by "
+            "session.update."
+        )
+        raise Refused("invalid_model", message)
+    return model or None
+
+
+def _require_short(model: str) -> None:
     if len(model) > MAX_MODEL_LETTERS:
         message = f"A model's name has at most {MAX_MODEL_LETTERS} characters."
         raise Refused("invalid_model", message)
-    return model
 
 
 def _config(kind: SessionKind, model: str | None, secret: ClientSecret | None) -> dict[str, Any]:

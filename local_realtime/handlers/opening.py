@@ -10,6 +10,7 @@ from local_realtime.handlers.admission import SUBPROTOCOL, Handshake, Opening, a
 from local_realtime.handlers.http_api import error_body
 from local_realtime.handlers.registry import Registry
 
+AZURE_PATH = "/openai/"
 NAME_HEADER, NAME = "X-Realtime-Model", "local model"
 """Who answers; `session.model` is what the client has asked for."""
 
@@ -48,13 +49,16 @@ class OpeningHandler(WebSocketHandler):
     def _handshake(self) -> Handshake:
         headers = self.request.headers
         offered = headers.get("Sec-WebSocket-Protocol", "").split(",")
+        is_azure = self.request.path.startswith(AZURE_PATH)
+        deployment = self.get_query_argument("deployment", "") if is_azure else ""
         return Handshake(
-            model=self.get_query_argument("model", ""),
+            model=self.get_query_argument("model", "") or deployment,
             intent=self.get_query_argument("intent", ""),
             authorization=headers.get("Authorization", ""),
             api_key=headers.get("api-key", "") or self.get_query_argument("api-key", ""),
             beta=headers.get("OpenAI-Beta", ""),
             protocols=tuple(protocol.strip() for protocol in offered),
+            is_azure=is_azure,
         )
 
     def _refusal(self) -> Fatal | None:

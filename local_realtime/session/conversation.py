@@ -28,11 +28,19 @@ class Conversation:
     def find(self, item_id: str) -> Item | None:
         return next((item for item in reversed(self._items) if item.id == item_id), None)
 
-    def get(self, item_id: str, path: str = "item_id") -> Item:
+    def get(self, item_id: str, path: str) -> Item:
         """The item, or `Refused` naming *path*."""
         item = self.find(item_id)
         if item is None:
             raise invalid(path, f"item with id '{item_id[:64]}' not found")
+        return item
+
+    def retrieve(self, item_id: str) -> Item:
+        """The item, or `Refused`."""
+        item = self.find(item_id)
+        if item is None:
+            message = f"Error retrieving item: {_no_item(item_id)}"
+            raise Refused("item_retrieve_invalid_item_id", message)
         return item
 
     def has_call(self, call_id: str) -> bool:
@@ -46,23 +54,34 @@ class Conversation:
         index = next((i for i, item in enumerate(self._items) if item.id == item_id), 0)
         return self._items[index - 1].id if index else None
 
-    def add(self, item: Item, previous_item_id: str | None = None) -> None:
+    def add(
+        self, item: Item, previous_item_id: str | None = None, *, takes_ids_again: bool = False
+    ) -> None:
         """Append *item*, or put it after the given one; ``root`` is the front.
+
+        With *takes_ids_again* an item that has its id gives way, unless that is still being said.
 
         Raises:
             Refused: If the id is taken, or the predecessor unknown; nothing is added then.
         """
-        if self.find(item.id):
-            raise invalid("item.id", f"an item with id '{item.id}' already exists")
-        if previous_item_id is None:
-            index = len(self._items)
-        elif previous_item_id == ROOT:
-            index = 0
-        else:
-            index = self._items.index(self.get(previous_item_id, "previous_item_id")) + 1
+        same = self.find(item.id)
+        if same and (not takes_ids_again or same.status == "in_progress"):
+            message = f"Error creating item: an item with id '{item.id}' already exists."
+            raise Refused("item_create_duplicate_item_id", message)
+        index = self._index_after(previous_item_id)
+        if same:
+            index -= self._items.index(same) < index
+            self.delete(same.id)
         self._items.insert(index, item)
         self._bytes += item.size_bytes
         self._forget_oldest(item)
+
+    def _index_after(self, previous_item_id: str | None) -> int:
+        if previous_item_id is None:
+            return len(self._items)
+        if previous_item_id == ROOT:
+            return 0
+        return self._items.index(self.get(previous_item_id, "previous_item_id")) + 1
 
     def _forget_oldest(self, newest: Item) -> None:
         while (self._bytes > MAX_BYTES or len(self._items) > MAX_ITEMS) and len(self._items) > 1:
@@ -78,7 +97,10 @@ class Conversation:
             self._forget_oldest(item)
 
     def delete(self, item_id: str) -> None:
-        item = self.get(item_id)
+        item = self.find(item_id)
+        if item is None:
+            message = f"Error deleting item: {_no_item(item_id)}"
+            raise Refused("item_delete_invalid_item_id", message)
         self._items.remove(item)
         self._bytes -= item.size_bytes
 
@@ -108,6 +130,10 @@ class Conversation:
         require_within(audio_end_ms, sound.duration_ms)
         wire = {**item.parts[content_index].wire, "transcript": ""}
         self.replace(item.with_part(content_index, Part(wire, sound.until_ms(audio_end_ms))))
+
+
+def _no_item(item_id: str) -> str:
+    return f"the item with id '{item_id[:64]}' does not exist."
 
 
 def require_within(audio_end_ms: int, duration_ms: int) -> None:

@@ -10,14 +10,19 @@ from local_realtime.session.responses import Responses
 
 
 def add_item(
-    item: Item, conversation: Conversation, outbox: Outbox, previous_item_id: str | None = None
+    item: Item,
+    conversation: Conversation,
+    outbox: Outbox,
+    previous_item_id: str | None = None,
+    *,
+    takes_ids_again: bool = False,
 ) -> None:
     """Put a finished item into the conversation, and say so.
 
     Raises:
         Refused: If it cannot stand there; nothing is said then.
     """
-    conversation.add(item, previous_item_id)
+    conversation.add(item, previous_item_id, takes_ids_again=takes_ids_again)
     shown = {"previous_item_id": conversation.predecessor(item.id), "item": item.to_wire()}
     outbox.emit("conversation.item.added", **shown)
     outbox.emit("conversation.item.done", **shown)
@@ -26,7 +31,15 @@ def add_item(
 class ItemRequests:
     """Each takes a checked event; `Refused` changes nothing."""
 
-    def __init__(self, conversation: Conversation, responses: Responses, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        conversation: Conversation,
+        responses: Responses,
+        outbox: Outbox,
+        *,
+        takes_ids_again: bool,
+    ) -> None:
+        self._takes_ids_again = takes_ids_again
         self._conversation = conversation
         self._responses = responses
         self._outbox = outbox
@@ -35,7 +48,14 @@ class ItemRequests:
         item = parse_item(event["item"], "item", input_format)
         if item.wire["type"] == "function_call_output":
             self._require_call(item.wire["call_id"])
-        add_item(item, self._conversation, self._outbox, event["previous_item_id"])
+        add_item(
+            item,
+            self._conversation,
+            self._outbox,
+            # An empty one is as good as none.
+            event["previous_item_id"] or None,
+            takes_ids_again=self._takes_ids_again,
+        )
 
     def _require_call(self, call_id: str) -> None:
         if not self._conversation.has_call(call_id):
@@ -44,7 +64,7 @@ class ItemRequests:
 
     def retrieve(self, event: dict[str, Any], audio: dict[str, Any]) -> None:
         """Show an item with its sound, in the format of the side of *audio* it is from."""
-        item = self._conversation.get(event["item_id"])
+        item = self._conversation.retrieve(event["item_id"])
         side = audio["input"] if item.wire.get("role") == "user" else audio.get("output", {})
         shown = item.to_wire(side.get("format"))
         self._outbox.emit("conversation.item.retrieved", item=shown)

@@ -16,9 +16,24 @@ class Traits:
     input_tokens: int
     """What of a conversation fits into its context, beside the longest answer."""
 
+    takes_ids_again: bool
+    """Whether a client may create an item whose id another one has."""
 
-NEWEST = Traits(reasons=True, voice="marin", silence_duration_ms=500, input_tokens=96_000)
-PLAIN = Traits(reasons=False, voice="alloy", silence_duration_ms=200, input_tokens=28_224)
+
+NEWEST = Traits(
+    reasons=True,
+    voice="marin",
+    silence_duration_ms=500,
+    input_tokens=96_000,
+    takes_ids_again=False,
+)
+PLAIN = Traits(
+    reasons=False,
+    voice="alloy",
+    silence_duration_ms=200,
+    input_tokens=28_224,
+    takes_ids_again=True,
+)
 PLAIN_MODELS = {
     "gpt-realtime",
     "gpt-realtime-1.5",
@@ -28,6 +43,7 @@ PLAIN_MODELS = {
     "gpt-realtime-mini-2025-12-15",
 }
 PREVIEW_MODELS = ("gpt-4o-realtime-preview", "gpt-4o-mini-realtime-preview")
+CONVERSING = ("gpt-realtime", "gpt-audio", *PREVIEW_MODELS)
 
 TRANSCRIPTION_MODELS = {
     "gpt-live-transcribe",
@@ -46,6 +62,11 @@ STREAMING_MODELS = {"gpt-live-transcribe", "gpt-realtime-whisper"}
 def traits_of(model: str | None) -> Traits:
     name = model or ""
     return PLAIN if name in PLAIN_MODELS or name.startswith(PREVIEW_MODELS) else NEWEST
+
+
+def can_transcribe(model: str) -> bool:
+    """Whether a name may be that of a transcription model: all but those that converse."""
+    return model in TRANSCRIPTION_MODELS or not model.startswith(CONVERSING)
 
 
 def is_counted_in_tokens(transcription_model: str | None) -> bool:

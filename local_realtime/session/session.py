@@ -9,6 +9,7 @@ from local_realtime.ids import new_id
 from local_realtime.session.conversation import Conversation
 from local_realtime.session.item_requests import ItemRequests
 from local_realtime.session.listening import Listening, Turns
+from local_realtime.session.models import traits_of
 from local_realtime.session.outbox import Close, Outbox, Output
 from local_realtime.session.protocol import check_event, event_id_of, parse_frame
 from local_realtime.session.responder import Piece
@@ -51,7 +52,12 @@ class Session:
         self._outbox = Outbox()
         self._conversation = Conversation()
         self._responses = Responses(self._conversation, self._outbox, pace)
-        self._items = ItemRequests(self._conversation, self._responses, self._outbox)
+        self._items = ItemRequests(
+            self._conversation,
+            self._responses,
+            self._outbox,
+            takes_ids_again=traits_of(model).takes_ids_again,
+        )
         self._transcripts = Transcripts(self.id, self._outbox)
         self._listening = Listening(
             self._audio_input,

@@ -36,6 +36,7 @@ DEFAULT_INSTRUCTIONS = "You are a local stand-in for a realtime model."
 VOICES = ["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"]
 KINDS = ("realtime", "transcription")
 MAX_POST_INSTRUCTIONS_TOKENS = 1_000_000
+MAX_MODEL_LETTERS = 256
 
 SERVER_VAD = answering_vad(NEWEST.silence_duration_ms)
 
@@ -162,8 +163,14 @@ def output_rules(traits: Traits) -> dict[str, Rule]:
     }
 
 
+def _of_deployment(wanted: Any, path: str, current: Any) -> Any:
+    """With Azure the deployment is the model, whatever an update calls it."""
+    text(MAX_MODEL_LETTERS)(wanted, path, current)
+    return current
+
+
 @cache
-def _session_rule(traits: Traits) -> Rule:
+def _session_rule(traits: Traits, model: Rule) -> Rule:
     detection = turn_detection(answering_vad(traits.silence_duration_ms), answers=True)
     audio_output = fields(
         {
@@ -176,7 +183,7 @@ def _session_rule(traits: Traits) -> Rule:
         {
             **output_rules(traits),
             "type": type_of_session("realtime"),
-            "model": _same,
+            "model": model,
             "include": INCLUDE,
             "truncation": clearable(text_or(one_of("auto", "disabled"), RETENTION), "auto"),
             "tracing": _tracing,
@@ -192,7 +199,20 @@ def updated_session(current: dict[str, Any], wanted: Any) -> dict[str, Any]:
     Raises:
         Refused: If any part of the update cannot be had.
     """
-    rule = _session_rule(traits_of(current["model"]))
+    return _updated(current, wanted, _same)
+
+
+def updated_deployment(current: dict[str, Any], wanted: Any) -> dict[str, Any]:
+    """The same for Azure, where an update may name another model, and gets this one all the same.
+
+    Raises:
+        Refused: If any part of the update cannot be had.
+    """
+    return _updated(current, wanted, _of_deployment)
+
+
+def _updated(current: dict[str, Any], wanted: Any, model: Rule) -> dict[str, Any]:
+    rule = _session_rule(traits_of(current["model"]), model)
     session: dict[str, Any] = rule(wanted, "session", current)
     return session
 

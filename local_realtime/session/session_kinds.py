@@ -1,11 +1,15 @@
-"""The two kinds of session: one converses, one transcribes."""
+"""The kinds of session: one converses, at OpenAI's address or Azure's, and one transcribes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from local_realtime.session.protocol import EVENTS
-from local_realtime.session.session_config import default_session, updated_session
+from local_realtime.session.session_config import (
+    default_session,
+    updated_deployment,
+    updated_session,
+)
 from local_realtime.session.transcription_config import default_transcription, updated_transcription
 
 
@@ -31,6 +35,7 @@ class SessionKind:
 
 
 REALTIME = SessionKind("realtime", default_session, updated_session, tuple(EVENTS))
+AZURE_REALTIME = SessionKind("realtime", default_session, updated_deployment, tuple(EVENTS))
 TRANSCRIPTION = SessionKind(
     "transcription",
     default_transcription,

@@ -25,17 +25,21 @@ TRANSCRIPTION_SESSION = fields(
 )
 
 
-def default_transcription(_model: str | None) -> dict[str, Any]:
-    """What `session.created` shows, but for its id and its end."""
+def default_transcription(model: str | None) -> dict[str, Any]:
+    """What `session.created` shows, but for its id and its end.
+
+    A *model* of the address is the one that transcribes from the beginning.
+    """
+    transcription = {"model": model, "language": None, "prompt": None} if model else None
     return {
         "type": "transcription",
         "object": "realtime.transcription_session",
         "audio": {
             "input": {
                 "format": PCM,
-                "transcription": None,
+                "transcription": transcription,
                 "noise_reduction": None,
-                "turn_detection": SERVER_VAD,
+                "turn_detection": None if model in STREAMING_MODELS else SERVER_VAD,
             }
         },
         "include": None,

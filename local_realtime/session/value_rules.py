@@ -166,23 +166,32 @@ def text_pairs(max_pairs: int, key_letters: int, value_letters: int) -> Rule:
     return rule
 
 
+def _require(keys: tuple[str, ...], given: Mapping[str, Any], path: str) -> None:
+    for key in keys:
+        if key not in given:
+            raise missing(join(path, key))
+
+
 def fields(
     rules: Mapping[str, Rule],
     required: tuple[str, ...] = (),
     start: Mapping[str, Any] | None = None,
 ) -> Rule:
-    """An object, merged into the current one or else into *start*: absent keys stay as they are."""
+    """An object, merged into the current one or else into *start*: absent keys stay as they are.
+
+    Of several mistakes the first of these is told, as by the API: what is missing, what is wrong
+    with a required key, the rest in the order of the client.
+    """
 
     def rule(wanted: Any, path: str, current: Any) -> dict[str, Any]:
+        given = _mapping(wanted, path)
+        _require(required, given, path)
         merged = dict(current if isinstance(current, dict) else start or {})
-        for key, value in _mapping(wanted, path).items():
+        for key in (*required, *(key for key in given if key not in required)):
+            where = join(path, key)
             if key not in rules:
-                where = join(path, key)
                 raise Refused("unknown_parameter", f"Unknown parameter: '{where}'.", where)
-            merged[key] = rules[key](value, join(path, key), merged.get(key))
-        for key in required:
-            if key not in wanted:
-                raise missing(join(path, key))
+            merged[key] = rules[key](given[key], where, merged.get(key))
         return merged
 
     return rule
@@ -215,10 +224,8 @@ def _variant_rule(rules: Mapping[str, Rule], required: tuple[str, ...]) -> Rule:
     merge = fields(rules)
 
     def rule(wanted: Any, path: str, current: Any) -> dict[str, Any]:
+        _require(required, {**current, **wanted}, path)
         merged: dict[str, Any] = merge(wanted, path, current)
-        for key in required:
-            if key not in merged:
-                raise missing(join(path, key))
         return merged
 
     return rule

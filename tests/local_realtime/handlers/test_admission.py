@@ -52,7 +52,12 @@ REFUSED = {
         4000,
         "beta_api_shape_disabled",
     ),
-    "model of a transcription": ({"intent": "transcription"}, None, 4000, "invalid_model"),
+    "model of a transcription": (
+        {"intent": "transcription", "model": "gpt-realtime-2.1"},
+        None,
+        4000,
+        "invalid_model",
+    ),
     "intent": ({"intent": "translation"}, None, 4000, "invalid_value"),
 }
 
@@ -118,6 +123,17 @@ def test_the_configuration_of_a_client_secret_fits_the_model():
     assert (config["instructions"], config["audio"]["output"]["voice"]) == ("Sing.", "marin")
 
 
+@pytest.mark.parametrize(
+    ("model", "turns"), [("gpt-4o-mini-transcribe", "server_vad"), ("gpt-realtime-whisper", None)]
+)
+def test_a_transcription_may_begin_with_the_model_of_the_address(model, turns):
+    """As LiveKit's client has it; a model that streams has no turn detection."""
+    heard = admit(shake(intent="transcription", model=model), None).config["audio"]["input"]
+
+    assert heard["transcription"]["model"] == model
+    assert (heard["turn_detection"] or {}).get("type") == turns
+
+
 SECRET_REFUSED = {
     "no model": ({"model": ""}, {"type": "realtime"}, "missing_model"),
     "other intent": (
@@ -125,7 +141,11 @@ SECRET_REFUSED = {
         {"type": "realtime", "model": "a"},
         "invalid_value",
     ),
-    "model of a transcription": ({"model": "a"}, {"type": "transcription"}, "invalid_model"),
+    "model of a transcription": (
+        {"model": "gpt-realtime"},
+        {"type": "transcription"},
+        "invalid_model",
+    ),
     "model without reason": (
         {"model": "gpt-realtime"},
         {"type": "realtime", "model": "a", "reasoning": {"effort": "high"}},

@@ -56,6 +56,20 @@ async def test_a_client_secret_opens_its_session(serving):
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_a_slash_at_the_end_of_a_path_does_no_harm(serving):
+    """Of any path, below Azure's as well."""
+    paths = ["/v1/realtime/client_secrets/", "/openai/v1//realtime/client_secrets"]
+    async with serving(LOCKED) as (_, connect):
+        statuses = [(await ask(connect, path, {}))[0] for path in paths]
+        beta, _ = await ask(connect, "/v1/realtime/sessions/", {})
+        opened = await connect("/?model=m", Authorization="Bearer right")
+        created = await opened.read()
+
+    assert (statuses, beta) == ([200, 200], 400)
+    assert created["type"] == "session.created"
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_a_client_secret_may_be_for_a_transcription(serving, speech, silence):
     """Then the handshake names neither intent nor model."""
     async with serving(LOCKED) as (_, connect):

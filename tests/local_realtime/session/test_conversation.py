@@ -42,6 +42,16 @@ def test_an_id_is_taken_once(conversation):
         conversation.add(note("a"))
 
 
+@pytest.mark.parametrize(
+    ("previous", "order"), [(None, "bca"), ("root", "abc"), ("a", "abc"), ("c", "bca")]
+)
+def test_an_id_taken_again_is_that_of_the_new_item(conversation, previous, order):
+    """Wherever the old one stood; it may even be the predecessor that is named."""
+    conversation.add(note("a"), previous, takes_ids_again=True)
+
+    assert "".join(item.id for item in conversation.items) == order
+
+
 def test_the_oldest_items_are_forgotten_when_it_is_full(conversation):
     """More than the bytes it may hold; the newest item always stays."""
     big = Sound(bytes(module.MAX_BYTES // 2), 24_000)

@@ -39,8 +39,33 @@ ERRORS = {
     "event id": ('{"type":"response.create","event_id":7}', "invalid_value", "event_id"),
     "unknown item": (
         '{"type":"conversation.item.delete","item_id":"x"}',
-        "invalid_value",
-        "item_id",
+        "item_delete_invalid_item_id",
+        None,
+    ),
+    "retrieve unknown": (
+        '{"type":"conversation.item.retrieve","item_id":"x"}',
+        "item_retrieve_invalid_item_id",
+        None,
+    ),
+    "missing before unknown": (
+        '{"type":"session.update","session":{"temperature":1,"model":3}}',
+        "missing_required_parameter",
+        "session.type",
+    ),
+    "type before the rest": (
+        '{"type":"session.update","session":{"temperature":1,"type":"transcription"}}',
+        "invalid_parameter",
+        "session.type",
+    ),
+    "missing before unknown within": (
+        json.dumps(
+            {
+                "type": "session.update",
+                "session": {"type": "realtime", "tools": [{"type": "function", "strict": True}]},
+            }
+        ),
+        "missing_required_parameter",
+        "session.tools[0].name",
     ),
     "truncate unknown": (
         '{"type":"conversation.item.truncate","item_id":"x","content_index":0,"audio_end_ms":0}',

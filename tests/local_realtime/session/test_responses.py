@@ -76,7 +76,7 @@ def test_out_of_band_response_leaves_no_trace(call, kinds):
     ends = {e["response"]["id"]: e["response"] for e in events if e["type"] == "response.done"}
     assert set(ends) == {main, beside["id"]}
     refused = call.send("conversation.item.retrieve", item_id=ends[beside["id"]]["output"][0]["id"])
-    assert call.error(refused)["code"] == "invalid_value"
+    assert call.error(refused)["code"] == "item_retrieve_invalid_item_id"
 
 
 def test_out_of_band_responses_are_bounded(call):

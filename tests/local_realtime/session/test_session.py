@@ -2,6 +2,8 @@
 
 import base64
 
+from local_realtime.session.session_kinds import AZURE_REALTIME
+
 SPOKEN_DELTAS = {"response.output_audio.delta", "response.output_audio_transcript.delta"}
 USER_TURN = [
     "input_audio_buffer.speech_started",
@@ -398,7 +400,40 @@ def test_an_id_of_the_client_is_kept_and_taken_once(call):
     refused = call.error(call.send("conversation.item.create", item={**item, "id": "mine"}))
 
     assert added["item"]["id"] == "mine"
-    assert (refused["code"], refused["param"]) == ("invalid_value", "item.id")
+    assert (refused["code"], refused["param"]) == ("item_create_duplicate_item_id", None)
+
+
+def test_an_older_model_takes_an_id_again(new_call):
+    """The item that had it gives way."""
+    call = new_call("gpt-realtime-1.5")
+    item = {"type": "message", "role": "system", "id": "mine"}
+    for words in ("one", "two"):
+        content = [{"type": "input_text", "text": words}]
+        added, _ = call.send("conversation.item.create", item={**item, "content": content})
+    (shown,) = call.send("conversation.item.retrieve", item_id="mine")
+
+    assert added["previous_item_id"] is None
+    assert shown["item"]["content"][0]["text"] == "two"
+
+
+def test_an_empty_predecessor_is_none(call):
+    """The item goes to the end."""
+    call.say("one")
+    item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x"}]}
+    added, _ = call.send("conversation.item.create", item=item, previous_item_id="")
+
+    assert added["previous_item_id"] is not None
+
+
+def test_with_azure_the_deployment_is_the_model(new_call):
+    """An update that names another one is taken, and the session keeps its own."""
+    call = new_call("my-deployment", kind=AZURE_REALTIME)
+    (event,) = call.update(model="gpt-realtime", instructions="Sing.")
+    wrong = call.error(call.update(model=7))
+
+    assert event["session"]["model"] == "my-deployment"
+    assert event["session"]["instructions"] == "Sing."
+    assert wrong["param"] == "session.model"
 
 
 def test_the_conversation_is_paid_for_again_with_every_answer(call):

@@ -162,7 +162,7 @@ def _sum(request: str, _talk: Talk) -> Reply | None:
     question, result = found
     if result is None:
         return Reply(f"{question} has no answer I can give.", "Impossible")
-    return Reply(f"{question} is {result}.", result)
+    return Reply(f"{question} is {result}.", result.removeprefix("about "))
 
 
 def name_of_user(talk: Talk) -> str | None:

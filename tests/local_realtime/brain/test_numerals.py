@@ -18,6 +18,12 @@ from local_realtime.brain.numerals import in_words, with_digits
         ("Nineteen", "19"),
         ("someone and anyone", "someone and anyone"),
         ("a million", "1000000"),
+        ("two million three hundred thousand and five", "2300005"),
+        ("one thousand million", "1000000000"),
+        ("a trillion", "1000000000000"),
+        ("5 million", "5000000"),
+        ("1.25 thousand", "1250"),
+        ("hundred and a thousandfold", "100 and a thousandfold"),
     ],
 )
 def test_words_become_digits(said, digits):

@@ -423,3 +423,14 @@ async def test_a_session_that_has_ended_is_asked_for_no_more_of_its_answer():
         connection.feed(events.ClientGone(None))
 
         assert connection.ended
+
+
+@pytest.mark.gen_test
+async def test_a_look_that_fails_ends_this_session_only():
+    """The calls behind it in the line are looked at as well."""
+    async with a_call() as (room, connection):
+        connection._reading._client = None
+        connection.look()
+
+        assert [INTERNAL] == room.client.closes
+        assert connection.ended

@@ -33,7 +33,13 @@ ROOM_BYTES = st.sampled_from([10_000, 10 * OUTBOUND_BYTES])
 """What a client's socket takes: little, or all at once."""
 READ_BYTES = st.sampled_from([1000, 20_000, OUTBOUND_BYTES])
 CHUNK_MS = st.sampled_from([20, 100, 400])
-ASKED = (asked.CommitAudio(), asked.ClearAudio(), asked.Interrupt(), asked.Text("?"))
+ASKED = (
+    asked.CommitAudio(),
+    asked.ClearAudio(),
+    asked.Interrupt(),
+    asked.Text("?"),
+    asked.Ping("behind all that"),
+)
 SAID = st.sampled_from([events.ClientFile("AAAA", "wav"), *map(events.ClientSaid, ASKED)])
 POLICIES = st.sampled_from(["push_back", "refuse", "drop_oldest"])
 

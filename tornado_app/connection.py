@@ -136,7 +136,7 @@ class Connection:
         self._busy = True
         try:
             self._handle(event)
-            while self._events or self._may_go_on:
+            while self._events or (self._answer.may_go_on and self._has_room):
                 self._go_on()
         except Exception:  # noqa: BLE001  nothing may escape a callback of Tornado
             self._fail()
@@ -160,15 +160,20 @@ class Connection:
         All that waits is told when it need not.  This is for the word that gets lost: none may
         silence a call for good.
         """
-        self._unsent_bytes = self._reading.look()
-        is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
+        try:
+            self._unsent_bytes = self._reading.look()
+            is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
+        except Exception:  # noqa: BLE001  the calls behind this one are to be looked at as well
+            self._fail()
+            return
         self.feed(events.Look(self._unsent_bytes, is_held, queued_bytes))
 
     @property
-    def _may_go_on(self) -> bool:
-        """More of the answer may go.  Never of a session that has ended: nothing would change."""
-        may = self._answer.may_go_on and not self._session.ended
-        return may and not self._client.is_full
+    def _has_room(self) -> bool:
+        """The client takes more of the answer.  None of a session that has ended: it would give
+        nothing, and be asked for ever.
+        """
+        return not self._session.ended and not self._client.is_full
 
     @property
     def ended(self) -> bool:

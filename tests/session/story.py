@@ -194,6 +194,8 @@ class Story:
         assert self.session.ended == bool(finished)
         if self.session.ended:
             assert self.session.wake_at() is None
+            assert self.session._timers.earliest is None
+            assert 0 == self.budget.held_bytes
             assert 0 == self.budget.held_bytes
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import delta, response
+from tests.session.story import converted, delta, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.answer_audio import BrokenAudio
 from tornado_app.protocol.realtime.events import (
@@ -14,9 +14,11 @@ from tornado_app.protocol.realtime.events import (
     Unknown,
     UpstreamError,
     UserSpeechStarted,
+    UserTranscriptDelta,
 )
 from tornado_app.session import commands, events
 
+FLUSHED = events.UplinkReady(converted(0, 0, b""))
 DONE = ResponseFinished(response(status="completed"))
 
 
@@ -342,3 +344,87 @@ def test_what_is_no_audio_of_an_answer_that_was_interrupted_is_not_told(story):
     answering(story).client(asked.Interrupt())
 
     assert [] == story.said(BrokenAudio("resp_1", 4)).told
+
+
+def test_a_stalled_answer_that_fails_after_all_is_told_once(story):
+    """The client knows."""
+    answering(story).tick(20.0)
+
+    assert [] == story.said(ResponseFinished(response(status="failed"))).told
+
+
+def test_late_pieces_of_an_answer_that_was_over_when_it_was_cut_are_not_heard(story):
+    """It had ended at the model, and still played."""
+    answering(story).said(DONE).client(asked.Interrupt(), at=0.2)
+
+    assert [] == story.said(delta(20)).told
+
+
+def test_names_of_answers_that_ended_are_bounded(story):
+    """What comes of one that is forgotten is an answer of its own."""
+    story.connected()
+    for number in range(18):
+        story.said(ResponseCreated(response(f"resp_{number}"))).client(asked.Interrupt())
+        story.said(ResponseFinished(response(f"resp_{number}", "cancelled")))
+
+    assert [] == story.said(delta(20, response_id="resp_2")).told
+    assert ["response_started", "audio"] == story.said(delta(20, response_id="resp_0")).told
+
+
+def test_the_rest_of_an_answer_is_let_out_at_its_end(stage):
+    """Though its audio had no end of its own: the next must not begin with it."""
+    story = stage(passes_through=False).connected()
+    story.said(ResponseCreated(response())).said(delta(100))
+
+    assert story.said(DONE).did(commands.FlushDownlink)
+
+
+def test_a_request_without_room_is_refused(stage):
+    """The item has the last place that there is."""
+    story = stage(message_burst=1000.0).opened()
+    for _ in range(255):
+        story.client(asked.CommitAudio()).feed(FLUSHED)
+    assert ["server_busy"] == story.client(asked.Text("a")).errors
+    assert ["server_busy"] == story.client(asked.Text("b")).errors
+    story.client(asked.CommitAudio()).feed(FLUSHED)
+
+    assert ["audio_backlog"] == story.errors
+
+
+def test_an_interrupted_request_that_is_refused_is_not_made_again(story):
+    """The model had an answer of its own, of which we do not know."""
+    story.connected().client(asked.Text("a")).client(asked.Interrupt())
+    story.said(error("conversation_already_has_active_response", "parley_response_1"))
+
+    assert [] == story.tick(5.0).asked
+    assert [] == story.tick(15.0).told
+
+
+def test_a_model_is_given_up_only_if_it_is_busy_again_and_again(story):
+    """An answer between shows that it is not stuck."""
+    story.connected()
+    for number in (1, 3):
+        story.client(asked.Text("a"))
+        busy = error("conversation_already_has_active_response", f"parley_response_{number}")
+        story.said(busy).tick(story.now + 5.0)
+        assert ["response.cancel", "response.create"] == story.asked
+        story.said(ResponseCreated(response(f"resp_{number}")))
+        story.said(ResponseFinished(response(f"resp_{number}", "completed")))
+
+    assert not any(isinstance(command, commands.CloseUpstream) for command in story.all)
+
+
+def test_turns_that_waited_for_a_late_request_are_told_with_it(story):
+    """One error covers them; none is asked for behind it."""
+    story.connected().client(asked.Text("a")).client(asked.Text("b")).tick(15.0)
+
+    assert ["upstream_timeout"] == story.errors
+    assert [] == story.asked
+
+
+def test_words_of_the_user_that_were_under_way_end_with_the_model(story):
+    """As those of the answer do."""
+    story.connected().said(UserTranscriptDelta("item_u", "hel")).lost()
+
+    final = {"role": "user", "item_id": "item_u", "text": "hel", "final": True}
+    assert ("transcript", final) in story.messages

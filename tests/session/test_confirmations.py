@@ -102,3 +102,20 @@ def test_nothing_is_waited_for_when_all_is_confirmed(story):
     assert {"ping", "read", "token_expiry", "token_warning", "response"} == set(
         story.session._timers._due_at
     )
+
+
+def test_names_of_a_lost_models_items_are_free_again(story):
+    """The next one may count from one as well."""
+    committed(story.connected()).said(Committed("item_1")).lost().tick(1.0)
+
+    assert ["audio_committed"] == story.model_ready().said(Committed("item_1")).told
+
+
+def test_only_some_commits_may_be_on_their_way(story):
+    """One more is refused where it was, behind the others."""
+    story.connected()
+    for _ in range(65):
+        assert [] == story.client(asked.CommitAudio()).told
+    told = [story.feed(events.UplinkReady(converted(0, 0, b""))).errors for _ in range(64)]
+
+    assert [[]] * 63 + [["rate_limited"]] == told

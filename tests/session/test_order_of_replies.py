@@ -30,6 +30,7 @@ def test_a_reply_waits_for_those_before_it(story, question, reply):
 
     assert ["audio_received"] == story.feed(READY).told
     assert ["audio_received", reply] == story.feed(READY).told
+    assert 0 == story.session._uplink.pending.replies
     assert ["audio_received"] == story.feed(READY).told
 
 
@@ -71,6 +72,13 @@ def test_what_is_cleared_takes_no_reply_with_it(story):
 
     assert ["pong"] == story.told
     assert ["audio_cleared"] == story.said(Cleared()).told
+
+
+def test_an_end_gives_back_what_waited(story):
+    """Also where nobody is left to be told."""
+    story.connected().feed(CHUNK).client(asked.Ping("p")).feed(events.ClientGone(1000))
+
+    assert 0 == story.budget.held_bytes
 
 
 @pytest.mark.parametrize("ending", ["errors", "token"])

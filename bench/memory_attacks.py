@@ -8,6 +8,7 @@ import base64
 import io
 import json
 import os
+import re
 import socket
 import struct
 import threading
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import soundfile
-from websocket import WebSocket, WebSocketException, create_connection
+from websocket import WebSocket, create_connection
 
 from bench.common import ROOT, Child, gateway_env, make_token, print_table, running
 from bench.latency import Latencies, Summary, measure, warm_up
@@ -41,6 +42,8 @@ TURNS = 256
 HALF_BYTES = (1 << 20) - 64
 """Of a message that is never whole; 1 MiB is the largest whose beginning is taken."""
 SAMPLE_S = 0.05
+READ_BYTES = 262_144
+CODE = re.compile(rb'"code": ?"(\w+)"')
 GIVEN_BACK_S = 10.0
 TIMEOUT_S = 20.0
 WIDE = f"input_format=float32&input_rate={RATE_HZ}&input_channels={CHANNELS}"
@@ -117,6 +120,11 @@ ATTACKS = (
 )
 
 
+def give_way() -> None:
+    """Those who attack from elsewhere take none of this computer's cores from the others."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
 class Attacker(threading.Thread):
     """One hostile client.  Thread: its own; the constructor and `leave`, the program's."""
 
@@ -136,6 +144,7 @@ class Attacker(threading.Thread):
     def run(self) -> None:
         if self.attack.reads:
             threading.Thread(target=self.read, daemon=True).start()
+        give_way()
         # Until it is cut, or leaves.
         with suppress(OSError):
             self.socket.sock.settimeout(None)
@@ -143,12 +152,11 @@ class Attacker(threading.Thread):
                 self.socket.sock.sendall(each)
 
     def read(self) -> None:
-        """Keep the codes of the errors.  Thread: its own."""
-        with suppress(OSError, WebSocketException, ValueError):
-            while message := self.socket.recv():
-                message = json.loads(message)
-                if message["type"] == "error":
-                    self.told.add(message["data"]["code"])
+        """Keep the codes of the errors, as cheaply as can be.  Thread: its own."""
+        give_way()
+        with suppress(OSError):
+            while data := self.socket.sock.recv(READ_BYTES):
+                self.told.update(code.decode() for code in CODE.findall(data))
 
     def leave(self) -> None:
         with suppress(OSError):

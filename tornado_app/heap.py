@@ -15,15 +15,16 @@ from pathlib import Path
 
 from tornado_app.logs import get_logger
 
-LOOK_S = 2.0
+LOOK_S = 4.0
+"""No more often: see `TRIM_BYTES`."""
 TRIM_BYTES = 16 << 20
-"""So much has to have been freed: it takes the C library a millisecond or two for each 10 MiB,
-while threads that need memory wait."""
+"""So much has to have been freed.  The C library takes up to 7 ms for each 10 MiB, and for a part
+of them whoever needs memory waits, the loop too."""
 STATM = Path("/proc/self/statm")
 
 
 class Heap:
-    """Looks every two seconds how large the process is.  Thread: loop; trims in another."""
+    """Looks every few seconds how large the process is.  Thread: loop; trims in another."""
 
     def __init__(
         self,

@@ -31,6 +31,8 @@ DELTA_BYTES = st.sampled_from([80, 4_000, 32_000, OUTBOUND_BYTES // 2 + 1000])
 DELTAS = st.sampled_from([1, 3, 10, 33])
 ROOM_BYTES = st.sampled_from([10_000, 10 * OUTBOUND_BYTES])
 """What a client's socket takes: little, or all at once."""
+CALL_BYTES = st.sampled_from([50_000, 8 << 20])
+"""What may be kept of a call: so little that it is held back for that, or enough."""
 READ_BYTES = st.sampled_from([1000, 20_000, OUTBOUND_BYTES])
 CHUNK_MS = st.sampled_from([20, 100, 400])
 ASKED = (
@@ -52,10 +54,18 @@ class Calls(RuleBasedStateMachine):
         policy=POLICIES,
         room_bytes=ROOM_BYTES,
         gather_s=st.sampled_from([0.0, 0.05]),
+        call_bytes=CALL_BYTES,
     )
-    def open(self, output: str, policy: str, room_bytes: int, gather_s: float) -> None:
+    def open(
+        self, output: str, policy: str, room_bytes: int, gather_s: float, call_bytes: int
+    ) -> None:
         self.opened = Stage.opened(
-            room_bytes, gather_s, backlog=policy, turn_detection="none", **TARGETS[output]
+            room_bytes,
+            gather_s,
+            backlog=policy,
+            turn_detection="none",
+            call_bytes=call_bytes,
+            **TARGETS[output],
         )
         self.stage = self.opened.__enter__()
 

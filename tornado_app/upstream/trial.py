@@ -58,8 +58,8 @@ class Trial:
             case LinkOpened():
                 self._opened = True
                 self._link.send(self._order)
-            case LinkSaid(event, size_bytes):
-                self._link.consumed(size_bytes)
+            case LinkSaid(event, posted_bytes):
+                self._link.consumed(posted_bytes)
                 self._on_event(event)
             case LinkLost(failure):
                 self._judge(classify(failure, self._last_error))

@@ -428,3 +428,77 @@ def test_words_of_the_user_that_were_under_way_end_with_the_model(story):
 
     final = {"role": "user", "item_id": "item_u", "text": "hel", "final": True}
     assert ("transcript", final) in story.messages
+
+
+def logged(story, event="upstream_late"):
+    lines = [c for c in story.fresh if isinstance(c, commands.Log) and c.event == event]
+    return [dict(line.fields) for line in lines]
+
+
+def sentences(story):
+    return [data["sentence"] for name, data in story.messages if name == "error"]
+
+
+def test_a_late_beginning_is_logged_and_told(story):
+    """With what was waited for, and with what the client may do."""
+    story.connected().client(asked.Text("a", ref="t")).tick(15.0)
+
+    assert [{"waited_for": "response.created"}] == logged(story)
+    assert ["The model did not begin to answer in time. Ask again."] == sentences(story)
+    assert "t" == story.messages[-1][1]["ref"]
+
+
+def test_a_late_piece_and_a_late_end_are_logged_and_told(story):
+    """Each as what it is."""
+    answering(story).tick(20.0)
+    assert [{"waited_for": "response"}] == logged(story)
+    assert ["The answer stopped half way, and was ended. Ask again."] == sentences(story)
+
+    story.tick(25.0)
+    assert [{"waited_for": "response.done"}] == logged(story)
+    assert [] == story.told
+
+
+def test_a_model_that_is_busy_for_ever_is_logged(story):
+    """And each of our cancels has a name of its own."""
+    story.connected().client(asked.Text("a", ref="t"))
+    story.said(error("conversation_already_has_active_response", "parley_response_1")).tick(5.0)
+    assert [{"waited_for": "unknown_response"}] == logged(story)
+    assert CancelResponse(None, "parley_cancel_1") == story.orders[0]
+    assert "parley_response_2" == story.orders[1].event_id
+    story.said(error("conversation_already_has_active_response", "parley_response_2")).tick(10.0)
+
+    (lost,) = logged(story, "upstream_lost")
+    assert {"cause": "stalled", "stage": "open", "detail": "busy"}.items() <= lost.items()
+    assert ["The model was lost before it answered. Say it again."] == sentences(story)
+    assert "t" == story.messages[-1][1]["ref"]
+
+
+def test_a_refused_request_is_told_with_its_reason(story):
+    """By the name that the client gave its turn, if it is about the last request."""
+    story.connected().client(asked.Text("a", ref="t"))
+    story.said(error("invalid_value", "parley_response_1"))
+
+    assert ["The model refused to answer (invalid_value)."] == sentences(story)
+    assert "t" == story.messages[-1][1]["ref"]
+    assert ["The model refused to answer (no reason given)."] == sentences(
+        story.said(error("", "parley_response_7"))
+    )
+    assert "ref" not in story.messages[-1][1]
+
+
+def test_of_two_turns_one_that_is_refused_leaves_one(story):
+    """Both were waiting, as the answer to an earlier one ran."""
+    answering(story).client(asked.Text("b")).client(asked.Text("c"))
+    story.said(error("invalid_value", "parley_text"))
+    assert ["response.create"] == story.said(ResponseFinished(response(status="cancelled"))).asked
+
+
+def test_turns_that_are_all_refused_are_not_asked_for(story):
+    """Nor counted below none."""
+    answering(story).client(asked.Text("b"))
+    for _ in range(3):
+        story.said(error("invalid_value", "parley_text"))
+    assert [] == story.said(ResponseFinished(response(status="cancelled"))).asked
+
+    assert "response.create" in story.client(asked.Text("c")).asked

@@ -6,6 +6,7 @@ from tests.session.story import converted
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import Cleared, Committed, ErrorFacts, UpstreamError
 from tornado_app.session import events
+from tornado_app.session.commands import Log
 
 
 def committed(story, at=0.0):
@@ -119,3 +120,20 @@ def test_only_some_commits_may_be_on_their_way(story):
     told = [story.feed(events.UplinkReady(converted(0, 0, b""))).errors for _ in range(64)]
 
     assert [[]] * 63 + [["rate_limited"]] == told
+
+
+@pytest.mark.parametrize("what", ["commit", "clear"])
+def test_a_late_word_is_logged_and_told(story, what):
+    """By the name that the client gave its message."""
+    story.connected()
+    if what == "commit":
+        story.client(asked.CommitAudio(ref="m")).feed(events.UplinkReady(converted(0, 0, b"")))
+    else:
+        story.client(asked.ClearAudio(ref="m"))
+    story.tick(15.0)
+
+    lines = [c.fields for c in story.fresh if isinstance(c, Log) and c.event == "upstream_late"]
+    assert [{"waited_for": what}] == lines
+    sentence = f"The model did not confirm a {what} in time. It may be lost."
+    error = {"code": "upstream_timeout", "retryable": True, "sentence": sentence, "ref": "m"}
+    assert [("error", error)] == story.messages

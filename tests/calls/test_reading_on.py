@@ -5,7 +5,8 @@ import base64
 
 import pytest
 
-from tests.calls.house import House, VoiceClient
+from tests.calls.house import House, VoiceClient, until
+from tests.calls.test_buffers import deaf_client, talk
 from tests.fakes.upstream import FakeUpstream
 
 PCM_BYTES_PER_MS = 48
@@ -63,3 +64,23 @@ async def test_every_turn_is_answered(deltas):
             assert [pytest.approx(spoken_ms, abs=0.1)] * 4 == heard
         for client in clients:
             assert "error" not in client.types
+
+
+@pytest.mark.gen_test(timeout=30)
+async def test_a_client_that_leaves_in_the_middle_of_an_answer_stops_nobody():
+    """Much waits for it when it is cut off; the others are answered as before."""
+    async with FakeUpstream() as fake, House(fake.url, limits_outbound_bytes=300_000) as house:
+        other = await house.connected()
+        for number in range(3):
+            leaving = await deaf_client(house)
+            link = await fake.connection(number + 1)
+            await link.next_event("session.update")
+            [side] = [c for c in house.gateway.connections if c.config.user_id == "deaf"]
+            talking = asyncio.ensure_future(talk(link))
+            await until(lambda side=side: side._answer.may_go_on, "nothing waits for the client")
+            leaving.writer.transport.abort()
+            await until(lambda: len(house.gateway.connections) == 1, "nobody noticed")
+            await other.say("ping")
+            await other.next("pong")
+            talking.cancel()
+            await asyncio.gather(talking, return_exceptions=True)

@@ -137,3 +137,21 @@ def test_a_late_word_is_logged_and_told(story, what):
     sentence = f"The model did not confirm a {what} in time. It may be lost."
     error = {"code": "upstream_timeout", "retryable": True, "sentence": sentence, "ref": "m"}
     assert [("error", error)] == story.messages
+
+
+def test_a_commit_that_is_lost_is_told_if_its_answer_was_not_asked_for(story):
+    """By its name."""
+    story.connected().speak(200).client(asked.CommitAudio(ref="m"))
+    story.feed(events.UplinkReady(converted(0, 0, b""))).lost()
+
+    sentence = "A commit was lost with the connection to the model. Say it again."
+    assert sentence == story.messages[1][1]["sentence"]
+    assert "m" == story.messages[1][1]["ref"]
+
+
+def test_a_commit_that_is_lost_with_its_answer_is_told_once(manual):
+    """By the error about the answer, which was asked for at once."""
+    committed(manual).lost()
+
+    sentences = [data["sentence"] for name, data in manual.messages if name == "error"]
+    assert ["The model was lost before it answered. Say it again."] == sentences

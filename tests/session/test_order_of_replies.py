@@ -5,7 +5,7 @@ import pytest
 from tests.session.story import converted
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.events import Cleared
+from tornado_app.protocol.realtime.events import Cleared, ResponseCreated, ResponseFacts
 from tornado_app.session import events
 
 CHUNK = events.ClientAudio(bytes(960))
@@ -92,3 +92,29 @@ def test_what_waits_is_said_before_the_end(stage, ending):
     else:
         assert ["pong", "error"] == [n for n in story.tick(3611.0).told if n != "token_expiring"]
     assert 0 == story.budget.held_bytes
+
+
+def test_each_reply_has_its_own_place(story):
+    """Of two questions among three chunks."""
+    story.connected().feed(CHUNK).client(asked.Ping("a")).feed(CHUNK).client(asked.Ping("b"))
+    story.client(asked.Ping("c")).feed(CHUNK)
+
+    told = [story.feed(READY).told for _ in range(3)]
+    assert [["audio_received", "pong"], ["audio_received", "pong", "pong"], ["audio_received"]] == (
+        told
+    )
+    assert 0 == story.budget.held_bytes
+
+
+def test_a_typed_turn_behind_a_commit_keeps_its_words_and_its_name(story):
+    """And gives back what it took."""
+    story.connected().speak(200).client(asked.CommitAudio())
+    held_bytes = story.budget.held_bytes
+    story.client(asked.Text("some words", ref="t")).client(asked.Text("more", ref="u"))
+    assert story.budget.held_bytes > held_bytes + len("some wordsmore")
+    story.feed(FLUSHED)
+
+    words = [o.item["content"][0]["text"] for o in story.orders if hasattr(o, "item")]
+    assert ["some words", "more"] == words
+    assert 0 == story.budget.held_bytes
+    assert "t" == story.said(ResponseCreated(ResponseFacts("resp_1"))).messages[0][1]["ref"]

@@ -14,7 +14,7 @@ from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.connection import Connection
 from tornado_app.errors import Refused
-from tornado_app.gateway import Gateway, Guest, Knock
+from tornado_app.gateway import LOOK_AT_ONCE, Gateway, Guest, Knock
 from tornado_app.house_rules import model_session, policy
 from tornado_app.protocol.close import GOING_AWAY, Close
 from tornado_app.protocol.told import LimitUse
@@ -34,6 +34,7 @@ class SilentClient:
         self._leave = partial(gateway.release, guest)
 
     is_full = False
+    queued_bytes = 0
 
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
 
@@ -152,6 +153,33 @@ async def test_a_session_is_as_the_guest_and_the_settings_say():
             config.hold_ms,
         )
         assert "ash" == config.model_session.voice
+
+
+@pytest.mark.gen_test
+async def test_all_are_looked_at_and_not_all_at_once():
+    """Everybody else has a turn in between, and the next look is arranged for before this one."""
+    calls = [Looked() for _ in range(2 * LOOK_AT_ONCE + 1)]
+    async with a_gateway() as gateway:
+        timer = gateway._look_timer
+        gateway._connections.update(calls)
+        gateway._look()
+        gateway._connections.clear()
+        first = sum(call.looks for call in calls)
+        for _ in range(2):
+            await asyncio.sleep(0)
+
+        assert (LOOK_AT_ONCE, {1}) == (first, {call.looks for call in calls})
+        assert timer is not gateway._look_timer
+        timer.cancel()
+
+
+class Looked:
+    """A call that counts."""
+
+    looks = 0
+
+    def look(self) -> None:
+        self.looks += 1
 
 
 def test_what_is_got_unasked_comes_first_and_once():

@@ -38,7 +38,9 @@ RESPONSE_TIMEOUT_S = 15.0
 """The model begins to answer in under a second; 15 s is a fault."""
 LINK_JOIN_S = 5.0
 LOOK_S = 1.0
-"""How often every call is asked what may go on, beside being told: some 3 us for each."""
+"""How often every call is asked what may go on, beside being told: some 10 us for each."""
+LOOK_AT_ONCE = 25
+"""So many before everybody else has a turn."""
 CLOSE_WAIT_S = 2.0
 """How long clients have to answer the last close frame."""
 
@@ -260,8 +262,13 @@ class Gateway:
 
     def _look(self) -> None:
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
-        for connection in self.connections:
+        self._look_at([*self._connections])
+
+    def _look_at(self, connections: list[Connection]) -> None:
+        for connection in connections[:LOOK_AT_ONCE]:
             connection.look()
+        if others := connections[LOOK_AT_ONCE:]:
+            self._loop.call_soon(self._look_at, others)
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

@@ -22,6 +22,8 @@ class Timers:
 
     def take_due(self, now: float) -> list[str]:
         """Names whose time has come, earliest first; they are forgotten."""
+        if self.earliest is None or now < self.earliest:
+            return []
         due = sorted((at, name) for name, at in self._due_at.items() if at <= now)
         for _, name in due:
             del self._due_at[name]

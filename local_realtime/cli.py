@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from local_realtime.brain.chat.options import add_chat_options, chat_of
-from local_realtime.rehearsal.faults import KINDS, Faults, InvalidFault, parse_faults
+from local_realtime.rehearsal.faults import GROUPS, KINDS, Faults, InvalidFault, parse_faults
 from local_realtime.rehearsal.faulty_handler import HeaderFaults
 from local_realtime.rehearsal.script import InvalidScript, parse_script
 from local_realtime.rehearsal.scripted import Run
@@ -111,7 +111,7 @@ def _parser(prog: str = "local_realtime") -> Parser:
         action="append",
         default=[],
         metavar="NAME[=VALUE][@WHEN]",
-        help=f"what goes wrong in every session: {', '.join(KINDS)}",
+        help=f"what goes wrong in every session: {', '.join([*KINDS, *GROUPS])}",
     )
     parser.add_argument(
         "--header-faults",

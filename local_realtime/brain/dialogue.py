@@ -27,6 +27,8 @@ class Talk:
     tool_choice: Any = "auto"
     parallel_tool_calls: bool = True
     max_output_tokens: int | None = None
+    comments: bool = False
+    """Whether to say a word before a call."""
 
     def said_by(self, speaker: str) -> list[str]:
         return [line.text for line in self.lines if line.speaker == speaker]
@@ -39,5 +41,12 @@ class Reply:
     """The same in one word."""
 
 
-Thought: TypeAlias = str | FunctionCall | Incomplete
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What is said before a call, in the same answer."""
+
+    text: str
+
+
+Thought: TypeAlias = str | Remark | FunctionCall | Incomplete
 """A piece of what a brain answers: text of any length, a call, or why it stops here."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from itertools import takewhile
 
-from local_realtime.brain.dialogue import Line, Reply, Talk
+from local_realtime.brain.dialogue import Line, Remark, Reply, Talk, Thought
 from local_realtime.brain.directives import Directives, read_instructions
 from local_realtime.brain.functions import choose_functions, tell_output
 from local_realtime.brain.skills import apply_skills
@@ -14,14 +14,17 @@ MAX_INSTRUCTIONS_LETTERS = 8000
 """What is longer is not read to its end; nor is an answer longer than a line."""
 
 HELLO = "Hello! How can I help you?"
+REMARK = Remark("One moment, I will see to that.")
 STILL_THERE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I did not understand that."
 
 
-def think(talk: Talk) -> str | tuple[FunctionCall, ...]:
+def think(talk: Talk) -> str | tuple[Thought, ...]:
     """The answer to the last line of *talk*; the same talk always has the same answer."""
     thought = _think(_shortened(talk))
-    return thought[:MAX_LINE_LETTERS] if isinstance(thought, str) else thought
+    if isinstance(thought, str):
+        return thought[:MAX_LINE_LETTERS]
+    return (REMARK, *thought) if talk.comments else thought
 
 
 def _shortened(talk: Talk) -> Talk:

@@ -106,6 +106,14 @@ KINDS: Mapping[str, Kind] = {
     "slow-answers": Kind("waits before `response.created`", Number("ms", 0, MAX_MS, 2000)),
     "slow-events": Kind("waits before every event of a response", Number("ms", 0, MAX_MS, 200)),
     "done-delay": Kind("waits before `response.done`", Number("ms", 0, MAX_MS, 1000)),
+    "first-delta-delay": Kind(
+        "waits after `response.created`, before the first item of an answer",
+        Number("ms", 0, MAX_MS, 300),
+    ),
+    "late-transcripts": Kind(
+        "tells what the user said word by word, beside the answer, and waits before each word",
+        Number("ms", 0, MAX_MS, 300),
+    ),
     "late-deltas": Kind(
         "the last audio deltas of an interrupted response come after `speech_started`",
         Number("deltas", 1, 100, 3),
@@ -121,6 +129,14 @@ KINDS: Mapping[str, Kind] = {
         Number("s", 0, 3600, 20),
     ),
     "transcription-failed": Kind("no transcript: `audio_unintelligible`"),
+    "commentary": Kind("says a word before it calls a function, in the same response"),
+    "reasoning-tokens": Kind(
+        "so many tokens of every answer were thought and not said", Number("tokens", 1, 32_000, 24)
+    ),
+    "no-rate-limits": Kind("never sends `rate_limits.updated`"),
+    "no-predecessor": Kind(
+        "`conversation.item.done` of what answers a conversation's first item names no predecessor"
+    ),
     "error-event": Kind(
         "one `error`, after which all goes on",
         Words(("server-error", "rate-limit-exceeded")),
@@ -147,8 +163,18 @@ REFUSALS = (
 )
 
 
+AS_RECORDED = (
+    "first-delta-delay, late-transcripts, commentary, reasoning-tokens, no-rate-limits, "
+    "no-predecessor"
+)
+GROUPS = {"as-recorded": AS_RECORDED}
+"""Several by one name: what recordings of the API show and this server does not do by itself."""
+
+
 def parse_faults(text: str) -> Faults:
     """The faults in ``name=value@when, ...``; value and when may be left out.
+
+    A name of `GROUPS` stands for all of its faults.
 
     Raises:
         InvalidFault: If one of them is unknown or has a value that it cannot have.
@@ -159,7 +185,7 @@ def parse_faults(text: str) -> Faults:
 def _parsed(text: str) -> Iterator[Fault]:
     for part in text.split(","):
         if wanted := part.strip():
-            yield _fault(wanted)
+            yield from _parsed(GROUPS[wanted]) if wanted in GROUPS else (_fault(wanted),)
 
 
 def _fault(wanted: str) -> Fault:
@@ -167,7 +193,9 @@ def _fault(wanted: str) -> Fault:
     name, equals, value = rest.partition("=")
     kind = KINDS.get(name)
     if kind is None:
-        raise InvalidFault(f"There is no fault {_shown(name)}; there are {', '.join(KINDS)}.")
+        raise InvalidFault(
+            f"There is no fault {_shown(name)}; there are {', '.join([*KINDS, *GROUPS])}."
+        )
     return Fault(name, _value(name, kind, value, bool(equals)), _when(name, kind, moment, bool(at)))
 
 

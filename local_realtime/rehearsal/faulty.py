@@ -1,7 +1,7 @@
 """What becomes of a session's outputs on their way to the client.  No sockets, no clock."""
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,6 +11,7 @@ from local_realtime.ids import new_id
 from local_realtime.rehearsal.bad_frames import BAD_FRAMES, TEXT, frame
 from local_realtime.rehearsal.fault_errors import FAILURES
 from local_realtime.rehearsal.faults import Fault, Faults
+from local_realtime.rehearsal.told import is_of_answer, is_of_transcript, with_reasoning, zeroed
 from local_realtime.session.outbox import (
     Close,
     Cut,
@@ -43,18 +44,6 @@ class Untranscribed:
 Step: TypeAlias = Output | Unanswered | Untranscribed
 
 
-def is_of_answer(output: Step) -> bool:
-    """Whether it is an event of a response, or of an item that a response brings."""
-    if not isinstance(output, dict):
-        return False
-    kind: str = output["type"]
-    item: dict[str, Any] = output.get("item", {})
-    is_answer = item.get("role") == "assistant" or item.get("type") == "function_call"
-    return kind.startswith(("response.", "rate_limits.")) or (
-        kind.startswith("conversation.item.") and is_answer
-    )
-
-
 class Faulty:
     """One connection's faults.  Pass every output through `pass_on` and perform what it returns.
 
@@ -72,6 +61,7 @@ class Faulty:
         self._duplicates = False
         self._held: defaultdict[str, deque[Event]] = defaultdict(deque)
         self._answer_items: set[str] = set()
+        self._first_item: str | None = None
         expiry_s = self.number("session-expiry")
         self._expires_at = None if expiry_s is None else int(unix_now + expiry_s)
 
@@ -100,6 +90,8 @@ class Faulty:
         match output:
             case Think() if self._failure:
                 return [Unanswered(output.response_id)]
+            case Think() if "commentary" in self._faults:
+                return [replace(output, turn=replace(output.turn, comments=True))]
             case Transcribe() if "transcription-failed" in self._faults:
                 return [Untranscribed(output.item_id, output.sound.seconds)]
             case Overhear() if "transcription-failed" in self._faults:
@@ -111,7 +103,9 @@ class Faulty:
         return [output]
 
     def pause_ms(self, output: Output) -> float:
-        """How long to wait before this event; none before what is of no answer."""
+        """How long to wait before this event; none before what is of no answer or transcript."""
+        if is_of_transcript(output):
+            return self.number("late-transcripts") or 0.0
         if not isinstance(output, dict) or not is_of_answer(output):
             return 0
         kind = output["type"]
@@ -119,6 +113,8 @@ class Faulty:
         pause_ms = self.number(first) or 0.0
         if kind == "response.done":
             pause_ms += self.number("done-delay") or 0.0
+        if kind == "response.output_item.added" and output.get("output_index") == 0:
+            pause_ms += self.number("first-delta-delay") or 0.0
         return pause_ms
 
     def _sendable(self, steps: list[Step]) -> list[Step]:
@@ -179,6 +175,10 @@ class Faulty:
     def _shaped(self, event: Event) -> list[Event]:
         """The event as this server tells it: changed, held back, or with what was held back."""
         kind = event["type"]
+        if kind == "rate_limits.updated" and "no-rate-limits" in self._faults:
+            return []
+        if kind.startswith("conversation.item.") and "no-predecessor" in self._faults:
+            event = self._without_predecessor(event)
         if self._expires_at is not None and "session" in event:
             session = {**event["session"], "expires_at": self._expires_at}
             event = {**event, "session": session}
@@ -206,10 +206,13 @@ class Faulty:
         return {**limit, "remaining": 0, "reset_seconds": self.number("rate-limited")}
 
     def _ended(self, response: dict[str, Any]) -> dict[str, Any]:
+        thought = self.number("reasoning-tokens")
+        if thought and response.get("usage"):
+            response = {**response, "usage": with_reasoning(response["usage"], int(thought))}
         fault = self._faults.get("response-incomplete")
         if self._failure and response.get("status") == "failed":
             details = {"type": "failed", "error": self._failure}
-            return {**response, "status_details": details, "usage": _zeroed(response.get("usage"))}
+            return {**response, "status_details": details, "usage": zeroed(response.get("usage"))}
         if fault and response.get("status") == "completed":
             details = {"type": "incomplete", "reason": str(fault.value).replace("-", "_")}
             output = [{**item, "status": "incomplete"} for item in response.get("output", [])]
@@ -220,6 +223,16 @@ class Faulty:
                 "output": output,
             }
         return response
+
+    def _without_predecessor(self, event: Event) -> Event:
+        """As recorded: `added` names the first item, and the `done` of its answer does not."""
+        before, item = event.get("previous_item_id"), event.get("item", {})
+        if event["type"].endswith("item.added") and before is None:
+            self._first_item = item.get("id")
+        is_named = before is not None and before == self._first_item
+        if is_named and event["type"].endswith("item.done") and is_of_answer(event):
+            return {**event, "previous_item_id": None}
+        return event
 
     def _unfinished(self, event: Event) -> Event:
         """An item of an answer is never finished."""
@@ -254,10 +267,3 @@ def _half(event: Event | None) -> Raw:
     """The first half of a frame whose rest never comes."""
     whole = frame(TEXT, msgspec.json.encode(event or _event("error")))
     return Raw(whole[: len(whole) // 2])
-
-
-def _zeroed(usage: Any) -> Any:
-    """The same shape, nothing used."""
-    if isinstance(usage, dict):
-        return {key: _zeroed(value) for key, value in usage.items()}
-    return 0 if isinstance(usage, int) else usage

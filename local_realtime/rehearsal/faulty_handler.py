@@ -25,8 +25,8 @@ from local_realtime.rehearsal.faulty import (
     Step,
     Unanswered,
     Untranscribed,
-    is_of_answer,
 )
+from local_realtime.rehearsal.told import is_of_answer, is_of_transcript, words_of
 from local_realtime.session.outbox import Cut, Output, Raw
 
 FAULT_HEADER = "X-Parley-Fault"
@@ -34,6 +34,7 @@ HeaderFaults = Literal["local", "always", "never"]
 """Who may ask for faults by that header: clients on this computer, all, or none."""
 MAX_WAITING_EVENTS = 16
 """Events of answers that wait for a pause to pass; beyond them, the session waits."""
+PAUSES = ("slow-answers", "slow-events", "first-delta-delay", "done-delay")
 LINGER_SECONDS = 1.0
 """How long a client may take to answer a FIN with its own."""
 DRIPS_PER_SECOND = 10
@@ -59,7 +60,8 @@ class FaultyHandler(RealtimeHandler):
     """One client's WebSocket, with the faults of the server and of the client's own header.
 
     Without any it is a `RealtimeHandler`.  With some, every output goes through a `Faulty`, and
-    the events of answers wait in a queue of their own if pauses are wanted.
+    the events of answers, and those of transcripts, wait in a queue of their own if pauses are
+    wanted.
     """
 
     def initialize(  # type: ignore[override]
@@ -73,6 +75,7 @@ class FaultyHandler(RealtimeHandler):
         self._order = asyncio.Lock()  # batches of outputs: `_perform` waits inside of one
         self._wire = asyncio.Lock()  # single steps: a frame that drips must not be interrupted
         self._answers: asyncio.Queue[Output] | None = None
+        self._transcripts: asyncio.Queue[Output] | None = None
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -179,9 +182,12 @@ class FaultyHandler(RealtimeHandler):
     async def _begin_with(self, faulty: Faulty, stream: IOStream) -> None:
         if "slow-reader" in faulty:
             stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        if any(name in faulty for name in ("slow-answers", "slow-events", "done-delay")):
+        if any(name in faulty for name in PAUSES):
             self._answers = asyncio.Queue(MAX_WAITING_EVENTS)
-            self._spawn(self._give_answers(faulty, self._answers))
+            self._spawn(self._give(faulty, self._answers))
+        if "late-transcripts" in faulty:
+            self._transcripts = asyncio.Queue(MAX_WAITING_EVENTS)
+            self._spawn(self._give(faulty, self._transcripts))
         for step in faulty.open():
             await self._take_step(step)
         if faulty.is_over:
@@ -217,11 +223,15 @@ class FaultyHandler(RealtimeHandler):
             for step in faulty.expire():
                 await self._take_step(step)
 
-    async def _give_answers(self, faulty: Faulty, answers: asyncio.Queue[Output]) -> None:
+    async def _give(self, faulty: Faulty, waiting: asyncio.Queue[Output]) -> None:
         while True:
-            output = await answers.get()
-            await asyncio.sleep(faulty.pause_ms(output) / 1000)
-            await self._send(faulty, output)
+            output = await waiting.get()
+            parts: list[Output] = [output]
+            if isinstance(output, dict) and waiting is self._transcripts:
+                parts = [*words_of(output)]
+            for part in parts:
+                await asyncio.sleep(faulty.pause_ms(part) / 1000)
+                await self._send(faulty, part)
 
     async def _perform(self, outputs: list[Output]) -> None:
         faulty = self._faulty
@@ -230,14 +240,17 @@ class FaultyHandler(RealtimeHandler):
             return
         async with self._order:
             for output in outputs:
-                if self._answers is not None and self._may_wait(output):
-                    await self._answers.put(output)
-                else:
+                waiting = self._queue_of(output)
+                if waiting is None:
                     await self._send(faulty, output)
+                else:
+                    await waiting.put(output)
 
-    def _may_wait(self, output: Output) -> bool:
-        """Whether others may overtake it."""
-        return is_of_answer(output)
+    def _queue_of(self, output: Output) -> asyncio.Queue[Output] | None:
+        """Where it waits and others may overtake it, if it does."""
+        if is_of_transcript(output):
+            return self._transcripts
+        return self._answers if is_of_answer(output) else None
 
     async def _send(self, faulty: Faulty, output: Output) -> None:
         async with self._wire:

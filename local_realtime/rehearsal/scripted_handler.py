@@ -1,5 +1,7 @@
 """The Tornado shell of a script.  Thread: loop."""
 
+import asyncio
+
 from local_realtime.errors import Fatal
 from local_realtime.handlers.opening import unix_now
 from local_realtime.handlers.playable import Playable
@@ -36,9 +38,9 @@ class ScriptedHandler(FaultyHandler):
         self._faulty = self._faulty or Faulty({}, unix_now())
         await super()._begin()
 
-    def _may_wait(self, output: Output) -> bool:  # noqa: ARG002
+    def _queue_of(self, output: Output) -> asyncio.Queue[Output] | None:  # noqa: ARG002
         """All steps of a script stay in their order."""
-        return True
+        return self._answers
 
     def _new_session(self) -> Playable:
         model: str = self._handshake().model

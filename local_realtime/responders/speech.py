@@ -6,13 +6,14 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from local_realtime.brain.chat.endpoint import ChatFailed
-from local_realtime.brain.dialogue import Line, Talk, Thought
+from local_realtime.brain.dialogue import Line, Remark, Talk, Thought
 from local_realtime.brain.rules import think
 from local_realtime.ears.moonshine import Moonshine
 from local_realtime.ears.silero import FRAME_SAMPLES, SileroEar, Stream, open_silero
@@ -81,6 +82,7 @@ class Speech:
             tool_choice=turn.tool_choice,
             parallel_tool_calls=turn.parallel_tool_calls,
             max_output_tokens=turn.max_output_tokens,
+            comments=turn.comments,
         )
         thinking = self._brain.think(talk) if self._brain else self._think_by_rules(talk)
         tell = self._speak if turn.is_spoken else _write
@@ -102,6 +104,10 @@ class Speech:
         """Sentence by sentence, while the brain thinks on."""
         unsaid, is_silent, is_empty = SentenceCutter(), True, True
         async for thought in _ended(thoughts):
+            if isinstance(thought, Remark):
+                is_silent = is_empty = False
+                yield replace(await self._say(thought.text, turn), is_commentary=True)
+                continue
             for sentence in unsaid.feed(thought) if isinstance(thought, str) else unsaid.rest():
                 is_empty = is_empty and not sentence.strip()
                 if any(letter.isalnum() for letter in sentence):
@@ -214,4 +220,10 @@ async def _write(
     thoughts: AsyncGenerator[Thought, None], _turn: Turn
 ) -> AsyncGenerator[Piece, None]:
     async for thought in thoughts:
-        yield Answer(thought, SILENCE) if isinstance(thought, str) else thought
+        match thought:
+            case str():
+                yield Answer(thought, SILENCE)
+            case Remark(text=text):
+                yield Answer(text, SILENCE, is_commentary=True)
+            case _:
+                yield thought

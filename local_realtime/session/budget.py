@@ -1,5 +1,7 @@
 """How much an answer may say: `max_output_tokens`, spent piece by piece."""
 
+from dataclasses import replace
+
 from local_realtime.session.responder import Answer, FunctionCall
 from local_realtime.session.usage import (
     ASSISTANT_AUDIO_MS_PER_TOKEN,
@@ -33,7 +35,7 @@ class Budget:
         words_left = left * words // (words + sound)
         text = answer.text[: words_left * LETTERS_PER_TOKEN]
         heard = answer.sound.until_ms((left - words_left) * ASSISTANT_AUDIO_MS_PER_TOKEN)
-        return Answer(text, heard if self._is_spoken else answer.sound)
+        return replace(answer, text=text, sound=heard if self._is_spoken else answer.sound)
 
     def letters_of(self, call: FunctionCall) -> int:
         """How many letters of the arguments there is room for."""

@@ -17,9 +17,9 @@ STEP_MS = 100
 class OutputMessage(OutputItem):
     """Written or spoken; more sentences may be added until it is closed."""
 
-    def __init__(self, stage: Stage, index: int) -> None:
+    def __init__(self, stage: Stage, index: int, *, precedes_call: bool = False) -> None:
         super().__init__(stage, index)
-        self.precedes_call = False
+        self.precedes_call = precedes_call
         self._is_spoken = stage.plan.is_spoken
         self._sentences: list[Answer] = []
         self._whole_sent = 0

@@ -23,6 +23,8 @@ class Turn:
     tool_choice: Any = "auto"
     parallel_tool_calls: bool = True
     max_output_tokens: int | None = None
+    comments: bool = False
+    """Whether to say a word before a call, as newer models may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Answer:
     """What is written, or the transcript of what is spoken."""
 
     sound: Sound
+    is_commentary: bool = False
+    """Known to be said before a call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,16 +102,20 @@ class Response:
         before = self._outputs[-1] if self._outputs else None
         piece, index = self._waiting.popleft(), len(self._outputs)
         if isinstance(piece, Answer):
-            message = OutputMessage(self._stage, index)
+            message = OutputMessage(self._stage, index, precedes_call=piece.is_commentary)
             message.add(piece)
             while self._waiting and isinstance(following := self._waiting[0], Answer):
                 message.add(following)
                 self._waiting.popleft()
             self._outputs.append(message)
         else:
+            call = OutputCall(self._stage, index, *piece)
+            self._outputs.append(call)
             if isinstance(before, OutputMessage):
                 before.precedes_call = True
-            self._outputs.append(OutputCall(self._stage, index, *piece))
+                if call.has_more:
+                    # As recorded: the first of the arguments comes before the message's end.
+                    self._send_piece(call)
         if before:
             before.close("completed")
 
@@ -121,9 +125,7 @@ class Response:
             return self._is_answered
         current = self._outputs[-1]
         if current.has_more:
-            duration_ms = current.step()
-            if self._pace:
-                self._next_step += duration_ms / 1000 / self._pace
+            self._send_piece(current)
         if current.has_more:
             self.due = self._next_step
         elif self._waiting:
@@ -134,6 +136,11 @@ class Response:
             self.due = NEVER
             return self._is_answered
         return False
+
+    def _send_piece(self, output: OutputMessage | OutputCall) -> None:
+        duration_ms = output.step()
+        if self._pace:
+            self._next_step += duration_ms / 1000 / self._pace
 
     @property
     def said(self) -> str:

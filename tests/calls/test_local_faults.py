@@ -85,6 +85,7 @@ GOES_ON = {
     "slow-events=2": COMPLETED,
     "done-delay=50": COMPLETED,
     "late-deltas": COMPLETED,
+    "as-recorded": COMPLETED,
     "slow-writer=200000": COMPLETED,
     "slow-reader=20000": COMPLETED,
     "no-pongs": COMPLETED,

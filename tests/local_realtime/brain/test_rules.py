@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_realtime.brain.dialogue import Line, Talk
-from local_realtime.brain.rules import think
+from local_realtime.brain.rules import REMARK, think
 from local_realtime.session.responder import FunctionCall
 
 TOOLS = [
@@ -119,6 +119,15 @@ def test_the_output_of_a_function_is_told():
     assert answer("weather", Line("function", '{"sky": "clear"}')) == "Sky is clear."
     assert answer(Line("function", "{}"), "Goodbye.") == "Goodbye!"
     assert answer("x", Line("function", "21"), Line("function", "12")) == "21. 12."
+
+
+def test_a_word_before_a_call_if_it_is_wanted():
+    """Only before a call."""
+    remark, call = answer("What's the weather in Paris?", tools=TOOLS, comments=True)
+
+    assert remark == REMARK
+    assert call.name == "get_weather"
+    assert answer("Hello.", tools=TOOLS, comments=True) == "Hello! How can I help you?"
 
 
 def test_several_functions_are_called_at_once():

@@ -57,6 +57,14 @@ def test_a_list_is_read_from_left_to_right():
     }
 
 
+def test_a_group_stands_for_its_faults():
+    """One of them may be named beside it, with another value."""
+    faults = parse_faults("as-recorded, late-transcripts=5")
+
+    assert {"commentary", "no-rate-limits", "no-predecessor"} < set(faults)
+    assert (faults["first-delta-delay"].value, faults["late-transcripts"].value) == (300, 5)
+
+
 REFUSED = {
     "boom": "There is no fault 'boom'; there are http-status,",
     "=5": "There is no fault ''; there are",

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from local_realtime.rehearsal.faults import KINDS, parse_faults
-from local_realtime.rehearsal.faulty import Faulty, Unanswered, Untranscribed, is_of_answer
+from local_realtime.rehearsal.faulty import Faulty, Unanswered, Untranscribed
+from local_realtime.rehearsal.told import is_of_answer, words_of
 from local_realtime.session.outbox import Close, Cut, Judge, Raw, Think, Transcribe
+from local_realtime.session.responder import Turn
 from local_realtime.sound.audio import Sound
 
 UNIX_NOW = 1_000_000.0
@@ -249,6 +251,69 @@ def test_pauses_belong_to_kinds_of_events():
     kinds = ("response.created", "response.output_audio.delta", "response.done")
 
     assert [faulty.pause_ms({"type": kind}) for kind in kinds] == [500, 30, 230]
+
+
+def test_the_first_item_and_every_word_may_wait():
+    """Of an answer only the first item, of a transcript every event."""
+    faulty = Faulty(parse_faults("first-delta-delay,late-transcripts=70"), UNIX_NOW)
+    added = {"type": "response.output_item.added"}
+    completed = {"type": "conversation.item.input_audio_transcription.completed"}
+    waits = [added | {"output_index": 0}, added | {"output_index": 1}, completed]
+
+    assert [faulty.pause_ms(event) for event in waits] == [300, 0, 70]
+
+
+@pytest.mark.parametrize("delta", [" One two,  three. ", "One", "", " ", "one\ntwo"])
+def test_a_transcript_word_by_word_is_the_same_transcript(delta):
+    """And every word is an event of its own."""
+    kind = "conversation.item.input_audio_transcription.delta"
+    told = words_of({"type": kind, "event_id": "event_1", "delta": delta})
+
+    assert "".join(event["delta"] for event in told) == delta
+    assert len({event["event_id"] for event in told}) == len(told) == max(1, len(delta.split()))
+
+
+def test_what_was_thought_is_paid_for(wire, call):
+    """It is text of the answer; who does not reason has none."""
+    call.say("hello")
+    direct = call.send("response.create") + call.wait(10)
+    usage = call.done(direct)["usage"]
+    told = call.done(wire("reasoning-tokens=20").pass_on(direct))["usage"]
+
+    assert told["output_token_details"]["reasoning_tokens"] == 20
+    assert told["output_tokens"] == usage["output_tokens"] + 20
+    assert told["total_tokens"] == usage["total_tokens"] + 20
+    assert (
+        sum(told["output_token_details"][k] for k in ("text_tokens", "audio_tokens"))
+        == (told["output_tokens"])
+    )
+
+
+def test_limits_may_go_untold(wire, call):
+    """And nothing else with them."""
+    call.say("hello")
+    direct = call.send("response.create") + call.wait(10)
+
+    assert wire("no-rate-limits").pass_on(direct) == direct[:-1]
+
+
+def test_an_answer_may_forget_what_it_follows(wire, call):
+    """As recorded: that of the first item, in its `done`; not the next one."""
+    direct = call.say("hello") + call.send("response.create") + call.wait(10)
+    direct += call.say("hello") + call.send("response.create") + call.wait(10)
+    told = wire("no-predecessor").pass_on(direct)
+    changed = [one for one, other in zip(told, direct, strict=True) if one != other]
+
+    assert [event["type"] for event in changed] == ["conversation.item.done"]
+    assert changed[0]["previous_item_id"] is None
+    assert changed[0]["item"]["role"] == "assistant"
+
+
+def test_a_word_before_a_call_is_asked_for(wire):
+    """By the turn: who answers has to say it."""
+    (think,) = wire("commentary").pass_on([Think("resp_1", Turn((), ""))])
+
+    assert think.turn.comments
 
 
 def test_what_belongs_to_an_answer(call, tone, silence):

@@ -397,6 +397,25 @@ async def test_a_transcription_fails(serving, tone):
 
 
 @pytest.mark.gen_test(timeout=20)
+async def test_a_transcript_comes_after_the_answer_it_belongs_to(serving, tone):
+    """Word by word, and nothing waits for it."""
+    async with serving(with_faults("late-transcripts=50")) as (_, connect):
+        client = await connect()
+        await client.manual()
+        transcription = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
+        await client.send("session.update", session={"type": "realtime", **transcription})
+        await client.append(tone(300))
+        await client.send("input_audio_buffer.commit")
+        await client.send("response.create", response={"output_modalities": ["text"]})
+        events = await client.until("response.done")
+        events += await client.until("conversation.item.input_audio_transcription.completed")
+
+    told = [e for e in events if e["type"].endswith("transcription.delta")]
+    assert len(told) > 3
+    assert "".join(e["delta"] for e in told) == events[-1]["transcript"]
+
+
+@pytest.mark.gen_test(timeout=20)
 async def test_late_deltas_over_a_socket(serving, tone, speech, silence):
     """The client hears the old answer for a moment after it has begun to speak."""
     config = ServerConfig(pace=1, faults=parse_faults("late-deltas=2"))

@@ -106,6 +106,31 @@ def test_what_is_said_before_a_call_is_said_first(asked):
     assert len({item["call_id"] for item in calls}) == 2
 
 
+def test_a_commentary_is_told_as_recorded(asked, kinds):
+    """Its phase is known at once, and it ends after the first of the call's arguments."""
+    commentary = Answer("One moment. ", Sound(TONE * 600, 24_000), is_commentary=True)
+    events = answered(asked, commentary, WEATHER)
+    first = kinds(events).index("response.function_call_arguments.delta")
+
+    assert events[0]["item"]["phase"] == "commentary"
+    assert kinds(events)[first - 2 :] == [
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.function_call_arguments.delta",
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "conversation.item.done",
+        "response.output_item.done",
+        "response.done",
+        "rate_limits.updated",
+    ]
+
+
 def test_the_items_of_an_answer_stand_in_its_order(asked):
     """Each follows the one before it in the conversation, and the words come together."""
     call, _ = asked

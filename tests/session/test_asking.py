@@ -8,6 +8,7 @@ from tornado_app.protocol.realtime.answer_audio import BrokenAudio
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
     CancelResponse,
+    Committed,
     ErrorFacts,
     ResponseCreated,
     ResponseFinished,
@@ -279,7 +280,7 @@ def test_a_turn_behind_an_interrupted_request_is_asked_for_when_that_is_late(sto
 def test_a_turn_that_the_model_refused_takes_no_other_with_it(story):
     """Two were typed; one answer is still owed."""
     story.connected().client(asked.Text("a")).client(asked.Text("b"))
-    assert ["upstream_rejected"] == story.said(error("invalid_value", "parley_text")).errors
+    assert ["upstream_rejected"] == story.said(error("invalid_value", "parley_text_1")).errors
     story.said(ResponseCreated(response()))
     story.said(ResponseFinished(response(status="cancelled")))
 
@@ -288,9 +289,51 @@ def test_a_turn_that_the_model_refused_takes_no_other_with_it(story):
 
 def test_the_answer_to_a_turn_that_was_refused_is_stopped(story):
     """There is nothing that it would answer."""
-    story.connected().client(asked.Text("a")).said(error("invalid_value", "parley_text"))
+    story.connected().client(asked.Text("a")).said(error("invalid_value", "parley_text_1"))
 
     assert ["response.cancel"] == story.said(ResponseCreated(response())).asked
+
+
+def test_a_refusal_that_comes_late_withdraws_its_own_turn(story):
+    """And not the one that waits: the answer to what was refused has begun already."""
+    answering(story).client(asked.Text("b"))
+    story.said(error("invalid_value", "parley_text_1"))
+
+    assert ["response.create"] == story.said(ResponseFinished(response(status="cancelled"))).asked
+
+
+def test_the_refusal_of_a_turn_that_wanted_no_answer_withdraws_none(stage):
+    """It was interrupted while the commit before it was on its way."""
+    story = stage(turn_detection="none").connected().speak(200)
+    story.client(asked.CommitAudio()).client(asked.Text("a")).client(asked.Interrupt())
+    story.feed(FLUSHED).client(asked.Text("b"))
+    story.said(error("invalid_value", "parley_text_1"))
+
+    assert ["response_started"] == story.said(ResponseCreated(response())).told
+    assert [] == story.asked
+
+
+def test_a_commit_that_is_refused_is_the_one_that_is_named(stage):
+    """Two are on their way; the answer to the other is still owed."""
+    story = stage(turn_detection="none").connected()
+    for ref in "ab":
+        story.speak(200).client(asked.CommitAudio(ref=ref)).feed(FLUSHED)
+    story.said(error("input_audio_buffer_commit_empty", "parley_commit_2"))
+    assert "b" == story.messages[0][1]["ref"]
+
+    assert "a" == story.said(Committed("item_u")).messages[0][1]["ref"]
+
+
+def test_an_answer_of_the_models_own_is_taken_for_none_that_was_asked_for(story):
+    """It had begun before the request came, and says so after its beginning."""
+    story.connected().client(asked.Text("a", ref="t")).said(ResponseCreated(response("resp_own")))
+    busy = error("conversation_already_has_active_response", "parley_response_1")
+    assert [] == story.said(busy).said(busy).told
+
+    story.said(ResponseFinished(response("resp_own", "completed")))
+    assert "ref" not in story.messages[0][1]
+    assert ["response.create"] == story.asked
+    assert "t" == story.said(ResponseCreated(response())).messages[0][1]["ref"]
 
 
 def test_a_model_that_has_not_been_sent_everything_is_not_late(story):
@@ -490,7 +533,7 @@ def test_a_refused_request_is_told_with_its_reason(story):
 def test_of_two_turns_one_that_is_refused_leaves_one(story):
     """Both were waiting, as the answer to an earlier one ran."""
     answering(story).client(asked.Text("b")).client(asked.Text("c"))
-    story.said(error("invalid_value", "parley_text"))
+    story.said(error("invalid_value", "parley_text_2"))
     assert ["response.create"] == story.said(ResponseFinished(response(status="cancelled"))).asked
 
 
@@ -498,7 +541,7 @@ def test_turns_that_are_all_refused_are_not_asked_for(story):
     """Nor counted below none."""
     answering(story).client(asked.Text("b"))
     for _ in range(3):
-        story.said(error("invalid_value", "parley_text"))
+        story.said(error("invalid_value", "parley_text_2"))
     assert [] == story.said(ResponseFinished(response(status="cancelled"))).asked
 
     assert "response.create" in story.client(asked.Text("c")).asked

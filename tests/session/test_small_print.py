@@ -270,7 +270,7 @@ def test_a_commit_of_too_little_is_known_by_its_id(turn_detection):
     story.client(asked.CommitAudio(ref="c"))
     story.feed(events.UplinkReady(converted(0)))
     if turn_detection != "none":
-        refused_by_model(story, "parley_commit", "input_audio_buffer_commit_empty")
+        refused_by_model(story, "parley_commit_1", "input_audio_buffer_commit_empty")
 
     assert [("error", None, "c")] == numbers(story)
 

@@ -36,6 +36,8 @@ class Model:
         self.active: str | None = None
         self.obeys = True
         """False: what is to be cancelled is not."""
+        self.refuses = False
+        """The next item is none."""
         self.hangs = False
         """The answer that runs goes on only when it is cancelled."""
         self._items = 0
@@ -47,6 +49,9 @@ class Model:
         match order:
             case realtime.UpdateSession():
                 self.says.append(realtime.SessionUpdated())
+            case realtime.CreateItem(event_id=event_id) if self.refuses:
+                self.refuses = False
+                self._refuse("invalid_value", event_id)
             case realtime.CreateItem():
                 self._items += 1
             case realtime.CreateResponse(event_id):

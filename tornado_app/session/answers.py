@@ -41,21 +41,25 @@ class Answers:
 
     def text(self, text: str, *, is_answered: bool = True) -> None:
         """A typed turn."""
-        if not self._model.send(CreateItem(user_text(text), event_id=self._text_id())):
+        turn = self._text_id()
+        if not self._model.send(CreateItem(user_text(text), event_id=turn)):
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
         elif is_answered:
-            self.want()
+            self.want(turn)
 
     def ref_of(self, event_id: str) -> Ref | None:
         """What the client calls the typed turn that was sent under this name."""
         return self._refs.get(event_id)
 
-    def want(self) -> None:
-        """Ask for an answer; one that runs or plays is ended first, as by an interruption."""
+    def want(self, turn: str | None) -> None:
+        """Ask for an answer; one that runs or plays is ended first, as by an interruption.
+
+        *turn*: as of `Asking.want`.
+        """
         if self._is_heard:
             self.interrupt(None, None)
-        self.asking.want()
+        self.asking.want(turn)
 
     def on_playback(self, item_id: str, played_ms: int) -> None:
         self._playout.told(item_id, played_ms, self._actions.now)

@@ -27,7 +27,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.model_side import ModelSide
-from tornado_app.session.request import Request, order_number
+from tornado_app.session.request import Request, Turn, order_number
 from tornado_app.session.timers import Timers
 
 CANCEL_ID = "parley_cancel"
@@ -81,9 +81,12 @@ class Asking:
         """An answer runs that the client hears."""
         return self._running is not None and not self._running.is_muted
 
-    def want(self) -> None:
-        """Ask for an answer, now or as soon as the model is free."""
-        self._request.want(self._actions.ref)
+    def want(self, turn: str | None) -> None:
+        """Ask for an answer, now or as soon as the model is free.
+
+        *turn* is the name of the order that brought the turn to the model, if that may refuse it.
+        """
+        self._request.want(Turn(turn, self._actions.ref))
         self._go_on()
 
     def withdraw(self) -> None:
@@ -91,9 +94,10 @@ class Asking:
         self._request.withdraw()
         self._arm()
 
-    def withdraw_one(self) -> None:
+    def withdraw_one(self, turn: str) -> None:
         """The model has refused a turn."""
-        self._request.withdraw_one()
+        self._request.withdraw_one(turn)
+        self._arm()
 
     def cancel(self) -> None:
         """Have the model stop, unless it is about to."""
@@ -152,9 +156,18 @@ class Asking:
         self._go_on()
 
     def on_busy(self, event_id: str | None) -> None:
-        """Our ``response.create`` came while the model had an answer under way."""
-        if self._request.state in {"asked", "stopped"} and self._request.is_last(event_id):
-            self._request.refused_as_busy(is_known=self._running is not None)
+        """Our ``response.create`` came while the model had an answer under way.
+
+        That answer may have begun here already, and was taken for the one that was asked for.
+        """
+        request, running = self._request, self._running
+        is_open = request.state in {"asked", "stopped"} or running is not None
+        if not request.is_last(event_id) or not (is_open or event_id):
+            return
+        request.refused_as_busy(is_known=running is not None)
+        if running is not None:
+            running.ref = None
+        else:
             self._wait()
 
     def on_refused(self, error: ErrorFacts, code: str) -> None:

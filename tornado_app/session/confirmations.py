@@ -22,6 +22,8 @@ class _Order:
     since: float
     ref: Ref | None
     """What the client calls the message that asked for it."""
+    name: str = ""
+    """Of the order to the model."""
     wants_answer: bool = False
     """Once it is confirmed: one whose answer was asked for already wants none."""
     is_turn: bool = False
@@ -43,10 +45,10 @@ class Confirmations:
         self._committed: deque[str] = deque(maxlen=ITEMS_KNOWN)
         """The last items that were committed: a second word of one is none of another."""
 
-    def await_commit(self, *, wants_answer: bool, is_turn: bool) -> None:
+    def await_commit(self, name: str, *, wants_answer: bool, is_turn: bool) -> None:
         """*is_turn*: an answer to it is asked for, now or when it is confirmed."""
         self._orders.append(
-            _Order("commit", self._actions.now, self._actions.ref, wants_answer, is_turn)
+            _Order("commit", self._actions.now, self._actions.ref, name, wants_answer, is_turn)
         )
         self._arm()
 
@@ -82,13 +84,17 @@ class Confirmations:
             order.is_done = True
         self._go_on()
 
-    def on_commit_refused(self) -> bool:
-        """True: an answer to it was asked for already."""
-        order = self._find("commit")
+    def on_commit_refused(self, name: str) -> str | None:
+        """The name of the commit, if an answer to it was asked for already.
+
+        Not every server says which it was: then it is the oldest.
+        """
+        named = (order for order in self._orders if order.name == name)
+        order = next(named, None) or self._find("commit")
         if order is None:
-            return False
+            return None
         self._settle(order)
-        return order.is_turn and not order.wants_answer
+        return order.name if order.is_turn and not order.wants_answer else None
 
     def on_clear_refused(self) -> None:
         if order := self._find("clear"):

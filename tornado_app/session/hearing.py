@@ -92,7 +92,7 @@ class Hearing:
                 self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
             case realtime.Committed(item_id):
                 if self._uplink.on_committed(item_id):
-                    self._answers.want()
+                    self._answers.want(None)
             case realtime.Cleared():
                 self._uplink.confirmations.on_cleared()
             case realtime.Malformed(size_bytes):

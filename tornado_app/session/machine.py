@@ -258,8 +258,8 @@ class Session:
         if self.ended:
             return
         turns = self._uplink.ready(result)
-        if turns.spoken:
-            self._answers.want()
+        if turns.spoken is not None:
+            self._answers.want(turns.spoken)
         for typed in turns.texts:
             self._actions.ref = typed.ref
             self._answers.text(typed.text, is_answered=turns.is_answered)

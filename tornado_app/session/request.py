@@ -1,10 +1,14 @@
 """The ``response.create`` that is under way, and the turns that wait for the next one."""
 
-from typing import Literal
+from collections import deque
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
 
 from tornado_app.errors import Ref
 
 RESPONSE_ID = "parley_response"
+TURNS_KEPT = 64
+"""An answer is to all turns that there are; more than these are known by number of none."""
 BUSY_MAX = 2
 """So often in a row a model may have an answer of which it does not speak."""
 
@@ -13,8 +17,18 @@ State = Literal["none", "asked", "stopped", "busy"]
 because of an answer that we do not know, and to be made again."""
 
 
+class Turn(NamedTuple):
+    name: str | None
+    """Of the order that brought it to the model, by which that may refuse it."""
+    ref: Ref | None
+    """What the client calls it."""
+
+
 class Request:
-    """Counts requests and turns; sends nothing and waits for nothing itself.  Thread: loop."""
+    """Counts requests, knows their turns; sends nothing and waits for nothing itself.
+
+    Thread: loop.
+    """
 
     def __init__(self) -> None:
         self.state: State = "none"
@@ -22,33 +36,31 @@ class Request:
         self.ref: Ref | None = None
         """What the client calls the last turn that it is for."""
         self._number = 0
-        self._withdrawn = 0
-        """Requests up to this number are not made again."""
-        self._turns_asked = 0
-        self._turns_waiting = 0
-        self._waiting_ref: Ref | None = None
+        self._asked = _turns()
+        """Those that it is for, as long as it may have to be made again for them: until the next
+        is sent, for an answer that begins may be none to it (`refused_as_busy`)."""
+        self._waiting = _turns()
         self._busy = 0
 
     @property
     def waits(self) -> bool:
         """A turn waits until the model is free."""
-        return self._turns_waiting > 0
+        return bool(self._waiting)
 
     @property
     def is_hopeless(self) -> bool:
         """The model is busy, and has been too often."""
         return self._busy >= BUSY_MAX
 
-    def want(self, ref: Ref | None) -> None:
-        """One turn more, which the client calls *ref*."""
-        self._turns_waiting += 1
-        self._waiting_ref = ref
+    def want(self, turn: Turn) -> None:
+        """One turn more."""
+        self._waiting.append(turn)
 
     def next(self) -> str:
         """The name of a request for all turns that wait; call `sent` when it is."""
         self._number += 1
-        self._turns_asked, self._turns_waiting = self._turns_waiting, 0
-        self.ref = self._waiting_ref
+        self._asked, self._waiting = self._waiting, _turns()
+        self.ref = self._asked[-1].ref
         return f"{RESPONSE_ID}_{self._number}"
 
     def sent(self) -> None:
@@ -56,10 +68,15 @@ class Request:
 
     def settle(self) -> None:
         """It has been answered in one way or another."""
+        self._asked.clear()
         self.state = "none"
 
     def begun(self) -> bool:
-        """An answer begins.  True: nobody wants it any more."""
+        """An answer begins.  True: nobody wants it any more.
+
+        The model may have begun it by itself before it read the request; then it says that it is
+        busy.
+        """
         was_stopped = self.state == "stopped"
         self.ref = self.ref if self.state in {"asked", "stopped"} else None
         self.state, self._busy = "none", 0
@@ -67,25 +84,25 @@ class Request:
 
     def withdraw(self) -> None:
         """No turn wants an answer any more."""
-        self._turns_waiting = 0
-        self._withdrawn = self._number
+        self._waiting.clear()
+        self._asked.clear()
         if self.state == "asked":
             self.state = "stopped"
         elif self.state == "busy":
             self.state = "none"
 
-    def withdraw_one(self) -> None:
-        """One turn less.  It does not matter which: an answer is to all that there is."""
-        if self.state == "asked":
-            self._turns_asked -= 1
-            if not self._turns_asked:
-                self.state = "stopped"
-        else:
-            self._turns_waiting = max(0, self._turns_waiting - 1)
+    def withdraw_one(self, name: str) -> None:
+        """The turn of this name is none; nothing, if no answer to it is wanted or it has begun."""
+        self._waiting = _turns(turn for turn in self._waiting if turn.name != name)
+        self._asked = _turns(turn for turn in self._asked if turn.name != name)
+        if self.state == "asked" and not self._asked:
+            self.state = "stopped"
+        elif self.state == "busy" and not self._waiting:
+            self.state = "none"
 
     def drop_waiting(self) -> None:
         """An error has told the turns that wait that they will not be answered."""
-        self._turns_waiting = 0
+        self._waiting.clear()
 
     def is_last(self, event_id: str | None) -> bool:
         """Whether an error is about the request that was sent last."""
@@ -93,21 +110,27 @@ class Request:
 
     def refused_as_busy(self, *, is_known: bool) -> None:
         """The model has an answer under way; *is_known*: we know of it, and hear when it ends."""
+        if self.state == "busy":
+            return
         self.state = "none"
-        if self._number > self._withdrawn:
-            self._waiting_ref = self._waiting_ref if self._turns_waiting else self.ref
-            self._turns_waiting += self._turns_asked
-        if not is_known and self._turns_waiting:
+        self._waiting.extendleft(reversed(self._asked))
+        self._asked.clear()
+        if not is_known and self._waiting:
             self._busy += 1
             self.state = "busy"
 
     def lost(self) -> tuple[bool, Ref | None]:
         """The model is gone: whether it owed an answer, and to what."""
         is_owed = self.waits or self.state in {"asked", "busy"}
-        ref = self._waiting_ref if self.waits else self.ref
-        self._turns_waiting = self._busy = 0
-        self.state = "none"
+        ref = self._waiting[-1].ref if self.waits else self.ref
+        self._waiting.clear()
+        self._asked.clear()
+        self.state, self._busy = "none", 0
         return is_owed, ref
+
+
+def _turns(turns: Iterable[Turn] = ()) -> deque[Turn]:
+    return deque(turns, TURNS_KEPT)
 
 
 def order_number(event_id: str | None, of: str, otherwise: int) -> int:

@@ -49,14 +49,14 @@ FILES_PENDING = 4
 class Turns:
     """Turns that are complete, in order: the committed audio, then typed ones."""
 
-    spoken: bool
-    """The audio wants an answer of its own."""
+    spoken: str | None
+    """The name of the commit, if the audio wants an answer of its own."""
     texts: list[TypedTurn]
     is_answered: bool = True
     """False: the client interrupted before they were on their way."""
 
 
-NO_TURNS = Turns(False, [])
+NO_TURNS = Turns(None, [])
 
 
 class Uplink:
@@ -87,6 +87,7 @@ class Uplink:
         self._sent_ms = 0.0
         self._clipped_samples = 0
         self._uncommitted_ms = 0.0
+        self._commits = 0
         self.confirmations = confirmations
 
     @property
@@ -206,11 +207,11 @@ class Uplink:
             self._uncommitted_ms = 0.0
         return how == "answer"
 
-    def on_commit_refused(self) -> bool:
-        """True: an answer to it was asked for already."""
-        was_asked = self.confirmations.on_commit_refused()
+    def on_commit_refused(self, name: str) -> str | None:
+        """The name of a commit to which an answer was asked for already; *name*, if it is known."""
+        turn = self.confirmations.on_commit_refused(name)
         self._refuse_empty()
-        return was_asked
+        return turn
 
     def on_lost(self) -> None:
         """The model is gone, with the audio that it had and nobody had committed."""
@@ -285,21 +286,23 @@ class Uplink:
             self._uncommitted_ms += result.converted_ms
 
     def _commit_upstream(self, commit: PendingCommit) -> Turns:
-        turns = Turns(False, commit.texts, commit.is_answered)
+        turns = Turns(None, commit.texts, commit.is_answered)
         # Rounded: durations of converted pieces add up to a hair off the whole millisecond.
         if self._is_manual and round(self._uncommitted_ms, 3) < MIN_COMMIT_MS:
             self._refuse_empty()
             return turns
-        if not self._model.send(Commit(event_id=COMMIT_ID)):
+        self._commits += 1
+        name = f"{COMMIT_ID}_{self._commits}"
+        if not self._model.send(Commit(event_id=name)):
             self._refuse_orders()
             return turns
         self._uncommitted_ms = 0.0
         # If nobody else takes from the buffer, the answer need not wait for "committed".
         is_asked_now = self._is_manual and commit.is_answered
         self.confirmations.await_commit(
-            wants_answer=commit.is_answered and not is_asked_now, is_turn=commit.is_answered
+            name, wants_answer=commit.is_answered and not is_asked_now, is_turn=commit.is_answered
         )
-        return Turns(is_asked_now, commit.texts, commit.is_answered)
+        return Turns(name if is_asked_now else None, commit.texts, commit.is_answered)
 
     def _clear_upstream(self) -> None:
         self._model.forget_held_audio()

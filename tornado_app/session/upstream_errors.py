@@ -51,9 +51,10 @@ class Refusals:
         event_id = error.event_id or ""
         asking = self._answers.asking
         self._actions.ref = self._answers.ref_of(event_id)
-        if event_id == COMMIT_ID or code == "input_audio_buffer_commit_empty":
-            if self._uplink.on_commit_refused():
-                asking.withdraw_one()
+        if event_id.startswith(COMMIT_ID) or code == "input_audio_buffer_commit_empty":
+            turn = self._uplink.on_commit_refused(event_id)
+            if turn is not None:
+                asking.withdraw_one(turn)
         elif code == "conversation_already_has_active_response":
             asking.on_busy(error.event_id)
         elif event_id.startswith(RESPONSE_ID):
@@ -71,7 +72,7 @@ class Refusals:
     def _on_refused(self, event_id: str, error: ErrorFacts, code: str) -> None:
         """Something else that was asked for, and is not done."""
         if event_id.startswith(TEXT_ID):
-            self._answers.asking.withdraw_one()  # the turn it would have answered is not there
+            self._answers.asking.withdraw_one(event_id)
         elif event_id == CLEAR_ID:
             self._uplink.confirmations.on_clear_refused()
         sentence = f"The model refused a request ({code or 'no reason given'})."

@@ -22,6 +22,7 @@ from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.log_levels import LEVELS
 from tornado_app.protocol.close import CLOSES
 from tornado_app.protocol.voice_v1.client import MESSAGES
+from tornado_app.protocol.voice_v1.opening import SESSION_PARAMETERS
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.settings.schema import SECTIONS
 
@@ -221,7 +222,7 @@ def test_refusals_of_an_opening_are_as_documented():
     """Each refusal has the HTTP status and the close code of the table."""
     rows = table(section("docs/protocol.md", "## 1. Opening"))
     codes = [code for code in rows if code in ERROR_CODES]
-    assert len(codes) == 8
+    assert len(codes) == 9
 
     for code in codes:
         refused = Refused(code, "")
@@ -232,6 +233,7 @@ def test_refusals_of_an_opening_are_as_documented():
 def test_parameters_of_an_opening_are_documented(asyncapi):
     """What is read from the address stands in both descriptions of the protocol."""
     names = strings_given_to("_choice", "_rate_hz", "_integer", position=1) | {"resume"}
+    names |= set(SESSION_PARAMETERS)
     rows = table(section("docs/protocol.md", "## 1. Opening"))
     query = asyncapi["channels"]["voice"]["bindings"]["ws"]["query"]["properties"]
 

@@ -12,14 +12,13 @@ import pytest
 from tests.calls.house import SECRET, house_settings
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import TokenRules, issue
+from tornado_app.commands.configuration import read_policy
 from tornado_app.connection import Connection
 from tornado_app.errors import Refused
 from tornado_app.gateway import LOOK_AT_ONCE, Gateway, Guest, Knock
-from tornado_app.house_rules import model_session, policy
 from tornado_app.protocol.close import GOING_AWAY, Close
 from tornado_app.protocol.told import LimitUse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
-from tornado_app.protocol.voice_v1.opening import parse_opening
 from tornado_app.upstream.endpoint import Endpoint
 
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10.0, max_lifetime_s=86_400.0)
@@ -48,7 +47,10 @@ class SilentClient:
 @asynccontextmanager
 async def a_gateway(url: str = "ws://127.0.0.1:1/", **changes: Any) -> AsyncIterator[Gateway]:
     gateway = Gateway(
-        house_settings(**changes), RULES, lambda: Endpoint(url, "sk-key", "authorization")
+        (settings := house_settings(**changes)),
+        RULES,
+        lambda: Endpoint(url, "sk-key", "authorization"),
+        read_policy(settings),
     )
     try:
         yield gateway
@@ -180,29 +182,3 @@ class Looked:
 
     def look(self) -> None:
         self.looks += 1
-
-
-def test_what_is_got_unasked_comes_first_and_once():
-    """Voices, models and turn detections, whether or not the lists name the defaults."""
-    chosen = policy(
-        house_settings(
-            session_voice="sage",
-            session_voices=["ash", "sage"],
-            session_models=["other"],
-            session_turn_detection="none",
-            session_turn_detections=[],
-        )
-    )
-
-    assert ("sage", "ash") == chosen.voices
-    assert ("gpt-realtime-2.1", "other") == chosen.models
-    assert ("none",) == chosen.turn_detections
-
-
-def test_the_model_is_told_what_the_operator_has_set():
-    """The client chooses voice, model and turn detection; the rest is not its business."""
-    settings = house_settings(session_instructions="Sing.", session_vad_silence_ms=700)
-    wanted = model_session(settings, parse_opening({"voice": ["ash"]}, policy(settings)))
-
-    assert ("Sing.", 700, "ash") == (wanted.instructions, wanted.vad_silence_ms, wanted.voice)
-    assert "gpt-transcribe" == wanted.transcription_model

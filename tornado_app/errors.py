@@ -76,6 +76,8 @@ class Refused(Exception):
     retry_after_ms: int | None = None
     chunk: int | None = None
     """Which of the client's audio it is about, counted from 1."""
+    detail: str | None = None
+    """A word more for the log, which the client is not told."""
 
     def __str__(self) -> str:
         return self.sentence

@@ -17,17 +17,20 @@ from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
-from tornado_app.house_rules import file_rules, first_session, model_session, policy
+from tornado_app.house_rules import file_rules, opening_rules
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
+from tornado_app.policy.grants import Policy
 from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.opening import Opening
+from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.told import LimitUse
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
+from tornado_app.terms import Terms, first_session
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.link import Dial, Link
 from tornado_app.upstream.standing import Standing
@@ -63,6 +66,7 @@ class Guest:
     dialect: Dialect
     caller: tokens.Caller
     opening: Opening
+    model_session: ModelSession
     ip: str
 
 
@@ -74,6 +78,7 @@ class Gateway:
         settings: Settings,
         rules: tokens.TokenRules,
         find_model: Callable[[], endpoint.Endpoint],
+        policy: Policy,
     ) -> None:
         self.settings = settings
         self.draining = False
@@ -84,7 +89,8 @@ class Gateway:
             and not settings.server.allowed_origins,
         )
         self._find_model = find_model
-        self._policy = policy(settings)
+        self._opening_rules = opening_rules()
+        self._terms = Terms(settings, policy)
         self._admission = limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
         )
@@ -135,12 +141,14 @@ class Gateway:
         """
         self._check_door(knock)
         caller = self._caller(knock.token)
-        opening = knock.dialect.read_opening(knock.query, self._policy)
+        opening = knock.dialect.read_opening(knock.query, self._opening_rules)
+        now = time.time()  # noqa: TID251  the date that people know
+        model_session = self._terms.settle(caller, opening.choices, now)
         refusal = self._admission.admit(caller.user_id)
         if refusal is not None:
             raise refusal.refused()
         self._sockets_gone.clear()
-        return Guest(knock.dialect, caller, opening, knock.ip)
+        return Guest(knock.dialect, caller, opening, model_session, knock.ip)
 
     def release(self, guest: Guest) -> None:
         """The guest's socket is closed."""
@@ -156,7 +164,8 @@ class Gateway:
             Refused: With the code that docs/protocol.md gives for it.
         """
         self._check_door(knock)
-        knock.dialect.read_opening(knock.query, self._policy)
+        opening = knock.dialect.read_opening(knock.query, self._opening_rules)
+        self._terms.check_choices(opening.choices)
         self._expected.add(turn_away)
         self._sockets_gone.clear()
 
@@ -281,7 +290,7 @@ class Gateway:
             session_id=f"sess_{secrets.token_hex(10)}",
             user_id=guest.caller.user_id,
             scopes=guest.caller.scopes,
-            model_session=model_session(settings, opening),
+            model_session=guest.model_session,
             source=opening.source,
             target=opening.target,
             passes_through=opening.passes_through,

@@ -16,6 +16,7 @@ from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
+from tornado_app.policy.grants import Policy
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint
@@ -28,9 +29,10 @@ BACKLOG = 1024
 class Server:
     """The whole of a running gateway.  Thread: loop."""
 
-    def __init__(self, settings: Settings, rules: TokenRules) -> None:
+    def __init__(self, settings: Settings, rules: TokenRules, policy: Policy) -> None:
         self._settings = settings
         self._rules = rules
+        self._policy = policy
         self._embedded: EmbeddedModel | None = None
         self._log = get_logger()
 
@@ -50,7 +52,7 @@ class Server:
             _close(sockets)
             raise
         self.model_host = find_model().host
-        self.gateway = Gateway(settings, self._rules, find_model)
+        self.gateway = Gateway(settings, self._rules, find_model, self._policy)
         self.health = Health(self.gateway, asyncio.get_running_loop())
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
@@ -102,14 +104,17 @@ class Server:
 
 
 async def serve(
-    settings: Settings, rules: TokenRules, announce: Callable[[Server], None]
+    settings: Settings,
+    rules: TokenRules,
+    policy: Policy,
+    announce: Callable[[Server], None],
 ) -> int | None:
     """Run until a signal ends it; a second one does so at once.
 
     Returns the signal if it came before the server listened, else None.
     """
     stopping = _on_signals()
-    server = Server(settings, rules)
+    server = Server(settings, rules, policy)
     told = asyncio.ensure_future(stopping.get())
     try:
         if not await _started(server, told):

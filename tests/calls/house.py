@@ -22,6 +22,7 @@ from tests.fakes.raw_websocket import RawClient
 from tornado_app import logs
 from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.app import make_front_door
+from tornado_app.commands.configuration import read_policy
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.settings.loading import load
@@ -82,7 +83,9 @@ class House:
 
     async def __aenter__(self) -> Self:
         self._threads_before = set(threading.enumerate())
-        self.gateway = Gateway(self.settings, self.rules, lambda: self._endpoint)
+        self.gateway = Gateway(
+            self.settings, self.rules, lambda: self._endpoint, read_policy(self.settings)
+        )
         self.health = Health(self.gateway, asyncio.get_running_loop())
         self.health.start()
         self.server = make_front_door(self.gateway, self.health)
@@ -118,8 +121,10 @@ class House:
     def http(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
-    def token(self, user: str = "alice", ttl_s: float = 600.0) -> str:
-        return issue(user, self.rules, time.time(), ttl_s)
+    def token(
+        self, user: str = "alice", ttl_s: float = 600.0, scopes: tuple[str, ...] = (), **claims: Any
+    ) -> str:
+        return issue(user, self.rules, time.time(), ttl_s, scopes, others=claims)
 
     async def call(
         self,

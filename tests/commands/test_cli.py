@@ -248,6 +248,43 @@ class TestCheckConfig:
 
         assert (0, "The settings are right for production.\n", "") == run("check-config")
 
+    def test_what_is_wrong_with_policy_and_instructions_is_named(self, run, tmp_path, monkeypatch):
+        """Beside all else, by the field; the text of the instructions is not repeated."""
+        policy = tmp_path / "policy.toml"
+        policy.write_text("[fields]\nvoice = {query = 1}\n[instructions]\nclaims = ['name']\n")
+        monkeypatch.setenv("PARLEY_SESSION_POLICY_FILE", str(policy))
+        monkeypatch.setenv("PARLEY_SESSION_INSTRUCTIONS", "Greet {name}, not canary {nmae}.")
+        code, _, err = run("check-config")
+
+        assert 2 == code
+        assert [
+            (
+                "session.policy_file (PARLEY_SESSION_POLICY_FILE): fields.voice.query: "
+                'must be true, false, "session", or a list of values'
+            ),
+            (
+                "session.instructions (PARLEY_SESSION_INSTRUCTIONS): must be a text with at "
+                "most 64 names in braces, of {user_id}, {date}, {language}, {name}, "
+                "{metadata.NAME}, and {{ or }} for a brace; character 26 is none of these"
+            ),
+        ] == err.splitlines()
+        assert "canary" not in err
+
+    @pytest.mark.parametrize(
+        ("text", "words"), [(None, "cannot be read: No such file"), ("[", "is not valid TOML")]
+    )
+    def test_a_policy_that_cannot_be_read(self, run, tmp_path, monkeypatch, text, words):
+        """One sentence that names it."""
+        policy = tmp_path / "policy.toml"
+        if text is not None:
+            policy.write_text(text)
+        monkeypatch.setenv("PARLEY_SESSION_POLICY_FILE", str(policy))
+        code, _, err = run("check-config")
+
+        [line] = err.splitlines()
+        assert 2 == code
+        assert f"session.policy_file (PARLEY_SESSION_POLICY_FILE): {policy} {words}" in line
+
     def test_the_environment_wins_over_the_file(self, run, tmp_path, monkeypatch):
         """And the file over the defaults."""
         config = tmp_path / "own.toml"

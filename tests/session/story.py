@@ -41,13 +41,13 @@ def model_session(**changes: Any) -> ModelSession:
 
 
 def config(**changes: Any) -> SessionConfig:
-    turn_detection = changes.pop("turn_detection", "server_vad")
+    wanted = model_session(turn_detection=changes.pop("turn_detection", "server_vad"))
     return replace(
         SessionConfig(
             session_id="sess_1",
             user_id="alice",
             scopes=frozenset({"speak"}),
-            model_session=model_session(turn_detection=turn_detection),
+            model_session=wanted,
             source=AudioFormat("pcm16", 24_000, 1),
             target=AudioFormat("pcm16", 24_000, 1),
             passes_through=True,

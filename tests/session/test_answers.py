@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import converted, delta, response
+from tests.session.story import Story, converted, delta, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
@@ -90,6 +90,16 @@ def test_barge_in_truncates_to_what_was_heard(story):
     assert ["speech_started", "interrupted"] == story.told
     assert {"item_id": "item_a", "heard_ms": 400} == story.messages[1][1]
     assert [Truncate("item_a", 400, 0, "parley_truncate")] == story.orders
+
+
+def test_speech_ends_no_answer_where_it_is_not_to():
+    """With interrupt_response off the model goes on, and so does what the client hears."""
+    story = Story(model_session=model_session(interrupt_response=False))
+    answering(story).said(UserSpeechStarted("item_u", 5.0), 0.4)
+
+    assert ["speech_started"] == story.told
+    assert [] == story.asked
+    assert ["audio"] == story.said(delta(100)).told
 
 
 def test_speech_while_nothing_plays_interrupts_nothing(story):

@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.session.story import converted, response
+from tests.session.story import Story, converted, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
+    CreateItem,
     ErrorFacts,
     Malformed,
     ResponseCreated,
@@ -14,8 +15,10 @@ from tornado_app.protocol.realtime.events import (
     SessionUpdated,
     UpstreamError,
 )
+from tornado_app.protocol.realtime.model_session import Turn
 from tornado_app.session import events
 from tornado_app.session.commands import CloseUpstream, DialUpstream
+from tornado_app.session.model_side import HISTORY_ID
 
 
 def test_opening_dials_at_once_and_says_connecting(story):
@@ -299,3 +302,34 @@ def test_a_rate_limit_before_the_close_names_the_pause(story):
     story.lost(Failure("open", "closed", close_code=1013))
 
     assert 12.25 == story.session.wake_at()
+
+
+def test_the_conversation_begins_with_its_history_and_does_so_again():
+    """Behind session.updated, before all that was said meanwhile; a new model knows nothing."""
+    history = (Turn("user", "Hi."), Turn("assistant", "Hello."))
+    story = Story(model_session=model_session(history=history)).opened()
+    story.client(asked.Text("And now?")).model_ready()
+
+    def said():
+        return [
+            (order.item["role"], order.item["content"][0]["text"])
+            for order in story.orders
+            if isinstance(order, CreateItem)
+        ]
+
+    past = [("user", "Hi."), ("assistant", "Hello.")]
+    assert [*past, ("user", "And now?")] == said()
+    assert "response.create" == story.asked[-1]
+    story.lost().model_ready()
+    assert past == said()
+    assert "context_lost" in story.messages[-1][1]
+
+
+def test_history_that_the_model_refuses_is_an_error_and_no_end():
+    """Nothing of it is said to the client."""
+    story = Story(model_session=model_session(history=(Turn("user", "canary"),))).connected()
+    story.said(UpstreamError(ErrorFacts("invalid_request_error", "bad", event_id=HISTORY_ID)))
+
+    assert ["upstream_rejected"] == story.errors
+    assert "canary" not in str(story.fresh)
+    assert not story.session.ended

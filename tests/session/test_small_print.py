@@ -44,6 +44,10 @@ def test_the_first_status_tells_what_was_negotiated():
         "voice": "marin",
         "model": "gpt-realtime-2.1",
         "turn_detection": "server_vad",
+        "answers_in": "audio",
+        "speed": 1.0,
+        "transcription_language": "",
+        "max_output_tokens": 4096,
         "ignored": ("intput_rate",),
     } == data["negotiated"]
     story.model_ready()

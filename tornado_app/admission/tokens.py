@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
@@ -77,6 +77,8 @@ class Caller:
     expires_at: float
     """Unix time in seconds."""
     token_id: str | None
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """All that the token says; some of it is for nobody else."""
 
 
 def verify(token: str, rules: TokenRules, now: float) -> Caller:
@@ -105,18 +107,26 @@ def verify(token: str, rules: TokenRules, now: float) -> Caller:
         token_id=_name(claims, "jti") if "jti" in claims else None,
         # Last, so that a token is only called expired, and refreshed, if nothing else is wrong.
         expires_at=_check_times(claims, rules, now),
+        claims=claims,
     )
 
 
 def issue(
-    user_id: str, rules: TokenRules, now: float, ttl_s: float, scopes: Sequence[str] = ()
+    user_id: str,
+    rules: TokenRules,
+    now: float,
+    ttl_s: float,
+    scopes: Sequence[str] = (),
+    *,
+    others: Mapping[str, Any] | None = None,
 ) -> str:
-    """Make a token that `verify` takes from *now* for *ttl_s* seconds.
+    """Make a token that `verify` takes from *now* for *ttl_s* seconds, with *others* as claims.
 
     Raises:
         ValueError: If `verify` would not take it.
     """
     claims: dict[str, Any] = {
+        **(others or {}),
         "sub": user_id,
         "iat": int(now),
         "exp": int(now + ttl_s),

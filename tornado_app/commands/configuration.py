@@ -2,20 +2,27 @@
 
 import argparse
 import os
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 from local_realtime.rehearsal.faults import InvalidFault, parse_faults
 from terminal.words import complain
 from tornado_app.admission import tokens
+from tornado_app.policy import template
+from tornado_app.policy.grants import Policy
+from tornado_app.policy.reading import PolicyReader, laid_over
+from tornado_app.policy.wrong import Wrong
 from tornado_app.settings.contradictions import Contradiction
 from tornado_app.settings.development import with_development_secret
 from tornado_app.settings.loading import ConfigFile, load
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
+from tornado_app.terms import house_grants
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "conf" / "gateway.toml"
+POLICY = ROOT / "conf" / "policy.toml"
 
 
 def load_settings(options: argparse.Namespace) -> Settings:
@@ -34,7 +41,7 @@ def load_settings(options: argparse.Namespace) -> Settings:
         DEFAULTS.read_text("utf-8"),
         _config_file(options.config),
         environ,
-        _wrong_faults,
+        _wrong_elsewhere,
         warn=lambda sentence: complain(f"Warning: {sentence}"),
     )
     if options.command == "check-config":
@@ -58,6 +65,39 @@ def _config_file(path: str | None) -> ConfigFile | None:
         return ConfigFile(path, None, error.strerror or type(error).__name__)
     except UnicodeDecodeError:
         return ConfigFile(path, None, "it is not UTF-8")
+
+
+def read_policy(settings: Settings) -> Policy:
+    """Who may set what of a call; nothing is wrong with it once `load_settings` has returned."""
+    return _policy(settings)[0]
+
+
+def _policy(settings: Settings) -> tuple[Policy, list[str]]:
+    """The operator's policy over ours, and what is wrong with it."""
+    house = house_grants(settings)
+    below = PolicyReader(house).read(tomllib.loads(POLICY.read_text("utf-8")))
+    name = settings.session.policy_file
+    if not name:
+        return below, []
+    try:
+        tables = tomllib.loads((ROOT / name).read_text("utf-8"))
+    except OSError as error:
+        return below, [f"{name} cannot be read: {error.strerror or type(error).__name__}"]
+    except ValueError as error:
+        return below, [f"{name} is not valid TOML: {error}"]
+    reader = PolicyReader(house)
+    return laid_over(below, reader.read(tables)), reader.problems
+
+
+def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
+    yield from _wrong_faults(settings)
+    policy, problems = _policy(settings)
+    for problem in problems:
+        yield Contradiction(problem, ("session.policy_file",))
+    try:
+        template.check(settings.session.instructions, (*template.ALWAYS, *policy.claims))
+    except Wrong as wrong:
+        yield Contradiction(f"must be {wrong.may_be}", ("session.instructions",))
 
 
 def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:

@@ -6,7 +6,7 @@ import errno
 from terminal import signals, words
 from tornado_app import logs
 from tornado_app.commands.announcement import announcement
-from tornado_app.commands.configuration import token_rules
+from tornado_app.commands.configuration import read_policy, token_rules
 from tornado_app.server import Server, serve
 from tornado_app.settings.schema import Settings
 
@@ -19,13 +19,13 @@ def run(settings: Settings) -> int:
     logs.configure(settings.logging.level, settings.logging.format)
     _raise_descriptor_limit(settings)
     try:
-        rules = token_rules(settings)
+        rules, policy = token_rules(settings), read_policy(settings)
 
         def announce(server: Server) -> None:
             words.announce(*announcement(server, settings, rules))
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            stopped_by = runner.run(serve(settings, rules, announce))
+            stopped_by = runner.run(serve(settings, rules, policy, announce))
     except (OSError, RuntimeError, ValueError) as error:
         words.complain(f"Parley could not start: {_why(error, settings)}")
         return 1

@@ -274,7 +274,9 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     def _log_refused(self, refused: Refused) -> None:
         ip = self.request.remote_ip
-        self._doorstep.refusals.log("client_refused", code=refused.code, ip=ip)
+        self._doorstep.refusals.log(
+            "client_refused", code=refused.code, ip=ip, detail=refused.detail
+        )
 
     # The opening request.
 

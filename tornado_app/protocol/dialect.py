@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tornado_app.protocol.asked import ClientMessage
-from tornado_app.protocol.opening import Introduction, Opening, Policy
+from tornado_app.protocol.opening import Introduction, Opening, OpeningRules
 from tornado_app.protocol.told import ServerMessage
 
 
@@ -14,7 +14,7 @@ class Dialect:
 
     subprotocol: str
     """What a client offers in ``Sec-WebSocket-Protocol`` to be understood."""
-    read_opening: Callable[[Mapping[str, Sequence[str]], Policy], Opening]
+    read_opening: Callable[[Mapping[str, Sequence[str]], OpeningRules], Opening]
     """What the query of an opening request chooses; raises `InvalidRequest`."""
     read_introduction: Callable[[str | bytes], Introduction]
     """What the first frame of a client without a token says of it; raises `Refused`."""

@@ -1,11 +1,10 @@
 """What a client chooses when it comes, in values; how it says so is for its dialect."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tornado_app.errors import Ref
-from tornado_app.protocol.realtime.model_session import TurnDetection
 from workers.formats import AudioFormat, StreamFormat
 
 OutputEncoding = Literal["base64", "binary"]
@@ -14,12 +13,9 @@ DEFAULT_RATE_HZ = 24_000
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
-    """What a client may choose; the first of each is what it gets unasked."""
+class OpeningRules:
+    """What this server can do."""
 
-    voices: tuple[str, ...]
-    models: tuple[str, ...]
-    turn_detections: tuple[TurnDetection, ...]
     has_opus: bool = True
     """The server has its codec."""
 
@@ -37,15 +33,14 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The choices of one client, within the policy."""
+    """The choices of one client."""
 
     source: StreamFormat
     target: StreamFormat
     output_encoding: OutputEncoding
-    voice: str
-    model: str
-    turn_detection: TurnDetection
     wants_resume: bool
+    choices: Mapping[str, str] = field(default_factory=dict)
+    """Fields of `tornado_app.policy` as they were written; whether they may be, that room says."""
     ignored: tuple[str, ...] = ()
     """Names of parameters that were not understood, some of them."""
 

@@ -35,6 +35,12 @@ class Negotiated(Struct, frozen=True):
     voice: str
     model: str
     turn_detection: str
+    answers_in: Literal["audio", "text"]
+    speed: float
+    transcription_language: str
+    """Empty: the model finds out."""
+    max_output_tokens: int
+    """0: no limit."""
     ignored: tuple[str, ...]
     """Parameters that were not understood."""
 

@@ -32,6 +32,7 @@ class Answers:
     ) -> None:
         self._model = model
         self._actions = actions
+        self._yields = config.model_session.interrupt_response
         self._playout = Playout()
         self._texts = 0
         self._refs: dict[str, Ref] = {}
@@ -74,9 +75,9 @@ class Answers:
 
     def on_speech_started(self) -> None:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
-        hit the next answer, so only the truncation is sent.
+        hit the next answer, so only the truncation is sent.  Without it the answer goes on.
         """
-        if self._is_heard:
+        if self._is_heard and self._yields:
             self._cut(None)
 
     def on_audio(self, heard: AnswerAudio) -> None:

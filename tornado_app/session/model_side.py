@@ -14,7 +14,7 @@ from tornado_app.protocol.realtime.events import (
     SessionFacts,
     UpdateSession,
 )
-from tornado_app.protocol.realtime.model_session import session_body
+from tornado_app.protocol.realtime.model_session import history_item, session_body
 from tornado_app.protocol.told import ConnectionStatus, Negotiated, UpstreamStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
@@ -24,6 +24,7 @@ from tornado_app.session.redialling import Redialling
 from tornado_app.session.timers import Timers
 
 UPDATE_ID = "parley_session"
+HISTORY_ID = "parley_history"
 SENT_AHEAD_MS = 1000.0
 """How much audio may lie in the model's socket before more is kept here, if what is oldest is to
 be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
@@ -283,6 +284,9 @@ class ModelSide:
         )
         self._actions.do(NoteModel(True))
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
+        # Before anything that was said meanwhile, and again whenever the model begins afresh.
+        for turn in self._config.model_session.history:
+            self._actions.do(SendUpstream(CreateItem(history_item(turn), HISTORY_ID)))
         self.release()
         return True
 

@@ -17,5 +17,9 @@ def negotiated(config: SessionConfig) -> Negotiated:
         voice=config.model_session.voice,
         model=config.model_session.model,
         turn_detection=config.model_session.turn_detection,
+        answers_in=config.model_session.output,
+        speed=config.model_session.speed,
+        transcription_language=config.model_session.transcription_language,
+        max_output_tokens=config.model_session.max_output_tokens,
         ignored=config.ignored,
     )

@@ -47,6 +47,7 @@ class Auth(msgspec.Struct, frozen=True):
     first_message_s: Annotated[float, Meta(ge=0.1, le=60)]
     leeway_s: Annotated[float, Meta(ge=0, le=300)]
     max_lifetime_s: Annotated[float, Meta(ge=60, le=2_592_000)]
+    session_claim: Word
 
 
 class Upstream(msgspec.Struct, frozen=True):
@@ -74,6 +75,7 @@ class Upstream(msgspec.Struct, frozen=True):
 class Session(msgspec.Struct, frozen=True):
     """How a call behaves unless its client asks for something else, and what it may ask for."""
 
+    policy_file: Annotated[str, Meta(max_length=4096)]
     instructions: Annotated[str, Meta(max_length=65_536)]
     voice: Word
     voices: tuple[Word, ...]

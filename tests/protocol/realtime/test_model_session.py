@@ -4,8 +4,19 @@ import json
 from dataclasses import replace
 
 import pytest
+from openai.types.realtime import (
+    ConversationItemCreateEvent,
+    RealtimeSessionCreateRequest,
+    SessionUpdateEvent,
+)
 
-from tornado_app.protocol.realtime.model_session import ModelSession, session_body
+from tornado_app.protocol.realtime.events import CreateItem, UpdateSession, encode_order
+from tornado_app.protocol.realtime.model_session import (
+    ModelSession,
+    Turn,
+    history_item,
+    session_body,
+)
 
 WANTED = ModelSession(
     model="gpt-realtime-2.1",
@@ -75,3 +86,56 @@ def test_what_is_switched_off_is_said_so():
     assert "inf" == body["max_output_tokens"]
 
     assert "instructions" not in session_body(replace(WANTED, instructions=""))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"output": "text"}, ("output_modalities", ["text"])),
+        ({"speed": 1.25}, ("audio.output.speed", 1.25)),
+        ({"transcription_language": "de"}, ("audio.input.transcription.language", "de")),
+        ({"vad_idle_timeout_ms": 6000}, ("audio.input.turn_detection.idle_timeout_ms", 6000)),
+        ({"create_response": False}, ("audio.input.turn_detection.create_response", False)),
+        ({"interrupt_response": False}, ("audio.input.turn_detection.interrupt_response", False)),
+        (
+            {"turn_detection": "semantic_vad", "vad_eagerness": "low"},
+            ("audio.input.turn_detection.eagerness", "low"),
+        ),
+        ({"turn_detection": "semantic_vad"}, ("audio.input.turn_detection.type", "semantic_vad")),
+        ({"turn_detection": "none"}, ("audio.input.turn_detection", None)),
+        ({"history": (Turn("user", "x"),), "metadata": {"a": "b"}}, ("instructions", "Be brief.")),
+    ],
+)
+def test_what_is_asked_for_is_told_as_the_api_types_have_it(changes, expected):
+    """Each where the reference has it, and the whole as OpenAI's own client would send it."""
+    order = UpdateSession(session=session_body(replace(WANTED, **changes)), event_id="e")
+    sent = json.loads(encode_order(order))
+    path, value = expected
+    found = sent["session"]
+    for part in path.split("."):
+        found = found[part]
+    assert value == found
+
+    event = SessionUpdateEvent.model_validate(sent)
+    assert isinstance(event.session, RealtimeSessionCreateRequest)
+    assert sent == event.model_dump(exclude_unset=True)
+    assert not event.session.model_extra
+
+
+@pytest.mark.parametrize(("role", "kind"), [("user", "input_text"), ("assistant", "output_text")])
+def test_history_is_told_in_the_shapes_of_the_api(role, kind):
+    """What a user has said is input, what the model has said is output, and only text."""
+    item = history_item(Turn(role, "Hello."))
+    assert [{"type": kind, "text": "Hello."}] == item["content"]
+
+    sent = json.loads(encode_order(CreateItem(item, "e")))
+    assert sent == ConversationItemCreateEvent.model_validate(sent).model_dump(exclude_unset=True)
+
+
+def test_what_is_hidden_is_not_in_a_repr():
+    """No trace of a fault shows it."""
+    turns = (Turn("user", "canary"),)
+    hidden = replace(WANTED, instructions="canary", history=turns, metadata={"a": "canary"})
+
+    assert "canary" not in repr(hidden)
+    assert "canary" not in repr(turns)

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.errors import InvalidRequest
-from tornado_app.protocol.opening import Opening, Policy
-from tornado_app.protocol.voice_v1.opening import parse_opening
+from tornado_app.policy.fields import FIELDS
+from tornado_app.protocol.opening import Opening, OpeningRules
+from tornado_app.protocol.voice_v1.opening import SESSION_PARAMETERS, parse_opening
 from workers.formats import AudioFormat, OpusFormat
 
-POLICY = Policy(("marin", "ash"), ("gpt-realtime-2.1", "gpt-realtime-mini"), ("server_vad", "none"))
+RULES = OpeningRules()
 PARAMETERS = [
     "input_format",
     "input_rate",
@@ -19,21 +20,18 @@ PARAMETERS = [
     "output_format",
     "output_rate",
     "output_encoding",
-    "voice",
-    "model",
-    "turn_detection",
 ]
 
 
 def opening(**query: str) -> Opening:
-    return parse_opening({name: [value] for name, value in query.items()}, POLICY)
+    return parse_opening({name: [value] for name, value in query.items()}, RULES)
 
 
 def test_a_client_that_asks_for_nothing_gets_the_defaults():
     """24 kHz PCM both ways, passed through as the model gives it."""
     pcm = AudioFormat("pcm16", 24_000, 1)
 
-    expected = Opening(pcm, pcm, "base64", "marin", "gpt-realtime-2.1", "server_vad", False)
+    expected = Opening(pcm, pcm, "base64", False)
     assert expected == opening()
     assert opening().passes_through
 
@@ -96,15 +94,18 @@ def test_only_24_khz_pcm_as_base64_passes_through(query, through):
     assert through == opening(**query).passes_through
 
 
-def test_choices_within_the_policy_are_granted():
-    """Voice, model, turn detection; and a wish to resume is noted."""
-    chosen = opening(voice="ash", model="gpt-realtime-mini", turn_detection="none", resume="x")
+def test_what_is_chosen_of_the_session_is_taken_as_it_is_written():
+    """Whether it may be is for the policy; and a wish to resume is noted."""
+    query = {"voice": ["x", "nobody"], "speed": ["fast"], "output": [], "resume": ["x"]}
+    chosen = parse_opening(query, RULES)
 
-    assert ("ash", "gpt-realtime-mini", "none", True) == (
-        chosen.voice,
-        chosen.model,
-        chosen.turn_detection,
-        chosen.wants_resume,
+    assert ({"voice": "nobody", "speed": "fast"}, True) == (chosen.choices, chosen.wants_resume)
+
+
+def test_every_field_that_an_address_may_set_has_a_parameter():
+    """It is called as the field is."""
+    assert {field.name for field in FIELDS.values() if "query" in field.sources} == set(
+        SESSION_PARAMETERS
     )
 
 
@@ -124,9 +125,6 @@ def test_choices_within_the_policy_are_granted():
         ("input_channels", "0", "an integer from 1 to 8"),
         ("input_channels", "9", "an integer from 1 to 8"),
         ("output_encoding", "hex", "one of base64, binary"),
-        ("voice", "nobody", "one of marin, ash"),
-        ("model", "gpt-5", "one of gpt-realtime-2.1, gpt-realtime-mini"),
-        ("turn_detection", "semantic_vad", "one of server_vad, none"),
     ],
 )
 def test_a_bad_parameter_is_named_with_what_it_may_be(name, value, may_be):
@@ -158,7 +156,7 @@ def test_opus_has_rates_and_channels_of_its_own(name, value, may_be):
 @pytest.mark.parametrize("name", ["input_format", "output_format"])
 def test_a_server_without_the_codec_says_so(name):
     """Its package may not be there for the system it runs on."""
-    without = dataclasses.replace(POLICY, has_opus=False)
+    without = dataclasses.replace(RULES, has_opus=False)
     with pytest.raises(InvalidRequest) as refused:
         parse_opening({name: ["opus"]}, without)
 
@@ -172,7 +170,7 @@ def test_the_last_of_several_values_counts_and_strangers_are_left_alone():
     """Trackers of all kinds add parameters of their own."""
     query = {"input_rate": ["8000", "16000"], "utm_source": ["x"], "voice": []}
 
-    assert 16_000 == parse_opening(query, POLICY).source.rate_hz
+    assert 16_000 == parse_opening(query, RULES).source.rate_hz
 
 
 @given(
@@ -184,7 +182,7 @@ def test_the_last_of_several_values_counts_and_strangers_are_left_alone():
 def test_any_query_is_an_opening_or_an_invalid_request(query):
     """Nothing else is raised."""
     try:
-        parse_opening(query, POLICY)
+        parse_opening(query, RULES)
     except InvalidRequest as refused:
         assert refused.field in PARAMETERS  # noqa: PT017  both ways are right
 

@@ -1,20 +1,33 @@
 """How a session is asked for: the body of ``session.update``."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
+Output = Literal["audio", "text"]
 
 MODEL_RATE_HZ = 24_000
 """The only PCM rate of the Realtime API (reference: audio formats)."""
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """What was said before the call."""
+
+    role: Literal["user", "assistant"]
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSession:
-    """What the operator, and within the operator's policy the client, asks of the model."""
+    """What operator, token and client ask of the model, each as far as `tornado_app.policy` lets.
+
+    What no client and no log is shown is left out of the repr.
+    """
 
     model: str
-    instructions: str
+    instructions: str = field(repr=False)
     voice: str
     turn_detection: TurnDetection
     vad_threshold: float
@@ -24,6 +37,22 @@ class ModelSession:
     """Empty: what the user says is not transcribed."""
     max_output_tokens: int
     """0: no limit."""
+    vad_idle_timeout_ms: int | None = None
+    """After so much silence behind an answer the model speaks by itself."""
+    vad_eagerness: str = ""
+    """Of semantic_vad; empty: the model's own default."""
+    create_response: bool = True
+    """A turn that the model has ended is answered unasked."""
+    interrupt_response: bool = True
+    """Speech ends the answer that runs."""
+    transcription_language: str = ""
+    """Empty: the model finds out."""
+    output: Output = "audio"
+    speed: float = 1.0
+    history: tuple[Turn, ...] = field(default=(), repr=False)
+    """What the conversation begins with."""
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The application's own words on this call; the model is not told."""
 
 
 def session_body(wanted: ModelSession) -> dict[str, Any]:
@@ -32,38 +61,62 @@ def session_body(wanted: ModelSession) -> dict[str, Any]:
     https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
     """
     pcm = {"type": "audio/pcm", "rate": MODEL_RATE_HZ}
-    transcription = {"model": wanted.transcription_model} if wanted.transcription_model else None
     body: dict[str, Any] = {
         "type": "realtime",
-        "output_modalities": ["audio"],
+        "output_modalities": [wanted.output],
         "max_output_tokens": wanted.max_output_tokens or "inf",
         "audio": {
             "input": {
                 "format": pcm,
-                "transcription": transcription,
+                "transcription": _transcription(wanted),
                 "turn_detection": _turn_detection(wanted),
             },
             "output": {"format": pcm, "voice": wanted.voice},
         },
     }
+    if wanted.speed != 1.0:
+        body["audio"]["output"]["speed"] = wanted.speed
     if wanted.instructions:
         # An empty string would bring back the server's own default prompt, as absence does.
         body["instructions"] = wanted.instructions
     return body
 
 
+def history_item(turn: Turn) -> dict[str, Any]:
+    """A turn of the past as an item: the API takes no audio of an assistant, only its text."""
+    kind = "input_text" if turn.role == "user" else "output_text"
+    return {
+        "type": "message",
+        "role": turn.role,
+        "content": [{"type": kind, "text": turn.text}],
+    }
+
+
+def _transcription(wanted: ModelSession) -> dict[str, Any] | None:
+    if not wanted.transcription_model:
+        return None
+    language = wanted.transcription_language
+    return {"model": wanted.transcription_model} | ({"language": language} if language else {})
+
+
 def _turn_detection(wanted: ModelSession) -> dict[str, Any] | None:
+    answers = {
+        "create_response": wanted.create_response,
+        "interrupt_response": wanted.interrupt_response,
+    }
     match wanted.turn_detection:
         case "none":
             return None
         case "semantic_vad":
-            return {"type": "semantic_vad", "create_response": True, "interrupt_response": True}
+            eagerness = {"eagerness": wanted.vad_eagerness} if wanted.vad_eagerness else {}
+            return {"type": "semantic_vad", **eagerness, **answers}
         case "server_vad":
+            idle_ms = wanted.vad_idle_timeout_ms
             return {
                 "type": "server_vad",
                 "threshold": wanted.vad_threshold,
                 "prefix_padding_ms": wanted.vad_prefix_padding_ms,
                 "silence_duration_ms": wanted.vad_silence_ms,
-                "create_response": True,
-                "interrupt_response": True,
+                **({} if idle_ms is None else {"idle_timeout_ms": idle_ms}),
+                **answers,
             }

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from tornado_app.errors import InvalidRequest
-from tornado_app.protocol.opening import DEFAULT_RATE_HZ, Opening, Policy
+from tornado_app.protocol.opening import DEFAULT_RATE_HZ, Opening, OpeningRules
 from workers.formats import (
     CHANNELS_MAX,
     OPUS_CHANNELS_MAX,
@@ -21,8 +21,20 @@ Format = Encoding | Literal["opus"]
 FORMATS: tuple[Format, ...] = ("pcm16", "float32", "pcmu", "pcma", "opus")
 G711_RATE_HZ = 8_000
 
+SESSION_PARAMETERS = (
+    "voice",
+    "model",
+    "turn_detection",
+    "transcription_language",
+    "output",
+    "speed",
+    "max_output_tokens",
+)
+"""Fields of a call, called as `tornado_app.policy` calls them, which says what they may be."""
+
 PARAMETERS = frozenset(
     {
+        *SESSION_PARAMETERS,
         "token",
         "input_format",
         "input_rate",
@@ -30,9 +42,6 @@ PARAMETERS = frozenset(
         "output_format",
         "output_rate",
         "output_encoding",
-        "voice",
-        "model",
-        "turn_detection",
         "resume",
         "last_seq",
     }
@@ -43,31 +52,31 @@ IGNORED_LENGTH = 64
 T = TypeVar("T", bound=str)
 
 
-def parse_opening(query: Mapping[str, Sequence[str]], policy: Policy) -> Opening:
+def parse_opening(query: Mapping[str, Sequence[str]], rules: OpeningRules) -> Opening:
     """Read the query of an opening request.  Parameters that are not ours are left alone.
+
+    What it chooses of the session is taken as it is written.
 
     Raises:
         InvalidRequest: A parameter has a value it may not have; ``field`` names it.
     """
-    source = _format(_choice(query, "input_format", FORMATS), "input_format", policy)
-    target = _format(_choice(query, "output_format", FORMATS), "output_format", policy)
+    source = _format(_choice(query, "input_format", FORMATS), "input_format", rules)
+    target = _format(_choice(query, "output_format", FORMATS), "output_format", rules)
     channels_max = OPUS_CHANNELS_MAX if source == "opus" else CHANNELS_MAX
     channels = _integer(query, "input_channels", 1, channels_max, default=1)
     return Opening(
         source=_stream(source, _rate_hz(query, "input_rate", source), channels),
         target=_stream(target, _rate_hz(query, "output_rate", target), 1),
         output_encoding=_choice(query, "output_encoding", ("base64", "binary")),
-        voice=_choice(query, "voice", policy.voices),
-        model=_choice(query, "model", policy.models),
-        turn_detection=_choice(query, "turn_detection", policy.turn_detections),
         wants_resume="resume" in query,
+        choices={name: query[name][-1] for name in SESSION_PARAMETERS if query.get(name)},
         ignored=_ignored(query),
     )
 
 
-def _format(name: Format, parameter: str, policy: Policy) -> Format:
+def _format(name: Format, parameter: str, rules: OpeningRules) -> Format:
     """*name*, if this server has it."""
-    if name == "opus" and not policy.has_opus:
+    if name == "opus" and not rules.has_opus:
         others = ", ".join(other for other in FORMATS if other != "opus")
         sentence = f"{parameter}: this server has no Opus; it may be one of {others}."
         raise InvalidRequest("invalid_message", sentence, parameter)

@@ -1,0 +1,331 @@
+"""Who may set what: every field, every source, every scope, with the sentence that says so."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.errors import Refused
+from tornado_app.policy.fields import FIELDS, SOURCES, from_text
+from tornado_app.policy.grants import ALL, Grant, Policy
+from tornado_app.policy.reading import PolicyReader
+from tornado_app.policy.settling import apply, rules_of, settle
+from tornado_app.protocol.realtime.model_session import ModelSession, Turn
+
+FIRST = ModelSession(
+    model="large",
+    instructions="Be brief.",
+    voice="marin",
+    turn_detection="server_vad",
+    vad_threshold=0.5,
+    vad_prefix_padding_ms=300,
+    vad_silence_ms=500,
+    transcription_model="ears",
+    max_output_tokens=1000,
+)
+TURNS = [{"role": "user", "text": "Hi."}, {"role": "assistant", "text": "Hello."}]
+
+POLICY = PolicyReader({"voice": Grant(("marin", "ash"))}).read(
+    {
+        "fields": {
+            "instructions": {"token": {"characters": 12}, "configure": False},
+            "voice": {"token": True, "query": "session", "configure": ["ash"]},
+            "model": {"token": ["large", "small"], "query": False},
+            "transcription_language": {"token": True, "query": ["en", "de"], "configure": True},
+            "turn_detection": {"token": True, "query": ["none"], "configure": ["semantic_vad"]},
+            "output": {"token": True, "query": True, "configure": False},
+            "speed": {"token": {"min": 0.5, "max": 1.25}, "query": False, "configure": True},
+            "max_output_tokens": {"token": True, "query": {"min": 1, "max": 100}},
+            "metadata": {"token": {"characters": 10}},
+            "history": {"token": True, "configure": {"characters": 10}},
+        },
+        "scopes": {
+            "premium": {"model": {"query": ["huge"]}, "speed": {"query": {"min": 1, "max": 1.5}}},
+            "kiosk": {"voice": {"query": False}, "output": {"query": ["audio"]}},
+        },
+    }
+)
+
+QUERY = "voice, transcription_language, turn_detection, output, max_output_tokens"
+PREMIUM = "voice, model, transcription_language, turn_detection, output, speed, max_output_tokens"
+KIOSK = "transcription_language, turn_detection, output, max_output_tokens"
+TOKEN = ", ".join(FIELDS)
+CONFIGURE = "voice, transcription_language, turn_detection, speed, history"
+BY_CLIENT = "may not be set by the client while the call runs; what may be set is"
+BY_ADDRESS = "may not be set by the address; what may be set is"
+VADS = "one of server_vad, semantic_vad, none"
+
+# (field, source, scopes, value, what it is then, or the sentence).
+TABLE = [
+    ("instructions", "token", (), "Sing.", "Sing."),
+    ("instructions", "token", (), "Sing all day.", "at most 12 characters"),
+    ("instructions", "token", (), 7, "a text of at most 65536 characters"),
+    ("instructions", "query", (), "Sing.", f"{BY_ADDRESS} {QUERY}"),
+    ("instructions", "configure", (), "Sing.", f"{BY_CLIENT} {CONFIGURE}"),
+    ("voice", "token", (), "anybody", "anybody"),
+    ("voice", "token", (), "", "a text of 1 to 200 printable characters"),
+    ("voice", "token", (), "a\n", "a text of 1 to 200 printable characters"),
+    ("voice", "query", (), "ash", "ash"),
+    ("voice", "query", (), "", "one of marin, ash"),
+    ("voice", "query", (), "sage", "one of marin, ash"),
+    ("voice", "query", ("kiosk",), "ash", f"{BY_ADDRESS} {KIOSK}"),
+    ("voice", "configure", (), "ash", "ash"),
+    ("voice", "configure", (), "marin", "one of ash"),
+    ("model", "token", (), "small", "small"),
+    ("model", "token", (), "huge", "one of large, small"),
+    ("model", "query", (), "small", f"{BY_ADDRESS} {QUERY}"),
+    ("model", "query", ("premium",), "huge", "huge"),
+    ("model", "query", ("premium",), "small", "one of huge"),
+    ("model", "configure", (), "small", f"{BY_CLIENT} {CONFIGURE}"),
+    ("transcription_language", "token", (), "pt-BR", "pt-BR"),
+    ("transcription_language", "token", (), "German", "a language as in en, de or pt-BR"),
+    ("transcription_language", "query", (), "de", "de"),
+    ("transcription_language", "query", (), "fr", "one of en, de"),
+    ("transcription_language", "configure", (), "fr", "fr"),
+    ("turn_detection", "token", (), "none", "none"),
+    ("turn_detection", "token", (), {"type": "semantic_vad", "eagerness": "low"}, "semantic_vad"),
+    ("turn_detection", "token", (), "vad", f"{VADS}"),
+    ("turn_detection", "token", (), 7, f"{VADS}, or an object with such a type"),
+    ("turn_detection", "query", (), "none", "none"),
+    ("turn_detection", "query", (), "server_vad", "one of none"),
+    ("turn_detection", "configure", (), {"type": "semantic_vad"}, "semantic_vad"),
+    ("turn_detection", "configure", (), {"type": "server_vad"}, "one of semantic_vad"),
+    ("output", "token", (), "text", "text"),
+    ("output", "token", (), "both", "one of audio, text"),
+    ("output", "query", (), "text", "text"),
+    ("output", "query", ("kiosk",), "text", "one of audio"),
+    ("output", "configure", (), "text", f"{BY_CLIENT} {CONFIGURE}"),
+    ("speed", "token", (), 1.25, 1.25),
+    ("speed", "token", (), 1.3, "a number from 0.5 to 1.25"),
+    ("speed", "token", (), "1", "a number from 0.25 to 1.5"),
+    ("speed", "token", (), True, "a number from 0.25 to 1.5"),
+    ("speed", "token", (), float("nan"), "a number from 0.25 to 1.5"),
+    ("speed", "query", (), 1, f"{BY_ADDRESS} {QUERY}"),
+    ("speed", "query", ("premium",), 1.5, 1.5),
+    ("speed", "configure", (), 0.25, 0.25),
+    ("max_output_tokens", "token", (), 4096, 4096),
+    ("max_output_tokens", "token", (), 4097, "an integer from 1 to 4096"),
+    ("max_output_tokens", "query", (), 100, 100),
+    ("max_output_tokens", "query", (), 101, "an integer from 1 to 100"),
+    ("max_output_tokens", "configure", (), 1, f"{BY_CLIENT} {CONFIGURE}"),
+    ("metadata", "token", (), {"plan": "gold"}, {"plan": "gold"}),
+    ("metadata", "token", (), {"plan": "platinum"}, "at most 10 characters"),
+    ("metadata", "query", (), {}, f"{BY_ADDRESS} {QUERY}"),
+    ("metadata", "configure", (), {}, f"{BY_CLIENT} {CONFIGURE}"),
+    ("history", "token", (), TURNS, (Turn("user", "Hi."), Turn("assistant", "Hello."))),
+    ("history", "token", (), {}, "a list of at most 128 objects of role and text"),
+    ("history", "query", (), [], f"{BY_ADDRESS} {QUERY}"),
+    ("history", "configure", (), TURNS, (Turn("user", "Hi."), Turn("assistant", "Hello."))),
+    ("history", "configure", (), TURNS * 2, "at most 10 characters"),
+    ("tools", "token", (), [], f"may not be set by a token; what may be set is {TOKEN}"),
+    ("a b", "query", ("premium",), 1, f"{BY_ADDRESS} {PREMIUM}"),
+]
+
+
+@pytest.mark.parametrize(("name", "source", "scopes", "value", "expected"), TABLE)
+def test_field_by_source_and_scope(name, source, scopes, value, expected):
+    """It is set, or refused by name with what is allowed; never with the value."""
+    rules = rules_of(POLICY, frozenset(scopes), {})
+    try:
+        found = apply(FIRST, rules, source, {name: value})
+    except Refused as refused:
+        found = (refused.code, refused.field, refused.sentence)
+    if isinstance(found, tuple):
+        shown = name if name.isidentifier() else "A field"
+        code, must = "invalid_message", "must be "
+        if expected.startswith("may not"):
+            code, must = "permission_denied", ""
+        assert (code, shown, f"{shown} {must}{expected}.") == found
+        return
+    assert expected == getattr(found, name)
+    as_before = {name: getattr(FIRST, name), "vad_eagerness": FIRST.vad_eagerness}
+    assert FIRST == replace(found, **as_before)
+
+
+def test_the_table_has_every_field_and_source():
+    """None is forgotten."""
+    assert {(name, source) for name in FIELDS for source in SOURCES} <= {
+        (name, source) for name, source, *_ in TABLE
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where", "may_be"),
+    [
+        ("turn_detection", {"type": "server_vad", "threshold": 2}, "threshold", "a number from 0"),
+        ("turn_detection", {"type": "server_vad", "threshold": True}, "threshold", "a number"),
+        ("turn_detection", {"type": "server_vad", "idle_timeout_ms": 1}, "idle_timeout_ms", "an i"),
+        ("turn_detection", {"type": "server_vad", "create_response": 1}, "create_response", "true"),
+        ("turn_detection", {"type": "semantic_vad", "eagerness": []}, "eagerness", "one of low"),
+        ("metadata", {"plan": 7}, "plan", "a text of at most 512 characters"),
+    ],
+)
+def test_what_is_wrong_inside_a_field_has_its_path(name, value, where, may_be):
+    """So that it can be found."""
+    with pytest.raises(Refused) as refused:
+        apply(FIRST, rules_of(POLICY, frozenset(), {}), "token", {name: value})
+
+    assert f"{name}.{where}" == refused.value.field
+    assert refused.value.sentence.startswith(f"{name}.{where} must be {may_be}")
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"type": "none", "threshold": 1}, "an object of type and, for none, nothing else"),
+        ({"type": "semantic_vad", "threshold": 1}, "for semantic_vad, eagerness, create_response"),
+        ({}, VADS),
+    ],
+)
+def test_turn_detection_has_the_parts_of_its_type(value, sentence):
+    """Those of another are named as what they are not."""
+    with pytest.raises(Refused, match=sentence):
+        apply(FIRST, rules_of(POLICY, frozenset(), {}), "token", {"turn_detection": value})
+
+
+@pytest.mark.parametrize(
+    ("turn", "where"),
+    [
+        ("Hi.", "history[1]"),
+        ({"role": "user"}, "history[1]"),
+        ({"role": "system", "text": "x"}, "history[1].role"),
+        ({"role": "user", "text": ""}, "history[1].text"),
+        ({"role": "user", "text": "x", "audio": ""}, "history[1]"),
+    ],
+)
+def test_each_turn_of_the_history_is_looked_at(turn, where):
+    """Only what was said by either side, in words."""
+    with pytest.raises(Refused) as refused:
+        apply(FIRST, rules_of(POLICY, frozenset(), {}), "token", {"history": [TURNS[0], turn]})
+
+    assert where == refused.value.field
+
+
+def test_all_of_it_or_nothing():
+    """One field that is refused leaves the others as they were."""
+    rules = rules_of(POLICY, frozenset(), {})
+    with pytest.raises(Refused):
+        apply(FIRST, rules, "configure", {"voice": "ash", "speed": 9})
+
+    assert "ash" == apply(FIRST, rules, "configure", {"voice": "ash", "speed": 1}).voice
+
+
+def test_parts_of_turn_detection_that_are_left_out_stay():
+    """The operator's silence counts where the token names a threshold only."""
+    rules = rules_of(POLICY, frozenset(), {})
+    asked = {"turn_detection": {"type": "server_vad", "threshold": 0.7}}
+    settled = apply(FIRST, rules, "token", asked)
+
+    assert (0.7, 500, True) == (
+        settled.vad_threshold,
+        settled.vad_silence_ms,
+        settled.interrupt_response,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("speed", "1.5", 1.5),
+        ("speed", "1", 1),
+        ("speed", "nan", "nan"),
+        ("speed", "1e9", "1e9"),
+        ("max_output_tokens", "٣", "٣"),
+        ("max_output_tokens", "-1", "-1"),
+        ("voice", "7", "7"),
+    ],
+)
+def test_numbers_in_an_address_are_numbers(name, text, value):
+    """Other scripts and notations are left to be refused."""
+    assert value == from_text(name, text)
+
+
+VALUES = {
+    "voice": st.sampled_from(["marin", "ash", "sage"]),
+    "model": st.sampled_from(["large", "small", "huge"]),
+    "transcription_language": st.sampled_from(["en", "de", "fr"]),
+    "turn_detection": st.sampled_from(["server_vad", "semantic_vad", "none"]),
+    "output": st.sampled_from(["audio", "text"]),
+    "speed": st.sampled_from([0.25, 0.5, 1.0, 1.25, 1.5]),
+    "max_output_tokens": st.integers(1, 4096),
+}
+
+
+def grants(name):
+    narrow = (
+        st.lists(VALUES[name], min_size=1, unique=True).map(lambda values: Grant(tuple(values)))
+        if FIELDS[name].measure == "value"
+        else st.tuples(VALUES[name], VALUES[name]).map(lambda b: Grant(low=min(b), high=max(b)))
+    )
+    return st.none() | st.just(ALL) | narrow
+
+
+def tables():
+    keys = [(n, s) for n in VALUES for s in SOURCES if s in FIELDS[n].sources]
+    return st.fixed_dictionaries({}, optional={key: grants(key[0]) for key in keys})
+
+
+def spelled(grant):
+    """As it stands in a token."""
+    if grant is None or grant == ALL:
+        return grant is not None
+    if grant.values is not None:
+        return list(grant.values)
+    return {"min": grant.low, "max": grant.high}
+
+
+def asked():
+    return st.fixed_dictionaries({}, optional=VALUES)
+
+
+@given(
+    everybody=tables(),
+    scopes=st.dictionaries(st.sampled_from("ab"), tables()),
+    held=st.frozensets(st.sampled_from("abc")),
+    token=asked(),
+    left=st.fixed_dictionaries({}, optional={name: grants(name) for name in VALUES}),
+    query=asked(),
+    configured=asked(),
+)
+def test_no_client_can_widen_what_operator_or_token_narrowed(
+    *, everybody, scopes, held, token, left, query, configured
+):
+    """Whatever is in force was allowed to who set it; what was refused has changed nothing."""
+    policy = Policy(everybody, scopes)
+    said = token | {"client_may": {name: spelled(grant) for name, grant in left.items()}}
+    rules = rules_of(policy, held, said)
+    try:
+        settled = settle(FIRST, rules, said, query)
+    except Refused:
+        return
+    for name in token:
+        allowed(policy, held, "token", name, token[name])
+    try:
+        after = apply(settled, rules, "configure", configured)
+    except Refused:
+        after, configured = settled, {}
+    for source, words in (("query", query), ("configure", configured)):
+        for name, value in words.items():
+            allowed(policy, held, source, name, value)
+            assert name in left or name not in token
+            assert name not in left or within(left[name], value)
+    for name in VALUES:
+        first = getattr(FIRST, name)
+        expected = configured.get(name, query.get(name, token.get(name, first)))
+        assert expected == getattr(after, name)
+
+
+def allowed(policy, held, source, name, value):
+    """By a rule of its scopes, or where they have none by that for everybody."""
+    key = (name, source)
+    said = [policy.scopes[s][key] for s in held & policy.scopes.keys() if key in policy.scopes[s]]
+    assert any(within(grant, value) for grant in said or [policy.everybody.get(key)])
+
+
+def within(grant, value):
+    if grant is None:
+        return False
+    if isinstance(value, int | float):
+        return grant.low <= value <= grant.high
+    return grant.values is None or value in grant.values

@@ -1,0 +1,131 @@
+"""Tests of tornado_app/terms.py."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.calls.house import house_settings
+from tornado_app.admission.tokens import Caller
+from tornado_app.commands.configuration import read_policy
+from tornado_app.errors import Refused
+from tornado_app.terms import NOT_USABLE, Terms, house_grants
+
+NOW = 1_795_600_000.0  # 2026-11-25
+CLAIM = "parley_session"
+
+
+def terms(policy_file: Path | None = None, **changes: object) -> Terms:
+    if policy_file is not None:
+        changes["session_policy_file"] = str(policy_file)
+    settings = house_settings(**changes)
+    return Terms(settings, read_policy(settings))
+
+
+def caller(*scopes: str, **claims: object) -> Caller:
+    return Caller("alice", frozenset(scopes), NOW + 60, None, claims)
+
+
+def test_what_session_means_in_a_policy():
+    """Voices, models and turn detections, the default first and once; and the longest answer."""
+    grants = house_grants(
+        house_settings(
+            session_voice="sage",
+            session_voices=["ash", "sage"],
+            session_models=["other"],
+            session_turn_detection="none",
+            session_turn_detections=[],
+            session_max_output_tokens=0,
+        )
+    )
+
+    assert ("sage", "ash") == grants["voice"].values
+    assert ("gpt-realtime-2.1", "other") == grants["model"].values
+    assert ("none",) == grants["turn_detection"].values
+    assert 4096 == grants["max_output_tokens"].high
+
+
+def test_the_model_is_told_what_the_operator_has_set():
+    """The client chooses voice, model and turn detection; the rest is not its business."""
+    settled = terms(session_instructions="Sing.", session_vad_silence_ms=700).settle(
+        caller(), {"voice": "ash"}, NOW
+    )
+
+    assert ("Sing.", 700, "ash") == (settled.instructions, settled.vad_silence_ms, settled.voice)
+    assert "gpt-transcribe" == settled.transcription_model
+
+
+def test_what_the_token_sets_is_fixed_for_its_client():
+    """Unless it is left to the client in so many words."""
+    said = {"voice": "cedar", "speed": 1.1, "client_may": {"speed": {"min": 1, "max": 1.2}}}
+    token = caller(**{CLAIM: said})
+
+    settled = terms().settle(token, {"speed": "1.2"}, NOW)
+    assert ("cedar", 1.2) == (settled.voice, settled.speed)
+    for choices, code, start in (
+        ({"voice": "ash"}, "permission_denied", "voice is for the token to decide; what may be"),
+        ({"speed": "1.3"}, "invalid_message", "speed must be a number from 1 to 1.2."),
+    ):
+        with pytest.raises(Refused) as refused:
+            terms().settle(token, choices, NOW)
+        assert code == refused.value.code
+        assert refused.value.sentence.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"instructions": "canary"}, "instructions"),
+        ({"metadata": {"a": "canary"}}, "metadata"),
+        ({"history": []}, "history"),
+        ({"speed": "canary"}, "speed"),
+        ({"model": "canary"}, "model"),
+        ({"turn_detection": {"type": "server_vad", "threshold": 7}}, "turn_detection.threshold"),
+        ({"client_may": {"metadata": True}}, "client_may.metadata"),
+        ({"client_may": {"speed": "canary"}}, "client_may.speed"),
+        ({"client_may": []}, "client_may"),
+        ({"tools": []}, "tools"),
+        ("canary", None),
+        (None, None),
+    ],
+)
+def test_what_a_token_may_not_say_is_for_the_log_alone(said, field):
+    """Its client is told that it is not usable; hidden fields do not stand in the clear."""
+    with pytest.raises(Refused) as refused:
+        terms().settle(caller(**{CLAIM: said}), {}, NOW)
+
+    found = refused.value
+    assert ("token_invalid", NOT_USABLE, None) == (found.code, found.sentence, found.field)
+    assert field == found.detail
+    assert "canary" not in str(found.detail)
+
+
+def test_a_scope_may_more(tmp_path):
+    """Or less; of several scopes each that allows is enough."""
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[scopes.premium]\nmodel = {query = ["large", "small"]}\n'
+        "[scopes.kiosk]\nmodel = {query = false}\nvoice = {query = false}\n"
+    )
+    made = terms(path)
+
+    assert "large" == made.settle(caller("premium"), {"model": "large"}, NOW).model
+    assert "large" == made.settle(caller("premium", "kiosk"), {"model": "large"}, NOW).model
+    with pytest.raises(Refused, match=r"model must be one of gpt-realtime-2\.1"):
+        made.settle(caller(), {"model": "large"}, NOW)
+    with pytest.raises(Refused, match="voice may not be set by the address; what may be set is"):
+        made.settle(caller("kiosk"), {"voice": "marin"}, NOW)
+    made.check_choices({"model": "large", "voice": "ash"})
+    with pytest.raises(Refused, match=r"model must be one of gpt-realtime-2\.1"):
+        made.check_choices({"model": "huge"})
+
+
+def test_names_in_the_instructions_are_filled_in(tmp_path):
+    """From the token and the day, in one line, and never evaluated."""
+    path = tmp_path / "policy.toml"
+    path.write_text('[instructions]\nclaims = ["name", "plan"]\n')
+    text = "{user_id} is {name} ({plan}) on {date}, {{not}} {language}{metadata.city}."
+    made = terms(path, session_instructions=text)
+    claims = {"name": "Al\u202eice\n{date}", "plan": 7}
+
+    settled = made.settle(caller(**claims), {"transcription_language": "de"}, NOW)
+    assert "alice is Alice {date} () on 2026-11-25, {not} de." == settled.instructions

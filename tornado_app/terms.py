@@ -1,0 +1,143 @@
+"""On what terms one call is held: what operator, token and address make of it together."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tornado_app.admission.tokens import Caller
+from tornado_app.errors import Refused
+from tornado_app.policy import template
+from tornado_app.policy.fields import FIELDS, from_text
+from tornado_app.policy.grants import Grant, Policy
+from tornado_app.policy.settling import CallRules, rules_of, settle
+from tornado_app.policy.wrong import Wrong
+from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.settings.schema import Settings
+
+NOT_USABLE = (
+    "What the token says of the call is not as this server allows; who issued it can find out why."
+)
+
+
+class Terms:
+    """What every call is settled with.  Thread: any; nothing here changes."""
+
+    def __init__(self, settings: Settings, policy: Policy) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._first = first_session(settings)
+        self._names = (*template.ALWAYS, *policy.claims)
+
+    def settle(self, caller: Caller, choices: Mapping[str, str], now: float) -> ModelSession:
+        """What is in force when the call of *caller* begins; *now* is Unix time in seconds.
+
+        Raises:
+            Refused: ``token_invalid`` if the token asks for what it may not, ``permission_denied``
+                or ``invalid_message`` if the address does.
+        """
+        said = self.said_by(caller)
+        try:
+            rules, begun = self._begun(caller.scopes, said)
+        except Refused as refused:
+            raise unusable(refused) from None
+        query = {name: from_text(name, text) for name, text in choices.items()}
+        session = settle(begun, rules, {}, query)
+        return self._filled(session, caller, now)
+
+    def check(self, scopes: frozenset[str], said: Mapping[str, Any]) -> None:
+        """Whether a token may say this of a call.
+
+        Raises:
+            Refused: With the first that it may not.
+        """
+        self._begun(scopes, said)
+
+    def check_choices(self, choices: Mapping[str, str]) -> None:
+        """Refuse what no token could make good, of a client that shows its token later.
+
+        Raises:
+            Refused: As `settle`.
+        """
+        query = {name: from_text(name, text) for name, text in choices.items()}
+        for scope in self._policy.scopes:
+            try:
+                settle(self._first, rules_of(self._policy, frozenset({scope}), {}), {}, query)
+            except Refused:
+                continue
+            return
+        settle(self._first, rules_of(self._policy, frozenset(), {}), {}, query)
+
+    def said_by(self, caller: Caller) -> Mapping[str, Any]:
+        """What the token says of the call.
+
+        Raises:
+            Refused: ``token_invalid``, if that cannot be read, or must not be said in the clear.
+        """
+        said = caller.claims.get(self._settings.auth.session_claim, {})
+        if not isinstance(said, dict):
+            raise unusable()
+        for name in said:
+            if name in FIELDS and FIELDS[name].is_hidden:
+                raise unusable(Refused("token_invalid", "", name))
+        return said
+
+    def _begun(
+        self, scopes: frozenset[str], said: Mapping[str, Any]
+    ) -> tuple[CallRules, ModelSession]:
+        rules = rules_of(self._policy, scopes, said)
+        session = settle(self._first, rules, said, {})
+        if "instructions" in said:
+            try:
+                template.check(session.instructions, self._names)
+            except Wrong as wrong:
+                raise Refused("invalid_message", str(wrong), wrong.name) from None
+        return rules, session
+
+    def _filled(self, session: ModelSession, caller: Caller, now: float) -> ModelSession:
+        claims = {name: caller.claims.get(name) for name in self._policy.claims}
+        values = {name: value for name, value in claims.items() if isinstance(value, str)}
+        values |= {f"{template.METADATA}{key}": text for key, text in session.metadata.items()}
+        values |= {
+            "user_id": caller.user_id,
+            "date": datetime.fromtimestamp(now, UTC).date().isoformat(),
+            "language": session.transcription_language,
+        }
+        return replace(session, instructions=template.fill(session.instructions, values))
+
+
+def unusable(refused: Refused | None = None) -> Refused:
+    """What a client is told of a token that it cannot read; the field is for the log alone."""
+    field = refused.field if refused is not None else None
+    return Refused("token_invalid", NOT_USABLE, detail=field)
+
+
+def house_grants(settings: Settings) -> Mapping[str, Grant]:
+    """What "session" means in a policy."""
+    session = settings.session
+    return {
+        "voice": _first_of(session.voice, session.voices),
+        "model": _first_of(settings.upstream.model, session.models),
+        "turn_detection": _first_of(session.turn_detection, session.turn_detections),
+        "max_output_tokens": Grant(low=1, high=session.max_output_tokens or 4096),
+    }
+
+
+def first_session(settings: Settings) -> ModelSession:
+    """What a client gets of whom nobody says anything."""
+    session = settings.session
+    return ModelSession(
+        model=settings.upstream.model,
+        instructions=session.instructions,
+        voice=session.voice,
+        turn_detection=session.turn_detection,
+        vad_threshold=session.vad_threshold,
+        vad_prefix_padding_ms=session.vad_prefix_padding_ms,
+        vad_silence_ms=session.vad_silence_ms,
+        transcription_model=session.transcription_model,
+        max_output_tokens=session.max_output_tokens,
+    )
+
+
+def _first_of(value: str, others: tuple[str, ...]) -> Grant:
+    return Grant(values=(value, *(other for other in others if other != value)))

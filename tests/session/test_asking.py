@@ -7,6 +7,7 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.answer_audio import BrokenAudio
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
+    AnswerTranscriptDone,
     CancelResponse,
     Committed,
     ErrorFacts,
@@ -82,11 +83,11 @@ def test_an_answer_that_stops_half_way_is_ended_and_told(story):
     assert [] == story.tick(20.9).told
 
     story.tick(21.0)
-    assert ["response_done", "error", "transcript"] == story.told
+    assert ["transcript", "response_done", "error"] == story.told
     assert [("resp_1", "failed")] == done_of(story)
     assert ["upstream_timeout"] == story.errors
     assert [CancelResponse("resp_1", "parley_cancel_1")] == story.orders
-    assert story.messages[2][1]["final"]
+    assert story.messages[0][1]["final"]
     assert [] == story.said(delta(20)).told
     assert [] == story.said(ResponseFinished(response(status="cancelled"))).told
 
@@ -292,6 +293,18 @@ def test_the_answer_to_a_turn_that_was_refused_is_stopped(story):
     story.connected().client(asked.Text("a")).said(error("invalid_value", "parley_text_1"))
 
     assert ["response.cancel"] == story.said(ResponseCreated(response())).asked
+
+
+def test_words_without_an_end_of_their_own_end_with_the_answer(story):
+    """Its `done` was lost; what comes too late of it changes nothing that was final."""
+    answering(story).said(AnswerTranscriptDelta("resp_1", "item_a", "Well"))
+    story.said(DONE)
+    final = {"role": "assistant", "item_id": "item_a", "text": "Well", "final": True}
+    assert ("transcript", final) == story.messages[0]
+    assert ["transcript", "response_done"] == story.told
+
+    assert [] == story.said(AnswerTranscriptDelta("resp_1", "item_a", ", then")).told
+    assert [] == story.said(AnswerTranscriptDone("resp_1", "item_a", "Well, then")).told
 
 
 def test_a_refusal_that_comes_late_withdraws_its_own_turn(story):

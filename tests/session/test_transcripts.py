@@ -72,7 +72,7 @@ def test_words_between_audio_are_no_dearer():
         story.said(word(f"{number} ")).said(delta(1))
     story.said(COMPLETED)
 
-    assert ["transcript", "response_done"] == story.told
+    assert ["transcript", "transcript", "response_done"] == story.told
     check_whole(transcripts(story))
     assert size_of(transcripts(story)) < BURST_BYTES + 20 * 5000 * 5
 
@@ -195,7 +195,7 @@ def test_every_word_is_said_once_and_in_order(steps):
 
     for item_id, text in spoken.items():
         assert text[-262_144:] == transcripts(story, item_id)[-1].text
-    assert (story.session.downlink.transcripts.kept_bytes == 0) == (not any(spoken.values()))
+    assert (story.session.downlink.transcripts.kept_bytes == 0) == (not spoken.get("u"))
     story.check()
     assert size_of(transcripts(story)) <= (
         2 * BURST_BYTES + BYTES_PER_S * story.now + 20 * said_bytes + 300_000

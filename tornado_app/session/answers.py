@@ -94,11 +94,11 @@ class Answers:
             self.downlink.end_item(item_id or None)
 
     def on_transcript_delta(self, item_id: str, response_id: str, delta: str) -> None:
-        if self.asking.hears(response_id):
+        if self._hears_words(response_id):
             self.downlink.words(("assistant", item_id), delta)
 
     def on_transcript_done(self, item_id: str, response_id: str, text: str | None) -> None:
-        if self.asking.hears(response_id):
+        if self._hears_words(response_id):
             self.downlink.words_end(("assistant", item_id), text)
 
     def on_user_transcript_delta(self, item_id: str, delta: str) -> None:
@@ -114,17 +114,11 @@ class Answers:
 
     def on_timer(self) -> Failure | None:
         """What is waited for may be late.  A failure: the link is of no use any more."""
-        late = self.asking.on_timer()
-        if isinstance(late, Failure):
-            return late
-        if late == "stalled":
-            self.downlink.words_over("assistant")
-        return None
+        return self.asking.on_timer()
 
     def on_lost(self) -> None:
         """The model is gone; nothing it was saying has an end of its own."""
         self.downlink.words_over("user")
-        self.downlink.words_over("assistant")
         self.asking.on_lost()
 
     def _text_id(self) -> str:
@@ -136,6 +130,10 @@ class Answers:
             if len(self._refs) > REFS_KEPT:
                 del self._refs[next(iter(self._refs))]
         return name
+
+    def _hears_words(self, response_id: str) -> bool:
+        """All texts of an answer are final when the client is told that it is over."""
+        return self.asking.hears(response_id) and not self.asking.has_ended(response_id)
 
     @property
     def _is_heard(self) -> bool:

@@ -12,7 +12,7 @@ end of its own (`ModelSide.due` says when a wait is over):
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import cast
 
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure, needs_a_person, safe_word, unfulfilled
@@ -128,6 +128,10 @@ class Asking:
             return not running.is_muted
         return not self._over.get(response_id, False)
 
+    def has_ended(self, response_id: str) -> bool:
+        """Whether the client has been told that this answer is over, or will not hear of it."""
+        return response_id in self._over
+
     def has_muted(self, response_id: str) -> bool:
         """Whether this answer is known, and not for the client."""
         if self._running is not None and self._is_of_running(response_id):
@@ -203,20 +207,21 @@ class Asking:
             sentence = "The model was lost before it answered. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence), ref)
 
-    def on_timer(self) -> Literal["stalled"] | Failure | None:
+    def on_timer(self) -> Failure | None:
         """What is waited for may be late.  A failure: this model is of no use any more."""
         due_at = self._due_at()
         if due_at is None or self._actions.now < due_at:
             self._arm()
             return None
         if self._running is not None:
-            return self._on_running_late(self._running)
+            self._on_running_late(self._running)
+            return None
         if self._request.state == "busy":
             return self._on_busy_late()
         self._on_request_late()
         return None
 
-    def _on_running_late(self, running: _Running) -> Literal["stalled"] | None:
+    def _on_running_late(self, running: _Running) -> None:
         if not running.is_muted:
             self._log_late("response")
             self._cancel(running)
@@ -225,7 +230,7 @@ class Asking:
             sentence = "The answer stopped half way, and was ended. Ask again."
             self._downlink.say(ErrorReport.of(Refused("upstream_timeout", sentence), running.ref))
             self._wait()
-            return "stalled"
+            return
         self._log_late("response.done")
         if running.cancel:
             self._end("cancelled", None)
@@ -233,7 +238,6 @@ class Asking:
         else:  # it was to be cancelled by the model itself
             self._cancel(running)
             self._wait()
-        return None
 
     def _on_busy_late(self) -> Failure | None:
         self._log_late("unknown_response")
@@ -296,9 +300,10 @@ class Asking:
         self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
         if not running.is_told:
             running.is_told = True
-            # Its audio may have no end of its own, if the model was lost; the next must not begin
-            # with the rest of this one.
+            # Audio and words may have no end of their own, if that was lost, or the model; the next
+            # answer must not begin with the rest of this one.
             self._downlink.end_item()
+            self._downlink.words_over("assistant")
             done = ResponseDone(running.response_id, status, usage, ref=running.ref)
             self._downlink.say(done)
 

@@ -30,7 +30,7 @@ from tornado_app.upstream.link import Dial, LinkSaid
 from workers.formats import AudioFormat
 from workers.pool import AudioPool
 
-WAIT_S = 5.0
+WAIT_S = 15.0
 
 
 class FakeClient:

@@ -28,7 +28,7 @@ def program(heading):
     return re.search(rf"^## {heading}\n.*?^```\w+\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)[1]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_server_of_ones_own_makes_tokens(tmp_path):
     """For who is logged in, and for nobody else."""
     script, port = tmp_path / "server.py", unused_port()

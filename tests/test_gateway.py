@@ -22,7 +22,7 @@ from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.upstream.endpoint import Endpoint
 
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10.0, max_lifetime_s=86_400.0)
-WAIT_S = 5.0
+WAIT_S = 15.0
 
 
 class SilentClient:

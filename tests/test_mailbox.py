@@ -88,7 +88,7 @@ def test_posts_to_a_closed_loop_are_counted() -> None:
     assert (mailbox.refused, len(mailbox._waiting)) == (3, 0)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_nothing_is_lost_between_threads() -> None:
     """Eight threads post at once; everything arrives, each thread's posts in their order."""
     heard: list[tuple[int, int]] = []

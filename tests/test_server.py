@@ -62,7 +62,7 @@ async def ready(server: Server) -> int:
     return (await AsyncHTTPClient().fetch(url, raise_error=False)).code
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_from_start_to_stop():
     """Readiness goes first, then clients are told, then nobody is let in, then all are closed."""
     async with FakeUpstream() as upstream:
@@ -99,7 +99,7 @@ async def test_from_start_to_stop():
     assert f"localhost:{upstream.port}" == server.model_host
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_wrong_key_is_found_out_at_the_start():
     """It starts, says what is wrong, and is ready when the model takes calls."""
     async with FakeUpstream(handshake=401) as upstream:
@@ -122,7 +122,7 @@ async def test_a_wrong_key_is_found_out_at_the_start():
     assert ("model_rejects", "error", "http_401") == (line["event"], line["level"], line["cause"])
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_in_development_nothing_is_dialled_at_the_start():
     """A program that is started twenty times a day asks nobody."""
     async with FakeUpstream() as upstream:
@@ -134,7 +134,7 @@ async def test_in_development_nothing_is_dialled_at_the_start():
     assert [] == upstream.connections
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_drain_without_clients_is_over_at_once():
     """There is nobody to give notice to."""
     settings = house_settings(
@@ -145,7 +145,7 @@ async def test_a_drain_without_clients_is_over_at_once():
         assert 503 == await ready(server)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_taken_port():
     """It is told before a model is started, and nothing stays open."""
     before = len(psutil.Process().children())
@@ -161,7 +161,7 @@ async def test_a_taken_port():
     assert before == len(psutil.Process().children())
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_with_the_model_on_this_computer():
     """It starts with the gateway, answers, and is gone after it."""
     settings = house_settings(server_port=0, session_turn_detection="none", model_mode="echo")
@@ -179,7 +179,7 @@ async def test_with_the_model_on_this_computer():
     await until(lambda: not child.is_running(), "the model is still there")
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_with_a_chat_model_behind_the_model_on_this_computer():
     """The settings reach it, its key included, and nothing of them can be seen from outside."""
     pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")

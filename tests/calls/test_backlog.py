@@ -71,7 +71,7 @@ async def test_a_client_that_floods_is_held_back_alone_and_loses_nothing():
         assert "error" not in client.types
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_client_that_waits_for_its_model_is_read_on_when_it_is_there():
     """Speech stays in its socket until then, and the closing handshake behind it is answered."""
     settings = SETTINGS | {"limits_audio_rate": 1000}
@@ -91,7 +91,7 @@ async def test_a_client_that_waits_for_its_model_is_read_on_when_it_is_there():
         assert 1000 == (await client.closed())[0]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_call_that_ends_while_its_client_is_not_read_ends_with_its_code():
     """The client hears why, though what it had sent was never read."""
     settings = SETTINGS | {"upstream_ready_timeout_s": 0.5, "upstream_reconnect_attempts": 0}
@@ -105,7 +105,7 @@ async def test_a_call_that_ends_while_its_client_is_not_read_ends_with_its_code(
 
 
 @pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll here")
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_client_that_is_cut_while_it_is_not_read_leaves_at_once():
     """Its place and its model are free again, long before the next ping would tell."""
     async with FakeUpstream() as upstream, House(upstream.url, **SETTINGS) as house:
@@ -122,7 +122,7 @@ async def test_a_client_that_is_cut_while_it_is_not_read_leaves_at_once():
         await until(lambda: not house.gateway.connections, "nobody noticed")
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_the_oldest_goes_where_that_is_set():
     """The model hears the last second, whole and in order; status and log count the rest."""
     settings = SETTINGS | {"audio_backlog": "drop_oldest", "limits_audio_rate": 1000}

@@ -149,7 +149,7 @@ async def ask(client: RawClient, link: FakeConnection) -> None:
         await client.writer.drain()
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(
     ("limits", "does"),
     [
@@ -197,7 +197,7 @@ async def test_a_client_that_never_reads_is_cut(limits, does):
         await deaf.close()
 
 
-@pytest.mark.gen_test(timeout=15)
+@pytest.mark.gen_test
 async def test_a_client_that_reads_slowly_gets_everything():
     """What has no room stays with the model, and nothing is lost: 16 times what may wait."""
     limits = {"limits_outbound_bytes": 1_000_000, "heartbeat_write_timeout_s": 600}
@@ -224,7 +224,7 @@ async def test_a_client_that_reads_slowly_gets_everything():
         await client.close()
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_client_that_reads_slowly_gets_everything_in_the_largest_format():
     """What would be 15 times the queue waits for it, behind one delta of the model."""
     query = "output_format=float32&output_rate=192000"

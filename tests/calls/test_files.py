@@ -15,7 +15,7 @@ from workers.formats import AudioFormat
 
 SOURCE = AudioFormat("pcm16", 16_000)
 MODEL = AudioFormat("pcm16", 24_000)
-FILE_WAIT_S = 20.0
+FILE_WAIT_S = 25.0
 """The helper starts with the first file, on a machine that may be busy."""
 CHUNK = (8000 * np.sin(np.arange(1599) * 0.2)).astype("<i2").tobytes()
 SOUND = (0.5 * np.sin(np.arange(3001) * 0.1)).astype(np.float32)

@@ -61,7 +61,7 @@ def combinations() -> list:
     ]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("source", "chunk_ms"), combinations())
 async def test_the_model_hears_the_recording(source, chunk_ms):
     """To the bit what one conversion of the whole gives, and like what scipy gives."""
@@ -99,7 +99,7 @@ async def test_the_model_hears_the_recording(source, chunk_ms):
         client.check_numbers()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("encoding", ["pcm16", "float32", "pcmu", "pcma"])
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 24_000, 44_100, 48_000, 96_000])
 async def test_the_client_hears_the_model(encoding, rate_hz):

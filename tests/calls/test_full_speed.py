@@ -177,7 +177,7 @@ async def test_messages_larger_than_the_queue_are_heard(query):
     client.check_numbers()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("query", ["", "output_encoding=binary", "output_format=float32"])
 async def test_a_broken_piece_is_one_error_and_a_cut_sample_is_none(query):
     """In every format: what can be heard is heard, and what is missing is told and logged."""
@@ -204,7 +204,7 @@ async def test_a_broken_piece_is_one_error_and_a_cut_sample_is_none(query):
     assert 5 == log.getvalue().count('"answer_audio_broken"')
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_an_interruption_ends_an_answer_that_waits():
     """Of a minute given at once the client hears no more, and the next answer begins at once."""
     async with FakeUpstream() as fake, House(fake.url) as house:

@@ -142,7 +142,7 @@ def test_every_fault_is_tried():
 
 
 @pytest.mark.parametrize(("fault", "expected"), ENDS.items(), ids=ENDS)
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_fault_that_ends_the_call(fault, expected):
     """One error, the close code of the protocol, and as many tries as make sense."""
     (code, close), expected_statuses = expected
@@ -160,7 +160,7 @@ async def test_a_fault_that_ends_the_call(fault, expected):
 
 
 @pytest.mark.parametrize(("fault", "expected"), GOES_ON.items(), ids=GOES_ON)
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_fault_that_the_call_survives(fault, expected):
     """The caller hears how the answer ended, and may ask again over the same link."""
     status, codes = expected
@@ -181,7 +181,7 @@ async def test_a_fault_that_the_call_survives(fault, expected):
 
 
 @pytest.mark.parametrize("how", ["reset=mid-frame", "drop", "close=1012", "server-error"])
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_model_that_breaks_off_once(how):
     """The answer has failed, the call goes on, and the next answer is whole."""
     fault = f"{how}@response.output_audio.delta,first-connections"
@@ -198,7 +198,7 @@ async def test_a_model_that_breaks_off_once(how):
     assert connected["data"]["context_lost"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_model_that_has_died_with_its_socket_open():
     """Pings find out; after the last try it is `upstream_timeout`."""
     async with model("stall,no-pongs") as url, House(url, **QUICK, **SILENT) as house:
@@ -209,7 +209,7 @@ async def test_a_model_that_has_died_with_its_socket_open():
     assert CONNECTED_TWICE == statuses(client)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_model_that_has_stalled_answers_no_turn(monkeypatch):
     """The link is alive: the caller is told that no answer began, and the call goes on."""
     # The one deadline that is no setting.
@@ -223,7 +223,7 @@ async def test_a_model_that_has_stalled_answers_no_turn(monkeypatch):
     assert ["connecting", "connected"] == statuses(client)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_model_that_does_not_read():
     """It never becomes ready, since it does not see its configuration."""
     async with model("slow-reader=0") as url, House(url, **QUICK, **HASTY) as house:
@@ -234,7 +234,7 @@ async def test_a_model_that_does_not_read():
     assert AFTER_ANOTHER_TRY == statuses(client)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_model_that_reads_too_slowly():
     """It is ready, and then takes less than is said: audio is refused, then the link given up."""
     settings = QUICK | {"upstream_write_timeout_s": 0.3, "audio_hold_ms": 1000}

@@ -65,7 +65,7 @@ async def talk(house: House, session: int) -> VoiceClient:
     return client
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_thirty_at_once_are_not_mixed_up():
     """Each model hears its own client only, whole, and each client its own model."""
     async with FakeUpstream() as upstream, House(upstream.url) as house:
@@ -91,7 +91,7 @@ async def test_thirty_at_once_are_not_mixed_up():
         assert sent == heard
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_hundred_after_each_other_leave_nothing():
     """Threads, descriptors and tasks are what they were, to the last one."""
 

@@ -93,7 +93,7 @@ def listens(port: int, process: "subprocess.Popen[bytes]") -> bool:
     return False
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_call_through_nginx(tmp_path):
     """Connected, heard, answered, closed as without it; the line in the log has no secret."""
     async with (
@@ -124,7 +124,7 @@ async def test_a_call_through_nginx(tmp_path):
     assert "turn_detection" not in log
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_token_in_the_query_is_not_logged(tmp_path):
     """Neither by a call, nor by a refusal, nor by the error of a gateway that is down."""
     async with (
@@ -149,7 +149,7 @@ async def test_a_token_in_the_query_is_not_logged(tmp_path):
     assert "token=" not in log
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_refusal_comes_through(tmp_path):
     """The client reads the gateway's own words, whichever process it was."""
     async with (
@@ -174,7 +174,7 @@ async def test_a_refusal_comes_through(tmp_path):
     assert "voice" == json.loads(wrong.value.response.body)["data"]["field"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_address_is_what_nginx_sees(tmp_path):
     """Whatever the client writes into the headers of load balancers."""
     spoofed = (
@@ -202,7 +202,7 @@ async def test_the_address_is_what_nginx_sees(tmp_path):
     assert "203.0.113" not in log.getvalue()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_client_that_is_gone(tmp_path):
     """Nginx passes it on, and the gateway gives the place back."""
     async with (
@@ -224,7 +224,7 @@ async def test_a_client_that_is_gone(tmp_path):
         await again.closed()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_one_of_two_drains(tmp_path):
     """Its clients hear `going_away` and 1001 through nginx; whoever comes is sent to the other."""
     async with (
@@ -267,7 +267,7 @@ async def told(client: VoiceClient) -> bool:
     return "going_away" in client.types
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_both_drain(tmp_path):
     """Then the gateway's own 503 comes through, with the time to wait."""
     async with (
@@ -294,7 +294,7 @@ async def both_stopped(*houses: House) -> None:
         assert await house.gateway.stop(WAIT_S)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_what_is_not_for_everybody(tmp_path):
     """Nothing but /ws is reachable, however it is written."""
     async with (
@@ -312,7 +312,7 @@ async def test_what_is_not_for_everybody(tmp_path):
     assert {404} == set(codes.values())
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_silent_call_outlives_the_timeouts_of_nginx(tmp_path):
     """The gateway's pings keep it open, as its 30 s are below the 75 s of nginx; here 0.3 and 1."""
     heartbeat = {"heartbeat_interval_s": 0.3, "heartbeat_read_timeout_s": 5}

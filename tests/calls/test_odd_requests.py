@@ -62,7 +62,7 @@ async def test_nothing_odd_makes_a_loud_line():
     assert {} == {name: lines for name, lines in loud.items() if lines}
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_wrong_method_is_told_which_are_right():
     """405 with `Allow` on each address, 404 elsewhere, both in JSON."""
     async with House(NOBODY) as house:
@@ -82,7 +82,7 @@ async def test_a_wrong_method_is_told_which_are_right():
 
 
 @pytest.mark.parametrize("token", [True, False], ids=["token", "stranger"])
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_wrong_upgrade_is_refused_with_a_sentence(token):
     """No 101 goes to whoever cannot speak WebSocket, whoever it is."""
     async with House(NOBODY) as house:

@@ -52,7 +52,7 @@ ORDINARY = [2 * 8000] * (SPOKEN_MS * 64 // 16_000)
     [[100 << 10], [530 << 10], [700 << 10], [1000 << 10], [8 << 20], ORDINARY],
     ids=["100 KiB", "530 KiB", "700 KiB", "1000 KiB", "8 MiB", "a minute at once"],
 )
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_every_turn_is_answered(deltas):
     """Whatever the model sends at once: the turns after it are answered, and nothing is missing."""
     spoken_ms = sum(size // 8 * 6 for size in deltas) / PCM_BYTES_PER_MS
@@ -66,7 +66,7 @@ async def test_every_turn_is_answered(deltas):
             assert "error" not in client.types
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_client_that_leaves_in_the_middle_of_an_answer_stops_nobody():
     """Much waits for it when it is cut off; the others are answered as before."""
     async with FakeUpstream() as fake, House(fake.url, limits_outbound_bytes=300_000) as house:

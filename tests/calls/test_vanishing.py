@@ -107,7 +107,7 @@ async def test_a_client_that_is_gone(vanish):
 
 
 @pytest.mark.parametrize("dialled", [True, False])
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_what_belonged_to_a_call_is_freed_without_the_collector(dialled):
     """Cycles would keep a call's 100 KB until the collector comes, some hundred calls later."""
     async with FakeUpstream() as upstream, House(upstream.url) as house:

@@ -45,7 +45,7 @@ def events(log) -> list[str]:
     return [json.loads(line)["event"] for line in log.getvalue().splitlines()]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_crowd_that_says_nothing_keeps_no_client_out():
     """The silent ones give way, with one line, and a client gets in."""
     async with FakeUpstream() as fake, House(fake.url, limits_unauthenticated=16) as house:
@@ -59,7 +59,7 @@ async def test_a_crowd_that_says_nothing_keeps_no_client_out():
     assert ["visitors_cut"] == events(log)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_one_address_fills_only_its_part_of_the_room():
     """The line names the setting and the address."""
     bounds = {"limits_unauthenticated": 64, "limits_unauthenticated_per_address": 8}
@@ -74,7 +74,7 @@ async def test_one_address_fills_only_its_part_of_the_room():
     assert ("unauthenticated_per_address", "127.0.0.1") == (line["limit"], line["ip"])
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_calls_do_not_stand_at_the_door():
     """A call leaves its place to others; so does whoever goes away."""
     async with FakeUpstream() as fake, House(fake.url, limits_unauthenticated=16) as house:
@@ -87,7 +87,7 @@ async def test_calls_do_not_stand_at_the_door():
             assert client.socket.close_code is None
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_refused_browser_has_a_place_until_it_goes():
     """101, an error and a close cost a socket, too, for as long as the client does not answer."""
     async with House("ws://127.0.0.1:9/", limits_unauthenticated=16) as house:
@@ -108,7 +108,7 @@ async def test_a_refused_browser_has_a_place_until_it_goes():
         await until(lambda: len(house.doorstep.waiting) == 0, "a place is left behind")
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_without_descriptors_it_says_so_once():
     """Accepting rests, those who wait longest are cut, and a client gets in all the same."""
     loop = asyncio.get_running_loop()

@@ -35,7 +35,7 @@ def assert_undisturbed(told):
     assert (told["errors"], told["unknown"]) == ([], [])
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_text_turn(speaking, story):
     """A message is answered, the audio is whole, and the history has both sides."""
     told = await story("stories.mjs", speaking, "textTurn")
@@ -47,7 +47,7 @@ async def test_text_turn(speaking, story):
     assert told["usage"] > 0
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_voice_turn_with_server_vad(speaking, story):
     """The end of speech is found, and both sides of the history have their words."""
     told = await story("stories.mjs", speaking, "voiceTurn")
@@ -57,7 +57,7 @@ async def test_voice_turn_with_server_vad(speaking, story):
     assert told["texts"] == [told["heard"], f"I heard you say: {told['heard']}"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_function_call_round_trip(speaking, story):
     """The SDK runs the function it declared, and the answer tells its output."""
     told = await story("stories.mjs", speaking, "functionCall")
@@ -68,7 +68,7 @@ async def test_function_call_round_trip(speaking, story):
     assert told["said"] == "It is clear in Paris."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_barge_in_with_truncation(speaking, story):
     """Speech ends a long answer, the SDK truncates it, and the next turn is answered.
 
@@ -82,7 +82,7 @@ async def test_barge_in_with_truncation(speaking, story):
     assert told["status"] == "completed"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_manual_commit(echoing, story):
     """Without turn detection a turn ends when the client says so, and not a sample is lost."""
     told = await story("stories.mjs", echoing, "manualCommit")
@@ -91,7 +91,7 @@ async def test_manual_commit(echoing, story):
     assert told["isWhole"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_error_recovery(speaking, story):
     """A refused response lets go of the SDK's queue, and the session is still of use."""
     told = await story("stories.mjs", speaking, "errorRecovery")
@@ -102,7 +102,7 @@ async def test_error_recovery(speaking, story):
     assert told["said"] == "C, A, B."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_wrong_key_is_refused(echoing, story):
     """The SDK is told why before it is disconnected."""
     told = await story("wrong_key.mjs", echoing, key="sk-wrong")
@@ -111,7 +111,7 @@ async def test_a_wrong_key_is_refused(echoing, story):
     assert told["status"] == "disconnected"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_browsers_handshake(speaking, story):
     """A secret in a subprotocol, as from a page; the one selected gives nothing away."""
     session = {"type": "realtime", "model": MODEL}

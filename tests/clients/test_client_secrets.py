@@ -18,7 +18,7 @@ async def minted(program, session, key=KEY):
         )
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_secret_opens_the_session_it_was_made_for(speaking):
     """Who has it need not name a model, and finds the instructions there."""
     secret = await minted(speaking, BRIEF)
@@ -33,14 +33,14 @@ async def test_a_secret_opens_the_session_it_was_made_for(speaking):
     assert answer == "84."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_wrong_key_gets_no_secret(echoing):
     """The SDK raises what its users catch."""
     with pytest.raises(AuthenticationError, match="401"):
         await minted(echoing, BRIEF, key="sk-wrong")
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_transcription_session(speaking, recording, silence, chunks):
     """Nothing but the words comes back."""
     detail = {"transcription": {"model": "gpt-4o-mini-transcribe"}}

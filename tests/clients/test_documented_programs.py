@@ -23,7 +23,7 @@ def programs():
     ]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("language", "text"), programs(), ids=["openai", "agents", "node"])
 async def test_it_prints_what_the_document_says(speaking, tmp_path, language, text):
     """And nothing else."""

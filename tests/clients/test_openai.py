@@ -23,7 +23,7 @@ HEARING = {"type": "realtime", "audio": {"input": {"transcription": {"model": "w
 MANUAL = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_text_turn(speaking):
     """Asked in writing, answered in speech, or in writing if that is asked for."""
     async with calling(speaking) as connection:
@@ -40,7 +40,7 @@ async def test_text_turn(speaking):
     assert written["response.done"].response.usage.output_token_details.text_tokens > 0
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_voice_turn_with_server_vad(speaking, recording, silence, chunks):
     """The end of speech is found, the words are told, and the answer is spoken."""
     async with calling(speaking) as connection:
@@ -57,7 +57,7 @@ async def test_voice_turn_with_server_vad(speaking, recording, silence, chunks):
     assert said == f"I heard you say: {events[heard].transcript}"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_function_call_round_trip(speaking):
     """A function is called, its output is given, and the answer tells it."""
     async with calling(speaking) as connection:
@@ -79,7 +79,7 @@ async def test_function_call_round_trip(speaking):
     assert told["response.output_audio_transcript.done"].transcript == "Sky is clear."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_barge_in_with_truncation(speaking, recording, silence, chunks):
     """Speech ends a long answer; what was not heard of it leaves the conversation."""
     async with calling(speaking) as connection:
@@ -107,7 +107,7 @@ async def test_barge_in_with_truncation(speaking, recording, silence, chunks):
     assert answer["response.done"].response.status == "completed"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_manual_commit(echoing, recording, chunks):
     """Without turn detection a turn ends when the client says so, and not a sample is lost."""
     said = recording("amiable")
@@ -122,7 +122,7 @@ async def test_manual_commit(echoing, recording, chunks):
     assert "input_audio_buffer.speech_started" not in heard
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_error_recovery(speaking):
     """What is wrong is told under the client's own event id, and the session is still of use."""
     nonsense = {"type": "realtime", "audio": {"output": {"voice": "nobody"}}}

@@ -86,7 +86,7 @@ async def calling(program, tools=(), handoffs=(), key=KEY, **settings):
         yield Call(session)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_text_turn(speaking):
     """A message is answered, the audio is whole, and the history has both sides."""
     async with calling(speaking) as call:
@@ -104,7 +104,7 @@ async def test_text_turn(speaking):
     assert assistant.transcript == "12 times 7 is 84."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_voice_turn_with_server_vad(speaking, recording, silence, chunks):
     """The end of speech is found, the words are told, and the answer is spoken."""
     async with calling(speaking, turn_detection=SERVER_VAD) as call:
@@ -120,7 +120,7 @@ async def test_voice_turn_with_server_vad(speaking, recording, silence, chunks):
     assert said_in(events) == f"I heard you say: {heard[0]}"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_function_call_round_trip(speaking):
     """The SDK runs the function it declared, and the answer tells its output."""
     async with calling(speaking, tools=[get_weather]) as call:
@@ -135,7 +135,7 @@ async def test_function_call_round_trip(speaking):
     assert said_in(told) == "It is clear in Paris."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_handoff(speaking):
     """The call goes on with another agent, whose functions take the place of the first one's."""
     forecaster = RealtimeAgent(name="forecaster", tools=[get_weather])
@@ -151,7 +151,7 @@ async def test_handoff(speaking):
     assert end.output == "It is clear in Paris"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_barge_in_with_truncation(speaking, recording, silence, chunks):
     """Speech ends a long answer, the SDK truncates it, and the next turn is answered.
 
@@ -176,7 +176,7 @@ async def test_barge_in_with_truncation(speaking, recording, silence, chunks):
     assert answered[-1]["response"]["status"] == "completed"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_manual_commit(echoing, recording, chunks):
     """Without turn detection a turn ends when the client says so, and not a sample is lost."""
     said = recording("amiable")
@@ -191,7 +191,7 @@ async def test_manual_commit(echoing, recording, chunks):
     assert b"".join(event.audio.data for event in events if event.type == "audio") == said
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_error_recovery(speaking):
     """A refused response lets go of the SDK's queue, and the session is still of use."""
     async with calling(speaking) as call:
@@ -207,7 +207,7 @@ async def test_error_recovery(speaking):
     assert answer == "C, A, B."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_the_model_of_the_url_stands(echoing):
     """What the SDK sets up for another one is refused whole, and the session is still of use."""
     async with calling(echoing, model_name="another") as call:
@@ -218,7 +218,7 @@ async def test_the_model_of_the_url_stands(echoing):
     assert answer == "You wrote: hi"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_wrong_key_is_refused(echoing):
     """The SDK is told why, in an event or, if the close was faster, in what `run` raises."""
     try:

@@ -11,7 +11,7 @@ from tests.clients.openai_calls import ask, calling, until
 from tests.clients.program import KEY, MODEL, running
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_websocket_base_url(echoing):
     """It wins over the base URL of everything else."""
     client = AsyncOpenAI(
@@ -56,7 +56,7 @@ def _up_to_done(connection):
             return
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_wrong_key_is_refused(echoing):
     """One error, and a close that is not worth another try, though one was offered."""
     tries = []
@@ -70,7 +70,7 @@ async def test_a_wrong_key_is_refused(echoing):
     assert tries == []
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_browsers_handshake(echoing):
     """The key in a subprotocol, as from a page; the one selected gives nothing away."""
     offered = ["realtime", f"openai-insecure-api-key.{KEY}", "openai-agents-sdk.0.20.0"]
@@ -84,7 +84,7 @@ async def test_a_browsers_handshake(echoing):
     assert socket.subprotocol == "realtime"
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_reconnecting_after_a_crash():
     """The SDK dials again by itself, and gets a new session."""
     closes = []
@@ -106,7 +106,7 @@ async def test_reconnecting_after_a_crash():
     assert set(closes) == {1006}
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_shutdown_ends_the_iteration():
     """Close code 1001, which the SDK takes for a clean end."""
     with running("echo") as program:

@@ -21,7 +21,7 @@ def app():
     return make_app(FAST)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_app_is_healthy(http_client, http_server, base_url):
     """`/healthz` answers 200 where a plain Tornado server serves the app."""
     response = await http_client.fetch(f"{base_url}/healthz")
@@ -29,7 +29,7 @@ async def test_the_app_is_healthy(http_client, http_server, base_url):
     assert response.code == 200
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_first_frame_is_session_created(serving):
     """The model is the one asked for."""
     async with serving() as (_, connect):
@@ -46,7 +46,7 @@ HANDSHAKES = {
 }
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("config", "how", "code", "name"), HANDSHAKES.values(), ids=HANDSHAKES)
 async def test_a_bad_handshake_fails_in_band(serving, config, how, code, name):
     """101, one error event, and a close that repeats its code."""
@@ -57,7 +57,7 @@ async def test_a_bad_handshake_fails_in_band(serving, config, how, code, name):
     assert close == [code, f"invalid_request_error.{name}"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_no_credential_at_all_is_401(serving):
     """Where a key is needed the upgrade itself fails."""
     async with serving(LOCKED) as (_, connect):
@@ -65,7 +65,7 @@ async def test_no_credential_at_all_is_401(serving):
             await connect()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_there_are_no_calls_to_attach_to(serving):
     """WebRTC and SIP are not spoken here: 404, as for a call that is over."""
     async with serving(FAST) as (_, connect):
@@ -73,7 +73,7 @@ async def test_there_are_no_calls_to_attach_to(serving):
             await connect("?call_id=rtc_1")
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_key_subprotocol_is_not_echoed(serving):
     """Exactly `realtime` is selected, and nothing if it was not offered."""
     key = "openai-insecure-api-key.right"
@@ -87,7 +87,7 @@ async def test_the_key_subprotocol_is_not_echoed(serving):
     assert selected == ["realtime", None]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_recorded_speech_is_echoed_bit_for_bit(serving, speech, silence, audio):
     """Server VAD over a socket, sent faster than real time."""
     said = silence(400) + speech("selfish") + silence(700)
@@ -102,7 +102,7 @@ async def test_recorded_speech_is_echoed_bit_for_bit(serving, speech, silence, a
     assert audio(events) == said[start_ms * 48 : end_ms * 48]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_manual_turn_is_echoed_bit_for_bit(serving, speech, audio):
     """Commit and `response.create` in one go, right after the last chunk."""
     said = speech("amiable")
@@ -126,7 +126,7 @@ async def begin_long_answer(client, tone, minutes=1):
     await client.until("response.output_audio.delta")
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_an_answer_is_cancelled_midway(serving, tone, audio):
     """A minute that would take six seconds ends when the client says so."""
     async with serving() as (_, connect):
@@ -139,7 +139,7 @@ async def test_an_answer_is_cancelled_midway(serving, tone, audio):
     assert len(audio(events)) < 60_000 * 48
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_speech_interrupts_midway(serving, tone, speech, silence):
     """Barge-in over a socket: speech, and the answer is over."""
     async with serving(ServerConfig(pace=1)) as (_, connect):
@@ -152,7 +152,7 @@ async def test_speech_interrupts_midway(serving, tone, speech, silence):
     assert events[-1]["response"]["status_details"]["reason"] == "turn_detected"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_client_may_leave_mid_answer(serving, tone):
     """Its session is gone, and another one works."""
     async with serving() as (server, connect):
@@ -166,7 +166,7 @@ async def test_a_client_may_leave_mid_answer(serving, tone):
         assert server.open_sessions == 1
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_client_that_does_not_read_stops_only_itself(serving, tone, audio):
     """Its answer waits with it, so that it can still be cancelled; another session goes on."""
     async with serving(FAST) as (_, connect):
@@ -182,7 +182,7 @@ async def test_a_client_that_does_not_read_stops_only_itself(serving, tone, audi
     assert len(audio(events)) < 5 * 60_000 * 48
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_two_sessions_at_once_do_not_mix(serving, tone, audio):
     """Each gets its own sound back."""
     said = [tone(1500, hz=300), tone(1500, hz=500)]
@@ -201,7 +201,7 @@ async def test_two_sessions_at_once_do_not_mix(serving, tone, audio):
     assert heard == said
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_bad_frames_leave_the_session_usable(serving):
     """Binary, no JSON, and nesting that exhausts the parser."""
     async with serving() as (_, connect):
@@ -217,7 +217,7 @@ async def test_bad_frames_leave_the_session_usable(serving):
     assert codes == ["invalid_event", "invalid_json", "invalid_json"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_frame_may_have_20_mib(serving):
     """One byte more ends that connection and no other."""
     async with serving() as (_, connect):
@@ -246,7 +246,7 @@ class Broken(Echo):
         raise ZeroDivisionError
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_broken_responder_fails_the_response(serving, caplog):
     """The session hears `server_error`, the log has the reason, and life goes on."""
     async with serving(FAST, Broken()) as (_, connect):
@@ -267,7 +267,7 @@ class Careless(Echo):
         yield "no answer"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_mistake_in_a_session_is_a_server_error(serving, caplog):
     """It is logged and told; the process and the session go on."""
     async with serving(FAST, Careless()) as (_, connect):
@@ -281,7 +281,7 @@ async def test_a_mistake_in_a_session_is_a_server_error(serving, caplog):
     assert "made a mistake" in caplog.text
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_closing_tells_every_client(serving):
     """`close_all` is 1001 for all, and the registry empties."""
     async with serving() as (server, connect):
@@ -296,7 +296,7 @@ async def test_closing_tells_every_client(serving):
     assert [end[1:] for end in ends] == [(1001, "server is shutting down")] * 2
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_answer_of_a_retrieved_item_is_sound(serving, tone):
     """`conversation.item.retrieve` after a turn has the committed audio."""
     async with serving(FAST) as (_, connect):
@@ -311,7 +311,7 @@ async def test_the_answer_of_a_retrieved_item_is_sound(serving, tone):
     assert base64.b64decode(item["content"][0]["audio"]) == tone(300)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_page_may_come_as_to_azure(caplog):
     """By its path, with the key in the query, which no log repeats."""
     server = LocalRealtime(LOCKED)

@@ -53,7 +53,7 @@ def spoken_in(events):
     return done["transcript"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_spoken_turn_is_understood_and_answered(talking, models, speech, silence, audio):
     """The transcript, its usage, and an answer that can be understood in turn."""
     async with talking() as (_, connect):
@@ -75,7 +75,7 @@ async def test_a_spoken_turn_is_understood_and_answered(talking, models, speech,
     assert error_rate([(spoken_in(events), heard)]) <= 0.2
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_manual_turn_is_transcribed(talking, speech):
     """By commit; no response is needed for it."""
     async with talking() as (_, connect):
@@ -90,7 +90,7 @@ async def test_a_manual_turn_is_transcribed(talking, speech):
     assert errors(TEXTS["amiable"], *transcripts_in(events)) <= 1
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_function_is_called_by_voice_and_its_output_told(talking, models, silence, kinds):
     """Asked aloud, called, answered by the client, and told in speech."""
     _, question = models._mouth.say("What is the weather in Paris?", "cedar", 1.0)
@@ -112,7 +112,7 @@ async def test_a_function_is_called_by_voice_and_its_output_told(talking, models
     assert spoken_in(told) == "Temperature is 21, sky is clear."
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_answers_of_several_sentences_interleave(talking, kinds, audio):
     """Text first, then sound, and again for the next sentence."""
     async with talking() as (_, connect):
@@ -127,7 +127,7 @@ async def test_answers_of_several_sentences_interleave(talking, kinds, audio):
     assert len(audio(events)) > 48_000
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_many_sessions_at_once_are_not_mixed_up(talking, models):
     """Each is answered what it asked, though there are more than threads."""
 
@@ -165,7 +165,7 @@ async def test_many_callers_who_speak_at_once_are_each_understood(talking, model
     assert [f"Count from 1 to {n}." for n in questions.values()] == [heard for _, heard in answers]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
     """What comes of it later is dropped, and the next one is answered."""
     async with talking(ServerConfig(pace=1)) as (_, connect):
@@ -186,7 +186,7 @@ async def test_a_cancelled_answer_is_not_spoken_on(talking, models):
 @pytest.mark.parametrize(
     "fault", ["", "slow-answers=50,slow-events=1", "late-deltas,done-delay=50"]
 )
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_pause_for_thought_ends_no_turn(talking, models, silence, fault):
     """By meaning, "I would like to" and what comes a second later are one turn; faults or not."""
     if not models.hears_endings:
@@ -212,7 +212,7 @@ async def test_a_pause_for_thought_ends_no_turn(talking, models, silence, fault)
 
 
 @pytest.mark.parametrize("law", ["audio/pcmu", "audio/pcma"])
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_telephone_call_is_understood_and_answered(talking, models, silence, law):
     """G.711 in and out, and `speed` as asked for."""
     _, question = models._mouth.say("Count from one to seven.", "cedar", 1.0)

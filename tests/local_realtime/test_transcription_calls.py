@@ -26,7 +26,7 @@ async def speak(client, models, said):
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_streaming_transcription_is_told_before_its_end(serving, models, speech):
     """The words told before the commit are the beginning of the transcript."""
     async with serving(FAST, models, models.ear) as (_, connect):
@@ -47,7 +47,7 @@ async def test_a_streaming_transcription_is_told_before_its_end(serving, models,
     assert {event["item_id"] for event in [*deltas, committed]} == {completed["item_id"]}
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_who_shows_an_image_is_told_that_nobody_sees_it(serving, models):
     """And is not answered as if somebody had."""
     image = {"type": "input_image", "image_url": "data:image/png;base64,iVBO"}

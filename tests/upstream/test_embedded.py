@@ -31,7 +31,7 @@ def child() -> psutil.Process:
     return process
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_it_answers_whoever_has_its_key():
     """And nobody else: no other user of this computer gets in, with another key or none."""
     model = EmbeddedModel("echo", 10)
@@ -53,7 +53,7 @@ async def test_it_answers_whoever_has_its_key():
     assert endpoint.url.startswith("ws://127.0.0.1:")
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_it_is_gone_after_the_stop():
     """And stopping twice is no mistake."""
     model = EmbeddedModel("echo", 10)
@@ -65,7 +65,7 @@ async def test_it_is_gone_after_the_stop():
     assert not process.is_running()
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_it_is_started_again_when_it_dies():
     """With the same key, on another port: sessions that dial again find it."""
     model = EmbeddedModel("echo", 10)
@@ -84,7 +84,7 @@ async def test_it_is_started_again_when_it_dies():
     assert not second.is_running()
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_it_has_the_fault_of_the_settings():
     """Whoever connects meets it."""
     model = EmbeddedModel("echo", 10, "slow-answers=5,no-credit")
@@ -97,7 +97,7 @@ async def test_it_has_the_fault_of_the_settings():
     assert "credit_balance_exhausted" == refusal["error"]["code"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_two_gateways_have_two_models():
     """Each has its own key and port."""
     models = [EmbeddedModel("echo", 10), EmbeddedModel("echo", 10)]
@@ -113,7 +113,7 @@ async def test_two_gateways_have_two_models():
     assert one.api_key != other.api_key
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_call_survives_its_death():
     """The gateway dials the new one by itself, and says that the context is lost."""
     model = EmbeddedModel("echo", 10)
@@ -138,7 +138,7 @@ async def test_a_call_survives_its_death():
     assert "completed" == done["data"]["status"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_start_that_is_given_up():
     """Ctrl-C while it starts leaves no process behind."""
     model = EmbeddedModel("echo", 10)

@@ -204,7 +204,7 @@ async def test_sends_from_several_threads_stay_whole_and_in_order() -> None:
     assert [list(range(300))] * 4 == [[n for s, n in said if s == each] for each in range(4)]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_slow_peer_gets_every_byte_in_order() -> None:
     """While the peer does not read, bytes wait in the outbox; afterwards all arrive."""
     async with FakeUpstream(receive_buffer_bytes=4096) as fake:
@@ -230,7 +230,7 @@ async def test_a_slow_peer_gets_every_byte_in_order() -> None:
     assert idle == 0
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_three_thousand_frames_both_ways_over_tls(certificate) -> None:
     """Reading and writing one TLS socket from two threads tears nothing and stalls nothing."""
     context, ca_file = certificate
@@ -291,7 +291,7 @@ async def test_fragments_are_one_message() -> None:
     assert (LinkSaid("h\u00e9llo", 6 + MESSAGE_OVERHEAD_BYTES), b"!") == (said, pong)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_ping_flood_is_answered_and_survived() -> None:
     """Five thousand pings at once bring five thousand pongs, and the link goes on."""
     async with FakeUpstream(FAULTS["ping_flood"]) as fake:
@@ -310,7 +310,7 @@ async def test_a_ping_flood_is_answered_and_survived() -> None:
     assert "still.here" in said.event
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_an_owner_that_falls_behind_stops_the_reading() -> None:
     """Beyond `inbox_bytes` nothing is read, the peer is not taken for silent, and it goes on."""
     message_bytes = (64 << 10) + MESSAGE_OVERHEAD_BYTES
@@ -640,7 +640,7 @@ async def test_no_thread_to_be_had(monkeypatch) -> None:
     assert Failure("dial", "refused", detail="RuntimeError") == await owner.failure()
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_two_hundred_links_leave_nothing_behind() -> None:
     """Threads and descriptors are the same after 200 links, open at once, as before."""
     async with FakeUpstream() as fake:

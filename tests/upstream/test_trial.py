@@ -12,7 +12,7 @@ from tornado_app.terms import first_session
 from tornado_app.upstream.endpoint import Endpoint, trial_dial
 from tornado_app.upstream.trial import TRIAL_ID, Trial
 
-WAIT_S = 5.0
+WAIT_S = 15.0
 NOBODY = "ws://127.0.0.1:9/v1/realtime"
 
 

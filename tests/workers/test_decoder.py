@@ -131,7 +131,7 @@ def run(*arguments: str, requests: bytes = b"") -> tuple[int, bytes]:
         cwd=ROOT,
         input=requests,
         capture_output=True,
-        timeout=30,
+        timeout=120,
         check=False,
         env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
     )

@@ -144,7 +144,7 @@ def bend(samples: np.ndarray) -> float:
 
 
 class TestWhatIsShown:
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_a_talk(self, short, tmp_path, said):
         """Progress, both transcripts, the length of the answer and where it went."""
         saved = tmp_path / "answer.flac"
@@ -164,7 +164,7 @@ class TestWhatIsShown:
             assert words in out
         assert 0.25 == pytest.approx(soundfile.info(saved).duration, abs=0.005)
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_without_transcripts_of_the_user(self, short, said, monkeypatch):
         """A gateway that transcribes nothing is no fault: the answer is enough."""
         monkeypatch.setattr(conversation, "TRANSCRIPT_TIMEOUT_S", 0.1)
@@ -175,7 +175,7 @@ class TestWhatIsShown:
         assert "Answer: (echo" in (out := said())
         assert "You:" not in out
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_in_real_time(self, short):
         """Unless it shall be fast, it takes as long to speak as a person."""
         async with parley() as house:
@@ -186,7 +186,7 @@ class TestWhatIsShown:
         assert 0 == code
         assert took_s >= 0.25
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     @pytest.mark.parametrize(
         ("query", "rate_hz"),
         [
@@ -198,7 +198,7 @@ class TestWhatIsShown:
             ("input_format=pcmu&output_rate=8000&output_encoding=base64", 8_000),
         ],
     )
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_the_query_of_the_address_counts(self, tmp_path, query, rate_hz):
         """What the address asks for is sent, received and saved, and sounds the same."""
         saved = tmp_path / "answer.wav"
@@ -211,7 +211,7 @@ class TestWhatIsShown:
         assert (0, rate_hz) == (code, answer_hz)
         assert np.corrcoef(*both)[0, 1] > 0.9
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_parameters_that_nobody_knows(self, short, said):
         """A misspelt one is not passed over."""
         async with parley() as house:
@@ -220,7 +220,7 @@ class TestWhatIsShown:
         assert "The gateway knows no parameter voic of --url." in said()
 
     @pytest.mark.parametrize("turn_detection", ["server_vad", "semantic_vad"])
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_turns_that_the_model_ends(self, turn_detection, said):
         """The answer to the last of them is the end, whoever has committed it."""
         async with parley(session_turn_detections=["server_vad", "semantic_vad"]) as house:
@@ -255,7 +255,7 @@ class TestWhatGoesWrong:
         sentence = "The gateway refused: input_rate must be an integer from 8000 to 192000."
         assert (1, sentence) == (code, said())
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_too_little_to_answer(self, tmp_path, said):
         """A turn of under 100 ms is refused by the gateway, in its own words."""
         soundfile.write(tmp_path / "tick.wav", np.ones(800, "<i2"), 16_000)
@@ -265,7 +265,7 @@ class TestWhatGoesWrong:
         assert 1 == code
         assert "too little audio to commit" in said()
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_a_model_that_is_not_there(self, short, said):
         """The gateway's error is shown, not its close code."""
         async with (
@@ -277,7 +277,7 @@ class TestWhatGoesWrong:
         assert 1 == code
         assert "The model refused this session." in said()
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_an_answer_that_fails(self, short, said):
         """The model's reason is shown, though it comes after the answer's end."""
         async with parley(fault="response-failed=insufficient-quota") as house:
@@ -286,7 +286,7 @@ class TestWhatGoesWrong:
         assert 1 == code
         assert "The model failed to answer (insufficient_quota)." in said()
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_a_model_that_is_lost_while_it_answers(self, short, capsys):
         """No reason is known, and what has become of the connection is on lines of its own."""
         moment = "response.output_audio_transcript.delta"
@@ -303,7 +303,7 @@ class TestWhatGoesWrong:
         ("backlog", "words"),
         [("push_back", "Nothing was lost; what you send now is"), ("refuse", "were not taken")],
     )
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_a_gateway_that_takes_less(self, tmp_path, said, backlog, words):
         """It says so, and the talk goes on, slower: that is no end."""
         soundfile.write(tmp_path / "long.wav", np.ones(80_000, "<i2"), 8_000)
@@ -315,7 +315,7 @@ class TestWhatGoesWrong:
         assert words in (out := said())
         assert "Answer: (echo" in out
 
-    @pytest.mark.gen_test(timeout=20)
+    @pytest.mark.gen_test
     async def test_a_gateway_that_goes_away(self, said):
         """In the middle of a sentence."""
         async with parley() as house:

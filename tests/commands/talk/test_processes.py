@@ -73,7 +73,7 @@ class HalfAnAnswer(WebSocketHandler):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_signal_keeps_what_was_heard(recording, tmp_path, number):
     """A whole recording of it, a sentence, and the signal's exit code."""
     saved = tmp_path / "answer.wav"
@@ -98,7 +98,7 @@ async def test_a_signal_keeps_what_was_heard(recording, tmp_path, number):
     assert 0.5 == soundfile.info(saved).duration
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_reader_that_has_gone(recording, tmp_path):
     """The talk ends quietly, as other programs do; what was heard is kept."""
     reading, writing = os.pipe()
@@ -114,7 +114,7 @@ async def test_a_reader_that_has_gone(recording, tmp_path):
     assert b"Traceback" not in err
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_recording_through_a_pipe(recording):
     """Words come to standard output, all else to standard error; no line is wrapped."""
     async with parley() as house:

@@ -17,7 +17,7 @@ from local_realtime.sound.audio import Sound
 from tests.local_realtime.wording import TEXTS
 
 BYTES_PER_MS = 48
-CUT_EVERY_MS = 200
+CUT_EVERY_MS = 300
 SPOKEN = ["What is the weather in Paris?", "My name is Anna.", "Count to seven.", "Good morning."]
 
 needs_the_model = pytest.mark.skipif(
@@ -145,7 +145,7 @@ def test_it_decides_better_than_silence(models, speech):
         for name in TEXTS
         for at_ms in range(600, len(speech(name)) // BYTES_PER_MS - 600, CUT_EVERY_MS)
     ]
-    voices = ("marin", "cedar", "shimmer")
+    voices = ("marin", "cedar")
     whole = [models._mouth.say(text, voice, 1.0)[1].pcm for text in SPOKEN for voice in voices]
     ended = FINISHED_BY_EAGERNESS["auto"]
 

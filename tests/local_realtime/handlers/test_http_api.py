@@ -32,7 +32,7 @@ async def ask(connect, path, body=None, method="POST", **headers):
     return response.code, json.loads(response.body)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_client_secret_opens_its_session(serving):
     """As often as wanted, by the header or by the browser's subprotocol, and can be changed."""
     session = {"type": "realtime", "model": "m", "instructions": "Sing."}
@@ -55,7 +55,7 @@ async def test_a_client_secret_opens_its_session(serving):
     assert changed["instructions"] == "Hum."
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_slash_at_the_end_of_a_path_does_no_harm(serving):
     """Of any path, below Azure's as well."""
     paths = ["/v1/realtime/client_secrets/", "/openai/v1//realtime/client_secrets"]
@@ -69,7 +69,7 @@ async def test_a_slash_at_the_end_of_a_path_does_no_harm(serving):
     assert created["type"] == "session.created"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_client_secret_may_be_for_a_transcription(serving, speech, silence):
     """Then the handshake names neither intent nor model."""
     async with serving(LOCKED) as (_, connect):
@@ -84,7 +84,7 @@ async def test_a_client_secret_may_be_for_a_transcription(serving, speech, silen
     assert completed["usage"]["type"] == "tokens"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_two_callers_have_their_own_secrets(serving):
     """Minted at once."""
     async with serving(LOCKED) as (_, connect):
@@ -112,7 +112,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("path", "body", "status", "code"), REFUSED.values(), ids=REFUSED)
 async def test_a_bad_request_is_refused_in_the_shape_of_the_api(serving, path, body, status, code):
     """A status, and an error with a type, a code, a message and a parameter."""
@@ -125,7 +125,7 @@ async def test_a_bad_request_is_refused_in_the_shape_of_the_api(serving, path, b
     assert refused["error"]["message"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("key", ["Bearer wrong", "Bearer", ""])
 async def test_only_the_key_mints(serving, key):
     """Not even a client secret does."""
@@ -141,7 +141,7 @@ async def test_only_the_key_mints(serving, key):
     ] * 2
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_secrets_are_not_to_be_got(serving):
     """There is one method."""
     async with serving(LOCKED) as (_, connect):

@@ -63,7 +63,7 @@ IN_BAND = {
 }
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("fault", "close"), IN_BAND.items(), ids=IN_BAND)
 async def test_a_handshake_is_refused_in_band(serving, fault, close):
     """101, one error, and a close whose reason is the error's type and code."""
@@ -75,7 +75,7 @@ async def test_a_handshake_is_refused_in_band(serving, fault, close):
     assert close[1] == f"{event['error']['type']}.{event['error']['code']}"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(
     ("status", "code", "retry"),
     [
@@ -94,7 +94,7 @@ async def test_an_upgrade_is_refused(serving, status, code, retry):
     assert (told[0], told[1]["code"], told[2].get("Retry-After")) == (status, code, retry)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_bad_header_is_a_bad_request(serving):
     """The sentence is that of the command line, and others have their session."""
     async with serving() as (_, connect):
@@ -106,7 +106,7 @@ async def test_a_bad_header_is_a_bad_request(serving):
     assert created["type"] == "session.created"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_header_may_be_forbidden(serving):
     """It is refused, not passed over: a test that relies on it must not pass by mistake."""
     async with serving(with_faults(header_faults="never")) as (_, connect):
@@ -115,7 +115,7 @@ async def test_the_header_may_be_forbidden(serving):
     assert (status, error["code"]) == (403, "fault_not_allowed")
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("rule", "status"), [("local", 403), ("always", 101)])
 async def test_strangers_have_no_faults_unless_all_have(serving, monkeypatch, rule, status):
     """By default only who is on this computer may ask."""
@@ -128,7 +128,7 @@ async def test_strangers_have_no_faults_unless_all_have(serving, monkeypatch, ru
             assert (await refusal(connect, X_Parley_Fault="bad-key"))[0] == status
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_header_adds_to_the_servers_own(serving):
     """And wins where both name the same."""
     async with serving(with_faults("unknown-event@1,close=4001@1")) as (_, connect):
@@ -139,7 +139,7 @@ async def test_the_header_adds_to_the_servers_own(serving):
     assert [own[1], both[1]] == [4001, 4002]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_only_the_first_connections_may_have_faults(serving):
     """A client that comes again finds a healthy server; refused upgrades count."""
     async with serving(with_faults("first-connections=2,http-status=503")) as (_, connect):
@@ -150,7 +150,7 @@ async def test_only_the_first_connections_may_have_faults(serving):
     assert created["type"] == "session.created"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_late_upgrade_holds_up_nobody_else(serving):
     """While one client waits for it, another has its session; the first may leave."""
     async with serving() as (_, connect):
@@ -164,7 +164,7 @@ async def test_a_late_upgrade_holds_up_nobody_else(serving):
     assert created["type"] == soon["type"] == "session.created"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("fault", ["handshake-delay=600000", "slow-writer=1"])
 async def test_a_client_that_does_not_wait(serving, fault):
     """Whether before the upgrade or in the first event: nothing of it stays."""
@@ -183,7 +183,7 @@ async def test_a_client_that_does_not_wait(serving, fault):
         await ground.regained()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_session_expires(serving):
     """An error, and 1001 with the API's own words."""
     async with serving() as (_, connect):
@@ -194,7 +194,7 @@ async def test_a_session_expires(serving):
     assert closed == [1001, "Your session hit the maximum duration of 60 minutes"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_server_error_closes(serving):
     """An error, then 1011."""
     async with serving() as (_, connect):
@@ -203,7 +203,7 @@ async def test_a_server_error_closes(serving):
     assert (events[-1]["error"]["code"], code) == ("server_error", 1011)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_reset_is_a_reset(serving):
     """Not a FIN: the client's next read fails."""
     async with serving() as (server, _), raw(server, "reset@1") as client:
@@ -211,7 +211,7 @@ async def test_a_reset_is_a_reset(serving):
             await client._within_deadline(client.reader.read())
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_drop_is_an_end_without_a_close_frame(serving):
     """Half of a frame if that is wanted, and then nothing."""
     async with serving() as (server, _), raw(server, "drop=mid-frame@1") as client:
@@ -222,7 +222,7 @@ async def test_a_drop_is_an_end_without_a_close_frame(serving):
     assert b"session.created" in half
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_stalled_server_answers_pings_only(serving):
     """It takes what it gets and says nothing."""
     async with serving() as (server, _), raw(server, "stall@1") as client:
@@ -233,7 +233,7 @@ async def test_a_stalled_server_answers_pings_only(serving):
         assert await client.receive() == Frame(PONG, b"there?")
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_pings_may_go_unanswered(serving):
     """Events still are."""
     async with serving() as (server, _), raw(server, "no-pongs") as client:
@@ -244,7 +244,7 @@ async def test_pings_may_go_unanswered(serving):
         assert await kind_of_next(client) == "input_audio_buffer.cleared"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("what", BAD_FRAMES)
 async def test_a_malformed_frame_is_sent_as_it_is(serving, what):
     """Byte for byte, after the events that were to come before it."""
@@ -255,7 +255,7 @@ async def test_a_malformed_frame_is_sent_as_it_is(serving, what):
         assert await client._read(len(bad)) == bad
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_server_that_does_not_read(serving):
     """Megabytes stay on the way to it, while another session goes on."""
     async with serving() as (server, connect), raw(server, "slow-reader=0") as client:
@@ -274,7 +274,7 @@ async def test_a_server_that_does_not_read(serving):
     assert unsent_bytes > 0
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_server_that_reads_slowly(serving):
     """It answers in the end."""
     async with serving() as (server, _), raw(server, "slow-reader=500") as client:
@@ -284,7 +284,7 @@ async def test_a_server_that_reads_slowly(serving):
         assert await kind_of_next(client) == "input_audio_buffer.cleared"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_server_that_writes_slowly(serving):
     """Its frames come in drops, whole in the end, with no pong in the middle of one."""
     async with serving() as (server, _), raw(server, "slow-writer=5000") as client:
@@ -295,7 +295,7 @@ async def test_a_server_that_writes_slowly(serving):
     assert kinds == ["session.created", "input_audio_buffer.cleared"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_an_answer_that_waits_holds_up_nothing_else(serving):
     """The client may go on, and leave; nothing of the session stays."""
     async with serving(with_faults(HOLDS)) as (server, connect):
@@ -314,7 +314,7 @@ async def test_an_answer_that_waits_holds_up_nothing_else(serving):
     assert updated["type"] == "session.updated"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_more_waits_than_there_is_room_for(serving):
     """The session waits with it, reads no more, and ends with the server at the latest."""
 
@@ -332,7 +332,7 @@ async def test_more_waits_than_there_is_room_for(serving):
     await ground.regained()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("fault", ["slow-answers=1", "slow-events=1", "done-delay=1,late-deltas"])
 async def test_a_slow_answer_is_the_same_answer(serving, kinds, audio, tone, fault):
     """Every event in its place, every sample."""
@@ -362,7 +362,7 @@ RESPONSES = {
 }
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 @pytest.mark.parametrize(("fault", "end"), RESPONSES.items(), ids=RESPONSES)
 async def test_a_response_ends_otherwise(serving, fault, end):
     """Every time, and the session goes on."""
@@ -378,7 +378,7 @@ async def test_a_response_ends_otherwise(serving, fault, end):
     assert (limits["rate_limits"][0]["remaining"] == 0) == fault.startswith("rate")
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_transcription_fails(serving, tone):
     """The answer comes all the same."""
     async with serving(with_faults("transcription-failed")) as (_, connect):
@@ -396,7 +396,7 @@ async def test_a_transcription_fails(serving, tone):
     assert done[-1]["response"]["status"] == "completed"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_transcript_comes_after_the_answer_it_belongs_to(serving, tone):
     """Word by word, and nothing waits for it."""
     async with serving(with_faults("late-transcripts=50")) as (_, connect):
@@ -415,7 +415,7 @@ async def test_a_transcript_comes_after_the_answer_it_belongs_to(serving, tone):
     assert "".join(e["delta"] for e in told) == events[-1]["transcript"]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_late_deltas_over_a_socket(serving, tone, speech, silence):
     """The client hears the old answer for a moment after it has begun to speak."""
     config = ServerConfig(pace=1, faults=parse_faults("late-deltas=2"))
@@ -434,7 +434,7 @@ async def test_late_deltas_over_a_socket(serving, tone, speech, silence):
     ]
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_broken_off_session_leaves_others_alone(serving):
     """Twenty that end badly, one that lives."""
     async with serving() as (server, connect):
@@ -462,7 +462,7 @@ class Tells(Echo):
         yield Answer("Yes.", Sound(bytes(4800), 24_000))
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_an_answer_that_is_cancelled_while_its_events_wait(serving):
     """What was begun is told from its beginning to its end."""
     others = 20

@@ -53,7 +53,7 @@ def example(name):
     return (ROOT / "docs" / "scripts" / f"{name}.jsonl").read_text()
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_gateway_has_a_voice_turn():
     """Its caller hears what the script says, and the script sees what it expects."""
     async with playing(example("voice-turn")) as (run, url), House(url) as house:
@@ -72,7 +72,7 @@ async def test_the_gateway_has_a_voice_turn():
     assert done["data"]["status"] == "completed"
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_gateway_begins_anew_when_its_caller_does():
     """A session that has expired is 4504; the next call is the script's second connection."""
     async with playing(example("expiry")) as (run, url), House(url) as house:
@@ -87,7 +87,7 @@ async def test_the_gateway_begins_anew_when_its_caller_does():
     assert expired == (4504, "session_expired")
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_the_gateway_fails_a_script_that_it_does_not_fit():
     """Both sides say so: the run's complaint, and no second try of the gateway."""
     script = (
@@ -104,7 +104,7 @@ async def test_the_gateway_fails_a_script_that_it_does_not_fit():
     assert 'line 2: expected {"type": "moon.rise"}, got {"type": "session.update"' in complaint
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_faults_and_scripts_go_together():
     """A script whose events come slowly, and are the same; only the key is looked at."""
     script = '{"send": {"type": "response.created"}}\n{"send_text": "{"}\n{"reset": true}'
@@ -122,7 +122,7 @@ async def test_faults_and_scripts_go_together():
     assert (run.played, run.complaints) == (1, [])
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_an_expectation_has_its_deadline():
     """The clock of the server sees to it, with nothing from the client."""
     script = '{"expect": {"type": "a"}, "within_ms": 50}'
@@ -137,7 +137,7 @@ async def test_an_expectation_has_its_deadline():
     assert b"got nothing within 50 ms" in error.payload
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_a_client_may_be_pulled_out():
     """A connection that is lost in the middle of a script has failed it."""
     steps = '{"expect": {"type": "a"}}\n{"send": {"type": "x"}}\n{"expect": {"type": "b"}}'

@@ -63,7 +63,7 @@ def text_of(response):
     return response["output"][0]["content"][0]["text"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_a_spoken_question_is_answered_by_the_chat_model(
     chatting, models, speech, silence, audio
 ):
@@ -92,7 +92,7 @@ async def test_a_spoken_question_is_answered_by_the_chat_model(
     assert f"Bearer {KEY}" == chat.headers[0]["Authorization"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_the_first_sentence_is_spoken_before_the_second_is_thought(chatting):
     """Nobody waits for the end of an answer."""
     chat = FakeChat([event(content="One moment. Then "), STALL])
@@ -105,7 +105,7 @@ async def test_the_first_sentence_is_spoken_before_the_second_is_thought(chattin
     assert "One moment. ".startswith("".join(transcript))
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_what_has_no_sound_is_passed_over(chatting):
     """An empty line, a smile: it is written, and only an answer of nothing else is excused."""
     smile = "\N{SLIGHTLY SMILING FACE}"
@@ -119,7 +119,7 @@ async def test_what_has_no_sound_is_passed_over(chatting):
     assert ["completed"] * 3 == [one["status"] for one in found]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_text_comes_as_it_is_thought(chatting):
     """Written answers do not wait for a sentence."""
     async with chatting(FakeChat([event(content="One mo"), STALL])) as connect:
@@ -130,7 +130,7 @@ async def test_text_comes_as_it_is_thought(chatting):
     assert "One mo" == events[-1]["delta"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_functions_are_called_together_and_their_outputs_told(chatting):
     """Two at once out of the stream, after a word to the user; then the answer."""
     calls = [
@@ -168,7 +168,7 @@ async def test_functions_are_called_together_and_their_outputs_told(chatting):
     assert 2 == len(chat.requests[0]["tools"])
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_the_limit_is_told_and_its_end_is_incomplete(chatting):
     """`max_output_tokens` goes to the chat model, and "length" comes back as incomplete."""
     chat = FakeChat(text("And then", reason="length"), text("No.", reason="content_filter"))
@@ -184,7 +184,7 @@ async def test_the_limit_is_told_and_its_end_is_incomplete(chatting):
     assert "And then" == text_of(long)
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_an_endless_answer_is_cut(chatting):
     """And the request ended, though more would come."""
     chat = FakeChat([*(event(content="a" * 1000) for _ in range(MAX_LETTERS // 1000 + 1)), STALL])
@@ -198,7 +198,7 @@ async def test_an_endless_answer_is_cut(chatting):
 
 
 @pytest.mark.parametrize("how", ["cancel", "barge-in", "hang up"])
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_who_is_interrupted_thinks_no_further(chatting, speech, how):
     """The request ends with the response, even if nothing comes of it just then."""
     chat = FakeChat([event(content="Well"), STALL], text("Good."))
@@ -243,7 +243,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_an_endpoint_that_misbehaves_fails_the_response(chatting, caplog, name):
     """With one clear sentence, without address or key; the session lives on."""
     chat, code, sentence = FAILURES[name]
@@ -266,7 +266,7 @@ async def test_an_endpoint_that_misbehaves_fails_the_response(chatting, caplog, 
 
 
 @pytest.mark.parametrize("steps", [[STALL], [event(content="Well"), STALL]], ids=["first", "next"])
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_an_endpoint_that_stalls_fails_the_response(chatting, steps):
     """At its deadline; and the request ends."""
     chat = FakeChat(steps)
@@ -279,7 +279,7 @@ async def test_an_endpoint_that_stalls_fails_the_response(chatting, steps):
 
 
 @pytest.mark.parametrize("kind", ["closed", "silent", "no such host"])
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_an_endpoint_that_is_not_there_fails_the_response(chatting, kind):
     """Nobody listens, nobody accepts, or there is no such name."""
     with socket.socket() as taken:
@@ -296,7 +296,7 @@ async def test_an_endpoint_that_is_not_there_fails_the_response(chatting, kind):
     assert code == response["status_details"]["error"]["code"]
 
 
-@pytest.mark.gen_test(timeout=30)
+@pytest.mark.gen_test
 async def test_one_slow_answer_holds_up_nobody(chatting):
     """While one session waits for its endpoint, another is answered."""
     chat = FakeChat([STALL], text("Here."))

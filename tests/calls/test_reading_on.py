@@ -6,8 +6,8 @@ import base64
 import pytest
 
 from tests.calls.house import House, VoiceClient, until
-from tests.calls.test_buffers import deaf_client, talk
-from tests.fakes.upstream import FakeUpstream
+from tests.calls.test_buffers import deaf_client
+from tests.fakes.upstream import FakeConnection, FakeUpstream
 
 PCM_BYTES_PER_MS = 48
 SPOKEN_MS = 60_000
@@ -66,6 +66,12 @@ async def test_every_turn_is_answered(deltas):
             assert "error" not in client.types
 
 
+async def say_much(link: FakeConnection) -> None:
+    """More than sockets hold, in deltas that are larger than a client's queue."""
+    for event in answer(*[2 << 20] * 10)({}):
+        await link.send(event)
+
+
 @pytest.mark.gen_test
 async def test_a_client_that_leaves_in_the_middle_of_an_answer_stops_nobody():
     """Much waits for it when it is cut off; the others are answered as before."""
@@ -74,9 +80,9 @@ async def test_a_client_that_leaves_in_the_middle_of_an_answer_stops_nobody():
         for number in range(3):
             leaving = await deaf_client(house)
             link = await fake.connection(number + 1)
-            await link.next_event("session.update")
             [side] = [c for c in house.gateway.connections if c.config.user_id == "deaf"]
-            talking = asyncio.ensure_future(talk(link))
+            await until(lambda side=side: side._session.is_connected, "its model is not ready")
+            talking = asyncio.ensure_future(say_much(link))
             await until(lambda side=side: side._answer.may_go_on, "nothing waits for the client")
             leaving.writer.transport.abort()
             await until(lambda: len(house.gateway.connections) == 1, "nobody noticed")

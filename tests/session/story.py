@@ -195,8 +195,7 @@ class Story:
         if self.session.ended:
             assert self.session.wake_at() is None
             assert self.session._timers.earliest is None
-            assert 0 == self.budget.held_bytes
-            assert 0 == self.budget.held_bytes
+            assert 0 == self.budget.held_bytes == self.budget._answer_bytes
 
 
 def converted(duration_ms: float, size_bytes: int = 0, audio: bytes = b"QUJD") -> events.Converted:

@@ -191,25 +191,33 @@ class TestAnswers:
         story = small().connected()
         story.is_full = True
         story.said(delta(1000))
-        kept_bytes = story.feed(events.Look(0, queued_bytes=10_000)).budget.held_bytes
-        assert 10_000 + 48_000 < kept_bytes < 10_000 + 2 * 64_000 + 2000
+        story.feed(events.Look(0, queued_bytes=10_000))
+        assert 10_000 + 48_000 < story.process.held_bytes < 10_000 + 2 * 64_000 + 2000
 
         story.is_full = False
-        story.feed(events.Look(0))
-        assert 0 == story.feed(events.Look(0)).budget.held_bytes
+        story.feed(events.Look(0)).feed(events.Look(0))
+        assert 0 == story.process.held_bytes
 
-    def test_words_that_never_end_do_not_hold_the_client_back_for_good(self, small):
-        """They are bounded, and count for a quarter at most."""
-        story = small(source=wide()).connected().feed(FILE)
+    def test_hold_their_own_client_back_from_nothing(self, small):
+        """However much it has not read, it can speak, type, interrupt."""
+        story = small().connected()
+        story.is_full = True
+        story.said(delta(30_000)).feed(events.Look(0, queued_bytes=2 * CALL_BYTES))
+        assert CALL_BYTES < story.process.held_bytes
+
+        assert not story.speak(20).did(commands.PauseClient)
+        assert "response.cancel" in story.client(client.Interrupt()).asked
+        assert [] == story.client(TURN).errors
+
+    def test_words_that_never_end_are_bounded(self, small):
+        """Each item is cut, and of too many the oldest is forgotten."""
+        story = small().connected()
         for number in range(40):
             text = "\N{GRINNING FACE}" * 20_000
             story.said(AnswerTranscriptDelta("resp_1", f"item_{number}", text))
         story.feed(events.Look(0))
-        count = until_paused(story)
-        answer_all(story, count + 2)
 
-        assert story.feed(events.Look(0)).budget.held_bytes <= CALL_BYTES // 4
-        assert 1 == sum(isinstance(c, commands.ResumeClient) for c in story.all)
+        assert CALL_BYTES // 4 < story.process.held_bytes < CALL_BYTES
 
 
 @settings(max_examples=150, deadline=None)

@@ -4,6 +4,9 @@ What is counted is what waits: audio before and behind the pool, files, typed tu
 what a client has not read.  Whoever keeps something takes its bytes, and gives the same number
 back when it keeps it no more.  Taking never fails: what is there already has to be counted.  Who
 can refuse asks for room before, and who can hold its sender back looks at `Budget.is_full` after.
+
+What waits for the client counts among what all calls keep, and not against the call itself: a
+client that reads slowly is still heard, or it could not interrupt what it reads.
 """
 
 LOW_PART = 0.5
@@ -41,6 +44,8 @@ class Budget:
     def __init__(self, call_bytes: int, process: ProcessBudget) -> None:
         self.call_bytes = call_bytes
         self.held_bytes = 0
+        """Of what the client has sent."""
+        self._answer_bytes = 0
         self._sure_bytes = min(call_bytes, process.share_bytes)
         self._process = process
 
@@ -53,6 +58,11 @@ class Budget:
         """So much of it is kept no more."""
         self.held_bytes -= size_bytes
         self._process.held_bytes -= size_bytes
+
+    def count_answers(self, size_bytes: int) -> None:
+        """So much is kept now of what is for the client, in all."""
+        self._process.held_bytes += size_bytes - self._answer_bytes
+        self._answer_bytes = size_bytes
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether so much more may be taken."""

@@ -85,7 +85,6 @@ def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
     for name, least_bytes in (
         # Four times as much is read of one that is too large, and must not fill it alone.
         ("limits.message_bytes", 16 * limits.message_bytes),
-        ("limits.outbound_bytes", 4 * limits.outbound_bytes),
         ("audio.hold_ms", settings.audio.hold_ms * MODEL_BYTES_PER_MS),
     ):
         if limits.call_bytes < least_bytes:

@@ -288,3 +288,18 @@ def test_no_order_of_events_breaks_a_session(happenings, passes_through):
             story.feed(events.DownlinkReady(converted(20)))
         assert story.session.wake_at() is not None or story.session.ended
     story.check()
+
+
+@pytest.mark.parametrize("ending", [events.ClientGone(1006), events.Stop(GOING_AWAY)])
+@pytest.mark.parametrize("passes_through", [True, False])
+def test_what_waits_when_a_call_ends_is_counted(stage, ending, passes_through):
+    """Speech in the pool and in the socket of the model; an answer in the pool and before it."""
+    story = stage(passes_through=passes_through).connected()
+    story.feed(events.UpstreamBacklog(64 * 100)).feed(events.ClientAudio(bytes(48 * 20)))
+    story.said(delta(300))
+    story.is_full = True
+    story.said(delta(500)).feed(ending)
+
+    [closed] = [c.fields for c in story.fresh if isinstance(c, commands.Log)]
+    assert 120.0 == closed["unsent_ms"]
+    assert (500.0 if passes_through else 800.0) == closed["untaken_ms"]

@@ -222,6 +222,12 @@ class Downlink:
         return any(isinstance(e, Sound | InPool) for e in (*self._in_pool, *self._waiting))
 
     @property
+    def waiting_ms(self) -> float:
+        """How long the audio plays that waits, or is being converted."""
+        waiting_bytes = sum(e.left_bytes for e in self._waiting if isinstance(e, Sound))
+        return (waiting_bytes + self._in_pool_bytes) / MODEL_BYTES_PER_MS
+
+    @property
     def kept_bytes(self) -> int:
         """What waits takes so much."""
         return sum(map(size_of, self._waiting)) + sum(map(size_of, self._in_pool))

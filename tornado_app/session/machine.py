@@ -327,6 +327,7 @@ class Session:
     def _end(self, close: Close | None, cause: str, client_code: int | None = None) -> None:
         """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
         figures = self._uplink.figures()
+        untaken_ms = self.downlink.waiting_ms
         if close is not None:
             self.downlink.finish()
         else:
@@ -339,6 +340,8 @@ class Session:
             received_ms=figures.received_ms,
             clipped_samples=figures.clipped_samples,
             dropped_ms=figures.dropped_ms,
+            unsent_ms=figures.buffered_ms,
+            untaken_ms=round(untaken_ms, 1),
             broken_pieces=self.downlink.broken_pieces,
             reconnects=self._model.reconnects,
             close_code=close.code if close else client_code,

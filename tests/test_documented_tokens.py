@@ -1,6 +1,7 @@
 """The programs of docs/tokens.md, as they stand there, make tokens that are taken."""
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -14,11 +15,15 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.web import create_signed_value
 
+from tests.calls.house import house_settings
 from tests.clients.node_client import needs_node_client
 from tests.fakes.upstream import unused_port
 from tornado_app.admission.tokens import TokenRejected, TokenRules, issue, verify
+from tornado_app.commands.configuration import read_policy
+from tornado_app.terms import Terms
 
 TEXT = (Path(__file__).parents[1] / "docs" / "tokens.md").read_text(encoding="utf-8")
+SEALING_KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 SECRET = "x7Kq2mVb9RtLw4Zc8NpYs3Hd6FgJ1aQe"
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10, max_lifetime_s=86_400)
 
@@ -66,6 +71,21 @@ def test_node_makes_tokens(tmp_path):
     token = subprocess.run(["node", script], check=True, capture_output=True, text=True).stdout
 
     assert "bob" == verify(token, RULES, time.time()).user_id
+
+
+def test_what_python_seals_is_what_holds_for_the_call():
+    """With joserfc, as the page has it."""
+    made = {}
+    exec(compile(program("Sealed"), "docs/tokens.md", "exec"), made)  # noqa: S102
+    token = made["token_for"]("carol", SECRET, SEALING_KEY)
+    settings = house_settings(auth_sealing_key=SEALING_KEY)
+    caller = verify(token, RULES, time.time())
+    settled = Terms(settings, read_policy(settings)).settle(caller, {}, time.time())
+
+    assert "You help carol, who is calling from Kyoto." == settled.instructions
+    assert ["user", "assistant"] == [turn.role for turn in settled.history]
+    assert "cedar" == settled.voice
+    assert "Kyoto" not in str(caller.claims)
 
 
 OTHER = b"y" * 32

@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 
 from tests.calls.house import house_settings
+from tornado_app.admission.sealing import Seal, read_key
 from tornado_app.admission.tokens import Caller
 from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
+from tornado_app.protocol.realtime.model_session import Turn
 from tornado_app.terms import NOT_USABLE, Terms, house_grants
 
 NOW = 1_795_600_000.0  # 2026-11-25
 CLAIM = "parley_session"
+KEY = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQeZk3q9vPx1Lw"
 
 
 def terms(policy_file: Path | None = None, **changes: object) -> Terms:
@@ -81,10 +84,11 @@ def test_what_the_token_sets_is_fixed_for_its_client():
         ({"model": "canary"}, "model"),
         ({"turn_detection": {"type": "server_vad", "threshold": 7}}, "turn_detection.threshold"),
         ({"client_may": {"metadata": True}}, "client_may.metadata"),
+        ({"client_may": {"canary": True}}, "client_may"),
         ({"client_may": {"speed": "canary"}}, "client_may.speed"),
         ({"client_may": []}, "client_may"),
-        ({"tools": []}, "tools"),
-        ("canary", None),
+        ({"canary": []}, "unknown field"),
+        ("canary", "sealed, and there is no auth.sealing_key"),
         (None, None),
     ],
 )
@@ -97,6 +101,54 @@ def test_what_a_token_may_not_say_is_for_the_log_alone(said, field):
     assert ("token_invalid", NOT_USABLE, None) == (found.code, found.sentence, found.field)
     assert field == found.detail
     assert "canary" not in str(found.detail)
+
+
+def test_what_is_sealed_may_be_what_no_client_is_shown():
+    """Instructions with names, history, metadata: said by the application's server alone."""
+    said = {
+        "instructions": "Greet {user_id} of {metadata.city}.",
+        "metadata": {"city": "Kyoto"},
+        "history": [{"role": "assistant", "text": "Hello."}],
+    }
+    made = terms(auth_sealing_key=KEY)
+    settled = made.settle(caller(**{CLAIM: Seal(read_key(KEY)).close(said)}), {}, NOW)
+
+    assert "Greet alice of Kyoto." == settled.instructions
+    assert (Turn("assistant", "Hello."),) == settled.history
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"instructions": "{canary}"}, "instructions"),
+        ({"instructions": ["canary"]}, "instructions"),
+        ({"metadata": {"canary": 1}}, "metadata"),
+        ({"history": [{"role": "canary", "text": "x"}]}, "history"),
+        ({"canary": 1}, "unknown field"),
+    ],
+)
+def test_what_is_wrong_in_a_sealed_part_is_a_name_in_the_log(said, field):
+    """Of ours: no text and no name of the application's."""
+    made = terms(auth_sealing_key=KEY)
+    with pytest.raises(Refused) as refused:
+        made.settle(caller(**{CLAIM: Seal(read_key(KEY)).close(said)}), {}, NOW)
+
+    found = refused.value
+    assert ("token_invalid", NOT_USABLE, None, field) == (
+        found.code,
+        found.sentence,
+        found.field,
+        found.detail,
+    )
+
+
+def test_what_is_sealed_for_somebody_else_is_not_usable():
+    """And the log says so."""
+    made = terms(auth_sealing_key=KEY)
+    with pytest.raises(Refused) as refused:
+        made.settle(caller(**{CLAIM: Seal(bytes(32)).close({})}), {}, NOW)
+
+    assert "not sealed with auth.sealing_key" == refused.value.detail
 
 
 def test_a_scope_may_more(tmp_path):

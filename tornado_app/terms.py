@@ -1,16 +1,18 @@
 """On what terms one call is held: what operator, token and address make of it together."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tornado_app.admission.sealing import Seal, Unreadable, read_key
 from tornado_app.admission.tokens import Caller
 from tornado_app.errors import Refused
 from tornado_app.policy import template
 from tornado_app.policy.fields import FIELDS, from_text
 from tornado_app.policy.grants import Grant, Policy
-from tornado_app.policy.settling import CallRules, rules_of, settle
+from tornado_app.policy.settling import CLIENT_MAY, CallRules, rules_of, settle
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.settings.schema import Settings
@@ -27,6 +29,7 @@ class Terms:
         self._settings = settings
         self._policy = policy
         self._first = first_session(settings)
+        self._seal = _seal(settings)
         self._names = (*template.ALWAYS, *policy.claims)
 
     def settle(self, caller: Caller, choices: Mapping[str, str], now: float) -> ModelSession:
@@ -74,13 +77,24 @@ class Terms:
         Raises:
             Refused: ``token_invalid``, if that cannot be read, or must not be said in the clear.
         """
-        said = caller.claims.get(self._settings.auth.session_claim, {})
+        claim = self._settings.auth.session_claim
+        said = caller.claims.get(claim, {})
+        if isinstance(said, str):
+            return self._opened(said)
         if not isinstance(said, dict):
             raise unusable()
         for name in said:
             if name in FIELDS and FIELDS[name].is_hidden:
                 raise unusable(Refused("token_invalid", "", name))
         return said
+
+    def _opened(self, sealed: str) -> Mapping[str, Any]:
+        if self._seal is None:
+            raise unusable(detail="sealed, and there is no auth.sealing_key")
+        try:
+            return self._seal.open(sealed)
+        except Unreadable:
+            raise unusable(detail="not sealed with auth.sealing_key") from None
 
     def _begun(
         self, scopes: frozenset[str], said: Mapping[str, Any]
@@ -106,10 +120,25 @@ class Terms:
         return replace(session, instructions=template.fill(session.instructions, values))
 
 
-def unusable(refused: Refused | None = None) -> Refused:
-    """What a client is told of a token that it cannot read; the field is for the log alone."""
-    field = refused.field if refused is not None else None
-    return Refused("token_invalid", NOT_USABLE, detail=field)
+def unusable(refused: Refused | None = None, detail: str | None = None) -> Refused:
+    """What a client is told of a token that it cannot read; the rest is for the log alone."""
+    if refused is not None and refused.field is not None:
+        detail = _for_the_log(refused.field)
+    return Refused("token_invalid", NOT_USABLE, detail=detail)
+
+
+def _for_the_log(path: str) -> str:
+    """What is wrong, by our own names only: those of an application may be part of what it says."""
+    field = FIELDS.get(re.split(r"[.\[]", path, maxsplit=1)[0])
+    if field is not None:
+        return field.name if field.is_hidden else path
+    return path if path.startswith(CLIENT_MAY) else "unknown field"
+
+
+def _seal(settings: Settings) -> Seal | None:
+    auth = settings.auth
+    keys = [key.reveal() for key in (auth.sealing_key, auth.previous_sealing_key) if key]
+    return Seal(*map(read_key, keys)) if keys else None
 
 
 def house_grants(settings: Settings) -> Mapping[str, Grant]:

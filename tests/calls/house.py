@@ -78,6 +78,7 @@ class House:
             audience=auth.audience,
             leeway_s=auth.leeway_s,
             max_lifetime_s=auth.max_lifetime_s,
+            token_bytes=auth.token_bytes,
         )
         self._clients: list[VoiceClient] = []
 

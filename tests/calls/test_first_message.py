@@ -103,7 +103,7 @@ async def test_a_bad_token_in_the_first_message_opens_nothing(kind):
         ("[]", "invalid_message", (4400, "bad_request")),
         ("token", "invalid_json", (4400, "bad_request")),
         ("", "invalid_json", (4400, "bad_request")),
-        ("x" * 16_385, "message_too_large", (1009, "message_too_large")),
+        ("x" * 24_577, "message_too_large", (1009, "message_too_large")),
     ],
 )
 async def test_nothing_else_is_accepted_first(first, code, ending):

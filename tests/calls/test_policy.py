@@ -1,9 +1,21 @@
 """What holds for one call, over real sockets: said by the token, chosen in the address."""
 
+import base64
+import json
+
 import pytest
 
-from tests.calls.house import House
+from tests.calls.house import House, whole_log
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.admission.sealing import Seal
+
+SEALING = base64.urlsafe_b64encode(b"canary-k" * 4).decode()
+CANARY = "canary-a"
+SEALED = {
+    "instructions": f"{CANARY} for {{metadata.x}} {{user_id}}",
+    "metadata": {"x": CANARY},
+    "history": [{"role": "user", "text": CANARY}, {"role": "assistant", "text": CANARY}],
+}
 
 
 @pytest.mark.gen_test
@@ -72,3 +84,90 @@ async def test_a_written_answer_comes_as_words_and_no_audio():
         [words] = [m["data"] for m in client.heard if m["type"] == "transcript"][-1:]
         assert ("Hi.", True) == (words["text"], words["final"])
         assert "audio" not in client.types
+
+
+def seen(client, log):
+    """All that a client and whoever reads the log have seen."""
+    return json.dumps([heard for heard in client.heard if isinstance(heard, dict)]) + log.getvalue()
+
+
+def check_hidden(text):
+    """Nothing of the operator's, the sealed part's or the key's is in it."""
+    for secret in (CANARY, SEALING, "canary-k", "canary-o"):
+        assert secret not in text
+        assert base64.b64encode(secret.encode()).decode()[:10] not in text
+
+
+@pytest.mark.gen_test
+async def test_what_is_sealed_reaches_the_model_and_nobody_else():
+    """Neither the client nor the log at its most talkative, through faults and a reconnection."""
+    with whole_log("debug") as log:
+        async with (
+            FakeUpstream() as fake,
+            House(
+                fake.url,
+                auth_sealing_key=SEALING,
+                session_instructions="canary-o",
+                upstream_reconnect_initial_ms=1,
+            ) as house,
+        ):
+            operators = await house.connected()
+            update = await fake.next_event("session.update")
+            assert "canary-o" == update["session"]["instructions"]
+            operators.socket.close()
+
+            sealed = Seal(b"canary-k" * 4).close(SEALED)
+            client = await house.call(token=house.token(parley_session=sealed))
+            await client.status("connected")
+            link = fake.connections[-1]
+            assert (
+                f"{CANARY} for {CANARY} alice"
+                == ((await link.next_event("session.update"))["session"]["instructions"])
+            )
+            for kind in ("input_text", "output_text"):
+                item = (await link.next_event("conversation.item.create"))["item"]
+                assert [{"type": kind, "text": CANARY}] == item["content"]
+            await client.say("get_status")
+            await client.next("status")
+            error = {"type": "x", "code": "bad", "message": CANARY, "event_id": "parley_history"}
+            await link.send({"type": "error", "error": error})
+            await client.next("error")
+            link.drop(rst=True)
+            await client.status("reconnecting")
+            await client.status("connected")
+            for _ in range(2):
+                again = fake.connections[-1]
+                assert CANARY in str(await again.next_event("conversation.item.create"))
+            connection = next(iter(house.gateway.connections))
+            check_hidden(repr(connection.config))
+            connection._session._listening = None  # a fault of ours
+            await client.say("text", text="Hello.")
+            assert 1011 == (await client.closed())[0]
+            text = seen(client, log)
+    assert "session_failed" in text
+    check_hidden(text)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("wrong", "detail"),
+    [
+        ({**SEALED, "speed": CANARY}, "speed"),
+        ({**SEALED, CANARY: 1}, "unknown field"),
+        ({**SEALED, "metadata": {CANARY: 7}}, "metadata"),
+        ({**SEALED, "instructions": f"{{{CANARY}}}"}, "instructions"),
+    ],
+)
+async def test_a_sealed_part_that_is_wrong_reveals_nothing(wrong, detail):
+    """To the client, one sentence; to the log, the name of the field."""
+    with whole_log("debug") as log:
+        async with FakeUpstream() as fake, House(fake.url, auth_sealing_key=SEALING) as house:
+            sealed = Seal(b"canary-k" * 4).close(wrong)
+            token = house.token(parley_session=sealed)
+            status, body, _ = await house.refusal(token=token)
+
+            assert (401, "token_invalid") == (status, body["data"]["code"])
+            assert "field" not in body["data"]
+    [line] = [json.loads(line) for line in log.getvalue().splitlines() if "client_refused" in line]
+    assert detail == line["detail"]
+    check_hidden(json.dumps(body) + log.getvalue())

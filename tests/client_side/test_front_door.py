@@ -13,7 +13,7 @@ from tornado.iostream import StreamClosedError
 
 from tests.calls.house import WAIT_S, House, until, whole_log
 from tests.fakes.upstream import FakeUpstream
-from tornado_app.client_side.front_door import HEADER_BYTES, DoorStream
+from tornado_app.client_side.front_door import DoorStream
 
 
 async def crowd(house: House, size: int) -> list[asyncio.StreamWriter]:
@@ -133,7 +133,7 @@ async def test_without_descriptors_it_says_so_once():
 async def test_what_a_client_leaves_behind_is_no_fault():
     """It has gone, and what was read of it is too long: nobody is there to be told."""
     ours, its = socket.socketpair()
-    stream = DoorStream(ours, str.encode)
+    stream = DoorStream(ours, str.encode, 100)
     its.sendall(bytes(1000))
     await stream.read_bytes(1)
     its.close()
@@ -148,9 +148,9 @@ async def test_headers_that_are_too_large_are_refused_in_words():
     """431, where Tornado only cuts the connection."""
     async with House("ws://127.0.0.1:9/") as house:
         reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
-        writer.write(b"GET /ws HTTP/1.1\r\nHost: a\r\nX: " + b"a" * (HEADER_BYTES + 1))
+        writer.write(b"GET /ws HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 24_577)
         said = await asyncio.wait_for(reader.read(), WAIT_S)
         writer.close()
 
     assert said.startswith(b"HTTP/1.1 431 ")
-    assert "16384 bytes" in json.loads(said.partition(b"\r\n\r\n")[2])["error"]
+    assert "24576 bytes" in json.loads(said.partition(b"\r\n\r\n")[2])["error"]

@@ -23,6 +23,7 @@ A_LIST = "must be a list (JSON in the environment)"
 HMACS = '"HS256", "HS384", "HS512"'
 UNKNOWN = "in my.toml: is no setting"
 RANDOM = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQe"
+SEALING = RANDOM + "Zk3q9vPx1Lw"
 
 PRODUCTION = {
     "PARLEY_SERVER_ENVIRONMENT": "production",
@@ -384,6 +385,9 @@ class TestBetween:
                 "model.chat_url",
             ),
             ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "auth.secret"),
+            ({"PARLEY_AUTH_SESSION_CLAIM": "sub"}, "auth.session_claim"),
+            ({"PARLEY_AUTH_SEALING_KEY": RANDOM}, "auth.sealing_key"),
+            ({"PARLEY_AUTH_PREVIOUS_SEALING_KEY": SEALING}, "auth.previous_sealing_key"),
             (
                 {"PARLEY_AUTH_SECRET": RANDOM, "PARLEY_AUTH_ALGORITHMS": '["HS256", "HS512"]'},
                 "auth.secret",
@@ -423,6 +427,7 @@ class TestProduction:
             ({"PARLEY_AUTH_SECRET": ""}, "auth.secret (PARLEY_AUTH_SECRET): must be set"),
             ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "must be at least 32 bytes"),
             ({"PARLEY_AUTH_SECRET": "a" * 40}, "easily guessed"),
+            ({"PARLEY_AUTH_SEALING_KEY": "A" * 43}, "easily guessed"),
             ({"PARLEY_AUTH_SECRET": "please-CHANGE-me-in-production-1234"}, "easily guessed"),
             ({"PARLEY_AUTH_SECRET": "my-very-long-and-unguessable-Secret"}, "easily guessed"),
             ({"PARLEY_AUTH_SECRET": DEVELOPMENT_PREFIX + RANDOM}, "is a development secret"),

@@ -22,7 +22,8 @@ from tornado_app.settings.schema import Settings
 
 IDLE_CONNECTION_S = 10.0
 """A request whose headers take longer is a slowloris (Tornado's own default is an hour)."""
-HEADER_BYTES = 16_384
+OTHER_HEADER_BYTES = 8192
+"""What the headers of a request may have beside a token."""
 BODY_BYTES = 1024
 """Nothing here takes a body."""
 ROOM_MADE = 256
@@ -31,7 +32,6 @@ ROOM_MADE = 256
 REFUSALS_PER_MINUTE = 60
 """Lines of clients with a wrong token or origin: enough to see who, too few to fill a disk."""
 
-LARGE_HEADERS = f"The headers of a request may have {HEADER_BYTES} bytes."
 UNREADABLE = "This request is no HTTP/1.1 that can be read; it needs a Host, and plain headers."
 # All that Tornado says to a request that it cannot read; it closes the connection behind it.
 _TORNADO_SAYS = b"HTTP/1.1 400 Bad Request\r\n\r\n"
@@ -42,6 +42,7 @@ class Doorstep:
 
     def __init__(self, settings: Settings, loop: AbstractEventLoop) -> None:
         limits = settings.limits
+        self.header_bytes = settings.auth.token_bytes + OTHER_HEADER_BYTES
         self.trusted = networks(settings.server.trusted_proxies)
         self.waiting = WaitingRoom(
             limits.unauthenticated,
@@ -60,10 +61,13 @@ class Doorstep:
 class DoorStream(IOStream):
     """Says why before Tornado cuts a connection whose requests cannot be read.  Thread: loop."""
 
-    def __init__(self, connection: socket.socket, spell: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, connection: socket.socket, spell: Callable[[str], bytes], header_bytes: int
+    ) -> None:
         """*spell* makes an `error` message of a sentence."""
         super().__init__(connection)
         self._spell = spell
+        self._header_bytes = header_bytes
         self._told = False
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
@@ -88,7 +92,8 @@ class DoorStream(IOStream):
             if isinstance(delimiter, bytes):
                 said = self._refusal("400 Bad Request", UNREADABLE)
             else:
-                said = self._refusal("431 Request Header Fields Too Large", LARGE_HEADERS)
+                sentence = f"The headers of a request may have {self._header_bytes} bytes."
+                said = self._refusal("431 Request Header Fields Too Large", sentence)
             if not self._told and not self.closed():
                 self._told = True
                 with contextlib.suppress(OSError):
@@ -109,7 +114,7 @@ class FrontDoor(HTTPServer):
         super().initialize(
             app,
             idle_connection_timeout=IDLE_CONNECTION_S,
-            max_header_size=HEADER_BYTES,
+            max_header_size=doorstep.header_bytes,
             max_body_size=BODY_BYTES,
             body_timeout=IDLE_CONNECTION_S,
         )
@@ -127,7 +132,9 @@ class FrontDoor(HTTPServer):
 
     def _take(self, connection: socket.socket, address: Any) -> None:
         try:
-            self.handle_stream(DoorStream(connection, self._spell), address)
+            self.handle_stream(
+                DoorStream(connection, self._spell, self.doorstep.header_bytes), address
+            )
         except OSError:  # it was gone before it was looked at
             connection.close()
 

@@ -118,4 +118,5 @@ def token_rules(settings: Settings) -> tokens.TokenRules:
         audience=auth.audience,
         leeway_s=auth.leeway_s,
         max_lifetime_s=auth.max_lifetime_s,
+        token_bytes=auth.token_bytes,
     )

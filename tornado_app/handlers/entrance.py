@@ -7,8 +7,8 @@ from dataclasses import replace
 from tornado_app.errors import InvalidMessage, Ref, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 
-FIRST_MESSAGE_BYTES = 16_384
-"""A token has at most 8192; the rest is for parameters."""
+PARAMETER_BYTES = 8192
+"""What a first message may have beside a token."""
 
 
 class Entrance:

@@ -15,7 +15,7 @@ from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway, Guest, Knock
 from tornado_app.handlers.client_socket import ClientSocket
-from tornado_app.handlers.entrance import FIRST_MESSAGE_BYTES, Entrance
+from tornado_app.handlers.entrance import PARAMETER_BYTES, Entrance
 from tornado_app.handlers.handshake import wrong_handshake
 from tornado_app.handlers.opening import offered, read_knock
 from tornado_app.handlers.quiet import QuietHandler
@@ -101,7 +101,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
     @property
     def max_message_size(self) -> int:
         if self._guest is None:  # not known yet, or refused
-            return FIRST_MESSAGE_BYTES
+            return self._settings.auth.token_bytes + PARAMETER_BYTES
         return self._settings.limits.message_bytes * HARD_LIMIT_FACTOR
 
     def get_websocket_protocol(self) -> StrictWebSocketProtocol:

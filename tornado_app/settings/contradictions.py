@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from tornado_app.admission import origins, proxies
+from tornado_app.admission import origins, proxies, sealing
 from tornado_app.settings.reading import label
 from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
@@ -38,6 +38,8 @@ VOICES = (
 )
 """https://platform.openai.com/docs/guides/realtime-conversations, voice options."""
 
+REGISTERED_CLAIMS = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes")
+
 API_HOSTS = ("api.openai.com", ".openai.azure.com")
 
 
@@ -57,6 +59,7 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     yield from _too_little_memory(settings)
     yield from _too_little_room(settings)
     yield from _unusable(settings)
+    yield from _unusable_claims(settings)
     if settings.server.environment == "production":
         yield from _unsafe(settings)
 
@@ -111,6 +114,23 @@ def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
     if settings.buffers.write_bytes > limits.outbound_bytes // 4:
         reason = f"must not be more than a quarter of {label('limits.outbound_bytes')}"
         yield Contradiction(reason, ("buffers.write_bytes", "limits.outbound_bytes"))
+
+
+def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:
+    auth = settings.auth
+    if auth.session_claim in REGISTERED_CLAIMS:
+        reason = f"must be none of {', '.join(REGISTERED_CLAIMS)}, which say something else"
+        yield Contradiction(reason, ("auth.session_claim",))
+    for name in ("auth.sealing_key", "auth.previous_sealing_key"):
+        text = _value(settings, name).reveal()
+        try:
+            if text:
+                sealing.read_key(text)
+        except ValueError as error:
+            yield Contradiction(str(error), (name,))
+    if auth.previous_sealing_key and not auth.sealing_key:
+        names = ("auth.previous_sealing_key", "auth.sealing_key")
+        yield Contradiction(f"needs {label(names[1])}, which came after it", names)
 
 
 def _value(settings: Settings, name: str) -> Any:
@@ -205,6 +225,11 @@ def _unsafe(settings: Settings) -> Iterator[Contradiction]:
     if not settings.server.allowed_origins:
         names = ("server.allowed_origins", "server.environment")
         yield Contradiction("must name at least one origin in production", names)
+    for name in ("auth.sealing_key", "auth.previous_sealing_key"):
+        key = _value(settings, name).reveal()
+        if key and _is_guessable(key):
+            reason = "is a placeholder or easily guessed; it must be random"
+            yield Contradiction(reason, (name, "server.environment"))
     if settings.model.fault:
         names = ("model.fault", "server.environment")
         yield Contradiction("must be empty in production", names)

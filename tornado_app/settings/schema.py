@@ -48,6 +48,9 @@ class Auth(msgspec.Struct, frozen=True):
     leeway_s: Annotated[float, Meta(ge=0, le=300)]
     max_lifetime_s: Annotated[float, Meta(ge=60, le=2_592_000)]
     session_claim: Word
+    sealing_key: Secret
+    previous_sealing_key: Secret
+    token_bytes: Annotated[int, Meta(ge=1024, le=65_536)]
 
 
 class Upstream(msgspec.Struct, frozen=True):

@@ -2,50 +2,57 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
+from local_realtime.brain.arguments import fill
 from local_realtime.brain.dialogue import Reply, Talk
-from local_realtime.brain.numerals import with_digits
+from local_realtime.brain.words import (
+    AFFIXES,
+    ASKS,
+    CREATES,
+    DELETES,
+    GENERIC,
+    READS,
+    UNDOES,
+    UPDATES,
+    parts_of_name,
+    stem,
+    stems,
+    telling_words,
+    words_of,
+)
 from local_realtime.session.responder import FunctionCall
-
-COMMON = {"get", "fetch", "look", "lookup", "find", "do", "run", "make", "the", "a", "my", "up"}
-"""Words of a function's name that do not tell it from another."""
 
 MAX_CALLS = 8
 EXPLICIT = re.compile(r"\b(?:call|use|run)\b", re.IGNORECASE)
 TO_BE_SPOKEN = re.compile(r"^(?:please |can you )?(?:say|repeat|spell)\b", re.IGNORECASE)
 ASKED = "What should I use for {}?"
 ASKED_FOR = re.compile(r"What should I use for ([\w ]+)\?$")
-BREAK = r"(?=[,.!?;]|$|\s(?:and|in|for|to|at|from|with|on|please|by)\b)"
-PLACED = re.compile(
-    rf"\b(?:in|for|to|at|from|about|with|of|named|called|by)\s+((?:the\s+)?\S.*?){BREAK}",
-    re.IGNORECASE,
-)
-LINK = r"(?:\s+(?:is|as|to|of|named|called))?"
-DAYS = "(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-WHEN = re.compile(
-    rf"\b(today|tonight|tomorrow|yesterday|(?:next |on )?{DAYS})\b",
-    re.IGNORECASE,
-)
-NEGATION = re.compile(r"\b(?:no|not|off|without|never|don't|disable)\b", re.IGNORECASE)
-NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
-EMPTY: dict[str, Any] = {"number": 0, "integer": 0, "boolean": False, "array": [], "object": {}}
-
-
 DIFFERENCE = re.compile(r"(?:in|for|at|from|about)\b", re.IGNORECASE)
 CLAUSE_END = re.compile(r",?\s+and\s+(?:then\s+)?|(?<=[.;!?])\s+", re.IGNORECASE)
+STATEMENT = re.compile(
+    r"^(?:i|i'm|i've|my|it|it's|he|she|we|they|that|this|there|the|a|an)\b(?!.*\?\s*$)(?!\s+(?:want|need|"
+    r"would|wonder|'d)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What asks for nothing, as far as its first word tells."""
+
+Tool = dict[str, Any]
 
 
 def choose_functions(text: str, talk: Talk) -> tuple[FunctionCall, ...] | Reply | None:
     """The calls that *text* asks for, as `choose_function`; several if its clauses do and may."""
     may_be_several = talk.parallel_tool_calls and not isinstance(talk.tool_choice, dict)
-    if may_be_several and not TO_BE_SPOKEN.match(text):
+    if may_be_several and talk.tool_choice != "none" and not TO_BE_SPOKEN.match(text):
+        # What is required is one call, not one of every clause.
+        willing = replace(talk, tool_choice="auto")
         calls: list[FunctionCall] = []
         for clause in CLAUSE_END.split(text):
-            call = choose_function(clause, talk)
+            call = choose_function(clause, willing)
             if call is None and calls and DIFFERENCE.match(clause):
                 # "The weather in Paris and in London": the second says only what differs.
-                call = choose_function(f"{words_of(calls[-1].name)} {clause}", talk)
+                call = choose_function(f"{words_of(calls[-1].name)} {clause}", willing)
             if isinstance(call, FunctionCall) and call not in calls:
                 calls.append(call)
         if len(calls) > 1:
@@ -59,15 +66,32 @@ def choose_function(text: str, talk: Talk) -> FunctionCall | Reply | None:
     if talk.tool_choice == "none" or not talk.tools:
         return None
     text = _with_question(text, talk)
-    tool = _forced(text, talk)
-    is_forced = tool is not None
-    tool = tool or _best(text, talk.tools)
+    if isinstance(talk.tool_choice, dict):
+        named = (tool for tool in talk.tools if tool["name"] == talk.tool_choice["name"])
+        tool = next(named, None)
+        return _called(tool, text, is_forced=True) if tool else None
+    tool = _best(text, talk.tools)
+    if talk.tool_choice == "required":
+        tool = tool or _described(text, talk.tools) or talk.tools[0]
+        return _called(tool, text, is_forced=True)
+    return _called(tool, text, is_forced=False) if tool else None
+
+
+def choose_described(text: str, talk: Talk) -> tuple[FunctionCall, ...] | Reply | None:
+    """The call whose description fits a request that nothing else does."""
+    is_wanted = talk.tool_choice != "none" and not STATEMENT.match(text)
+    tool = _described(text, talk.tools) if is_wanted else None
     if tool is None:
         return None
-    arguments, missing = fill(tool.get("parameters") or {}, text)
+    call = _called(tool, text, is_forced=False)
+    return (call,) if isinstance(call, FunctionCall) else call
+
+
+def _called(tool: Tool, text: str, *, is_forced: bool) -> FunctionCall | Reply:
+    arguments, missing = fill(tool.get("parameters"), text, tool["name"])
     if missing and not is_forced:
         return Reply(ASKED.format(words_of(missing[0])), "Which")
-    return FunctionCall(tool["name"], json.dumps(arguments))
+    return FunctionCall(tool["name"], json.dumps(arguments, ensure_ascii=False))
 
 
 def _with_question(text: str, talk: Talk) -> str:
@@ -79,124 +103,56 @@ def _with_question(text: str, talk: Talk) -> str:
     return f"{said[-2].rstrip('.?! ')}, {asked[1]} is {text}"
 
 
-def _forced(text: str, talk: Talk) -> dict[str, Any] | None:
-    if isinstance(talk.tool_choice, dict):
-        name = talk.tool_choice["name"]
-        return next((tool for tool in talk.tools if tool["name"] == name), None)
-    if talk.tool_choice == "required":
-        return _best(text, talk.tools) or talk.tools[0]
-    return None
-
-
-def _best(text: str, tools: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
+def _best(text: str, tools: tuple[Tool, ...]) -> Tool | None:
     """The function with the most words of its name in *text*; all that matter must be there."""
     if TO_BE_SPOKEN.match(text):
         return None
-    said = {_stem(word) for word in re.findall(r"\w+", text.lower())}
-    best, most = None, 0
+    said = stems(text)
+    best, most = None, (0, 0)
     for tool in tools:
-        words = {_stem(word) for word in words_of(tool["name"]).split()}
-        telling = words if EXPLICIT.search(text) and words <= said else words - COMMON
-        if telling and telling <= said and len(telling) > most:
-            best, most = tool, len(telling)
+        name: str = tool["name"]
+        fits = max(_fit(part, text, said) for part in parts_of_name(name))
+        rank = (fits, len(stems(words_of(name)) & said))
+        if fits and rank > most:
+            best, most = tool, rank
     return best
 
 
-def words_of(name: str) -> str:
-    """``getWeather_now`` as "get weather now"."""
-    return " ".join(re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)).lower()
+def _fit(name: str, text: str, said: set[str]) -> int:
+    """How many words of a name are said; none if one that tells it from others is not."""
+    words = [word for word in words_of(name).split() if len(word) > 1 and not word.isdigit()]
+    whole = {stem(word) for word in words}
+    if EXPLICIT.search(text) and whole <= said:
+        return len(whole)
+    deed = next((deed for deed in (CREATES, DELETES, UPDATES) if deed & set(words)), frozenset())
+    if not _is_meant(deed, words, text, said):
+        return 0
+    optional = GENERIC | AFFIXES | deed
+    telling = {stem(word) for word in words if word not in optional} or whole
+    return len(telling) if telling and telling <= said else 0
 
 
-def _stem(word: str) -> str:
-    return word.removesuffix("s") if len(word) > 3 else word
+def _is_meant(deed: frozenset[str], words: list[str], text: str, said: set[str]) -> bool:
+    """Whether what is asked for is to be done, and not undone, changed or looked up."""
+    if deed and _is_said(deed, said):
+        return True
+    if deed is CREATES:
+        # "Remind me", "a table for two, please": the deed need not be named.
+        others = DELETES | UPDATES | ASKS
+        return not _is_said(others, said) and not STATEMENT.match(text)
+    reads = words[:1] and words[0] in READS
+    return not deed and not (reads and _is_said(UNDOES, said))
 
 
-def fill(schema: dict[str, Any], text: str) -> tuple[dict[str, Any], list[str]]:
-    """Arguments by *schema* from what was said, and the required ones that were not said."""
-    properties = schema.get("properties")
-    required = schema.get("required")
-    if not isinstance(properties, dict):
-        return {}, []
-    required = required if isinstance(required, list) else []
-    arguments: dict[str, Any] = {}
-    missing = []
-    for name, kind in properties.items():
-        rules = kind if isinstance(kind, dict) else {}
-        value = _value(name, rules, text, arguments, is_required=name in required)
-        if value is not None:
-            arguments[name] = value
-        elif name in required:
-            arguments[name] = EMPTY.get(str(rules.get("type")), "")
-            missing.append(name)
-    return arguments, missing
+def _is_said(words: frozenset[str], said: set[str]) -> bool:
+    return not said.isdisjoint(map(stem, words))
 
 
-def _value(
-    name: str, rules: dict[str, Any], text: str, used: dict[str, Any], *, is_required: bool
-) -> Any:
-    if isinstance(rules.get("enum"), list):
-        said = text.lower()
-        return next((one for one in rules["enum"] if str(one).lower() in said), None)
-    match rules.get("type", "string"):
-        case "integer" | "number" as kind:
-            return _number(name, kind, text, used)
-        case "boolean":
-            is_named = all(word in text.lower() for word in words_of(name).split())
-            return not NEGATION.search(text) if is_named else None
-        case "string":
-            return _words(name, text, used, is_required=is_required)
-        case _:
-            return None
-
-
-def _number(name: str, kind: str, text: str, used: dict[str, Any]) -> int | float | None:
-    digits = with_digits(text)
-    named = re.search(
-        rf"\b{re.escape(words_of(name))}\b\D{{0,12}}?({NUMBER.pattern})", digits, re.IGNORECASE
-    )
-    found = [named[1]] if named else NUMBER.findall(digits)
-    values = [float(one) if kind == "number" and "." in one else int(float(one)) for one in found]
-    return next((value for value in values if value not in used.values()), None)
-
-
-def _words(name: str, text: str, used: dict[str, Any], *, is_required: bool) -> str | None:
-    said_as = rf"\b{re.escape(words_of(name))}\b{LINK}[\s:]+(\S.*?){BREAK}"
-    if named := re.search(said_as, text, re.IGNORECASE):
-        return named[1].strip(" \"'")
-    if re.search(r"date|day|when", name, re.IGNORECASE):
-        found = WHEN.search(text)
-        return found[1].lower() if found else None
-    if not is_required:
-        # Whatever follows a preposition may be anything: only worth a guess where one is needed.
+def _described(text: str, tools: tuple[Tool, ...]) -> Tool | None:
+    """The function whose description has most of what is asked for, if any has anything."""
+    if TO_BE_SPOKEN.match(text):
         return None
-    places = (WHEN.sub("", place[1]).strip(" \"'") for place in PLACED.finditer(text))
-    return next((place for place in places if place and place not in used.values()), None)
-
-
-def tell_output(output: str) -> Reply:
-    """A function's output as a sentence."""
-    try:
-        value = json.loads(output)
-    except (ValueError, RecursionError):
-        value = output
-    if isinstance(value, dict) and value.get("error"):
-        return Reply(f"That did not work: {_shown(value['error'])}.", "Failed")
-    shown = _shown(value)
-    if not shown:
-        return Reply("That is done.", "Done")
-    sentence = shown[0].upper() + shown[1:]
-    return Reply(sentence if sentence[-1] in ".!?" else f"{sentence}.", shown)
-
-
-def _shown(value: Any) -> str:
-    match value:
-        case dict():
-            return ", ".join(f"{words_of(key)} is {_shown(inner)}" for key, inner in value.items())
-        case list():
-            return ", ".join(_shown(inner) for inner in value)
-        case bool():
-            return "yes" if value else "no"
-        case None:
-            return ""
-        case _:
-            return str(value).strip()
+    wanted = telling_words(text)
+    shared = [len(wanted & telling_words(str(tool.get("description") or ""))) for tool in tools]
+    most = max(shared, default=0)
+    return tools[shared.index(most)] if most else None

@@ -1,12 +1,15 @@
 """What the local model answers: by rules, so that it can be shown and tested."""
 
+import re
 from dataclasses import replace
 from itertools import takewhile
 
 from local_realtime.brain.dialogue import Line, Remark, Reply, Talk, Thought
 from local_realtime.brain.directives import Directives, read_instructions
-from local_realtime.brain.functions import choose_functions, tell_output
+from local_realtime.brain.functions import choose_described, choose_functions
+from local_realtime.brain.outputs import tell_output
 from local_realtime.brain.skills import apply_skills
+from local_realtime.session.items import UNSEEN
 from local_realtime.session.responder import FunctionCall
 
 MAX_LINE_LETTERS = 2000
@@ -15,6 +18,12 @@ MAX_INSTRUCTIONS_LETTERS = 8000
 
 HELLO = "Hello! How can I help you?"
 REMARK = Remark("One moment, I will see to that.")
+CANNOT_SEE = "I cannot look at pictures: I only hear and read words."
+ABOUT_IMAGE = re.compile(
+    r"\b(?:pictures?|images?|photos?|screenshots?|drawings?|see|look|show[ns]?|describe|colou?rs?)\b|"
+    r"\b(?:what|who|where)(?:'s| is| are) (?:this|that|these|those|in it|on it)\b",
+    re.IGNORECASE,
+)
 STILL_THERE = "Are you still there?"
 NOT_UNDERSTOOD = "Sorry, I did not understand that."
 
@@ -60,10 +69,25 @@ def _answer(talk: Talk) -> Reply | tuple[FunctionCall, ...]:
         outputs = list(takewhile(lambda line: line.speaker == "function", reversed(spoken)))
         told = [tell_output(line.text) for line in reversed(outputs)]
         return Reply(" ".join(reply.text for reply in told), told[-1].short)
-    wanted = choose_functions(last.text, talk)
+    text = last.text.replace(UNSEEN, "").strip()
+    wanted = choose_functions(text, talk)
     if wanted:
         return wanted
-    if not last.text.strip():
+    if any(UNSEEN in said for said in talk.said_by("user")) and (
+        text != last.text.strip() or ABOUT_IMAGE.search(text)
+    ):
+        return _without_sight(text, talk)
+    if not text:
         silent = any("silent" in note for note in talk.said_by("system"))
         return Reply(STILL_THERE if silent else NOT_UNDERSTOOD, "Sorry")
-    return apply_skills(last.text, talk) or Reply(f"I heard you say: {last.text}")
+    return (
+        apply_skills(text, talk)
+        or choose_described(text, talk)
+        or Reply(f"I heard you say: {text}")
+    )
+
+
+def _without_sight(text: str, talk: Talk) -> Reply:
+    """Nobody here sees an image; what else is asked for is answered all the same."""
+    known = None if ABOUT_IMAGE.search(text) else apply_skills(text, talk)
+    return Reply(f"{CANNOT_SEE} {known.text}", known.short) if known else Reply(CANNOT_SEE, "Blind")

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from local_realtime.brain.arithmetic import calculate
 from local_realtime.brain.dialogue import Reply, Talk
+from local_realtime.brain.memory import name_of_user, recall, tell_name
 from local_realtime.brain.numerals import in_words, with_digits
 
 MAX_COUNT = 50
@@ -62,25 +63,6 @@ DATE = re.compile(
 )
 YEAR = re.compile(r"\b(?:what|which) year\b", re.IGNORECASE)
 MONTH = re.compile(r"\b(?:what|which) month\b", re.IGNORECASE)
-NAME = r"([^\W\d_][\w'-]*(?:\s+(?-i:[A-Z])[\w'-]*){0,2})"
-MY_NAME = re.compile(
-    r"\b(?:my name is|my name's|(?:you can |please )?call me|(?:i am|i'm|they) call(?:ed)?(?: me)?|"
-    r"^the name(?: is|'s))\s+"
-    rf"(?!back\b|later\b|when\b|what\b|an?\b|the\b){NAME}|"
-    # "I am Anna." and nothing else: "I am Sorry" has no capital, and peoples are no names.
-    r"(?:^|[,.!]\s*)(?:i am|i'm)\s+(?=(?-i:[A-Z]))(?!\w+(?:ish|ese|ican|ench)\b)"
-    rf"{NAME}(?=\W*$)",
-    re.IGNORECASE,
-)
-ASKS_NAME = re.compile(
-    r"\b(?:what(?:'s| is) my name|who am i|(?:know|remember|tell me|say) (?:what )?my name|"
-    r"what my name is|(?:know who i am|remember me))\b",
-    re.IGNORECASE,
-)
-TOLD_NAME = re.compile(
-    rf"\b(?:the )?(?:user|caller|customer)(?:'s name is| is (?:called|named))\s+{NAME}",
-    re.IGNORECASE,
-)
 GREETING = re.compile(
     r"^(?:\w{1,3}[,.]? )?(?:hello|hi|hey|good (?:morning|afternoon|evening)|greetings)\b",
     re.IGNORECASE,
@@ -165,30 +147,7 @@ def _sum(request: str, _talk: Talk) -> Reply | None:
     return Reply(f"{question} is {result}.", result.removeprefix("about "))
 
 
-def name_of_user(talk: Talk) -> str | None:
-    """The last name the user gave, or else the one in the instructions."""
-    given = [_given(found) for text in talk.said_by("user") for found in MY_NAME.finditer(text)]
-    told = [found[1] for found in TOLD_NAME.finditer(talk.instructions)]
-    names = given or told
-    return names[-1][0].upper() + names[-1][1:] if names else None
-
-
-def _given(found: re.Match[str]) -> str:
-    return next(name for name in found.groups() if name)
-
-
-def _name(request: str, talk: Talk) -> Reply | None:
-    name = name_of_user(talk)
-    if ASKS_NAME.search(request):
-        if name is None:
-            return Reply("You have not told me your name yet.", "Unknown")
-        return Reply(f"Your name is {name}.", name)
-    if MY_NAME.search(request) and name:
-        return Reply(f"Nice to meet you, {name}.", name)
-    return None
-
-
-SKILLS: tuple[Skill, ...] = (_say, _spell, _count, _name, _time, _sum)
+SKILLS: tuple[Skill, ...] = (_say, _spell, _count, recall, tell_name, _time, _sum)
 
 
 def _social(text: str) -> Reply | None:

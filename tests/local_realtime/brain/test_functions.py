@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 import pytest
 
 from local_realtime.brain.dialogue import Line, Reply, Talk
-from local_realtime.brain.functions import choose_function, tell_output, words_of
+from local_realtime.brain.functions import (
+    choose_described,
+    choose_function,
+    choose_functions,
+)
+from local_realtime.brain.outputs import tell_output
+from local_realtime.brain.words import words_of
 from local_realtime.session.responder import FunctionCall
 
 
@@ -84,6 +90,67 @@ def test_tool_choice_is_obeyed():
     assert chosen("weather in Rome", tools=()) is None
     assert chosen("hm", tool_choice="required") == FunctionCall("get_weather", '{"city": ""}')
     assert chosen("hm", tool_choice=by_name) == FunctionCall("setTimer", '{"minutes": 0}')
+
+
+NAMED = {
+    "weather-get_weather": "What's the weather in Paris?",
+    "WeatherPlugin-GetWeather": "What's the weather in Paris?",
+    "mcp__open_meteo__get_weather": "What's the weather in Paris?",
+    "get_weather__openmeteo": "What's the weather in Paris?",
+    "functions.get_weather_tool": "What's the weather in Paris?",
+    "get_weather_v2": "What's the weather in Paris?",
+    "lights-toggle": "Toggle the lights.",
+    "create_reminder": "Remind me.",
+    "github__create_issue": "Create an issue.",
+    "delete_alarm": "Cancel the alarm.",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), NAMED.items(), ids=NAMED)
+def test_a_name_may_have_a_prefix_or_a_suffix(name, text):
+    """As libraries put them together; a word that is generic need not be said."""
+    assert chosen(text, tools=(tool(name),)).name == name
+
+
+UNMEANT = {
+    "github__create_issue": "Do you know GitHub?",
+    "set_alarm": "When is my alarm?",
+    "create_note": "Delete the note.",
+    "delete_note": "Read the note.",
+    "get_note": "Delete the note.",
+    "end-call": "The call.",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), UNMEANT.items(), ids=UNMEANT)
+def test_the_opposite_is_not_done(name, text):
+    """Nor what only shares the name of a server, or half of a name."""
+    assert chosen(text, tools=(tool(name),)) is None
+
+
+def test_of_two_that_fit_the_server_that_is_named_is_meant():
+    """By the words of its prefix."""
+    tools = (tool("music__play_item"), tool("video__play_item"))
+
+    assert chosen("Play the video item.", tools=tools).name == "video__play_item"
+
+
+def test_a_description_is_asked_last():
+    """Only if no name fits, and for no statement."""
+    described = {**tool("track"), "description": "Look up the status of a parcel of the user."}
+    talk = Talk((), datetime(2026, 11, 24, tzinfo=UTC), tools=(WEATHER, described))
+
+    assert choose_described("Where is my parcel?", talk) == (FunctionCall("track", "{}"),)
+    assert choose_described("I like the status.", talk) is None
+    assert choose_described("How are you?", talk) is None
+
+
+def test_one_call_is_required_and_not_one_of_every_sentence():
+    """What more is asked for is called as well."""
+    talk = Talk((), datetime(2026, 11, 24, tzinfo=UTC), tools=TOOLS, tool_choice="required")
+
+    assert len(choose_functions("Hello. How are you?", talk)) == 1
+    assert len(choose_functions("Weather in Rome and in Paris.", talk)) == 2
 
 
 @pytest.mark.parametrize(

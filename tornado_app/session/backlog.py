@@ -33,6 +33,9 @@ class Backlog:
         self._config = config
         self._budget = budget
         self._policy = config.backlog
+        self.takes_all = config.backlog == "push_back"
+        """A client that is pushed back loses nothing: what was read of it before it was paused is
+        taken, too, which is one read at most."""
         self._actions = actions
         self._timers = timers
         self._rate = Bucket(config.audio_rate * 1000, config.audio_burst_ms)
@@ -46,13 +49,9 @@ class Backlog:
         """The client is not read."""
 
     def room(self, waiting_ms: float, duration_ms: float, size_bytes: int) -> bool:
-        """Whether audio of *duration_ms* and *size_bytes* may be taken beside what waits already.
-
-        A client that is pushed back loses nothing: what was read of it before it was paused is
-        taken, too, which is one read at most.
+        """Whether audio of *duration_ms* and *size_bytes* may be taken beside what waits already;
+        not asked of one that `takes_all`.
         """
-        if self._policy == "push_back":
-            return True
         if self._policy == "refuse" and (
             self._rate.used(self._actions.now) > self._rate.burst
             or not self._budget.has_room(size_bytes)

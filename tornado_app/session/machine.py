@@ -42,7 +42,7 @@ from tornado_app.session.listening import Listening
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
 from tornado_app.session.timers import Timers
-from tornado_app.session.uplink import Uplink
+from tornado_app.session.uplink import NO_TURNS, Turns, Uplink
 from tornado_app.session.upstream_errors import Refusals
 
 
@@ -86,14 +86,14 @@ class Session:
         """Everything that *event* leads to.  Nothing once the session has ended."""
         if self.ended:
             return []
-        self._actions.now = now
-        self._actions.ref = None
+        actions = self._actions
+        actions.now, actions.ref = now, None
         if self._backlog.paused:
             self._lifetime.heard()  # nothing can be heard of a client that is not read
         self._dispatch(event)
         if self._backlog.paused and not self.ended:
             self._uplink.ease()
-        return self._actions.take()
+        return actions.take()
 
     def go_on(self, now: float) -> list[Command]:
         """The next that waits for the client to have room, a piece of audio or a message.
@@ -258,13 +258,17 @@ class Session:
         if self.ended:
             return
         turns = self._uplink.ready(result)
+        if turns is not NO_TURNS:
+            self._on_turns(turns)
+        if self._uplink.pending.replies:
+            self._uplink.pending.say_due()
+
+    def _on_turns(self, turns: Turns) -> None:
         if turns.spoken is not None:
             self._answers.want(turns.spoken)
         for typed in turns.texts:
             self._actions.ref = typed.ref
             self._answers.text(typed.text, is_answered=turns.is_answered)
-        if self._uplink.pending.replies:
-            self._uplink.pending.say_due()
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         end = self._hearing.hear(said)

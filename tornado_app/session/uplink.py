@@ -37,8 +37,6 @@ COMMIT_ID = "parley_commit"
 CLEAR_ID = "parley_clear"
 MIN_COMMIT_MS = 100.0
 """The model refuses to commit less: ``input_audio_buffer_commit_empty``."""
-AUDIO = (PendingChunk, PendingFile)
-"""What is acknowledged."""
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
 FILES_PENDING = 4
@@ -114,17 +112,17 @@ class Uplink:
         )
 
     def audio(self, payload: str | bytes) -> None:
+        actions, pending = self._actions, self.pending
         duration_ms = self._config.source.payload_ms(payload)
         kept_bytes = text_bytes(payload) if isinstance(payload, str) else len(payload)
-        if not self._has_room(duration_ms, kept_bytes):
-            self._backlog.drop(duration_ms, self._actions.chunk)
+        if not self._backlog.takes_all and not self._has_room(duration_ms, kept_bytes):
+            self._backlog.drop(duration_ms, actions.chunk)
             return
-        chunk = self._actions.chunk
         kept_bytes += ENTRY_BYTES
-        self.pending.append(PendingChunk(chunk, self._actions.ref, kept_bytes, duration_ms))
-        self.pending.audio_ms += duration_ms
-        self._actions.do(ConvertUplink(payload))
-        self._backlog.taken(self.buffered_ms, self.pending.audio_ms, duration_ms)
+        pending.append(PendingChunk(actions.chunk, actions.ref, kept_bytes, duration_ms))
+        pending.audio_ms += duration_ms
+        actions.do(ConvertUplink(payload))
+        self._backlog.taken(self.buffered_ms, pending.audio_ms, duration_ms)
 
     def file(self, text: str, container: Container) -> Refused | None:
         """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
@@ -184,16 +182,18 @@ class Uplink:
     def ready(self, result: Converted | Unusable) -> Turns:
         """Take the pool's next answer; returns what the model is asked to answer now."""
         pending = self.pending.take()
-        if isinstance(pending, PendingFile) and self._is_too_much(result, pending.number):
+        if isinstance(pending, PendingChunk):  # nearly always
+            self.pending.audio_ms -= pending.duration_ms
+            self._forward(result, pending.number, acknowledge=True)
             return NO_TURNS
-        self._forward(result, pending.number, acknowledge=isinstance(pending, AUDIO))
-        match pending:
-            case PendingChunk(duration_ms=duration_ms):
-                self.pending.audio_ms -= duration_ms
-            case PendingClear():
-                self._clear_upstream()
-            case PendingCommit():
-                return self._commit_upstream(pending)
+        is_file = isinstance(pending, PendingFile)
+        if is_file and self._is_too_much(result, pending.number):
+            return NO_TURNS
+        self._forward(result, pending.number, acknowledge=is_file)
+        if isinstance(pending, PendingClear):
+            self._clear_upstream()
+        elif isinstance(pending, PendingCommit):
+            return self._commit_upstream(pending)
         return NO_TURNS
 
     def on_unsent(self, unsent_bytes: int) -> None:

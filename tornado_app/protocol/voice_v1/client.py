@@ -134,13 +134,8 @@ def parse_client(text: str) -> asked.ClientMessage:
     message = _decode(text)
     if message.ref is not None and not isinstance(message, Ping | Pong):
         _check_id(message)
-    if isinstance(message, AudioData) and message.format is not None:
-        try:
-            kind = container(message.format)
-        except InvalidMessage as refused:
-            refused.ref, refused.is_audio = message.ref, True
-            raise
-        return asked.AudioFile(message.payload, kind, ref=message.ref)
+    if isinstance(message, AudioData):
+        return message if message.format is None else _file(message, message.format)
     if isinstance(message, Authenticate):
         sentence = "authenticate comes first, and only if the opening request had no token."
         raise InvalidMessage("invalid_message", sentence, "type", ref=message.ref)
@@ -166,6 +161,15 @@ def read_introduction(text: str | bytes) -> Introduction:
         raise InvalidMessage("token_missing", FIRST, ref=message.ref)
     query = {name: [value] for name, value in (message.parameters or {}).items()}
     return Introduction(message.token, query, message.ref)
+
+
+def _file(message: AudioData, name: str) -> asked.AudioFile:
+    try:
+        kind = container(name)
+    except InvalidMessage as refused:
+        refused.ref, refused.is_audio = message.ref, True
+        raise
+    return asked.AudioFile(message.payload, kind, ref=message.ref)
 
 
 def _decode(text: str) -> _Message:

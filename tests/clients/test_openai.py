@@ -138,7 +138,7 @@ async def test_error_recovery(speaking):
         ("voice", "invalid_value"),
         ("commit", "input_audio_buffer_commit_empty"),
         ("cancel", "response_cancel_not_active"),
-        ("item", "invalid_value"),
+        ("item", "item_retrieve_invalid_item_id"),
     ]
     assert told[0].param == "session.audio.output.voice"
     assert answer == "C, A, B."

@@ -8,16 +8,18 @@ import re
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from urllib.error import HTTPError
 
 import jwt
 import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.web import create_signed_value
 
-from tests.calls.house import house_settings
+from tests.calls.house import House, house_settings
 from tests.clients.node_client import needs_node_client
-from tests.fakes.upstream import unused_port
+from tests.fakes.upstream import FakeUpstream, unused_port
 from tornado_app.admission.tokens import TokenRejected, TokenRules, issue, verify
 from tornado_app.commands.configuration import read_policy
 from tornado_app.terms import Terms
@@ -86,6 +88,25 @@ def test_what_python_seals_is_what_holds_for_the_call():
     assert ["user", "assistant"] == [turn.role for turn in settled.history]
     assert "cedar" == settled.voice
     assert "Kyoto" not in str(caller.claims)
+
+
+@pytest.mark.gen_test
+async def test_python_asks_the_gateway():
+    """With nothing but the standard library and the key; what is wrong is a sentence."""
+    made = {}
+    exec(compile(program("By asking the gateway"), "docs/tokens.md", "exec"), made)  # noqa: S102
+    settings = {"auth_application_keys": [SECRET], "auth_sealing_key": SEALING_KEY}
+    async with FakeUpstream() as fake, House(fake.url, **settings) as house:
+        ask = partial(made["session_token"], house.http(""), SECRET, "dora")
+        token = await asyncio.to_thread(ask, {"instructions": "Sing for {user_id}."})
+        await house.call(token=token)
+        update = await fake.next_event("session.update")
+        with pytest.raises(HTTPError) as refused:
+            await asyncio.to_thread(ask, {"speed": 9})
+
+    assert "Sing for dora." == update["session"]["instructions"]
+    with refused.value as answer:
+        assert "speed must be a number" in json.load(answer)["error"]
 
 
 OTHER = b"y" * 32

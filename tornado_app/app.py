@@ -1,14 +1,17 @@
 """Routes and Tornado settings, nothing else."""
 
 import asyncio
+from typing import Any
 
 from tornado.web import Application
 
+from tornado_app.admission.application_keys import ApplicationKeys
 from tornado_app.client_side.front_door import Doorstep, FrontDoor
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.handlers.quiet import NowhereHandler, error_message
+from tornado_app.handlers.sessions import SessionRate, SessionsHandler
 from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
@@ -34,6 +37,7 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
     return Application(
         [
             (rf"{HOST}/ws", VoiceHandler, voice),
+            *_sessions(gateway, doorstep),
             (rf"{HOST}/healthz", HealthHandler, {"health": health}),
             (rf"{HOST}/readyz", ReadyHandler, {"health": health}),
         ],
@@ -44,3 +48,10 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
         websocket_ping_interval=0,
         serve_traceback=False,
     )
+
+
+def _sessions(gateway: Gateway, doorstep: Doorstep) -> list[tuple[str, Any, dict[str, Any]]]:
+    """The address at which tokens are made; nowhere, if nobody has a key for it."""
+    keys = ApplicationKeys(key.reveal() for key in gateway.settings.auth.application_keys)
+    given = {"gateway": gateway, "doorstep": doorstep, "keys": keys, "rate": SessionRate()}
+    return [(rf"{HOST}/sessions", SessionsHandler, given)] if keys else []

@@ -18,6 +18,7 @@ from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
 from tornado_app.house_rules import file_rules, opening_rules
+from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.policy.grants import Policy
@@ -91,6 +92,7 @@ class Gateway:
         self._find_model = find_model
         self._opening_rules = opening_rules()
         self._terms = Terms(settings, policy)
+        self.issuer = Issuer(settings, rules, self._terms)
         self._admission = limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
         )

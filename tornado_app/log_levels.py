@@ -55,6 +55,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "session_closed",
         "session_opened",
         "stopped",
+        "token_issued",
         "upstream_connected",
     ),
     "debug": (

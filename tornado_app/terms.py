@@ -56,6 +56,20 @@ class Terms:
         """
         self._begun(scopes, said)
 
+    def sealed(self, said: Mapping[str, Any]) -> str | Mapping[str, Any]:
+        """*said* as it stands in a token: sealed, or where there is no key in the clear.
+
+        Raises:
+            Refused: If it cannot be sealed, and has something that must be.
+        """
+        if self._seal is not None:
+            return self._seal.close(said)
+        for name in said:
+            if name in FIELDS and FIELDS[name].is_hidden:
+                sentence = f"{name} has to be sealed, and this server has no auth.sealing_key."
+                raise Refused("invalid_message", sentence, f"session.{name}")
+        return said
+
     def check_choices(self, choices: Mapping[str, str]) -> None:
         """Refuse what no token could make good, of a client that shows its token later.
 

@@ -16,6 +16,7 @@ import structlog
 
 from tests.calls.house import ROOT
 from tornado_app.admission import tokens
+from tornado_app.admission.sealing import Seal, read_key
 from tornado_app.commands.cli import main
 from tornado_app.commands.talk import command
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
@@ -25,6 +26,7 @@ KEY = "sk-proj-canary-not-to-be-printed"
 AMIABLE = str(ROOT / "tests" / "data" / "amiable.wav")
 NOBODY = "ws://127.0.0.1:9/v1/realtime"
 
+SEALING = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQeZk3q9vPx1Lw"
 RULES = tokens.TokenRules(
     key=SECRET.encode(), algorithms=("HS256",), leeway_s=10, max_lifetime_s=86400
 )
@@ -156,6 +158,41 @@ class TestToken:
 
         assert (2, "") == (code, out)
         assert err.startswith("No token: ")
+
+    def test_it_says_what_holds_for_the_call(self, run, tmp_path, monkeypatch):
+        """From a file, sealed where there is a key."""
+        path = tmp_path / "session.json"
+        path.write_text('{"voice": "cedar", "instructions": "Sing."}')
+        words = ("token", "--user", "alice", "--session", str(path))
+        code, out, err = run(*words)
+        assert (2, "") == (code, out)
+        assert "No token: instructions has to be sealed" in err
+
+        monkeypatch.setenv("PARLEY_AUTH_SEALING_KEY", "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQe" * 2)
+        assert 2 == run(*words)[0]
+        monkeypatch.setenv("PARLEY_AUTH_SEALING_KEY", SEALING)
+        code, out, _ = run(*words)
+        claim = tokens.verify(out.strip(), RULES, time.time()).claims["parley_session"]
+        assert {"voice": "cedar", "instructions": "Sing."} == Seal(read_key(SEALING)).open(claim)
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            (None, "cannot be read: No such file or directory"),
+            ("[]", "is not a JSON object"),
+            ('{"speed": 7}', "session: speed must be a number from 0.25 to 1.5."),
+        ],
+    )
+    def test_a_session_that_cannot_be(self, run, tmp_path, text, words):
+        """One sentence."""
+        path = tmp_path / "session.json"
+        if text is not None:
+            path.write_text(text)
+        code, out, err = run("token", "--user", "alice", "--session", str(path))
+
+        assert (2, "", 1) == (code, out, err.count("\n"))
+        assert err.startswith("No token: ")
+        assert words in err
 
     def test_without_a_user(self, run):
         """A token is always somebody's."""

@@ -334,6 +334,24 @@ class TestSecretFiles:
         assert problem.startswith(f"upstream.api_key: PARLEY_UPSTREAM_API_KEY_FILE names {path}, ")
         assert "xx" not in problem
 
+    def test_a_file_of_several_has_one_in_each_line(self, tmp_path):
+        """As keys are changed one after the other."""
+        path = tmp_path / "keys"
+        path.write_text(f"{RANDOM}\n{SEALING}\n")
+        settings = load(DEFAULTS, None, {"PARLEY_AUTH_APPLICATION_KEYS_FILE": str(path)})
+
+        assert (Secret(RANDOM), Secret(SEALING)) == settings.auth.application_keys
+        assert RANDOM not in repr(settings)
+
+    @pytest.mark.parametrize("text", [RANDOM, f'["{RANDOM}", 7]', f'"{RANDOM}"', '["canary"]'])
+    def test_several_that_are_wrong_are_not_shown(self, text):
+        """Whatever is wrong with them."""
+        [problem] = problems({"PARLEY_AUTH_APPLICATION_KEYS": text})
+
+        assert problem.startswith("auth.application_keys (PARLEY_AUTH_APPLICATION_KEYS): ")
+        assert RANDOM not in problem
+        assert "canary" not in problem
+
     def test_only_one_of_the_two(self, tmp_path):
         """A secret that is given twice is a mistake, even if both are the same."""
         [problem] = problems(
@@ -428,6 +446,7 @@ class TestProduction:
             ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "must be at least 32 bytes"),
             ({"PARLEY_AUTH_SECRET": "a" * 40}, "easily guessed"),
             ({"PARLEY_AUTH_SEALING_KEY": "A" * 43}, "easily guessed"),
+            ({"PARLEY_AUTH_APPLICATION_KEYS": f'["{"k" * 32}"]'}, "easily guessed"),
             ({"PARLEY_AUTH_SECRET": "please-CHANGE-me-in-production-1234"}, "easily guessed"),
             ({"PARLEY_AUTH_SECRET": "my-very-long-and-unguessable-Secret"}, "easily guessed"),
             ({"PARLEY_AUTH_SECRET": DEVELOPMENT_PREFIX + RANDOM}, "is a development secret"),

@@ -53,6 +53,12 @@ def parser() -> Parser:
         "--ttl-s", type=_positive, default=TOKEN_TTL_S, help="how long it is good (3600)"
     )
     token.add_argument("--scope", action="append", default=[], help="may be given several times")
+    token.add_argument(
+        "--session",
+        metavar="FILE",
+        help="JSON that says what holds for the call (docs/tokens.md); it is sealed if there is "
+        "auth.sealing_key",
+    )
 
     commands.add_parser("model", help="run the local Realtime server alone; see model --help")
     commands.add_parser("check-config", parents=[common], help="name everything that is wrong")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from tornado_app.admission import origins, proxies, sealing
+from tornado_app.admission.application_keys import LEAST_CHARACTERS
 from tornado_app.settings.reading import label
 from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
@@ -128,6 +129,10 @@ def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:
                 sealing.read_key(text)
         except ValueError as error:
             yield Contradiction(str(error), (name,))
+    keys = [key.reveal() for key in auth.application_keys]
+    if any(len(key) < LEAST_CHARACTERS or not _is_header_text(key) for key in keys):
+        reason = f"each must have at least {LEAST_CHARACTERS} characters, printable ASCII"
+        yield Contradiction(reason, ("auth.application_keys",))
     if auth.previous_sealing_key and not auth.sealing_key:
         names = ("auth.previous_sealing_key", "auth.sealing_key")
         yield Contradiction(f"needs {label(names[1])}, which came after it", names)
@@ -145,7 +150,7 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(problem, ("server.trusted_proxies",))
     for name in ("upstream.api_key", "model.chat_api_key"):
         key = _value(settings, name).reveal()
-        if not key.isascii() or not key.isprintable():
+        if not _is_header_text(key):
             yield Contradiction("must be printable ASCII", (name,))
     if settings.model.chat_url and not _is_url(settings.model.chat_url, {"http", "https"}):
         reason = (
@@ -225,9 +230,13 @@ def _unsafe(settings: Settings) -> Iterator[Contradiction]:
     if not settings.server.allowed_origins:
         names = ("server.allowed_origins", "server.environment")
         yield Contradiction("must name at least one origin in production", names)
-    for name in ("auth.sealing_key", "auth.previous_sealing_key"):
-        key = _value(settings, name).reveal()
-        if key and _is_guessable(key):
+    auth = settings.auth
+    for name, keys in (
+        ("auth.sealing_key", (auth.sealing_key,)),
+        ("auth.previous_sealing_key", (auth.previous_sealing_key,)),
+        ("auth.application_keys", auth.application_keys),
+    ):
+        if any(key and _is_guessable(key.reveal()) for key in keys):
             reason = "is a placeholder or easily guessed; it must be random"
             yield Contradiction(reason, (name, "server.environment"))
     if settings.model.fault:
@@ -238,6 +247,10 @@ def _unsafe(settings: Settings) -> Iterator[Contradiction]:
         if _is_url(url, {plain}) and not _is_loopback(url):
             reason = f"must be {plain}s:// in production, except on loopback"
             yield Contradiction(reason, (name, "server.environment"))
+
+
+def _is_header_text(key: str) -> bool:
+    return key.isascii() and key.isprintable()
 
 
 def _is_guessable(secret: str) -> bool:

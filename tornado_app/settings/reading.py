@@ -92,10 +92,13 @@ class Source:
         return values
 
     def _hides(self, name: str) -> bool:
-        return isinstance(_plain(self.types[name]), inspect.CustomType)
+        return _is_secret(self.types[name])
 
     def _from_file(self, key: str, name: str, path: str) -> dict[str, Any]:
-        """The secret that stands in a file; the end of its line is not part of it."""
+        """The secret that stands in a file, or a list of them, a line for each.
+
+        The end of a line is not part of it.
+        """
         try:
             with Path(path).open(encoding="utf-8") as file:
                 text = file.read(SECRET_FILE_CHARACTERS + 1).strip()
@@ -106,7 +109,8 @@ class Source:
         if not 0 < len(text) <= SECRET_FILE_CHARACTERS:
             self._wrong(name, f"{key} names {path}, which is empty or too long")
             return {}
-        return {name: text}
+        is_list = isinstance(_plain(self.types[name]), inspect.VarTupleType)
+        return {name: text.split() if is_list else text}
 
     def _wrong(self, name: str, reason: str) -> None:
         self.wrong.add(name)
@@ -183,8 +187,16 @@ def _plain(kind: Any) -> inspect.Type:
     return info.type if isinstance(info, inspect.Metadata) else info
 
 
+def _is_secret(kind: Any) -> bool:
+    """A secret, or a list of them."""
+    info = _plain(kind)
+    if isinstance(info, inspect.VarTupleType):
+        info = info.item_type
+    return isinstance(info, inspect.CustomType)
+
+
 def _wanted(kind: Any, value: object) -> str:
-    if isinstance(inspect.type_info(kind), inspect.CustomType):
+    if _is_secret(kind):
         return allowed(kind)
     shown = json.dumps(value, default=str, ensure_ascii=False)
     return f"{allowed(kind)}, not {shown if len(shown) <= 80 else shown[:80] + '...'}"

@@ -50,6 +50,7 @@ class Auth(msgspec.Struct, frozen=True):
     session_claim: Word
     sealing_key: Secret
     previous_sealing_key: Secret
+    application_keys: Annotated[tuple[Secret, ...], Meta(max_length=16)]
     token_bytes: Annotated[int, Meta(ge=1024, le=65_536)]
 
 

@@ -1,0 +1,152 @@
+"""Tests of tornado_app/issuing.py."""
+
+import pytest
+
+from tests.calls.house import SECRET, house_settings
+from tornado_app.admission.tokens import TokenRules, verify
+from tornado_app.commands.configuration import read_policy
+from tornado_app.errors import Refused
+from tornado_app.issuing import Issuer, Wanted, read_wanted
+from tornado_app.terms import Terms
+
+NOW = 1_795_600_000.0
+KEY = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQeZk3q9vPx1Lw"
+RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10, max_lifetime_s=3600)
+SESSION = {"instructions": "Greet {user_id}.", "voice": "cedar", "client_may": {"voice": True}}
+
+
+def made(key: str = KEY) -> tuple[Issuer, Terms]:
+    settings = house_settings(auth_sealing_key=key)
+    terms = Terms(settings, read_policy(settings))
+    return Issuer(settings, RULES, terms), terms
+
+
+def test_what_is_issued_is_taken_with_all_that_was_asked_for():
+    """And none of it can be read on the way."""
+    issuer, terms = made()
+    issued = issuer.issue(Wanted("alice", 60, ("a", "b"), SESSION), NOW)
+    caller = verify(issued.token, RULES, NOW)
+
+    assert ("alice", NOW + 60, {"a", "b"}) == (caller.user_id, caller.expires_at, caller.scopes)
+    assert NOW + 60 == issued.expires_at
+    assert "Greet" not in str(caller.claims)
+    assert "eyJ" not in repr(issued)
+    settled = terms.settle(caller, {"voice": "ash"}, NOW)
+    assert ("Greet alice.", "ash") == (settled.instructions, settled.voice)
+
+
+def test_without_a_session_there_is_no_such_claim():
+    """A token as it always was."""
+    caller = verify(made()[0].issue(Wanted("alice"), NOW).token, RULES, NOW)
+
+    assert "parley_session" not in caller.claims
+
+
+def test_without_a_key_only_what_may_be_read_is_issued():
+    """In the clear."""
+    issuer, _ = made("")
+    token = issuer.issue(Wanted("alice", session={"voice": "cedar"}), NOW).token
+    assert {"voice": "cedar"} == verify(token, RULES, NOW).claims["parley_session"]
+
+    with pytest.raises(Refused) as refused:
+        issuer.issue(Wanted("alice", session=SESSION), NOW)
+    assert "instructions has to be sealed, and this server has no auth.sealing_key." == (
+        refused.value.sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("session", "field", "sentence"),
+    [
+        ({"speed": 9}, "session.speed", "session: speed must be a number from 0.25 to 1.5."),
+        (
+            {"model": "canary"},
+            "session.model",
+            "session: model must be one of gpt-realtime-2.1.",
+        ),
+        (
+            {"history": [{"role": "user", "text": 7}]},
+            "session.history[0].text",
+            "session: history[0].text must be a text of 1 to 32768 characters.",
+        ),
+        (
+            {"tools": []},
+            "session.tools",
+            (
+                "session: tools may not be set by a token; what may be set is instructions, voice, "
+                "model, transcription_language, turn_detection, output, speed, max_output_tokens, "
+                "metadata, history."
+            ),
+        ),
+        (
+            {"client_may": {"history": True, "canary": 1}},
+            "session.client_may",
+            (
+                "session: client_may may name instructions, voice, model, transcription_language, "
+                "turn_detection, output, speed, max_output_tokens, history."
+            ),
+        ),
+        (
+            {"instructions": "canary {nobody}"},
+            "session.instructions",
+            (
+                "session: instructions must be a text with at most 64 names in braces, of "
+                "{user_id}, {date}, {language}, {metadata.NAME}, and {{ or }} for a brace; "
+                "character 8 is none of these."
+            ),
+        ),
+    ],
+)
+def test_what_a_token_may_not_say_is_told_to_who_asks_for_it(session, field, sentence):
+    """By name, with what is allowed, without the value."""
+    with pytest.raises(Refused) as refused:
+        made()[0].issue(Wanted("alice", session=session), NOW)
+
+    assert (field, sentence) == (refused.value.field, refused.value.sentence)
+    assert "canary" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        (Wanted(""), "No token: The token needs a text of 1 to 128 characters (sub)."),
+        (
+            Wanted("a", session={"instructions": "x" * 9000}),
+            "No token: The token is longer than 16384 characters.",
+        ),
+        (
+            Wanted("a", 3700),
+            "No token: The token is valid for more than 3600 seconds (exp).",
+        ),
+    ],
+)
+def test_a_token_that_would_not_be_taken_is_not_made(wanted, sentence):
+    """It says why."""
+    with pytest.raises(Refused) as refused:
+        made()[0].issue(wanted, NOW)
+
+    assert sentence == refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        ({}, "user", "user must be a text"),
+        ({"user": 7}, "user", "user must be a text"),
+        ({"user": "a", "ttl_s": True}, "ttl_s", "ttl_s must be a number of seconds."),
+        ({"user": "a", "ttl_s": 0}, "ttl_s", "ttl_s must be a number from 1 to 3600."),
+        ({"user": "a", "ttl_s": 1e300}, "ttl_s", "ttl_s must be a number from 1 to 3600."),
+        ({"user": "a", "scopes": "b"}, "scopes", "scopes must be a list of at most 64 words."),
+        ({"user": "a", "scopes": ["b c"]}, "scopes", "scopes must be a list of at most 64 words."),
+        ({"user": "a", "session": []}, "session", "session must be an object."),
+        ({"user": "a", "canary": 1}, None, "The body may have user, ttl_s, scopes, session, and"),
+    ],
+)
+def test_a_body_that_asks_for_something_else(body, field, words):
+    """The first thing that is wrong is named."""
+    with pytest.raises(Refused) as refused:
+        read_wanted(body, 3600)
+
+    assert field == refused.value.field
+    assert refused.value.sentence.startswith(words)
+    assert "canary" not in refused.value.sentence

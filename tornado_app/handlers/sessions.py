@@ -1,0 +1,126 @@
+"""``POST /sessions``: an application's server asks for a token (docs/tokens.md)."""
+
+import time
+from typing import cast
+
+from tornado.http1connection import HTTP1Connection
+from tornado.web import stream_request_body
+
+from tornado_app.admission.application_keys import ApplicationKeys
+from tornado_app.admission.json_object import read_object
+from tornado_app.admission.limits import Bucket
+from tornado_app.admission.proxies import client_address
+from tornado_app.client_side.front_door import Doorstep
+from tornado_app.errors import ErrorCode, Refused
+from tornado_app.gateway import Gateway
+from tornado_app.handlers.quiet import QuietHandler, as_json
+from tornado_app.issuing import read_wanted
+from tornado_app.logs import get_logger
+
+BODY_BYTES = 65_536
+READ_BYTES = 4 * BODY_BYTES
+"""A body that is too large is read to be refused in words; one that is much larger is not read."""
+PER_S = 50.0
+BURST = 200.0
+
+_STATUS: dict[ErrorCode, int] = {
+    "token_missing": 401,
+    "token_invalid": 401,
+    "origin_denied": 403,
+    "permission_denied": 403,
+    "message_too_large": 413,
+    "rate_limited": 429,
+}
+
+_KEY = "It needs the header Authorization: Bearer, with one of auth.application_keys."
+
+
+class SessionRate:
+    """How fast tokens are made in this process.  Thread: loop."""
+
+    def __init__(self) -> None:
+        self._bucket = Bucket(PER_S, BURST)
+
+    def take(self) -> Refused | None:
+        wait_s = self._bucket.take(time.monotonic())
+        if not wait_s:
+            return None
+        sentence = f"More than {PER_S:g} tokens a second were asked for. Ask again later."
+        return Refused("rate_limited", sentence, retry_after_ms=int(wait_s * 1000) + 1)
+
+
+@stream_request_body
+class SessionsHandler(QuietHandler):
+    """Reads at most `READ_BYTES`, and answers when all of the body is there.  Thread: loop."""
+
+    allowed = ("POST",)
+
+    def initialize(
+        self, gateway: Gateway, doorstep: Doorstep, keys: ApplicationKeys, rate: SessionRate
+    ) -> None:
+        self._gateway = gateway
+        self._doorstep = doorstep
+        self._keys = keys
+        self._rate = rate
+        self._body = bytearray()
+        self._refused: Refused | None = None
+
+    def prepare(self) -> None:
+        """Who it is is known before the body comes; that is not kept of a stranger."""
+        cast(HTTP1Connection, self.request.connection).set_max_body_size(READ_BYTES)
+        if self.request.method in self.allowed:
+            self._refused = self._stranger() or self._rate.take()
+
+    def data_received(self, chunk: bytes) -> None:
+        if self._refused is None and len(self._body) + len(chunk) > BODY_BYTES:
+            sentence = f"The body may have {BODY_BYTES} bytes."
+            self._refused = Refused("message_too_large", sentence)
+        if self._refused is not None:
+            self._body.clear()
+            return
+        self._body += chunk
+
+    def post(self) -> None:
+        try:
+            if self._refused is not None:
+                raise self._refused
+            self._issue()
+        except Refused as refused:
+            self.refuse(refused, _STATUS.get(refused.code, 400))
+
+    def _issue(self) -> None:
+        asked = read_object(bytes(self._body))
+        if asked is None:
+            sentence = "The body must be a JSON object in which each name stands once."
+            raise Refused("invalid_json", sentence)
+        wanted = read_wanted(asked, self._gateway.settings.auth.max_lifetime_s)
+        issued = self._gateway.issuer.issue(wanted, time.time())  # noqa: TID251  `exp` is wall time
+        get_logger().info("token_issued", user_id=wanted.user, with_session=bool(wanted.session))
+        body = {"token": issued.token, "expires_at": int(issued.expires_at * 1000)}
+        self.answer(201, as_json(body))
+
+    def _stranger(self) -> Refused | None:
+        """Why this is none of the application's servers."""
+        if "Origin" in self.request.headers:
+            # A page that had a key would have given it to everybody who looks at the page.
+            return self._note(Refused("origin_denied", "This address is for servers, not pages."))
+        scheme, _, key = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            return self._note(Refused("token_missing", _KEY))
+        if not self._keys.have(key.strip()):
+            return self._note(Refused("token_invalid", f"This is no key of this server's. {_KEY}"))
+        return None
+
+    def _note(self, refused: Refused) -> Refused:
+        headers = self.request.headers
+        address = client_address(
+            self.request.remote_ip or "",
+            self.request.protocol,
+            headers.get_list("X-Forwarded-For"),
+            headers.get_list("X-Forwarded-Proto"),
+            self._doorstep.trusted,
+        )
+        self._doorstep.refusals.log(
+            "client_refused", code=refused.code, ip=address.ip, detail="application key"
+        )
+        return refused

@@ -1,0 +1,99 @@
+"""Tokens on request, for an application's server and for people: with what holds for the call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tornado_app.admission import tokens
+from tornado_app.errors import Refused
+from tornado_app.settings.schema import Settings
+from tornado_app.terms import Terms
+
+TTL_S = 600.0
+"""As long as a call may last, since it ends with its token."""
+SCOPES_MAX = 64
+
+_KNOWN = ("user", "ttl_s", "scopes", "session")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a token shall say."""
+
+    user: str
+    ttl_s: float = TTL_S
+    scopes: tuple[str, ...] = ()
+    session: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    token: str = field(repr=False)
+    expires_at: float
+    """Unix time in seconds."""
+
+
+class Issuer:
+    """Makes tokens that this gateway takes.  Thread: any; nothing here changes."""
+
+    def __init__(self, settings: Settings, rules: tokens.TokenRules, terms: Terms) -> None:
+        self._claim = settings.auth.session_claim
+        self._rules = rules
+        self._terms = terms
+
+    def issue(self, wanted: Wanted, now: float) -> Issued:
+        """A token that is good from *now*, Unix time in seconds, with its session sealed.
+
+        Raises:
+            Refused: With the field, and what it may be; never with a value of `session`.
+        """
+        others = {}
+        if wanted.session:
+            self._check(wanted)
+            others = {self._claim: self._terms.sealed(wanted.session)}
+        try:
+            token = tokens.issue(
+                wanted.user, self._rules, now, wanted.ttl_s, wanted.scopes, others=others
+            )
+        except ValueError as error:
+            raise Refused("invalid_message", f"No token: {error}") from None
+        return Issued(token, int(now + wanted.ttl_s))
+
+    def _check(self, wanted: Wanted) -> None:
+        try:
+            self._terms.check(frozenset(wanted.scopes), wanted.session)
+        except Refused as refused:
+            path = f"session.{refused.field}" if refused.field else "session"
+            raise Refused(refused.code, f"session: {refused.sentence}", path) from None
+
+
+def read_wanted(body: Mapping[str, Any], max_lifetime_s: float) -> Wanted:
+    """What the body of a request asks for.
+
+    Raises:
+        Refused: With the first field that is missing, unknown or of another type.
+    """
+    unknown = sorted(set(body) - set(_KNOWN))
+    if unknown:
+        raise _bad(None, f"The body may have {', '.join(_KNOWN)}, and nothing else.")
+    user, ttl_s = body.get("user"), body.get("ttl_s", TTL_S)
+    if not isinstance(user, str):
+        raise _bad("user", "user must be a text: whom the token is for.")
+    if isinstance(ttl_s, bool) or not isinstance(ttl_s, int | float):
+        raise _bad("ttl_s", "ttl_s must be a number of seconds.")
+    if not 1 <= ttl_s <= max_lifetime_s:
+        raise _bad("ttl_s", f"ttl_s must be a number from 1 to {max_lifetime_s:g}.")
+    scopes, session = body.get("scopes", []), body.get("session", {})
+    if not isinstance(scopes, list) or len(scopes) > SCOPES_MAX or not all(map(_is_word, scopes)):
+        raise _bad("scopes", f"scopes must be a list of at most {SCOPES_MAX} words.")
+    if not isinstance(session, dict):
+        raise _bad("session", "session must be an object.")
+    return Wanted(user, float(ttl_s), tuple(scopes), session)
+
+
+def _is_word(scope: Any) -> bool:
+    return isinstance(scope, str) and scope.isprintable() and scope.split() == [scope]
+
+
+def _bad(name: str | None, sentence: str) -> Refused:
+    return Refused("invalid_message", sentence, name)

@@ -7,6 +7,7 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import Cleared, Committed, ErrorFacts, UpstreamError
 from tornado_app.session import events
 from tornado_app.session.commands import Log
+from tornado_app.session.confirmations import AWAITED
 
 
 def committed(story, at=0.0):
@@ -155,3 +156,25 @@ def test_a_commit_that_is_lost_with_its_answer_is_told_once(manual):
 
     sentences = [data["sentence"] for name, data in manual.messages if name == "error"]
     assert ["The model was lost before it answered. Say it again."] == sentences
+
+
+def test_a_commit_that_is_lost_is_told_if_it_was_interrupted(manual):
+    """Nobody waits for an answer to it, and its words are lost all the same."""
+    committed(manual).client(asked.Interrupt()).lost()
+
+    assert ["upstream_unavailable"] == manual.errors
+
+
+@pytest.mark.parametrize("message", [asked.CommitAudio(), asked.ClearAudio()])
+def test_what_is_unconfirmed_is_bounded(stage, message):
+    """The client reads nothing, so neither is the model: there is no deadline."""
+    story = stage(message_burst=1000.0, turn_detection="server_vad").connected()
+    for _ in range(AWAITED + 1):
+        story.feed(events.Look(0, is_held=True), at=story.now + 1.0).client(message)
+        if isinstance(message, asked.CommitAudio):
+            story.feed(events.UplinkReady(converted(0, 0, b"")))
+    assert ["audio_backlog"] == story.errors
+
+    story.said(Cleared() if isinstance(message, asked.ClearAudio) else Committed("item_u"))
+    story.client(message)
+    assert [] == story.errors

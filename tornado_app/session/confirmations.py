@@ -12,6 +12,9 @@ from tornado_app.session.timers import Timers
 
 TIMER = "confirm"
 ITEMS_KNOWN = 16
+AWAITED = 256
+"""So many commits and clears may be unconfirmed.  A model that is not read, as its client reads
+nothing, is not late, and there is no deadline that would end them."""
 
 What = Literal["commit", "clear"]
 
@@ -30,6 +33,11 @@ class _Order:
     is_done: bool = False
     """There was nothing to wait for; the client is told in its turn."""
 
+    @property
+    def is_owed(self) -> bool:
+        """An answer was asked for already, and whoever waits for that tells of its loss."""
+        return self.is_turn and not self.wants_answer
+
 
 class Confirmations:
     """Commits and clears in order, each until it is confirmed, refused or late.  Thread: loop."""
@@ -44,6 +52,11 @@ class Confirmations:
         self._orders: deque[_Order] = deque()
         self._committed: deque[str] = deque(maxlen=ITEMS_KNOWN)
         """The last items that were committed: a second word of one is none of another."""
+
+    @property
+    def is_full(self) -> bool:
+        """Another is to be refused."""
+        return len(self._orders) >= AWAITED
 
     def await_commit(self, name: str, *, wants_answer: bool, is_turn: bool) -> None:
         """*is_turn*: an answer to it is asked for, now or when it is confirmed."""
@@ -94,7 +107,7 @@ class Confirmations:
         if order is None:
             return None
         self._settle(order)
-        return order.name if order.is_turn and not order.wants_answer else None
+        return order.name if order.is_owed else None
 
     def on_clear_refused(self) -> None:
         if order := self._find("clear"):
@@ -108,7 +121,7 @@ class Confirmations:
 
     def on_lost(self) -> None:
         """The model has forgotten everything: what was to be cleared is, what was committed not."""
-        lost = [order for order in self._orders if order.what == "commit" and order.wants_answer]
+        lost = [order for order in self._orders if order.what == "commit" and not order.is_owed]
         if lost:
             sentence = "A commit was lost with the connection to the model. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence), lost[-1].ref)

@@ -293,7 +293,7 @@ class Uplink:
             return turns
         self._commits += 1
         name = f"{COMMIT_ID}_{self._commits}"
-        if not self._model.send(Commit(event_id=name)):
+        if self.confirmations.is_full or not self._model.send(Commit(event_id=name)):
             self._refuse_orders()
             return turns
         self._uncommitted_ms = 0.0
@@ -307,9 +307,9 @@ class Uplink:
     def _clear_upstream(self) -> None:
         self._model.forget_held_audio()
         self._uncommitted_ms = 0.0
-        if self._model.state != "connected":
+        if self._model.state != "connected" and not self.confirmations.is_full:
             self.confirmations.cleared()
-        elif self._model.send(Clear(event_id=CLEAR_ID)):
+        elif not self.confirmations.is_full and self._model.send(Clear(event_id=CLEAR_ID)):
             self.confirmations.await_clear()
         else:
             self._refuse_orders()

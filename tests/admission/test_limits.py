@@ -83,7 +83,7 @@ class TestBucket:
 
 class TestAdmission:
     def test_full_house(self):
-        """Whoever waits as told passes, and nobody gets more than burst + rate x time."""
+        """Whoever comes to a full server is refused until somebody leaves."""
         admission = Admission(connections=2, connections_per_user=2)
         assert [admission.admit("a"), admission.admit("b")] == [None, None]
 
@@ -99,6 +99,24 @@ class TestAdmission:
         expected = Refusal("connections_per_user", "connection_limit", used=1, allowed=1)
         assert expected == admission.admit("a")
         assert admission.admit("b") is None
+
+    @pytest.mark.parametrize(
+        ("places", "places_of_one", "code", "sentence"),
+        [
+            (1, 9, "server_busy", "All 1 places are taken. Try again later."),
+            (9, 1, "connection_limit", "You have 1 connections, and 1 are allowed."),
+        ],
+    )
+    def test_a_refusal_says_which_bound_is_reached(self, places, places_of_one, code, sentence):
+        """In words for whoever was refused, with the time after which to try again."""
+        admission = Admission(places, places_of_one)
+        admission.admit("a")
+
+        refusal = admission.admit("a")
+        assert refusal is not None
+        refused = refusal.refused()
+        assert (code, sentence) == (refused.code, refused.sentence)
+        assert 5000 == refused.retry_after_ms
 
     def test_counts(self):
         """Refused connections are not counted, released ones no longer."""

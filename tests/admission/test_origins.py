@@ -106,6 +106,15 @@ def test_null_cannot_be_listed():
         OriginRules.read(["null"])
 
 
+def test_what_an_operator_lists_may_connect():
+    """As it is written, and with nothing beside it."""
+    rules = OriginRules.read(["https://a.example.com", "https://*.example.org"])
+
+    assert rules.allows("https://a.example.com")
+    assert rules.allows("https://b.example.org")
+    assert not rules.allows("https://b.example.com")
+
+
 def test_everything_in_development():
     """In development every page may connect."""
     rules = OriginRules.read([], everything=True)
@@ -146,6 +155,15 @@ def test_problems(pattern, words):
     assert sentence.isprintable()
     with pytest.raises(ValueError, match=r"orig|labels"):
         OriginRules.read([pattern])
+
+
+def test_a_pattern_that_cannot_be_used_is_named():
+    """Among many an operator finds the one; of a long one, the beginning."""
+    sentences = problems(["https://good.example", "https://bad.example/", "h" * 81])
+
+    assert 2 == len(sentences)
+    assert sentences[0].startswith('"https://bad.example/" is no origin')
+    assert sentences[1].startswith('"' + "h" * 80 + '" is no origin')
 
 
 @given(st.text())

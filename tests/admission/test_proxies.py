@@ -36,6 +36,8 @@ def address(peer, *forwarded_for, proto=(), scheme="http"):
         pytest.param("10.0.0.1", "10.0.0.1", ["[2001:db8::1"], id="open-bracket"),
         pytest.param("10.0.0.1", "10.0.0.1", ["[2001:db8::1]x"], id="after-bracket"),
         pytest.param("10.0.0.1", "10.0.0.1", ["1.1.1.1:x"], id="bad-port"),
+        pytest.param("10.0.0.1", "10.0.0.1", ["1.1.1.1:x8"], id="half-a-port"),
+        pytest.param("198.51.100.7", "10.0.0.1", ["198.51.100.7:8"], id="short-port"),
         pytest.param("10.0.0.1", "10.0.0.1", ["fe80::1%<b>"], id="zone-is-any-text"),
         pytest.param("10.0.0.1", "10.0.0.1", ["1.1.1.1\nforged"], id="line-break"),
         pytest.param("198.51.100.7", "::ffff:10.0.0.1", ["198.51.100.7"], id="mapped-peer"),
@@ -59,6 +61,7 @@ def test_address(expected, peer, headers):
         pytest.param("http", "10.0.0.1", "http", ["gopher"], id="nonsense"),
         pytest.param("https", "10.0.0.1", "https", [], id="absent"),
         pytest.param("http", "203.0.113.9", "http", ["https"], id="untrusted"),
+        pytest.param("https", "/run/parley.sock", "https", ["http"], id="unix-socket"),
     ],
 )
 def test_scheme(expected, peer, scheme, proto):

@@ -80,6 +80,23 @@ def test_each_way_to_end_has_its_verdict(failure, error, code, retry):
     assert (SESSION_EXPIRED if code == "session_expired" else UPSTREAM_FAILED) == ending.close
 
 
+@pytest.mark.parametrize(
+    ("failure", "error", "cause"),
+    [
+        (closed(4000, "invalid_request_error.missing_model"), None, "missing_model"),
+        (closed(4000, "no such model"), ErrorFacts(code="model_not_found"), "model_not_found"),
+        (closed(4000), ErrorFacts(code="no such model"), "refused"),
+        (closed(4000), None, "refused"),
+        (Failure("dial", "handshake", http_status=401), None, "http_401"),
+        (Failure("open", "stalled"), None, "stalled"),
+    ],
+    ids=str,
+)
+def test_an_operator_is_told_the_cause_in_a_word(failure, error, cause):
+    """The model's own if that is a plain word: it says what to mend."""
+    assert cause == classify(failure, error).cause
+
+
 @given(
     st.builds(
         Failure,

@@ -26,6 +26,7 @@ SOON = "Mon, 26 Oct 2026 09:00:10 GMT"
         ({"retry-after": SOON, "date": "Mon, 26 Oct 2026 09:00:00 GMT"}, 10.0),
         ({"retry-after": SOON, "date": "Mon, 26 Oct 2026 09:00:00 -0000"}, 10.0),
         ({"retry-after": SOON, "date": "Mon, 26 Oct 2026 10:00:00 GMT"}, 0.0),
+        ({"retry-after": SOON, "date": "Mon, 26 Oct 2026 10:00:00 +0100"}, 10.0),
         ({"retry-after": SOON, "date": "today"}, None),
     ],
 )

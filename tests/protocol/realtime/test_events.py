@@ -315,15 +315,8 @@ def test_reading_is_total(text):
         (Commit(), {"type": "input_audio_buffer.commit"}),
         (Clear(event_id="e"), {"type": "input_audio_buffer.clear", "event_id": "e"}),
         (
-            CreateItem(item=user_text('say "é"')),
-            {
-                "type": "conversation.item.create",
-                "item": {
-                    "type": "message",
-                    "role": "user",
-                    "content": [{"type": "input_text", "text": 'say "é"'}],
-                },
-            },
+            CreateItem(item={"type": "message", "role": "user"}),
+            {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}},
         ),
         (CreateResponse(event_id="e"), {"type": "response.create", "event_id": "e"}),
         (CancelResponse(response_id="r"), {"type": "response.cancel", "response_id": "r"}),
@@ -342,6 +335,17 @@ def test_reading_is_total(text):
 def test_an_order_is_written_as_the_api_spells_it(order, expected):
     """Zeros are written; what is not set is not."""
     assert expected == json.loads(encode_order(order))
+
+
+def test_what_is_typed_is_said_by_the_user():
+    """One message of text, as it was typed."""
+    expected = {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": 'say "é"'}],
+    }
+    assert expected == user_text('say "é"')
+    assert expected == json.loads(encode_order(CreateItem(item=user_text('say "é"'))))["item"]
 
 
 @given(st.binary(max_size=100))

@@ -40,6 +40,7 @@ from tornado_app.protocol.voice_v1.server import encode
         ('{"type":"ping","id":null}', Ping()),
         ('{"type":"ping","id":7}', Ping(7)),
         ('{"type":"ping","id":"é"}', Ping("é")),
+        ('{"type":"ping","id":"a\\n"}', Ping("a\n")),
         ('{"type":"pong","id":"a"}', Pong("a")),
         ('{"type":"get_status"}', GetStatus()),
         ('{"type":"text","text":"Hi"}', Text("Hi")),
@@ -78,6 +79,12 @@ def test_a_message_of_the_list_is_understood(text, message):
         ("{}", "invalid_message", "type", "type is missing; it may be audio_data, commit_audio"),
         ('{"type":1}', "invalid_message", "type", "type must be a string: one of audio_data"),
         ('{"type":null}', "invalid_message", "type", "type must be a string"),
+        (
+            '{"type":"authenticate","token":"t"}',
+            "invalid_message",
+            "type",
+            "comes first, and only if the opening request had no token",
+        ),
         ('{"type":"Ping"}', "unknown_type", "type", "it may be audio_data, commit_audio"),
         ('{"type":"ping","x":1}', "invalid_message", "x", "ping has no field x; it takes id."),
         ('{"type":"get_status","x":1}', "invalid_message", "x", "it takes id."),
@@ -217,9 +224,11 @@ def _introduced(frame):
 
 def test_the_last_of_what_a_first_message_says_is_its_query():
     """In the shape of an address's query, so that it is read the same way."""
-    said = read_introduction('{"type":"authenticate","token":"t","parameters":{"voice":"ash"}}')
+    said = read_introduction(
+        '{"type":"authenticate","token":"t","parameters":{"voice":"ash"},"id":"a"}'
+    )
 
-    assert ("t", {"voice": ["ash"]}) == (said.token, said.query)
+    assert ("t", {"voice": ["ash"]}, "a") == (said.token, said.query, said.ref)
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,11 @@ conformance: $(VENV)/.checks
 fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000
 
-# Which tests notice nothing when the code is wrong: hours for all, so name some of it:
-# make mutants MUTANTS='tornado_app.session.asking*'
+# Which tests notice nothing when the code is wrong; all, or some of each file, of one file:
+# make mutants MUTANTS=30 SEED=2 ONLY='tornado_app.session.asking*'
 mutants: $(VENV)/.mutants
-	@$(BIN)/mutmut run --max-children 2 $(MUTANTS)
-	@$(BIN)/python -m tests.mutants
+	@nice -n 19 $(BIN)/python -m tests.mutants $(if $(MUTANTS),--each $(MUTANTS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules

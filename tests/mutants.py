@@ -1,17 +1,30 @@
-"""What came of `make mutants`: a table of files, and the mutants that no test noticed.
+"""Try mutants of the pure rooms, and show what no test noticed, and a table of files.
 
-python -m tests.mutants          # after mutmut has run
+python -m tests.mutants --each 30 --only 'tornado_app.session.*'
 """
 
+import argparse
 import json
+import os
+import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
+BIN = Path(sys.executable).parent
 RESULTS = Path("mutants/tornado_app")
-KILLED = {1, 3, 37}
-"""Exit codes of mutmut 3: tests failed, in one way or another, or the types did not hold."""
-SURVIVED, UNCOVERED, SKIPPED = 0, 33, 34
+KILLED = {1, 3}
+"""Exit codes of mutmut 3: tests failed, in one way or another."""
+SURVIVED, UNCOVERED, SKIPPED, WRONG_TYPES = 0, 33, 34, 37
+CHILDREN = 2
+WRITE = f"""
+from mutmut.__main__ import *
+copy_src_dir(), copy_also_copy_files(), setup_source_paths(), create_mutants({CHILDREN})
+"""
+"""`mutmut run` writes mutants and tries them at once; to be chosen, they have to be there."""
 
 
 def verdict(exit_code: int | None) -> str:
@@ -20,36 +33,86 @@ def verdict(exit_code: int | None) -> str:
         return "not tried"
     if exit_code in KILLED:
         return "killed"
-    return {SURVIVED: "survived", UNCOVERED: "no test"}.get(exit_code, "timeout")
+    words = {SURVIVED: "survived", UNCOVERED: "no test", WRONG_TYPES: "types"}
+    return words.get(exit_code, "timeout")
+
+
+def results() -> Iterator[Path]:
+    """What mutmut keeps of each file."""
+    yield from sorted(RESULTS.rglob("*.meta"))
 
 
 def verdicts() -> Iterator[tuple[str, str, str]]:
     """File, mutant and verdict, of all that mutmut has made."""
-    for path in sorted(RESULTS.rglob("*.meta")):
-        results = json.loads(path.read_text())["exit_code_by_key"]
+    for path in results():
         name = str(path.relative_to(RESULTS)).removesuffix(".meta")
-        for mutant, exit_code in results.items():
+        for mutant, exit_code in json.loads(path.read_text())["exit_code_by_key"].items():
             yield name, mutant, verdict(exit_code)
 
 
-def main() -> None:
+def choose(each: int | None, seed: int, only: str) -> None:
+    """Mark what `mutmut run` is to try: all, or a sample of `each` file, of names like `only`.
+
+    A larger sample of the same seed holds the smaller one. Killed mutants stay killed until
+    their function changes; those that lived are tried again, by the tests of today.
+    """
+    for path in results():
+        kept = json.loads(path.read_text())
+        codes = kept["exit_code_by_key"]
+        names = sorted(name for name in codes if fnmatch(name, only))
+        random.Random(f"{seed} {path}").shuffle(names)
+        chosen = set(names[:each])
+        for name, code in codes.items():
+            if name not in chosen:
+                codes[name] = SKIPPED
+            elif code not in KILLED | {WRONG_TYPES}:
+                codes[name] = None
+        path.write_text(json.dumps(kept, indent=4))
+
+
+def run_mutmut() -> None:
+    """Have mutmut write the mutants of today's code, and try those chosen."""
+    command = [str(BIN / "mutmut"), "run", "--max-children", str(CHILDREN)]
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])  # for mypy
+    subprocess.run(command, check=True, env={**os.environ, "PATH": path})
+
+
+def show_table() -> None:
+    """Print the mutants alive, and how many each file has.
+
+    What mypy shows is no merit of the tests, and is left out of their percentage.
+    """
     counts: dict[str, Counter[str]] = {}
-    alive = []
     for name, mutant, word in verdicts():
         counts.setdefault(name, Counter())[word] += 1
         if word in {"survived", "no test"}:
-            alive.append(f"{word}: {mutant}")
+            print(f"{word}: {mutant}")
     tried = {name: count for name, count in counts.items() if count.keys() - {"not tried"}}
     tried["all"] = sum(tried.values(), Counter())
-    print(f"{'file':44} {'tried':>6} {'killed':>6} {'timeout':>7} {'alive':>6} {'%':>6}")
+    print(
+        f"{'file':36} {'tried':>6} {'types':>6} {'killed':>6} {'timeout':>7} {'alive':>6} {'%':>6}"
+    )
     for name, count in tried.items():
-        of = count.total() - count["not tried"]
-        dead = count["killed"] + count["timeout"]
+        types, dead = count["types"], count["killed"] + count["timeout"]
+        alive = count["survived"] + count["no test"]
         print(
-            f"{name:44} {of:6} {count['killed']:6} {count['timeout']:7} {of - dead:6} "
-            f"{100 * dead / max(1, of):6.1f}"
+            f"{name:36} {types + dead + alive:6} {types:6} {count['killed']:6} "
+            f"{count['timeout']:7} {alive:6} {100 * dead / max(1, dead + alive):6.1f}"
         )
-    print(*alive, sep="\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--each", type=int, help="how many mutants of each file; without it, all")
+    parser.add_argument("--seed", type=int, default=1, help="another one chooses other mutants")
+    parser.add_argument("--only", default="*", help="what the names of mutants are like")
+    parser.add_argument("--table", action="store_true", help="show the last results only")
+    args = parser.parse_args()
+    if not args.table:
+        subprocess.run([sys.executable, "-c", WRITE], check=True)
+        choose(args.each, args.seed, args.only)
+        run_mutmut()
+    show_table()
 
 
 if __name__ == "__main__":

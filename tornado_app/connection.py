@@ -7,7 +7,7 @@ import time
 from asyncio import AbstractEventLoop, TimerHandle
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, assert_never, cast
 
@@ -26,6 +26,8 @@ from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
+from tornado_app.tools.calls import Calls
+from tornado_app.tools.toolbox import Toolbox
 from tornado_app.upstream.link import (
     Dial,
     Link,
@@ -84,6 +86,7 @@ class Equipment:
     on_model: Callable[[bool], None]
     """Hears of each session that the model took, or refused for good."""
     clock: Callable[[], float] = time.monotonic
+    tools: Toolbox = field(default_factory=Toolbox)
 
 
 class Connection:
@@ -117,6 +120,7 @@ class Connection:
         self._unsent_bytes = 0
         self._reading = ReadingOn(client, self._session, log)
         self._finished = False
+        self._calls = Calls(equipment.tools, config, self.feed, log)
         conditioning = Conditioning(config.remove_dc, config.limit_peaks)
         uplink = to_model(config.source, MODEL_FORMAT, conditioning)
         downlink = to_client(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
@@ -227,6 +231,8 @@ class Connection:
                 self._log.log(level_number(event), event, **fields)
             case commands.NoteModel(accepted):
                 self._equipment.on_model(accepted)
+            case commands.CallTool() | commands.CancelTool():
+                self._calls.perform(command)
             case commands.Finish():
                 self._finish()
             case _:
@@ -349,6 +355,7 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._calls.end()
         self._uplink.end()
         self._downlink.end()
         self._on_finished(self)

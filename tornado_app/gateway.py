@@ -17,7 +17,7 @@ from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
-from tornado_app.house_rules import file_rules, opening_rules
+from tornado_app.house_rules import file_rules, opening_rules, tool_rules
 from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
@@ -32,6 +32,7 @@ from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import Terms, first_session
+from tornado_app.tools.found import read_tools
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.link import Dial, Link
 from tornado_app.upstream.standing import Standing
@@ -118,6 +119,7 @@ class Gateway:
         )
         self.files = FileDecoder(file_rules(settings), self._loop)
         links = Mailbox(self._loop, gather_s)
+        self.tools = read_tools(settings.tools, self.mailbox.post_threadsafe).toolbox
         self._equipment = Equipment(
             self._loop,
             links,
@@ -127,6 +129,7 @@ class Gateway:
             self._retire,
             self.memory,
             self._on_model,
+            tools=self.tools,
         )
         self.standing = Standing(self._try_model, settings.upstream.model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
@@ -221,6 +224,7 @@ class Gateway:
         await _wait(self._sockets_gone, CLOSE_WAIT_S)
         self.read_watch.close()
         await self.files.stop()
+        await self.tools.stop()
         self.pool.stop()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
@@ -255,7 +259,7 @@ class Gateway:
     async def _try_model(self) -> Ending | None:
         settings = self.settings
         dial = endpoint.trial_dial(settings, self._find_model())
-        trial = Trial(dial, first_session(settings), self.mailbox)
+        trial = Trial(dial, first_session(settings), self.mailbox, self.tools.all_functions)
         return await trial.run(settings.upstream.ready_timeout_s)
 
     def _dial(self, config: SessionConfig) -> Dial:
@@ -324,6 +328,7 @@ class Gateway:
             messages_per_s=settings.limits.messages_per_s,
             message_burst=settings.limits.message_burst,
             errors_per_minute=settings.limits.errors_per_minute,
+            tools=tool_rules(settings, self.tools.functions(guest.caller.scopes)),
         )
 
 

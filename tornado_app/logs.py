@@ -82,6 +82,9 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
     logging.basicConfig(handlers=[handler], level=number, force=True)
     # It logs, as errors, what it then raises; and its traces hold headers.
     logging.getLogger("websocket").setLevel(logging.CRITICAL)
+    # What is asked of a tool stands in the address of a request, and secrets in its headers.
+    for name in ("httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     # It quotes headers that it could not read, from whoever sent them, and warns of sockets whose
     # owners have gone: what anybody can cause.
     logging.getLogger("tornado.general").setLevel(logging.ERROR)

@@ -25,8 +25,6 @@ class SessionKind:
     events: tuple[str, ...]
     """What its clients may send."""
 
-    is_azure: bool = False
-
     def begun_as(self, model: str | None, wanted: dict[str, Any]) -> dict[str, Any]:
         """The configuration of a session whose default is what somebody *wanted* beforehand.
 
@@ -37,9 +35,7 @@ class SessionKind:
 
 
 REALTIME = SessionKind("realtime", default_session, updated_session, tuple(EVENTS))
-AZURE_REALTIME = SessionKind(
-    "realtime", default_session, updated_deployment, tuple(EVENTS), is_azure=True
-)
+AZURE_REALTIME = SessionKind("realtime", default_session, updated_deployment, tuple(EVENTS))
 TRANSCRIPTION = SessionKind(
     "transcription",
     default_transcription,

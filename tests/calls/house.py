@@ -111,7 +111,7 @@ class House:
     @property
     def threads(self) -> list[str]:
         """Threads of the gateway's own that are alive."""
-        mine = ("up-", "audio", "reaper")
+        mine = ("up-", "audio", "reaper", "tool-")
         new = set(threading.enumerate()) - self._threads_before
         return sorted(thread.name for thread in new if thread.name.startswith(mine))
 

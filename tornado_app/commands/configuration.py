@@ -19,6 +19,7 @@ from tornado_app.settings.loading import ConfigFile, load
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import house_grants
+from tornado_app.tools.found import read_tools
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "conf" / "gateway.toml"
@@ -98,6 +99,8 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
         template.check(settings.session.instructions, (*template.ALWAYS, *policy.claims))
     except Wrong as wrong:
         yield Contradiction(f"must be {wrong.may_be}", ("session.instructions",))
+    for problem in read_tools(settings.tools, lambda *_: None).problems:
+        yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))
 
 
 def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:

@@ -115,6 +115,8 @@ class ResponseDone(Reply, frozen=True):
     response_id: str
     status: ResponseStatus
     usage: dict[str, Any] | None
+    continues: bool | None = None
+    """True: the turn is not over, another answer to it follows by itself."""
 
 
 class Audio(ServerMessageBase, frozen=True):
@@ -158,6 +160,13 @@ class AudioFigures(Struct, frozen=True):
     dropped_ms: float
 
 
+class ToolFigures(Struct, frozen=True):
+    calls: int
+    running: int
+    failed: int
+    total_ms: float
+
+
 class LimitUse(Struct, frozen=True):
     used: float
     limit: float
@@ -173,6 +182,8 @@ class Status(Reply, frozen=True):
     audio: AudioFigures
     limits: dict[str, LimitUse]
     token_expires_at: int
+    tools: ToolFigures | None = None
+    """None: this call has no tools of the server."""
 
 
 class ErrorReport(Reply, frozen=True):

@@ -1,9 +1,15 @@
 """The model's answers: what of each is passed on, and how one is interrupted."""
 
+from tornado_app.admission.budget import Budget
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
-from tornado_app.protocol.realtime.events import CreateItem, Truncate, user_text
+from tornado_app.protocol.realtime.events import (
+    CreateItem,
+    ResponseFacts,
+    Truncate,
+    user_text,
+)
 from tornado_app.protocol.told import Interrupted
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking
@@ -11,7 +17,9 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.playout import Playout, Unheard
+from tornado_app.session.rounds import Rounds
 from tornado_app.session.timers import Timers
+from tornado_app.session.tools import Tools
 from tornado_app.session.transcripts import Transcripts
 
 TRUNCATE_ID = "parley_truncate"
@@ -29,6 +37,7 @@ class Answers:
         model: ModelSide,
         actions: Actions,
         timers: Timers,
+        budget: Budget,
     ) -> None:
         self._model = model
         self._actions = actions
@@ -38,7 +47,11 @@ class Answers:
         self._refs: dict[str, Ref] = {}
         self._transcripts = Transcripts(actions, timers)
         self.downlink = Downlink(config, actions, self._playout, self._transcripts)
-        self.asking = Asking(config, model, actions, timers, self.downlink)
+        rounds = Rounds()
+        self.asking = Asking(config, model, actions, timers, self.downlink, rounds=rounds)
+        self.tools = Tools(
+            config, model, actions, timers, budget, asking=self.asking, rounds=rounds
+        )
 
     def text(self, text: str, *, is_answered: bool = True) -> None:
         """A typed turn."""
@@ -58,6 +71,7 @@ class Answers:
 
         *turn*: as of `Asking.want`.
         """
+        self.tools.on_turn()
         if self._is_heard:
             self.interrupt(None, None)
         self.asking.want(turn)
@@ -77,6 +91,7 @@ class Answers:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
         hit the next answer, so only the truncation is sent.  Without it the answer goes on.
         """
+        self.tools.on_turn()
         if self._is_heard and self._yields:
             self._cut(None)
 
@@ -112,14 +127,23 @@ class Answers:
         self._actions.log("transcription_failed", code=code)
         self.downlink.words_end(("user", item_id), None)
 
+    def finish(self, response: ResponseFacts) -> None:
+        """``response.done``."""
+        self.tools.hear_end(response)
+        self.asking.finish(response)
+        self.tools.settle()
+
     def on_timer(self) -> Failure | None:
         """What is waited for may be late.  A failure: the link is of no use any more."""
-        return self.asking.on_timer()
+        late = self.asking.on_timer()
+        self.tools.settle()
+        return late
 
     def on_lost(self) -> None:
         """The model is gone; nothing it was saying has an end of its own."""
         self.downlink.words_over("user")
         self.asking.on_lost()
+        self.tools.on_lost()
 
     def _text_id(self) -> str:
         """A name for the typed turn that is acted upon; if it has one itself, that is kept."""
@@ -158,6 +182,7 @@ class Answers:
                 Truncate(item.item_id, item.heard_ms, content_index=0, event_id=TRUNCATE_ID)
             )
         self.asking.mute()
+        self.tools.on_interrupted()
         interrupted = self._interrupted(unheard, item_id)
         self._actions.say(interrupted)
         self._actions.log("interrupted", heard_ms=interrupted.heard_ms)

@@ -28,6 +28,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.request import Request, Turn, order_number
+from tornado_app.session.rounds import Rounds
 from tornado_app.session.timers import Timers
 
 CANCEL_ID = "parley_cancel"
@@ -62,12 +63,15 @@ class Asking:
         actions: Actions,
         timers: Timers,
         downlink: Downlink,
+        *,
+        rounds: Rounds,
     ) -> None:
         self._config = config
         self._model = model
         self._actions = actions
         self._timers = timers
         self._downlink = downlink
+        self._rounds = rounds
         self._running: _Running | None = None
         self._request = Request()
         self._since = 0.0
@@ -80,6 +84,15 @@ class Asking:
     def is_running(self) -> bool:
         """An answer runs that the client hears."""
         return self._running is not None and not self._running.is_muted
+
+    @property
+    def ref(self) -> Ref | None:
+        """What the client calls the turn that is being answered."""
+        return self._running.ref if self._running is not None else None
+
+    def runs(self, response_id: str) -> bool:
+        """Whether this answer has not ended, whoever hears it."""
+        return self._is_of_running(response_id)
 
     def want(self, turn: str | None) -> None:
         """Ask for an answer, now or as soon as the model is free.
@@ -304,7 +317,8 @@ class Asking:
             # answer must not begin with the rest of this one.
             self._downlink.end_item()
             self._downlink.words_over("assistant")
-            done = ResponseDone(running.response_id, status, usage, ref=running.ref)
+            goes_on = self._rounds.ended(running.response_id, status) or None
+            done = ResponseDone(running.response_id, status, usage, goes_on, ref=running.ref)
             self._downlink.say(done)
 
     def _cancel(self, running: _Running) -> None:

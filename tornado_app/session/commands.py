@@ -82,6 +82,21 @@ class ResetDownlink(Struct, frozen=True):
     pass
 
 
+class CallTool(Struct, frozen=True):
+    """Perform one call of a function; answered by `ToolDone`, unless it is cancelled."""
+
+    call_id: str
+    name: str
+    arguments: str
+    """JSON as the model has written it, if it is JSON."""
+
+
+class CancelTool(Struct, frozen=True):
+    """Nobody waits for this call any more."""
+
+    call_id: str
+
+
 class Log(Struct, frozen=True):
     """One line for the operator; never holds what was said, a token or a key."""
 
@@ -115,6 +130,8 @@ Command: TypeAlias = (
     | ConvertDownlink
     | FlushDownlink
     | ResetDownlink
+    | CallTool
+    | CancelTool
     | Log
     | NoteModel
     | Finish

@@ -3,10 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession
 from workers.formats import StreamFormat
 
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRules:
+    """What the model of one call may have done for it, and how much of that."""
+
+    functions: tuple[Function, ...] = ()
+    at_once: int = 8
+    """So many may run at a time."""
+    arguments_bytes: int = 16_384
+    result_bytes: int = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,7 @@ class SessionConfig:
     messages_per_s: float
     message_burst: float
     errors_per_minute: float
+    tools: ToolRules = ToolRules()
 
     def unix_ms(self, now: float) -> int:
         """*now* as Unix milliseconds, untouched by steps of the wall clock."""

@@ -1,7 +1,7 @@
 """Everything that can happen to a session."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -142,6 +142,32 @@ class DownlinkReady(Struct, frozen=True):
     result: Converted | Unusable
 
 
+ToolOutcome = Literal[
+    "done",
+    "failed",
+    "invalid_arguments",
+    "busy",
+    "timeout",
+    "unknown",
+    "too_large",
+    "too_many",
+    "interrupted",
+    "lost",
+    "cancelled",
+]
+"""What became of a call of a tool, in a word for the log."""
+
+
+class ToolDone(Struct, frozen=True):
+    """A call was performed, or could not be; ``output`` is for the model either way."""
+
+    call_id: str
+    output: str
+    outcome: ToolOutcome = "done"
+    detail: str = ""
+    """A word more for the log, never one of a user's."""
+
+
 class Tick(Struct, frozen=True):
     """A timer that `Session.wake_at` asked for."""
 
@@ -188,6 +214,7 @@ Event: TypeAlias = (
     | UpstreamLost
     | UplinkReady
     | DownlinkReady
+    | ToolDone
     | Tick
     | Look
     | Drain

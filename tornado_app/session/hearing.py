@@ -61,7 +61,9 @@ class Hearing:
             case realtime.ResponseCreated(response):
                 answers.asking.begin(response.id)
             case realtime.ResponseFinished(response):
-                answers.asking.finish(response)
+                answers.finish(response)
+            case realtime.OutputItemDone(response_id, item):
+                answers.tools.hear(response_id, item)
             case _:
                 return self._hear_state(said)
         return None

@@ -76,6 +76,7 @@ class Listening:
                 audio=self._uplink.figures(),
                 limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
                 token_expires_at=int(config.token_expires_at_unix_s * 1000),
+                tools=self._answers.tools.figures,
                 ref=self._actions.ref,
             )
         )

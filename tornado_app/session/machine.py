@@ -28,7 +28,7 @@ from tornado_app.protocol.close import (
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.told import GoingAway
-from tornado_app.session import confirmations, events, transcripts
+from tornado_app.session import confirmations, events, tools, transcripts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_memory import AnswerMemory
 from tornado_app.session.answers import Answers
@@ -70,7 +70,7 @@ class Session:
             backlog=self._backlog,
             confirmations=self._confirmations,
         )
-        self._answers = Answers(config, self._model, self._actions, self._timers)
+        self._answers = Answers(config, self._model, self._actions, self._timers, budget)
         self.downlink = self._answers.downlink
         self._answer_memory = AnswerMemory(budget, self.downlink, self.downlink.transcripts)
         refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
@@ -141,6 +141,8 @@ class Session:
                 self._on_upstream(said)
             case events.DownlinkReady(result):
                 self.downlink.ready(result)
+            case events.ToolDone():
+                self._answers.tools.done(event)
             case events.ClientSaid(message):
                 if self._admit(message.ref):
                     self._listening.obey(message)
@@ -294,6 +296,8 @@ class Session:
                 pass  # `ease` follows every event
             case "response":
                 self._lose_link_if(self._answers.on_timer())
+            case tools.TIMER:
+                self._answers.tools.on_timer()
             case confirmations.TIMER:
                 self._confirmations.on_timer()
             case transcripts.TIMER:
@@ -332,6 +336,7 @@ class Session:
         """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
         figures = self._uplink.figures()
         untaken_ms = self.downlink.waiting_ms
+        self._answers.tools.shut()
         if close is not None:
             self.downlink.finish()
         else:

@@ -171,7 +171,7 @@ class ModelSide:
     def on_opened(self, connect_ms: float, served_by: str = "") -> None:
         self._served_by = served_by
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
-        body = session_body(self._config.model_session)
+        body = session_body(self._config.model_session, self._config.tools.functions)
         # Allowed before session.created is read, and saves a round trip.
         self._actions.do(SendUpstream(UpdateSession(session=body, event_id=UPDATE_ID)))
 
@@ -334,7 +334,9 @@ def _size_bytes(order: AnyOrder) -> int:
         case Append(audio):
             return ENTRY_BYTES + len(audio)
         case CreateItem(item):
-            return ENTRY_BYTES + sum(text_bytes(part["text"]) for part in item["content"])
+            parts = item.get("content", ())
+            written = [item.get("output", ""), *(part["text"] for part in parts)]
+            return ENTRY_BYTES + sum(map(text_bytes, written))
         case _:
             return ENTRY_BYTES
 

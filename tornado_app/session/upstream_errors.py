@@ -10,6 +10,7 @@ from tornado_app.session.asking import CANCEL_ID
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.model_side import UPDATE_ID, ModelSide
 from tornado_app.session.request import RESPONSE_ID
+from tornado_app.session.tools import TOOL_ID
 from tornado_app.session.uplink import CLEAR_ID, COMMIT_ID, Uplink
 
 
@@ -63,6 +64,8 @@ class Refusals:
             asking.on_cancel_refused(error.event_id)
         elif event_id == TRUNCATE_ID or code == "session_expired":
             pass  # too late to cut, which is what was wanted; or the close follows
+        elif event_id.startswith(TOOL_ID):
+            pass  # the client knows nothing of it; the answer that follows does without
         elif error.type == "server_error":
             sentence = "The model had a fault of its own. Ask again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))

@@ -150,6 +150,15 @@ class Logging(msgspec.Struct, frozen=True):
     ]
 
 
+class Tools(msgspec.Struct, frozen=True):
+    """The tools of the server."""
+
+    file: Annotated[str, Meta(max_length=2000)]
+    calls_at_once: Annotated[int, Meta(ge=1, le=64)]
+    arguments_bytes: Annotated[int, Meta(ge=256, le=262_144)]
+    result_bytes: Annotated[int, Meta(ge=256, le=1_048_576)]
+
+
 class Model(msgspec.Struct, frozen=True):
     """The model on this computer."""
 
@@ -176,6 +185,7 @@ class Settings(msgspec.Struct, frozen=True):
     heartbeat: Heartbeat
     buffers: Buffers
     logging: Logging
+    tools: Tools
     model: Model
 
 

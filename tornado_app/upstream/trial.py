@@ -1,6 +1,7 @@
 """One short dial to learn whether the model takes us: key, address, model and settings."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from tornado_app.mailbox import Mailbox
@@ -15,6 +16,7 @@ from tornado_app.protocol.realtime.events import (
     encode_order,
     parse_realtime,
 )
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
 from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened, LinkSaid
 
@@ -29,8 +31,15 @@ class Trial:
     Nothing is said and nothing answered, so that it costs no tokens.
     """
 
-    def __init__(self, dial: Dial, wanted: ModelSession, mailbox: Mailbox) -> None:
-        self._order = encode_order(UpdateSession(session=session_body(wanted), event_id=TRIAL_ID))
+    def __init__(
+        self,
+        dial: Dial,
+        wanted: ModelSession,
+        mailbox: Mailbox,
+        functions: Sequence[Function] = (),
+    ) -> None:
+        body = session_body(wanted, functions)
+        self._order = encode_order(UpdateSession(session=body, event_id=TRIAL_ID))
         self._verdict: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         self._last_error: ErrorFacts | None = None
         self._opened = self._created = self._updated = False

@@ -29,6 +29,7 @@ from tornado_app.protocol.realtime.events import (
     parse_realtime,
     user_text,
 )
+from tornado_app.protocol.realtime.functions import OutputItem
 
 # As on the wire, with fields that we do not use.
 KNOWN = [
@@ -97,7 +98,10 @@ KNOWN = [
                 "status": "cancelled",
                 "status_details": {"type": "cancelled", "reason": "turn_detected"},
                 "usage": {"total_tokens": 3},
-                "output": [{"id": "a"}],
+                "output": [
+                    {"id": "a", "type": "message", "status": "incomplete", "content": []},
+                    {"id": "f", "type": "function_call", "call_id": "c", "name": "n"},
+                ],
             },
         },
         realtime.ResponseFinished(
@@ -106,6 +110,10 @@ KNOWN = [
                 "cancelled",
                 StatusDetails(),
                 {"total_tokens": 3},
+                (
+                    OutputItem("message", "incomplete"),
+                    OutputItem("function_call", None, "c", "n"),
+                ),
             )
         ),
     ),
@@ -117,6 +125,22 @@ KNOWN = [
             "delta": "AAA=",
         },
         AnswerAudio("r", "a", b"\0\0", "AAA="),
+    ),
+    (
+        {
+            "type": "response.output_item.done",
+            "response_id": "r",
+            "output_index": 0,
+            "item": {
+                "id": "f",
+                "type": "function_call",
+                "status": "completed",
+                "call_id": "c",
+                "name": "n",
+                "arguments": "{}",
+            },
+        },
+        realtime.OutputItemDone("r", OutputItem("function_call", "completed", "c", "n", "{}")),
     ),
     (
         {"type": "response.output_audio.done", "response_id": "r", "item_id": "a"},

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio, hear_audio
+from tornado_app.protocol.realtime.functions import OutputItem
 from tornado_app.protocol.realtime.mending import mend, whole_characters
 
 
@@ -98,6 +99,8 @@ class ResponseFacts(Struct, frozen=True):
     status: str | None = None
     status_details: StatusDetails | None = None
     usage: dict[str, Any] | None = None
+    output: tuple[OutputItem, ...] = ()
+    """All items of it, when it is over."""
 
     @property
     def error(self) -> ErrorFacts:
@@ -112,6 +115,11 @@ class ResponseCreated(Event, tag="response.created", frozen=True):
 
 class ResponseFinished(Event, tag="response.done", frozen=True):
     response: ResponseFacts = ResponseFacts()
+
+
+class OutputItemDone(Event, tag="response.output_item.done", frozen=True):
+    response_id: str = ""
+    item: OutputItem = OutputItem()
 
 
 class AudioDelta(Event, tag="response.output_audio.delta", frozen=True):
@@ -164,6 +172,7 @@ PlainEvent: TypeAlias = (
     | UserTranscriptFailed
     | ResponseCreated
     | ResponseFinished
+    | OutputItemDone
     | AudioDone
     | AnswerTranscriptDelta
     | AnswerTranscriptDone

@@ -1,8 +1,10 @@
 """How a session is asked for: the body of ``session.update``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from tornado_app.protocol.realtime.functions import Function, function_tool
 
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 Output = Literal["audio", "text"]
@@ -55,7 +57,7 @@ class ModelSession:
     """The application's own words on this call; the model is not told."""
 
 
-def session_body(wanted: ModelSession) -> dict[str, Any]:
+def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> dict[str, Any]:
     """The ``session`` of a ``session.update`` in the GA dialect.
 
     https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
@@ -79,6 +81,8 @@ def session_body(wanted: ModelSession) -> dict[str, Any]:
     if wanted.instructions:
         # An empty string would bring back the server's own default prompt, as absence does.
         body["instructions"] = wanted.instructions
+    if functions:
+        body |= {"tools": [function_tool(each) for each in functions], "tool_choice": "auto"}
     return body
 
 

@@ -1,0 +1,142 @@
+"""The operator's file of tools, and what is said of one that is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.calls.tool_house import MODULE, http_tool
+from tornado_app.settings.schema import Tools
+from tornado_app.tools.found import read_tools
+
+ROOT = Path(__file__).parents[2]
+GOOD = http_tool("good", "https://example.com/x")
+
+
+def found(folder, toml):
+    file = folder / "tools.toml"
+    file.write_text(toml)
+    return read_tools(Tools(str(file), 8, 16_384, 65_536), lambda *_: None)
+
+
+def test_no_file_is_no_tools():
+    """The default."""
+    empty = read_tools(Tools("", 8, 16_384, 65_536), lambda *_: None)
+
+    assert ([], ()) == (empty.problems, empty.toolbox.functions(()))
+
+
+def test_the_example_is_right(monkeypatch):
+    """As it stands, with the key that it wants."""
+    monkeypatch.setenv("WEATHER_SIGNING_KEY", "k" * 32)
+    example = read_tools(Tools(str(ROOT / "conf/tools.toml"), 8, 1, 1), lambda *_: None)
+
+    assert [] == example.problems
+    names = [function.name for function in example.toolbox.functions(())]
+    assert ["get_weather", "get_stock", "book_table"] == names
+
+
+def test_scopes_say_who_has_a_tool(tmp_path):
+    """One of them is enough; a tool without scopes is everybody's."""
+    entries = GOOD + http_tool("shop", "https://example.com/y", 'scopes = ["shop", "admin"]')
+    toolbox = found(tmp_path, entries).toolbox
+
+    assert ["good"] == [function.name for function in toolbox.functions({"speak"})]
+    assert 2 == len(toolbox.functions({"admin"}))
+
+
+@pytest.mark.parametrize(
+    ("toml", "sentence"),
+    [
+        ("{", "it is not TOML"),
+        ("htp = 1", 'unknown field "htp"'),
+        ('[http.x]\nurl = "https://a"', 'http.x: Object missing required field "description"'),
+        (http_tool("x y", "https://a").replace("x y", '"x y"'), "a name has 1 to 64"),
+        (http_tool("x", "ftp://a"), "http.x.url: must be http:// or https://"),
+        (http_tool("x", "https://u:p@a"), "http.x.url: must be http:// or https://"),
+        (http_tool("x", "https://a", 'method = "DELETE"'), "http.x: Invalid enum value 'DELETE'"),
+        (http_tool("x", "https://a", "timeout_ms = 5"), 'unknown field "timeout_ms"'),
+        (http_tool("x", "https://a").replace("0.5", "301"), "Expected"),
+        (http_tool("x", "https://a").replace('"object"', '"array"'), "http.x.parameters: "),
+        (http_tool("x", "https://a").replace('"string"', '"strong"'), "http.x.parameters: "),
+        (http_tool("x", "https://a", 'headers = {"a b" = "c"}'), "is no name of a header"),
+        (http_tool("x", "https://a", 'headers = {A = "b\\nc"}'), "printable ASCII"),
+        (http_tool("x", "https://a", "headers = {A = {}}"), "headers.A: give either env or file"),
+        (http_tool("x", "https://a", 'headers = {A = {env = "NO_SUCH"}}'), "NO_SUCH is not set"),
+        (http_tool("x", "https://a", 'headers = {A = {file = "none"}}'), "none cannot be read"),
+        (
+            http_tool("x", "https://a", 'signing_key = {env = "SHORT_KEY"}'),
+            "at least 16 bytes",
+        ),
+        (
+            http_tool("x", "https://a", 'method = "GET"\nsigning_key = {env = "LONG_KEY"}'),
+            "nothing to sign",
+        ),
+        ("[python]", 'python: Object missing required field "module"'),
+        ('[python]\nmodule = "no_such_module"', "no_such_module cannot be imported"),
+        ('[python]\nmodule = "json"', "json has no function that is marked"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, monkeypatch, toml, sentence):
+    """In one sentence, which names the place, and no secret."""
+    monkeypatch.setenv("SHORT_KEY", "canary")
+    monkeypatch.setenv("LONG_KEY", "canary-canary-canary")
+    problems = found(tmp_path, toml).problems
+
+    assert any(sentence in problem for problem in problems), problems
+    assert "canary" not in str(problems)
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path):
+    """Not only the first."""
+    toml = http_tool("a", "ftp://a") + http_tool("b", "https://b", "x = 1") + GOOD
+
+    assert 2 == len(found(tmp_path, toml).problems)
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        ("def f(x: int): return x", "f needs a docstring"),
+        ('def f(x): "Doc."', "the parameter x needs a type"),
+        ('def f(*x: int): "Doc."', "must have names"),
+        ('def f(x: "Nowhere"): "Doc."', "its types cannot be read"),
+        ('def f(x: complex): "Doc."', "f: "),
+        ('class X: pass\n@tool\ndef f(x: X): "Doc."', "f: "),
+    ],
+)
+def test_functions_that_cannot_be_tools(tmp_path, function, sentence):
+    """The operator is told at the start."""
+    name = f"wrong_{abs(hash(function))}"
+    mark = "" if "@tool" in function else "@tool\n"
+    (tmp_path / f"{name}.py").write_text(f"from parley_tools import tool\n{mark}{function}\n")
+    problems = found(tmp_path, f'[python]\nmodule = "{name}"').problems
+
+    assert any(sentence in problem for problem in problems), problems
+
+
+def test_a_name_that_comes_twice(tmp_path):
+    """Of both kinds."""
+    (tmp_path / "twice_tools.py").write_text(MODULE)
+    toml = http_tool("price", "https://a") + '[python]\nmodule = "twice_tools"\n'
+
+    (problem,) = found(tmp_path, toml).problems
+    assert "python: price: there is another tool of this name" == problem
+
+
+def test_check_config_says_it(tmp_path):
+    """With the name of the setting and the file."""
+    file = tmp_path / "tools.toml"
+    file.write_text(http_tool("x", "ftp://a"))
+    done = subprocess.run(
+        [sys.executable, "run.py", "check-config"],
+        cwd=ROOT,
+        env={"PATH": "", "PARLEY_TOOLS_FILE": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 2 == done.returncode
+    assert f"tools.file (PARLEY_TOOLS_FILE): {file}: http.x.url: must be" in done.stderr

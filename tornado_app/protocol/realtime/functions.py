@@ -1,0 +1,59 @@
+"""Functions that the model may call: how they are told of, what it calls, what it is answered.
+
+https://platform.openai.com/docs/guides/realtime-conversations#function-calling
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What the model is told of one; who performs it is nothing of its business."""
+
+    name: str
+    description: str = field(repr=False)
+    parameters: Mapping[str, Any] = field(repr=False)
+    """A JSON Schema of an object."""
+    timeout_s: float
+    """How long it may take; the model is not told."""
+
+
+class OutputItem(Struct, frozen=True):
+    """An item of an answer that is complete, as far as it is a call of a function."""
+
+    type: str = ""
+    status: str | None = None
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+    @property
+    def is_call(self) -> bool:
+        """Whether all of a call is there, and can be answered."""
+        is_whole = self.status in {None, "completed"}
+        return self.type == "function_call" and is_whole and bool(self.call_id)
+
+
+def function_tool(function: Function) -> dict[str, Any]:
+    """An entry of ``tools`` in a ``session.update``."""
+    return {
+        "type": "function",
+        "name": function.name,
+        "description": function.description,
+        "parameters": dict(function.parameters),
+    }
+
+
+def function_output(call_id: str, output: str) -> dict[str, Any]:
+    """The item that answers a call."""
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def error_output(sentence: str) -> str:
+    """An output that says why there is none."""
+    return json.dumps({"error": sentence}, ensure_ascii=False)

@@ -1,0 +1,256 @@
+"""The tools of a call: what the model calls, what becomes of it, and when it is asked to go on.
+
+Of the two events that hold a whole call only ``response.output_item.done`` is acted on; the end of
+the answer holds it once more, in case that one was lost.  A call has an end of its own:
+
+    its result, an error that the model can read    to the conversation
+    its deadline                                    an error to the conversation; it is cancelled
+    the model is lost, the client hangs up          it is cancelled
+
+When all calls of an answer have their results and it is over, one answer is asked for.
+"""
+
+from dataclasses import dataclass
+
+from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
+from tornado_app.errors import Refused
+from tornado_app.protocol.realtime.events import CreateItem, ResponseFacts
+from tornado_app.protocol.realtime.functions import OutputItem, error_output, function_output
+from tornado_app.protocol.told import ToolFigures
+from tornado_app.session.actions import Actions
+from tornado_app.session.asking import Asking
+from tornado_app.session.commands import CallTool, CancelTool
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.events import ToolDone, ToolOutcome
+from tornado_app.session.model_side import ModelSide
+from tornado_app.session.rounds import Round, Rounds
+from tornado_app.session.timers import Timers
+
+TOOL_ID = "parley_tool"
+TIMER = "tools"
+ROUNDS_MAX = 16
+"""So many answers in a row may do nothing but call tools; a model that never ends costs money."""
+SEEN_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    name: str
+    of: Round
+    since: float
+    due_at: float
+    timeout_s: float
+    size_bytes: int
+
+
+class Tools:
+    """Thread: loop."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        model: ModelSide,
+        actions: Actions,
+        timers: Timers,
+        budget: Budget,
+        *,
+        asking: Asking,
+        rounds: Rounds,
+    ) -> None:
+        self._rules = config.tools
+        self._functions = {function.name: function for function in config.tools.functions}
+        self._model = model
+        self._actions = actions
+        self._timers = timers
+        self._budget = budget
+        self._asking = asking
+        self._rounds = rounds
+        self._running: dict[str, _Call] = {}
+        self._seen: dict[str, None] = {}
+        self._in_a_row = 0
+        self._outputs = 0
+        self._calls = self._failed = 0
+        self._total_ms = 0.0
+
+    @property
+    def figures(self) -> ToolFigures | None:
+        """None: this call has no tools."""
+        if not self._functions and not self._calls:
+            return None
+        running = len(self._running)
+        return ToolFigures(self._calls, running, self._failed, round(self._total_ms, 1))
+
+    def hear(self, response_id: str, item: OutputItem) -> None:
+        """An item of an answer is complete."""
+        if not item.is_call:
+            self._asking.heard()
+            return
+        is_heard = self._asking.hears(response_id)
+        if item.call_id in self._seen:
+            return
+        self._seen[item.call_id] = None
+        if len(self._seen) > SEEN_KEPT:
+            del self._seen[next(iter(self._seen))]
+        of = self._rounds.find(response_id) or self._begin(response_id, is_wanted=is_heard)
+        self._calls += 1
+        refusal = self._refusal(item, is_heard=is_heard)
+        if refusal is not None:
+            outcome, sentence = refusal
+            self._answer(of, item.call_id, error_output(sentence))
+            self._note(item.name, outcome, self._actions.now)
+        else:
+            self._call(of, item)
+
+    def hear_end(self, response: ResponseFacts) -> None:
+        """An answer is over: calls of it that were not heard of are heard of now."""
+        if response.status in {None, "completed", "incomplete"}:
+            for item in response.output:
+                if item.is_call:
+                    self.hear(response.id, item)
+
+    def done(self, result: ToolDone) -> None:
+        """Whoever performs a call has its result; one that comes too late is not used."""
+        call = self._running.get(result.call_id)
+        if call is None:
+            return
+        output, outcome = result.output, result.outcome
+        if text_bytes(output) > self._rules.result_bytes:
+            output, outcome = error_output("The result of the tool is too large."), "too_large"
+        self._end(result.call_id, call, output, outcome, result.detail)
+        self.settle()
+
+    def settle(self) -> None:
+        """Ask for an answer to the results that are there, if whoever called has ended."""
+        wanted: Round | None = None
+        for each in self._rounds.complete:
+            if self._asking.runs(each.response_id):
+                continue
+            self._rounds.forget(each)
+            wanted = each if each.is_wanted else wanted
+            if each.is_one_too_many:
+                sentence = "The model came to no answer in so many steps. Ask again."
+                self._actions.refuse(Refused("rate_limited", sentence), each.ref)
+        if wanted is None:
+            return
+        self._in_a_row += 1
+        ref, self._actions.ref = self._actions.ref, wanted.ref
+        self._asking.want(None)
+        self._actions.ref = ref
+
+    def on_turn(self) -> None:
+        """The user has said something."""
+        self._in_a_row = 0
+
+    def on_interrupted(self) -> None:
+        """Results still reach the conversation, but ask for no answer of their own."""
+        self._rounds.interrupted()
+
+    def on_timer(self) -> None:
+        """A call may be late."""
+        for call_id, call in list(self._running.items()):
+            if call.due_at <= self._actions.now:
+                self._actions.do(CancelTool(call_id))
+                sentence = f"The tool did not answer within {call.timeout_s:g} s."
+                self._end(call_id, call, error_output(sentence), "timeout")
+        self._arm()
+        self.settle()
+
+    def on_lost(self) -> None:
+        """The model is gone, and the next one knows nothing of what this one called."""
+        self._cancel_all("lost")
+        self._seen.clear()
+        for each in self._rounds.clear():
+            if each.is_wanted:
+                sentence = "The model was lost before it answered. Say it again."
+                self._actions.refuse(Refused("upstream_unavailable", sentence), each.ref)
+
+    def shut(self) -> None:
+        """The session ends."""
+        self._cancel_all("cancelled")
+        self._rounds.clear()
+
+    def _begin(self, response_id: str, *, is_wanted: bool) -> Round:
+        """An answer calls its first tool."""
+        is_one_too_many = is_wanted and self._in_a_row >= ROUNDS_MAX
+        is_wanted = is_wanted and not is_one_too_many
+        new = Round(response_id, self._asking.ref, is_wanted, is_one_too_many)
+        self._rounds.add(new)
+        return new
+
+    def _refusal(self, item: OutputItem, *, is_heard: bool) -> tuple[ToolOutcome, str] | None:
+        """Why a call is not performed: a word for the log, a sentence for the model."""
+        if not is_heard:
+            return "interrupted", "The user interrupted before the tool was called."
+        if item.name not in self._functions:
+            names = ", ".join(self._functions) or "none"
+            return "unknown", f"There is no tool of this name. There are: {names}."
+        if self._in_a_row >= ROUNDS_MAX:
+            return "too_many", "Too many calls in a row. Answer with what is known."
+        if text_bytes(item.arguments) > self._rules.arguments_bytes:
+            most = self._rules.arguments_bytes
+            return "too_large", f"The arguments are too large; {most} bytes are allowed."
+        if len(self._running) >= self._rules.at_once:
+            most = self._rules.at_once
+            return "too_many", f"Too many calls at once; {most} are allowed. Call it again later."
+        if not self._budget.has_room(ENTRY_BYTES + text_bytes(item.arguments)):
+            return "busy", "There is no room for this call now. Call it again later."
+        return None
+
+    def _call(self, of: Round, item: OutputItem) -> None:
+        now, timeout_s = self._actions.now, self._functions[item.name].timeout_s
+        size_bytes = ENTRY_BYTES + text_bytes(item.arguments)
+        self._budget.take(size_bytes)
+        call = _Call(item.name, of, now, now + timeout_s, timeout_s, size_bytes)
+        self._running[item.call_id] = call
+        of.running.add(item.call_id)
+        self._actions.do(CallTool(item.call_id, item.name, item.arguments))
+        self._arm()
+
+    def _end(
+        self, call_id: str, call: _Call, output: str, outcome: ToolOutcome, detail: str = ""
+    ) -> None:
+        self._release(call_id, call)
+        self._answer(call.of, call_id, output)
+        self._note(call.name, outcome, call.since, detail)
+
+    def _answer(self, of: Round, call_id: str, output: str) -> None:
+        self._outputs += 1
+        event_id = f"{TOOL_ID}_{self._outputs}"
+        if self._model.send(CreateItem(function_output(call_id, output), event_id=event_id)):
+            return
+        if of.is_wanted:
+            of.is_wanted = False
+            sentence = "Too much is waiting for the model. Send it again when it is connected."
+            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000), of.ref)
+
+    def _release(self, call_id: str, call: _Call) -> None:
+        del self._running[call_id]
+        call.of.running.discard(call_id)
+        self._budget.give(call.size_bytes)
+        self._arm()
+
+    def _cancel_all(self, outcome: ToolOutcome) -> None:
+        for call_id, call in list(self._running.items()):
+            self._actions.do(CancelTool(call_id))
+            self._release(call_id, call)
+            self._note(call.name, outcome, call.since)
+
+    def _note(self, name: str, outcome: ToolOutcome, since: float, detail: str = "") -> None:
+        duration_ms = round((self._actions.now - since) * 1000, 1)
+        self._total_ms += duration_ms
+        # A name that there is not is the model's own word.
+        name = name if name in self._functions else "unknown"
+        if outcome in {"done", "interrupted", "cancelled", "lost"}:
+            self._actions.log("tool_done", name=name, outcome=outcome, duration_ms=duration_ms)
+            return
+        self._failed += 1
+        self._actions.log(
+            "tool_failed", name=name, outcome=outcome, detail=detail, duration_ms=duration_ms
+        )
+
+    def _arm(self) -> None:
+        due_at = min((call.due_at for call in self._running.values()), default=None)
+        if due_at is None:
+            self._timers.clear(TIMER)
+        else:
+            self._timers.set(TIMER, due_at)

@@ -1,0 +1,58 @@
+"""Whether what a model wrote is what a tool wants."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.exceptions import best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+SENTENCE_CHARACTERS = 500
+"""An error quotes what was wrong, which may be long."""
+
+
+class BadArguments(Exception):
+    """With a sentence for the model."""
+
+
+class Schema:
+    """A JSON Schema (draft 2020-12) of the arguments of one tool.
+
+    Raises `ValueError`, with words for the operator, if it is none.  Nothing is fetched for it.
+    """
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        if schema.get("type") != "object":
+            raise ValueError('parameters must have type = "object"')
+        try:
+            Draft202012Validator.check_schema(schema)
+        except SchemaError as error:
+            where = ".".join(map(str, error.absolute_path)) or "parameters"
+            raise ValueError(f"{where}: {error.message[:SENTENCE_CHARACTERS]}") from None
+        # With a registry of its own a reference to elsewhere is an error, not a request.
+        self._validator = Draft202012Validator(schema, registry=Registry())
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The arguments, or raise `BadArguments`."""
+        arguments = decoded(text)
+        if not isinstance(arguments, dict):
+            raise BadArguments("The arguments must be a JSON object.")
+        try:
+            error = best_match(self._validator.iter_errors(arguments))
+        except (Unresolvable, RecursionError):
+            raise BadArguments("The arguments cannot be checked.") from None
+        if error is not None:
+            where = ".".join(map(str, error.absolute_path))
+            sentence = error.message[:SENTENCE_CHARACTERS]
+            raise BadArguments(f"{where}: {sentence}" if where else sentence)
+        return arguments
+
+
+def decoded(text: str) -> Any:
+    """*text* as JSON; nothing at all is an empty object, which models write for no arguments."""
+    try:
+        return msgspec.json.decode(text or "{}")
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        raise BadArguments("The arguments are not JSON.") from None

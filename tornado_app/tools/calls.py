@@ -1,0 +1,51 @@
+"""The calls of tools that one client's session has under way."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from parley_tools import Caller
+from tornado_app.session.commands import CallTool, CancelTool
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.events import ToolDone
+from tornado_app.tools.result import Result
+from tornado_app.tools.toolbox import Toolbox
+
+
+class Calls:
+    """Thread: loop."""
+
+    def __init__(
+        self, toolbox: Toolbox, config: SessionConfig, feed: Callable[[ToolDone], None], log: Any
+    ) -> None:
+        self._toolbox = toolbox
+        self._config = config
+        self._feed = feed
+        self._log = log
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def perform(self, command: CallTool | CancelTool) -> None:
+        if isinstance(command, CallTool):
+            task = self._toolbox.start(self._call(command))
+            self._tasks[command.call_id] = task
+            return
+        task_left = self._tasks.pop(command.call_id, None)
+        if task_left is not None:
+            task_left.cancel()
+
+    def end(self) -> None:
+        """The session is over."""
+        tasks, self._tasks = self._tasks, {}
+        for task in tasks.values():
+            task.cancel()
+
+    async def _call(self, command: CallTool) -> None:
+        config = self._config
+        caller = Caller(config.user_id, config.session_id, command.call_id, config.scopes)
+        try:
+            result = await self._toolbox.find(command.name).call(command.arguments, caller)
+        except Exception as error:  # noqa: BLE001  a fault of ours costs this call of a tool only
+            self._log.exception("tool_broke", name=command.name)
+            result = Result.fault("The tool failed.", detail=type(error).__name__)
+        self._tasks.pop(command.call_id, None)
+        self._feed(ToolDone(command.call_id, result.output, result.outcome, result.detail))

@@ -1,0 +1,160 @@
+"""Tools over HTTP: one request for each call, to an address that the operator has written down."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Literal
+
+import httpx2
+import msgspec
+
+from parley_tools import Caller
+from tornado_app.protocol.realtime.functions import Function
+from tornado_app.tools.arguments import BadArguments, Schema
+from tornado_app.tools.result import Result
+from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
+
+Method = Literal["GET", "POST", "PUT", "PATCH"]
+
+CONNECT_TIMEOUT_S = 5.0
+KEEP_ALIVE_S = 30.0
+CONNECTIONS = 100
+IDLE_CONNECTIONS = 20
+READ_BYTES = 65_536
+
+_encoder = msgspec.json.Encoder()
+
+
+class HttpClient:
+    """The connections to all endpoints, reused.  Thread: loop.
+
+    It is made with the first call, because that takes some ten milliseconds for certificates.
+    """
+
+    def __init__(self, *, uses_environment: bool = False) -> None:
+        """*uses_environment*: proxies and certificates of HTTPS_PROXY, SSL_CERT_FILE and such."""
+        self._uses_environment = uses_environment
+        self._client: httpx2.AsyncClient | None = None
+
+    @property
+    def client(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            self._client = httpx2.AsyncClient(
+                # One caller's cookies would be sent with the next one's request.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+                headers={"User-Agent": "parley"},
+                trust_env=self._uses_environment,
+                follow_redirects=False,
+                # How long all of it may take, the session decides, which cancels it.
+                timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
+                limits=httpx2.Limits(
+                    max_connections=CONNECTIONS,
+                    max_keepalive_connections=IDLE_CONNECTIONS,
+                    keepalive_expiry=KEEP_ALIVE_S,
+                ),
+            )
+        return self._client
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+
+@dataclass(frozen=True)
+class HttpTool:
+    """Thread: loop."""
+
+    function: Function
+    scopes: frozenset[str]
+    method: Method
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    signing_key: bytes = field(repr=False)
+    """Empty: requests are not signed."""
+    result_bytes: int
+    http: HttpClient = field(repr=False)
+    unix_s: Callable[[], float] = time.time  # noqa: TID251  endpoints compare it with their clock
+
+    @cached_property
+    def schema(self) -> Schema:
+        return Schema(self.function.parameters)
+
+    async def call(self, arguments: str, caller: Caller) -> Result:
+        try:
+            request = self._request(self.schema.read(arguments), caller)
+        except BadArguments as bad:
+            return Result.fault(str(bad), "invalid_arguments")
+        try:
+            response = await self.http.client.send(request, stream=True)
+        except httpx2.HTTPError as error:
+            return Result.fault("The tool cannot be reached.", detail=type(error).__name__)
+        try:
+            return await self._read(response)
+        except httpx2.HTTPError as error:
+            sentence = "The tool broke off its answer."
+            return Result.fault(sentence, detail=type(error).__name__)
+        finally:
+            await response.aclose()
+
+    def _request(self, arguments: dict[str, Any], caller: Caller) -> httpx2.Request:
+        # Without an encoding there is nothing that grows when it is taken off.
+        headers = dict(self.headers) | {"Accept-Encoding": "identity"}
+        if self.method == "GET":
+            query = {name: _in_query(value) for name, value in arguments.items()}
+            url = httpx2.URL(self.url).copy_merge_params(query)
+            return self.http.client.build_request("GET", url, headers=headers)
+        body = _encoder.encode(
+            {
+                "call_id": caller.call_id,
+                "session_id": caller.session_id,
+                "user_id": caller.user_id,
+                "name": self.function.name,
+                "arguments": arguments,
+            }
+        )
+        headers["Content-Type"] = "application/json"
+        if self.signing_key:
+            timestamp = int(self.unix_s())
+            headers[TIMESTAMP] = str(timestamp)
+            headers[SIGNATURE] = signature(self.signing_key, timestamp, body)
+        return self.http.client.build_request(self.method, self.url, headers=headers, content=body)
+
+    async def _read(self, response: httpx2.Response) -> Result:
+        status = response.status_code
+        if 300 <= status < 400:
+            sentence = "The tool sent the request elsewhere, where it may not go."
+            return Result.fault(sentence, detail=f"http_{status}")
+        if not 200 <= status < 300:
+            sentence = f"The tool answered with status {status}."
+            return Result.fault(sentence, detail=f"http_{status}")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            return Result.fault("The tool answered in an encoding.", detail="encoded")
+        body = bytearray()
+        async for piece in response.aiter_raw(READ_BYTES):
+            body += piece
+            if len(body) > self.result_bytes:
+                return Result.fault("The result of the tool is too large.", "too_large")
+        return _result(bytes(body), response.headers.get("content-type", ""))
+
+
+def _in_query(value: Any) -> str:
+    return value if isinstance(value, str) else _encoder.encode(value).decode()
+
+
+def _result(body: bytes, content_type: str) -> Result:
+    """JSON or text as it is, and nothing else."""
+    kind = content_type.partition(";")[0].strip().lower()
+    is_json = kind == "application/json" or kind.endswith("+json")
+    if body and not is_json and not kind.startswith("text/"):
+        sentence = "The tool answered with something that is neither JSON nor text."
+        return Result.fault(sentence, detail="content_type")
+    try:
+        text = body.decode()
+        if is_json and body:
+            msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        named = "JSON" if is_json else "text in UTF-8"
+        return Result.fault(f"The tool answered with what is no {named}.", detail="broken")
+    return Result(text)

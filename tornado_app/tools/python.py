@@ -1,0 +1,155 @@
+"""Tools in Python: marked functions of a module, with the schema of their signature."""
+
+import inspect
+import re
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from parley_tools import MARK, Caller, Marks, ToolError
+from tornado_app.protocol.realtime.functions import Function
+from tornado_app.tools.other_loop import OtherLoop
+from tornado_app.tools.result import Result
+from tornado_app.tools.threads import CallThreads
+
+_encoder = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True)
+class PythonTool:
+    """One function.  Thread: loop; the function runs elsewhere."""
+
+    function: Function
+    scopes: frozenset[str]
+    wanted: type[msgspec.Struct] = field(repr=False)
+    """Its parameters, as a value."""
+    caller_name: str | None
+    """The parameter that is told who calls."""
+    performed: Callable[..., Any] = field(repr=False)
+    threads: CallThreads = field(repr=False)
+    loop: OtherLoop = field(repr=False)
+
+    async def call(self, arguments: str, caller: Caller) -> Result:
+        try:
+            given = msgspec.json.decode(arguments or "{}", type=self.wanted)
+        except msgspec.ValidationError as error:
+            return Result.fault(f"{error}.", "invalid_arguments")
+        except (msgspec.DecodeError, RecursionError, UnicodeError):
+            return Result.fault("The arguments are not JSON.", "invalid_arguments")
+        values = {name: getattr(given, name) for name in self.wanted.__struct_fields__}
+        if self.caller_name is not None:
+            values[self.caller_name] = caller
+        try:
+            return await self._perform(values)
+        except RuntimeError:
+            return Result.fault("The tool is busy. Call it again later.", "busy", "threads")
+
+    async def _perform(self, values: dict[str, Any]) -> Result:
+        name, performed = self.function.name, self.performed
+        if inspect.iscoroutinefunction(performed):
+
+            async def begun() -> Result:
+                try:
+                    return _result(await performed(**values))
+                except BaseException as error:  # noqa: BLE001  the loop turns on for the others
+                    return _error(error)
+
+            return typing.cast(Result, await self.loop.run(name, begun))
+
+        def work() -> Result:
+            try:
+                return _result(performed(**values))
+            except BaseException as error:  # noqa: BLE001  the same, and a thread ends with none
+                return _error(error)
+
+        return typing.cast(Result, await self.threads.run(name, work))
+
+
+def find_tools(
+    module: object, threads: CallThreads, loop: OtherLoop
+) -> Iterator[PythonTool | ValueError]:
+    """The marked functions of *module* in the order of their definition.
+
+    One that cannot be a tool is a `ValueError` with words for the operator.
+    """
+    for value in list(vars(module).values()):
+        marks = getattr(value, MARK, None)
+        if isinstance(marks, Marks) and callable(value):
+            try:
+                yield _tool(value, marks, threads, loop)
+            except ValueError as error:
+                yield error
+
+
+def _tool(
+    performed: Callable[..., Any], marks: Marks, threads: CallThreads, loop: OtherLoop
+) -> PythonTool:
+    name = str(marks.name or getattr(performed, "__name__", ""))
+    description = inspect.getdoc(performed)
+    if not description:
+        raise ValueError(f"{name} needs a docstring: it is what the model is told")
+    wanted, caller_name = _parameters(name, performed)
+    try:
+        schema = _plain(msgspec.json.schema(wanted))
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"{name}: {error}") from None
+    description = re.sub(r"\s+", " ", description)
+    function = Function(name, description, schema, float(marks.timeout_s))
+    return PythonTool(function, marks.scopes, wanted, caller_name, performed, threads, loop)
+
+
+def _parameters(
+    name: str, performed: Callable[..., Any]
+) -> tuple[type[msgspec.Struct], str | None]:
+    """The parameters as a type of values, and which of them is told who calls."""
+    try:
+        hints = typing.get_type_hints(performed, include_extras=True)
+    except Exception as error:  # noqa: BLE001  annotations may hold anything
+        raise ValueError(f"{name}: its types cannot be read: {error}") from None
+    fields: list[Any] = []
+    caller_name = None
+    for parameter in inspect.signature(performed).parameters.values():
+        if parameter.kind not in {parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY}:
+            raise ValueError(f"{name}: its parameters must have names, {parameter} has none")
+        if parameter.name not in hints:
+            raise ValueError(f"{name}: the parameter {parameter.name} needs a type")
+        if hints[parameter.name] is Caller:
+            caller_name = parameter.name
+        elif parameter.default is parameter.empty:
+            fields.append((parameter.name, hints[parameter.name]))
+        else:
+            fields.append((parameter.name, hints[parameter.name], parameter.default))
+    try:
+        wanted = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: {error}") from None
+    return wanted, caller_name
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the parameters itself, in place of a reference to it."""
+    definitions = dict(schema.get("$defs", {}))
+    top: dict[str, Any] = definitions.pop(schema["$ref"].rpartition("/")[2])
+    top.pop("title", None)
+    return top | ({"$defs": definitions} if definitions else {})
+
+
+def _result(value: object) -> Result:
+    """Text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return Result(value)
+    try:
+        return Result(_encoder.encode(value).decode())
+    except (TypeError, ValueError, RecursionError, UnicodeError) as error:
+        sentence = "The tool returned something that is no JSON."
+        return Result.fault(sentence, detail=type(error).__name__)
+
+
+def _error(error: BaseException) -> Result:
+    """What it says is for the model only if it was meant for it."""
+    if isinstance(error, ToolError):
+        return Result.fault(str(error), detail="ToolError")
+    return Result.fault("The tool failed.", detail=type(error).__name__)

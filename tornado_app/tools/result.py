@@ -1,0 +1,39 @@
+"""What a tool is given and what it gives back."""
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from parley_tools import Caller
+from tornado_app.protocol.realtime.functions import Function, error_output
+from tornado_app.session.events import ToolOutcome
+
+
+class Result(Struct, frozen=True):
+    """``output`` is for the model, the rest for the log."""
+
+    output: str
+    outcome: ToolOutcome = "done"
+    detail: str = ""
+
+    @classmethod
+    def fault(cls, sentence: str, outcome: ToolOutcome = "failed", detail: str = "") -> "Result":
+        return cls(error_output(sentence), outcome, detail)
+
+
+class Tool(Protocol):
+    """One tool of the server, whatever is behind it."""
+
+    @property
+    def function(self) -> Function:
+        """What the model is told."""
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """A call has the tool if its token has one of these; none: every call has it."""
+
+    async def call(self, arguments: str, caller: Caller) -> Result:
+        """Perform one call.  Raises nothing but `asyncio.CancelledError`; has no deadline itself.
+
+        *arguments* is what the model wrote, which may be anything.
+        """

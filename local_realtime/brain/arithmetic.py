@@ -57,6 +57,7 @@ WORDS = {
 SUM = re.compile(rf"({NUMBER})((?:\s*[-+*/^%]\s*{NUMBER})+)")
 STEP = re.compile(rf"\s*([-+*/^%])\s*({NUMBER})")
 NEGATIVE = re.compile(r"(?<!\d)(?<!\d )\b(?:minus|negative) (?=\d)", re.IGNORECASE)
+TOO_LONG = re.compile(rf"\d[\d.]{{{MAX_DIGITS},}}")
 ROOT = re.compile(rf"\bsquare root of ({NUMBER})")
 
 
@@ -76,16 +77,19 @@ def calculate(text: str) -> tuple[str, str | None] | None:
         plain = LABEL.sub(" to ", plain)
     for spoken, sign in SPOKEN:
         plain = re.sub(spoken, f" {sign} ", plain, flags=re.IGNORECASE)
+    if TOO_LONG.search(plain) and (SUM.search(plain) or ROOT.search(plain)):
+        # Nobody wants to hear all of it again.
+        return "That", TOO_BIG
     if found := ROOT.search(plain):
         number = found[1]
-        return f"The square root of {number}", _said(lambda: _root(_number(number)))
+        return f"The square root of {number}", _said(lambda: _root(Fraction(number)))
     found = SUM.search(plain)
     if not found:
         return None
     steps: list[tuple[str, str]] = STEP.findall(found[2])
     asked = [_tidy(found[1]), *(f"{WORDS[sign]} {_tidy(number)}" for sign, number in steps)]
     texts, signs = [found[1], *(number for _, number in steps)], [sign for sign, _ in steps]
-    return " ".join(asked), _said(lambda: _shown(_evaluate([*map(_number, texts)], signs)))
+    return " ".join(asked), _said(lambda: _shown(_evaluate([*map(Fraction, texts)], signs)))
 
 
 def _signed(asked: re.Match[str]) -> str:
@@ -103,12 +107,6 @@ def _said(result: Callable[[], str | None]) -> str | None:
         return TOO_BIG
     except (ZeroDivisionError, Endless):
         return None
-
-
-def _number(text: str) -> Fraction:
-    if sum(map(str.isdigit, text)) > MAX_DIGITS:
-        raise TooBig
-    return Fraction(text)
 
 
 def _tidy(number: str) -> str:

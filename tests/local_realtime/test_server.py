@@ -313,10 +313,10 @@ async def test_the_answer_of_a_retrieved_item_is_sound(serving, tone):
 
 @pytest.mark.gen_test
 async def test_a_page_may_come_as_to_azure(caplog):
-    """By its path, with the key in the query, which no log repeats."""
+    """By its path, with deployment and key in the query, which no log repeats."""
     server = LocalRealtime(LOCKED)
     port = server.listen("127.0.0.1", 0)
-    url = f"ws://127.0.0.1:{port}/openai/v1/realtime?model=m&api-key="
+    url = f"ws://127.0.0.1:{port}/openai/v1/realtime?deployment=m&api-version=1&api-key="
     try:
         good = await websocket_connect(url + "right")
         bad = await websocket_connect(url + "wrong")
@@ -329,7 +329,7 @@ async def test_a_page_may_come_as_to_azure(caplog):
     finally:
         await server.close()
 
-    assert told[0]["type"] == "session.created"
+    assert told[0]["session"]["model"] == "m"
     assert told[1]["error"]["code"] == "invalid_api_key"
     assert "404 GET /openai/v1/realtime" in caplog.text
     assert "right" not in caplog.text

@@ -211,6 +211,31 @@ async def test_a_pause_for_thought_ends_no_turn(talking, models, silence, fault)
     assert spoken_in(events) == "Three, four, five, six, seven."
 
 
+@pytest.mark.parametrize("modality", ["audio", "text"])
+@pytest.mark.gen_test
+async def test_a_commentary_and_a_call_in_one_answer(talking, modality):
+    """A message that says so from its beginning, then the call; spoken or written."""
+    tool = {
+        "type": "function",
+        "name": "weather-get_weather",
+        "parameters": {"properties": {"city": {"type": "string"}}, "required": ["city"]},
+    }
+    content = [{"type": "input_text", "text": "What's the weather in Paris?"}]
+    async with talking(ServerConfig(pace=0, faults=parse_faults("commentary"))) as (_, connect):
+        client = await connect()
+        session = {"type": "realtime", "tools": [tool], "output_modalities": [modality]}
+        await client.send("session.update", session=session)
+        item = {"type": "message", "role": "user", "content": content}
+        await client.send("conversation.item.create", item=item)
+        await client.send("response.create")
+        events = await client.until("response.done")
+
+    begun = next(e["item"] for e in events if e["type"] == "response.output_item.added")
+    said, call = events[-1]["response"]["output"]
+    assert (begun["phase"], said["phase"]) == ("commentary", "commentary")
+    assert (call["name"], json.loads(call["arguments"])) == (tool["name"], {"city": "Paris"})
+
+
 @pytest.mark.parametrize("law", ["audio/pcmu", "audio/pcma"])
 @pytest.mark.gen_test
 async def test_a_telephone_call_is_understood_and_answered(talking, models, silence, law):

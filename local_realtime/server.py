@@ -9,7 +9,12 @@ from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler
 
 from local_realtime.ears.vad import Ears, EnergyEar
-from local_realtime.handlers.http_api import BetaHandler, ClientSecretsHandler, UnknownHandler
+from local_realtime.handlers.http_api import (
+    BetaHandler,
+    ClientSecretsHandler,
+    HealthHandler,
+    UnknownHandler,
+)
 from local_realtime.handlers.registry import Registry
 from local_realtime.rehearsal.faults import Faults
 from local_realtime.rehearsal.faulty_handler import FaultyHandler, HeaderFaults
@@ -51,11 +56,6 @@ class ServerConfig:
     """Who may ask for more of it by a header."""
 
 
-class Healthz(RequestHandler):
-    def get(self) -> None:
-        self.finish("ok\n")
-
-
 class LocalRealtime:
     """Serve `app` with a Tornado `HTTPServer`, or call `listen`; then `close` or `close_all`."""
 
@@ -77,7 +77,7 @@ class LocalRealtime:
                 route,
                 (f"{REALTIME_PATH}/client_secrets{END}", ClientSecretsHandler, of_this),
                 (f"{REALTIME_PATH}/(?:transcription_)?sessions{END}", BetaHandler, of_this),
-                (rf"/healthz{END}", Healthz),
+                (rf"/healthz{END}", HealthHandler, of_this),
             ],
             websocket_max_message_size=MAX_FRAME_BYTES,
             websocket_ping_interval=PING_SECONDS,

@@ -10,6 +10,7 @@ from local_realtime.errors import Refused
 from local_realtime.handlers.admission import BETA_DISABLED, holds_key, presented_key
 from local_realtime.handlers.registry import Registry
 
+METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 MAX_BODY_BYTES = 1024 * 1024
 STATUS_OF_CODE = {"rate_limit_exceeded": 429, "invalid_api_key": 401, "request_too_large": 413}
 
@@ -18,6 +19,25 @@ def error_body(refused: Refused) -> dict[str, Any]:
     inner = refused.wire()
     inner.pop("event_id")
     return {"error": inner}
+
+
+def tell_error(handler: RequestHandler, status: int) -> None:
+    """Answer what no handler has refused by itself."""
+    refused = Refused("invalid_request", "The request could not be read.")
+    if status == 405:
+        method, path = handler.request.method, handler.request.path
+        handler.set_header("Allow", ", ".join(_methods_of(handler)))
+        refused = Refused("method_not_allowed", f"Not allowed to {method} on {path}.")
+    elif status >= 500:
+        message = "The server had an error while processing your request."
+        refused = Refused("server_error", message, kind="server_error")
+    handler.finish(error_body(refused))
+
+
+def _methods_of(handler: RequestHandler) -> list[str]:
+    """Those that a handler answers: it has its own way with them."""
+    others = {method: getattr(RequestHandler, method.lower()) for method in METHODS}
+    return [name for name in METHODS if getattr(type(handler), name.lower()) is not others[name]]
 
 
 class ApiHandler(RequestHandler):
@@ -31,13 +51,7 @@ class ApiHandler(RequestHandler):
         self.finish(error_body(refused))
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
-        if status_code == 405:
-            message = f"Not allowed to {self.request.method} on {self.request.path}."
-            refused = Refused("method_not_allowed", message)
-        else:
-            message = "The server had an error while processing your request."
-            refused = Refused("server_error", message, kind="server_error")
-        self.finish(error_body(refused))
+        tell_error(self, status_code)
 
 
 class ClientSecretsHandler(ApiHandler):
@@ -71,6 +85,16 @@ class BetaHandler(ApiHandler):
 
     def post(self) -> None:
         self.refuse(BETA_DISABLED, 400)
+
+
+class HealthHandler(ApiHandler):
+    """`/healthz`, by whatever method a probe uses."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/plain; charset=UTF-8")
+        self.finish("ok\n")
+
+    head = options = get
 
 
 class UnknownHandler(ApiHandler):

@@ -7,7 +7,7 @@ from tornado.websocket import WebSocketHandler
 
 from local_realtime.errors import Fatal, Refused
 from local_realtime.handlers.admission import SUBPROTOCOL, Handshake, Opening, admit
-from local_realtime.handlers.http_api import error_body
+from local_realtime.handlers.http_api import error_body, tell_error
 from local_realtime.handlers.registry import Registry
 
 AZURE_PATH = "/openai/"
@@ -30,6 +30,11 @@ class OpeningHandler(WebSocketHandler):
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
+        if self.request.headers.get("Upgrade", "").lower() != "websocket":
+            self.set_header("Upgrade", "websocket")
+            message = "This address speaks WebSocket: ask for an upgrade."
+            await self._refuse_upgrade(426, Refused("upgrade_required", message))
+            return
         handshake = self._handshake()
         if self._registry.api_key is not None and handshake.credential is None:
             message = "Missing bearer or basic authentication in header"
@@ -41,6 +46,9 @@ class OpeningHandler(WebSocketHandler):
             return
         self.set_header(NAME_HEADER, NAME)
         await super().get(*args, **kwargs)
+
+    def write_error(self, status_code: int, **_kwargs: Any) -> None:
+        tell_error(self, status_code)
 
     async def _refuse_upgrade(self, status: int, refused: Refused) -> None:
         self.set_status(status)

@@ -94,6 +94,25 @@ async def test_two_callers_have_their_own_secrets(serving):
     assert len({minted["value"] for _, minted in answers}) == 2
 
 
+@pytest.mark.gen_test
+async def test_a_wrong_method_is_told_the_right_ones(serving):
+    """On the address of sessions, too, and who asks it for no upgrade is told to."""
+    async with serving(LOCKED) as (_, connect):
+        posted = await AsyncHTTPClient().fetch(
+            connect.http_url + "/v1/realtime", method="POST", body="", raise_error=False
+        )
+        plain = await ask(connect, "/v1/realtime/?model=m", method="GET")
+        probed = [
+            await AsyncHTTPClient().fetch(connect.http_url + "/healthz/", method=method)
+            for method in ("GET", "HEAD", "OPTIONS")
+        ]
+
+    assert (posted.code, posted.headers["Allow"]) == (405, "GET")
+    assert json.loads(posted.body)["error"]["code"] == "method_not_allowed"
+    assert (plain[0], plain[1]["error"]["code"]) == (426, "upgrade_required")
+    assert [response.body for response in probed] == [b"ok\n", b"", b"ok\n"]
+
+
 MINTED = "/v1/realtime/client_secrets"
 REFUSED = {
     "no json": (MINTED, "{", 400, "invalid_json"),

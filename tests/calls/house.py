@@ -48,7 +48,7 @@ def _in_keeping(changes: dict[str, Any]) -> dict[str, object]:
     message_bytes = changes.get("limits_message_bytes", 262_144)
     outbound_bytes = changes.get("limits_outbound_bytes", 1 << 20)
     hold_ms = changes.get("audio_hold_ms", 15_000)
-    call_bytes = max(4 << 20, 16 * message_bytes, 64 * hold_ms)
+    call_bytes = max(4 << 20, 16 * message_bytes, 180 * hold_ms)
     return {
         "audio_file_bytes": min(196_000, (message_bytes - 256) // 4 * 3),
         "audio_file_ms": min(15_000, hold_ms),

@@ -263,3 +263,20 @@ def test_what_is_counted_is_what_is_kept(happenings, backlog, ends):
             story.feed(events.UpstreamBacklog(0)).tick(story.now)
     if story.session.ended or story.session._model.state == "connected":
         assert 0 == story.budget.held_bytes
+
+
+@given(st.integers(1000, 10_000), st.integers(10, 400))
+@settings(max_examples=30, deadline=None)
+def test_speech_that_waits_for_a_model_that_is_away_holds_its_client_back_from_nothing(
+    hold_ms, chunk_ms
+):
+    """Where the oldest is dropped: the bound in bytes has room for all that may wait."""
+    call_bytes = int(hold_ms * (64 + 256 / 10) * 2)
+    changes = {"backlog": "drop_oldest", "hold_ms": hold_ms, "audio_burst_ms": 1e9}
+    story = Story(**SMALL | {"call_bytes": call_bytes} | changes).opened()
+    for _ in range(int(hold_ms * 1.2 / chunk_ms) + 2):
+        story.feed(events.ClientAudio(bytes(48 * chunk_ms)))
+        story.feed(events.UplinkReady(converted(chunk_ms, 48 * chunk_ms, bytes(64 * chunk_ms))))
+
+    assert not any(isinstance(c, commands.PauseClient) for c in story.all)
+    assert story.budget.is_low

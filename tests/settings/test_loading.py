@@ -376,7 +376,11 @@ class TestBetween:
             ({"PARLEY_SERVER_DRAIN_S": "1"}, "server.drain_notice_s"),
             ({"PARLEY_UPSTREAM_RECONNECT_INITIAL_MS": "8001"}, "upstream.reconnect_initial_ms"),
             ({"PARLEY_LIMITS_MESSAGE_BYTES": "262145"}, "limits.call_bytes"),
-            ({"PARLEY_AUDIO_HOLD_MS": "131073"}, "limits.call_bytes"),
+            ({"PARLEY_AUDIO_HOLD_MS": "46812"}, "limits.call_bytes"),
+            (
+                {"PARLEY_AUDIO_HOLD_MS": "23406", "PARLEY_AUDIO_BACKLOG": "drop_oldest"},
+                "limits.call_bytes",
+            ),
             ({"PARLEY_LIMITS_PROCESS_BYTES": "8388607"}, "limits.process_bytes"),
             ({"PARLEY_AUTH_LEEWAY_S": "60", "PARLEY_AUTH_MAX_LIFETIME_S": "60"}, "auth.leeway_s"),
             ({"PARLEY_AUDIO_FILE_MS": "15001"}, "audio.file_ms"),

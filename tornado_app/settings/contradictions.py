@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tornado_app.admission import origins, proxies, sealing
 from tornado_app.admission.application_keys import LEAST_CHARACTERS
+from tornado_app.admission.budget import ENTRY_BYTES, LOW_PART
 from tornado_app.settings.reading import label
 from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
@@ -16,6 +17,7 @@ from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 MODEL_BYTES_PER_MS = 64
+SHORT_CHUNK_MS = 10  # what waits has an entry for each chunk
 ENVELOPE_BYTES = 256  # a message around its audio, with every field
 LONGEST_CHUNK_MS = 10_000  # docs/protocol.md, audio
 LONGEST_MS_PER_BYTE = 1 / 8  # one byte a sample at 8 kHz, in a binary frame
@@ -85,11 +87,16 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
 
 def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
     """What may be kept of a call has to hold what other settings let it keep."""
-    limits = settings.limits
+    limits, audio = settings.limits, settings.audio
+    waiting_bytes = audio.hold_ms * (MODEL_BYTES_PER_MS + ENTRY_BYTES / SHORT_CHUNK_MS)
+    if audio.backlog == "drop_oldest":
+        # All of it waits for as long as the model is away, and a client that was held back is read
+        # again when half of the bound is left.
+        waiting_bytes /= LOW_PART
     for name, least_bytes in (
         # Four times as much is read of one that is too large, and must not fill it alone.
         ("limits.message_bytes", 16 * limits.message_bytes),
-        ("audio.hold_ms", settings.audio.hold_ms * MODEL_BYTES_PER_MS),
+        ("audio.hold_ms", int(waiting_bytes)),
         ("tools.result_bytes", 4 * settings.tools.result_bytes if settings.tools.file else 0),
     ):
         if limits.call_bytes < least_bytes:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tornado_app.admission.budget import Budget, ProcessBudget
+from tornado_app.log_levels import LEVELS
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
@@ -142,6 +143,12 @@ class Story:
     def tick(self, at: float) -> "Story":
         return self.feed(events.Tick(), at)
 
+    def abandoned(self) -> "Story":
+        """Let the session have had a fault of ours."""
+        self.fresh = self.session.abandon(self.now)
+        self.all += self.fresh
+        return self
+
     @property
     def messages(self) -> list[tuple[str, dict[str, Any]]]:
         """What the client was told by the last event: (type, data)."""
@@ -188,6 +195,8 @@ class Story:
         """What holds for every session, whatever happened to it."""
         numbers = [c.seq for c in self.all if isinstance(c, commands.SendClient)]
         assert list(range(1, len(numbers) + 1)) == numbers
+
+        assert {c.event for c in self.all if isinstance(c, commands.Log)} <= LEVELS.keys()
 
         finished = [i for i, c in enumerate(self.all) if isinstance(c, commands.Finish)]
         assert finished in ([], [len(self.all) - 1])

@@ -21,6 +21,7 @@ from tornado_app.protocol.realtime.events import (
     UserTranscriptFailed,
 )
 from tornado_app.session import events
+from tornado_app.session.answers import TRUNCATE_ID
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from workers.chain import Piece
 from workers.formats import AudioFormat, OpusFormat
@@ -206,6 +207,14 @@ def test_a_late_cancel_is_no_error_for_the_client(story):
     story.said(ResponseFinished(response(status="completed")))
 
     assert [] == story.said(NOT_ACTIVE).told
+
+
+def test_a_cut_that_came_too_late_is_no_error_for_the_client(story):
+    """There was nothing left to cut, which is what was wanted."""
+    story.connected()
+    error = ErrorFacts("invalid_request_error", "item_not_found", event_id=TRUNCATE_ID)
+
+    assert [] == story.said(UpstreamError(error)).told
 
 
 def test_a_failed_answer_says_why_without_the_models_words(story):

@@ -456,6 +456,14 @@ def test_an_interrupted_request_that_is_refused_is_not_made_again(story):
     assert [] == story.tick(15.0).told
 
 
+def test_a_turn_after_an_interrupted_request_that_was_refused_is_asked_for(story):
+    """At once, as nothing is under way of which we know."""
+    story.connected().client(asked.Text("one")).client(asked.Interrupt())
+    story.said(UpstreamError(ErrorFacts("e", "conversation_already_has_active_response")))
+
+    assert "response.create" in story.client(asked.Text("two")).asked
+
+
 def test_a_model_is_given_up_only_if_it_is_busy_again_and_again(story):
     """An answer between shows that it is not stuck."""
     story.connected()

@@ -2,9 +2,16 @@
 
 import pytest
 
-from tests.session.story import converted
+from tests.session.story import converted, response
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.events import Cleared, Committed, ErrorFacts, UpstreamError
+from tornado_app.protocol.realtime.events import (
+    Cleared,
+    Committed,
+    ErrorFacts,
+    ResponseCreated,
+    ResponseFinished,
+    UpstreamError,
+)
 from tornado_app.session import events
 from tornado_app.session.commands import Log
 from tornado_app.session.confirmations import AWAITED
@@ -75,6 +82,32 @@ def test_the_wait_counts_from_connected(story):
     assert [] == story.tick(23.9).errors
 
     assert ["upstream_timeout"] == story.tick(24.0).errors
+
+
+def test_what_was_answered_at_once_is_not_answered_again(manual):
+    """The answer was asked for with the commit, and its confirmation asks for no second one."""
+    committed(manual).said(ResponseCreated(response())).said(Committed("item_1"))
+    assert [] == manual.orders
+
+    assert [] == manual.said(ResponseFinished(response(status="completed"))).orders
+
+
+def test_a_refusal_of_no_commit_takes_no_turn(manual):
+    """Not every server says what it refuses: a typed turn beside it is answered."""
+    manual.client(asked.Text("Hi"))
+    manual.said(UpstreamError(ErrorFacts("e", "input_audio_buffer_commit_empty")))
+
+    assert ["response_started"] == manual.said(ResponseCreated(response())).told
+    assert [] == manual.asked
+
+
+def test_a_clear_behind_a_late_commit_is_told_with_it(story):
+    """The model has cleared; that it says nothing of the commit is another matter."""
+    committed(story.connected())
+    story.client(asked.ClearAudio(), at=5.0)
+    assert [] == story.said(Cleared(), at=6.0).told
+
+    assert ["error", "audio_cleared"] == story.tick(15.0).told
 
 
 def test_a_clear_that_is_refused_is_settled(story):

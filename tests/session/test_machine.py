@@ -39,9 +39,10 @@ def test_a_ping_is_answered_with_its_id(story):
 def test_the_client_is_pinged_at_every_interval(story):
     """30 s by default."""
     story.opened()
-    pinged = [at for at in (29.0, 30.0, 60.0 - 1e-6) if story.tick(at).did(commands.PingClient)]
+    times = (29.0, 30.0, 60.0 - 1e-6)
+    assert [30.0] == [at for at in times if story.tick(at).did(commands.PingClient)]
 
-    assert [30.0] == pinged
+    assert story.feed(events.ClientHeard()).tick(60.0).did(commands.PingClient)
 
 
 def test_a_silent_client_is_dead_after_the_read_timeout(story):
@@ -77,6 +78,7 @@ def test_an_expiring_token_is_announced_and_then_ends_the_session(stage):
     assert [] == story.tick(109.0).closes
 
     assert ["token_expired"] == story.tick(110.0).errors
+    assert "The token has expired. Reconnect with a fresh one." == story.messages[0][1]["sentence"]
     assert [(4410, "token_expired")] == story.closes
 
 
@@ -157,6 +159,26 @@ def test_status_tells_all_figures(story):
     assert UNIX_MS + 3_600_000 == data["token_expires_at"]
 
 
+def test_status_tells_how_much_of_the_rate_is_used(stage):
+    """To a tenth: with it a client can slow down before it is refused."""
+    story = stage(messages_per_s=2.0, message_burst=5.0).opened()
+    for _ in range(3):
+        story.client(asked.Ping())
+    story.feed(events.StatusAsked({}), at=0.26)
+
+    assert {"used": 3.5, "limit": 5} == story.messages[0][1]["limits"]["message_burst"]
+
+
+def test_the_last_line_of_a_session_says_why_and_how_long(story):
+    """From whichever side it was ended; the code is the client's own, if that closed."""
+    story.connected().feed(events.ClientGone(1001), at=2.5)
+
+    [line] = [c for c in story.fresh if isinstance(c, commands.Log)]
+    assert "session_closed" == line.event
+    expected = {"cause": "client_gone", "duration_s": 2.5, "close_code": 1001, "reconnects": 0}
+    assert expected.items() <= line.fields.items()
+
+
 def test_draining_tells_the_deadline_and_ends_there(story):
     """The client has until then to go elsewhere."""
     story.connected().feed(events.Drain(20.0))
@@ -182,6 +204,17 @@ def test_every_ending_releases_everything(story, ending, close):
     assert story.did(commands.CloseUpstream)
     assert story.did(commands.Finish)
     assert [] == story.client(asked.Ping()).fresh
+
+
+def test_a_fault_of_ours_is_told_and_ends_the_session(story):
+    """The client learns that it was not its own, and that it may come again; once."""
+    story.connected().speak(100).abandoned()
+
+    assert ["internal"] == story.errors
+    assert "The server had a fault of its own. Reconnect." == story.messages[0][1]["sentence"]
+    assert [(1011, "internal")] == story.closes
+    assert story.did(commands.CloseUpstream)
+    assert [] == story.abandoned().fresh
 
 
 def test_the_log_names_no_word_that_was_said(story):

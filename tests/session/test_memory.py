@@ -96,6 +96,7 @@ class TestFiles:
         held_bytes = story.budget.held_bytes
 
         assert ["audio_backlog"] == story.feed(FILE).errors
+        assert 1000 == story.messages[0][1]["retry_after_ms"]
         assert held_bytes == story.budget.held_bytes
 
     def test_what_it_was_decoded_to_is_counted_while_it_waits(self, small):
@@ -208,6 +209,13 @@ class TestAnswers:
         assert not story.speak(20).did(commands.PauseClient)
         assert "response.cancel" in story.client(client.Interrupt()).asked
         assert [] == story.client(TURN).errors
+
+    def test_words_of_an_answer_that_goes_on_are_counted(self, small):
+        """Beside what the client has not read; both are kept."""
+        story = small().connected().said(AnswerTranscriptDelta("resp_1", "item_a", "x" * 1000))
+        story.feed(events.Look(0, queued_bytes=10_000))
+
+        assert 11_000 == story.process.held_bytes
 
     def test_words_that_never_end_are_bounded(self, small):
         """Each item is cut, and of too many the oldest is forgotten."""

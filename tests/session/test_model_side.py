@@ -18,7 +18,7 @@ from tornado_app.protocol.realtime.events import (
 from tornado_app.protocol.realtime.model_session import Turn
 from tornado_app.session import events
 from tornado_app.session.commands import CloseUpstream, DialUpstream
-from tornado_app.session.model_side import HISTORY_ID
+from tornado_app.session.model_side import HISTORY_ID, ORDERS_HELD
 
 
 def test_opening_dials_at_once_and_says_connecting(story):
@@ -263,6 +263,22 @@ def test_a_long_turn_that_was_kept_is_committed(stage):
     assert [] == story.errors
 
     assert ["input_audio_buffer.commit", "response.create"] == story.model_ready().asked[-2:]
+
+
+def test_as_much_is_kept_for_the_next_model_as_for_the_first(stage):
+    """What was lost with one takes no room from the next."""
+    story = stage(messages_per_s=9999.0, message_burst=9999.0).connected()
+    story.feed(events.UpstreamBacklog(story.config.outbox_bytes)).client(asked.Text("Hi"))
+    story.lost()
+
+    taken = [_is_taken(story) for _ in range(ORDERS_HELD + 1)]
+    fresh = stage(messages_per_s=9999.0, message_burst=9999.0).opened()
+    assert [_is_taken(fresh) for _ in range(ORDERS_HELD + 1)] == taken
+    assert {True, False} == set(taken)
+
+
+def _is_taken(story):
+    return "server_busy" not in story.client(asked.Text("Hi")).errors
 
 
 def test_a_flood_of_garbage_is_a_lost_link(story):

@@ -130,6 +130,8 @@ def test_a_message_over_the_rate_is_known():
     assert [("error", None, "s")] == numbers(story.feed(events.StatusAsked({}, "s")))
     wrong = InvalidMessage("unknown_type", "no such type", "type", ref="w")
     assert [("error", None, "w")] == numbers(story.feed(events.ClientRefused(wrong)))
+    no_audio = InvalidMessage("invalid_message", "no audio", "audio", ref="x", is_audio=True)
+    assert [("error", 2, "x")] == numbers(story.feed(events.ClientRefused(no_audio)))
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_a_typed_turn_stays_behind_a_commit_that_is_on_its_way(stage):
     assert ["input_audio_buffer.commit", "response.create", "conversation.item.create"] == (
         story.asked
     )
+    assert [] == story.errors
 
 
 @pytest.mark.parametrize("duration_ms", [0, 99])
@@ -160,6 +161,13 @@ def test_a_commit_of_the_models_own_asks_for_nothing(story):
 
     assert ["audio_committed"] == story.told
     assert [] == story.asked
+
+
+def test_audio_that_the_model_has_made_a_turn_of_is_not_lost_with_it(story):
+    """It was heard, and answered if there was time."""
+    story.connected().speak(200).said(Committed("item_1"))
+
+    assert [] == story.lost().errors
 
 
 def test_a_commit_that_the_model_refuses_is_an_empty_buffer(story):
@@ -210,6 +218,7 @@ def test_more_than_may_wait_is_refused_and_the_sum_is_told(stage):
 
     story.feed(events.ClientAudio(bytes(4800)))
     assert ["audio_backlog"] == story.errors
+    assert 1000 == story.messages[0][1]["retry_after_ms"]
     story.feed(events.ClientAudio(bytes(4800)), at=0.5)
     assert [] == story.errors
     story.feed(events.ClientAudio(bytes(4800)), at=1.1)
@@ -323,6 +332,16 @@ def test_a_file_is_decoded_behind_the_tail_of_the_stream(story):
     assert [Append(b"QUJD", 400)] == story.orders
 
 
+def test_a_fault_in_the_rest_of_the_stream_is_not_the_files(story):
+    """It is told under the number of the last chunk before the file."""
+    story.connected().speak(20).feed(wav())
+    story.feed(events.UplinkReady(events.Unusable("No audio.")))
+    assert ("invalid_audio", 1) == (story.messages[0][1]["code"], story.messages[0][1]["chunk"])
+
+    story.feed(events.UplinkReady(converted(100, 3000)))
+    assert [("audio_received", 2)] == [(kind, data["chunk"]) for kind, data in story.messages]
+
+
 def test_a_file_keeps_its_place_among_chunks_and_commits(stage):
     """The answers of pool and decoder come in the order of the questions."""
     story = stage(turn_detection="none").connected()
@@ -376,6 +395,7 @@ def test_only_some_files_may_wait(story):
         story.feed(events.UplinkReady(converted(100, 3000)))
     assert ["audio_received", "error"] == story.told  # where the fifth was
     assert ["audio_backlog"] == story.errors
+    assert (5, 1000) == (story.messages[1][1]["chunk"], story.messages[1][1]["retry_after_ms"])
 
 
 def test_a_file_that_has_no_room_is_told_when_its_length_is_known(story):

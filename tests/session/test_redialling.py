@@ -1,0 +1,39 @@
+"""Tests of tornado_app/session/redialling.py: how soon a lost model is dialled again."""
+
+import pytest
+
+from tests.session.story import config
+from tornado_app.session.redialling import STABLE_S, WAIT_MAX_S, Redialling
+
+CONFIG = config(reconnect_attempts=4, reconnect_initial_ms=200, reconnect_max_ms=1000)
+
+
+@pytest.mark.parametrize(("jitter", "first_s"), [(0.0, 0.1), (0.5, 0.15), (1.0, 0.2)])
+def test_clients_that_lost_the_same_model_come_back_one_by_one(jitter, first_s):
+    """After the whole of the pause, or half of it, or anything between."""
+    assert first_s == pytest.approx(Redialling(CONFIG, lambda: jitter).next(None, None))
+
+
+def test_each_pause_is_twice_the_one_before_up_to_the_longest():
+    """And after so many attempts there is none."""
+    redialling = Redialling(CONFIG, lambda: 1.0)
+
+    assert [0.2, 0.4, 0.8, 1.0, None] == [redialling.next(None, None) for _ in range(5)]
+
+
+def test_a_link_that_held_counts_from_one_again():
+    """One that held less has the next pause in turn."""
+    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling.next(None, None)
+
+    assert 0.4 == redialling.next(STABLE_S - 0.1, None)
+    assert 0.2 == redialling.next(STABLE_S, None)
+    assert 1 == redialling.attempt
+
+
+def test_what_the_model_asks_for_comes_before_the_pause():
+    """As far as a caller can wait."""
+    redialling = Redialling(CONFIG, lambda: 1.0)
+
+    assert WAIT_MAX_S + 0.2 == redialling.next(None, WAIT_MAX_S)
+    assert redialling.next(None, WAIT_MAX_S + 0.1) is None

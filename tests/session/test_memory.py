@@ -1,5 +1,7 @@
 """What a call may have us keep, in bytes: every kind of it, and all of it together."""
 
+import math
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -279,7 +281,7 @@ def test_speech_that_waits_for_a_model_that_is_away_holds_its_client_back_from_n
     hold_ms, chunk_ms
 ):
     """Where the oldest is dropped: the bound in bytes has room for all that may wait."""
-    call_bytes = int(hold_ms * (64 + 256 / 10) * 2)
+    call_bytes = math.ceil(hold_ms * (64 + 256 / 10) * 2)
     changes = {"backlog": "drop_oldest", "hold_ms": hold_ms, "audio_burst_ms": 1e9}
     story = Story(**SMALL | {"call_bytes": call_bytes} | changes).opened()
     for _ in range(int(hold_ms * 1.2 / chunk_ms) + 2):

@@ -1,6 +1,7 @@
 """What is wrong with settings although each has its type: unusable, or unsafe in production."""
 
 import json
+import math
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any, NamedTuple
@@ -96,7 +97,7 @@ def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
     for name, least_bytes in (
         # Four times as much is read of one that is too large, and must not fill it alone.
         ("limits.message_bytes", 16 * limits.message_bytes),
-        ("audio.hold_ms", int(waiting_bytes)),
+        ("audio.hold_ms", math.ceil(waiting_bytes)),
         ("tools.result_bytes", 4 * settings.tools.result_bytes if settings.tools.file else 0),
     ):
         if limits.call_bytes < least_bytes:

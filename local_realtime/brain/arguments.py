@@ -8,12 +8,14 @@ from local_realtime.brain.numerals import with_digits
 from local_realtime.brain.phrases import (
     LIST_END,
     ONLY_DIGITS,
+    identifier,
     list_of,
     moment_of,
     place_of,
     quoted,
     rest_of,
     said_by_name,
+    suited_place,
     without_moments,
     written,
 )
@@ -30,7 +32,7 @@ AMOUNT = re.compile(rf"(\d+(?:\.\d+)?)[ -]?({'|'.join(SECONDS)})s?\b", re.IGNORE
 FREE = {
     *("message", "text", "content", "body", "note", "query", "question", "prompt", "title"),
     *("subject", "task", "description", "reminder", "search", "topic", "term", "keyword", "song"),
-    *("expression", "sentence", "phrase", "comment", "summary", "what"),
+    *("expression", "sentence", "phrase", "comment", "summary", "what", "item", "product"),
 }
 """Names of what may be any words."""
 
@@ -211,11 +213,23 @@ def _quoted(name: str, shape: Shape, sentence: Sentence) -> str | None:
     return quoted(sentence.text)
 
 
+def _suited(name: str, shape: Shape, sentence: Sentence) -> str | None:
+    """What follows a preposition that goes with such a name: "in" with a city."""
+    if shape.kind != "string" or shape.choices:
+        return None
+    return suited_place(words_of(name), sentence.text, sentence.is_free)
+
+
+def _identified(name: str, shape: Shape, sentence: Sentence) -> str | None:
+    is_id = not {"id", "number", "code"}.isdisjoint(words_of(name).split())
+    is_text = shape.kind == "string" and not shape.choices
+    return identifier(sentence.text) if is_id and is_text else None
+
+
 def _placed(name: str, shape: Shape, sentence: Sentence) -> str | None:
-    """What follows a preposition."""
     if shape.kind != "string" or shape.choices or _is_free_text(name, shape):
         return None
-    return place_of(words_of(name), sentence.text, sentence.is_free)
+    return place_of(sentence.text, sentence.is_free)
 
 
 def _rest(name: str, shape: Shape, sentence: Sentence) -> str | None:
@@ -235,7 +249,7 @@ def _is_free_text(name: str, shape: Shape) -> bool:
 
 
 STEPS: tuple[Step, ...] = (
-    *(_chosen, _flag, _written, _lasting, _named_number, _by_name, _listed, _quoted),
+    *(_chosen, _flag, _written, _lasting, _named_number, _by_name, _listed, _quoted, _suited),
 )
-GUESSES: tuple[Step, ...] = (_any_number, _placed, _rest, _guessed_list)
+GUESSES: tuple[Step, ...] = (_any_number, _identified, _placed, _rest, _guessed_list)
 """Only worth it where a value is needed: what follows a preposition may be anything."""

@@ -7,7 +7,7 @@ from local_realtime.brain.numerals import with_digits
 from local_realtime.brain.words import stem, stems, words_of
 
 ONLY_DIGITS = r"(?<![\w.])(-?\d+(?:\.\d+)?)"
-BREAK = r"(?=[,.!?;]|$|\s(?:and|in|for|to|at|from|with|on|please|by|saying|that)\b)"
+BREAK = r"(?=[,.!?;]|$|\s(?:and|in|for|to|at|from|with|on|please|by|about|saying|that)\b)"
 PREPOSITIONS = "in|for|to|at|from|about|with|of|named|called|by|into|near|on"
 PLACED = re.compile(
     rf"\b(?P<how>{PREPOSITIONS})\s+(?P<what>(?:the\s+)?\S.*?){BREAK}", re.IGNORECASE
@@ -24,6 +24,8 @@ CLOCK = re.compile(
     r"\b(\d{1,2}(?::\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o'?clock)|\d{1,2}:\d\d|noon|midnight)(?!\w)",
     re.IGNORECASE,
 )
+MOMENT = "\0"
+AT = re.compile(r"\b(?:at|on|by)\s+(?=\0)", re.IGNORECASE)
 WRITTEN = {
     frozenset(("email", "mail")): re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
     frozenset(("url", "uri", "link", "website")): re.compile(r"https?://[^\s\"'<>]+[^\s\"'<>.,!?]"),
@@ -37,10 +39,12 @@ HOW = {
 }
 """Which preposition a parameter of such a name is likely to follow."""
 
+IDENTIFIER = re.compile(r"\b[A-Za-z]{0,4}-?\d[\w-]*")
 QUOTED = re.compile(r"[\"\u201c](.+?)[\"\u201d]|(?<!\w)'([^'\n]+)'(?!\w)")
 INTRODUCED = re.compile(r"(?::|\b(?:saying|that says|which says|to say))\s+(\S.*)$", re.DOTALL)
 LEADING = re.compile(
-    r"^(?:[\s,:]|(?:for|about|to|that|saying|me|us|the|a|an|called|named|of|on)\b)+", re.IGNORECASE
+    r"^(?:[\s,:]|(?:for|about|to|that|saying|me|us|the|a|an|called|named|of|on|with)\b)+",
+    re.IGNORECASE,
 )
 TO_SOMETHING = re.compile(r"\s(?:to|on|in|from|off)\s.*$", re.IGNORECASE | re.DOTALL)
 LIST_END = r"(?=[.!?;]|$|\s(?:to|for|from|please)\b)"
@@ -82,17 +86,41 @@ def moment_of(words: set[str], text: str) -> str | None:
     return (found_clock or None) if words & {"time", "hour", "clock"} else None
 
 
-def place_of(name: str, text: str, is_free: Callable[[str], bool]) -> str | None:
-    """What follows a preposition, the one that suits *name* before any other."""
-    plain = without_moments(text)
-    found = [(one["how"].lower(), one["what"].strip(" \"'")) for one in PLACED.finditer(plain)]
-    wanted = {how for names, hows in HOW.items() if names & set(name.split()) for how in hows}
-    fits = [what for how, what in found if how in wanted] + [what for _, what in found]
-    return next((what for what in fits if what and is_free(what)), None)
+def identifier(text: str) -> str | None:
+    """What looks like a number of an order, a room, a flight: "4711", "LH-404"."""
+    found = IDENTIFIER.search(with_digits(without_moments(text)))
+    return found[0] if found else None
+
+
+def suited_place(name: str, text: str, is_free: Callable[[str], bool]) -> str | None:
+    """What follows a preposition that suits *name*: an amount of anything does not."""
+    places = _places(text, _suiting(name))
+    return next((what for what in places if is_free(what) and not _is_amount(what)), None)
+
+
+def place_of(text: str, is_free: Callable[[str], bool]) -> str | None:
+    """What follows any preposition."""
+    return next((what for what in _places(text) if is_free(what)), None)
+
+
+def _suiting(name: str) -> set[str]:
+    return {how for names, hows in HOW.items() if names & set(name.split()) for how in hows}
+
+
+def _is_amount(what: str) -> bool:
+    return with_digits(what)[:1].isdigit()
+
+
+def _places(text: str, hows: set[str] | None = None) -> list[str]:
+    found = PLACED.finditer(without_moments(text))
+    places = [
+        one["what"].strip(" \"'") for one in found if hows is None or one["how"].lower() in hows
+    ]
+    return [place for place in places if place]
 
 
 def without_moments(text: str) -> str:
-    return CLOCK.sub("", WHEN.sub("", text))
+    return AT.sub("", CLOCK.sub(MOMENT, WHEN.sub(MOMENT, text))).replace(MOMENT, "")
 
 
 def quoted(text: str) -> str | None:

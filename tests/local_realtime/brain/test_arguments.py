@@ -91,6 +91,26 @@ FILLED = {
         *("invite", schema(("email",), email=TEXT), "Invite anna.b@example.com, please."),
         {"email": "anna.b@example.com"},
     ),
+    "what goes with a preposition": (
+        *("find_hotels", schema(("stars",), stars=WHOLE, location=TEXT, topic=TEXT)),
+        "Find hotels with four stars in Rome in three days",
+        {"stars": 4, "location": "Rome"},
+    ),
+    "a list of people": (
+        *("schedule_meeting", schema(("guests",), guests={"type": "array", "items": TEXT})),
+        "Schedule a meeting with Bob and Alice on Monday",
+        {"guests": ["Bob", "Alice"]},
+    ),
+    "what a meeting is about": (
+        *("schedule_meeting", schema(("topic", "time"), topic=TEXT, time=TEXT)),
+        "Schedule a meeting with Bob at 3 pm about the budget",
+        {"topic": "the budget", "time": "3 pm"},
+    ),
+    "a number that is a name": (
+        *("check_order", schema(("order_number",), order_number=TEXT)),
+        "Check order LH-404, please",
+        {"order_number": "LH-404"},
+    ),
     "a long number": (
         *("track_order", schema(("order_id",), order_id=WHOLE), "Track order 12345678901234567891"),
         {"order_id": 12345678901234567891},

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.connection import Client, Connection, Equipment
 from tornado_app.errors import Refused
-from tornado_app.house_rules import file_rules, opening_rules, tool_rules
+from tornado_app.house_rules import file_rules, opening_rules, session_config
 from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
@@ -39,8 +38,6 @@ from tornado_app.upstream.standing import Standing
 from tornado_app.upstream.trial import Trial
 from workers.pool import AudioPool
 
-RESPONSE_TIMEOUT_S = 15.0
-"""The model begins to answer in under a second; 15 s is a fault."""
 LINK_JOIN_S = 5.0
 LOOK_S = 1.0
 """How often every call is asked what may go on, beside being told: some 10 us for each."""
@@ -181,7 +178,10 @@ class Gateway:
 
     def connect(self, guest: Guest, client: Client) -> Connection:
         """A connection for an admitted client.  It dials the model at once."""
-        config = self._session_config(guest)
+        functions = self.tools.functions(guest.caller.scopes)
+        config = session_config(
+            self.settings, guest.caller, guest.opening, guest.model_session, functions
+        )
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
         connection = Connection(
             config, client, guest.dialect, self._equipment, log, on_finished=self._forget
@@ -289,47 +289,6 @@ class Gateway:
         self._connections.discard(connection)
         if not self._connections:
             self._clients_gone.set()
-
-    def _session_config(self, guest: Guest) -> SessionConfig:
-        settings, opening = self.settings, guest.opening
-        return SessionConfig(
-            session_id=f"sess_{secrets.token_hex(10)}",
-            user_id=guest.caller.user_id,
-            scopes=guest.caller.scopes,
-            model_session=guest.model_session,
-            source=opening.source,
-            target=opening.target,
-            passes_through=opening.passes_through,
-            binary_output=opening.output_encoding == "binary",
-            outbound_bytes=settings.limits.outbound_bytes,
-            wants_resume=opening.wants_resume,
-            ignored=opening.ignored,
-            opened_at=time.monotonic(),
-            opened_at_unix_ms=time.time_ns() // 1_000_000,
-            token_expires_at_unix_s=guest.caller.expires_at,
-            token_leeway_s=settings.auth.leeway_s,
-            ping_interval_s=settings.heartbeat.interval_s,
-            read_timeout_s=settings.heartbeat.read_timeout_s,
-            ready_timeout_s=settings.upstream.ready_timeout_s,
-            response_timeout_s=RESPONSE_TIMEOUT_S,
-            response_stall_s=settings.upstream.response_stall_s,
-            reconnect_attempts=settings.upstream.reconnect_attempts,
-            reconnect_initial_ms=settings.upstream.reconnect_initial_ms,
-            reconnect_max_ms=settings.upstream.reconnect_max_ms,
-            hold_ms=settings.audio.hold_ms,
-            backlog=settings.audio.backlog,
-            outbox_bytes=settings.upstream.outbox_bytes,
-            call_bytes=settings.limits.call_bytes,
-            audio_rate=settings.limits.audio_rate,
-            audio_burst_ms=settings.limits.audio_burst_ms,
-            file_bytes=settings.audio.file_bytes,
-            remove_dc=settings.audio.remove_dc,
-            limit_peaks=settings.audio.limit_peaks,
-            messages_per_s=settings.limits.messages_per_s,
-            message_burst=settings.limits.message_burst,
-            errors_per_minute=settings.limits.errors_per_minute,
-            tools=tool_rules(settings, self.tools.functions(guest.caller.scopes)),
-        )
 
 
 def _going_away() -> Refused:

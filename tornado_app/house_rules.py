@@ -1,11 +1,19 @@
 """What settings and system mean for every call."""
 
+import secrets
+import time
+
+from tornado_app.admission.tokens import Caller
 from tornado_app.audio.file_decoder import FileRules
-from tornado_app.protocol.opening import OpeningRules
+from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.session.config import ToolRules
+from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.session.config import SessionConfig, ToolRules
 from tornado_app.settings.schema import Settings
 from workers.opus import library as opus
+
+RESPONSE_TIMEOUT_S = 15.0
+"""The model begins to answer in under a second; 15 s is a fault."""
 
 
 def file_rules(settings: Settings) -> FileRules:
@@ -29,3 +37,51 @@ def tool_rules(settings: Settings, functions: tuple[Function, ...]) -> ToolRules
     """What the model of a call may have done for it."""
     tools = settings.tools
     return ToolRules(functions, tools.calls_at_once, tools.arguments_bytes, tools.result_bytes)
+
+
+def session_config(
+    settings: Settings,
+    caller: Caller,
+    opening: Opening,
+    model_session: ModelSession,
+    functions: tuple[Function, ...],
+) -> SessionConfig:
+    """The facts of a call that begins now."""
+    return SessionConfig(
+        session_id=f"sess_{secrets.token_hex(10)}",
+        user_id=caller.user_id,
+        scopes=caller.scopes,
+        model_session=model_session,
+        source=opening.source,
+        target=opening.target,
+        passes_through=opening.passes_through,
+        binary_output=opening.output_encoding == "binary",
+        outbound_bytes=settings.limits.outbound_bytes,
+        wants_resume=opening.wants_resume,
+        ignored=opening.ignored,
+        opened_at=time.monotonic(),
+        opened_at_unix_ms=time.time_ns() // 1_000_000,
+        token_expires_at_unix_s=caller.expires_at,
+        token_leeway_s=settings.auth.leeway_s,
+        ping_interval_s=settings.heartbeat.interval_s,
+        read_timeout_s=settings.heartbeat.read_timeout_s,
+        ready_timeout_s=settings.upstream.ready_timeout_s,
+        response_timeout_s=RESPONSE_TIMEOUT_S,
+        response_stall_s=settings.upstream.response_stall_s,
+        reconnect_attempts=settings.upstream.reconnect_attempts,
+        reconnect_initial_ms=settings.upstream.reconnect_initial_ms,
+        reconnect_max_ms=settings.upstream.reconnect_max_ms,
+        hold_ms=settings.audio.hold_ms,
+        backlog=settings.audio.backlog,
+        outbox_bytes=settings.upstream.outbox_bytes,
+        call_bytes=settings.limits.call_bytes,
+        audio_rate=settings.limits.audio_rate,
+        audio_burst_ms=settings.limits.audio_burst_ms,
+        file_bytes=settings.audio.file_bytes,
+        remove_dc=settings.audio.remove_dc,
+        limit_peaks=settings.audio.limit_peaks,
+        messages_per_s=settings.limits.messages_per_s,
+        message_burst=settings.limits.message_burst,
+        errors_per_minute=settings.limits.errors_per_minute,
+        tools=tool_rules(settings, functions),
+    )

@@ -213,7 +213,7 @@ async def test_a_model_that_has_died_with_its_socket_open():
 async def test_a_model_that_has_stalled_answers_no_turn(monkeypatch):
     """The link is alive: the caller is told that no answer began, and the call goes on."""
     # The one deadline that is no setting.
-    monkeypatch.setattr("tornado_app.gateway.RESPONSE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("tornado_app.house_rules.RESPONSE_TIMEOUT_S", 0.2)
     async with model("stall") as url, House(url, **QUICK) as house:
         client = await house.connected()
         await client.say("text", text="hello")

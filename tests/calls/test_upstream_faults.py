@@ -440,7 +440,7 @@ async def test_a_frame_in_the_middle_of_which_the_model_dies():
 async def test_a_model_that_never_answers(monkeypatch):
     """The client is told that no answer began, and may ask again."""
     # The one deadline that is no setting.
-    monkeypatch.setattr("tornado_app.gateway.RESPONSE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("tornado_app.house_rules.RESPONSE_TIMEOUT_S", 0.2)
     async with FakeUpstream() as upstream, House(upstream.url, **PATIENT) as house:
         client = await house.connected()
         await client.say("text", text="hello")

@@ -3,13 +3,20 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.calls.house import house_settings
 from tornado_app.admission.sealing import Seal, read_key
 from tornado_app.admission.tokens import Caller
 from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.model_session import Turn
+from tornado_app.policy.fields import FIELDS
+from tornado_app.policy.settling import CLIENT_MAY
+from tornado_app.protocol.realtime.events import CreateItem, UpdateSession, encode_order
+from tornado_app.protocol.realtime.model_session import Turn, history_item, session_body
+from tornado_app.protocol.told import ErrorReport
+from tornado_app.protocol.voice_v1.server import encode
 from tornado_app.terms import NOT_USABLE, Terms, house_grants
 
 NOW = 1_795_600_000.0  # 2026-11-25
@@ -26,6 +33,9 @@ def terms(policy_file: Path | None = None, **changes: object) -> Terms:
 
 def caller(*scopes: str, **claims: object) -> Caller:
     return Caller("alice", frozenset(scopes), NOW + 60, None, claims)
+
+
+SEALING = terms(auth_sealing_key=KEY)
 
 
 def test_what_session_means_in_a_policy():
@@ -181,3 +191,68 @@ def test_names_in_the_instructions_are_filled_in(tmp_path):
 
     settled = made.settle(caller(**claims), {"transcription_language": "de"}, NOW)
     assert "alice is Alice {date} () on 2026-11-25, {not} de." == settled.instructions
+
+
+HUGE = st.sampled_from([10**400, -(10**400), 2**53, 1e308])
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | HUGE | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(TEXTS | st.sampled_from(["min", "max", "type", "role", "text"]), inner)
+    ),
+    max_leaves=9,
+)
+SAID = st.dictionaries(st.sampled_from([*FIELDS, "tools", CLIENT_MAY]) | TEXTS, VALUES)
+
+
+@given(
+    SAID | st.builds(lambda of: {CLIENT_MAY: of}, SAID) | VALUES,
+    st.dictionaries(st.sampled_from([*FIELDS]), st.text(max_size=9)),
+)
+def test_whatever_a_token_says_is_settled_or_refused(said, choices):
+    """Nothing else is raised, what is settled can be sent, and what is refused can be told."""
+    for claim in (said, Seal(read_key(KEY)).close({"x": 1} | said) if _is_sealable(said) else {}):
+        try:
+            settled = SEALING.settle(caller(**{CLAIM: claim}), choices, NOW)
+        except Refused as refused:
+            encode(ErrorReport.of(refused), 1, 1)
+            str(refused.detail).encode()
+        else:
+            encode_order(UpdateSession(session_body(settled)))
+            for turn in settled.history:
+                encode_order(CreateItem(history_item(turn)))
+
+
+def _is_sealable(said):
+    try:
+        return isinstance(said, dict) and bool(Seal(read_key(KEY)).close(said))
+    except UnicodeEncodeError:  # no text that anybody could have sealed
+        return False
+
+
+@pytest.mark.parametrize("name", ["instructions", "metadata", "history"])
+def test_half_a_character_is_no_text(name):
+    """JSON can name it, and nothing can send it on."""
+    text = "a\ud83d"
+    value = {"metadata": {"a": text}, "history": [{"role": "user", "text": text}]}.get(name, text)
+    with pytest.raises(Refused) as refused:
+        SEALING.check(frozenset(), {name: value})
+
+    assert name in str(refused.value.field)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"speed": 10**400},
+        {"max_output_tokens": -(10**400)},
+        {"turn_detection": {"type": "server_vad", "threshold": 10**400}},
+        {CLIENT_MAY: {"speed": {"min": 1, "max": 10**400}}},
+        {CLIENT_MAY: {"max_output_tokens": {"min": 1, "max": 10**400}}},
+    ],
+)
+def test_a_number_of_any_size_is_refused_in_words(said):
+    """As floats they would not be numbers any more."""
+    with pytest.raises(Refused, match="must be"):
+        SEALING.check(frozenset(), said)

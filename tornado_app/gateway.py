@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tornado_app.admission import limits, tokens
@@ -150,6 +150,8 @@ class Gateway:
         if refusal is not None:
             raise refusal.refused()
         self._sockets_gone.clear()
+        # What the token says has been read; it is kept no longer than it must.
+        caller = replace(caller, claims={})
         return Guest(knock.dialect, caller, opening, model_session, knock.ip)
 
     def release(self, guest: Guest) -> None:

@@ -56,6 +56,26 @@ def test_the_defaults_say_something_of_every_field_and_source():
             "[scopes.a]\nhistory = {token = {min = 1, max = 2}}",
             "scopes.a.history.token: must be true, false, or a table of characters",
         ),
+        (
+            '[fields]\noutput = {token = ["audio", "video"]}',
+            "fields.output.token: must be of what the field may be, one of audio, text",
+        ),
+        (
+            "[fields]\nspeed = {token = {min = 0.1, max = 1}}",
+            "fields.speed.token: must be of what the field may be, a number from 0.25 to 1.5",
+        ),
+        (
+            "[fields]\nmax_output_tokens = {token = {min = 1, max = 1.5}}",
+            "fields.max_output_tokens.token: must be of what the field may be, an integer from 1",
+        ),
+        (
+            "[fields]\nspeed = {token = {min = 1.2, max = 1.1}}",
+            "fields.speed.token: must be true, false, or a table of min and max",
+        ),
+        (
+            "[fields]\nhistory = {token = {characters = -1}}",
+            "fields.history.token: must be true, false, or a table of characters",
+        ),
         ("[scopes]\na = 1", "scopes.a: must be a table, to be written as [scopes.a]"),
         ("[instructions]\nclaims = [1]", "instructions.claims: must be a list of names of claims"),
         ("[instructions]\nclaims = []\nmore = 1", "instructions: a policy has"),

@@ -1,6 +1,5 @@
 """Which fields a call has, how each is checked, and which of them no client is shown."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ METADATA_CHARACTERS = 512
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 _KEY = re.compile(rf"[A-Za-z0-9_-]{{1,{METADATA_KEY_CHARACTERS}}}", re.ASCII)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"\d{1,8}(\.\d{1,6})?", re.ASCII)
 
 
@@ -67,11 +67,18 @@ def from_text(name: str, text: str) -> Any:
     return float(text) if "." in text else int(text)
 
 
+def _is_text(value: Any, shortest: int, longest: int) -> bool:
+    """Whether it can be sent on: a half of a surrogate pair, as JSON may name one, cannot."""
+    if not isinstance(value, str) or not shortest <= len(value) <= longest or "\0" in value:
+        return False
+    return value.isascii() or not _SURROGATE.search(value)
+
+
 def _text(longest: int) -> Callable[[str, Any], str]:
     def check(name: str, value: Any) -> str:
-        if not isinstance(value, str) or len(value) > longest or "\0" in value:
+        if not _is_text(value, 0, longest):
             raise Wrong(name, f"a text of at most {longest} characters")
-        return value
+        return str(value)
 
     return check
 
@@ -99,7 +106,7 @@ def _output(name: str, value: Any) -> str:
 def _speed(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Wrong(name, FIELDS[name].may_be)
-    if not math.isfinite(value) or not 0.25 <= value <= 1.5:
+    if not 0.25 <= value <= 1.5:  # which NaN is not either, and an integer of any size may be asked
         raise Wrong(name, FIELDS[name].may_be)
     return float(value)
 
@@ -116,7 +123,7 @@ def _metadata(name: str, value: Any) -> Mapping[str, str]:
     for key, text in value.items():
         if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise Wrong(name, FIELDS[name].may_be)
-        if not isinstance(text, str) or len(text) > METADATA_CHARACTERS:
+        if not _is_text(text, 0, METADATA_CHARACTERS):
             raise Wrong(f"{name}.{key}", f"a text of at most {METADATA_CHARACTERS} characters")
     return dict(value)
 
@@ -136,7 +143,7 @@ def _turn(name: str, value: Any) -> Turn:
     if value["role"] not in ("user", "assistant"):
         raise Wrong(f"{name}.role", "one of user, assistant")
     text = value["text"]
-    if not isinstance(text, str) or not 0 < len(text) <= TURN_CHARACTERS:
+    if not _is_text(text, 1, TURN_CHARACTERS):
         raise Wrong(f"{name}.text", f"a text of 1 to {TURN_CHARACTERS} characters")
     return Turn(value["role"], text)
 

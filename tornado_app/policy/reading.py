@@ -10,6 +10,8 @@ from tornado_app.policy.wrong import Wrong
 HOUSE = "session"
 """What the section [session] of the settings allows."""
 
+CHARACTERS_MAX = 1_000_000
+
 Table = Mapping[tuple[str, Source], Grant | None]
 
 
@@ -102,18 +104,32 @@ def read_grant(where: str, name: str, word: Any, house: Mapping[str, Grant]) -> 
         return None
     if word == HOUSE and name in house:
         return house[name]
-    measure = FIELDS[name].measure
-    match measure, word:
+    field = FIELDS[name]
+    match field.measure, word:
         case "value", [str(), *_] if all(isinstance(value, str) for value in word):
+            for value in word:
+                _check_part(where, name, value)
             return Grant(values=tuple(word))
-        case "number", {"min": int() | float(), "max": int() | float()} if len(word) == 2:
-            return Grant(low=word["min"], high=word["max"])
+        case "number", {"min": low, "max": high} if len(word) == 2:
+            for bound in (low, high):
+                _check_part(where, name, bound)
+            if low <= high:
+                return Grant(low=low, high=high)
         case "characters", {"characters": int(longest)} if len(word) == 1:
-            return Grant(characters=longest)
+            if 0 <= longest <= CHARACTERS_MAX and not isinstance(longest, bool):
+                return Grant(characters=longest)
     forms = {
         "value": "a list of values",
         "number": "a table of min and max",
         "characters": "a table of characters",
     }
     also = f', "{HOUSE}"' if name in house else ""
-    raise Wrong(where, f"true, false{also}, or {forms[measure]}")
+    raise Wrong(where, f"true, false{also}, or {forms[field.measure]}")
+
+
+def _check_part(where: str, name: str, value: Any) -> None:
+    """What a grant names must be something that the field can be."""
+    try:
+        FIELDS[name].check(name, value)
+    except Wrong as wrong:
+        raise Wrong(where, f"of what the field may be, {wrong.may_be}") from None

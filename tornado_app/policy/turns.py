@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
 """
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,7 +43,7 @@ def check_turn_detection(name: str, value: Any) -> Mapping[str, Any]:
 def _between(low: float, high: float, kind: Any = int) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:
         is_number = isinstance(value, kind) and not isinstance(value, bool)
-        return is_number and math.isfinite(value) and low <= value <= high
+        return is_number and low <= value <= high
 
     return check
 

@@ -55,6 +55,8 @@ def test_what_session_means_in_a_policy():
     assert ("gpt-realtime-2.1", "other") == grants["model"].values
     assert ("none",) == grants["turn_detection"].values
     assert 4096 == grants["max_output_tokens"].high
+    shorter = house_grants(house_settings(session_max_output_tokens=100))
+    assert (1, 100) == (shorter["max_output_tokens"].low, shorter["max_output_tokens"].high)
 
 
 def test_the_model_is_told_what_the_operator_has_set():

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from local_realtime.server import LocalRealtime, ServerConfig
 from tests.calls.house import House, whole_log
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.sealing import Seal
@@ -171,3 +172,49 @@ async def test_a_sealed_part_that_is_wrong_reveals_nothing(wrong, detail):
     [line] = [json.loads(line) for line in log.getvalue().splitlines() if "client_refused" in line]
     assert detail == line["detail"]
     check_hidden(json.dumps(body) + log.getvalue())
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "said",
+    [
+        {
+            "speed": 1.2,
+            "transcription_language": "de",
+            "output": "text",
+            "max_output_tokens": 100,
+            "history": SEALED["history"],
+        },
+        {
+            "turn_detection": {
+                "type": "server_vad",
+                "threshold": 0.6,
+                "prefix_padding_ms": 100,
+                "silence_duration_ms": 300,
+                "idle_timeout_ms": 6000,
+                "create_response": False,
+                "interrupt_response": False,
+            }
+        },
+        {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}},
+        {"turn_detection": "none", "instructions": "{user_id} is {metadata.x}."},
+    ],
+    ids=["all that is told", "server_vad", "semantic_vad", "none"],
+)
+async def test_a_realtime_server_takes_all_of_it(said):
+    """The local one refuses what the API would."""
+    server = LocalRealtime(ServerConfig(pace=0))
+    port = server.listen("127.0.0.1", 0)
+    try:
+        url = f"ws://127.0.0.1:{port}/v1/realtime"
+        async with House(url, auth_sealing_key=SEALING) as house:
+            sealed = Seal(b"canary-k" * 4).close(said)
+            client = await house.call(token=house.token(parley_session=sealed))
+            await client.status("connected")
+            await client.say("text", text="Hello.")
+            done = await client.next("response_done")
+            assert "completed" == done["data"]["status"]
+            assert "error" not in client.types
+            assert ("audio" in client.types) == (said.get("output") != "text")
+    finally:
+        await server.close()

@@ -42,6 +42,7 @@ POLICY = PolicyReader({"voice": Grant(("marin", "ash"))}).read(
         },
         "scopes": {
             "premium": {"model": {"query": ["huge"]}, "speed": {"query": {"min": 1, "max": 1.5}}},
+            "slow": {"speed": {"query": {"min": 0.25, "max": 0.5}}, "model": {"query": ["slow"]}},
             "kiosk": {"voice": {"query": False}, "output": {"query": ["audio"]}},
         },
     }
@@ -60,6 +61,8 @@ VADS = "one of server_vad, semantic_vad, none"
 TABLE = [
     ("instructions", "token", (), "Sing.", "Sing."),
     ("instructions", "token", (), "Sing all day.", "at most 12 characters"),
+    ("instructions", "token", (), "Sing always.", "Sing always."),
+    ("instructions", "token", (), "a\0", "a text of at most 65536 characters"),
     ("instructions", "token", (), 7, "a text of at most 65536 characters"),
     ("instructions", "query", (), "Sing.", f"{BY_ADDRESS} {QUERY}"),
     ("instructions", "configure", (), "Sing.", f"{BY_CLIENT} {CONFIGURE}"),
@@ -77,6 +80,9 @@ TABLE = [
     ("model", "query", (), "small", f"{BY_ADDRESS} {QUERY}"),
     ("model", "query", ("premium",), "huge", "huge"),
     ("model", "query", ("premium",), "small", "one of huge"),
+    ("model", "query", ("premium", "slow"), "slow", "slow"),
+    ("model", "query", ("premium", "slow"), "huge", "huge"),
+    ("model", "query", ("premium", "slow"), "small", "one of huge, slow"),
     ("model", "configure", (), "small", f"{BY_CLIENT} {CONFIGURE}"),
     ("transcription_language", "token", (), "pt-BR", "pt-BR"),
     ("transcription_language", "token", (), "German", "a language as in en, de or pt-BR"),
@@ -97,6 +103,16 @@ TABLE = [
     ("output", "query", ("kiosk",), "text", "one of audio"),
     ("output", "configure", (), "text", f"{BY_CLIENT} {CONFIGURE}"),
     ("speed", "token", (), 1.25, 1.25),
+    ("speed", "token", (), 0.5, 0.5),
+    ("speed", "query", ("premium", "slow"), 0.3, 0.3),
+    ("speed", "query", ("premium", "slow"), 1.5, 1.5),
+    (
+        "speed",
+        "query",
+        ("premium", "slow"),
+        0.75,
+        "a number from 1 to 1.5, or a number from 0.25 to 0.5",
+    ),
     ("speed", "token", (), 1.3, "a number from 0.5 to 1.25"),
     ("speed", "token", (), "1", "a number from 0.25 to 1.5"),
     ("speed", "token", (), True, "a number from 0.25 to 1.5"),
@@ -105,6 +121,7 @@ TABLE = [
     ("speed", "query", ("premium",), 1.5, 1.5),
     ("speed", "configure", (), 0.25, 0.25),
     ("max_output_tokens", "token", (), 4096, 4096),
+    ("max_output_tokens", "token", (), True, "an integer from 1 to 4096"),
     ("max_output_tokens", "token", (), 4097, "an integer from 1 to 4096"),
     ("max_output_tokens", "query", (), 100, 100),
     ("max_output_tokens", "query", (), 101, "an integer from 1 to 100"),
@@ -119,6 +136,7 @@ TABLE = [
     ("history", "configure", (), TURNS, (Turn("user", "Hi."), Turn("assistant", "Hello."))),
     ("history", "configure", (), TURNS * 2, "at most 10 characters"),
     ("tools", "token", (), [], f"may not be set by a token; what may be set is {TOKEN}"),
+    ("n" * 65, "query", (), 1, f"{BY_ADDRESS} {QUERY}"),
     ("a b", "query", ("premium",), 1, f"{BY_ADDRESS} {PREMIUM}"),
 ]
 
@@ -132,7 +150,7 @@ def test_field_by_source_and_scope(name, source, scopes, value, expected):
     except Refused as refused:
         found = (refused.code, refused.field, refused.sentence)
     if isinstance(found, tuple):
-        shown = name if name.isidentifier() else "A field"
+        shown = name if name.isidentifier() and len(name) <= 64 else "A field"
         code, must = "invalid_message", "must be "
         if expected.startswith("may not"):
             code, must = "permission_denied", ""
@@ -200,6 +218,61 @@ def test_each_turn_of_the_history_is_looked_at(turn, where):
         apply(FIRST, rules_of(POLICY, frozenset(), {}), "token", {"history": [TURNS[0], turn]})
 
     assert where == refused.value.field
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "more"),
+    [
+        ("metadata", {f"k{n}": "" for n in range(16)}, {f"k{n}": "" for n in range(17)}),
+        ("metadata", {"k" * 64: "x" * 512}, {"k" * 65: ""}),
+        ("history", TURNS * 64, TURNS * 65),
+        (
+            "history",
+            [{"role": "user", "text": "x" * 32_768}] * 4,
+            [*[{"role": "user", "text": "x" * 32_768}] * 4, TURNS[0]],
+        ),
+        ("instructions", "x" * 65_536, "x" * 65_537),
+        ("voice", "x" * 200, "x" * 201),
+        (
+            "turn_detection",
+            {"type": "server_vad", "idle_timeout_ms": None},
+            {"type": "server_vad", "idle_timeout_ms": 4999},
+        ),
+    ],
+)
+def test_each_field_has_its_bounds_whatever_a_policy_grants(name, most, more):
+    """As much is taken, and not one more."""
+    rules = rules_of(Policy({(name, "token"): ALL}, {}), frozenset(), {})
+    apply(FIRST, rules, "token", {name: most})
+
+    with pytest.raises(Refused):
+        apply(FIRST, rules, "token", {name: more})
+
+
+def test_what_cannot_be_spelled_there_no_policy_grants():
+    """An address is in logs, and no place for what is hidden."""
+    rules = rules_of(Policy({("metadata", "query"): ALL}, {}), frozenset(), {})
+    with pytest.raises(Refused, match=r"metadata may not be set by the address; .* is nothing"):
+        apply(FIRST, rules, "query", {"metadata": {}})
+
+
+def test_a_token_leaves_what_it_leaves_in_so_many_words():
+    """The word "session" is the operator's."""
+    with pytest.raises(
+        Refused, match=r"client_may\.voice must be true, false, or a list of values"
+    ):
+        rules_of(POLICY, frozenset(), {"client_may": {"voice": "session"}})
+
+
+def test_a_refusal_tells_what_the_token_has_left():
+    """What it has set or closed is not among that."""
+    said = {"voice": "ash", "client_may": {"output": False}}
+    rules = rules_of(POLICY, frozenset(), said)
+    with pytest.raises(Refused) as refused:
+        apply(FIRST, rules, "query", {"voice": "ash"})
+
+    left = "transcription_language, turn_detection, max_output_tokens"
+    assert f"voice is for the token to decide; what may be set is {left}." == refused.value.sentence
 
 
 def test_all_of_it_or_nothing():
@@ -295,21 +368,32 @@ def test_no_client_can_widen_what_operator_or_token_narrowed(
     policy = Policy(everybody, scopes)
     said = token | {"client_may": {name: spelled(grant) for name, grant in left.items()}}
     rules = rules_of(policy, held, said)
+
+    def may(source, words):
+        """Whether all of *words* is allowed, told from the values alone."""
+        return all(
+            allowed(policy, held, source, name, value)
+            and (
+                source == "token"
+                or (name in left and within(left[name], value))
+                or (name not in left and name not in token)
+            )
+            for name, value in words.items()
+        )
+
     try:
         settled = settle(FIRST, rules, said, query)
     except Refused:
+        assert not (may("token", token) and may("query", query))
         return
-    for name in token:
-        allowed(policy, held, "token", name, token[name])
+    assert may("token", token)
+    assert may("query", query)
     try:
         after = apply(settled, rules, "configure", configured)
     except Refused:
+        assert not may("configure", configured)
         after, configured = settled, {}
-    for source, words in (("query", query), ("configure", configured)):
-        for name, value in words.items():
-            allowed(policy, held, source, name, value)
-            assert name in left or name not in token
-            assert name not in left or within(left[name], value)
+    assert may("configure", configured)
     for name in VALUES:
         first = getattr(FIRST, name)
         expected = configured.get(name, query.get(name, token.get(name, first)))
@@ -320,7 +404,8 @@ def allowed(policy, held, source, name, value):
     """By a rule of its scopes, or where they have none by that for everybody."""
     key = (name, source)
     said = [policy.scopes[s][key] for s in held & policy.scopes.keys() if key in policy.scopes[s]]
-    assert any(within(grant, value) for grant in said or [policy.everybody.get(key)])
+    is_spelled = source in FIELDS[name].sources
+    return is_spelled and any(within(g, value) for g in said or [policy.everybody.get(key)])
 
 
 def within(grant, value):

@@ -64,3 +64,9 @@ def test_no_text_and_no_value_can_do_more(text, value):
     filled = fill("{user_id}" + text.replace("{", "").replace("}", ""), {"user_id": value})
     assert len(filled) <= VALUE_CHARACTERS + len(text)
     assert fill("{user_id}", {"user_id": value}).isprintable()
+
+
+def test_a_value_is_cut():
+    """It is a name, and no second set of instructions."""
+    assert "x" * VALUE_CHARACTERS == fill("{user_id}", {"user_id": "x" * 9999})
+    assert VALUE_CHARACTERS == len(fill("{user_id}", {"user_id": "\u202e" + "x y" * 999}))

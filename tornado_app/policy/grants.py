@@ -69,8 +69,6 @@ class Policy:
 
 def joined(name: str, grants: Sequence[Grant]) -> str:
     """What all of *grants* together allow, in words."""
-    if ALL in grants:
-        return FIELDS[name].may_be
     if all(grant.values is not None for grant in grants):
         values = [value for grant in grants for value in grant.values or ()]
         return Grant(values=tuple(dict.fromkeys(values))).words(name)

@@ -53,6 +53,15 @@ class TestBudget:
         assert not mine.is_full
         assert mine.is_low
 
+    def test_beyond_its_share_a_call_has_what_others_leave(self):
+        """To the byte."""
+        _, [mine, *others] = budgets()
+        others[0].take(900)
+        others[1].take(500)
+
+        assert mine.has_room(600)
+        assert not mine.has_room(601)
+
     def test_room_of_others_is_seen_at_once(self):
         """Beyond its share a call is full while the process is, and no longer."""
         _, [mine, *others] = budgets()

@@ -35,6 +35,7 @@ def address(peer, *forwarded_for, proto=(), scheme="http"):
         pytest.param("2001:db8::1", "fd00::1", ["[2001:db8::1]:443"], id="ipv6-port"),
         pytest.param("10.0.0.1", "10.0.0.1", ["[2001:db8::1"], id="open-bracket"),
         pytest.param("10.0.0.1", "10.0.0.1", ["[2001:db8::1]x"], id="after-bracket"),
+        pytest.param("10.0.0.1", "10.0.0.1", ["[2001:db8::1]:1]"], id="second-bracket"),
         pytest.param("10.0.0.1", "10.0.0.1", ["1.1.1.1:x"], id="bad-port"),
         pytest.param("10.0.0.1", "10.0.0.1", ["1.1.1.1:x8"], id="half-a-port"),
         pytest.param("198.51.100.7", "10.0.0.1", ["198.51.100.7:8"], id="short-port"),

@@ -57,6 +57,7 @@ def closed(code: int | None, reason: str = "") -> Failure:
         (Failure("dial", "handshake", http_status=404), None, "upstream_rejected", False),
         (Failure("dial", "handshake", http_status=400), None, "upstream_rejected", False),
         (Failure("dial", "handshake", http_status=302), None, "upstream_rejected", False),
+        (Failure("dial", "handshake", http_status=499), None, "upstream_rejected", False),
         (Failure("dial", "handshake", http_status=408), None, "upstream_unavailable", True),
         (Failure("dial", "handshake", http_status=429), None, "upstream_unavailable", True),
         (Failure("dial", "handshake", http_status=500), None, "upstream_unavailable", True),

@@ -142,6 +142,27 @@ def test_an_interruption_without_an_item_is_of_the_one_that_plays(story):
     assert [("interrupted", {"heard_ms": 350, "item_id": "item_a"})] == story.messages
 
 
+def test_an_interruption_is_told_of_the_item_it_names(story):
+    """Another may play already: the client flushes, and says where it was."""
+    answering(story, 1000).said(delta(500, "item_b"))
+    story.client(asked.Interrupt("item_b", 100), at=0.25)
+
+    assert [("interrupted", {"heard_ms": 100, "item_id": "item_b"})] == story.messages
+    cuts = [order for order in story.orders if isinstance(order, Truncate)]
+    assert [("item_b", 100)] == [(cut.item_id, cut.audio_end_ms) for cut in cuts]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [("", "completed"), ("completed", "completed"), ("exploded", "failed")]
+)
+def test_an_end_of_a_kind_that_nobody_knows_is_a_failure(story, status, told):
+    """One of no kind is an ordinary one."""
+    answering(story).said(ResponseFinished(response(status=status)))
+
+    ends = [data["status"] for name, data in story.messages if name == "response_done"]
+    assert [told] == ends
+
+
 def test_playback_reports_make_the_truncation_exact(story):
     """The guess of the clock gives way to the loudspeaker."""
     answering(story).client(asked.Playback("item_a", 100), at=0.5)

@@ -195,6 +195,20 @@ class TestDropOldest:
             pieces(story.feed(events.UpstreamBacklog(0)))
         )
 
+    def test_what_was_dropped_was_not_sent(self, story):
+        """The figures add up: what came is what goes to the model, and what does not."""
+        story = story.opened()
+        for _ in range(15):
+            story.speak(100)
+        figures = story.figures
+
+        assert (1500.0, 1000.0, 500.0) == (
+            figures.received_ms,
+            figures.sent_ms,
+            figures.dropped_ms,
+        )
+        assert [] == story.model_ready().errors
+
     def test_orders_keep_their_place_behind_the_audio(self, story):
         """A commit is not dropped, and its turn is what is left of it."""
         story.opened()

@@ -187,6 +187,22 @@ def test_pieces_are_small_in_every_format(stage, outbound_bytes, encoding, rate_
     assert size == 480 or client_bytes <= min(PIECE_BYTES, outbound_bytes / 8) + 8
 
 
+@pytest.mark.parametrize("more_bytes", [0, 2, 4, 6, 8])
+def test_a_long_piece_is_cut_where_its_text_can_be(stage, more_bytes):
+    """Each message is base64 by itself, the last one with the padding."""
+    story = answering(stage(outbound_bytes=16_384))
+    size = piece_bytes(story.config)
+    pcm = bytes(range(256)) * (2 * size // 256 + 1)
+    pcm = pcm[: 2 * size + more_bytes]
+    text = b64encode(pcm).decode()
+    story.said(AnswerAudio("resp_1", "item_a", pcm, text))
+
+    messages = audio_of(story)
+    assert 2 + bool(more_bytes) == len(messages)
+    assert text == "".join(message.audio for message in messages)
+    assert pcm == heard_by(messages)
+
+
 def test_ordinary_pieces_pass_as_they_are(story):
     """Up to a second of audio is one message, and its text is the model's own."""
     answering(story)

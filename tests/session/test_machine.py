@@ -141,7 +141,7 @@ def test_bad_audio_counts_as_a_wrong_message(stage):
 
 def test_status_tells_all_figures(story):
     """Names and units as the protocol has them."""
-    story.connected().speak(100).feed(events.UpstreamRoundTrip(12.5))
+    story.connected().speak(40).speak(60).feed(events.UpstreamRoundTrip(12.5))
     story.feed(events.StatusAsked({"connections": LimitUse(1, 500)}), at=2.0)
 
     name, data = story.messages[0]

@@ -108,6 +108,12 @@ def test_a_message_of_the_list_is_understood(text, message):
             "heard_ms",
             "an integer from 0 to 3600000",
         ),
+        (
+            '{"type":"audio_data","audio":"","format":"webm"}',
+            "unsupported_format",
+            "format",
+            "must be one of wav, ",
+        ),
         ('{"type":"get_status","id":7}', "invalid_message", "id", "1 to 64 printable characters"),
         ('{"type":"get_status","id":""}', "invalid_message", "id", "1 to 64 printable characters"),
         ('{"type":"get_status","id":"\\n"}', "invalid_message", "id", "64 printable characters"),
@@ -143,12 +149,13 @@ def test_a_long_field_name_is_not_said_back_whole():
     assert len(refused.value.sentence) < 200
 
 
-def test_a_name_of_64_characters_is_said_back_whole():
+@pytest.mark.parametrize(("length", "shown"), [(64, "x" * 64), (65, "x" * 61 + "...")])
+def test_a_name_of_64_characters_is_said_back_whole(length, shown):
     """The longest that is."""
     with pytest.raises(InvalidMessage) as refused:
-        parse_client(json.dumps({"type": "ping", "x" * 64: 1}))
+        parse_client(json.dumps({"type": "ping", "x" * length: 1}))
 
-    assert "x" * 64 == refused.value.field
+    assert shown == refused.value.field
 
 
 def test_fields_that_stand_twice_are_refused_if_that_hides_one():
@@ -232,6 +239,26 @@ def test_the_last_of_what_a_first_message_says_is_its_query():
 
 
 @pytest.mark.parametrize(
+    ("text", "code", "ref"),
+    [
+        ('{"type":"authenticate","id":"a"}', "invalid_message", "a"),
+        ('{"type":"text","id":"a"}', "token_missing", "a"),
+        ('{"type":"ping","id":"a"}', "token_missing", "a"),
+        ('{"type":"configure"}', "token_missing", None),
+        ("{", "invalid_json", None),
+        ("[]", "invalid_message", None),
+        (b"[", "token_missing", None),
+    ],
+)
+def test_a_first_message_is_refused_for_what_is_wrong_with_it(text, code, ref):
+    """Whoever tries to say who it is learns how; whoever does not, that it has to."""
+    refused = _introduced(text)
+
+    assert isinstance(refused, Refused)
+    assert (code, ref) == (refused.code, getattr(refused, "ref", None))
+
+
+@pytest.mark.parametrize(
     ("text", "ref", "is_audio"),
     [
         ('{"type":"text","id":"a"}', "a", False),
@@ -245,6 +272,8 @@ def test_the_last_of_what_a_first_message_says_is_its_query():
         ('{"type":"audio_data"}', None, True),
         ('{"type":"text","text":"","id":"\\u0000"}', None, False),
         ('{"type":"text","text":"","id":["a"]}', None, False),
+        ('{"type":"text","text":"","id":"%s"}' % ("x" * 64), "x" * 64, False),
+        ('{"type":"text","text":"","id":"%s"}' % ("x" * 65), None, False),
         ("[]", None, False),
         ("{", None, False),
     ],

@@ -101,7 +101,7 @@ class Answers:
 
     def on_broken_audio(self, heard: BrokenAudio) -> None:
         # What is no audio is no proof either that an answer has begun.
-        if not self.asking.has_muted(heard.response_id):
+        if not self.asking.known.has_muted(heard.response_id):
             self.downlink.broken(heard.size_bytes)
 
     def on_audio_done(self, item_id: str, response_id: str) -> None:
@@ -157,13 +157,13 @@ class Answers:
 
     def _hears_words(self, response_id: str) -> bool:
         """All texts of an answer are final when the client is told that it is over."""
-        return self.asking.hears(response_id) and not self.asking.has_ended(response_id)
+        return self.asking.hears(response_id) and not self.asking.known.has_ended(response_id)
 
     @property
     def _is_heard(self) -> bool:
         """An answer runs, or plays, or waits for the client to take it."""
         return (
-            self.asking.is_running
+            self.asking.known.is_heard
             or bool(self._playout.unheard(self._actions.now))
             or self.downlink.has_audio
         )

@@ -11,7 +11,6 @@ end of its own (`ModelSide.due` says when a wait is over):
                                                                  turn asked again; then we give up
 """
 
-from dataclasses import dataclass
 from typing import cast
 
 from tornado_app.errors import Ref, Refused
@@ -26,6 +25,7 @@ from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
+from tornado_app.session.known_answers import KnownAnswers, Running
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.request import Request, Turn, order_number
 from tornado_app.session.rounds import Rounds
@@ -34,23 +34,8 @@ from tornado_app.session.timers import Timers
 CANCEL_ID = "parley_cancel"
 CANCEL_TIMEOUT_S = 5.0
 """A model ends an answer some milliseconds after it was told to."""
-OVER_KEPT = 16
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
-
-
-@dataclass(slots=True)
-class _Running:
-    response_id: str
-    """Empty: the model does not say."""
-    is_muted: bool = False
-    """It was interrupted or given up: what still comes of it is not for the client."""
-    is_told: bool = False
-    """The client knows that it is over."""
-    ref: Ref | None = None
-    """What the client calls the turn that it answers."""
-    cancel: int = 0
-    """The number of our last ``response.cancel`` for it; 0: there was none."""
 
 
 class Asking:
@@ -72,27 +57,17 @@ class Asking:
         self._timers = timers
         self._downlink = downlink
         self._rounds = rounds
-        self._running: _Running | None = None
+        self.known = KnownAnswers()
         self._request = Request()
         self._since = 0.0
         """When the present wait began, or the answer that runs was last heard of."""
         self._cancels = 0
-        self._over: dict[str, bool] = {}
-        """The last answers that ended, and whether they were muted."""
-
-    @property
-    def is_running(self) -> bool:
-        """An answer runs that the client hears."""
-        return self._running is not None and not self._running.is_muted
 
     @property
     def ref(self) -> Ref | None:
         """What the client calls the turn that is being answered."""
-        return self._running.ref if self._running is not None else None
-
-    def runs(self, response_id: str) -> bool:
-        """Whether this answer has not ended, whoever hears it."""
-        return self._is_of_running(response_id)
+        running = self.known.running
+        return running.ref if running is not None else None
 
     def want(self, turn: str | None) -> None:
         """Ask for an answer, now or as soon as the model is free.
@@ -114,54 +89,45 @@ class Asking:
 
     def cancel(self) -> None:
         """Have the model stop, unless it is about to."""
-        if self._running is not None and not self._running.is_muted:
-            self._cancel(self._running)
+        running = self.known.running
+        if running is not None and not running.is_muted:
+            self._cancel(running)
 
     def mute(self) -> None:
         """Nothing more of any answer so far is for the client; the one that runs is to end soon."""
-        self._over = dict.fromkeys(self._over, True)
-        if self._running is not None and not self._running.is_muted:
-            self._running.is_muted = True
+        self.known.mute_ended()
+        running = self.known.running
+        if running is not None and not running.is_muted:
+            running.is_muted = True
             self._wait()
 
     def begin(self, response_id: str) -> None:
         """``response.created``.  One without an id begins with the first event that has one."""
-        if response_id and response_id not in self._over and not self._is_of_running(response_id):
+        known = self.known
+        if response_id and not known.has_ended(response_id) and not known.runs(response_id):
             self._begin(response_id)
 
     def hears(self, response_id: str) -> bool:
         """Whether an event of this answer is for the client."""
-        running = self._running
-        if running is None:
-            if response_id not in self._over:
+        known = self.known
+        if known.running is None:
+            if not known.has_ended(response_id):
                 self._begin(response_id)  # its own beginning was lost
-                return self.is_running
-        elif self._is_of_running(response_id):
+        elif known.runs(response_id):
             self._since = self._actions.now
-            return not running.is_muted
-        return not self._over.get(response_id, False)
-
-    def has_ended(self, response_id: str) -> bool:
-        """Whether the client has been told that this answer is over, or will not hear of it."""
-        return response_id in self._over
-
-    def has_muted(self, response_id: str) -> bool:
-        """Whether this answer is known, and not for the client."""
-        if self._running is not None and self._is_of_running(response_id):
-            return self._running.is_muted
-        return self._over.get(response_id, False)
+        return not known.has_muted(response_id)
 
     def heard(self) -> None:
         """Something came of the answer that runs."""
-        if self.is_running:
+        if self.known.is_heard:
             self._since = self._actions.now
 
     def finish(self, response: ResponseFacts) -> None:
         """``response.done``."""
-        if self._running is None and self._is_news(response.id):
+        if self.known.running is None and self._is_news(response.id):
             self._begin(response.id)  # all of it was lost but its end
-        running = self._running
-        if running is not None and self._is_of_running(response.id):
+        running = self.known.running
+        if running is not None and self.known.runs(response.id):
             is_told = running.is_told
             status = response.status or "completed"
             status = status if status in _STATUSES else "failed"
@@ -177,7 +143,7 @@ class Asking:
 
         That answer may have begun here already, and was taken for the one that was asked for.
         """
-        request, running = self._request, self._running
+        request, running = self._request, self.known.running
         is_open = request.state in {"asked", "stopped"} or running is not None
         if not request.is_last(event_id) or not (is_open or event_id):
             return
@@ -198,7 +164,7 @@ class Asking:
 
     def on_cancel_refused(self, event_id: str | None) -> None:
         """There is nothing to cancel: if the answer still runs for us, its end was lost."""
-        running = self._running
+        running = self.known.running
         if running is None or not running.cancel:
             return
         if order_number(event_id, CANCEL_ID, running.cancel) == running.cancel:
@@ -212,9 +178,9 @@ class Asking:
     def on_lost(self) -> None:
         """The model is gone; what it was saying has no end."""
         is_owed, ref = self._request.lost()
-        if self._running is not None:
+        if self.known.running is not None:
             self._end("failed", None)
-        self._over.clear()  # the next model has its own names
+        self.known.forget_ended()
         self._arm()
         if is_owed:
             sentence = "The model was lost before it answered. Say it again."
@@ -226,15 +192,15 @@ class Asking:
         if due_at is None or self._actions.now < due_at:
             self._arm()
             return None
-        if self._running is not None:
-            self._on_running_late(self._running)
+        if self.known.running is not None:
+            self._on_running_late(self.known.running)
             return None
         if self._request.state == "busy":
             return self._on_busy_late()
         self._on_request_late()
         return None
 
-    def _on_running_late(self, running: _Running) -> None:
+    def _on_running_late(self, running: Running) -> None:
         if not running.is_muted:
             self._log_late("response")
             self._cancel(running)
@@ -275,39 +241,33 @@ class Asking:
     def _log_late(self, waited_for: str) -> None:
         self._actions.log("upstream_late", waited_for=waited_for)
 
-    def _is_of_running(self, response_id: str) -> bool:
-        return self._running is not None and response_id in {"", self._running.response_id}
-
     def _is_news(self, response_id: str) -> bool:
         """Whether the end of an answer, while none runs, is that of one not heard of before."""
         if not response_id:
             return self._request.state in {"asked", "stopped"}
-        return response_id not in self._over
+        return not self.known.has_ended(response_id)
 
     def _begin(self, response_id: str) -> None:
-        if self._running is not None:  # which has ended, as the model has but one
-            self._end("cancelled" if self._running.is_muted else "incomplete", None)
-            self._over = dict.fromkeys(self._over, True)
+        if self.known.running is not None:  # which has ended, as the model has but one
+            self._end("cancelled" if self.known.running.is_muted else "incomplete", None)
+            self.known.mute_ended()
         is_stopped = self._request.begun()
         ref = self._request.ref
-        self._running = _Running(response_id, ref=ref)
+        running = self.known.begin(response_id, ref)
         self._wait()
         self._downlink.say(ResponseStarted(response_id, ref=ref))
         if is_stopped:
-            self._cancel(self._running)
+            self._cancel(running)
             self.mute()
 
     def _end(self, status: ResponseStatus, response: ResponseFacts | None) -> None:
-        running, self._running = cast(_Running, self._running), None
+        running = cast(Running, self.known.running)
         self._tell_end(running, status, response)
-        if running.response_id:
-            self._over[running.response_id] = running.is_muted
-            if len(self._over) > OVER_KEPT:
-                del self._over[next(iter(self._over))]
+        self.known.end()
         self._arm()
 
     def _tell_end(
-        self, running: _Running, status: ResponseStatus, response: ResponseFacts | None
+        self, running: Running, status: ResponseStatus, response: ResponseFacts | None
     ) -> None:
         usage = response.usage if response else None
         self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
@@ -321,7 +281,7 @@ class Asking:
             done = ResponseDone(running.response_id, status, usage, goes_on, ref=running.ref)
             self._downlink.say(done)
 
-    def _cancel(self, running: _Running) -> None:
+    def _cancel(self, running: Running) -> None:
         self._cancels += 1
         running.cancel = self._cancels
         event_id = f"{CANCEL_ID}_{self._cancels}"
@@ -330,7 +290,7 @@ class Asking:
     def _go_on(self) -> None:
         """Ask for what waits, if the model is free."""
         request = self._request
-        if not request.waits or request.state != "none" or self._running is not None:
+        if not request.waits or request.state != "none" or self.known.running is not None:
             self._arm()
         elif self._model.send(CreateResponse(event_id=request.next())):
             request.sent()
@@ -347,9 +307,9 @@ class Asking:
 
     def _due_at(self) -> float | None:
         """When what is waited for is late; None if nothing is."""
-        if self._running is not None and not self._running.is_muted:
+        if self.known.is_heard:
             return self._model.due(self._since, self._config.response_stall_s)
-        if self._running is not None or self._request.state == "busy":
+        if self.known.running is not None or self._request.state == "busy":
             return self._model.due(self._since, CANCEL_TIMEOUT_S)
         if self._request.state != "none":
             return self._model.due(self._since, self._config.response_timeout_s)

@@ -123,7 +123,7 @@ class Tools:
         """Ask for an answer to the results that are there, if whoever called has ended."""
         wanted: Round | None = None
         for each in self._rounds.complete:
-            if self._asking.runs(each.response_id):
+            if self._asking.known.runs(each.response_id):
                 continue
             self._rounds.forget(each)
             wanted = each if each.is_wanted else wanted

@@ -1,0 +1,71 @@
+"""Which answers the model has spoken of: the one that runs, and the last ones that ended."""
+
+from dataclasses import dataclass
+
+from tornado_app.errors import Ref
+
+OVER_KEPT = 16
+
+
+@dataclass(slots=True)
+class Running:
+    response_id: str
+    """Empty: the model does not say."""
+    is_muted: bool = False
+    """It was interrupted or given up: what still comes of it is not for the client."""
+    is_told: bool = False
+    """The client knows that it is over."""
+    ref: Ref | None = None
+    """What the client calls the turn that it answers."""
+    cancel: int = 0
+    """The number of our last ``response.cancel`` for it; 0: there was none."""
+
+
+class KnownAnswers:
+    """Says to which answer an event belongs, and whether that is for the client.  Thread: loop.
+
+    An event without an id is of the answer that runs.
+    """
+
+    def __init__(self) -> None:
+        self.running: Running | None = None
+        self._over: dict[str, bool] = {}
+        """The last answers that ended, and whether they were muted."""
+
+    @property
+    def is_heard(self) -> bool:
+        """An answer runs that the client hears."""
+        return self.running is not None and not self.running.is_muted
+
+    def runs(self, response_id: str) -> bool:
+        """Whether this answer has not ended, whoever hears it."""
+        return self.running is not None and response_id in {"", self.running.response_id}
+
+    def has_ended(self, response_id: str) -> bool:
+        return response_id in self._over
+
+    def has_muted(self, response_id: str) -> bool:
+        """Whether this answer is known, and not for the client."""
+        if self.running is not None and self.runs(response_id):
+            return self.running.is_muted
+        return self._over.get(response_id, False)
+
+    def begin(self, response_id: str, ref: Ref | None) -> Running:
+        self.running = Running(response_id, ref=ref)
+        return self.running
+
+    def end(self) -> None:
+        """The answer that runs is over."""
+        running, self.running = self.running, None
+        if running is not None and running.response_id:
+            self._over[running.response_id] = running.is_muted
+            if len(self._over) > OVER_KEPT:
+                del self._over[next(iter(self._over))]
+
+    def mute_ended(self) -> None:
+        """Nothing more of any answer that ended is for the client."""
+        self._over = dict.fromkeys(self._over, True)
+
+    def forget_ended(self) -> None:
+        """The model is another, and has its own names."""
+        self._over.clear()

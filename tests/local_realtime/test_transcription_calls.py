@@ -59,5 +59,5 @@ async def test_who_shows_an_image_is_told_that_nobody_sees_it(serving, models):
         await client.send("response.create", response={"output_modalities": ["text"]})
         done = (await client.until("response.done"))[-1]["response"]
 
-    assert "cannot see" in done["output"][0]["content"][0]["text"]
+    assert "cannot look at pictures" in done["output"][0]["content"][0]["text"]
     assert done["usage"]["input_token_details"]["image_tokens"] == 765

@@ -70,12 +70,20 @@ Output: TypeAlias = Event | Command
 
 
 class Outbox:
-    """Outputs in the order they must be performed."""
+    """Outputs in the order they must be performed.
 
-    def __init__(self) -> None:
+    Azure's servers, as recorded, tell no rate limits and a part of a message twice.
+    """
+
+    def __init__(self, *, is_azure: bool = False) -> None:
+        self._is_azure = is_azure
         self._outputs: list[Output] = []
 
     def emit(self, kind: str, **fields: Any) -> None:
+        if self._is_azure and kind == "rate_limits.updated":
+            return
+        if self._is_azure and "part" in fields:
+            fields["content"] = fields["part"]
         self._outputs.append({"type": kind, "event_id": new_id("event"), **fields})
 
     def emit_text_delta(self, kind: str, delta: str, **fields: Any) -> None:

@@ -49,7 +49,7 @@ class Session:
         begun_as = kind.default(model) if config is None else config
         self._config = {**begun_as, "id": self.id, "expires_at": int(unix_now) + SESSION_SECONDS}
         self._expires = now + SESSION_SECONDS
-        self._outbox = Outbox()
+        self._outbox = Outbox(is_azure=kind.is_azure)
         self._conversation = Conversation()
         self._responses = Responses(self._conversation, self._outbox, pace)
         self._items = ItemRequests(

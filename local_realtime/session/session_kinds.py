@@ -25,6 +25,8 @@ class SessionKind:
     events: tuple[str, ...]
     """What its clients may send."""
 
+    is_azure: bool = False
+
     def begun_as(self, model: str | None, wanted: dict[str, Any]) -> dict[str, Any]:
         """The configuration of a session whose default is what somebody *wanted* beforehand.
 
@@ -35,7 +37,9 @@ class SessionKind:
 
 
 REALTIME = SessionKind("realtime", default_session, updated_session, tuple(EVENTS))
-AZURE_REALTIME = SessionKind("realtime", default_session, updated_deployment, tuple(EVENTS))
+AZURE_REALTIME = SessionKind(
+    "realtime", default_session, updated_deployment, tuple(EVENTS), is_azure=True
+)
 TRANSCRIPTION = SessionKind(
     "transcription",
     default_transcription,

@@ -17,6 +17,7 @@ EXTRA = {
     "item.phase",
     "response.output.phase",
     "response.usage.output_token_details.reasoning_tokens",
+    "content",  # of a part, with Azure
 }
 """The only fields beyond the types."""
 

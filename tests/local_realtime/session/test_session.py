@@ -425,6 +425,18 @@ def test_an_empty_predecessor_is_none(call):
     assert added["previous_item_id"] is not None
 
 
+def test_azure_tells_parts_twice_and_no_limits(new_call, kinds):
+    """As recorded; all else is the same."""
+    call = new_call("my-deployment", kind=AZURE_REALTIME)
+    call.say("hello")
+    events = call.send("response.create") + call.wait(30)
+    parts = [event for event in events if "content_part" in event["type"]]
+
+    assert all(event["content"] == event["part"] for event in parts)
+    assert len(parts) == 2
+    assert kinds(events)[-1] == "response.done"
+
+
 def test_with_azure_the_deployment_is_the_model(new_call):
     """An update that names another one is taken, and the session keeps its own."""
     call = new_call("my-deployment", kind=AZURE_REALTIME)

@@ -25,6 +25,9 @@ from local_realtime.brain.words import (
 from local_realtime.session.responder import FunctionCall
 
 MAX_CALLS = 8
+MAX_CLAUSES = 24
+"""So many are looked at one by one; what is behind them counts as the last."""
+
 EXPLICIT = re.compile(r"\b(?:call|use|run)\b", re.IGNORECASE)
 TO_BE_SPOKEN = re.compile(r"^(?:please |can you )?(?:say|repeat|spell)\b", re.IGNORECASE)
 ASKED = "What should I use for {}?"
@@ -48,7 +51,7 @@ def choose_functions(text: str, talk: Talk) -> tuple[FunctionCall, ...] | Reply 
         # What is required is one call, not one of every clause.
         willing = replace(talk, tool_choice="auto")
         calls: list[FunctionCall] = []
-        for clause in CLAUSE_END.split(text):
+        for clause in CLAUSE_END.split(text, MAX_CLAUSES):
             call = choose_function(clause, willing)
             if call is None and calls and DIFFERENCE.match(clause):
                 # "The weather in Paris and in London": the second says only what differs.

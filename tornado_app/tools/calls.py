@@ -34,7 +34,8 @@ class Calls:
             task_left.cancel()
 
     def end(self) -> None:
-        """The session is over."""
+        """The session is over.  Its connection is let go: each holds the other."""
+        self._feed = _nobody_hears
         tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
             task.cancel()
@@ -49,3 +50,7 @@ class Calls:
             result = Result.fault("The tool failed.", detail=type(error).__name__)
         self._tasks.pop(command.call_id, None)
         self._feed(ToolDone(command.call_id, result.output, result.outcome, result.detail))
+
+
+def _nobody_hears(_: ToolDone) -> None:
+    """What is done behind the end of a call."""

@@ -63,6 +63,11 @@ def test_the_key_before_opens_and_does_not_close():
         "." * 4,
         "",
     ],
+    # What is sealed anew in each process has another name in each, and they compare names.
+    ids=[
+        *("a list", "a name twice", "no number", "too deep", "compressed", "another encryption"),
+        *("a wrapped key", "padded", "longer", "shorter", "four dots", "nothing"),
+    ],
 )
 def test_what_is_sealed_otherwise_is_unreadable(sealed):
     """Another algorithm, compressed, cut, padded, or no object; whoever made it."""

@@ -21,6 +21,7 @@ from tornado_app.logs import (
     scrub_text,
     session_logger,
 )
+from tornado_app.policy.fields import FIELDS
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl-_x"
 OPENAI = "sk-proj-abcdEFGH1234_canary"
@@ -52,6 +53,14 @@ def lines():
 
 
 class TestSecrets:
+    def test_what_no_client_is_shown_is_not_logged_under_its_name_either(self, lines):
+        """Whoever adds such a field to a call adds it there."""
+        hidden = {field.name: "canary" for field in FIELDS.values() if field.is_hidden}
+        get_logger().info("draining", **hidden)
+
+        assert hidden
+        assert all(lines()[0][name] == HIDDEN for name in hidden)
+
     @pytest.mark.parametrize(
         ("expected", "text"),
         [

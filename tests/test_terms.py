@@ -183,6 +183,24 @@ def test_a_scope_may_more(tmp_path):
         made.check_choices({"model": "huge"})
 
 
+def test_what_scopes_allow_together_is_not_refused_before_they_are_known(tmp_path):
+    """Each field by a scope of its own: a token may have both."""
+    path = tmp_path / "policy.toml"
+    path.write_text(
+        '[scopes.a]\nmodel = {query = ["large"]}\n[scopes.b]\nvoice = {query = ["x"]}\n'
+    )
+    made, choices = terms(path), {"model": "large", "voice": "x"}
+
+    made.check_choices(choices)
+    assert ("large", "x") == (
+        (settled := made.settle(caller("a", "b"), choices, NOW)).model,
+        settled.voice,
+    )
+    for scopes in ("a", "b", ""):
+        with pytest.raises(Refused):
+            made.settle(caller(*scopes), choices, NOW)
+
+
 def test_names_in_the_instructions_are_filled_in(tmp_path):
     """From the token and the day, in one line, and never evaluated."""
     path = tmp_path / "policy.toml"

@@ -26,7 +26,8 @@ HIDDEN = "[hidden]"
 # A key that is one of these, or ends in one: upstream_api_key, resume_token, input_audio.
 SECRET_KEYS = (
     "authorization", "token", "secret", "api_key", "password", "cookie", "sec_websocket_protocol",
-    "audio", "delta", "transcript", "instructions",
+    "audio", "delta", "transcript", "instructions", "metadata", "history", "sealing_key",
+    "application_keys",
 )  # fmt: skip
 
 # Longer than any line of ours; a stack trace is kept whole.

@@ -76,14 +76,14 @@ class Terms:
         Raises:
             Refused: As `settle`.
         """
-        query = {name: from_text(name, text) for name, text in choices.items()}
-        for scope in self._policy.scopes:
-            try:
-                settle(self._first, rules_of(self._policy, frozenset({scope}), {}), {}, query)
-            except Refused:
-                continue
-            return
-        settle(self._first, rules_of(self._policy, frozenset(), {}), {}, query)
+        everybody, *others = (
+            rules_of(self._policy, scopes, {})
+            for scopes in (frozenset[str](), *(frozenset({scope}) for scope in self._policy.scopes))
+        )
+        for name, text in choices.items():
+            value = from_text(name, text)
+            if not any(_may(rules, name, value) for rules in others):
+                everybody.check("query", name, value)
 
     def said_by(self, caller: Caller) -> Mapping[str, Any]:
         """What the token says of the call.
@@ -132,6 +132,14 @@ class Terms:
             "language": session.transcription_language,
         }
         return replace(session, instructions=template.fill(session.instructions, values))
+
+
+def _may(rules: CallRules, name: str, value: Any) -> bool:
+    try:
+        rules.check("query", name, value)
+    except Refused:
+        return False
+    return True
 
 
 def unusable(refused: Refused | None = None, detail: str | None = None) -> Refused:

@@ -76,6 +76,17 @@ async def test_what_comes_right_behind_the_first_message_is_heard():
 
 
 @pytest.mark.gen_test
+async def test_what_the_token_has_set_is_not_for_the_parameters_either():
+    """The same refusal as in an opening request, with a close code."""
+    async with FakeUpstream() as fake, a_house(fake) as house:
+        client = await stranger(house)
+        token = house.token(parley_session={"voice": "cedar"})
+        await client.say("authenticate", token=token, parameters={"voice": "ash"})
+        assert (4403, "forbidden") == await sent_away(client, "permission_denied")
+        assert not fake.connections
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("kind", BAD_TOKENS)
 async def test_a_bad_token_in_the_first_message_opens_nothing(kind):
     """The same code and close code as in the opening request, and no second try."""

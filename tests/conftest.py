@@ -3,12 +3,19 @@
 import asyncio
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
 
 # By examples and never by the clock, which a busy computer would fail.
 settings.register_profile("tests", deadline=None)
-settings.register_profile("mutants", deadline=None, max_examples=20, database=None)
+# mutmut runs a test often in one process, each time as a method of another object.
+settings.register_profile(
+    "mutants",
+    deadline=None,
+    max_examples=20,
+    database=None,
+    suppress_health_check=[HealthCheck.differing_executors],
+)
 settings.load_profile("tests")
 
 

@@ -139,6 +139,14 @@ def test_nothing_is_waited_for_when_all_is_confirmed(story):
     )
 
 
+def test_what_was_to_be_cleared_is_when_the_model_is_lost(story):
+    """It has forgotten all; and nothing is late afterwards."""
+    story.connected().client(asked.ClearAudio())
+    assert ["audio_cleared"] == [kind for kind in story.lost().told if kind == "audio_cleared"]
+
+    assert [] == story.model_ready().tick(20.0).errors
+
+
 def test_names_of_a_lost_models_items_are_free_again(story):
     """The next one may count from one as well."""
     committed(story.connected()).said(Committed("item_1")).lost().tick(1.0)

@@ -375,6 +375,19 @@ def test_a_model_that_only_calls_comes_to_an_end():
     assert ROUNDS_MAX + 1 == len(performed(told))
 
 
+def test_an_answer_in_words_ends_the_row():
+    """Also if the user has said nothing between."""
+    told = story()
+    for number in range(2 * ROUNDS_MAX):
+        begins(told, f"r{number}")
+        calls(told, f"c{number}", f"r{number}")
+        done(told, f"c{number}")
+        ends(told, f"r{number}")
+        ends(begins(told, f"w{number}"), f"w{number}")
+
+    assert 2 * ROUNDS_MAX == len(performed(told)) == asks(told)
+
+
 def test_status_has_counts_and_no_words():
     """How many, how long, how many of them without a result."""
     told = calls(begins(story()))

@@ -9,6 +9,7 @@ import msgspec
 
 from tests.session.story import Story, converted, delta, response
 from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.functions import OutputItem
 from tornado_app.protocol.told import ResponseDone
 from tornado_app.session import commands, events
 
@@ -44,6 +45,10 @@ class Model:
         self._item_of_answer: dict[str, int] = {}
         self._responses = 0
         self._deltas = 0
+        self._calls = 0
+        self._calls_of_answer: list[OutputItem] = []
+        self.outputs: list[str] = []
+        """The calls of tools that have their results."""
 
     def take(self, order: realtime.AnyOrder) -> None:
         match order:
@@ -52,6 +57,8 @@ class Model:
             case realtime.CreateItem(event_id=event_id) if self.refuses:
                 self.refuses = False
                 self._refuse("invalid_value", event_id)
+            case realtime.CreateItem({"call_id": str(call_id)}):
+                self.outputs.append(call_id)
             case realtime.CreateItem():
                 self._items += 1
             case realtime.CreateResponse(event_id):
@@ -74,7 +81,7 @@ class Model:
         self._responses += 1
         self.active = f"resp_{self._responses}"
         self._item_of_answer[self.active] = self._items
-        self._deltas = 0
+        self._deltas, self._calls_of_answer = 0, []
         self.says.append(realtime.ResponseCreated(response(self.active)))
 
     def speak(self) -> None:
@@ -86,9 +93,18 @@ class Model:
             else:
                 self.says.append(delta(20, f"item_of_{self.active}", self.active))
 
+    def call_tool(self) -> None:
+        """The answer that runs calls a tool."""
+        if self.active is not None:
+            self._calls += 1
+            call = OutputItem("function_call", "completed", f"call_{self._calls}", "get_time", "{}")
+            self._calls_of_answer.append(call)
+            self.says.append(realtime.OutputItemDone(self.active, call))
+
     def end(self, status: str) -> None:
         assert self.active is not None
-        self.says.append(realtime.ResponseFinished(response(self.active, status)))
+        facts = response(self.active, status, output=tuple(self._calls_of_answer))
+        self.says.append(realtime.ResponseFinished(facts))
         self.active, self.hangs = None, False
 
     def barge_in(self) -> None:
@@ -123,6 +139,8 @@ def nameless(event: realtime.UpstreamEvent) -> realtime.UpstreamEvent:
             return msgspec.structs.replace(event, response=msgspec.structs.replace(facts, id=""))
         case realtime.AudioDelta():
             return msgspec.structs.replace(event, response_id="", item_id="")
+        case realtime.OutputItemDone():
+            return msgspec.structs.replace(event, response_id="")
         case realtime.UpstreamError(error):
             facts = msgspec.structs.replace(error, event_id=None)
             return msgspec.structs.replace(event, error=facts)
@@ -137,7 +155,7 @@ def of_another(event: realtime.UpstreamEvent) -> realtime.UpstreamEvent:
         case realtime.ResponseCreated(facts) | realtime.ResponseFinished(facts):
             other = msgspec.structs.replace(facts, id="resp_none")
             return msgspec.structs.replace(event, response=other)
-        case realtime.AudioDelta():
+        case realtime.AudioDelta() | realtime.OutputItemDone():
             return msgspec.structs.replace(event, response_id="resp_none")
     return event
 
@@ -150,6 +168,8 @@ class Line:
     model: Model = field(default_factory=Model)
     story: Story = field(init=False)
     loses_orders: bool = False
+    performing: list[str] = field(default_factory=list)
+    """The calls of tools that are under way."""
 
     def __post_init__(self) -> None:
         self.story = Story(**(QUIET | self.changes))
@@ -173,6 +193,10 @@ class Line:
                     case commands.SendUpstream(order):
                         if not self.loses_orders:
                             self.model.take(order)
+                    case commands.CallTool(call_id):
+                        self.performing.append(call_id)
+                    case commands.CancelTool(call_id):
+                        self.performing.remove(call_id)
                     case commands.DialUpstream():
                         self.model = Model()
                         self.model.says.append(realtime.SessionCreated())

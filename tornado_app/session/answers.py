@@ -131,13 +131,10 @@ class Answers:
         """``response.done``."""
         self.tools.hear_end(response)
         self.asking.finish(response)
-        self.tools.settle()
 
     def on_timer(self) -> Failure | None:
         """What is waited for may be late.  A failure: the link is of no use any more."""
-        late = self.asking.on_timer()
-        self.tools.settle()
-        return late
+        return self.asking.on_timer()
 
     def on_lost(self) -> None:
         """The model is gone; nothing it was saying has an end of its own."""

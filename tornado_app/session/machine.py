@@ -143,6 +143,7 @@ class Session:
                 self.downlink.ready(result)
             case events.ToolDone():
                 self._answers.tools.done(event)
+                self._settle_tools()
             case events.ClientSaid(message):
                 if self._admit(message.ref):
                     self._listening.obey(message)
@@ -278,11 +279,17 @@ class Session:
             self._lose_link_if(end)
         else:
             self._end_if(end)
+        self._settle_tools()
 
     def _on_tick(self) -> None:
         for name in self._timers.take_due(self._actions.now):
             if not self.ended:
                 self._on_timer(name)
+        self._settle_tools()
+
+    def _settle_tools(self) -> None:
+        if self._answers.tools.is_waiting:
+            self._answers.tools.settle()
 
     def _on_timer(self, name: str) -> None:
         match name:

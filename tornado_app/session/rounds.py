@@ -50,6 +50,10 @@ class Rounds:
             each.is_wanted = False
 
     @property
+    def is_open(self) -> bool:
+        return bool(self._rounds)
+
+    @property
     def complete(self) -> list[Round]:
         """Those that have all results."""
         return [each for each in self._rounds.values() if not each.running]

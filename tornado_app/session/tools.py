@@ -80,6 +80,11 @@ class Tools:
         running = len(self._running)
         return ToolFigures(self._calls, running, self._failed, round(self._total_ms, 1))
 
+    @property
+    def is_waiting(self) -> bool:
+        """Something was called, and no answer has been asked for yet."""
+        return self._rounds.is_open
+
     def hear(self, response_id: str, item: OutputItem) -> None:
         """An item of an answer is complete."""
         if not item.is_call:
@@ -107,6 +112,8 @@ class Tools:
             for item in response.output:
                 if item.is_call:
                     self.hear(response.id, item)
+        if self._asking.known.runs(response.id) and self._rounds.find(response.id) is None:
+            self._in_a_row = 0  # it was one in words
 
     def done(self, result: ToolDone) -> None:
         """Whoever performs a call has its result; one that comes too late is not used."""
@@ -117,10 +124,12 @@ class Tools:
         if text_bytes(output) > self._rules.result_bytes:
             output, outcome = error_output("The result of the tool is too large."), "too_large"
         self._end(result.call_id, call, output, outcome, result.detail)
-        self.settle()
 
     def settle(self) -> None:
-        """Ask for an answer to the results that are there, if whoever called has ended."""
+        """Ask for an answer to the results that are there, if whoever called has ended.
+
+        Called behind whatever may have brought a result or ended an answer, which are many things.
+        """
         wanted: Round | None = None
         for each in self._rounds.complete:
             if self._asking.known.runs(each.response_id):
@@ -153,7 +162,6 @@ class Tools:
                 sentence = f"The tool did not answer within {call.timeout_s:g} s."
                 self._end(call_id, call, error_output(sentence), "timeout")
         self._arm()
-        self.settle()
 
     def on_lost(self) -> None:
         """The model is gone, and the next one knows nothing of what this one called."""

@@ -30,36 +30,28 @@ _encoder = msgspec.json.Encoder()
 class HttpClient:
     """The connections to all endpoints, reused.  Thread: loop.
 
-    It is made with the first call, because that takes some ten milliseconds for certificates.
+    Reading the certificates of the system takes a tenth of a second: it is made at the start.
     """
 
     def __init__(self, *, uses_environment: bool = False) -> None:
         """*uses_environment*: proxies and certificates of HTTPS_PROXY, SSL_CERT_FILE and such."""
-        self._uses_environment = uses_environment
-        self._client: httpx2.AsyncClient | None = None
-
-    @property
-    def client(self) -> httpx2.AsyncClient:
-        if self._client is None:
-            self._client = httpx2.AsyncClient(
-                # One caller's cookies would be sent with the next one's request.
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-                headers={"User-Agent": "parley"},
-                trust_env=self._uses_environment,
-                follow_redirects=False,
-                # How long all of it may take, the session decides, which cancels it.
-                timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
-                limits=httpx2.Limits(
-                    max_connections=CONNECTIONS,
-                    max_keepalive_connections=IDLE_CONNECTIONS,
-                    keepalive_expiry=KEEP_ALIVE_S,
-                ),
-            )
-        return self._client
+        self.client = httpx2.AsyncClient(
+            # One caller's cookies would be sent with the next one's request.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers={"User-Agent": "parley"},
+            trust_env=uses_environment,
+            follow_redirects=False,
+            # How long all of it may take, the session decides, which cancels it.
+            timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
+            limits=httpx2.Limits(
+                max_connections=CONNECTIONS,
+                max_keepalive_connections=IDLE_CONNECTIONS,
+                keepalive_expiry=KEEP_ALIVE_S,
+            ),
+        )
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        await self.client.aclose()
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
@@ -87,13 +87,16 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
     except msgspec.ValidationError as error:
         return Toolbox(), [_words(error)]
     reading = _Reading(Path(settings.file).parent, settings.result_bytes)
-    http = HttpClient(uses_environment=file.use_environment_proxies)
-    for name, table in file.http.items():
-        reading.http(name, table, http)
-    loop = reading.python(file.python, post) if file.python is not None else None
+    ends: list[Callable[[], Coroutine[Any, Any, None]]] = []
+    if file.http:
+        http = HttpClient(uses_environment=file.use_environment_proxies)
+        ends.append(http.close)
+        for name, table in file.http.items():
+            reading.http(name, table, http)
+    if file.python is not None and (loop := reading.python(file.python, post)) is not None:
+        ends.append(loop.stop)
     if len(reading.tools) > TOOLS_MAX:
         reading.problems.append(f"there are {len(reading.tools)} tools, {TOOLS_MAX} are allowed")
-    ends = [http.close] if loop is None else [loop.stop, http.close]
     return Toolbox(reading.tools, ends), reading.problems
 
 

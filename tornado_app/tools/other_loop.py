@@ -6,6 +6,7 @@ next call has a new one.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -51,7 +52,8 @@ class OtherLoop:
             running.cancel()
             turned = threading.Event()
             # Behind the cancellation: a loop that turns has come to this, too.
-            other.call_soon_threadsafe(turned.set)
+            with contextlib.suppress(RuntimeError):  # it was stuck, and has been closed since
+                other.call_soon_threadsafe(turned.set)
             self._look_later(name, other, turned)
             raise
         return running.result()
@@ -73,7 +75,8 @@ class OtherLoop:
                 self.left += 1
                 log.warning("tool_left_running", name=name, left=self.left)
                 # Should it ever turn again, it ends.
-                other.call_soon_threadsafe(other.stop)
+                with contextlib.suppress(RuntimeError):
+                    other.call_soon_threadsafe(other.stop)
                 self._loop = self._thread = None
 
         asyncio.get_running_loop().call_later(STUCK_S, look)

@@ -19,6 +19,7 @@ class _Job:
 
     def __init__(self, future: "asyncio.Future[Any]") -> None:
         self.future = future
+        self.has_ended = False
         self.is_left = False
         """Nobody waits for it any more, and it still runs."""
         self.holds_place = True
@@ -53,7 +54,8 @@ class CallThreads:
         try:
             is_done, value = await job.future
         except asyncio.CancelledError:
-            self._leave(job, name)
+            if not job.has_ended:
+                self._leave(job, name)
             raise
         if is_done:
             return value
@@ -77,6 +79,7 @@ class CallThreads:
             self._give_place(job)
 
     def _ended(self, job: _Job, outcome: tuple[bool, Any]) -> None:
+        job.has_ended = True
         if job.is_left:
             self.left -= 1
         self._give_place(job)

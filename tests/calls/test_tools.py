@@ -6,12 +6,16 @@ import json
 import threading
 
 import pytest
+from openai.types.realtime import RealtimeClientEvent
+from pydantic import TypeAdapter
 
 from tests.calls.house import Ground, until, whole_log
 from tests.calls.tool_house import Endpoint, http_tool, tool_call, write_python
+from tests.commands.talk.test_conversation import talk_to
 from tests.fakes.upstream import unused_port
 
 CITY = {"city": "Oslo"}
+ORDERS = TypeAdapter(RealtimeClientEvent)
 
 
 @pytest.mark.gen_test
@@ -191,12 +195,16 @@ async def test_threads_that_hang_are_replaced_up_to_a_bound(tmp_path):
 async def test_twenty_calls_at_once(tmp_path):
     """Eight run, the others are told to come again, and one answer is asked for."""
     async with Endpoint() as endpoint:
-        entry = http_tool("get_weather", endpoint.url("weather"))
+        entry = http_tool("slow", endpoint.url("hang")).replace("0.5", "20")
         async with tool_call(tmp_path, entry) as call:
-            ids = await call.model_calls(*[("get_weather", CITY)] * 20)
-            outputs = dict([await call.output() for _ in ids])
-            assert set(ids) == set(outputs)
-            assert 8 == sum("temperature" in output for output in outputs.values())
+            ids = await call.model_calls(*[("slow", CITY)] * 20)
+            refused = dict([await call.output() for _ in range(12)])
+            assert all("8 are allowed" in output for output in refused.values())
+            await until(lambda: endpoint.held == 8, "they do not run at once")
+            endpoint.let_go.set()
+            found = dict([await call.output() for _ in range(8)])
+            assert set(ids) == {*refused, *found}
+            assert {""} == set(found.values())
             await call.link.next_event("response.create")
 
 
@@ -289,3 +297,49 @@ async def test_secrets_and_words_are_seen_by_nobody(tmp_path, monkeypatch, kind)
     assert "canary" not in log.getvalue()
     assert "canary" not in str(call.client.heard)
     assert f":{endpoint.port}" not in log.getvalue() + str(call.client.heard)
+
+
+@pytest.mark.gen_test
+async def test_what_goes_upstream_is_what_the_api_takes(tmp_path):
+    """Every order of a call with tools, field for field, in the order of the API."""
+    entry, _ = write_python(tmp_path)
+    async with tool_call(tmp_path, entry) as call:
+        await call.client.say("text", text="Who am I?")
+        await call.link.next_event("response.create")
+        await call.model_calls(("who", {}), ("no_such_tool", {}))
+        outputs = [await call.output(), await call.output()]
+        await call.link.next_event("response.create")
+        orders = list(call.link.events)
+
+    kinds = [order["type"] for order in orders]
+    item, asked = "conversation.item.create", "response.create"
+    assert ["session.update", item, asked, item, item, asked] == kinds
+    assert {"call_1_0", "call_1_1"} == {call_id for call_id, _ in outputs}
+    for order in orders:
+        ORDERS.validate_python(order, strict=True)
+
+
+@pytest.mark.gen_test(timeout=20)
+async def test_talk_waits_for_the_answer_behind_the_tool(tmp_path, capsys):
+    """An answer that only called is not the end of the turn."""
+    entry, _ = write_python(tmp_path)
+    async with tool_call(tmp_path, entry) as call:
+        talking = asyncio.ensure_future(talk_to(call.house, save=tmp_path / "answer.wav"))
+        call.link = await call.fake.connection(1)
+        await call.link.next_event("input_audio_buffer.commit")
+        await call.link.send({"type": "input_audio_buffer.committed", "item_id": "u"})
+        heard = "conversation.item.input_audio_transcription.completed"
+        await call.link.send({"type": heard, "item_id": "u", "transcript": "Who am I?"})
+        await call.link.next_event("response.create")
+        await call.model_calls(("who", {}))
+        await call.output()
+        await call.link.next_event("response.create")
+        assert not talking.done()
+        of_item = {"response_id": "r9", "item_id": "i9"}
+        await call.link.send({"type": "response.created", "response": {"id": "r9"}})
+        delta = {"type": "response.output_audio.delta", **of_item, "delta": "AAAA" * 1600}
+        await call.link.send(delta)
+        done = {"id": "r9", "status": "completed"}
+        await call.link.send({"type": "response.done", "response": done})
+        assert 0 == await talking
+    assert (tmp_path / "answer.wav").stat().st_size > 4000

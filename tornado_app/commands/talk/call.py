@@ -113,7 +113,7 @@ class Call:
                 self._take_audio(base64.b64decode(data["audio"], validate=True))
             case "audio_committed":
                 self._turns += 1
-            case "response_done":
+            case "response_done" if not data.get("continues"):
                 self._answers += 1
                 self._end(data["status"])
             case "going_away":

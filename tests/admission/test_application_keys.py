@@ -21,5 +21,6 @@ def test_nothing_else_does(key):
 
 def test_without_keys_nobody_comes_in():
     """Not even who sends nothing."""
+    assert ApplicationKeys(KEYS)
     assert not ApplicationKeys(())
     assert not ApplicationKeys(()).have("")

@@ -366,6 +366,19 @@ class TestIssue:
         )
         assert caller.token_id != verify(second, STRICT, NOW).token_id
 
+    def test_grants_every_scope(self):
+        """Each by its own name."""
+        made = issue("ada", RULES, NOW, 600, ["talk", "listen"])
+
+        assert frozenset({"talk", "listen"}) == verify(made, RULES, NOW).scopes
+
+    def test_shows_which_server_it_is_from(self):
+        """Of two servers with two secrets, one tells what is wrong with the other's tokens."""
+        made = issue("ada", replace(RULES, key=KEY[::-1]), NOW, 600)
+
+        with pytest.raises(TokenRejected, match="another secret than this server's"):
+            verify(made, RULES, NOW)
+
     @pytest.mark.parametrize(("user", "ttl_s"), [("", 60), ("a\nb", 60), ("a", -60), ("a", 1e9)])
     def test_refuses_what_would_be_rejected(self, user, ttl_s):
         """A token that would not be accepted is not issued."""

@@ -238,6 +238,14 @@ def test_each_turn_of_the_history_is_looked_at(turn, where):
             {"type": "server_vad", "idle_timeout_ms": None},
             {"type": "server_vad", "idle_timeout_ms": 4999},
         ),
+        (
+            "turn_detection",
+            {"type": "server_vad", "idle_timeout_ms": 30_000},
+            {"type": "server_vad", "idle_timeout_ms": 30_001},
+        ),
+        ("turn_detection", {"type": "server_vad", "silence_duration_ms": 50}, "vad"),
+        ("instructions", "Grüße \N{GRINNING FACE}", "half \ud83d"),
+        ("history", [{"role": "user", "text": "?"}], [{"role": "user", "text": ""}]),
     ],
 )
 def test_each_field_has_its_bounds_whatever_a_policy_grants(name, most, more):

@@ -48,6 +48,7 @@ def test_what_is_no_name_is_found_by_its_place(text, place):
     with pytest.raises(Wrong) as wrong:
         check(text, ALWAYS)
 
+    assert "instructions" == wrong.value.name
     assert wrong.value.may_be == (
         f"a text with at most {NAMES_MAX} names in braces, of {{user_id}}, {{date}}, {{language}}, "
         f"{{metadata.NAME}}, and {{{{ or }}}} for a brace; character {place} is none of these"

@@ -263,18 +263,28 @@ async def test_a_gateway_that_stops_ends_all_calls(tmp_path):
         await until(lambda: endpoint.broken_off == 1, "the request goes on")
 
 
-@pytest.mark.gen_test
-async def test_a_neighbour_hears_no_gap_while_tools_misbehave(tmp_path):
-    """Blocked threads and loops are no business of the audio's."""
+@pytest.mark.gen_test(timeout=20)
+async def test_twenty_neighbours_lose_nothing_while_tools_misbehave(tmp_path):
+    """Blocked threads, a blocked loop and endpoints that hang are no business of the audio's."""
     entry, module = write_python(tmp_path)
-    async with tool_call(tmp_path, entry) as call:
-        await call.model_calls(("blocks", {}), ("blocks_loop", {}))
-        for _ in range(10):
-            await call.client.audio(bytes(960))
-        for number in range(10):
-            assert number + 1 == (await call.client.next("audio_received"))["data"]["chunk"]
-        importlib.import_module(module).let_go.set()
-        await until(lambda: _mine() <= 1, "a thread is left")
+    async with Endpoint() as endpoint:
+        entry += http_tool("hang", endpoint.url("hang")) + http_tool("large", endpoint.url("large"))
+        async with tool_call(tmp_path, entry, limits_connections_per_user=30) as call:
+            neighbours = [await call.house.connected() for _ in range(20)]
+            bad = ("blocks", {}), ("blocks_loop", {}), ("hang", CITY), ("large", CITY)
+            await call.model_calls(*bad, ("raises", {}))
+            for _ in range(10):
+                for neighbour in neighbours:
+                    await neighbour.audio(bytes(960))
+            for number in range(10):
+                for neighbour in neighbours:
+                    received = await neighbour.next("audio_received")
+                    assert number + 1 == received["data"]["chunk"]
+            assert "error" not in {kind for each in neighbours for kind in each.types}
+            outputs = [await call.output() for _ in range(5)]
+            assert all("error" in output for _, output in outputs)
+            importlib.import_module(module).let_go.set()
+            await until(lambda: _mine() <= 1, "a thread is left")
 
 
 @pytest.mark.gen_test

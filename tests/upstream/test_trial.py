@@ -8,6 +8,7 @@ import pytest
 from tests.calls.house import house_settings, until
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.mailbox import Mailbox
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.terms import first_session
 from tornado_app.upstream.endpoint import Endpoint, trial_dial
 from tornado_app.upstream.trial import TRIAL_ID, Trial
@@ -16,10 +17,10 @@ WAIT_S = 15.0
 NOBODY = "ws://127.0.0.1:9/v1/realtime"
 
 
-def trial(url: str) -> Trial:
+def trial(url: str, functions: tuple[Function, ...] = ()) -> Trial:
     settings = house_settings()
     dial = trial_dial(settings, Endpoint(url, "sk-key", "authorization"))
-    return Trial(dial, first_session(settings), Mailbox(asyncio.get_running_loop()))
+    return Trial(dial, first_session(settings), Mailbox(asyncio.get_running_loop()), functions)
 
 
 def trial_threads() -> list[str]:
@@ -39,6 +40,17 @@ async def test_a_model_that_takes_us():
     assert 1000 == peer.close_code
     assert "Bearer sk-key" == peer.headers["authorization"]
     assert [] == trial_threads()
+
+
+@pytest.mark.gen_test
+async def test_tools_are_tried_with_the_rest():
+    """A schema that the model does not take would end every call."""
+    clock = Function("get_time", "What time it is.", {"type": "object"}, 1.0)
+    async with FakeUpstream() as fake:
+        assert await trial(fake.url, (clock,)).run(WAIT_S) is None
+        update = await (await fake.connection()).next_event("session.update")
+
+    assert ["get_time"] == [tool["name"] for tool in update["session"]["tools"]]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

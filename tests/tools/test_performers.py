@@ -1,0 +1,149 @@
+"""What performs tools takes whatever a model writes, and breaks at nothing."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parley_tools import Caller, ToolError, tool
+from tornado_app.protocol.realtime.functions import Function
+from tornado_app.tools.arguments import BadArguments, Schema
+from tornado_app.tools.http import HttpClient, HttpTool
+from tornado_app.tools.other_loop import OtherLoop
+from tornado_app.tools.python import find_tools
+from tornado_app.tools.threads import CallThreads
+
+CALLER = Caller("alice", "sess_1", "call_1", frozenset({"speak"}))
+ANYTHING = {"type": "object"}
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+written = (
+    st.text()
+    | values.map(json.dumps)
+    | st.dictionaries(st.text(), values, max_size=4).map(json.dumps)
+    | st.integers(1, 9000).map(lambda depth: '{"a":' * depth + "1" + "}" * depth)
+    | st.integers(1, 9000).map(lambda depth: '{"a":' + "[" * depth + "]" * depth + "}")
+    | st.sampled_from(['{"a":"\\ud800"}', '{"a":1e999}', '{"a":"\\u0000"}', '{"\\udfff":1}'])
+)
+
+
+def http_tool(method, schema=ANYTHING):
+    function = Function("x", "Of a test.", schema, 1.0)
+    scopes, key = frozenset(), b"k" * 16
+    url = "http://127.0.0.1:9/x?a=b"
+    return HttpTool(function, scopes, method, url, {}, key, 1000, HttpClient(), lambda: 1.0)
+
+
+TOOLS = {method: http_tool(method) for method in ("GET", "POST")}
+
+
+@given(written, st.sampled_from(["GET", "POST"]))
+@settings(max_examples=300, deadline=None)
+def test_any_arguments_are_a_request_or_refused(text, method):
+    """Nothing but `BadArguments` is raised, and a request goes where the operator said."""
+    tool_, client = TOOLS[method], TOOLS[method].http.client
+    try:
+        request = tool_._request(tool_.schema.read(text), CALLER)
+    except BadArguments:
+        return
+    assert ("127.0.0.1", 9, "/x") == (request.url.host, request.url.port, request.url.path)
+    assert client is not None
+    if method == "POST":
+        assert "alice" == json.loads(request.content)["user_id"]
+
+
+class Module:
+    """As a module of an operator's."""
+
+    @staticmethod
+    @tool
+    def takes(a: str = "", b: list[int] | None = None, c: dict[str, float] | None = None) -> str:
+        """Of a test."""
+        return a
+
+    def __init__(self):
+        self.takes = Module.takes
+
+
+@given(written)
+@settings(max_examples=200, deadline=None)
+def test_any_arguments_are_a_call_of_a_function_or_refused(text):
+    """It is given what its signature says, or it is not called."""
+
+    async def call():
+        loop = asyncio.get_running_loop()
+        threads = CallThreads(2, loop.call_soon_threadsafe)
+        other = OtherLoop(2, loop.call_soon_threadsafe)
+        (found,) = find_tools(Module(), threads, other)
+        result = await found.call(text, CALLER)
+        assert result.outcome in {"done", "invalid_arguments"}, result
+
+    asyncio.run(call())
+
+
+def test_nothing_is_fetched_for_a_schema():
+    """A reference to elsewhere is refused to the model."""
+    schema = Schema(ANYTHING | {"properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}})
+
+    with pytest.raises(BadArguments):
+        schema.read('{"a":1}')
+
+
+@pytest.mark.gen_test
+async def test_a_call_that_is_cancelled_as_it_ends_is_not_left():
+    """Its place is free, and nothing is counted."""
+    loop = asyncio.get_running_loop()
+    posts = []
+    threads = CallThreads(1, lambda *post: (posts.append(post), woken.set()))
+    woken = threading.Event()
+    task = asyncio.ensure_future(threads.run("x", lambda: 1))
+    await asyncio.sleep(0)
+    await loop.run_in_executor(None, woken.wait)
+    ((ended, *arguments),) = posts
+    ended(*arguments)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert 0 == threads.left
+    assert not threads._places.locked()
+
+
+@pytest.mark.gen_test
+async def test_what_is_raised_is_for_the_model_only_if_it_was_meant_for_it():
+    """Whatever is raised, also what ends a program."""
+
+    class Raising:
+        def __init__(self, error):
+            @tool
+            def sync() -> str:
+                """Of a test."""
+                raise error
+
+            @tool
+            async def later() -> str:
+                """Of a test."""
+                raise error
+
+            self.sync, self.later = sync, later
+
+    loop = asyncio.get_running_loop()
+    threads = CallThreads(2, loop.call_soon_threadsafe)
+    other = OtherLoop(2, loop.call_soon_threadsafe)
+    try:
+        for error in (ValueError("canary"), SystemExit(3), StopIteration(), asyncio.CancelledError):
+            for found in find_tools(Raising(error), threads, other):
+                result = await found.call("{}", CALLER)
+                assert "failed" == result.outcome
+                assert '{"error": "The tool failed."}' == result.output
+        for found in find_tools(Raising(ToolError("Closed.")), threads, other):
+            assert '{"error": "Closed."}' == (await found.call("{}", CALLER)).output
+    finally:
+        await other.stop()

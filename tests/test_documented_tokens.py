@@ -82,7 +82,7 @@ def test_what_python_seals_is_what_holds_for_the_call():
     token = made["token_for"]("carol", SECRET, SEALING_KEY)
     settings = house_settings(auth_sealing_key=SEALING_KEY)
     caller = verify(token, RULES, time.time())
-    settled = Terms(settings, read_policy(settings)).settle(caller, {}, time.time())
+    settled = Terms(settings, read_policy(settings)).settle(caller, {}, time.time()).model_session
 
     assert "You help carol, who is calling from Kyoto." == settled.instructions
     assert ["user", "assistant"] == [turn.role for turn in settled.history]

@@ -31,7 +31,7 @@ def test_what_is_issued_is_taken_with_all_that_was_asked_for():
     assert NOW + 60 == issued.expires_at
     assert "Greet" not in str(caller.claims)
     assert "eyJ" not in repr(issued)
-    settled = terms.settle(caller, {"voice": "ash"}, NOW)
+    settled = terms.settle(caller, {"voice": "ash"}, NOW).model_session
     assert ("Greet alice.", "ash") == (settled.instructions, settled.voice)
 
 

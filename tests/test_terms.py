@@ -61,9 +61,8 @@ def test_what_session_means_in_a_policy():
 
 def test_the_model_is_told_what_the_operator_has_set():
     """The client chooses voice, model and turn detection; the rest is not its business."""
-    settled = terms(session_instructions="Sing.", session_vad_silence_ms=700).settle(
-        caller(), {"voice": "ash"}, NOW
-    )
+    made = terms(session_instructions="Sing.", session_vad_silence_ms=700)
+    settled = made.settle(caller(), {"voice": "ash"}, NOW).model_session
 
     assert ("Sing.", 700, "ash") == (settled.instructions, settled.vad_silence_ms, settled.voice)
     assert "gpt-transcribe" == settled.transcription_model
@@ -74,8 +73,11 @@ def test_what_the_token_sets_is_fixed_for_its_client():
     said = {"voice": "cedar", "speed": 1.1, "client_may": {"speed": {"min": 1, "max": 1.2}}}
     token = caller(**{CLAIM: said})
 
-    settled = terms().settle(token, {"speed": "1.2"}, NOW)
-    assert ("cedar", 1.2) == (settled.voice, settled.speed)
+    held = terms().settle(token, {"speed": "1.2"}, NOW)
+    assert ("cedar", 1.2) == (held.model_session.voice, held.model_session.speed)
+    with pytest.raises(Refused):
+        held.rules.check("configure", "voice", "ash")
+    assert 1.1 == held.rules.check("configure", "speed", 1.1)
     for choices, code, start in (
         ({"voice": "ash"}, "permission_denied", "voice is for the token to decide; what may be"),
         ({"speed": "1.3"}, "invalid_message", "speed must be a number from 1 to 1.2."),
@@ -123,7 +125,8 @@ def test_what_is_sealed_may_be_what_no_client_is_shown():
         "history": [{"role": "assistant", "text": "Hello."}],
     }
     made = terms(auth_sealing_key=KEY)
-    settled = made.settle(caller(**{CLAIM: Seal(read_key(KEY)).close(said)}), {}, NOW)
+    sealed = caller(**{CLAIM: Seal(read_key(KEY)).close(said)})
+    settled = made.settle(sealed, {}, NOW).model_session
 
     assert "Greet alice of Kyoto." == settled.instructions
     assert (Turn("assistant", "Hello."),) == settled.history
@@ -172,8 +175,9 @@ def test_a_scope_may_more(tmp_path):
     )
     made = terms(path)
 
-    assert "large" == made.settle(caller("premium"), {"model": "large"}, NOW).model
-    assert "large" == made.settle(caller("premium", "kiosk"), {"model": "large"}, NOW).model
+    assert "large" == made.settle(caller("premium"), {"model": "large"}, NOW).model_session.model
+    both = made.settle(caller("premium", "kiosk"), {"model": "large"}, NOW)
+    assert "large" == both.model_session.model
     with pytest.raises(Refused, match=r"model must be one of gpt-realtime-2\.1"):
         made.settle(caller(), {"model": "large"}, NOW)
     with pytest.raises(Refused, match="voice may not be set by the address; what may be set is"):
@@ -209,7 +213,7 @@ def test_names_in_the_instructions_are_filled_in(tmp_path):
     made = terms(path, session_instructions=text)
     claims = {"name": "Al\u202eice\n{date}", "plan": 7}
 
-    settled = made.settle(caller(**claims), {"transcription_language": "de"}, NOW)
+    settled = made.settle(caller(**claims), {"transcription_language": "de"}, NOW).model_session
     assert "alice is Alice {date} () on 2026-11-25, {not} de." == settled.instructions
 
 
@@ -234,7 +238,7 @@ def test_whatever_a_token_says_is_settled_or_refused(said, choices):
     """Nothing else is raised, what is settled can be sent, and what is refused can be told."""
     for claim in (said, Seal(read_key(KEY)).close({"x": 1} | said) if _is_sealable(said) else {}):
         try:
-            settled = SEALING.settle(caller(**{CLAIM: claim}), choices, NOW)
+            settled = SEALING.settle(caller(**{CLAIM: claim}), choices, NOW).model_session
         except Refused as refused:
             encode(ErrorReport.of(refused), 1, 1)
             str(refused.detail).encode()

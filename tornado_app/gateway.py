@@ -25,12 +25,11 @@ from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.opening import Opening
-from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.told import LimitUse
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import Terms, first_session
+from tornado_app.terms import CallTerms, Terms, first_session
 from tornado_app.tools.found import read_tools
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.link import Dial, Link
@@ -65,7 +64,7 @@ class Guest:
     dialect: Dialect
     caller: tokens.Caller
     opening: Opening
-    model_session: ModelSession
+    terms: CallTerms
     ip: str
 
 
@@ -145,14 +144,14 @@ class Gateway:
         caller = self._caller(knock.token)
         opening = knock.dialect.read_opening(knock.query, self._opening_rules)
         now = time.time()  # noqa: TID251  the date that people know
-        model_session = self._terms.settle(caller, opening.choices, now)
+        terms = self._terms.settle(caller, opening.choices, now)
         refusal = self._admission.admit(caller.user_id)
         if refusal is not None:
             raise refusal.refused()
         self._sockets_gone.clear()
         # What the token says has been read; it is kept no longer than it must.
         caller = replace(caller, claims={})
-        return Guest(knock.dialect, caller, opening, model_session, knock.ip)
+        return Guest(knock.dialect, caller, opening, terms, knock.ip)
 
     def release(self, guest: Guest) -> None:
         """The guest's socket is closed."""
@@ -181,9 +180,7 @@ class Gateway:
     def connect(self, guest: Guest, client: Client) -> Connection:
         """A connection for an admitted client.  It dials the model at once."""
         functions = self.tools.functions(guest.caller.scopes)
-        config = session_config(
-            self.settings, guest.caller, guest.opening, guest.model_session, functions
-        )
+        config = session_config(self.settings, guest.caller, guest.opening, guest.terms, functions)
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
         connection = Connection(
             config, client, guest.dialect, self._equipment, log, on_finished=self._forget

@@ -7,9 +7,9 @@ from tornado_app.admission.tokens import Caller
 from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.session.config import SessionConfig, ToolRules
 from tornado_app.settings.schema import Settings
+from tornado_app.terms import CallTerms
 from workers.opus import library as opus
 
 RESPONSE_TIMEOUT_S = 15.0
@@ -43,7 +43,7 @@ def session_config(
     settings: Settings,
     caller: Caller,
     opening: Opening,
-    model_session: ModelSession,
+    terms: CallTerms,
     functions: tuple[Function, ...],
 ) -> SessionConfig:
     """The facts of a call that begins now."""
@@ -51,7 +51,8 @@ def session_config(
         session_id=f"sess_{secrets.token_hex(10)}",
         user_id=caller.user_id,
         scopes=caller.scopes,
-        model_session=model_session,
+        model_session=terms.model_session,
+        call_rules=terms.rules,
         source=opening.source,
         target=opening.target,
         passes_through=opening.passes_through,

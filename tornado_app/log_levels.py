@@ -56,6 +56,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "model_accepts",
         "response_done",
         "session_closed",
+        "session_configured",
         "session_opened",
         "stopped",
         "token_issued",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,14 @@ NOT_USABLE = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class CallTerms:
+    """What is in force when a call begins, and what may be changed of it meanwhile."""
+
+    model_session: ModelSession
+    rules: CallRules
+
+
 class Terms:
     """What every call is settled with.  Thread: any; nothing here changes."""
 
@@ -32,8 +40,8 @@ class Terms:
         self._seal = _seal(settings)
         self._names = (*template.ALWAYS, *policy.claims)
 
-    def settle(self, caller: Caller, choices: Mapping[str, str], now: float) -> ModelSession:
-        """What is in force when the call of *caller* begins; *now* is Unix time in seconds.
+    def settle(self, caller: Caller, choices: Mapping[str, str], now: float) -> CallTerms:
+        """What holds for the call of *caller*; *now* is Unix time in seconds.
 
         Raises:
             Refused: ``token_invalid`` if the token asks for what it may not, ``permission_denied``
@@ -46,7 +54,7 @@ class Terms:
             raise unusable(refused) from None
         query = {name: from_text(name, text) for name, text in choices.items()}
         session = settle(begun, rules, {}, query)
-        return self._filled(session, caller, now)
+        return CallTerms(self._filled(session, caller, now), rules)
 
     def check(self, scopes: frozenset[str], said: Mapping[str, Any]) -> None:
         """Whether a token may say this of a call.

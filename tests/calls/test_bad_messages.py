@@ -63,7 +63,14 @@ async def one_error(client: VoiceClient, message: str | bytes) -> dict[str, Any]
 
 BAD = {
     "unknown type": ('{"type":"shout"}', "unknown_type", "type", "audio_data, commit_audio"),
-    "later type": ('{"type":"configure"}', "unknown_type", "type", "it may be"),
+    "later type": ('{"type":"refresh_token"}', "unknown_type", "type", "it may be"),
+    "nothing to configure": ('{"type":"configure"}', "invalid_message", None, "it takes voice"),
+    "not the client's": (
+        '{"type":"configure","instructions":"Sing."}',
+        "permission_denied",
+        "instructions",
+        "what may be set is voice, transcription_language",
+    ),
     "unknown field": ('{"type":"ping","x":1}', "invalid_message", "x", "no field x"),
     "wrong type": ('{"type":"text","text":1}', "invalid_message", "text", "must be a string"),
     "missing field": ('{"type":"audio_data"}', "invalid_message", "audio", "is missing"),

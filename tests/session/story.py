@@ -8,6 +8,9 @@ import msgspec
 
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.log_levels import LEVELS
+from tornado_app.policy.fields import FIELDS
+from tornado_app.policy.grants import ALL, Policy
+from tornado_app.policy.settling import CallRules
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
@@ -49,6 +52,7 @@ def config(**changes: Any) -> SessionConfig:
             user_id="alice",
             scopes=frozenset({"speak"}),
             model_session=wanted,
+            call_rules=CallRules(Policy(EVERYTHING, {}), frozenset()),
             source=AudioFormat("pcm16", 24_000, 1),
             target=AudioFormat("pcm16", 24_000, 1),
             passes_through=True,
@@ -83,6 +87,9 @@ def config(**changes: Any) -> SessionConfig:
         ),
         **changes,
     )
+
+
+EVERYTHING = {(name, "configure"): ALL for name in FIELDS}
 
 
 class Story:

@@ -1,6 +1,7 @@
 """What a client asks, in values: a dialect reads them out of a message, a session acts on them."""
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -72,7 +73,16 @@ class Playback(ClientMessageBase, frozen=True):
     played_ms: int
 
 
-Command: TypeAlias = CommitAudio | ClearAudio | Ping | Pong | Text | Interrupt | Playback
+class Configure(ClientMessageBase, frozen=True):
+    """Change what is in force, all of it or nothing."""
+
+    changes: Mapping[str, Any]
+    """By the names of `tornado_app.policy`, with values as JSON has them."""
+
+
+Command: TypeAlias = (
+    CommitAudio | ClearAudio | Ping | Pong | Text | Interrupt | Playback | Configure
+)
 """What a session needs nothing but the message for."""
 
 ClientMessage: TypeAlias = Audio | AudioFile | GetStatus | Command

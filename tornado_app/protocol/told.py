@@ -62,6 +62,22 @@ class ConnectionStatus(ServerMessageBase, frozen=True):
     """True after a reconnection: the model starts afresh and remembers nothing."""
 
 
+class Configured(Reply, frozen=True):
+    """What is in force now, after a change; by the names of `Negotiated`."""
+
+    input: NegotiatedAudio
+    output: NegotiatedAudio
+    voice: str
+    model: str
+    turn_detection: str
+    turn_detection_fields: dict[str, Any]
+    """The API's own; of none there are none."""
+    answers_in: Literal["audio", "text"]
+    speed: float
+    transcription_language: str
+    max_output_tokens: int
+
+
 class AudioReceived(Reply, frozen=True):
     """One chunk was validated and resampled."""
 
@@ -211,6 +227,7 @@ class ErrorReport(Reply, frozen=True):
 
 ServerMessage: TypeAlias = (
     ConnectionStatus
+    | Configured
     | AudioReceived
     | AudioCommitted
     | AudioCleared

@@ -41,7 +41,6 @@ class Answers:
     ) -> None:
         self._model = model
         self._actions = actions
-        self._yields = config.model_session.interrupt_response
         self._playout = Playout()
         self._texts = 0
         self._refs: dict[str, Ref] = {}
@@ -92,7 +91,7 @@ class Answers:
         hit the next answer, so only the truncation is sent.  Without it the answer goes on.
         """
         self.tools.on_turn()
-        if self._is_heard and self._yields:
+        if self._is_heard and self._model.in_force.interrupt_response:
             self._cut(None)
 
     def on_audio(self, heard: AnswerAudio) -> None:

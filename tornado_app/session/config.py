@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tornado_app.policy.settling import CallRules
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession
 from workers.formats import StreamFormat
@@ -29,6 +30,9 @@ class SessionConfig:
     user_id: str
     scopes: frozenset[str]
     model_session: ModelSession
+    """What is in force when the call begins."""
+    call_rules: CallRules
+    """Who may change what of it."""
     source: StreamFormat
     target: StreamFormat
     passes_through: bool

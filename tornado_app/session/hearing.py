@@ -9,6 +9,7 @@ from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.told import SpeechStarted, SpeechStopped
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
+from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
@@ -27,12 +28,15 @@ class Hearing:
         uplink: Uplink,
         answers: Answers,
         refusals: Refusals,
+        *,
+        configuring: Configuring,
     ) -> None:
         self._actions = actions
         self._model = model
         self._uplink = uplink
         self._answers = answers
         self._refusals = refusals
+        self._configuring = configuring
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 
     def hear(self, said: realtime.UpstreamEvent) -> Ending | Failure | None:
@@ -40,6 +44,7 @@ class Hearing:
         answers = self._answers
         match said:
             case AnswerAudio():
+                self._model.has_spoken = True
                 answers.on_audio(said)
             case BrokenAudio():
                 answers.on_broken_audio(said)
@@ -84,7 +89,10 @@ class Hearing:
             case realtime.SessionCreated(session):
                 self._on_connected_if(self._model.on_created(session))
             case realtime.SessionUpdated():
-                self._on_connected_if(self._model.on_updated())
+                if self._model.state == "connected":
+                    self._configuring.on_updated()
+                else:
+                    self._on_connected_if(self._model.on_updated())
             case realtime.UpstreamError(error):
                 return self._refusals.on_error(error)
             case realtime.UserSpeechStarted():
@@ -111,6 +119,7 @@ class Hearing:
         if has_connected:
             self._answers.asking.on_connected()
             self._uplink.confirmations.on_connected()
+            self._configuring.on_connected()
 
     def _hear_malformed(self, size_bytes: int) -> Failure | None:
         """One is an accident; a flood is no Realtime API, and costs the other sessions time."""

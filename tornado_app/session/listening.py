@@ -3,11 +3,13 @@
 from functools import partial
 from typing import assert_never
 
+from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.configuring import Configuring, changes_bytes
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
 from tornado_app.session.uplink import Uplink
@@ -28,6 +30,7 @@ class Listening:
         answers: Answers,
         *,
         rates: Rates,
+        configuring: Configuring,
     ) -> None:
         self._config = config
         self._actions = actions
@@ -35,8 +38,10 @@ class Listening:
         self._uplink = uplink
         self._answers = answers
         self._rates = rates
+        self._configuring = configuring
 
-    def obey(self, message: asked.Command) -> None:
+    def obey(self, message: asked.Command) -> Refused | None:
+        """Act on *message*, or say why not."""
         match message:
             case asked.CommitAudio():
                 self._uplink.commit()
@@ -55,10 +60,16 @@ class Listening:
                 self._answers.interrupt(item_id, heard_ms)
             case asked.Playback(item_id, played_ms):
                 self._answers.on_playback(item_id, played_ms)
+            case asked.Configure(changes):
+                if refused := self._configuring.refusal(changes):
+                    return refused
+                ask = partial(self._configuring.ask, changes)
+                self._uplink.pending.in_turn(ask, changes_bytes(changes))
             case asked.Pong():
                 pass  # a sign of life, which is noted of each message
             case _:
                 assert_never(message)
+        return None
 
     def tell_status(self, limits: dict[str, LimitUse]) -> None:
         """Answer ``get_status``; *limits* are those that only the server can count."""

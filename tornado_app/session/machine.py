@@ -28,13 +28,14 @@ from tornado_app.protocol.close import (
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.told import GoingAway
-from tornado_app.session import confirmations, events, tools, transcripts
+from tornado_app.session import configuring, confirmations, events, tools, transcripts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_memory import AnswerMemory
 from tornado_app.session.answers import Answers
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.configuring import Configuring
 from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
@@ -73,11 +74,27 @@ class Session:
         self._answers = Answers(config, self._model, self._actions, self._timers, budget)
         self.downlink = self._answers.downlink
         self._answer_memory = AnswerMemory(budget, self.downlink, self.downlink.transcripts)
-        refusals = Refusals(self._actions, self._model, self._uplink, self._answers)
-        self._hearing = Hearing(self._actions, self._model, self._uplink, self._answers, refusals)
+        self._configuring = Configuring(config, self._model, self._actions, self._timers, budget)
+        refusals = Refusals(
+            self._actions, self._model, self._uplink, self._answers, self._configuring
+        )
+        self._hearing = Hearing(
+            self._actions,
+            self._model,
+            self._uplink,
+            self._answers,
+            refusals,
+            configuring=self._configuring,
+        )
         self._rates = Rates(config)
         self._listening = Listening(
-            config, self._actions, self._model, self._uplink, self._answers, rates=self._rates
+            config,
+            self._actions,
+            self._model,
+            self._uplink,
+            self._answers,
+            rates=self._rates,
+            configuring=self._configuring,
         )
         self._lifetime = Lifetime(config, self._actions, self._timers)
         self.ended = False
@@ -146,7 +163,7 @@ class Session:
                 self._settle_tools()
             case events.ClientSaid(message):
                 if self._admit(message.ref):
-                    self._listening.obey(message)
+                    self._refuse_client_if(self._listening.obey(message))
             case events.StatusAsked(limits, ref):
                 if self._admit(ref):
                     self._uplink.pending.in_turn(partial(self._listening.tell_status, limits))
@@ -307,6 +324,8 @@ class Session:
                 self._answers.tools.on_timer()
             case confirmations.TIMER:
                 self._confirmations.on_timer()
+            case configuring.TIMER:
+                self._lose_link_if(self._configuring.on_timer())
             case transcripts.TIMER:
                 self.downlink.words_due()
             case "drain":
@@ -326,6 +345,7 @@ class Session:
         if was_connected:
             self._uplink.on_lost()
             self._answers.on_lost()
+            self._configuring.on_lost()
         self._uplink.on_unsent(0)
         self._end_if(ending)
 
@@ -344,6 +364,7 @@ class Session:
         figures = self._uplink.figures()
         untaken_ms = self.downlink.waiting_ms
         self._answers.tools.shut()
+        self._configuring.shut()
         if close is not None:
             self.downlink.finish()
         else:

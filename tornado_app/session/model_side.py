@@ -14,7 +14,7 @@ from tornado_app.protocol.realtime.events import (
     SessionFacts,
     UpdateSession,
 )
-from tornado_app.protocol.realtime.model_session import history_item, session_body
+from tornado_app.protocol.realtime.model_session import ModelSession, history_item, session_body
 from tornado_app.protocol.told import ConnectionStatus, Negotiated, UpstreamStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
@@ -70,6 +70,10 @@ class ModelSide:
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
+        self.in_force: ModelSession = config.model_session
+        """What the model has taken, and the next one is begun with."""
+        self.has_spoken = False
+        """There was audio on this link: its voice cannot change any more."""
         self.state: UpstreamStatus = "connecting"
         self.connected_at: float | None = None
         self.connections = 0
@@ -80,7 +84,7 @@ class ModelSide:
     def name(self) -> str:
         """Who answers, as it says itself; before that, who was asked."""
         created = self._created.model if self._created else ""
-        return self._served_by or created or self._config.model_session.model
+        return self._served_by or created or self.in_force.model
 
     @property
     def reconnects(self) -> int:
@@ -171,7 +175,7 @@ class ModelSide:
     def on_opened(self, connect_ms: float, served_by: str = "") -> None:
         self._served_by = served_by
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
-        body = session_body(self._config.model_session, self._config.tools.functions)
+        body = session_body(self.in_force, self._config.tools.functions)
         # Allowed before session.created is read, and saves a round trip.
         self._actions.do(SendUpstream(UpdateSession(session=body, event_id=UPDATE_ID)))
 
@@ -264,7 +268,7 @@ class ModelSide:
         self._count_unsent(0)
         self._socket_is_full = False
         self._created = None
-        self._updated = False
+        self._updated = self.has_spoken = False
         self._last_error = None
         self.connected_at = None
         self.latency_ms = None
@@ -285,7 +289,7 @@ class ModelSide:
         self._actions.do(NoteModel(True))
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
         # Before anything that was said meanwhile, and again whenever the model begins afresh.
-        for turn in self._config.model_session.history:
+        for turn in self.in_force.history:
             self._actions.do(SendUpstream(CreateItem(history_item(turn), HISTORY_ID)))
         self.release()
         return True
@@ -337,6 +341,8 @@ def _size_bytes(order: AnyOrder) -> int:
             parts = item.get("content", ())
             written = [item.get("output", ""), *(part["text"] for part in parts)]
             return ENTRY_BYTES + sum(map(text_bytes, written))
+        case UpdateSession(session):
+            return ENTRY_BYTES + text_bytes(session.get("instructions", ""))
         case _:
             return ENTRY_BYTES
 

@@ -96,16 +96,17 @@ class PendingQueue:
         self._actions.ref = pending.ref
         return pending
 
-    def in_turn(self, say: Callable[[], None]) -> None:
+    def in_turn(self, say: Callable[[], None], size_bytes: int = ENTRY_BYTES) -> None:
         """Have *say* called behind the answers to all that came before: at once if there is none.
 
-        It is called at once, too, if the call's budget has no room to wait.
+        It is called at once, too, if the call's budget has no room for it to wait;
+        *size_bytes*: what that takes.
         """
-        if not self._entries or not self._budget.has_room(ENTRY_BYTES):
+        if not self._entries or not self._budget.has_room(size_bytes):
             say()
             return
-        self._entries.append(PendingReply(say, self._actions.ref))
-        self._budget.take(ENTRY_BYTES)
+        self._entries.append(PendingReply(say, self._actions.ref, size_bytes))
+        self._budget.take(size_bytes)
         self.replies += 1
 
     def say_due(self) -> None:

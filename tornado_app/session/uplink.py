@@ -91,7 +91,7 @@ class Uplink:
     @property
     def _is_manual(self) -> bool:
         """The client alone says when a turn is over."""
-        return self._config.model_session.turn_detection == "none"
+        return self._model.in_force.turn_detection == "none"
 
     @property
     def buffered_ms(self) -> float:

@@ -8,6 +8,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.answers import TEXT_ID, TRUNCATE_ID, Answers
 from tornado_app.session.asking import CANCEL_ID
 from tornado_app.session.commands import NoteModel
+from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import UPDATE_ID, ModelSide
 from tornado_app.session.request import RESPONSE_ID
 from tornado_app.session.tools import TOOL_ID
@@ -22,12 +23,18 @@ class Refusals:
     """
 
     def __init__(
-        self, actions: Actions, model: ModelSide, uplink: Uplink, answers: Answers
+        self,
+        actions: Actions,
+        model: ModelSide,
+        uplink: Uplink,
+        answers: Answers,
+        configuring: Configuring,
     ) -> None:
         self._actions = actions
         self._model = model
         self._uplink = uplink
         self._answers = answers
+        self._configuring = configuring
 
     def on_error(self, error: ErrorFacts) -> Ending | None:
         """An ending if the session cannot go on; most errors leave it as it was."""
@@ -51,6 +58,8 @@ class Refusals:
     def _on_running(self, error: ErrorFacts, code: str) -> None:
         event_id = error.event_id or ""
         asking = self._answers.asking
+        if self._configuring.on_error(error, code):
+            return
         self._actions.ref = self._answers.ref_of(event_id)
         if event_id.startswith(COMMIT_ID) or code == "input_audio_buffer_commit_empty":
             turn = self._uplink.on_commit_refused(event_id)

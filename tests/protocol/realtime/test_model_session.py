@@ -14,6 +14,7 @@ from tornado_app.protocol.realtime.events import CreateItem, UpdateSession, enco
 from tornado_app.protocol.realtime.model_session import (
     ModelSession,
     Turn,
+    change_body,
     history_item,
     session_body,
 )
@@ -120,6 +121,35 @@ def test_what_is_asked_for_is_told_as_the_api_types_have_it(changes, expected):
     assert isinstance(event.session, RealtimeSessionCreateRequest)
     assert sent == event.model_dump(exclude_unset=True)
     assert not event.session.model_extra
+
+
+FIELDS = (
+    "voice",
+    "instructions",
+    "turn_detection",
+    "output",
+    "speed",
+    "max_output_tokens",
+    "transcription_language",
+)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_change_says_what_it_is_about_and_nothing_else(name):
+    """Valid by the API's types; the parts of all changes are the whole but for the formats."""
+    wanted = replace(WANTED, speed=1.5, transcription_language="de")
+    body = change_body(wanted, [name])
+    sent = json.loads(encode_order(UpdateSession(session=body, event_id="e")))
+    event = SessionUpdateEvent.model_validate(sent)
+
+    assert sent == event.model_dump(exclude_unset=True)
+    assert not event.session.model_extra
+    assert 2 == len(body)
+    assert all(1 == len(part) for part in body.get("audio", {}).values())
+    whole = session_body(wanted)
+    for part in whole["audio"].values():
+        del part["format"]
+    assert whole == change_body(wanted, FIELDS)
 
 
 @pytest.mark.parametrize(("role", "kind"), [("user", "input_text"), ("assistant", "output_text")])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.errors import ERROR_CODES, InvalidMessage, Refused
-from tornado_app.protocol.asked import AudioFile, ClientMessageBase
+from tornado_app.protocol.asked import AudioFile, ClientMessageBase, Configure
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.client import (
     MESSAGES,
@@ -50,6 +50,11 @@ from tornado_app.protocol.voice_v1.server import encode
         (' {"type" : "ping"} ', Ping()),
         ('{"type":"commit_audio","id":"é 1"}', CommitAudio(ref="é 1")),
         ('{"type":"clear_audio","id":null}', ClearAudio()),
+        (
+            '{"type":"configure","speed":1.5,"turn_detection":{"type":"none"},"id":"a"}',
+            Configure({"turn_detection": {"type": "none"}, "speed": 1.5}, ref="a"),
+        ),
+        ('{"type":"configure","voice":null}', Configure({"voice": None})),
         ('{"type":"text","text":"Hi","id":"%s"}' % ("x" * 64), Text("Hi", ref="x" * 64)),
         ('{"type":"audio_data","audio":"AAA=","id":"a"}', AudioData("AAA=", ref="a")),
         (
@@ -86,6 +91,13 @@ def test_a_message_of_the_list_is_understood(text, message):
             "comes first, and only if the opening request had no token",
         ),
         ('{"type":"Ping"}', "unknown_type", "type", "it may be audio_data, commit_audio"),
+        (
+            '{"type":"configure","pitch":1}',
+            "invalid_message",
+            "pitch",
+            "configure has no field pitch; it takes voice, instructions, turn_detection, ",
+        ),
+        ('{"type":"configure","id":"a"}', "invalid_message", None, "configure sets nothing; it"),
         ('{"type":"ping","x":1}', "invalid_message", "x", "ping has no field x; it takes id."),
         ('{"type":"get_status","x":1}', "invalid_message", "x", "it takes id."),
         ('{"type":"ping","id":1.5}', "invalid_message", "id", "at most 128 characters, or an int"),
@@ -176,7 +188,7 @@ _names = st.sampled_from(
 )
 _nearly = st.builds(
     lambda kind, fields: json.dumps({"type": kind, **fields}),
-    st.sampled_from([*MESSAGES, "configure"]) | _json,
+    st.sampled_from([*MESSAGES, "refresh_token"]) | _json,
     st.dictionaries(_names | st.text(max_size=5), _json, max_size=4),
 )
 

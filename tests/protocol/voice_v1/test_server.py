@@ -15,6 +15,7 @@ from tornado_app.protocol.told import (
     AudioCleared,
     AudioFigures,
     AudioReceived,
+    Configured,
     ErrorReport,
     LimitUse,
     PongReply,
@@ -45,6 +46,9 @@ st.register_type_strategy(float, _numbers)
 _messages = {
     Audio: st.builds(Audio, offset_ms=_numbers, duration_ms=_numbers),
     AudioReceived: st.builds(AudioReceived, duration_ms=_numbers, level_dbfs=_numbers),
+    Configured: st.builds(
+        Configured, turn_detection_fields=st.dictionaries(st.text(), st.booleans() | st.text())
+    ),
     ResponseDone: st.builds(
         ResponseDone, usage=st.none() | st.dictionaries(st.text(), st.integers() | st.text())
     ),

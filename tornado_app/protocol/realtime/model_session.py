@@ -1,6 +1,6 @@
 """How a session is asked for: the body of ``session.update``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,7 +71,7 @@ def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> di
             "input": {
                 "format": pcm,
                 "transcription": _transcription(wanted),
-                "turn_detection": _turn_detection(wanted),
+                "turn_detection": turn_detection_fields(wanted),
             },
             "output": {"format": pcm, "voice": wanted.voice},
         },
@@ -84,6 +84,34 @@ def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> di
     if functions:
         body |= {"tools": [function_tool(each) for each in functions], "tool_choice": "auto"}
     return body
+
+
+def change_body(wanted: ModelSession, names: Collection[str]) -> dict[str, Any]:
+    """The ``session`` of an update that sets only what *names* say, as *wanted* has it.
+
+    All is said, also what is the server's own default: what is left out would stay as it was.
+    """
+    body: dict[str, Any] = {"type": "realtime"}
+    hearing: dict[str, Any] = {}
+    speaking: dict[str, Any] = {}
+    for name in names:
+        match name:
+            case "instructions":
+                body["instructions"] = wanted.instructions
+            case "output":
+                body["output_modalities"] = [wanted.output]
+            case "max_output_tokens":
+                body["max_output_tokens"] = wanted.max_output_tokens or "inf"
+            case "turn_detection":
+                hearing["turn_detection"] = turn_detection_fields(wanted)
+            case "transcription_language":
+                hearing["transcription"] = _transcription(wanted)
+            case "voice":
+                speaking["voice"] = wanted.voice
+            case "speed":
+                speaking["speed"] = wanted.speed
+    audio = {name: part for name, part in (("input", hearing), ("output", speaking)) if part}
+    return body | ({"audio": audio} if audio else {})
 
 
 def history_item(turn: Turn) -> dict[str, Any]:
@@ -103,7 +131,8 @@ def _transcription(wanted: ModelSession) -> dict[str, Any] | None:
     return {"model": wanted.transcription_model} | ({"language": language} if language else {})
 
 
-def _turn_detection(wanted: ModelSession) -> dict[str, Any] | None:
+def turn_detection_fields(wanted: ModelSession) -> dict[str, Any] | None:
+    """As the API has them; None: the client alone says when a turn is over."""
     answers = {
         "create_response": wanted.create_response,
         "interrupt_response": wanted.interrupt_response,

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.protocol import asked
@@ -88,6 +88,25 @@ class Playback(_Named, asked.Playback, tag="playback", frozen=True):
     played_ms: Milliseconds
 
 
+_Setting = Any | UnsetType
+"""Whoever decides of it checks it, and says what it may be."""
+
+
+class Configure(_Named, tag="configure", frozen=True):
+    """Change what is in force; what is left out stays as it is."""
+
+    voice: _Setting = UNSET
+    instructions: _Setting = UNSET
+    turn_detection: _Setting = UNSET
+    output: _Setting = UNSET
+    speed: _Setting = UNSET
+    max_output_tokens: _Setting = UNSET
+    transcription_language: _Setting = UNSET
+
+
+SETTINGS = tuple(name for name in Configure.__struct_fields__ if name != "ref")
+
+
 class Authenticate(_Named, tag="authenticate", frozen=True):
     """The first message of a client whose opening request had no token."""
 
@@ -108,6 +127,7 @@ _Message: TypeAlias = (
     | Text
     | Interrupt
     | Playback
+    | Configure
     | Authenticate
 )
 
@@ -136,6 +156,8 @@ def parse_client(text: str) -> asked.ClientMessage:
         _check_id(message)
     if isinstance(message, AudioData):
         return message if message.format is None else _file(message, message.format)
+    if isinstance(message, Configure):
+        return _configure(message)
     if isinstance(message, Authenticate):
         sentence = "authenticate comes first, and only if the opening request had no token."
         raise InvalidMessage("invalid_message", sentence, "type", ref=message.ref)
@@ -170,6 +192,15 @@ def _file(message: AudioData, name: str) -> asked.AudioFile:
         refused.ref, refused.is_audio = message.ref, True
         raise
     return asked.AudioFile(message.payload, kind, ref=message.ref)
+
+
+def _configure(message: Configure) -> asked.Configure:
+    said = {name: getattr(message, name) for name in SETTINGS}
+    changes = {name: value for name, value in said.items() if value is not UNSET}
+    if not changes:
+        sentence = f"configure sets nothing; it takes {', '.join(SETTINGS)}."
+        raise InvalidMessage("invalid_message", sentence, ref=message.ref)
+    return asked.Configure(changes, ref=message.ref)
 
 
 def _decode(text: str) -> _Message:

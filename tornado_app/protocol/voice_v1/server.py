@@ -6,6 +6,7 @@ from tornado_app.protocol import told
 
 TYPES: dict[type[told.ServerMessageBase], str] = {
     told.ConnectionStatus: "connection_status",
+    told.Configured: "configured",
     told.AudioReceived: "audio_received",
     told.AudioCommitted: "audio_committed",
     told.AudioCleared: "audio_cleared",

@@ -1,0 +1,88 @@
+"""What is in force changes while a call runs, over real sockets."""
+
+import pytest
+
+from local_realtime.server import LocalRealtime, ServerConfig
+from tests.calls.house import House, whole_log
+from tests.fakes.upstream import FakeUpstream
+
+CANARY = "canary-o"
+
+
+@pytest.mark.gen_test
+async def test_changes_are_taken_refused_and_said_again_after_a_reconnection():
+    """Each with the client's name for it; nobody is shown the operator's instructions."""
+    with whole_log("debug") as log:
+        async with (
+            FakeUpstream() as fake,
+            House(
+                fake.url,
+                session_voices=["ash"],
+                session_instructions=CANARY,
+                upstream_reconnect_initial_ms=1,
+            ) as house,
+        ):
+            client = await house.connected()
+            await fake.next_event("session.update")
+            takes = fake.answers["session.update"]
+
+            await client.say("configure", id="a", speed=1.25, voice="ash")
+            taken = (await client.next("configured"))["data"]
+            assert ("a", 1.25, "ash") == (taken["ref"], taken["speed"], taken["voice"])
+
+            fake.answers["session.update"] = lambda event: [
+                {
+                    "type": "error",
+                    "error": {
+                        "type": "invalid_request_error",
+                        "code": "invalid_value",
+                        "message": CANARY,
+                        "param": "session.max_output_tokens",
+                        "event_id": event["event_id"],
+                    },
+                }
+            ]
+            await client.say("configure", id="b", max_output_tokens=7, output="text")
+            refused = await client.error("upstream_rejected")
+            assert ("b", "max_output_tokens") == (refused["data"]["ref"], refused["data"]["field"])
+            await client.say("configure", id="c", instructions="Sing.", speed=1.0)
+            assert "c" == (await client.error("permission_denied"))["data"]["ref"]
+
+            fake.answers["session.update"] = takes
+            fake.drop(rst=True)
+            await client.status("reconnecting")
+            await client.status("connected")
+            session = (await fake.connections[-1].next_event("session.update"))["session"]
+            assert {"speed": 1.25, "voice": "ash"}.items() <= session["audio"]["output"].items()
+            assert (["audio"], CANARY) == (session["output_modalities"], session["instructions"])
+            client.check_numbers()
+    assert CANARY not in str(client.heard) + log.getvalue()
+
+
+@pytest.mark.gen_test
+async def test_a_realtime_server_takes_changes_in_mid_call():
+    """Answers become written ones and spoken again, and then the voice is fixed."""
+    server = LocalRealtime(ServerConfig(pace=0))
+    port = server.listen("127.0.0.1", 0)
+    try:
+        async with House(f"ws://127.0.0.1:{port}/v1/realtime", session_voices=["ash"]) as house:
+            client = await house.connected()
+            await client.say("configure", output="text", voice="ash", turn_detection="none")
+            await client.say("text", text="Hello.")
+            assert {} == (await client.next("configured"))["data"]["turn_detection_fields"]
+            await client.next("response_done")
+            assert "audio" not in client.types
+            await client.say("configure", output="audio", transcription_language="de")
+            await client.say("text", text="Hello again.")
+            await client.next("response_done")
+            assert "audio" in client.types
+
+            await client.say("configure", id="v", voice="marin", speed=1.1)
+            refused = await client.error("invalid_message")
+            assert ("voice", "v") == (refused["data"]["field"], refused["data"]["ref"])
+            turns = {"type": "server_vad", "threshold": 0.7, "idle_timeout_ms": None}
+            await client.say("configure", turn_detection=turns, voice="ash", speed=1.1)
+            found = (await client.next("configured"))["data"]
+            assert (1.1, 0.7) == (found["speed"], found["turn_detection_fields"]["threshold"])
+    finally:
+        await server.close()

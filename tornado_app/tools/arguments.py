@@ -27,7 +27,10 @@ class Schema:
         if schema.get("type") != "object":
             raise ValueError('parameters must have type = "object"')
         try:
-            Draft202012Validator.check_schema(schema)
+            # With formats, so that a pattern that is no regular expression is found.
+            Draft202012Validator.check_schema(
+                schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+            )
         except SchemaError as error:
             where = ".".join(map(str, error.absolute_path)) or "parameters"
             raise ValueError(f"{where}: {error.message[:SENTENCE_CHARACTERS]}") from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -129,6 +130,17 @@ class HttpTool:
             if len(body) > self.result_bytes:
                 return Result.fault("The result of the tool is too large.", "too_large")
         return _result(bytes(body), response.headers.get("content-type", ""))
+
+
+def is_address(url: str) -> bool:
+    """Whether *url* can be asked: http or https, a host, and no user in it."""
+    try:
+        # Each finds what the other lets pass.
+        read, split = httpx2.URL(url), urlsplit(url)
+        is_whole = bool(split.hostname and read.host) and split.port != 0
+    except (httpx2.InvalidURL, ValueError):
+        return False
+    return read.scheme in {"http", "https"} and is_whole and not read.userinfo and " " not in url
 
 
 def _in_query(value: Any) -> str:

@@ -8,14 +8,13 @@ import tomllib
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.settings.schema import Tools as ToolSettings
-from tornado_app.tools.http import HttpClient, HttpTool, Method
+from tornado_app.tools.http import HttpClient, HttpTool, Method, is_address
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.python import find_tools
 from tornado_app.tools.result import Tool
@@ -25,6 +24,7 @@ from tornado_app.tools.toolbox import Toolbox
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the API takes as the name of a function."""
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+OUR_HEADERS = {"accept-encoding", "content-length", "content-type", "host", "transfer-encoding"}
 DESCRIPTION_CHARACTERS = 4096
 TIMEOUT_MAX_S = 300.0
 TOOLS_MAX = 128
@@ -89,7 +89,11 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
     reading = _Reading(Path(settings.file).parent, settings.result_bytes)
     ends: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if file.http:
-        http = HttpClient(uses_environment=file.use_environment_proxies)
+        try:
+            http = HttpClient(uses_environment=file.use_environment_proxies)
+        except (ValueError, OSError) as error:  # of what the environment says
+            reason = f"use_environment_proxies: the environment cannot be used: {error}"
+            return Toolbox(), [reason]
         ends.append(http.close)
         for name, table in file.http.items():
             reading.http(name, table, http)
@@ -125,8 +129,7 @@ class _Reading:
             if entry.method == "GET":
                 sentence = "a request without a body has nothing to sign; use POST"
                 self.problems.append(f"{where}.signing_key: {sentence}")
-        url = urlsplit(entry.url)
-        if url.scheme not in {"http", "https"} or not url.hostname or url.username:
+        if not is_address(entry.url):
             sentence = "must be http:// or https://, a host and no user"
             self.problems.append(f"{where}.url: {sentence}")
         parameters = {"type": "object", "properties": {}} | entry.parameters
@@ -201,6 +204,8 @@ class _Reading:
             text = value if isinstance(value, str) else self._kept(f"{where}.headers.{name}", value)
             if not HEADER_NAME.fullmatch(name):
                 self.problems.append(f"{where}.headers: {name!r} is no name of a header")
+            elif name.lower() in OUR_HEADERS or name.lower().startswith("x-parley-"):
+                self.problems.append(f"{where}.headers: {name} is set by Parley itself")
             elif not text.isascii() or not text.isprintable():
                 sentence = "a header holds printable ASCII characters only"
                 self.problems.append(f"{where}.headers.{name}: {sentence}")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tornado_app.policy.fields import FIELDS, SOURCES
 from tornado_app.policy.grants import ALL, Grant
-from tornado_app.policy.reading import PolicyReader, laid_over
+from tornado_app.policy.reading import CHARACTERS_MAX, PolicyReader, laid_over
 
 HOUSE = {name: Grant() for name in ("voice", "model", "turn_detection", "max_output_tokens")}
 DEFAULTS = tomllib.loads((Path(__file__).parents[2] / "conf/policy.toml").read_text("utf-8"))
@@ -87,6 +87,32 @@ def test_what_is_wrong_is_named(text, problem):
 
     assert found.startswith(problem)
     assert all(grant is None for grant in policy.everybody.values())
+
+
+@pytest.mark.parametrize(
+    ("longest", "grants"),
+    [
+        (0, (Grant(characters=0),)),
+        (CHARACTERS_MAX, (Grant(characters=CHARACTERS_MAX),)),
+        (CHARACTERS_MAX + 1, ()),
+        ("true", ()),
+    ],
+)
+def test_a_length_is_granted_from_none_to_the_longest(longest, grants):
+    """What is no length grants nothing."""
+    policy, problems = read(f"[fields]\nhistory = {{token = {{characters = {longest}}}}}")
+
+    assert grants == policy.grants("history", "token", NOBODY)
+    assert bool(grants) != bool(problems)
+
+
+def test_everything_that_is_wrong_is_named():
+    """An operator mends a file once."""
+    _, problems = read("[fields]\nvoise = {}\nspead = {}\nspeed = {tokens = true}\noutput = 1")
+
+    assert ["voise", "spead", "speed", "output"] == [
+        problem.partition(":")[0].removeprefix("fields.") for problem in problems
+    ]
 
 
 def test_a_file_is_laid_over_the_defaults():

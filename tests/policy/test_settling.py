@@ -272,6 +272,23 @@ def test_a_token_leaves_what_it_leaves_in_so_many_words():
         rules_of(POLICY, frozenset(), {"client_may": {"voice": "session"}})
 
 
+@pytest.mark.parametrize(
+    ("left", "field"),
+    [
+        (1, "client_may"),
+        ({"voise": True}, "client_may"),
+        ({"metadata": True}, "client_may.metadata"),
+        ({"voice": 1}, "client_may.voice"),
+    ],
+)
+def test_a_token_that_leaves_what_cannot_be_left_is_refused_by_its_path(left, field):
+    """Whoever made it finds the place."""
+    with pytest.raises(Refused) as refused:
+        rules_of(POLICY, frozenset(), {"client_may": left})
+
+    assert ("invalid_message", field) == (refused.value.code, refused.value.field)
+
+
 def test_a_refusal_tells_what_the_token_has_left():
     """What it has set or closed is not among that."""
     said = {"voice": "ash", "client_may": {"output": False}}
@@ -279,6 +296,7 @@ def test_a_refusal_tells_what_the_token_has_left():
     with pytest.raises(Refused) as refused:
         apply(FIRST, rules, "query", {"voice": "ash"})
 
+    assert "voice" == refused.value.field
     left = "transcription_language, turn_detection, max_output_tokens"
     assert f"voice is for the token to decide; what may be set is {left}." == refused.value.sentence
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.session.story import Story, converted, delta, model_session, response
 from tornado_app.protocol import asked
+from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
     AnswerTranscriptDone,
@@ -228,6 +229,41 @@ def test_a_late_cancel_is_no_error_for_the_client(story):
     story.said(ResponseFinished(response(status="completed")))
 
     assert [] == story.said(NOT_ACTIVE).told
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (
+            ErrorFacts("server_error"),
+            "upstream_unavailable",
+            "The model had a fault of its own. Ask again.",
+        ),
+        (
+            ErrorFacts("invalid_request_error", "bad_item", event_id="parley_text_9"),
+            "upstream_rejected",
+            "The model refused a request (bad_item).",
+        ),
+        (
+            ErrorFacts("invalid_request_error", "a word and more"),
+            "upstream_rejected",
+            "The model refused a request (no reason given).",
+        ),
+    ],
+)
+def test_an_error_of_the_model_is_told_in_our_words(story, error, code, sentence):
+    """Its own may hold what is not for a client; a plain word of it helps."""
+    story.connected().said(UpstreamError(error))
+
+    assert [(code, sentence)] == [(data["code"], data["sentence"]) for _, data in story.messages]
+
+
+def test_the_end_of_a_session_is_told_by_its_close(story):
+    """The error that comes just before says the same."""
+    story.connected().said(UpstreamError(ErrorFacts("invalid_request_error", "session_expired")))
+    assert [] == story.told
+
+    assert ["session_expired"] == story.lost(Failure("open", "closed", close_code=1001)).errors
 
 
 def test_a_cut_that_came_too_late_is_no_error_for_the_client(story):

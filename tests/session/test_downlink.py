@@ -200,6 +200,8 @@ def test_a_long_piece_is_cut_where_its_text_can_be(stage, more_bytes):
     messages = audio_of(story)
     assert 2 + bool(more_bytes) == len(messages)
     assert text == "".join(message.audio for message in messages)
+    ends = [message.offset_ms + message.duration_ms for message in messages]
+    assert [size / 48, 2 * size / 48] == pytest.approx(ends[:2], abs=1e-3)
     assert pcm == heard_by(messages)
 
 

@@ -86,6 +86,8 @@ def test_bad_audio_gets_one_error_and_disturbs_nothing_else(story):
 
     story.feed(events.UplinkReady(events.Unusable("audio: 1 byte is half a frame.")))
     assert ["invalid_audio"] == story.errors
+    expected = {"sentence": "audio: 1 byte is half a frame.", "field": "audio", "chunk": 2}
+    assert expected.items() <= story.messages[0][1].items()
 
     story.feed(events.UplinkReady(converted(20, 960)))
     assert ["input_audio_buffer.append"] == story.asked

@@ -1,10 +1,14 @@
 """What is in force changes while a call runs, over real sockets."""
 
+import base64
+import random
+
 import pytest
 
 from local_realtime.server import LocalRealtime, ServerConfig
 from tests.calls.house import House, whole_log
 from tests.fakes.upstream import FakeUpstream
+from tests.session.test_configuring import laid_over
 
 CANARY = "canary-o"
 
@@ -86,3 +90,65 @@ async def test_a_realtime_server_takes_changes_in_mid_call():
             assert (1.1, 0.7) == (found["speed"], found["turn_detection_fields"]["threshold"])
     finally:
         await server.close()
+
+
+CHANGES = {
+    "voice": ["marin", "ash"],
+    "output": ["audio", "text"],
+    "speed": [0.5, 1.0, 1.5],
+    "max_output_tokens": [100, 200],
+    "transcription_language": ["en", "de"],
+    "turn_detection": ["none", "semantic_vad", {"type": "server_vad", "threshold": 0.1}],
+}
+UNDER_WAY = 10
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_two_hundred_changes_in_running_speech():
+    """Every sample of it arrives, each change is answered, and both sides agree in the end."""
+    chosen = random.Random(9)
+    pcm = chosen.randbytes(200 * 960)
+    async with (
+        FakeUpstream() as fake,
+        House(
+            fake.url,
+            session_voices=["ash"],
+            session_turn_detections=["none", "semantic_vad", "server_vad"],
+            limits_messages_per_s=10_000,
+            limits_message_burst=10_000,
+        ) as house,
+    ):
+        client = await house.connected()
+        first = (await fake.next_event("session.update"))["session"]
+        names = []
+        for number in range(200):
+            await client.audio(pcm[number * 960 : (number + 1) * 960])
+            changed = chosen.sample(sorted(CHANGES), chosen.randint(1, 3))
+            asked = {name: chosen.choice(CHANGES[name]) for name in changed}
+            names.append(f"c{number}")
+            await client.say("configure", id=names[-1], **asked)
+            if len(names) > UNDER_WAY:
+                await client.next("configured")
+        while client.types.count("configured") < len(names):
+            told = (await client.next("configured"))["data"]
+
+        answers = [m["data"]["ref"] for m in client.heard if m["type"] == "configured"]
+        assert names == answers
+        assert "error" not in client.types
+        [link] = fake.connections
+        heard, session = b"", first
+        for event in link.events:
+            if event["type"] == "input_audio_buffer.append":
+                heard += base64.b64decode(event["audio"])
+            elif event["type"] == "session.update":
+                session = laid_over(session, event["session"])
+        assert pcm == heard
+        turns = session["audio"]["input"]["turn_detection"] or {}
+        assert {"idle_timeout_ms": None} | told["turn_detection_fields"] == (
+            {"idle_timeout_ms": None} | turns
+        )
+        assert {"voice": told["voice"], "speed": told["speed"]}.items() <= (
+            session["audio"]["output"].items()
+        )
+        assert [told["answers_in"]] == session["output_modalities"]
+        assert told["max_output_tokens"] == session["max_output_tokens"]

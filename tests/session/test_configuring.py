@@ -132,7 +132,7 @@ def test_the_parts_of_turn_detection_that_are_left_out_stay():
     found = story.orders[0].session["audio"]["input"]["turn_detection"]
     assert (0.2, 900) == (found["threshold"], found["silence_duration_ms"])
     story.said(UPDATED).said(UPDATED)
-    assert found == only(story)["turn_detection_fields"]
+    assert found == {"idle_timeout_ms": None} | only(story)["turn_detection_fields"]
 
 
 def test_defaults_are_said_once_they_are_asked_for():
@@ -342,11 +342,14 @@ CHANGES = st.fixed_dictionaries(
 
 
 def laid_over(body: dict[str, Any], update: dict[str, Any]) -> dict[str, Any]:
-    """As the model does it: objects of ours are merged, turn detection is taken as it is."""
+    """As a model does it that merges what it can: turn detection of the same type, too."""
+    if update.get("type") != body.get("type"):
+        return update
     merged = dict(body)
     for name, value in update.items():
-        is_part = isinstance(value, dict) and name in {"audio", "input", "output"}
-        merged[name] = laid_over(body.get(name, {}), value) if is_part else value
+        before = body.get(name)
+        are_parts = isinstance(value, dict) and isinstance(before, dict)
+        merged[name] = laid_over(before, value) if are_parts else value
     return merged
 
 
@@ -432,7 +435,7 @@ def test_both_sides_agree_whatever_is_asked_refused_and_lost(steps):
 
 def _defaults() -> dict[str, Any]:
     """What the model has of what it is not told."""
-    return {"instructions": "", "audio": {"output": {"speed": 1.0}}}
+    return {"type": "realtime", "instructions": "", "audio": {"output": {"speed": 1.0}}}
 
 
 def _said(body: dict[str, Any]) -> tuple[Any, ...]:
@@ -441,7 +444,7 @@ def _said(body: dict[str, Any]) -> tuple[Any, ...]:
         body["instructions"],
         body["output_modalities"],
         body["max_output_tokens"],
-        audio["input"]["turn_detection"],
+        {"idle_timeout_ms": None} | (audio["input"]["turn_detection"] or {}),
         audio["output"]["voice"],
         audio["output"]["speed"],
     )

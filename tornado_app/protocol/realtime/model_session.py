@@ -103,7 +103,7 @@ def change_body(wanted: ModelSession, names: Collection[str]) -> dict[str, Any]:
             case "max_output_tokens":
                 body["max_output_tokens"] = wanted.max_output_tokens or "inf"
             case "turn_detection":
-                hearing["turn_detection"] = turn_detection_fields(wanted)
+                hearing["turn_detection"] = _all_turn_detection_fields(wanted)
             case "transcription_language":
                 hearing["transcription"] = _transcription(wanted)
             case "voice":
@@ -129,6 +129,14 @@ def _transcription(wanted: ModelSession) -> dict[str, Any] | None:
         return None
     language = wanted.transcription_language
     return {"model": wanted.transcription_model} | ({"language": language} if language else {})
+
+
+def _all_turn_detection_fields(wanted: ModelSession) -> dict[str, Any] | None:
+    """With null for what is not wanted any more: what a server lays over what it has."""
+    fields = turn_detection_fields(wanted)
+    if fields is not None and wanted.turn_detection == "server_vad":
+        return {"idle_timeout_ms": None, **fields}
+    return fields
 
 
 def turn_detection_fields(wanted: ModelSession) -> dict[str, Any] | None:

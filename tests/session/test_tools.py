@@ -306,6 +306,57 @@ def test_the_caller_goes_on_talking_while_a_tool_runs():
     assert 1 == asks(told)
 
 
+def test_a_result_does_not_talk_over_the_user():
+    """It waits for the end of what is being said; the answer to that knows it already."""
+    told = ends(calls(begins(story())))
+    told.said(realtime.UserSpeechStarted("u2"))
+    done(told)
+    assert 0 == asks(told)
+
+    told.said(realtime.UserSpeechStopped("u2"))
+    told.said(realtime.Committed("u2"))
+    ends(begins(told, "resp_2"), "resp_2")
+    told.tick(told.now + 50)
+    assert 0 == asks(told)
+    assert not told.session._answers.tools.is_waiting
+
+
+def test_a_result_behind_what_the_user_said_is_answered_after_that():
+    """The answer that the model has begun may not know of it."""
+    told = ends(calls(begins(story())))
+    told.said(realtime.UserSpeechStarted("u2"))
+    told.said(realtime.UserSpeechStopped("u2"))
+    done(told)
+    begins(told, "resp_2")
+    assert 0 == asks(told)
+
+    ends(told, "resp_2")
+    assert 1 == asks(told)
+
+
+def test_a_user_who_said_nothing_to_be_answered():
+    """The model says nothing of its own: the result is asked for."""
+    told = ends(calls(begins(story())))
+    told.said(realtime.UserSpeechStarted("u2"))
+    done(told, at=1.0)
+    told.said(realtime.UserSpeechStopped("u2"))
+    told.tick(2.9)
+    assert 0 == asks(told)
+
+    told.tick(3.0)
+    assert 1 == asks(told)
+
+
+def test_speech_without_an_end_holds_nothing_for_ever():
+    """Its event was lost."""
+    told = ends(calls(begins(story())))
+    told.said(realtime.UserSpeechStarted("u2"))
+    done(told, at=1.0)
+    told.tick(30.0)
+
+    assert 1 == asks(told)
+
+
 def test_a_typed_turn_and_a_result_share_one_answer():
     """Both wait for the answer that runs."""
     told = begins(story())

@@ -90,7 +90,7 @@ class Answers:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
         hit the next answer, so only the truncation is sent.  Without it the answer goes on.
         """
-        self.tools.on_turn()
+        self.tools.on_speech_started()
         if self._is_heard and self._model.in_force.interrupt_response:
             self._cut(None)
 

@@ -64,6 +64,7 @@ class Hearing:
             case realtime.AudioDone(response_id, item_id):
                 answers.on_audio_done(item_id, response_id)
             case realtime.ResponseCreated(response):
+                answers.tools.on_answer()
                 answers.asking.begin(response.id)
             case realtime.ResponseFinished(response):
                 answers.finish(response)
@@ -100,6 +101,7 @@ class Hearing:
                 self._answers.on_speech_started()
             case realtime.UserSpeechStopped():
                 self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
+                self._answers.tools.on_speech_stopped()
             case realtime.Committed(item_id):
                 if self._uplink.on_committed(item_id):
                     self._answers.want(None)

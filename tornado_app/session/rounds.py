@@ -20,6 +20,8 @@ class Round:
     """The client waits for the answer that follows."""
     is_one_too_many: bool = False
     """So many before it have done nothing but call tools that it has no other behind it."""
+    is_known: bool = False
+    """All results were there before the user's turn ended, which the model answers by itself."""
     running: set[str] = field(default_factory=set)
     """The calls that have no result yet."""
 

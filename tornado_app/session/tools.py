@@ -31,6 +31,10 @@ TIMER = "tools"
 ROUNDS_MAX = 16
 """So many answers in a row may do nothing but call tools; a model that never ends costs money."""
 SEEN_KEPT = 256
+SPEECH_S = 30.0
+"""So long results wait at most for the end of what the user is saying."""
+ANSWER_S = 2.0
+"""And so long, behind it, for the model's own answer to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Tools:
         self._running: dict[str, _Call] = {}
         self._seen: dict[str, None] = {}
         self._in_a_row = 0
+        self._quiet_until = 0.0
+        """Nothing is asked for before: the user speaks, or has just spoken."""
         self._outputs = 0
         self._calls = self._failed = 0
         self._total_ms = 0.0
@@ -134,6 +140,9 @@ class Tools:
         for each in self._rounds.complete:
             if self._asking.known.runs(each.response_id):
                 continue
+            if each.is_wanted and self._actions.now < self._quiet_until:
+                self._arm()
+                continue
             self._rounds.forget(each)
             wanted = each if each.is_wanted else wanted
             if each.is_one_too_many:
@@ -149,6 +158,27 @@ class Tools:
     def on_turn(self) -> None:
         """The user has said something."""
         self._in_a_row = 0
+
+    def on_speech_started(self) -> None:
+        """An answer that is asked for now would talk over the user."""
+        self.on_turn()
+        self._quiet_until = self._actions.now + SPEECH_S
+
+    def on_speech_stopped(self) -> None:
+        """The model answers by itself, mostly, and that answer knows what has come by now."""
+        self._quiet_until = self._actions.now + ANSWER_S
+        for each in self._rounds.complete:
+            each.is_known = True
+        self._arm()
+
+    def on_answer(self) -> None:
+        """``response.created``."""
+        if self._actions.now < self._quiet_until:
+            self._quiet_until = 0.0
+            for each in self._rounds.complete:
+                if each.is_known and not self._asking.known.runs(each.response_id):
+                    self._rounds.forget(each)
+            self._arm()
 
     def on_interrupted(self) -> None:
         """Results still reach the conversation, but ask for no answer of their own."""
@@ -257,7 +287,10 @@ class Tools:
         )
 
     def _arm(self) -> None:
-        due_at = min((call.due_at for call in self._running.values()), default=None)
+        waits = [call.due_at for call in self._running.values()]
+        if self._rounds.complete and self._actions.now < self._quiet_until:
+            waits.append(self._quiet_until)
+        due_at = min(waits, default=None)
         if due_at is None:
             self._timers.clear(TIMER)
         else:

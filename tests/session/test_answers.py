@@ -153,6 +153,15 @@ def test_an_interruption_is_told_of_the_item_it_names(story):
     assert [("item_b", 100)] == [(cut.item_id, cut.audio_end_ms) for cut in cuts]
 
 
+def test_an_interruption_names_an_item_that_was_heard_to_its_end(story):
+    """There is nothing to cut, and the client is told how much of it was heard."""
+    answering(story, 1000).said(ResponseFinished(response(status="completed")))
+    story.client(asked.Interrupt("item_a"), at=5.0)
+
+    assert [("interrupted", {"heard_ms": 1000, "item_id": "item_a"})] == story.messages
+    assert [] == story.orders
+
+
 @pytest.mark.parametrize(
     ("status", "told"), [("", "completed"), ("completed", "completed"), ("exploded", "failed")]
 )

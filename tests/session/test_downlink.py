@@ -120,6 +120,8 @@ def test_a_broken_piece_is_one_error_in_its_place(story):
     story.said(BrokenAudio("resp_1", 4))
 
     assert ["upstream_unavailable"] == story.errors
+    sentence = "A piece of the answer was no audio and is missing."
+    assert sentence == story.messages[0][1]["sentence"]
     assert [commands.Log("answer_audio_broken", {"size_bytes": 4})] == [
         command for command in story.fresh if isinstance(command, commands.Log)
     ]

@@ -70,12 +70,12 @@ def test_without_a_key_only_what_may_be_read_is_issued():
             "session: history[0].text must be a text of 1 to 32768 characters.",
         ),
         (
-            {"tools": []},
-            "session.tools",
+            {"tool": []},
+            "session.tool",
             (
-                "session: tools may not be set by a token; what may be set is instructions, voice, "
+                "session: tool may not be set by a token; what may be set is instructions, voice, "
                 "model, transcription_language, turn_detection, output, speed, max_output_tokens, "
-                "metadata, history."
+                "metadata, history, tools, tool_choice."
             ),
         ),
         (
@@ -83,7 +83,7 @@ def test_without_a_key_only_what_may_be_read_is_issued():
             "session.client_may",
             (
                 "session: client_may may name instructions, voice, model, transcription_language, "
-                "turn_detection, output, speed, max_output_tokens, history."
+                "turn_detection, output, speed, max_output_tokens, history, tools, tool_choice."
             ),
         ),
         (

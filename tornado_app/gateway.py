@@ -88,8 +88,6 @@ class Gateway:
         )
         self._find_model = find_model
         self._opening_rules = opening_rules()
-        self._terms = Terms(settings, policy)
-        self.issuer = Issuer(settings, rules, self._terms)
         self._admission = limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
         )
@@ -116,6 +114,9 @@ class Gateway:
         self.files = FileDecoder(file_rules(settings), self._loop)
         links = Mailbox(self._loop, gather_s)
         self.tools = read_tools(settings.tools, self.mailbox.post_threadsafe).toolbox
+        taken = frozenset(function.name for function in self.tools.all_functions)
+        self._terms = Terms(settings, policy, taken)
+        self.issuer = Issuer(settings, rules, self._terms)
         self._equipment = Equipment(
             self._loop,
             links,

@@ -36,7 +36,13 @@ def opening_rules() -> OpeningRules:
 def tool_rules(settings: Settings, functions: tuple[Function, ...]) -> ToolRules:
     """What the model of a call may have done for it."""
     tools = settings.tools
-    return ToolRules(functions, tools.calls_at_once, tools.arguments_bytes, tools.result_bytes)
+    return ToolRules(
+        functions,
+        tools.calls_at_once,
+        tools.arguments_bytes,
+        tools.result_bytes,
+        tools.client_timeout_s,
+    )
 
 
 def session_config(

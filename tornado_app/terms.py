@@ -33,9 +33,13 @@ class CallTerms:
 class Terms:
     """What every call is settled with.  Thread: any; nothing here changes."""
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
+    def __init__(
+        self, settings: Settings, policy: Policy, taken: frozenset[str] = frozenset()
+    ) -> None:
+        """*taken*: as of `CallRules`."""
         self._settings = settings
         self._policy = policy
+        self._taken = taken
         self._first = first_session(settings)
         self._seal = _seal(settings)
         self._names = (*template.ALWAYS, *policy.claims)
@@ -121,7 +125,7 @@ class Terms:
     def _begun(
         self, scopes: frozenset[str], said: Mapping[str, Any]
     ) -> tuple[CallRules, ModelSession]:
-        rules = rules_of(self._policy, scopes, said)
+        rules = rules_of(self._policy, scopes, said, self._taken)
         session = settle(self._first, rules, said, {})
         if "instructions" in said:
             try:

@@ -197,9 +197,10 @@ async def test_a_sealed_part_that_is_wrong_reveals_nothing(wrong, detail):
             }
         },
         {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}},
+        {"tools": [{"name": "beep"}], "tool_choice": "none"},
         {"turn_detection": "none", "instructions": "{user_id} is {metadata.x}."},
     ],
-    ids=["all that is told", "server_vad", "semantic_vad", "none"],
+    ids=["all that is told", "server_vad", "semantic_vad", "tools", "none"],
 )
 async def test_a_realtime_server_takes_all_of_it(said):
     """The local one refuses what the API would."""

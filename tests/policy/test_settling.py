@@ -11,6 +11,7 @@ from tornado_app.policy.fields import FIELDS, SOURCES, from_text
 from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.reading import PolicyReader
 from tornado_app.policy.settling import apply, rules_of, settle
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, Turn
 
 FIRST = ModelSession(
@@ -25,6 +26,9 @@ FIRST = ModelSession(
     max_output_tokens=1000,
 )
 TURNS = [{"role": "user", "text": "Hi."}, {"role": "assistant", "text": "Hello."}]
+BEEP = {"name": "beep"}
+NO_PARAMETERS = {"type": "object", "properties": {}}
+TOOLS = "a list of at most 32 objects of name, description and parameters"
 
 POLICY = PolicyReader({"voice": Grant(("marin", "ash"))}).read(
     {
@@ -39,6 +43,8 @@ POLICY = PolicyReader({"voice": Grant(("marin", "ash"))}).read(
             "max_output_tokens": {"token": True, "query": {"min": 1, "max": 100}},
             "metadata": {"token": {"characters": 10}},
             "history": {"token": True, "configure": {"characters": 10}},
+            "tools": {"token": True, "configure": {"characters": 100}},
+            "tool_choice": {"token": True, "configure": ["none"]},
         },
         "scopes": {
             "premium": {"model": {"query": ["huge"]}, "speed": {"query": {"min": 1, "max": 1.5}}},
@@ -52,7 +58,7 @@ QUERY = "voice, transcription_language, turn_detection, output, max_output_token
 PREMIUM = "voice, model, transcription_language, turn_detection, output, speed, max_output_tokens"
 KIOSK = "transcription_language, turn_detection, output, max_output_tokens"
 TOKEN = ", ".join(FIELDS)
-CONFIGURE = "voice, transcription_language, turn_detection, speed, history"
+CONFIGURE = "voice, transcription_language, turn_detection, speed, history, tools, tool_choice"
 BY_CLIENT = "may not be set by the client while the call runs; what may be set is"
 BY_ADDRESS = "may not be set by the address; what may be set is"
 VADS = "one of server_vad, semantic_vad, none"
@@ -135,7 +141,17 @@ TABLE = [
     ("history", "query", (), [], f"{BY_ADDRESS} {QUERY}"),
     ("history", "configure", (), TURNS, (Turn("user", "Hi."), Turn("assistant", "Hello."))),
     ("history", "configure", (), TURNS * 2, "at most 10 characters"),
-    ("tools", "token", (), [], f"may not be set by a token; what may be set is {TOKEN}"),
+    ("tools", "token", (), [BEEP], (Function("beep", "", NO_PARAMETERS),)),
+    ("tools", "token", (), 7, TOOLS),
+    ("tools", "query", (), [], f"{BY_ADDRESS} {QUERY}"),
+    ("tools", "configure", (), [BEEP], (Function("beep", "", NO_PARAMETERS),)),
+    ("tools", "configure", (), [BEEP | {"description": "x" * 70}], "at most 100 characters"),
+    ("tool_choice", "token", (), "none", "none"),
+    ("tool_choice", "token", (), "required", "one of auto, none"),
+    ("tool_choice", "query", (), "none", f"{BY_ADDRESS} {QUERY}"),
+    ("tool_choice", "configure", (), "none", "none"),
+    ("tool_choice", "configure", (), "auto", "one of none"),
+    ("resume", "token", (), [], f"may not be set by a token; what may be set is {TOKEN}"),
     ("n" * 65, "query", (), 1, f"{BY_ADDRESS} {QUERY}"),
     ("a b", "query", ("premium",), 1, f"{BY_ADDRESS} {PREMIUM}"),
 ]

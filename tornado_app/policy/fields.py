@@ -5,8 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tornado_app.policy.functions import (
+    CHOICES,
+    TOOLS_MAY_BE,
+    check_tool_choice,
+    check_tools,
+    size_bytes,
+)
 from tornado_app.policy.turns import check_turn_detection
 from tornado_app.policy.wrong import Wrong
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import Turn
 
 Source = Literal["token", "query", "configure"]
@@ -55,6 +63,8 @@ def size_of(value: Any) -> int:
             return len(value)
         case Mapping():
             return sum(len(key) + len(text) for key, text in value.items())
+        case [Function(), *_]:
+            return size_bytes(value)
         case _:
             return sum(len(turn.text) for turn in value)
 
@@ -198,6 +208,11 @@ FIELDS: Mapping[str, Field] = {
             "characters",
             _BUT_QUERY,
             is_hidden=True,
+        ),
+        # Its client performs them, and is told of every call.
+        Field("tools", check_tools, TOOLS_MAY_BE, "characters", _BUT_QUERY),
+        Field(
+            "tool_choice", check_tool_choice, f"one of {', '.join(CHOICES)}", "value", _BUT_QUERY
         ),
     )
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, Source
+from tornado_app.policy.functions import check_beside
 from tornado_app.policy.grants import Grant, Policy, joined
 from tornado_app.policy.reading import read_grant
 from tornado_app.policy.wrong import Wrong
@@ -34,6 +35,8 @@ class CallRules:
     """What the token has set, and does not leave to the client."""
     left: Mapping[str, Grant | None] | None = None
     """How far the token narrows what the client may."""
+    taken: frozenset[str] = frozenset()
+    """What tools of the server are called: no other tool may be."""
 
     def open_to(self, source: Source) -> tuple[str, ...]:
         """What *source* may set at all."""
@@ -63,6 +66,8 @@ class CallRules:
             raise self._denied(source, name, "is for the token to decide")
         try:
             checked = field.check(name, value)
+            if name == "tools":
+                check_beside(name, checked, self.taken)
         except Wrong as wrong:
             raise Refused("invalid_message", self._wrong(wrong, name, grants), wrong.name) from None
         if not any(grant.allows(name, checked) for grant in grants):
@@ -83,7 +88,12 @@ class CallRules:
         return Refused("permission_denied", f"{shown} {why}; what may be set is {may}.", shown)
 
 
-def rules_of(policy: Policy, scopes: frozenset[str], token: Mapping[str, Any]) -> CallRules:
+def rules_of(
+    policy: Policy,
+    scopes: frozenset[str],
+    token: Mapping[str, Any],
+    taken: frozenset[str] = frozenset(),
+) -> CallRules:
     """What holds for the client of a token that says *token* of its call.
 
     Raises:
@@ -105,7 +115,7 @@ def rules_of(policy: Policy, scopes: frozenset[str], token: Mapping[str, Any]) -
         except Wrong as wrong:
             raise Refused("invalid_message", str(wrong), wrong.name) from None
     fixed = frozenset(token) - {CLIENT_MAY} - left.keys()
-    return CallRules(policy, scopes, fixed, left)
+    return CallRules(policy, scopes, fixed, left, taken)
 
 
 def apply(

@@ -80,8 +80,17 @@ class Configure(ClientMessageBase, frozen=True):
     """By the names of `tornado_app.policy`, with values as JSON has them."""
 
 
+class ToolResult(ClientMessageBase, frozen=True):
+    """What came of a call of one of the client's own tools."""
+
+    call_id: str
+    output: str
+    """Text for the model; JSON, if it was not text."""
+    is_error: bool = False
+
+
 Command: TypeAlias = (
-    CommitAudio | ClearAudio | Ping | Pong | Text | Interrupt | Playback | Configure
+    CommitAudio | ClearAudio | Ping | Pong | Text | Interrupt | Playback | Configure | ToolResult
 )
 """What a session needs nothing but the message for."""
 

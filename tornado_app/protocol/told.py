@@ -153,6 +153,24 @@ class Interrupted(Reply, frozen=True):
     item_id: str | None = None
 
 
+class ToolCall(ServerMessageBase, frozen=True):
+    """The model calls a tool of the client's, which has until ``deadline`` to answer."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    item_id: str
+    response_id: str
+    deadline: int
+
+
+class ToolCallCancelled(ServerMessageBase, frozen=True):
+    """Nobody waits for this call any more."""
+
+    call_id: str
+    reason: Literal["interrupted", "timeout", "ended"]
+
+
 class TokenExpiring(ServerMessageBase, frozen=True):
     expires_at: int
 
@@ -199,7 +217,7 @@ class Status(Reply, frozen=True):
     limits: dict[str, LimitUse]
     token_expires_at: int
     tools: ToolFigures | None = None
-    """None: this call has no tools of the server."""
+    """None: this call has no tools."""
 
 
 class ErrorReport(Reply, frozen=True):
@@ -239,6 +257,8 @@ ServerMessage: TypeAlias = (
     | ResponseDone
     | Audio
     | Interrupted
+    | ToolCall
+    | ToolCallCancelled
     | TokenExpiring
     | GoingAway
     | Status

@@ -16,10 +16,13 @@ class ToolRules:
     """What the model of one call may have done for it, and how much of that."""
 
     functions: tuple[Function, ...] = ()
+    """Those of the server; those of the client are in `ModelSession`."""
     at_once: int = 8
     """So many may run at a time."""
     arguments_bytes: int = 16_384
     result_bytes: int = 65_536
+    client_timeout_s: float = 30.0
+    """How long a client has for a tool of its own."""
 
 
 @dataclass(frozen=True, slots=True)

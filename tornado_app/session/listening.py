@@ -65,6 +65,10 @@ class Listening:
                     return refused
                 ask = partial(self._configuring.ask, changes)
                 self._uplink.pending.in_turn(ask, changes_bytes(changes))
+            case asked.ToolResult():
+                refused = self._answers.tools.result(message)
+                if refused is not None:  # it may have crossed with the cancellation
+                    self._uplink.refuse_in_turn(refused)
             case asked.Pong():
                 pass  # a sign of life, which is noted of each message
             case _:

@@ -363,7 +363,7 @@ class Session:
         """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
         figures = self._uplink.figures()
         untaken_ms = self.downlink.waiting_ms
-        self._answers.tools.shut()
+        self._answers.tools.shut(is_told=close is not None)
         self._configuring.shut()
         if close is not None:
             self.downlink.finish()

@@ -14,6 +14,7 @@ from tornado_app.protocol.realtime.events import (
     SessionFacts,
     UpdateSession,
 )
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, history_item, session_body
 from tornado_app.protocol.told import ConnectionStatus, Negotiated, UpstreamStatus
 from tornado_app.session.actions import Actions
@@ -85,6 +86,11 @@ class ModelSide:
         """Who answers, as it says itself; before that, who was asked."""
         created = self._created.model if self._created else ""
         return self._served_by or created or self.in_force.model
+
+    @property
+    def client_functions(self) -> tuple[Function, ...]:
+        """The tools of the client that the model has been told of."""
+        return self.in_force.tools
 
     @property
     def reconnects(self) -> int:

@@ -6,7 +6,9 @@ the answer holds it once more, in case that one was lost.  A call has an end of 
     its result, an error that the model can read    to the conversation
     its deadline                                    an error to the conversation; it is cancelled
     the model is lost, the client hangs up          it is cancelled
+    an interruption, of a tool of the client's      an error to the conversation; it is cancelled
 
+Who performs a call goes by its name.
 When all calls of an answer have their results and it is over, one answer is asked for.
 """
 
@@ -14,11 +16,13 @@ from dataclasses import dataclass
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
+from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import CreateItem, ResponseFacts
 from tornado_app.protocol.realtime.functions import OutputItem, error_output, function_output
 from tornado_app.protocol.told import ToolFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking
+from tornado_app.session.client_tools import NAME_IN_LOG, ClientTools, Reason, output_of
 from tornado_app.session.commands import CallTool, CancelTool
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import ToolDone, ToolOutcome
@@ -45,6 +49,7 @@ class _Call:
     due_at: float
     timeout_s: float
     size_bytes: int
+    is_clients: bool
 
 
 class Tools:
@@ -63,6 +68,7 @@ class Tools:
     ) -> None:
         self._rules = config.tools
         self._functions = {function.name: function for function in config.tools.functions}
+        self._client = ClientTools(config, model, actions)
         self._model = model
         self._actions = actions
         self._timers = timers
@@ -81,7 +87,7 @@ class Tools:
     @property
     def figures(self) -> ToolFigures | None:
         """None: this call has no tools."""
-        if not self._functions and not self._calls:
+        if not self._functions and not self._client.functions and not self._calls:
             return None
         running = len(self._running)
         return ToolFigures(self._calls, running, self._failed, round(self._total_ms, 1))
@@ -110,7 +116,7 @@ class Tools:
             self._answer(of, item.call_id, error_output(sentence))
             self._note(item.name, outcome, self._actions.now)
         else:
-            self._call(of, item)
+            self._call(of, response_id, item)
 
     def hear_end(self, response: ResponseFacts) -> None:
         """An answer is over: calls of it that were not heard of are heard of now."""
@@ -130,6 +136,20 @@ class Tools:
         if text_bytes(output) > self._rules.result_bytes:
             output, outcome = error_output("The result of the tool is too large."), "too_large"
         self._end(result.call_id, call, output, outcome, result.detail)
+
+    def result(self, told: asked.ToolResult) -> Refused | None:
+        """The client has performed a call.  Returns why that is not taken; then nothing changes."""
+        call = self._running.get(told.call_id)
+        if call is None or not call.is_clients:
+            sentence = "No call of this call_id waits for a result: it has one, or was cancelled."
+            return Refused("invalid_message", sentence, "call_id")
+        output = output_of(told)
+        if text_bytes(output) > self._rules.result_bytes:
+            sentence = f"The output is too large; {self._rules.result_bytes} bytes are allowed."
+            return Refused("message_too_large", sentence, "output")
+        self._end(told.call_id, call, output, "failed" if told.is_error else "done")
+        self.settle()
+        return None
 
     def settle(self) -> None:
         """Ask for an answer to the results that are there, if whoever called has ended.
@@ -181,14 +201,22 @@ class Tools:
             self._arm()
 
     def on_interrupted(self) -> None:
-        """Results still reach the conversation, but ask for no answer of their own."""
+        """Results still reach the conversation, but ask for no answer of their own; the client
+        need not go on with what it does.
+        """
         self._rounds.interrupted()
+        sentence = "The user interrupted before the tool answered."
+        for call_id, call in list(self._running.items()):
+            if call.is_clients:
+                self._cancel(call_id, call, "interrupted")
+                self._end(call_id, call, error_output(sentence), "interrupted")
+        self.settle()
 
     def on_timer(self) -> None:
         """A call may be late."""
         for call_id, call in list(self._running.items()):
             if call.due_at <= self._actions.now:
-                self._actions.do(CancelTool(call_id))
+                self._cancel(call_id, call, "timeout")
                 sentence = f"The tool did not answer within {call.timeout_s:g} s."
                 self._end(call_id, call, error_output(sentence), "timeout")
         self._arm()
@@ -202,9 +230,9 @@ class Tools:
                 sentence = "The model was lost before it answered. Say it again."
                 self._actions.refuse(Refused("upstream_unavailable", sentence), each.ref)
 
-    def shut(self) -> None:
-        """The session ends."""
-        self._cancel_all("cancelled")
+    def shut(self, *, is_told: bool) -> None:
+        """The session ends; *is_told*: the client is still there."""
+        self._cancel_all("cancelled", is_told=is_told)
         self._rounds.clear()
 
     def _begin(self, response_id: str, *, is_wanted: bool) -> Round:
@@ -219,8 +247,9 @@ class Tools:
         """Why a call is not performed: a word for the log, a sentence for the model."""
         if not is_heard:
             return "interrupted", "The user interrupted before the tool was called."
-        if item.name not in self._functions:
-            names = ", ".join(self._functions) or "none"
+        is_clients = item.name not in self._functions and item.name in self._client.functions
+        if item.name not in self._functions and not is_clients:
+            names = ", ".join((*self._functions, *self._client.functions)) or "none"
             return "unknown", f"There is no tool of this name. There are: {names}."
         if self._in_a_row >= ROUNDS_MAX:
             return "too_many", "Too many calls in a row. Answer with what is known."
@@ -232,16 +261,21 @@ class Tools:
             return "too_many", f"Too many calls at once; {most} are allowed. Call it again later."
         if not self._budget.has_room(ENTRY_BYTES + text_bytes(item.arguments)):
             return "busy", "There is no room for this call now. Call it again later."
-        return None
+        fault = self._client.fault(item) if is_clients else None
+        return None if fault is None else ("invalid_arguments", fault)
 
-    def _call(self, of: Round, item: OutputItem) -> None:
-        now, timeout_s = self._actions.now, self._functions[item.name].timeout_s
+    def _call(self, of: Round, response_id: str, item: OutputItem) -> None:
+        now, function = self._actions.now, self._functions.get(item.name)
+        timeout_s = (function and function.timeout_s) or self._rules.client_timeout_s
         size_bytes = ENTRY_BYTES + text_bytes(item.arguments)
         self._budget.take(size_bytes)
-        call = _Call(item.name, of, now, now + timeout_s, timeout_s, size_bytes)
+        call = _Call(item.name, of, now, now + timeout_s, timeout_s, size_bytes, function is None)
         self._running[item.call_id] = call
         of.running.add(item.call_id)
-        self._actions.do(CallTool(item.call_id, item.name, item.arguments))
+        if call.is_clients:
+            self._client.call(response_id, item, call.due_at)
+        else:
+            self._actions.do(CallTool(item.call_id, item.name, item.arguments))
         self._arm()
 
     def _end(
@@ -267,17 +301,25 @@ class Tools:
         self._budget.give(call.size_bytes)
         self._arm()
 
-    def _cancel_all(self, outcome: ToolOutcome) -> None:
-        for call_id, call in list(self._running.items()):
+    def _cancel(self, call_id: str, call: _Call, reason: Reason) -> None:
+        """Whoever performs it may stop."""
+        if call.is_clients:
+            self._client.cancel(call_id, reason)
+        else:
             self._actions.do(CancelTool(call_id))
+
+    def _cancel_all(self, outcome: ToolOutcome, *, is_told: bool = True) -> None:
+        for call_id, call in list(self._running.items()):
+            if is_told or not call.is_clients:
+                self._cancel(call_id, call, "ended")
             self._release(call_id, call)
             self._note(call.name, outcome, call.since)
 
     def _note(self, name: str, outcome: ToolOutcome, since: float, detail: str = "") -> None:
         duration_ms = round((self._actions.now - since) * 1000, 1)
         self._total_ms += duration_ms
-        # A name that there is not is the model's own word.
-        name = name if name in self._functions else "unknown"
+        if name not in self._functions:  # one that there is not is the model's own word
+            name = NAME_IN_LOG if name in self._client.functions else "unknown"
         if outcome in {"done", "interrupted", "cancelled", "lost"}:
             self._actions.log("tool_done", name=name, outcome=outcome, duration_ms=duration_ms)
             return

@@ -98,7 +98,7 @@ def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
         # Four times as much is read of one that is too large, and must not fill it alone.
         ("limits.message_bytes", 16 * limits.message_bytes),
         ("audio.hold_ms", math.ceil(waiting_bytes)),
-        ("tools.result_bytes", 4 * settings.tools.result_bytes if settings.tools.file else 0),
+        ("tools.result_bytes", 4 * settings.tools.result_bytes),
     ):
         if limits.call_bytes < least_bytes:
             reason = f"must be at least {least_bytes} for this {label(name)}"
@@ -122,7 +122,7 @@ def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
         reason = f"must be at least {-(-order_bytes * 4 // 3)}: a long chunk or file is one message"
         yield Contradiction(reason, ("upstream.outbox_bytes", "audio.file_ms"))
     # A character of a result that JSON escapes takes six.
-    result_bytes = 6 * settings.tools.result_bytes if settings.tools.file else 0
+    result_bytes = 6 * settings.tools.result_bytes
     if upstream.outbox_bytes * 3 // 4 < result_bytes:
         reason = f"must be at least {-(-result_bytes * 4 // 3)}: a tool's result is one message"
         yield Contradiction(reason, ("upstream.outbox_bytes", "tools.result_bytes"))

@@ -151,12 +151,13 @@ class Logging(msgspec.Struct, frozen=True):
 
 
 class Tools(msgspec.Struct, frozen=True):
-    """The tools of the server."""
+    """What the model may call: the tools of the server, and bounds of those of clients as well."""
 
     file: Annotated[str, Meta(max_length=2000)]
     calls_at_once: Annotated[int, Meta(ge=1, le=64)]
     arguments_bytes: Annotated[int, Meta(ge=256, le=262_144)]
     result_bytes: Annotated[int, Meta(ge=256, le=1_048_576)]
+    client_timeout_s: Annotated[float, Meta(gt=0, le=300)]
 
 
 class Model(msgspec.Struct, frozen=True):

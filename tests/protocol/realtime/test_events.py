@@ -111,8 +111,8 @@ KNOWN = [
                 StatusDetails(),
                 {"total_tokens": 3},
                 (
-                    OutputItem("message", "incomplete"),
-                    OutputItem("function_call", None, "c", "n"),
+                    OutputItem("message", "incomplete", id="a"),
+                    OutputItem("function_call", None, "c", "n", id="f"),
                 ),
             )
         ),
@@ -140,7 +140,7 @@ KNOWN = [
                 "arguments": "{}",
             },
         },
-        realtime.OutputItemDone("r", OutputItem("function_call", "completed", "c", "n", "{}")),
+        realtime.OutputItemDone("r", OutputItem("function_call", "completed", "c", "n", "{}", "f")),
     ),
     (
         {"type": "response.output_audio.done", "response_id": "r", "item_id": "a"},

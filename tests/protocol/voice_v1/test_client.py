@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.errors import ERROR_CODES, InvalidMessage, Refused
-from tornado_app.protocol.asked import AudioFile, ClientMessageBase, Configure
+from tornado_app.protocol.asked import AudioFile, ClientMessageBase, Configure, ToolResult
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.client import (
     MESSAGES,
@@ -45,6 +45,12 @@ from tornado_app.protocol.voice_v1.server import encode
         ('{"type":"get_status"}', GetStatus()),
         ('{"type":"text","text":"Hi"}', Text("Hi")),
         ('{"type":"interrupt"}', Interrupt()),
+        ('{"type":"tool_result","call_id":"c","output":"h\\u00e9"}', ToolResult("c", "hé")),
+        ('{"type":"tool_result","call_id":"c","output":[1, 2]}', ToolResult("c", "[1, 2]")),
+        (
+            '{"type":"tool_result","call_id":"c","output":null,"is_error":true,"id":"r"}',
+            ToolResult("c", "null", is_error=True, ref="r"),
+        ),
         ('{"type":"interrupt","item_id":"i","heard_ms":0}', Interrupt("i", 0)),
         ('{"type":"playback","item_id":"i","played_ms":3600000}', Playback("i", 3_600_000)),
         (' {"type" : "ping"} ', Ping()),

@@ -22,6 +22,7 @@ from tornado_app.protocol.told import (
     ResponseDone,
     ServerMessage,
     Status,
+    ToolCall,
     Transcript,
     UpstreamFigures,
 )
@@ -57,6 +58,9 @@ _messages = {
         upstream=st.builds(UpstreamFigures, latency_ms=st.none() | _numbers),
         audio=st.builds(AudioFigures, _numbers, _numbers, _numbers, st.integers(0), _numbers),
         limits=st.dictionaries(st.text(), st.builds(LimitUse, _numbers, _numbers)),
+    ),
+    ToolCall: st.builds(
+        ToolCall, arguments=st.dictionaries(st.text(), st.none() | st.booleans() | st.text())
     ),
 }
 """Those whose numbers or shape their types do not tell."""

@@ -19,8 +19,8 @@ class Function:
     description: str = field(repr=False)
     parameters: Mapping[str, Any] = field(repr=False)
     """A JSON Schema of an object."""
-    timeout_s: float
-    """How long it may take; the model is not told."""
+    timeout_s: float = 0.0
+    """How long it may take; the model is not told.  0: as the settings say for clients."""
 
 
 class OutputItem(Struct, frozen=True):
@@ -31,6 +31,7 @@ class OutputItem(Struct, frozen=True):
     call_id: str = ""
     name: str = ""
     arguments: str = ""
+    id: str = ""
 
     @property
     def is_call(self) -> bool:

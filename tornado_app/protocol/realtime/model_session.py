@@ -8,6 +8,7 @@ from tornado_app.protocol.realtime.functions import Function, function_tool
 
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 Output = Literal["audio", "text"]
+ToolChoice = Literal["auto", "none"]
 
 MODEL_RATE_HZ = 24_000
 """The only PCM rate of the Realtime API (reference: audio formats)."""
@@ -55,10 +56,13 @@ class ModelSession:
     """What the conversation begins with."""
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The application's own words on this call; the model is not told."""
+    tools: tuple[Function, ...] = field(default=(), repr=False)
+    """Those of the client."""
+    tool_choice: ToolChoice = "auto"
 
 
 def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> dict[str, Any]:
-    """The ``session`` of a ``session.update`` in the GA dialect.
+    """The ``session`` of a ``session.update`` in the GA dialect; *functions* are the server's.
 
     https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
     """
@@ -81,8 +85,9 @@ def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> di
     if wanted.instructions:
         # An empty string would bring back the server's own default prompt, as absence does.
         body["instructions"] = wanted.instructions
-    if functions:
-        body |= {"tools": [function_tool(each) for each in functions], "tool_choice": "auto"}
+    if tools := (*functions, *wanted.tools):
+        choice = wanted.tool_choice
+        body |= {"tools": [function_tool(each) for each in tools], "tool_choice": choice}
     return body
 
 

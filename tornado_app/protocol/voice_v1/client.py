@@ -14,6 +14,9 @@ from workers.formats import Container
 ItemId = Annotated[
     str, Meta(min_length=1, max_length=128, description="a string of 1 to 128 characters")
 ]
+CallId = Annotated[
+    str, Meta(min_length=1, max_length=256, description="a string of 1 to 256 characters")
+]
 Milliseconds = Annotated[int, Meta(ge=0, le=3_600_000, description="an integer from 0 to 3600000")]
 MessageId = Annotated[
     str, Meta(min_length=1, max_length=64, description="a string of 1 to 64 printable characters")
@@ -107,6 +110,13 @@ class Configure(_Named, tag="configure", frozen=True):
 SETTINGS = tuple(name for name in Configure.__struct_fields__ if name != "ref")
 
 
+class ToolResult(_Named, tag="tool_result", frozen=True):
+    call_id: CallId
+    output: msgspec.Raw
+    """Any JSON."""
+    is_error: Annotated[bool, Meta(description="true or false")] | None = None
+
+
 class Authenticate(_Named, tag="authenticate", frozen=True):
     """The first message of a client whose opening request had no token."""
 
@@ -128,6 +138,7 @@ _Message: TypeAlias = (
     | Interrupt
     | Playback
     | Configure
+    | ToolResult
     | Authenticate
 )
 
@@ -161,7 +172,7 @@ def parse_client(text: str) -> asked.ClientMessage:
     if isinstance(message, Authenticate):
         sentence = "authenticate comes first, and only if the opening request had no token."
         raise InvalidMessage("invalid_message", sentence, "type", ref=message.ref)
-    return message
+    return _result(message) if isinstance(message, ToolResult) else message
 
 
 def read_introduction(text: str | bytes) -> Introduction:
@@ -201,6 +212,20 @@ def _configure(message: Configure) -> asked.Configure:
         sentence = f"configure sets nothing; it takes {', '.join(SETTINGS)}."
         raise InvalidMessage("invalid_message", sentence, ref=message.ref)
     return asked.Configure(changes, ref=message.ref)
+
+
+def _result(message: ToolResult) -> asked.ToolResult:
+    """What is no text stays the JSON that the client has written."""
+    raw = bytes(message.output)
+    try:
+        output = msgspec.json.decode(raw, type=str) if raw.startswith(b'"') else raw.decode()
+    except (msgspec.DecodeError, UnicodeError):
+        raise InvalidMessage(
+            "invalid_json", "The message is not valid JSON.", "output", ref=message.ref
+        ) from None
+    return asked.ToolResult(
+        message.call_id, output, is_error=bool(message.is_error), ref=message.ref
+    )
 
 
 def _decode(text: str) -> _Message:
@@ -283,6 +308,8 @@ def _explain_fields(kind: str, fields: dict[str, Any]) -> InvalidMessage:
         if name not in fields:
             if known_field.required:
                 return InvalidMessage("invalid_message", f"{name} is missing in {kind}.", name)
+            continue
+        if known_field.type is msgspec.Raw:  # which any value is
             continue
         try:
             msgspec.convert(fields[name], known_field.type)

@@ -18,6 +18,8 @@ TYPES: dict[type[told.ServerMessageBase], str] = {
     told.ResponseDone: "response_done",
     told.Audio: "audio",
     told.Interrupted: "interrupted",
+    told.ToolCall: "tool_call",
+    told.ToolCallCancelled: "tool_call_cancelled",
     told.TokenExpiring: "token_expiring",
     told.GoingAway: "going_away",
     told.Status: "status",

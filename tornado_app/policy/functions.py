@@ -1,0 +1,98 @@
+"""Tools of the client, as a token or the client names them.
+
+The shape is the API's own.
+https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
+"""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from tornado_app.policy.schemas import BadSchema, check_schema
+from tornado_app.policy.wrong import Wrong
+from tornado_app.protocol.realtime.functions import Function
+
+TOOLS_MAX = 32
+TOOLS_BYTES = 65_536
+ALL_TOOLS_MAX = 128
+"""The API takes no more of them in a session, those of the server included."""
+DESCRIPTION_CHARACTERS = 4096
+CHOICES = ("auto", "none")
+
+TOOLS_MAY_BE = f"a list of at most {TOOLS_MAX} objects of name, description and parameters"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_NO_PARAMETERS = {"type": "object", "properties": {}}
+
+
+def check_tools(name: str, value: Any) -> tuple[Function, ...]:
+    """Raises `Wrong`, with the path of what is wrong."""
+    if not isinstance(value, list | tuple) or len(value) > TOOLS_MAX:
+        raise Wrong(name, TOOLS_MAY_BE)
+    functions = tuple(_function(f"{name}[{number}]", tool) for number, tool in enumerate(value))
+    if len({function.name for function in functions}) < len(functions):
+        raise Wrong(name, "a list in which no name stands twice")
+    if size_bytes(functions) > TOOLS_BYTES:
+        raise Wrong(name, f"at most {TOOLS_BYTES} bytes in all")
+    return functions
+
+
+def check_beside(name: str, functions: Collection[Function], taken: Collection[str]) -> None:
+    """Whether there may be these *functions* beside tools of the server called *taken*.
+
+    Raises:
+        Wrong: If a name is one of those, or if there are too many together.
+    """
+    for number, function in enumerate(functions):
+        if function.name in taken:
+            raise Wrong(f"{name}[{number}].name", "another one, as the server has such a tool")
+    if functions and len(functions) + len(taken) > ALL_TOOLS_MAX:
+        raise Wrong(name, f"at most {max(0, ALL_TOOLS_MAX - len(taken))} tools")
+
+
+def check_tool_choice(name: str, value: Any) -> str:
+    """Raises `Wrong`."""
+    if not isinstance(value, str) or value not in CHOICES:
+        raise Wrong(name, f"one of {', '.join(CHOICES)}")
+    return value
+
+
+def size_bytes(functions: Collection[Function]) -> int:
+    """What the model is told of them, in bytes."""
+    return sum(
+        len(function.name)
+        + len(function.description.encode())
+        + len(msgspec.json.encode(function.parameters))
+        for function in functions
+    )
+
+
+def _function(name: str, value: Any) -> Function:
+    known = {"type", "name", "description", "parameters"}
+    if not isinstance(value, dict) or not {"name"} <= set(value) <= known:
+        raise Wrong(name, "an object of name, description and parameters")
+    if value.get("type", "function") != "function":
+        raise Wrong(f"{name}.type", "function")
+    called, description = value["name"], value.get("description", "")
+    if not isinstance(called, str) or not _NAME.fullmatch(called):
+        raise Wrong(f"{name}.name", "1 to 64 letters, digits, _ and -")
+    if not _is_description(description):
+        may_be = f"a text of at most {DESCRIPTION_CHARACTERS} characters"
+        raise Wrong(f"{name}.description", may_be)
+    parameters = value.get("parameters", _NO_PARAMETERS)
+    try:
+        check_schema(parameters)
+        msgspec.json.encode(parameters)
+    except BadSchema as bad:
+        raise Wrong(f"{name}.parameters", str(bad)) from None
+    except (ValueError, OverflowError, RecursionError):
+        # Halves of surrogate pairs, numbers of more than 64 bits: nothing that could be sent on.
+        raise Wrong(f"{name}.parameters", "a JSON Schema of texts and numbers") from None
+    return Function(called, description, parameters)
+
+
+def _is_description(value: Any) -> bool:
+    if not isinstance(value, str) or len(value) > DESCRIPTION_CHARACTERS:
+        return False
+    return not any("\ud800" <= character <= "\udfff" for character in value)

@@ -197,7 +197,7 @@ def test_what_scopes_allow_together_is_not_refused_before_they_are_known(tmp_pat
 
     made.check_choices(choices)
     assert ("large", "x") == (
-        (settled := made.settle(caller("a", "b"), choices, NOW)).model,
+        (settled := made.settle(caller("a", "b"), choices, NOW).model_session).model,
         settled.voice,
     )
     for scopes in ("a", "b", ""):

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.calls.tool_house import MODULE, http_tool
@@ -14,15 +16,21 @@ ROOT = Path(__file__).parents[2]
 GOOD = http_tool("good", "https://example.com/x")
 
 
+def tools_of(file):
+    """The settings with this file, and the rest as it stands."""
+    tables = tomllib.loads((ROOT / "conf/gateway.toml").read_text())
+    return msgspec.convert(tables["tools"] | {"file": file}, Tools)
+
+
 def found(folder, toml):
     file = folder / "tools.toml"
     file.write_text(toml)
-    return read_tools(Tools(str(file), 8, 16_384, 65_536), lambda *_: None)
+    return read_tools(tools_of(str(file)), lambda *_: None)
 
 
 def test_no_file_is_no_tools():
     """The default."""
-    empty = read_tools(Tools("", 8, 16_384, 65_536), lambda *_: None)
+    empty = read_tools(tools_of(""), lambda *_: None)
 
     assert ([], ()) == (empty.problems, empty.toolbox.functions(()))
 
@@ -30,11 +38,19 @@ def test_no_file_is_no_tools():
 def test_the_example_is_right(monkeypatch):
     """As it stands, with the key that it wants."""
     monkeypatch.setenv("WEATHER_SIGNING_KEY", "k" * 32)
-    example = read_tools(Tools(str(ROOT / "conf/tools.toml"), 8, 1, 1), lambda *_: None)
+    example = read_tools(tools_of(str(ROOT / "conf/tools.toml")), lambda *_: None)
 
     assert [] == example.problems
     names = [function.name for function in example.toolbox.functions(())]
     assert ["get_weather", "get_stock", "book_table"] == names
+
+
+def test_the_file_is_found_from_everywhere(monkeypatch, tmp_path):
+    """Below the directory of run.py, whatever the working directory."""
+    monkeypatch.setenv("WEATHER_SIGNING_KEY", "k" * 32)
+    monkeypatch.chdir(tmp_path)
+
+    assert [] == read_tools(tools_of("conf/tools.toml"), lambda *_: None).problems
 
 
 def test_scopes_say_who_has_a_tool(tmp_path):

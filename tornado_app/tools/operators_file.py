@@ -21,6 +21,7 @@ from tornado_app.tools.result import Tool
 from tornado_app.tools.threads import CallThreads
 from tornado_app.tools.toolbox import Toolbox
 
+ROOT = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the API takes as the name of a function."""
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -76,7 +77,8 @@ class File(Struct, frozen=True, forbid_unknown_fields=True):
 def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbox, list[str]]:
     """The tools of ``tools.file``, and what is wrong with it; `found.read_tools` has more."""
     try:
-        text = Path(settings.file).read_text("utf-8")
+        path = ROOT / settings.file
+        text = path.read_text("utf-8")
         file = msgspec.convert(tomllib.loads(text), File)
     except OSError as error:
         return Toolbox(), [f"it cannot be read: {error.strerror or type(error).__name__}"]
@@ -86,7 +88,7 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
         return Toolbox(), [f"it is not TOML: {error}"]
     except msgspec.ValidationError as error:
         return Toolbox(), [_words(error)]
-    reading = _Reading(Path(settings.file).parent, settings.result_bytes)
+    reading = _Reading(path.parent, settings.result_bytes)
     ends: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if file.http:
         try:

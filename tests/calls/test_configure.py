@@ -152,3 +152,26 @@ async def test_two_hundred_changes_in_running_speech():
         )
         assert [told["answers_in"]] == session["output_modalities"]
         assert told["max_output_tokens"] == session["max_output_tokens"]
+
+
+@pytest.mark.gen_test
+async def test_a_realtime_server_takes_history_in_mid_call(tmp_path):
+    """If the operator lets clients, and once."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[fields]\nhistory = {configure = true}\n")
+    server = LocalRealtime(ServerConfig(pace=0))
+    port = server.listen("127.0.0.1", 0)
+    try:
+        url = f"ws://127.0.0.1:{port}/v1/realtime"
+        async with House(url, session_policy_file=str(policy)) as house:
+            client = await house.connected()
+            past = [{"role": "user", "text": "Hi."}, {"role": "assistant", "text": "Hello."}]
+            await client.say("configure", id="a", history=past)
+            await client.say("text", text="Well?")
+            assert "a" == (await client.next("configured"))["data"]["ref"]
+            await client.next("response_done")
+            await client.say("configure", id="b", history=past)
+            assert "history" == (await client.error("invalid_message"))["data"]["field"]
+            assert 1 == client.types.count("error")
+    finally:
+        await server.close()

@@ -318,6 +318,80 @@ def test_a_change_that_waits_when_the_call_ends_is_answered():
     story.check()
 
 
+PAST = [{"role": "user", "text": "Hi."}, {"role": "assistant", "text": "Hello."}]
+
+
+def test_history_is_said_to_a_model_that_has_begun_in_front_of_what_follows():
+    """As items, and in force when all of them are there; the next model begins with it."""
+    story = Story().connected().client(configure("a", history=PAST)).client(asked.Text("Well?"))
+    items = [order for order in story.all if isinstance(order, commands.SendUpstream)]
+    orders = [each.order for each in items][1:]
+    assert ["user", "assistant"] == [order.item["role"] for order in orders[:2]]
+    assert ["parley_h_1_0", "parley_h_1_1"] == [order.item["id"] for order in orders[:2]]
+    assert {"type": "realtime"} == orders[2].session
+    assert "a" == only(story.said(UPDATED))["ref"]
+
+    assert ["invalid_message"] == story.client(configure(history=PAST)).errors
+    story.lost().tick(at=story.session.wake_at()).model_ready()
+    again = [order.item for order in story.orders if isinstance(order, realtime.CreateItem)]
+    assert ["Hi.", "Hello."] == [item["content"][0]["text"] for item in again]
+
+
+def test_history_of_which_the_model_refuses_a_part_is_taken_away():
+    """One error with the client's own name; it may be said again."""
+    story = Story().connected().client(configure("a", history=PAST))
+    assert [] == story.said(refusal("parley_configure_1_1", "odd", "item.content")).told
+    error = only(story.said(UPDATED))
+
+    assert ("a", "history") == (error["ref"], error["field"])
+    assert ["parley_h_1_0", "parley_h_1_1"] == [order.item_id for order in story.orders]
+    assert [] == story.said(refusal("parley_configure_1_1", "item_not_found")).told
+    assert ["configured"] == story.client(configure(history=PAST)).said(UPDATED).told
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_history_before_the_model_is_there_is_what_it_begins_with(is_lost):
+    """In front of what is kept; if that model is lost, it is what the next begins with."""
+    story = Story().opened().client(configure("a", history=PAST)).client(asked.Text("Well?"))
+    story.model_ready()
+
+    said = [o.item["content"][0]["text"] for o in story.orders if hasattr(o, "item")]
+    assert ["Hi.", "Hello.", "Well?"] == said
+    story.lost() if is_lost else story.said(UPDATED)
+    assert ["a"] == [data["ref"] for name, data in story.messages if name == "configured"]
+    assert 2 == len(story.session._model.in_force.history)
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda story: story.client(asked.Text("Hi")),
+        lambda story: story.said(realtime.UserSpeechStarted("item_u", 0)),
+        lambda story: story.said(realtime.Committed("item_u")),
+        lambda story: story.said(realtime.ResponseCreated(response())),
+    ],
+    ids=["typed", "speech", "committed", "answered"],
+)
+def test_history_comes_before_the_first_turn(turn):
+    """And after a loss of the model, which has forgotten the turn, it may be said."""
+    story = Story().connected()
+    turn(story)
+    error = only(story.client(configure("a", history=PAST)))
+    assert ("a", "history can be set once, and before the first turn.") == (
+        error["ref"],
+        error["sentence"],
+    )
+    story.lost().tick(at=story.session.wake_at()).model_ready()
+    assert ["configured"] == story.client(configure(history=PAST)).said(UPDATED).told
+
+
+def test_history_comes_alone():
+    """What else is changed has a message of its own."""
+    story = Story().connected().client(configure(history=PAST, speed=1.25))
+
+    assert "history comes in a configure of its own." == only(story)["sentence"]
+
+
 CHANGES = st.fixed_dictionaries(
     {},
     optional={

@@ -55,6 +55,7 @@ class Answers:
     def text(self, text: str, *, is_answered: bool = True) -> None:
         """A typed turn."""
         turn = self._text_id()
+        self._model.has_begun = True
         if not self._model.send(CreateItem(user_text(text), event_id=turn)):
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))

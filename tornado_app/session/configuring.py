@@ -7,64 +7,42 @@ was asked.  Until then a change is pending: it is not in force, and those behind
     an error that names it              forgotten; the old state stands
     the model is lost                   forgotten; the next one is begun with the old state
     none of these in time               nobody knows what is in force: the link is given up
+
+History is made of items, and comes alone.  They go in front of an update that says nothing: if it
+is confirmed before an item is refused, all are there; else those that are there are deleted.
 """
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
-from tornado_app.errors import Ref, Refused
+from tornado_app.admission.budget import Budget
+from tornado_app.errors import Refused
 from tornado_app.policy.settling import apply
-from tornado_app.protocol.endings import Failure, unfulfilled
-from tornado_app.protocol.realtime.events import ErrorFacts, UpdateSession
-from tornado_app.protocol.realtime.model_session import ModelSession, change_body
+from tornado_app.protocol.endings import Failure, safe_word, unfulfilled
+from tornado_app.protocol.realtime.events import CreateItem, DeleteItem, ErrorFacts, UpdateSession
+from tornado_app.protocol.realtime.model_session import ModelSession, change_body, history_item
 from tornado_app.session.actions import Actions
+from tornado_app.session.changes import (
+    CONFIGURE_ID,
+    ITEM,
+    Change,
+    changes_bytes,
+    item_id,
+    parts,
+    refused_field,
+)
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.negotiated import configured
 from tornado_app.session.timers import Timers
 
-CONFIGURE_ID = "parley_configure"
 TIMER = "configure"
 AWAITED = 16
 """So many changes may be unconfirmed."""
 VOICE_REFUSED = "cannot_update_voice"
 VOICE_FIXED = "voice cannot change any more, as the model has spoken; it is {voice}."
-
-_TURNS = (
-    "turn_detection",
-    "vad_threshold",
-    "vad_prefix_padding_ms",
-    "vad_silence_ms",
-    "vad_idle_timeout_ms",
-    "vad_eagerness",
-    "create_response",
-    "interrupt_response",
-)
-_PARAMS = {
-    "session.instructions": "instructions",
-    "session.output_modalities": "output",
-    "session.max_output_tokens": "max_output_tokens",
-    "session.audio.input.turn_detection": "turn_detection",
-    "session.audio.input.transcription": "transcription_language",
-    "session.audio.output.voice": "voice",
-    "session.audio.output.speed": "speed",
-}
-"""Where our fields stand in what the model is asked."""
-
-
-@dataclass(slots=True, eq=False)
-class _Change:
-    name: str
-    """Of the order to the model."""
-    fields: tuple[str, ...]
-    sets: Mapping[str, Any]
-    """Attributes of a `ModelSession`, all that the order says."""
-    ref: Ref | None
-    since: float
-    size_bytes: int
 
 
 class Configuring:
@@ -83,11 +61,13 @@ class Configuring:
         self._actions = actions
         self._timers = timers
         self._budget = budget
-        self._changes: deque[_Change] = deque()
+        self._changes: deque[Change] = deque()
         self._asked = 0
 
     def refusal(self, changes: Mapping[str, Any]) -> Refused | None:
         """Why *changes* may not be made, if that can be said whatever is in force."""
+        if "history" in changes and len(changes) > 1:
+            return Refused("invalid_message", "history comes in a configure of its own.", "history")
         try:
             apply(self._model.in_force, self._config.call_rules, "configure", changes)
         except Refused as refused:
@@ -104,14 +84,17 @@ class Configuring:
         fields = tuple(name for name in changes if name != "voice" or wanted.voice != before.voice)
         self._asked += 1
         name = f"{CONFIGURE_ID}_{self._asked}"
+        items = self._send_history(name, wanted) if "history" in changes else 0
         if not self._model.send(UpdateSession(change_body(wanted, fields), event_id=name)):
             self._actions.refuse(_too_much())
             return
-        sets = {part: getattr(wanted, part) for field in fields for part in _parts(field)}
+        if "history" in changes and not items:
+            self._model.in_force = replace(self._model.in_force, history=wanted.history)
+        sets = {part: getattr(wanted, part) for field in fields for part in parts(field)}
         size_bytes = changes_bytes(changes)
         self._budget.take(size_bytes)
         now, ref = self._actions.now, self._actions.ref
-        self._changes.append(_Change(name, tuple(changes), sets, ref, now, size_bytes))
+        self._changes.append(Change(name, tuple(changes), sets, ref, now, size_bytes, items))
         self._arm()
 
     def on_updated(self) -> None:
@@ -119,28 +102,21 @@ class Configuring:
         if not self._changes:
             return
         change = self._forget(self._changes[0])
-        self._model.in_force = replace(self._model.in_force, **change.sets)
-        self._actions.log("session_configured", fields=sorted(change.fields))
-        self._actions.say(
-            configured(self._config, self._model.in_force, self._model.name, change.ref)
-        )
+        if change.refusal is not None:
+            self._refused(change, change.refusal)
+        else:
+            self._taken(change)
 
-    def on_error(self, error: ErrorFacts, code: str) -> bool:
+    def on_error(self, error: ErrorFacts) -> bool:
         """Whether an error was about a change; its client is told."""
         change = self._meant(error)
         if change is None:
             # One that is not awaited any more has been answered.
             return (error.event_id or "").startswith(CONFIGURE_ID)
-        self._forget(change)
-        field = _field(error, change)
-        why = f"{field or 'a part of it'}: {code or 'no reason given'}"
-        refused = unfulfilled(
-            error, f"The model refused this configuration ({why}); all stays as it was."
-        )
-        refused.field = field
-        if error.code == VOICE_REFUSED:
-            refused = _voice_fixed(self._model.in_force)
-        self._actions.refuse(refused, change.ref)
+        if change.items and error.event_id != change.name:
+            change.refusal = change.refusal or error  # the word on the order behind it follows
+        else:
+            self._refused(self._forget(change), error)
         return True
 
     def on_connected(self) -> None:
@@ -156,8 +132,9 @@ class Configuring:
             "it was. Send it again."
         )
         while self._changes:
-            change = self._forget(self._changes[0])
-            self._actions.refuse(Refused("upstream_unavailable", sentence), change.ref)
+            self._not_taken(
+                self._forget(self._changes[0]), Refused("upstream_unavailable", sentence)
+            )
 
     def on_timer(self) -> Failure | None:
         """A failure: the model has not said whether it took a change."""
@@ -170,7 +147,7 @@ class Configuring:
         change = self._forget(self._changes[0])
         self._actions.log("upstream_late", waited_for="configure")
         sentence = "The model did not confirm this configuration in time; all stays as it was."
-        self._actions.refuse(Refused("upstream_timeout", sentence), change.ref)
+        self._not_taken(change, Refused("upstream_timeout", sentence))
         return Failure("open", "timeout", detail="not configured")
 
     def shut(self) -> None:
@@ -198,17 +175,62 @@ class Configuring:
         # It is kept twice while it waits: to be sent, and to be in force.
         if not self._budget.has_room(2 * changes_bytes(changes)):
             return _too_much()
-        return None
+        return self._history_refusal(before) if "history" in changes else None
 
-    def _meant(self, error: ErrorFacts) -> _Change | None:
+    def _history_refusal(self, before: ModelSession) -> Refused | None:
+        if self._model.has_begun or before.history:
+            sentence = "history can be set once, and before the first turn."
+            return Refused("invalid_message", sentence, "history")
+        # All of it or nothing: a part might find no room.
+        is_free = self._model.is_free or self._model.state != "connected"
+        return None if is_free else _too_much()
+
+    def _send_history(self, name: str, wanted: ModelSession) -> int:
+        """How many items of it were sent: none, if it is what the model will begin with."""
+        if self._model.state != "connected":
+            return 0
+        for number, turn in enumerate(wanted.history):
+            item = {"id": item_id(name, number), **history_item(turn)}
+            self._model.send(CreateItem(item, event_id=f"{name}_{number}"))
+        return len(wanted.history)
+
+    def _taken(self, change: Change) -> None:
+        self._model.in_force = replace(self._model.in_force, **change.sets)
+        self._actions.log("session_configured", fields=sorted(change.fields))
+        self._actions.say(
+            configured(self._config, self._model.in_force, self._model.name, change.ref)
+        )
+
+    def _refused(self, change: Change, error: ErrorFacts) -> None:
+        """The client is told, and what was done of it is undone."""
+        for number in range(change.items):
+            name = item_id(change.name, number)
+            self._model.send(DeleteItem(name, event_id=f"{change.name}_{number}"))
+        field, code = refused_field(error, change), safe_word(error.code or "")
+        why = f"{field or 'a part of it'}: {code or 'no reason given'}"
+        refused = unfulfilled(
+            error, f"The model refused this configuration ({why}); all stays as it was."
+        )
+        refused.field = field
+        if error.code == VOICE_REFUSED:
+            refused = _voice_fixed(self._model.in_force)
+        self._not_taken(change, refused)
+
+    def _not_taken(self, change: Change, refused: Refused) -> None:
+        if change.is_begun_with:
+            self._taken(change)
+        else:
+            self._actions.refuse(refused, change.ref)
+
+    def _meant(self, error: ErrorFacts) -> Change | None:
         """Not every server says which it was: then it is the oldest."""
         if error.event_id:
-            named = (change for change in self._changes if change.name == error.event_id)
-            return next(named, None)
+            name = ITEM.sub(r"\1", error.event_id)
+            return next((change for change in self._changes if change.name == name), None)
         is_about_one = error.code == VOICE_REFUSED or (error.param or "").startswith("session.")
         return self._changes[0] if is_about_one and self._changes else None
 
-    def _forget(self, change: _Change) -> _Change:
+    def _forget(self, change: Change) -> Change:
         self._changes.remove(change)
         self._budget.give(change.size_bytes)
         self._arm()
@@ -221,24 +243,6 @@ class Configuring:
             self._timers.clear(TIMER)
         else:
             self._timers.set(TIMER, due_at)
-
-
-def changes_bytes(changes: Mapping[str, Any]) -> int:
-    """What they take while they wait."""
-    texts = (value for value in changes.values() if isinstance(value, str))
-    return ENTRY_BYTES + sum(map(text_bytes, texts))
-
-
-def _parts(field: str) -> tuple[str, ...]:
-    return _TURNS if field == "turn_detection" else (field,)
-
-
-def _field(error: ErrorFacts, change: _Change) -> str | None:
-    """Which of its own fields a refusal is about, if the model says."""
-    param = error.param or ""
-    found = (field for place, field in _PARAMS.items() if param.startswith(place))
-    field = next(found, None)
-    return field if field in change.fields else None
 
 
 def _voice_fixed(in_force: ModelSession) -> Refused:

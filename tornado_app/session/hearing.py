@@ -65,6 +65,7 @@ class Hearing:
                 answers.on_audio_done(item_id, response_id)
             case realtime.ResponseCreated(response):
                 answers.tools.on_answer()
+                self._model.has_begun = True
                 answers.asking.begin(response.id)
             case realtime.ResponseFinished(response):
                 answers.finish(response)
@@ -97,12 +98,14 @@ class Hearing:
             case realtime.UpstreamError(error):
                 return self._refusals.on_error(error)
             case realtime.UserSpeechStarted():
+                self._model.has_begun = True
                 self._actions.say(SpeechStarted(said.item_id, int(said.audio_start_ms)))
                 self._answers.on_speech_started()
             case realtime.UserSpeechStopped():
                 self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
                 self._answers.tools.on_speech_stopped()
             case realtime.Committed(item_id):
+                self._model.has_begun = True
                 if self._uplink.on_committed(item_id):
                     self._answers.want(None)
             case realtime.Cleared():

@@ -8,8 +8,9 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
+from tornado_app.session.changes import changes_bytes
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.configuring import Configuring, changes_bytes
+from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
 from tornado_app.session.uplink import Uplink

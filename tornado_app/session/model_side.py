@@ -75,6 +75,8 @@ class ModelSide:
         """What the model has taken, and the next one is begun with."""
         self.has_spoken = False
         """There was audio on this link: its voice cannot change any more."""
+        self.has_begun = False
+        """There was a turn, or one is kept for the model."""
         self.state: UpstreamStatus = "connecting"
         self.connected_at: float | None = None
         self.connections = 0
@@ -100,9 +102,14 @@ class ModelSide:
         self._say(negotiated=negotiated(self._config))
         self._dial()
 
+    @property
+    def is_free(self) -> bool:
+        """Orders are let through at once."""
+        return self.state == "connected" and not self._held and not self._socket_is_full
+
     def send(self, order: AnyOrder) -> bool:
         """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
-        if self.state == "connected" and not self._held and not self._socket_is_full:
+        if self.is_free:
             self._actions.do(SendUpstream(order))
             return True
         size_bytes = _size_bytes(order)
@@ -270,6 +277,7 @@ class ModelSide:
         self._timers.clear("ready")
         if self.state == "connected":  # what waited for its socket is lost with it
             self._forget_held()
+            self.has_begun = False
         self._timers.clear("release")
         self._count_unsent(0)
         self._socket_is_full = False

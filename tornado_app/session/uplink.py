@@ -292,6 +292,7 @@ class Uplink:
             self._refuse_empty()
             return turns
         self._commits += 1
+        self._model.has_begun = True
         name = f"{COMMIT_ID}_{self._commits}"
         if self.confirmations.is_full or not self._model.send(Commit(event_id=name)):
             self._refuse_orders()

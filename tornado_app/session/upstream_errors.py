@@ -58,7 +58,7 @@ class Refusals:
     def _on_running(self, error: ErrorFacts, code: str) -> None:
         event_id = error.event_id or ""
         asking = self._answers.asking
-        if self._configuring.on_error(error, code):
+        if self._configuring.on_error(error):
             return
         self._actions.ref = self._answers.ref_of(event_id)
         if event_id.startswith(COMMIT_ID) or code == "input_audio_buffer_commit_empty":

@@ -271,6 +271,11 @@ class CreateItem(Order, tag="conversation.item.create", frozen=True):
     event_id: str | None = None
 
 
+class DeleteItem(Order, tag="conversation.item.delete", frozen=True):
+    item_id: str
+    event_id: str | None = None
+
+
 class CreateResponse(Order, tag="response.create", frozen=True):
     event_id: str | None = None
 
@@ -293,6 +298,7 @@ AnyOrder: TypeAlias = (
     | Commit
     | Clear
     | CreateItem
+    | DeleteItem
     | CreateResponse
     | CancelResponse
     | Truncate

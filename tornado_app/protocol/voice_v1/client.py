@@ -105,6 +105,7 @@ class Configure(_Named, tag="configure", frozen=True):
     speed: _Setting = UNSET
     max_output_tokens: _Setting = UNSET
     transcription_language: _Setting = UNSET
+    history: _Setting = UNSET
 
 
 SETTINGS = tuple(name for name in Configure.__struct_fields__ if name != "ref")

@@ -21,6 +21,8 @@ from tests.session.test_tools import (
     outputs,
     performed,
 )
+from tornado_app.policy.grants import ALL, Policy
+from tornado_app.policy.settling import CallRules
 from tornado_app.protocol import asked, told
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function
@@ -305,6 +307,57 @@ def test_status_counts_them_as_well():
     stage.feed(events.StatusAsked({}))
 
     assert 0 == stage.messages[-1][1]["tools"]["calls"]
+
+
+OPEN = CallRules(Policy({("tools", "configure"): ALL}, {}), frozenset(), taken=frozenset({"taken"}))
+
+
+def test_tools_may_change_while_the_call_runs():
+    """Beside the server's; what is open stays open, under the name that it had in the log."""
+    stage = ends(paints(begins(story(call_rules=OPEN))))
+    stage.client(asked.Configure({"tools": [{"name": "beep"}]}))
+    assert ["get_weather", "beep"] == [tool["name"] for tool in stage.orders[0].session["tools"]]
+    stage.said(realtime.SessionUpdated())
+    assert ["configured"] == stage.told
+
+    answers(stage)
+    assert {"c1": "Painted."} == outputs(stage)
+    assert [("of_client", "done")] == logged(stage, "tool_done")
+    begins(stage, "resp_2")
+    paints(stage, "c2", "resp_2")
+    assert "get_weather, beep" in json.loads(outputs(stage)["c2"])["error"]
+    stage.said(realtime.OutputItemDone("resp_2", item("c3", "beep", "")))
+    assert {"c1": None, "c3": None} == open_calls(stage)
+
+
+def test_tools_that_wait_for_the_model_count():
+    """In the bytes of the call, until it has them."""
+    stage = Story(tools=RULES, call_rules=OPEN).opened()
+    tools = [{"name": f"t{number}", "description": "x" * 4000} for number in range(10)]
+    stage.client(asked.Configure({"tools": tools}))
+    assert stage.budget.held_bytes > 80_000
+
+    stage.model_ready().said(realtime.SessionUpdated())
+    stage.feed(events.ClientGone(None))
+    stage.check()
+
+
+@pytest.mark.parametrize(
+    ("tools", "field"),
+    [
+        ([{"name": "taken"}], "tools[0].name"),
+        ([{"name": "a b"}], "tools[0].name"),
+        (7, "tools"),
+    ],
+)
+def test_tools_that_may_not_be_change_nothing(tools, field):
+    """Refused whole, by name."""
+    stage = story(call_rules=OPEN)
+    stage.client(asked.Configure({"tools": tools}))
+
+    assert [] == stage.orders
+    ((_, error),) = stage.messages
+    assert ("invalid_message", field) == (error["code"], error["field"])
 
 
 STEPS = st.lists(

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tornado_app.admission.budget import ENTRY_BYTES, text_bytes
 from tornado_app.errors import Ref
 from tornado_app.protocol.realtime.events import ErrorFacts
@@ -25,6 +27,8 @@ _PARAMS = {
     "session.instructions": "instructions",
     "session.output_modalities": "output",
     "session.max_output_tokens": "max_output_tokens",
+    "session.tools": "tools",
+    "session.tool_choice": "tool_choice",
     "session.audio.input.turn_detection": "turn_detection",
     "session.audio.input.transcription": "transcription_language",
     "session.audio.output.voice": "voice",
@@ -65,7 +69,8 @@ def changes_bytes(changes: Mapping[str, Any]) -> int:
     """What they take while they wait."""
     texts = [value for value in changes.values() if isinstance(value, str)]
     texts += [turn["text"] for turn in changes.get("history", ())]
-    return ENTRY_BYTES * (1 + len(texts)) + sum(map(text_bytes, texts))
+    tools_bytes = len(msgspec.json.encode(changes["tools"])) if "tools" in changes else 0
+    return ENTRY_BYTES * (1 + len(texts)) + sum(map(text_bytes, texts)) + tools_bytes
 
 
 def item_id(name: str, number: int) -> str:

@@ -85,7 +85,8 @@ class Configuring:
         self._asked += 1
         name = f"{CONFIGURE_ID}_{self._asked}"
         items = self._send_history(name, wanted) if "history" in changes else 0
-        if not self._model.send(UpdateSession(change_body(wanted, fields), event_id=name)):
+        body = change_body(wanted, fields, self._config.tools.functions)
+        if not self._model.send(UpdateSession(body, event_id=name)):
             self._actions.refuse(_too_much())
             return
         if "history" in changes and not items:

@@ -3,6 +3,8 @@
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
+
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.protocol.endings import Ending, Failure, classify
 from tornado_app.protocol.realtime.events import (
@@ -356,7 +358,8 @@ def _size_bytes(order: AnyOrder) -> int:
             written = [item.get("output", ""), *(part["text"] for part in parts)]
             return ENTRY_BYTES + sum(map(text_bytes, written))
         case UpdateSession(session):
-            return ENTRY_BYTES + text_bytes(session.get("instructions", ""))
+            tools = msgspec.json.encode(session.get("tools", ()))
+            return ENTRY_BYTES + text_bytes(session.get("instructions", "")) + len(tools)
         case _:
             return ENTRY_BYTES
 

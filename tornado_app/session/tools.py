@@ -29,6 +29,7 @@ from tornado_app.session.events import ToolDone, ToolOutcome
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rounds import Round, Rounds
 from tornado_app.session.timers import Timers
+from tornado_app.session.tool_counts import ToolCounts
 
 TOOL_ID = "parley_tool"
 TIMER = "tools"
@@ -44,6 +45,7 @@ ANSWER_S = 2.0
 @dataclass(frozen=True, slots=True)
 class _Call:
     name: str
+    """As a log has it."""
     of: Round
     since: float
     due_at: float
@@ -81,16 +83,14 @@ class Tools:
         self._quiet_until = 0.0
         """Nothing is asked for before: the user speaks, or has just spoken."""
         self._outputs = 0
-        self._calls = self._failed = 0
-        self._total_ms = 0.0
+        self._counts = ToolCounts(actions)
 
     @property
     def figures(self) -> ToolFigures | None:
         """None: this call has no tools."""
-        if not self._functions and not self._client.functions and not self._calls:
+        if not self._functions and not self._client.functions and not self._counts.calls:
             return None
-        running = len(self._running)
-        return ToolFigures(self._calls, running, self._failed, round(self._total_ms, 1))
+        return self._counts.figures(len(self._running))
 
     @property
     def is_waiting(self) -> bool:
@@ -109,12 +109,12 @@ class Tools:
         if len(self._seen) > SEEN_KEPT:
             del self._seen[next(iter(self._seen))]
         of = self._rounds.find(response_id) or self._begin(response_id, is_wanted=is_heard)
-        self._calls += 1
+        self._counts.calls += 1
         refusal = self._refusal(item, is_heard=is_heard)
         if refusal is not None:
             outcome, sentence = refusal
             self._answer(of, item.call_id, error_output(sentence))
-            self._note(item.name, outcome, self._actions.now)
+            self._counts.note(self._label(item.name), outcome, self._actions.now)
         else:
             self._call(of, response_id, item)
 
@@ -269,7 +269,15 @@ class Tools:
         timeout_s = (function and function.timeout_s) or self._rules.client_timeout_s
         size_bytes = ENTRY_BYTES + text_bytes(item.arguments)
         self._budget.take(size_bytes)
-        call = _Call(item.name, of, now, now + timeout_s, timeout_s, size_bytes, function is None)
+        call = _Call(
+            self._label(item.name),
+            of,
+            now,
+            now + timeout_s,
+            timeout_s,
+            size_bytes,
+            function is None,
+        )
         self._running[item.call_id] = call
         of.running.add(item.call_id)
         if call.is_clients:
@@ -283,7 +291,7 @@ class Tools:
     ) -> None:
         self._release(call_id, call)
         self._answer(call.of, call_id, output)
-        self._note(call.name, outcome, call.since, detail)
+        self._counts.note(call.name, outcome, call.since, detail)
 
     def _answer(self, of: Round, call_id: str, output: str) -> None:
         self._outputs += 1
@@ -313,20 +321,13 @@ class Tools:
             if is_told or not call.is_clients:
                 self._cancel(call_id, call, "ended")
             self._release(call_id, call)
-            self._note(call.name, outcome, call.since)
+            self._counts.note(call.name, outcome, call.since)
 
-    def _note(self, name: str, outcome: ToolOutcome, since: float, detail: str = "") -> None:
-        duration_ms = round((self._actions.now - since) * 1000, 1)
-        self._total_ms += duration_ms
-        if name not in self._functions:  # one that there is not is the model's own word
-            name = NAME_IN_LOG if name in self._client.functions else "unknown"
-        if outcome in {"done", "interrupted", "cancelled", "lost"}:
-            self._actions.log("tool_done", name=name, outcome=outcome, duration_ms=duration_ms)
-            return
-        self._failed += 1
-        self._actions.log(
-            "tool_failed", name=name, outcome=outcome, detail=detail, duration_ms=duration_ms
-        )
+    def _label(self, name: str) -> str:
+        """What a log calls a tool; a name that there is not is the model's own word."""
+        if name in self._functions:
+            return name
+        return NAME_IN_LOG if name in self._client.functions else "unknown"
 
     def _arm(self) -> None:
         waits = [call.due_at for call in self._running.values()]

@@ -11,6 +11,7 @@ from openai.types.realtime import (
 )
 
 from tornado_app.protocol.realtime.events import CreateItem, UpdateSession, encode_order
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import (
     ModelSession,
     Turn,
@@ -131,14 +132,18 @@ FIELDS = (
     "speed",
     "max_output_tokens",
     "transcription_language",
+    "tools",
+    "tool_choice",
 )
+SHOWS = Function("show", "Show it.", {"type": "object"})
+SEARCHES = Function("search", "Search.", {"type": "object"}, 5.0)
 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_change_says_what_it_is_about_and_nothing_else(name):
     """Valid by the API's types; the parts of all changes are the whole but for the formats."""
-    wanted = replace(WANTED, speed=1.5, transcription_language="de")
-    body = change_body(wanted, [name])
+    wanted = replace(WANTED, speed=1.5, transcription_language="de", tools=(SHOWS,))
+    body = change_body(wanted, [name], (SEARCHES,))
     sent = json.loads(encode_order(UpdateSession(session=body, event_id="e")))
     event = SessionUpdateEvent.model_validate(sent)
 
@@ -146,11 +151,12 @@ def test_a_change_says_what_it_is_about_and_nothing_else(name):
     assert not event.session.model_extra
     assert 2 == len(body)
     assert all(1 == len(part) for part in body.get("audio", {}).values())
-    whole = session_body(wanted)
+    whole = session_body(wanted, (SEARCHES,))
     for part in whole["audio"].values():
         del part["format"]
     whole["audio"]["input"]["turn_detection"]["idle_timeout_ms"] = None  # what it was is over
-    assert whole == change_body(wanted, FIELDS)
+    assert whole == change_body(wanted, FIELDS, (SEARCHES,))
+    assert ["search", "show"] == [tool["name"] for tool in whole["tools"]]
 
 
 @pytest.mark.parametrize(("role", "kind"), [("user", "input_text"), ("assistant", "output_text")])

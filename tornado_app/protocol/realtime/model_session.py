@@ -91,10 +91,13 @@ def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> di
     return body
 
 
-def change_body(wanted: ModelSession, names: Collection[str]) -> dict[str, Any]:
+def change_body(
+    wanted: ModelSession, names: Collection[str], functions: Sequence[Function] = ()
+) -> dict[str, Any]:
     """The ``session`` of an update that sets only what *names* say, as *wanted* has it.
 
-    All is said, also what is the server's own default: what is left out would stay as it was.
+    All is said, also what is the model's own default: what is left out would stay as it was.
+    *functions* are the tools of the server, which stay beside any of the client's.
     """
     body: dict[str, Any] = {"type": "realtime"}
     hearing: dict[str, Any] = {}
@@ -107,6 +110,10 @@ def change_body(wanted: ModelSession, names: Collection[str]) -> dict[str, Any]:
                 body["output_modalities"] = [wanted.output]
             case "max_output_tokens":
                 body["max_output_tokens"] = wanted.max_output_tokens or "inf"
+            case "tools":
+                body["tools"] = [function_tool(each) for each in (*functions, *wanted.tools)]
+            case "tool_choice":
+                body["tool_choice"] = wanted.tool_choice
             case "turn_detection":
                 hearing["turn_detection"] = _all_turn_detection_fields(wanted)
             case "transcription_language":

@@ -103,6 +103,8 @@ class Configure(_Named, tag="configure", frozen=True):
     turn_detection: _Setting = UNSET
     output: _Setting = UNSET
     speed: _Setting = UNSET
+    tools: _Setting = UNSET
+    tool_choice: _Setting = UNSET
     max_output_tokens: _Setting = UNSET
     transcription_language: _Setting = UNSET
     history: _Setting = UNSET

@@ -27,15 +27,13 @@ class Hearing:
         model: ModelSide,
         uplink: Uplink,
         answers: Answers,
-        refusals: Refusals,
-        *,
         configuring: Configuring,
     ) -> None:
         self._actions = actions
         self._model = model
         self._uplink = uplink
         self._answers = answers
-        self._refusals = refusals
+        self._refusals = Refusals(actions, model, uplink, answers, configuring)
         self._configuring = configuring
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 

@@ -40,11 +40,11 @@ from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.listening import Listening
+from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
 from tornado_app.session.timers import Timers
 from tornado_app.session.uplink import NO_TURNS, Turns, Uplink
-from tornado_app.session.upstream_errors import Refusals
 
 
 class Session:
@@ -75,16 +75,8 @@ class Session:
         self.downlink = self._answers.downlink
         self._answer_memory = AnswerMemory(budget, self.downlink, self.downlink.transcripts)
         self._configuring = Configuring(config, self._model, self._actions, self._timers, budget)
-        refusals = Refusals(
-            self._actions, self._model, self._uplink, self._answers, self._configuring
-        )
         self._hearing = Hearing(
-            self._actions,
-            self._model,
-            self._uplink,
-            self._answers,
-            refusals,
-            configuring=self._configuring,
+            self._actions, self._model, self._uplink, self._answers, self._configuring
         )
         self._rates = Rates(config)
         self._listening = Listening(
@@ -223,14 +215,7 @@ class Session:
                 assert_never(event)
 
     def _open(self) -> None:
-        config = self._config
-        self._actions.log(
-            "session_opened",
-            input=f"{config.source.encoding}/{config.source.rate_hz}/{config.source.channels}",
-            output=f"{config.target.encoding}/{config.target.rate_hz}",
-            turn_detection=config.model_session.turn_detection,
-            scopes=sorted(config.scopes),
-        )
+        log_opened(self._actions, self._config)
         self._lifetime.start()
         self._model.open()
 
@@ -361,7 +346,6 @@ class Session:
 
     def _end(self, close: Close | None, cause: str, client_code: int | None = None) -> None:
         """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
-        figures = self._uplink.figures()
         untaken_ms = self.downlink.waiting_ms
         self._answers.tools.shut(is_told=close is not None)
         self._configuring.shut()
@@ -369,20 +353,15 @@ class Session:
             self.downlink.finish()
         else:
             self.downlink.forget()
-        self._actions.log(
-            "session_closed",
-            always=True,
+        log_closed(
+            self._actions,
+            self._config,
+            self._uplink,
             cause=cause,
-            duration_s=round(self._actions.now - self._config.opened_at, 3),
-            received_ms=figures.received_ms,
-            clipped_samples=figures.clipped_samples,
-            dropped_ms=figures.dropped_ms,
-            unsent_ms=figures.buffered_ms,
-            untaken_ms=round(untaken_ms, 1),
+            close_code=close.code if close else client_code,
+            untaken_ms=untaken_ms,
             broken_pieces=self.downlink.broken_pieces,
             reconnects=self._model.reconnects,
-            close_code=close.code if close else client_code,
-            unlogged=self._actions.unlogged,
         )
         self._timers.clear_all()
         self._model.shut()

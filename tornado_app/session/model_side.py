@@ -111,7 +111,7 @@ class ModelSide:
 
     def send(self, order: AnyOrder) -> bool:
         """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
-        if self.is_free:
+        if self.state == "connected" and not self._held and not self._socket_is_full:
             self._actions.do(SendUpstream(order))
             return True
         size_bytes = _size_bytes(order)

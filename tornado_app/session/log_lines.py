@@ -1,0 +1,46 @@
+"""The first line of a session in the operator's log, and its last."""
+
+from tornado_app.session.actions import Actions
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.uplink import Uplink
+
+
+def log_opened(actions: Actions, config: SessionConfig) -> None:
+    """A client was let in, with these formats."""
+    actions.log(
+        "session_opened",
+        input=f"{config.source.encoding}/{config.source.rate_hz}/{config.source.channels}",
+        output=f"{config.target.encoding}/{config.target.rate_hz}",
+        turn_detection=config.model_session.turn_detection,
+        scopes=sorted(config.scopes),
+    )
+
+
+def log_closed(
+    actions: Actions,
+    config: SessionConfig,
+    uplink: Uplink,
+    *,
+    cause: str,
+    close_code: int | None,
+    untaken_ms: float,
+    broken_pieces: int,
+    reconnects: int,
+) -> None:
+    """It is over; what was lost of it is counted."""
+    figures = uplink.figures()
+    actions.log(
+        "session_closed",
+        always=True,
+        cause=cause,
+        duration_s=round(actions.now - config.opened_at, 3),
+        received_ms=figures.received_ms,
+        clipped_samples=figures.clipped_samples,
+        dropped_ms=figures.dropped_ms,
+        unsent_ms=figures.buffered_ms,
+        untaken_ms=round(untaken_ms, 1),
+        broken_pieces=broken_pieces,
+        reconnects=reconnects,
+        close_code=close_code,
+        unlogged=actions.unlogged,
+    )

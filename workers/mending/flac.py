@@ -43,7 +43,8 @@ def streams(data: bytes) -> Iterator[bytes]:
     first = MARKER.search(data)  # behind an ID3 tag, which some programs put in front
     at = first.start() if first else len(data)
     while at < len(data):
-        info = data[at + MARKER_BYTES + BLOCK_HEAD_BYTES :][:STREAMINFO_BYTES]
+        info_at = at + MARKER_BYTES + BLOCK_HEAD_BYTES
+        info = data[info_at : info_at + STREAMINFO_BYTES]
         begin = _frames_at(data, at + MARKER_BYTES)
         behind = MARKER.search(data, begin)
         at = behind.start() if behind else len(data)

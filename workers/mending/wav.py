@@ -35,6 +35,7 @@ def streams(data: bytes) -> Iterator[bytes]:
         Its format, and whole or partial frames; without a list, a cue or a comment.
     """
     form, long_bytes, at = b"", 0, 0
+    known: dict[int, bool] = {}
     while at + CHUNK_BYTES <= len(data):
         if HEADER.match(data, at):
             form, long_bytes, at = b"", 0, at + HEADER_BYTES
@@ -44,7 +45,7 @@ def streams(data: bytes) -> Iterator[bytes]:
         if name == b"data":
             if size_bytes == ELSEWHERE and at + long_bytes <= len(data):
                 size_bytes = long_bytes
-            end = _end_of_audio(data, at, size_bytes)
+            end = _end_of_audio(data, at, size_bytes, known)
             if end > at:
                 yield _file(form, data[at:end])
         else:
@@ -56,21 +57,29 @@ def streams(data: bytes) -> Iterator[bytes]:
         at = end + _padding(data, end, size_bytes)
 
 
-def _end_of_audio(data: bytes, at: int, size_bytes: int) -> int:
+def _end_of_audio(data: bytes, at: int, size_bytes: int, known: dict[int, bool]) -> int:
     end = min(at + size_bytes, len(data))
-    if not (_are_chunks(data, at) if not size_bytes else _ends_there(data, end)):
+    if not (_are_chunks(data, at, known) if not size_bytes else _ends_there(data, end)):
         end = len(data)
     behind = NEXT_HEADER.search(data, at, end)
     return behind.start() if behind else end
 
 
-def _are_chunks(data: bytes, at: int) -> bool:
-    """Whether the rest is other chunks, to the byte: then there is no audio in front of them."""
-    while at + CHUNK_BYTES <= len(data) and CHUNK_NAME.match(data, at):
+def _are_chunks(data: bytes, at: int, known: dict[int, bool]) -> bool:
+    """Whether the rest is other chunks, to the byte: then there is no audio in front of them.
+
+    *known* is what was found out of other places of the same file, so that each is walked over
+    once: a file of nothing but empty chunks asks this at every one of them.
+    """
+    walked = list[int]()
+    while at not in known and at + CHUNK_BYTES <= len(data) and CHUNK_NAME.match(data, at):
+        walked.append(at)
         size_bytes = int.from_bytes(data[at + 4 : at + 8], "little")
         end = at + CHUNK_BYTES + size_bytes
         at = end + _padding(data, end, size_bytes)
-    return at >= len(data)
+    are = known.get(at, at >= len(data))
+    known |= dict.fromkeys(walked, are)
+    return are
 
 
 def _ends_there(data: bytes, end: int) -> bool:

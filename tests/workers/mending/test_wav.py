@@ -1,6 +1,7 @@
 """WAV files that were written into a pipe, cut, or joined."""
 
 import struct
+import sys
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,37 @@ def test_a_cut_file_gives_what_is_left(left):
 def test_nothing_falls_over(data):
     """Whatever stands behind the name."""
     list(streams(b"RIFF\0\0\0\0WAVE" + data))
+
+
+def lines_run(data):
+    """How much work a file makes, without a clock: the lines of ours that are run for it."""
+    count = 0
+
+    def trace(frame, event, _):
+        nonlocal count
+        if not frame.f_code.co_filename.endswith("wav.py"):
+            return None
+        count += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        for _ in streams(data):
+            pass
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"data\0\0\0\0", wav_by_hand(b"")[:-8] + b"data\0\0\0\0", b"data\0\0\0\0LIST\0\0\0\0"],
+)
+@pytest.mark.parametrize("end", [b"", b"\0" * 9])
+def test_twice_the_file_is_twice_the_work(piece, end):
+    """Whatever it is made of: 64 KB of empty chunks once took 20 s."""
+    begin = wav_by_hand(b"")
+    once, twice = (lines_run(begin + piece * count + end) for count in (100, 200))
+
+    assert twice < 2.5 * once

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -57,6 +58,25 @@ def test_any_arguments_are_a_request_or_refused(text, method):
     assert client is not None
     if method == "POST":
         assert "alice" == json.loads(request.content)["user_id"]
+
+
+@pytest.mark.parametrize("name", ["a", "tenant"])
+def test_no_argument_writes_over_what_the_address_says(name):
+    """A caller can talk a model into any argument."""
+    tool_ = replace(TOOLS["GET"], url="http://127.0.0.1:9/x?a=b&tenant=1&tenant=2")
+
+    with pytest.raises(BadArguments, match=name):
+        tool_._request({name: "3"}, CALLER)
+    with pytest.raises(BadArguments, match=name):
+        tool_._request({"b": "3", name: None}, CALLER)
+
+
+@pytest.mark.gen_test
+async def test_arguments_that_make_too_long_an_address_are_the_models_fault():
+    """And no fault of ours, with a trace in the log."""
+    result = await TOOLS["GET"].call(json.dumps({"c": "\N{SNOWMAN}" * 8000}), CALLER)
+
+    assert "invalid_arguments" == result.outcome
 
 
 class Module:

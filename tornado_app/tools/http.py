@@ -95,8 +95,7 @@ class HttpTool:
         # Without an encoding there is nothing that grows when it is taken off.
         headers = dict(self.headers) | {"Accept-Encoding": "identity"}
         if self.method == "GET":
-            query = {name: _in_query(value) for name, value in arguments.items()}
-            url = httpx2.URL(self.url).copy_merge_params(query)
+            url = _with_query(httpx2.URL(self.url), arguments)
             return self.http.client.build_request("GET", url, headers=headers)
         body = _encoder.encode(
             {
@@ -141,6 +140,16 @@ def is_address(url: str) -> bool:
     except (httpx2.InvalidURL, ValueError):
         return False
     return read.scheme in {"http", "https"} and is_whole and not read.userinfo and " " not in url
+
+
+def _with_query(url: httpx2.URL, arguments: Mapping[str, Any]) -> httpx2.URL:
+    """*url* and the arguments; what the operator wrote into it, a model may not write over."""
+    if taken := sorted(arguments.keys() & url.params.keys()):
+        raise BadArguments(f"{taken[0]}: is not for you to say.")
+    try:
+        return url.copy_merge_params({name: _in_query(of) for name, of in arguments.items()})
+    except httpx2.InvalidURL:  # of at most 64 KiB, where a character may take nine
+        raise BadArguments("The arguments are too long.") from None
 
 
 def _in_query(value: Any) -> str:

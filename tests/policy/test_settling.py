@@ -249,6 +249,8 @@ def test_each_turn_of_the_history_is_looked_at(turn, where):
         ),
         ("instructions", "x" * 65_536, "x" * 65_537),
         ("voice", "x" * 200, "x" * 201),
+        ("speed", 1.5, 1.51),
+        ("speed", 0.25, 0.24),
         (
             "turn_detection",
             {"type": "server_vad", "idle_timeout_ms": None},
@@ -303,6 +305,15 @@ def test_a_token_that_leaves_what_cannot_be_left_is_refused_by_its_path(left, fi
         rules_of(POLICY, frozenset(), {"client_may": left})
 
     assert ("invalid_message", field) == (refused.value.code, refused.value.field)
+
+
+def test_less_than_the_operator_leaves_is_refused_by_name():
+    """The operator would let this voice through; the token does not."""
+    rules = rules_of(POLICY, frozenset(), {"client_may": {"voice": ["ash"]}})
+    with pytest.raises(Refused) as refused:
+        apply(FIRST, rules, "query", {"voice": "marin"})
+
+    assert ("voice", "voice must be one of ash.") == (refused.value.field, refused.value.sentence)
 
 
 def test_a_refusal_tells_what_the_token_has_left():

@@ -84,12 +84,12 @@ def test_tools_that_are_not_taken(value, where, may_be):
     assert (where, may_be) == (wrong.value.name, wrong.value.may_be)
 
 
-@pytest.mark.parametrize("value", ["required", 7, None, {"type": "function", "name": "x"}])
-def test_a_choice_that_would_call_for_ever(value):
-    """The model would have to call again after each result."""
+@pytest.mark.parametrize("value", ["any", 7, None, {"type": "function", "name": "x"}])
+def test_the_choice_is_one_of_three_words(value):
+    """No single function."""
     with pytest.raises(Refused) as refused:
         rules().check("token", "tool_choice", value)
-    assert "tool_choice must be one of auto, none." == refused.value.sentence
+    assert "tool_choice must be one of auto, none, required." == refused.value.sentence
     assert "none" == rules().check("token", "tool_choice", "none")
 
 

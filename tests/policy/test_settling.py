@@ -147,7 +147,7 @@ TABLE = [
     ("tools", "configure", (), [BEEP], (Function("beep", "", NO_PARAMETERS),)),
     ("tools", "configure", (), [BEEP | {"description": "x" * 70}], "at most 100 characters"),
     ("tool_choice", "token", (), "none", "none"),
-    ("tool_choice", "token", (), "required", "one of auto, none"),
+    ("tool_choice", "token", (), "any", "one of auto, none, required"),
     ("tool_choice", "query", (), "none", f"{BY_ADDRESS} {QUERY}"),
     ("tool_choice", "configure", (), "none", "none"),
     ("tool_choice", "configure", (), "auto", "one of none"),

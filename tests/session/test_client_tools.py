@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
+from openai.types.realtime import ResponseCreateEvent
 
 from tests.session.story import UNIX_MS, Story, delta, model_session
 from tests.session.test_tools import (
@@ -109,6 +110,23 @@ def test_a_call_is_told_and_its_result_answered():
     assert ["conversation.item.create", "response.create"] == stage.asked
     assert [] == stage.messages
     assert [("of_client", "done")] == logged(stage, "tool_done")
+
+
+def test_a_call_that_is_required_is_required_of_answers_to_the_user():
+    """The one behind the result may be words; the next turn of the user's has a call again."""
+    wanted = model_session(tools=(COLOUR,), tool_choice="required")
+    stage = story(model_session=wanted)
+    update = next(c.order for c in stage.all if isinstance(c, commands.SendUpstream))
+    assert "required" == update.session["tool_choice"]
+    stage.client(asked.Text("Red."))
+    assert stage.orders[-1].response is None
+
+    answers(ends(paints(begins(stage))))
+    assert {"tool_choice": "auto"} == stage.orders[-1].response
+    ResponseCreateEvent.model_validate(json.loads(realtime.encode_order(stage.orders[-1])))
+    begins(stage, "resp_2")
+    ends(stage, "resp_2")
+    assert stage.client(asked.Text("Blue.")).orders[-1].response is None
 
 
 @pytest.mark.parametrize("order", [("c1", "c2", "c3"), ("c3", "c1", "c2"), ("c2", "c3", "c1")])

@@ -19,7 +19,7 @@ TOOLS_BYTES = 65_536
 ALL_TOOLS_MAX = 128
 """The API takes no more of them in a session, those of the server included."""
 DESCRIPTION_CHARACTERS = 4096
-CHOICES = ("auto", "none")
+CHOICES = ("auto", "none", "required")
 
 TOOLS_MAY_BE = f"a list of at most {TOOLS_MAX} objects of name, description and parameters"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)

@@ -69,12 +69,13 @@ class Asking:
         running = self.known.running
         return running.ref if running is not None else None
 
-    def want(self, turn: str | None) -> None:
+    def want(self, turn: str | None, *, is_result: bool = False) -> None:
         """Ask for an answer, now or as soon as the model is free.
 
         *turn* is the name of the order that brought the turn to the model, if that may refuse it.
+        *is_result*: it is the result of tools, behind which the model need not call one again.
         """
-        self._request.want(Turn(turn, self._actions.ref))
+        self._request.want(Turn(turn, self._actions.ref, is_result))
         self._go_on()
 
     def withdraw(self) -> None:
@@ -292,13 +293,18 @@ class Asking:
         request = self._request
         if not request.waits or request.state != "none" or self.known.running is not None:
             self._arm()
-        elif self._model.send(CreateResponse(event_id=request.next())):
+        elif self._model.send(self._order()):
             request.sent()
             self._wait()
         else:
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, None, 1000), request.ref)
             self._arm()
+
+    def _order(self) -> CreateResponse:
+        event_id = self._request.next()
+        is_free = self._request.is_for_results and self._model.in_force.tool_choice == "required"
+        return CreateResponse(event_id, {"tool_choice": "auto"} if is_free else None)
 
     def _wait(self) -> None:
         """Wait anew, for what is to come next."""

@@ -22,6 +22,8 @@ class Turn(NamedTuple):
     """Of the order that brought it to the model, by which that may refuse it."""
     ref: Ref | None
     """What the client calls it."""
+    is_result: bool = False
+    """It is none of the user's: tools have answered."""
 
 
 class Request:
@@ -46,6 +48,11 @@ class Request:
     def waits(self) -> bool:
         """A turn waits until the model is free."""
         return bool(self._waiting)
+
+    @property
+    def is_for_results(self) -> bool:
+        """The one that `next` has named answers no turn of the user's."""
+        return all(turn.is_result for turn in self._asked)
 
     @property
     def is_hopeless(self) -> bool:

@@ -172,7 +172,7 @@ class Tools:
             return
         self._in_a_row += 1
         ref, self._actions.ref = self._actions.ref, wanted.ref
-        self._asking.want(None)
+        self._asking.want(None, is_result=True)
         self._actions.ref = ref
 
     def on_turn(self) -> None:

@@ -278,6 +278,8 @@ class DeleteItem(Order, tag="conversation.item.delete", frozen=True):
 
 class CreateResponse(Order, tag="response.create", frozen=True):
     event_id: str | None = None
+    response: dict[str, Any] | None = None
+    """What holds for this answer alone."""
 
 
 class CancelResponse(Order, tag="response.cancel", frozen=True):

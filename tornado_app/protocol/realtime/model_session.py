@@ -8,7 +8,7 @@ from tornado_app.protocol.realtime.functions import Function, function_tool
 
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 Output = Literal["audio", "text"]
-ToolChoice = Literal["auto", "none"]
+ToolChoice = Literal["auto", "none", "required"]
 
 MODEL_RATE_HZ = 24_000
 """The only PCM rate of the Realtime API (reference: audio formats)."""

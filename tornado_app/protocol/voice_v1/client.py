@@ -1,6 +1,5 @@
 """How what a client asks is spelled: text frames here, binary frames are bare audio."""
 
-import json
 from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
@@ -9,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.opening import Introduction
+from tornado_app.protocol.voice_v1.explaining import as_object, explain, words_of
 from workers.formats import Container
 
 ItemId = Annotated[
@@ -189,7 +189,7 @@ def read_introduction(text: str | bytes) -> Introduction:
     try:
         message = _decode(text)
     except InvalidMessage as refused:
-        fields = _as_object(text)
+        fields = as_object(text)
         if fields is None or fields.get("type") == "authenticate":
             raise
         raise InvalidMessage("token_missing", FIRST, ref=refused.ref) from None
@@ -235,7 +235,9 @@ def _decode(text: str) -> _Message:
     try:
         return _decoder.decode(text)
     except msgspec.ValidationError:
-        raise _explain(text) from None
+        refused = explain(text, MESSAGES)
+        refused.is_audio = (as_object(text) or {}).get("type") == AUDIO
+        raise refused from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # RecursionError: "[" * 200_000 is valid JSON up to the interpreter's depth.
         raise InvalidMessage("invalid_json", "The message is not valid JSON.") from None
@@ -244,7 +246,7 @@ def _decode(text: str) -> _Message:
 def _check_id(message: asked.ClientMessageBase) -> None:
     """Whether it can be shown to people, in a log of the client's: no schema says that."""
     if not str(message.ref).isprintable():
-        sentence = f"id must be {_words(MessageId)}."
+        sentence = f"id must be {words_of(MessageId)}."
         is_audio = isinstance(message, AudioData)
         raise InvalidMessage("invalid_message", sentence, "id", is_audio=is_audio)
 
@@ -263,90 +265,3 @@ def container(name: str) -> Container:
         "WebM and MP4 recordings of a browser are not decoded: send raw audio."
     )
     raise InvalidMessage("unsupported_format", sentence, "format")
-
-
-def _explain(text: str) -> InvalidMessage:
-    """Find the one field to name.  Slow, and only for messages that are wrong."""
-    fields = _as_object(text)
-    if fields is None:
-        return InvalidMessage("invalid_message", "The message must be a JSON object.")
-    refused = _explain_type(fields)
-    refused.ref = _id_of(fields)
-    refused.is_audio = fields.get("type") == AUDIO
-    return refused
-
-
-def _id_of(fields: dict[str, Any]) -> str | None:
-    """What the message calls itself, if that is a name."""
-    name = fields.get("id")
-    is_name = isinstance(name, str) and 1 <= len(name) <= 64 and name.isprintable()
-    return name if is_name else None
-
-
-def _explain_type(fields: dict[str, Any]) -> InvalidMessage:
-    allowed = ", ".join(MESSAGES)
-    if "type" not in fields:
-        return InvalidMessage("invalid_message", f"type is missing; it may be {allowed}.", "type")
-    kind = fields["type"]
-    if not isinstance(kind, str):
-        return InvalidMessage(
-            "invalid_message", f"type must be a string: one of {allowed}.", "type"
-        )
-    if kind not in MESSAGES:
-        return InvalidMessage("unknown_type", f"type is not known; it may be {allowed}.", "type")
-    return _explain_fields(kind, {name: fields[name] for name in fields if name != "type"})
-
-
-def _as_object(text: str) -> dict[str, Any] | None:
-    try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return fields if isinstance(fields, dict) else None
-
-
-def _explain_fields(kind: str, fields: dict[str, Any]) -> InvalidMessage:
-    known = {known.encode_name: known for known in msgspec.structs.fields(MESSAGES[kind])}
-    for name, known_field in known.items():
-        if name not in fields:
-            if known_field.required:
-                return InvalidMessage("invalid_message", f"{name} is missing in {kind}.", name)
-            continue
-        if known_field.type is msgspec.Raw:  # which any value is
-            continue
-        try:
-            msgspec.convert(fields[name], known_field.type)
-        except msgspec.ValidationError:
-            return InvalidMessage(
-                "invalid_message", f"{name} must be {_words(known_field.type)}.", name
-            )
-    unknown = next((name for name in fields if name not in known), None)
-    if unknown is None:  # such as a key that stands twice
-        return InvalidMessage("invalid_message", f"{kind} does not have the shape of that message.")
-    takes = ", ".join(known) or "no fields"
-    return InvalidMessage(
-        "invalid_message",
-        f"{kind} has no field {_shown(unknown)}; it takes {takes}.",
-        _shown(unknown),
-    )
-
-
-def _shown(name: str) -> str:
-    """A client's own field name, short enough to be said back, and sayable: half of a surrogate
-    pair is no text (RFC 8259, 8.2).
-    """
-    short = name if len(name) <= 64 else name[:61] + "..."
-    return short.encode("utf-8", "replace").decode()
-
-
-def _words(annotation: object) -> str:
-    """The description that the field's annotation carries."""
-    return _description(msgspec.inspect.type_info(annotation)) or "a value of another type"
-
-
-def _description(info: msgspec.inspect.Type) -> str | None:
-    if isinstance(info, msgspec.inspect.UnionType):
-        return next((words for part in info.types if (words := _description(part))), None)
-    if isinstance(info, msgspec.inspect.Metadata):
-        return (info.extra_json_schema or {}).get("description")
-    return None

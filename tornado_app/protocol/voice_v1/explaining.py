@@ -1,0 +1,100 @@
+"""What is wrong with a message, in a sentence that names the field and says what it may be."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from tornado_app.errors import InvalidMessage
+
+Messages: TypeAlias = Mapping[str, type[Struct]]
+"""All that there are, by their names."""
+
+
+def explain(text: str, messages: Messages) -> InvalidMessage:
+    """The one field to name of a *text* that is none of *messages*.  Slow."""
+    fields = as_object(text)
+    if fields is None:
+        return InvalidMessage("invalid_message", "The message must be a JSON object.")
+    refused = _explain_type(fields, messages)
+    refused.ref = _id_of(fields)
+    return refused
+
+
+def _id_of(fields: dict[str, Any]) -> str | None:
+    """What the message calls itself, if that is a name."""
+    name = fields.get("id")
+    is_name = isinstance(name, str) and 1 <= len(name) <= 64 and name.isprintable()
+    return name if is_name else None
+
+
+def _explain_type(fields: dict[str, Any], messages: Messages) -> InvalidMessage:
+    allowed = ", ".join(messages)
+    if "type" not in fields:
+        return InvalidMessage("invalid_message", f"type is missing; it may be {allowed}.", "type")
+    kind = fields["type"]
+    if not isinstance(kind, str):
+        return InvalidMessage(
+            "invalid_message", f"type must be a string: one of {allowed}.", "type"
+        )
+    if kind not in messages:
+        return InvalidMessage("unknown_type", f"type is not known; it may be {allowed}.", "type")
+    said = {name: fields[name] for name in fields if name != "type"}
+    return _explain_fields(kind, messages[kind], said)
+
+
+def as_object(text: str) -> dict[str, Any] | None:
+    try:
+        fields = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _explain_fields(kind: str, message: type[Struct], fields: dict[str, Any]) -> InvalidMessage:
+    known = {known.encode_name: known for known in msgspec.structs.fields(message)}
+    for name, known_field in known.items():
+        if name not in fields:
+            if known_field.required:
+                return InvalidMessage("invalid_message", f"{name} is missing in {kind}.", name)
+            continue
+        if known_field.type is msgspec.Raw:  # which any value is
+            continue
+        try:
+            msgspec.convert(fields[name], known_field.type)
+        except msgspec.ValidationError:
+            return InvalidMessage(
+                "invalid_message", f"{name} must be {words_of(known_field.type)}.", name
+            )
+    unknown = next((name for name in fields if name not in known), None)
+    if unknown is None:  # such as a key that stands twice
+        return InvalidMessage("invalid_message", f"{kind} does not have the shape of that message.")
+    takes = ", ".join(known) or "no fields"
+    return InvalidMessage(
+        "invalid_message",
+        f"{kind} has no field {_shown(unknown)}; it takes {takes}.",
+        _shown(unknown),
+    )
+
+
+def _shown(name: str) -> str:
+    """A client's own field name, short enough to be said back, and sayable: half of a surrogate
+    pair is no text (RFC 8259, 8.2).
+    """
+    short = name if len(name) <= 64 else name[:61] + "..."
+    return short.encode("utf-8", "replace").decode()
+
+
+def words_of(annotation: object) -> str:
+    """The description that the field's annotation carries."""
+    return _description(msgspec.inspect.type_info(annotation)) or "a value of another type"
+
+
+def _description(info: msgspec.inspect.Type) -> str | None:
+    if isinstance(info, msgspec.inspect.UnionType):
+        return next((words for part in info.types if (words := _description(part))), None)
+    if isinstance(info, msgspec.inspect.Metadata):
+        return (info.extra_json_schema or {}).get("description")
+    return None

@@ -5,7 +5,7 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036  said in one sentence, not in a traceback
     sys.exit("Parley needs Python 3.11 or newer.")
 
-from terminal.program import run
+from terminal.program import leave, run
 
 
 def main() -> int:
@@ -16,4 +16,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(main))
+    leave(run(main))

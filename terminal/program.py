@@ -1,10 +1,14 @@
 """The frame of every program: streams that are there, signals that end it, an exit code."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable
+from typing import NoReturn
 
 from terminal.signals import end_at_once_on_signals, sentence
-from terminal.streams import OutputLost, hold_standard_streams, write_out
+from terminal.streams import OutputLost, hold_standard_streams, write_error, write_out
 from terminal.words import complain
 
 FAILED = 1
@@ -35,6 +39,19 @@ def run(main: Callable[[], int], *, quiet: bool = False) -> int:
         # A loop that ends gives back the signals as Python has them, with tracebacks.
         end_at_once_on_signals(quiet=quiet)
     return code
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with *code*, whoever else still runs in it.
+
+    Python waits for threads that are not daemons, and for all of `concurrent.futures`, also those
+    of an asyncio loop: an operator's tool that waits in one for ever would have it wait for ever.
+    Whatever of ours has to end has ended by now.
+    """
+    if threading.active_count() > 1:
+        write_error("")  # what is left in the buffer; standard output has been flushed
+        os._exit(code)
+    sys.exit(code)
 
 
 def _code(main: Callable[[], int]) -> int:

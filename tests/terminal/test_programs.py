@@ -90,6 +90,40 @@ class TestAnswers:
         assert "" == err
 
 
+TOOLS = """
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from parley_tools import tool
+
+for_ever = threading.Event().wait
+{begun}
+
+@tool
+def nothing() -> str:
+    "Nothing."
+    return ""
+"""
+STUCK = {
+    "a thread": "threading.Thread(target=for_ever).start()",
+    "a pool": "ThreadPoolExecutor(1).submit(for_ever)",
+    "a loop": "threading.Thread(target=asyncio.run, args=(asyncio.to_thread(for_ever),), "
+    "daemon=True).start()",
+}
+
+
+@pytest.mark.parametrize("begun", STUCK.values(), ids=STUCK)
+def test_it_ends_whoever_still_runs_in_it(environ, tmp_path, begun):
+    """A tool of the operator's may wait for ever, wherever it does."""
+    (tmp_path / "tools_of_a_test.py").write_text(TOOLS.format(begun=begun))
+    (tmp_path / "tools.toml").write_text('[python]\nmodule = "tools_of_a_test"\n')
+    environ |= {"PARLEY_TOOLS_FILE": str(tmp_path / "tools.toml")}
+    code, out, err = shell(("run.py", "token", "--user", "alice"), "", environ)
+
+    assert (0, "", 1) == (code, err, out.count("\n"))
+
+
 def test_no_line_is_wrapped_in_a_pipe(environ):
     """Nothing was made to fit 80 columns, or as many as a terminal has elsewhere."""
     words = ("run.py", "talk", "--help")

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.session.unreliable_model import Line, nameless, of_another
 from tornado_app.protocol import asked
-from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted
+from tornado_app.protocol.told import Configured, ErrorReport, ResponseDone, ResponseStarted
 from tornado_app.session import events
 
 FAULTS = {
@@ -22,6 +22,8 @@ FAULTS = {
 
 class UnreliableModel(RuleBasedStateMachine):
     """A client that does anything, a model that is only ever heard in part."""
+
+    configured = 0
 
     @initialize(turn_detection=st.sampled_from(["server_vad", "none"]), is_patient=st.booleans())
     def begin(self, turn_detection, is_patient):
@@ -49,6 +51,13 @@ class UnreliableModel(RuleBasedStateMachine):
     def interrupt(self):
         """The client wants to hear no more."""
         self.line.happen(events.ClientSaid(asked.Interrupt()))
+
+    @rule()
+    def configure(self):
+        """What is in force changes."""
+        self.configured += 1
+        change = asked.Configure({"speed": 1.25}, ref=f"change {self.configured}")
+        self.line.happen(events.ClientSaid(change))
 
     @rule(place=st.integers(0, 3), fault=st.sampled_from(sorted(FAULTS)))
     def deliver(self, place, fault):
@@ -128,6 +137,11 @@ class UnreliableModel(RuleBasedStateMachine):
         begun = Counter(message.response_id for message in self.line.told(ResponseStarted))
         ended = Counter(message.response_id for message in self.line.told(ResponseDone))
         assert begun == ended
+        told = [*self.line.told(Configured), *self.line.told(ErrorReport)]
+        answered = [m.ref for m in told if m.ref is not None and m.ref.startswith("change")]
+        assert [f"change {n}" for n in range(1, self.configured + 1)] == sorted(
+            answered, key=lambda ref: int(ref.split()[1])
+        )
 
 
 UnreliableModel.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

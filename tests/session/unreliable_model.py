@@ -197,6 +197,8 @@ class Line:
                         self.performing.append(call_id)
                     case commands.CancelTool(call_id):
                         self.performing.remove(call_id)
+                    case commands.CloseUpstream():
+                        self.model = Model()  # nothing of the old link is heard any more
                     case commands.DialUpstream():
                         self.model = Model()
                         self.model.says.append(realtime.SessionCreated())

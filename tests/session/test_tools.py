@@ -18,7 +18,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function, OutputItem
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
-from tornado_app.session.tools import ROUNDS_MAX
+from tornado_app.session.following import ROUNDS_MAX
 
 WEATHER = Function(
     "get_weather",

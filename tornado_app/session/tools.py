@@ -26,6 +26,7 @@ from tornado_app.session.client_tools import NAME_IN_LOG, ClientTools, Reason, o
 from tornado_app.session.commands import CallTool, CancelTool
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import ToolDone, ToolOutcome
+from tornado_app.session.following import Following
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rounds import Round, Rounds
 from tornado_app.session.timers import Timers
@@ -33,13 +34,7 @@ from tornado_app.session.tool_counts import ToolCounts
 
 TOOL_ID = "parley_tool"
 TIMER = "tools"
-ROUNDS_MAX = 16
-"""So many answers in a row may do nothing but call tools; a model that never ends costs money."""
 SEEN_KEPT = 256
-SPEECH_S = 30.0
-"""So long results wait at most for the end of what the user is saying."""
-ANSWER_S = 2.0
-"""And so long, behind it, for the model's own answer to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +72,9 @@ class Tools:
         self._budget = budget
         self._asking = asking
         self._rounds = rounds
+        self._following = Following(actions, asking, rounds)
         self._running: dict[str, _Call] = {}
         self._seen: dict[str, None] = {}
-        self._in_a_row = 0
-        self._quiet_until = 0.0
-        """Nothing is asked for before: the user speaks, or has just spoken."""
         self._outputs = 0
         self._counts = ToolCounts(actions)
 
@@ -108,7 +101,9 @@ class Tools:
         self._seen[item.call_id] = None
         if len(self._seen) > SEEN_KEPT:
             del self._seen[next(iter(self._seen))]
-        of = self._rounds.find(response_id) or self._begin(response_id, is_wanted=is_heard)
+        of = self._rounds.find(response_id) or self._following.begin(
+            response_id, is_wanted=is_heard
+        )
         self._counts.calls += 1
         refusal = self._refusal(item, is_heard=is_heard)
         if refusal is not None:
@@ -124,8 +119,7 @@ class Tools:
             for item in response.output:
                 if item.is_call:
                     self.hear(response.id, item)
-        if self._asking.known.runs(response.id) and self._rounds.find(response.id) is None:
-            self._in_a_row = 0  # it was one in words
+        self._following.hear_end(response)
 
     def done(self, result: ToolDone) -> None:
         """Whoever performs a call has its result; one that comes too late is not used."""
@@ -156,49 +150,26 @@ class Tools:
 
         Called behind whatever may have brought a result or ended an answer, which are many things.
         """
-        wanted: Round | None = None
-        for each in self._rounds.complete:
-            if self._asking.known.runs(each.response_id):
-                continue
-            if each.is_wanted and self._actions.now < self._quiet_until:
-                self._arm()
-                continue
-            self._rounds.forget(each)
-            wanted = each if each.is_wanted else wanted
-            if each.is_one_too_many:
-                sentence = "The model came to no answer in so many steps. Ask again."
-                self._actions.refuse(Refused("rate_limited", sentence), each.ref)
-        if wanted is None:
-            return
-        self._in_a_row += 1
-        ref, self._actions.ref = self._actions.ref, wanted.ref
-        self._asking.want(None, is_result=True)
-        self._actions.ref = ref
+        self._following.settle()
+        self._arm()
 
     def on_turn(self) -> None:
         """The user has said something."""
-        self._in_a_row = 0
+        self._following.on_turn()
 
     def on_speech_started(self) -> None:
-        """An answer that is asked for now would talk over the user."""
-        self.on_turn()
-        self._quiet_until = self._actions.now + SPEECH_S
+        """The user says something."""
+        self._following.on_speech_started()
 
     def on_speech_stopped(self) -> None:
-        """The model answers by itself, mostly, and that answer knows what has come by now."""
-        self._quiet_until = self._actions.now + ANSWER_S
-        for each in self._rounds.complete:
-            each.is_known = True
+        """The user has said it."""
+        self._following.on_speech_stopped()
         self._arm()
 
     def on_answer(self) -> None:
         """``response.created``."""
-        if self._actions.now < self._quiet_until:
-            self._quiet_until = 0.0
-            for each in self._rounds.complete:
-                if each.is_known and not self._asking.known.runs(each.response_id):
-                    self._rounds.forget(each)
-            self._arm()
+        self._following.on_answer()
+        self._arm()
 
     def on_interrupted(self) -> None:
         """Results still reach the conversation, but ask for no answer of their own; the client
@@ -235,14 +206,6 @@ class Tools:
         self._cancel_all("cancelled", is_told=is_told)
         self._rounds.clear()
 
-    def _begin(self, response_id: str, *, is_wanted: bool) -> Round:
-        """An answer calls its first tool."""
-        is_one_too_many = is_wanted and self._in_a_row >= ROUNDS_MAX
-        is_wanted = is_wanted and not is_one_too_many
-        new = Round(response_id, self._asking.ref, is_wanted, is_one_too_many)
-        self._rounds.add(new)
-        return new
-
     def _refusal(self, item: OutputItem, *, is_heard: bool) -> tuple[ToolOutcome, str] | None:
         """Why a call is not performed: a word for the log, a sentence for the model."""
         if not is_heard:
@@ -251,7 +214,7 @@ class Tools:
         if item.name not in self._functions and not is_clients:
             names = ", ".join((*self._functions, *self._client.functions)) or "none"
             return "unknown", f"There is no tool of this name. There are: {names}."
-        if self._in_a_row >= ROUNDS_MAX:
+        if self._following.has_enough:
             return "too_many", "Too many calls in a row. Answer with what is known."
         if text_bytes(item.arguments) > self._rules.arguments_bytes:
             most = self._rules.arguments_bytes
@@ -331,8 +294,8 @@ class Tools:
 
     def _arm(self) -> None:
         waits = [call.due_at for call in self._running.values()]
-        if self._rounds.complete and self._actions.now < self._quiet_until:
-            waits.append(self._quiet_until)
+        if self._following.due_at is not None:
+            waits.append(self._following.due_at)
         due_at = min(waits, default=None)
         if due_at is None:
             self._timers.clear(TIMER)

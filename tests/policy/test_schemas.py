@@ -1,5 +1,6 @@
 """Schemas that come with a call: which are taken, and what fits them."""
 
+import sys
 from time import perf_counter
 
 import pytest
@@ -147,6 +148,8 @@ def bomb():
         (bomb(), {"a": 1}),
         (objects(a={"$ref": "#/properties/a"}), {"a": 1}),
         (objects(a={"type": "array", "items": {"enum": list(range(999))}}), {"a": [998] * 4000}),
+        (objects(a={"items": {"enum": [list(range(999))]}}), {"a": [list(range(999))] * 9}),
+        (objects(a={"anyOf": [{"const": {"b": [0] * 999}}] * 9}), {"a": {"b": [0] * 998}}),
     ],
 )
 def test_no_schema_takes_more_than_its_time(schema, arguments):
@@ -156,6 +159,29 @@ def test_no_schema_takes_more_than_its_time(schema, arguments):
     began = perf_counter()
     assert "too long" in fault_of(schema, arguments)
     assert perf_counter() - began < 5, "it is bounded, whatever the machine"
+
+
+def test_a_reference_is_followed_at_every_step_and_read_once():
+    """One of 20 kB, at each item of a list, once stopped every call for seconds."""
+    key = "x" * 700
+    schema = objects(a={"items": {"$ref": "#/$defs/" + "%78" * 700}}) | {"$defs": {key: {}}}
+    check_schema(schema)
+    lines = 0
+
+    def trace(_frame, event, _):
+        nonlocal lines
+        lines += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        found = fault_of(schema, {"a": [0] * 500})
+    finally:
+        sys.settrace(before)
+
+    assert found is None
+    assert lines < 100_000
 
 
 def test_a_pattern_is_not_tried():

@@ -10,12 +10,16 @@ https://json-schema.org/draft/2020-12/json-schema-validation
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
 STEPS_MAX = 5000
 """Some 5 ms.  A schema of a dozen properties takes fifty."""
 DEPTH_MAX = 32
+SHOWN = 64
+SHOWN_CHARACTERS = 500
+"""Of the values that a model may choose from, in a sentence for it."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -133,12 +137,30 @@ def _is_same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
 
 
+def _parts_of(value: Any) -> int:
+    """How much there is to compare in *value*."""
+    match value:
+        case dict():
+            return 1 + sum(map(_parts_of, value.values()))
+        case list():
+            return 1 + sum(map(_parts_of, value))
+    return 1
+
+
+def _listed(allowed: list[Any]) -> str:
+    """The beginning of it, without spelling out the rest."""
+    shown = (one[:SHOWN_CHARACTERS] if isinstance(one, str) else one for one in allowed)
+    return ", ".join(map(repr, islice(shown, SHOWN)))[:SHOWN_CHARACTERS]
+
+
 class _Fitting:
     """One set of arguments against one schema.  Thread: any; it is used once."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
         self._left = STEPS_MAX
+        self._targets: dict[str, Any] = {}
+        """What a reference names: one may be long, and be followed at every step."""
 
     def fault(self, schema: Any, value: Any, where: str) -> str | None:
         """A sentence with the first thing that is wrong."""
@@ -156,6 +178,11 @@ class _Fitting:
         if self._left < 0:
             raise _Unchecked
 
+    def _named(self, reference: str) -> Any:
+        if reference not in self._targets:
+            self._targets[reference] = _target(self._root, reference)
+        return self._targets[reference]
+
     def _kind(self, schema: Mapping[str, Any], value: Any, where: str) -> str | None:
         kinds = schema.get("type")
         if kinds is None:
@@ -169,9 +196,9 @@ class _Fitting:
         for word, allowed in (("enum", schema.get("enum")), ("const", [schema.get("const")])):
             if word not in schema or allowed is None:
                 continue
-            self._spend(len(allowed))
+            self._spend(sum(map(_parts_of, allowed)))
             if not any(_is_same(one, value) for one in allowed):
-                return f"{where} must be one of {', '.join(map(repr, allowed))[:500]}."
+                return f"{where} must be one of {_listed(allowed)}."
         return None
 
     def _bounds(self, schema: Mapping[str, Any], value: Any, where: str) -> str | None:
@@ -191,7 +218,7 @@ class _Fitting:
 
     def _combined(self, schema: Mapping[str, Any], value: Any, where: str) -> str | None:
         if "$ref" in schema:
-            found = self.fault(_target(self._root, schema["$ref"]), value, where)
+            found = self.fault(self._named(schema["$ref"]), value, where)
             if found is not None:
                 return found
         for part in schema.get("allOf", ()):

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from tests.calls.house import House, whole_log
-from tests.calls.tool_house import ToolCall
+from tests.calls.tool_house import Endpoint, ToolCall, http_tool
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.sealing import Seal, read_key
+from tornado_app.protocol.close import GOING_AWAY
+from tornado_app.session import events
 
 SEALING = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQeZk3q9vPx1Lw"
 TOOL = {
@@ -73,3 +75,36 @@ async def test_arguments_that_do_not_fit_and_a_client_that_says_stop():
         cancelled = await client.next("tool_call_cancelled")
         assert {"call_id": call_id, "reason": "interrupted"} == cancelled["data"]
         assert call_id == (await call.output())[0]
+
+
+@pytest.mark.gen_test
+async def test_both_kinds_in_one_answer_and_a_server_that_goes_away(tmp_path):
+    """One answer behind the last result; what is open at the end is cancelled in words."""
+    async with Endpoint() as endpoint:
+        file = tmp_path / "tools.toml"
+        file.write_text(http_tool("get_weather", endpoint.url("weather")))
+        async with FakeUpstream() as fake, House(fake.url, tools_file=str(file)) as house:
+            taken = {"tools": [{"name": "get_weather"}]}
+            status, body, _ = await house.refusal(token=house.token(parley_session=taken))
+            assert (401, "token_invalid") == (status, body["data"]["code"])
+
+            client = await house.call(token=house.token(parley_session={"tools": [TOOL]}))
+            await client.status("connected")
+            call = ToolCall(fake, await fake.connection(), client, house)
+            ids = await call.model_calls(
+                ("get_weather", {"city": "Oslo"}), (TOOL["name"], {"colour": "red"})
+            )
+            assert ids[0] == (await call.output())[0]
+            assert ids[1] == (await client.next("tool_call"))["data"]["call_id"]
+            await client.say("tool_result", call_id=ids[1], output="Painted.")
+            assert (ids[1], "Painted.") == await call.output()
+            await call.link.next_event("response.create")
+            await call.model_speaks()
+
+            (open_id,) = await call.model_calls((TOOL["name"], {"colour": "blue"}))
+            await client.next("tool_call")
+            for connection in house.gateway.connections:
+                connection.feed(events.Stop(GOING_AWAY))
+            cancelled = await client.next("tool_call_cancelled")
+            assert {"call_id": open_id, "reason": "ended"} == cancelled["data"]
+            assert 1001 == (await client.closed())[0]

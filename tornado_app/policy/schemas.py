@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 STEPS_MAX = 5000
-"""Some 5 ms.  A schema of a dozen properties takes fifty."""
+"""Some 10 ms.  A schema of a dozen properties takes fifty."""
 DEPTH_MAX = 32
 SHOWN = 64
 SHOWN_CHARACTERS = 500

@@ -42,6 +42,9 @@ STREAMS: dict[Container, Callable[[bytes], Iterator[bytes]]] = {
 
 NOTHING: Samples = np.empty(0, np.float32)
 
+RATES_MAX = 16
+"""Of the streams of one file: each has a filter made for it, which takes a millisecond."""
+
 BLOCK_FRAMES = 16_384
 """Read at once: it bounds what a frame of many channels costs, however long the file says it is."""
 
@@ -69,14 +72,19 @@ def decode_file(data: bytes, container: Container, max_ms: int) -> tuple[Samples
     ------
     BadAudio
         If it is another container, has another encoding, rate or number of channels than is taken,
-        is empty, too long, broken, or not finite.
+        is empty, too long, broken, or not finite, or if its streams have more than `RATES_MAX`
+        rates.
     """
     _check_magic(data, container)
-    parts, played_ms = list[tuple[Samples, int]](), 0.0
+    parts, rates_hz, played_ms = list[tuple[Samples, int]](), set[int](), 0.0
     for stream in STREAMS[container](data):
         part = _decode_stream(stream, container, max_ms, played_ms)
         played_ms += len(part[0]) * 1000 / part[1]
         parts.append(part)
+        rates_hz.add(part[1])
+        if len(rates_hz) > RATES_MAX:
+            sentence = f"audio: the files that were joined have more than {RATES_MAX} rates"
+            raise BadAudio("container", sentence)
     parts = [part for part in parts if len(part[0])]
     if not parts:
         raise BadAudio("empty", f"audio: the {container} file holds no audio")

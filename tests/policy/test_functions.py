@@ -74,6 +74,8 @@ TOOL = "an object of name, description and parameters"
             "tools",
             "at most 65536 bytes in all",
         ),
+        # So much is not looked into.
+        ([COLOUR, "x" * 140_000], "tools", "at most 65536 bytes in all"),
     ],
 )
 def test_tools_that_are_not_taken(value, where, may_be):

@@ -55,6 +55,14 @@ def test_what_keeps_every_sample_gives_every_sample(kind, rate_hz, channels):
     assert np.abs(decoded - samples.mean(axis=1)).max() <= STEP[kind]
 
 
+def test_files_of_many_rates_are_not_joined():
+    """A message of 4000 files of one sample, each of another rate, were 4 s of work."""
+    files = [file_of("wav-pcm16", speechlike(1), 8000 + number) for number in range(17)]
+
+    assert (16,) <= decode_file(b"".join(files[:16]), "wav", MAX_MS)[0].shape
+    assert "container" == refusal(b"".join(files)).reason
+
+
 @pytest.mark.parametrize(("tag", "encoding"), [(6, "pcma"), (7, "pcmu")])
 def test_g711_in_a_wav_is_g711(tag, encoding):
     """All 256 codes give what our own tables give."""

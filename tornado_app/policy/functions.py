@@ -30,6 +30,8 @@ def check_tools(name: str, value: Any) -> tuple[Function, ...]:
     """Raises `Wrong`, with the path of what is wrong."""
     if not isinstance(value, list | tuple) or len(value) > TOOLS_MAX:
         raise Wrong(name, TOOLS_MAY_BE)
+    if _is_immense(value):
+        raise Wrong(name, f"at most {TOOLS_BYTES} bytes in all")
     functions = tuple(_function(f"{name}[{number}]", tool) for number, tool in enumerate(value))
     if len({function.name for function in functions}) < len(functions):
         raise Wrong(name, "a list in which no name stands twice")
@@ -66,6 +68,14 @@ def size_bytes(functions: Collection[Function]) -> int:
         + len(msgspec.json.encode(function.parameters))
         for function in functions
     )
+
+
+def _is_immense(value: Any) -> bool:
+    """Whether it is too much to be looked at, which takes a microsecond for each few bytes."""
+    try:
+        return len(msgspec.json.encode(value)) > 2 * TOOLS_BYTES
+    except (ValueError, OverflowError, RecursionError):
+        return False  # which one it is is said below
 
 
 def _function(name: str, value: Any) -> Function:

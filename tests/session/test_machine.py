@@ -336,3 +336,12 @@ def test_what_waits_when_a_call_ends_is_counted(stage, ending, passes_through):
     [closed] = [c.fields for c in story.fresh if isinstance(c, commands.Log)]
     assert 120.0 == closed["unsent_ms"]
     assert (500.0 if passes_through else 800.0) == closed["untaken_ms"]
+
+
+def test_a_model_that_is_not_ready_is_heard_of_no_turn(story) -> None:
+    """It has been told of none: an answer that began there would have nobody to end it."""
+    story.feed(events.Opened())
+    story.feed(events.UpstreamOpened(1.0))
+    story.feed(events.UpstreamSaid(ResponseCreated(response("resp_1"))))
+
+    assert not [c for c in story.fresh if isinstance(c, commands.SendClient)]

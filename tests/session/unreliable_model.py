@@ -168,6 +168,8 @@ class Line:
     model: Model = field(default_factory=Model)
     story: Story = field(init=False)
     loses_orders: bool = False
+    is_linked: bool = False
+    """Of a link that was closed nothing is heard any more, whatever its model says."""
     performing: list[str] = field(default_factory=list)
     """The calls of tools that are under way."""
 
@@ -198,8 +200,9 @@ class Line:
                     case commands.CancelTool(call_id):
                         self.performing.remove(call_id)
                     case commands.CloseUpstream():
-                        self.model = Model()  # nothing of the old link is heard any more
+                        self.is_linked = False
                     case commands.DialUpstream():
+                        self.is_linked = True
                         self.model = Model()
                         self.model.says.append(realtime.SessionCreated())
                         waiting.append(events.UpstreamOpened(1.0))
@@ -208,7 +211,7 @@ class Line:
         """The event at *place* of those under way comes, changed."""
         if self.model.says:
             said = self.model.says.pop(place % len(self.model.says))
-            for event in change(said):
+            for event in change(said) if self.is_linked else ():
                 self.happen(events.UpstreamSaid(event))
 
     def deliver_all(self) -> None:

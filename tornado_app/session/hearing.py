@@ -16,6 +16,14 @@ from tornado_app.session.upstream_errors import Refusals
 
 MALFORMED_PER_S = 1.0
 MALFORMED_BURST = 100.0
+OPENING = (
+    realtime.SessionCreated,
+    realtime.SessionUpdated,
+    realtime.UpstreamError,
+    realtime.Malformed,
+)
+"""What concerns us before a model is ready: of turns it has been told nothing, and an answer that
+began there would have nobody who waits for its end."""
 
 
 class Hearing:
@@ -39,6 +47,8 @@ class Hearing:
 
     def hear(self, said: realtime.UpstreamEvent) -> Ending | Failure | None:
         """Act on *said*.  An ending ends the session, a failure the link; mostly it is neither."""
+        if self._model.state != "connected" and not isinstance(said, OPENING):
+            return None
         answers = self._answers
         match said:
             case AnswerAudio():

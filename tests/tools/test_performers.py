@@ -167,3 +167,99 @@ async def test_what_is_raised_is_for_the_model_only_if_it_was_meant_for_it():
             assert '{"error": "Closed."}' == (await found.call("{}", CALLER)).output
     finally:
         await other.stop()
+
+
+class One:
+    """A module with one tool."""
+
+    def __init__(self, performed):
+        self.performed = performed
+
+
+def performer(performed, threads, other):
+    (found,) = find_tools(One(tool(performed)), threads, other)
+    return found
+
+
+@pytest.mark.gen_test
+async def test_a_loop_that_turns_again_is_not_counted_for_ever():
+    """Functions that blocked for a while, one a day, once made all others busy for good."""
+    loop = asyncio.get_running_loop()
+    other = OtherLoop(1, loop.call_soon_threadsafe)
+    threads = CallThreads(1, loop.call_soon_threadsafe)
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def blocks() -> str:
+        """Of a test."""
+        begun.set()
+        go_on.wait()
+        return ""
+
+    async def works() -> str:
+        """Of a test."""
+        return "done"
+
+    task = asyncio.ensure_future(performer(blocks, threads, other).call("", CALLER))
+    await loop.run_in_executor(None, begun.wait)
+    task.cancel()
+    while not other.left:
+        await asyncio.sleep(0.01)
+    works_ = performer(works, threads, other)
+    assert "busy" == (await works_.call("", CALLER)).outcome
+    go_on.set()
+    while other.left:
+        await asyncio.sleep(0.01)
+
+    assert "done" == (await works_.call("", CALLER)).output
+    await other.stop()
+
+
+@pytest.mark.gen_test
+async def test_a_loop_that_a_tool_ended_is_replaced():
+    """By a task that nobody awaits, which raises what ends a program."""
+    loop = asyncio.get_running_loop()
+    other = OtherLoop(1, loop.call_soon_threadsafe)
+    threads = CallThreads(1, loop.call_soon_threadsafe)
+
+    async def ends() -> str:
+        """Of a test."""
+
+        async def exits():
+            raise SystemExit(9)
+
+        asyncio.ensure_future(exits())  # noqa: RUF006
+        await asyncio.Event().wait()
+
+    async def works() -> str:
+        """Of a test."""
+        return "done"
+
+    task = asyncio.ensure_future(performer(ends, threads, other).call("", CALLER))
+    await asyncio.sleep(0)
+    thread = other._thread
+    await loop.run_in_executor(None, thread.join)
+    await asyncio.sleep(0)
+    task.cancel()
+
+    assert "done" == (await performer(works, threads, other).call("", CALLER)).output
+    await other.stop()
+
+
+@pytest.mark.gen_test
+async def test_an_error_whose_words_are_an_error_costs_one_call():
+    """Even if they would end a program: this one is not the tool's to end."""
+
+    class Worse(ToolError):
+        def __str__(self):
+            raise SystemExit(9)
+
+    def raises() -> str:
+        """Of a test."""
+        raise Worse
+
+    loop = asyncio.get_running_loop()
+    threads = CallThreads(1, loop.call_soon_threadsafe)
+    other = OtherLoop(1, loop.call_soon_threadsafe)
+    result = await performer(raises, threads, other).call("", CALLER)
+
+    assert "failed" == result.outcome

@@ -30,7 +30,12 @@ class OtherLoop:
         self._post_threadsafe = post
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self.left = 0
+        self._left: set[asyncio.AbstractEventLoop] = set()
+
+    @property
+    def left(self) -> int:
+        """So many loops are stuck; one that turns again, and so ends, is not counted any more."""
+        return len(self._left)
 
     async def run(self, name: str, begin: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """What the coroutine returns or raises.  Cancelled, it is cancelled too.
@@ -49,7 +54,8 @@ class OtherLoop:
         try:
             await done
         except asyncio.CancelledError:
-            running.cancel()
+            if not other.is_closed():  # else the library logs that it cannot be told
+                running.cancel()
             turned = threading.Event()
             # Behind the cancellation: a loop that turns has come to this, too.
             with contextlib.suppress(RuntimeError):  # it was stuck, and has been closed since
@@ -72,7 +78,7 @@ class OtherLoop:
     ) -> None:
         def look() -> None:
             if other is self._loop and not turned.is_set():
-                self.left += 1
+                self._left.add(other)
                 log.warning("tool_left_running", name=name, left=self.left)
                 # Should it ever turn again, it ends.
                 with contextlib.suppress(RuntimeError):
@@ -85,7 +91,7 @@ class OtherLoop:
         if self.left >= self._left_max:
             raise RuntimeError("too many stuck loops")
         loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=_turn, args=(loop,), name="tool-loop", daemon=True)
+        thread = threading.Thread(target=self._turn, args=(loop,), name="tool-loop", daemon=True)
         try:
             thread.start()
         except RuntimeError:
@@ -94,21 +100,36 @@ class OtherLoop:
         self._loop, self._thread = loop, thread
         return loop
 
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Thread: the other loop's own."""
+        asyncio.set_event_loop(loop)
+        try:
+            # What ends a program, in a task that a tool has begun, comes up here.
+            with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                loop.run_forever()
+            with contextlib.suppress(SystemExit, KeyboardInterrupt):
+                _end_tasks(loop)
+        finally:
+            loop.close()
+            with contextlib.suppress(RuntimeError):  # it has outlived the gateway's
+                self._post_threadsafe(self._ended, loop)
+
+    def _ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Whether it was left or ended by itself: the next call has another."""
+        self._left.discard(loop)
+        if loop is self._loop:
+            self._loop = self._thread = None
+
 
 def _settle(done: "asyncio.Future[None]", _: "Future[Any]") -> None:
     if not done.done():
         done.set_result(None)
 
 
-def _turn(loop: asyncio.AbstractEventLoop) -> None:
-    """Thread: the other loop's own."""
-    asyncio.set_event_loop(loop)
-    try:
-        loop.run_forever()
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        loop.run_until_complete(loop.shutdown_asyncgens())
-    finally:
-        loop.close()
+def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Thread: the loop's own."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())

@@ -1,5 +1,6 @@
 """Tools in Python: marked functions of a module, with the schema of their signature."""
 
+import contextlib
 import inspect
 import re
 import typing
@@ -151,5 +152,7 @@ def _result(value: object) -> Result:
 def _error(error: BaseException) -> Result:
     """What it says is for the model only if it was meant for it."""
     if isinstance(error, ToolError):
-        return Result.fault(str(error), detail="ToolError")
+        # A class of its own may raise here, too, and what ends a program would end this one.
+        with contextlib.suppress(BaseException):
+            return Result.fault(str(error), detail="ToolError")
     return Result.fault("The tool failed.", detail=type(error).__name__)

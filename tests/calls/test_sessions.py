@@ -74,7 +74,7 @@ async def test_without_keys_there_is_no_such_address():
         ({"text": "x" * 3 * BODY_BYTES, "key": "no"}, 401, "token_invalid"),
         ({"body": {"user": "alice", "ttl_s": 1e9}}, 400, "invalid_message"),
         ({"body": {"user": "alice", "session": {"speed": CANARY}}}, 400, "invalid_message"),
-        ({"body": {"user": "alice", "session": {"tools": []}}}, 403, "permission_denied"),
+        ({"body": {"user": "alice", "session": {"colour": "red"}}}, 403, "permission_denied"),
     ],
 )
 async def test_a_refusal_is_json_with_a_sentence(how, status, code):

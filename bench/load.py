@@ -156,7 +156,8 @@ class Load:
                 extra_headers=headers,
             )
             self.callers.append(caller)
-            connected_ns = await asyncio.wait_for(caller.connected, CONNECT_TIMEOUT_S)
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                connected_ns = await caller.connected
             self.connect_ms.append((connected_ns - opened_ns) / 1e6)
 
     async def send_paced(self) -> None:

@@ -303,5 +303,6 @@ def _set_event() -> asyncio.Event:
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
     return event.is_set()

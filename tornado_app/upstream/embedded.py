@@ -82,7 +82,8 @@ class EmbeddedModel:
         starting = asyncio.ensure_future(self._spawn())
         try:
             self._process = await asyncio.shield(starting)
-            self._url = await asyncio.wait_for(self._ready_line(), READY_TIMEOUT_S)
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                self._url = await self._ready_line()
         except TimeoutError:
             await self._end()
             raise RuntimeError("The local model did not start.") from None
@@ -143,7 +144,8 @@ class EmbeddedModel:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

@@ -50,7 +50,8 @@ class Trial:
         """None if a call would have been connected, else how it would have ended."""
         self._link.start()
         try:
-            return await asyncio.wait_for(self._verdict, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._verdict
         except TimeoutError:
             return classify(ENDED, self._last_error)
         finally:

@@ -67,7 +67,8 @@ class Call:
             OutputLost: If nobody reads what was said.
         """
         try:
-            await asyncio.wait_for(self._news.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
         except TimeoutError:
             raise Failed(sentence) from None
         self._news.clear()

@@ -55,7 +55,8 @@ async def speak(
 
 async def _send(socket: WebSocketClientConnection, audio: bytes) -> None:
     try:
-        await asyncio.wait_for(socket.write_message(audio, binary=True), TAKEN_TIMEOUT_S)
+        async with asyncio.timeout(TAKEN_TIMEOUT_S):
+            await socket.write_message(audio, binary=True)
     except TimeoutError:
         raise Failed(NOT_TAKEN) from None
 

@@ -207,9 +207,9 @@ class FileDecoder:
             HelperFailed: If it did not come up.
             OSError: If the system has no process to give.
         """
-        if self._process is not None and self._process.returncode is None:
-            return self._process
         if self._process is not None:
+            if _is_alive(self._process):
+                return self._process
             await self._discard("died")
         begun = time.monotonic()
         rules = self._rules
@@ -260,6 +260,12 @@ class FileDecoder:
             async with asyncio.timeout(END_TIMEOUT_S):
                 await process.wait()
         return process.returncode
+
+
+def _is_alive(process: Process) -> bool:
+    """The end of its output is heard before its exit code is known."""
+    _, stdout = _pipes(process)
+    return process.returncode is None and not stdout.at_eof()
 
 
 def _pipes(process: Process) -> tuple[asyncio.StreamWriter, asyncio.StreamReader]:

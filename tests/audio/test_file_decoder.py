@@ -154,9 +154,8 @@ async def test_a_helper_that_died_while_idle_takes_no_file_with_it():
     """The system may kill it for its memory."""
     async with desk() as there:
         await there.outcome()
-        victim = psutil.Process(there.decoder.process_id)
-        victim.kill()
-        await until(lambda: not victim.is_running(), "it did not die")
+        os.kill(there.decoder.process_id, signal.SIGKILL)
+        await until(lambda: there.decoder.process_id is None, "it did not die")
 
         assert isinstance(await there.outcome(), Block)
 

@@ -117,8 +117,9 @@ class FileDecoder:
 
     @property
     def process_id(self) -> int | None:
-        """Of the helper, while there is one."""
-        return self._process.pid if self._process is not None else None
+        """Of the helper, while there is one that lives, as far as is known."""
+        process = self._process
+        return process.pid if process is not None and _is_alive(process) else None
 
     @property
     def busy(self) -> bool:

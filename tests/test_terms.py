@@ -13,8 +13,8 @@ from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.settling import CLIENT_MAY
-from tornado_app.protocol.realtime.events import CreateItem, UpdateSession, encode_order
 from tornado_app.protocol.realtime.model_session import Turn, history_item, session_body
+from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession, encode_order
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.server import encode
 from tornado_app.terms import NOT_USABLE, Terms, house_grants

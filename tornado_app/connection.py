@@ -20,8 +20,9 @@ from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.realtime.events import UpstreamEvent, encode_order, parse_realtime
+from tornado_app.protocol.realtime.events import UpstreamEvent, parse_realtime
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
+from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig

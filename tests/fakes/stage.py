@@ -411,7 +411,7 @@ class Stage:
             "link": link is not None and (link._paused or bool(link.wire.end.says)),
             "client": self.client.is_paused,
             "backlog": session._backlog.paused,
-            "orders": bool(session._model._held),
+            "orders": bool(session._model.kept),
             "uplink": bool(session._uplink.pending._entries or self.connection._uplink._waiting),
             "downlink": session.downlink.holds,
             "words": bool(session.downlink._in_pool),

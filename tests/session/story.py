@@ -16,6 +16,7 @@ from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.protocol.realtime.orders import AnyOrder
 from tornado_app.protocol.told import AudioFigures
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
@@ -179,7 +180,7 @@ class Story:
         return self.session._uplink.figures()
 
     @property
-    def orders(self) -> list[realtime.AnyOrder]:
+    def orders(self) -> list[AnyOrder]:
         """What the model was asked by the last event."""
         return [c.order for c in self.fresh if isinstance(c, commands.SendUpstream)]
 

@@ -9,18 +9,17 @@ from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
     AnswerTranscriptDone,
     AudioDone,
-    CancelResponse,
     ErrorFacts,
     ResponseCreated,
     ResponseFinished,
     StatusDetails,
-    Truncate,
     UpstreamError,
     UserSpeechStarted,
     UserTranscriptDelta,
     UserTranscriptDone,
     UserTranscriptFailed,
 )
+from tornado_app.protocol.realtime.orders import CancelResponse, Truncate
 from tornado_app.session import events
 from tornado_app.session.answers import TRUNCATE_ID
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink

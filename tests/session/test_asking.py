@@ -8,7 +8,6 @@ from tornado_app.protocol.realtime.answer_audio import BrokenAudio
 from tornado_app.protocol.realtime.events import (
     AnswerTranscriptDelta,
     AnswerTranscriptDone,
-    CancelResponse,
     Committed,
     ErrorFacts,
     ResponseCreated,
@@ -18,6 +17,7 @@ from tornado_app.protocol.realtime.events import (
     UserSpeechStarted,
     UserTranscriptDelta,
 )
+from tornado_app.protocol.realtime.orders import CancelResponse
 from tornado_app.session import commands, events
 
 FLUSHED = events.UplinkReady(converted(0, 0, b""))

@@ -4,7 +4,7 @@ import pytest
 
 from tests.session.story import converted
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.events import Append
+from tornado_app.protocol.realtime.orders import Append
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertUplink, Log, PauseClient, ResumeClient
 

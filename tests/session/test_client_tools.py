@@ -27,6 +27,7 @@ from tornado_app.policy.settling import CallRules
 from tornado_app.protocol import asked, told
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
 
@@ -123,7 +124,7 @@ def test_a_call_that_is_required_is_required_of_answers_to_the_user():
 
     answers(ends(paints(begins(stage))))
     assert {"tool_choice": "auto"} == stage.orders[-1].response
-    ResponseCreateEvent.model_validate(json.loads(realtime.encode_order(stage.orders[-1])))
+    ResponseCreateEvent.model_validate(json.loads(encode_order(stage.orders[-1])))
     begins(stage, "resp_2")
     ends(stage, "resp_2")
     assert stage.client(asked.Text("Blue.")).orders[-1].response is None

@@ -14,9 +14,10 @@ from tornado_app.policy.settling import CallRules
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.model_session import change_body, session_body
+from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession
 from tornado_app.session import commands, events
 from tornado_app.session.configuring import AWAITED
-from tornado_app.session.model_side import ORDERS_HELD
+from tornado_app.session.kept import ORDERS_HELD
 
 UPDATED = realtime.SessionUpdated()
 
@@ -333,7 +334,7 @@ def test_history_is_said_to_a_model_that_has_begun_in_front_of_what_follows():
 
     assert ["invalid_message"] == story.client(configure(history=PAST)).errors
     story.lost().tick(at=story.session.wake_at()).model_ready()
-    again = [order.item for order in story.orders if isinstance(order, realtime.CreateItem)]
+    again = [order.item for order in story.orders if isinstance(order, CreateItem)]
     assert ["Hi.", "Hello."] == [item["content"][0]["text"] for item in again]
 
 
@@ -433,7 +434,7 @@ class Model:
     def __init__(self, story: Story) -> None:
         self.story = story
         self.has: dict[str, Any] = {}
-        self.waiting: list[realtime.UpdateSession] = []
+        self.waiting: list[UpdateSession] = []
         story.opened()
         self.begin()
 
@@ -447,7 +448,7 @@ class Model:
 
     def hear(self) -> None:
         orders = self.story.orders
-        self.waiting += [order for order in orders if isinstance(order, realtime.UpdateSession)]
+        self.waiting += [order for order in orders if isinstance(order, UpdateSession)]
 
     def answer(self, *, refuses: bool) -> None:
         if not self.waiting:

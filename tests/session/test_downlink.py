@@ -16,9 +16,9 @@ from tornado_app.protocol.realtime.events import (
     AudioDone,
     ResponseCreated,
     ResponseFinished,
-    Truncate,
     UserSpeechStarted,
 )
+from tornado_app.protocol.realtime.orders import Truncate
 from tornado_app.protocol.told import Audio
 from tornado_app.session import commands, events
 from tornado_app.session.pieces import PIECE_BYTES, piece_bytes

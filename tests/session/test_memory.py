@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.session.story import Story, converted, delta
 from tests.session.test_machine import ANYTHING
 from tornado_app.admission.budget import Budget, ProcessBudget
-from tornado_app.protocol.realtime.events import AnswerTranscriptDelta, CreateItem
+from tornado_app.protocol.realtime.events import AnswerTranscriptDelta
+from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import commands, events
 from workers.formats import AudioFormat

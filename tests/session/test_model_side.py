@@ -6,7 +6,6 @@ from tests.session.story import Story, converted, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
-    CreateItem,
     ErrorFacts,
     Malformed,
     ResponseCreated,
@@ -16,9 +15,11 @@ from tornado_app.protocol.realtime.events import (
     UpstreamError,
 )
 from tornado_app.protocol.realtime.model_session import Turn
+from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.session import events
 from tornado_app.session.commands import CloseUpstream, DialUpstream
-from tornado_app.session.model_side import HISTORY_ID, ORDERS_HELD
+from tornado_app.session.kept import ORDERS_HELD
+from tornado_app.session.model_side import HISTORY_ID
 
 
 def test_opening_dials_at_once_and_says_connecting(story):

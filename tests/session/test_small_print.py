@@ -8,6 +8,7 @@ from tests.session.story import Story, converted, response
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.orders import AnyOrder, CreateItem, CreateResponse
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertUplink, DecodeUplink, FlushUplink, ResetUplink
 from tornado_app.session.events import Unusable
@@ -161,7 +162,7 @@ def still_waiting(before: int, story: Story) -> int:
     return before
 
 
-def named(order: realtime.AnyOrder) -> str:
+def named(order: AnyOrder) -> str:
     """What we called an order to the model."""
     return order.event_id
 
@@ -193,7 +194,7 @@ def test_a_typed_turn_that_the_model_refuses_is_known(kind):
     names = {}
     for ref in ("a", "b", None, "c"):
         story.client(asked.Text("Hi", ref=ref))
-        [name] = [named(o) for o in story.orders if isinstance(o, realtime.CreateItem)]
+        [name] = [named(o) for o in story.orders if isinstance(o, CreateItem)]
         names[name] = ref
     for name, ref in reversed(names.items()):
         assert [("error", None, ref)] == numbers(refused_by_model(story, name, kind=kind))
@@ -203,7 +204,7 @@ def test_ids_of_typed_turns_are_not_kept_for_ever():
     """A client may type all day."""
     story = Story(messages_per_s=1000.0, message_burst=1000.0).connected()
     story.client(asked.Text("Hi", ref="first"))
-    [first] = [named(o) for o in story.orders if isinstance(o, realtime.CreateItem)]
+    [first] = [named(o) for o in story.orders if isinstance(o, CreateItem)]
     for number in range(200):
         story.client(asked.Text("Hi", ref=f"t{number}"))
 
@@ -222,7 +223,7 @@ def test_ids_of_typed_turns_are_not_kept_for_ever():
 def test_an_answer_that_does_not_begin_is_known_by_its_turn(happen, code):
     """The last one, if it is an answer to several."""
     story = Story().connected().client(asked.Text("Hi", ref="t"))
-    [story.request] = [named(o) for o in story.orders if isinstance(o, realtime.CreateResponse)]
+    [story.request] = [named(o) for o in story.orders if isinstance(o, CreateResponse)]
     happen(story)
 
     errors = [data for kind, data in story.messages if kind == "error"]
@@ -263,7 +264,7 @@ def test_a_typed_turn_behind_a_commit_keeps_its_id():
     story = Story(turn_detection="none").connected().speak(200)
     story.client(asked.CommitAudio(ref="c")).client(asked.Text("And this", ref="t"))
     story.feed(events.UplinkReady(converted(0)))
-    [text] = [named(o) for o in story.orders if isinstance(o, realtime.CreateItem)]
+    [text] = [named(o) for o in story.orders if isinstance(o, CreateItem)]
     assert [("audio_committed", None, "c")] == numbers(story.said(realtime.Committed("item_1")))
 
     assert [("error", None, "t")] == numbers(refused_by_model(story, text))

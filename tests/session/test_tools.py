@@ -16,6 +16,7 @@ from tests.session.story import Story, delta, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function, OutputItem
+from tornado_app.protocol.realtime.orders import CreateItem, CreateResponse, encode_order
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
 from tornado_app.session.following import ROUNDS_MAX
@@ -65,13 +66,13 @@ def cancelled(told):
 def outputs(told):
     """What reached the conversation: {call_id: output}."""
     orders = [c.order for c in told.all if isinstance(c, commands.SendUpstream)]
-    items = [order.item for order in orders if isinstance(order, realtime.CreateItem)]
+    items = [order.item for order in orders if isinstance(order, CreateItem)]
     return {i["call_id"]: i["output"] for i in items if i["type"] == "function_call_output"}
 
 
 def asks(told):
     orders = [c.order for c in told.all if isinstance(c, commands.SendUpstream)]
-    return sum(isinstance(order, realtime.CreateResponse) for order in orders)
+    return sum(isinstance(order, CreateResponse) for order in orders)
 
 
 def logged(told, event="tool_failed"):
@@ -84,10 +85,10 @@ def test_the_model_is_told_of_the_tools_of_this_call():
     told = story()
     updates = [c.order for c in told.all if isinstance(c, commands.SendUpstream)]
 
-    session = json.loads(realtime.encode_order(updates[0]))["session"]
+    session = json.loads(encode_order(updates[0]))["session"]
     assert "auto" == session["tool_choice"]
     assert ["get_weather", "get_time"] == [tool["name"] for tool in session["tools"]]
-    SessionUpdateEvent.model_validate(json.loads(realtime.encode_order(updates[0])))
+    SessionUpdateEvent.model_validate(json.loads(encode_order(updates[0])))
 
 
 def test_without_tools_the_model_is_told_of_none():
@@ -106,10 +107,10 @@ def test_a_call_is_performed_and_its_result_is_answered():
 
     done(told)
     assert ["conversation.item.create"] == told.asked
-    ConversationItemCreateEvent.model_validate(json.loads(realtime.encode_order(told.orders[0])))
+    ConversationItemCreateEvent.model_validate(json.loads(encode_order(told.orders[0])))
     ends(told)
     assert ["response.create"] == told.asked
-    ResponseCreateEvent.model_validate(json.loads(realtime.encode_order(told.orders[0])))
+    ResponseCreateEvent.model_validate(json.loads(encode_order(told.orders[0])))
     assert {"c1": "It is 4 degrees."} == outputs(told)
 
 
@@ -538,7 +539,7 @@ def test_whatever_happens_every_call_has_an_end(steps):
         c.order.item["call_id"]
         for c in told.all
         if isinstance(c, commands.SendUpstream)
-        and isinstance(c.order, realtime.CreateItem)
+        and isinstance(c.order, CreateItem)
         and c.order.item["type"] == "function_call_output"
     ]
     for command in performed(told):

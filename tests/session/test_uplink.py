@@ -6,13 +6,13 @@ from msgspec.structs import replace
 from tests.session.story import converted, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import (
-    Append,
     Cleared,
     Committed,
     ErrorFacts,
     ResponseCreated,
     UpstreamError,
 )
+from tornado_app.protocol.realtime.orders import Append
 from tornado_app.session import events
 from tornado_app.session.commands import (
     ConvertUplink,

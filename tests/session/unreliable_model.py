@@ -10,6 +10,15 @@ import msgspec
 from tests.session.story import Story, converted, delta, response
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import OutputItem
+from tornado_app.protocol.realtime.orders import (
+    AnyOrder,
+    CancelResponse,
+    Clear,
+    Commit,
+    CreateItem,
+    CreateResponse,
+    UpdateSession,
+)
 from tornado_app.protocol.told import ResponseDone
 from tornado_app.session import commands, events
 
@@ -50,31 +59,31 @@ class Model:
         self.outputs: list[str] = []
         """The calls of tools that have their results."""
 
-    def take(self, order: realtime.AnyOrder) -> None:
+    def take(self, order: AnyOrder) -> None:
         match order:
-            case realtime.UpdateSession():
+            case UpdateSession():
                 self.says.append(realtime.SessionUpdated())
-            case realtime.CreateItem(event_id=event_id) if self.refuses:
+            case CreateItem(event_id=event_id) if self.refuses:
                 self.refuses = False
                 self._refuse("invalid_value", event_id)
-            case realtime.CreateItem({"call_id": str(call_id)}):
+            case CreateItem({"call_id": str(call_id)}):
                 self.outputs.append(call_id)
-            case realtime.CreateItem():
+            case CreateItem():
                 self._items += 1
-            case realtime.CreateResponse(event_id):
+            case CreateResponse(event_id):
                 if self.active is not None:
                     self._refuse("conversation_already_has_active_response", event_id)
                 else:
                     self.begin()
-            case realtime.CancelResponse(response_id, event_id):
+            case CancelResponse(response_id, event_id):
                 if self.active is None or response_id not in {None, self.active}:
                     self._refuse("response_cancel_not_active", event_id)
                 elif self.obeys:
                     self.end("cancelled")
-            case realtime.Commit():
+            case Commit():
                 self._items += 1
                 self.says.append(realtime.Committed(f"item_{self._items}"))
-            case realtime.Clear():
+            case Clear():
                 self.says.append(realtime.Cleared())
 
     def begin(self) -> None:

@@ -4,12 +4,8 @@ from tornado_app.admission.budget import Budget
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
-from tornado_app.protocol.realtime.events import (
-    CreateItem,
-    ResponseFacts,
-    Truncate,
-    user_text,
-)
+from tornado_app.protocol.realtime.events import ResponseFacts
+from tornado_app.protocol.realtime.orders import CreateItem, Truncate, user_text
 from tornado_app.protocol.told import Interrupted
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking

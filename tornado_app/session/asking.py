@@ -15,12 +15,8 @@ from typing import cast
 
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure, needs_a_person, safe_word, unfulfilled
-from tornado_app.protocol.realtime.events import (
-    CancelResponse,
-    CreateResponse,
-    ErrorFacts,
-    ResponseFacts,
-)
+from tornado_app.protocol.realtime.events import ErrorFacts, ResponseFacts
+from tornado_app.protocol.realtime.orders import CancelResponse, CreateResponse
 from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted, ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from tornado_app.protocol.close import Close
-from tornado_app.protocol.realtime.events import AnyOrder
+from tornado_app.protocol.realtime.orders import AnyOrder
 from tornado_app.protocol.told import ServerMessage
 from workers.formats import Container
 

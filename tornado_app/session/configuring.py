@@ -21,8 +21,9 @@ from tornado_app.admission.budget import Budget
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import apply
 from tornado_app.protocol.endings import Failure, safe_word, unfulfilled
-from tornado_app.protocol.realtime.events import CreateItem, DeleteItem, ErrorFacts, UpdateSession
+from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.protocol.realtime.model_session import ModelSession, change_body, history_item
+from tornado_app.protocol.realtime.orders import CreateItem, DeleteItem, UpdateSession
 from tornado_app.session.actions import Actions
 from tornado_app.session.changes import (
     CONFIGURE_ID,

@@ -1,27 +1,18 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
-from collections import deque
 from collections.abc import Callable
 
-import msgspec
-
-from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
+from tornado_app.admission.budget import Budget
 from tornado_app.protocol.endings import Ending, Failure, classify
-from tornado_app.protocol.realtime.events import (
-    AnyOrder,
-    Append,
-    Commit,
-    CreateItem,
-    ErrorFacts,
-    SessionFacts,
-    UpdateSession,
-)
+from tornado_app.protocol.realtime.events import ErrorFacts, SessionFacts
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, history_item, session_body
+from tornado_app.protocol.realtime.orders import AnyOrder, CreateItem, UpdateSession
 from tornado_app.protocol.told import ConnectionStatus, Negotiated, UpstreamStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.kept import UPSTREAM_BYTES_PER_MS, KeptOrders
 from tornado_app.session.negotiated import negotiated
 from tornado_app.session.redialling import Redialling
 from tornado_app.session.timers import Timers
@@ -35,10 +26,6 @@ less."""
 SENT_AHEAD_PART = 0.25
 """How much of the link's outbox may be full before more is kept here: what is kept can be counted
 and refused, and an outbox that runs over ends the link."""
-UPSTREAM_BYTES_PER_MS = 64.0
-"""24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
-ORDERS_HELD = 256
-"""How many orders that are no audio may wait for the model."""
 
 
 class ModelSide:
@@ -61,8 +48,7 @@ class ModelSide:
         self._timers = timers
         self._budget = budget
         self._redialling = Redialling(config, jitter)
-        self._held: deque[AnyOrder] = deque()
-        self._orders_held = 0
+        self.kept = KeptOrders(budget)
         self._sent_ahead_bytes = _sent_ahead_bytes(config)
         self._unsent_bytes = 0
         self._socket_is_full = False
@@ -83,7 +69,6 @@ class ModelSide:
         self.connected_at: float | None = None
         self.connections = 0
         self.latency_ms: float | None = None
-        self.held_ms = 0.0
 
     @property
     def name(self) -> str:
@@ -107,55 +92,14 @@ class ModelSide:
     @property
     def is_free(self) -> bool:
         """Orders are let through at once."""
-        return self.state == "connected" and not self._held and not self._socket_is_full
+        return self.state == "connected" and not self.kept and not self._socket_is_full
 
     def send(self, order: AnyOrder) -> bool:
         """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
-        if self.state == "connected" and not self._held and not self._socket_is_full:
+        if self.state == "connected" and not self.kept and not self._socket_is_full:
             self._actions.do(SendUpstream(order))
             return True
-        size_bytes = _size_bytes(order)
-        if isinstance(order, Append):
-            self.held_ms += order.duration_ms  # which the uplink bounds
-        elif self._orders_held >= ORDERS_HELD or not self._budget.has_room(size_bytes):
-            return False
-        else:
-            self._orders_held += 1
-        self._held.append(order)
-        self._budget.take(size_bytes)
-        return True
-
-    def forget_held_audio(self) -> None:
-        """Drop kept audio that no kept commit follows: the client has cleared it."""
-        committed = max(
-            (i for i, o in enumerate(self._held, 1) if isinstance(o, Commit)), default=0
-        )
-        kept = deque[AnyOrder]()
-        for number, order in enumerate(self._held):
-            if number < committed or not isinstance(order, Append):
-                kept.append(order)
-            else:
-                self._budget.give(_size_bytes(order))
-        self._held = kept
-        self.held_ms = sum(o.duration_ms for o in kept if isinstance(o, Append))
-
-    def drop_oldest_audio(self, at_least_ms: float) -> tuple[float, float]:
-        """Drop kept audio, oldest first; return how much, and how much of it no commit follows."""
-        commits = sum(isinstance(order, Commit) for order in self._held)
-        dropped_ms = uncommitted_ms = 0.0
-        passed: list[AnyOrder] = []
-        while self._held and dropped_ms < at_least_ms:
-            order = self._held.popleft()
-            if isinstance(order, Append):
-                self._budget.give(_size_bytes(order))
-                dropped_ms += order.duration_ms
-                uncommitted_ms += 0.0 if commits else order.duration_ms
-            else:
-                commits -= isinstance(order, Commit)
-                passed.append(order)
-        self._held.extendleft(reversed(passed))
-        self.held_ms = max(0.0, self.held_ms - dropped_ms)
-        return dropped_ms, uncommitted_ms
+        return self.kept.keep(order)
 
     def on_unsent(self, unsent_bytes: int) -> None:
         """So much waits for the model's socket."""
@@ -163,27 +107,16 @@ class ModelSide:
             self._caught_up_at = self._actions.now
         self._count_unsent(unsent_bytes)
         self._socket_is_full = unsent_bytes > self._sent_ahead_bytes
-        if self._held and not unsent_bytes:
+        if self.kept and not unsent_bytes:
             self.release()
 
     def release(self) -> None:
         """Let go what is kept, unless the socket has enough."""
         if self.state != "connected" or self._socket_is_full:
             return
-        released_ms, released_bytes = 0.0, 0
-        while self._held and released_bytes < self._sent_ahead_bytes:
-            order = self._held.popleft()
-            size_bytes = _size_bytes(order)
-            self._budget.give(size_bytes)
-            if isinstance(order, Append):
-                released_ms += order.duration_ms
-                released_bytes += int(order.duration_ms * UPSTREAM_BYTES_PER_MS)
-            else:
-                self._orders_held -= 1
-                released_bytes += size_bytes
+        for order in self.kept.take(self._sent_ahead_bytes):
             self._actions.do(SendUpstream(order))
-        self.held_ms = max(0.0, self.held_ms - released_ms) if self._held else 0.0
-        if self._held:
+        if self.kept:
             # What the socket did not take is known when these are sent.
             self._timers.set("release", self._actions.now)
 
@@ -211,7 +144,7 @@ class ModelSide:
         """
         if self.state != "connected":
             return None
-        is_behind = bool(self._held) or self._unsent_bytes > 0
+        is_behind = bool(self.kept) or self._unsent_bytes > 0
         heard_us_at = self._actions.now if is_behind else self._caught_up_at
         return max(since, heard_us_at, self._unheard_until) + timeout_s
 
@@ -268,7 +201,7 @@ class ModelSide:
     def shut(self) -> None:
         """The session ends: nothing is kept, nothing is dialled."""
         self.state = "disconnected"
-        self._forget_held()
+        self.kept.forget()
         self._count_unsent(0)
 
     def _dial(self) -> None:
@@ -278,7 +211,7 @@ class ModelSide:
     def _forget_link(self) -> None:
         self._timers.clear("ready")
         if self.state == "connected":  # what waited for its socket is lost with it
-            self._forget_held()
+            self.kept.forget()
             self.has_begun = False
         self._timers.clear("release")
         self._count_unsent(0)
@@ -314,11 +247,6 @@ class ModelSide:
         self._budget.take(unsent_bytes - self._unsent_bytes)
         self._unsent_bytes = unsent_bytes
 
-    def _forget_held(self) -> None:
-        self._budget.give(sum(map(_size_bytes, self._held)))
-        self._held.clear()
-        self._orders_held, self.held_ms = 0, 0.0
-
     def _say(
         self,
         attempt: int | None = None,
@@ -346,22 +274,6 @@ def _sent_ahead_bytes(config: SessionConfig) -> int:
     if config.backlog == "drop_oldest":
         return int(min(SENT_AHEAD_MS, config.hold_ms / 4) * UPSTREAM_BYTES_PER_MS)
     return int(config.outbox_bytes * SENT_AHEAD_PART)
-
-
-def _size_bytes(order: AnyOrder) -> int:
-    """What it takes while it waits."""
-    match order:
-        case Append(audio):
-            return ENTRY_BYTES + len(audio)
-        case CreateItem(item):
-            parts = item.get("content", ())
-            written = [item.get("output", ""), *(part["text"] for part in parts)]
-            return ENTRY_BYTES + sum(map(text_bytes, written))
-        case UpdateSession(session):
-            tools = msgspec.json.encode(session.get("tools", ()))
-            return ENTRY_BYTES + text_bytes(session.get("instructions", "")) + len(tools)
-        case _:
-            return ENTRY_BYTES
 
 
 def _unix_ms(unix_s: float | None) -> int | None:

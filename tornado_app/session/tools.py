@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.events import CreateItem, ResponseFacts
+from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.realtime.functions import OutputItem, error_output, function_output
+from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.protocol.told import ToolFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking

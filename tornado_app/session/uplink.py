@@ -5,7 +5,7 @@ from functools import partial
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.events import Append, Clear, Commit
+from tornado_app.protocol.realtime.orders import Append, Clear, Commit
 from tornado_app.protocol.told import (
     AudioFigures,
     AudioReceived,
@@ -21,7 +21,8 @@ from tornado_app.session.commands import (
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.events import Converted, Unusable
-from tornado_app.session.model_side import UPSTREAM_BYTES_PER_MS, ModelSide
+from tornado_app.session.kept import UPSTREAM_BYTES_PER_MS
+from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import (
     PendingChunk,
     PendingClear,
@@ -96,7 +97,7 @@ class Uplink:
     @property
     def buffered_ms(self) -> float:
         """Audio that was accepted and has not left for the model."""
-        return self.pending.audio_ms + self._model.held_ms + self._unsent_ms
+        return self.pending.audio_ms + self._model.kept.audio_ms + self._unsent_ms
 
     def ease(self) -> None:
         """Something may have left: read a client again that was paused."""
@@ -254,7 +255,7 @@ class Uplink:
         if self._config.backlog != "drop_oldest":
             return False
         too_much_ms = self.buffered_ms + duration_ms - self._config.hold_ms
-        dropped_ms, uncommitted_ms = self._model.drop_oldest_audio(too_much_ms)
+        dropped_ms, uncommitted_ms = self._model.kept.drop_oldest_audio(too_much_ms)
         self._sent_ms -= dropped_ms
         self._uncommitted_ms -= uncommitted_ms
         if dropped_ms:
@@ -306,7 +307,7 @@ class Uplink:
         return Turns(name if is_asked_now else None, commit.texts, commit.is_answered)
 
     def _clear_upstream(self) -> None:
-        self._model.forget_held_audio()
+        self._model.kept.forget_audio()
         self._uncommitted_ms = 0.0
         if self._model.state != "connected" and not self.confirmations.is_full:
             self.confirmations.cleared()

@@ -11,13 +11,12 @@ from tornado_app.protocol.realtime.events import (
     ErrorFacts,
     SessionCreated,
     SessionUpdated,
-    UpdateSession,
     UpstreamError,
-    encode_order,
     parse_realtime,
 )
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
+from tornado_app.protocol.realtime.orders import UpdateSession, encode_order
 from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened, LinkSaid
 
 TRIAL_ID = "parley_trial"

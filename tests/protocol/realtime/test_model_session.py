@@ -10,7 +10,6 @@ from openai.types.realtime import (
     SessionUpdateEvent,
 )
 
-from tornado_app.protocol.realtime.events import CreateItem, UpdateSession, encode_order
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import (
     ModelSession,
@@ -19,6 +18,7 @@ from tornado_app.protocol.realtime.model_session import (
     history_item,
     session_body,
 )
+from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession, encode_order
 
 WANTED = ModelSession(
     model="gpt-realtime-2.1",

@@ -1,0 +1,93 @@
+"""What we ask of the model: the GPT Realtime API's client events (GA dialect).
+
+https://platform.openai.com/docs/api-reference/realtime-client-events
+"""
+
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+
+class Order(Struct, frozen=True, omit_defaults=True, tag_field="type"):
+    """A client event: something we ask of the model.  ``event_id`` returns in its errors."""
+
+
+class UpdateSession(Order, tag="session.update", frozen=True):
+    session: dict[str, Any]
+    event_id: str | None = None
+
+
+class Append(Order, tag="input_audio_buffer.append", frozen=True):
+    """``audio`` is ASCII base64 of 24 kHz mono s16le."""
+
+    audio: bytes
+    duration_ms: float = 0.0
+
+
+class Commit(Order, tag="input_audio_buffer.commit", frozen=True):
+    event_id: str | None = None
+
+
+class Clear(Order, tag="input_audio_buffer.clear", frozen=True):
+    event_id: str | None = None
+
+
+class CreateItem(Order, tag="conversation.item.create", frozen=True):
+    item: dict[str, Any]
+    event_id: str | None = None
+
+
+class DeleteItem(Order, tag="conversation.item.delete", frozen=True):
+    item_id: str
+    event_id: str | None = None
+
+
+class CreateResponse(Order, tag="response.create", frozen=True):
+    event_id: str | None = None
+    response: dict[str, Any] | None = None
+    """What holds for this answer alone."""
+
+
+class CancelResponse(Order, tag="response.cancel", frozen=True):
+    response_id: str | None = None
+    event_id: str | None = None
+
+
+class Truncate(Order, tag="conversation.item.truncate", frozen=True):
+    item_id: str
+    audio_end_ms: int
+    content_index: int
+    event_id: str | None = None
+
+
+AnyOrder: TypeAlias = (
+    UpdateSession
+    | Append
+    | Commit
+    | Clear
+    | CreateItem
+    | DeleteItem
+    | CreateResponse
+    | CancelResponse
+    | Truncate
+)
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode_order(order: AnyOrder) -> bytes:
+    """One client event as JSON text."""
+    if isinstance(order, Append):
+        # The hot path: base64 needs no escaping, so the text is put together as it is.
+        return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
+    return _encoder.encode(order)
+
+
+def user_text(text: str) -> dict[str, Any]:
+    """The item of a typed user turn."""
+    return {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_text", "text": text}],
+    }

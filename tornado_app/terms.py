@@ -1,7 +1,7 @@
 """On what terms one call is held: what operator, token and address make of it together."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -34,12 +34,17 @@ class Terms:
     """What every call is settled with.  Thread: any; nothing here changes."""
 
     def __init__(
-        self, settings: Settings, policy: Policy, taken: frozenset[str] = frozenset()
+        self,
+        settings: Settings,
+        policy: Policy,
+        taken: frozenset[str] = frozenset(),
+        had: Callable[[frozenset[str]], frozenset[str]] | None = None,
     ) -> None:
-        """*taken*: as of `CallRules`."""
+        """*taken*: as of `CallRules`; *had* says it for the scopes of a call."""
         self._settings = settings
         self._policy = policy
         self._taken = taken
+        self._had = had
         self._first = first_session(settings)
         self._seal = _seal(settings)
         self._names = (*template.ALWAYS, *policy.claims)
@@ -125,7 +130,8 @@ class Terms:
     def _begun(
         self, scopes: frozenset[str], said: Mapping[str, Any]
     ) -> tuple[CallRules, ModelSession]:
-        rules = rules_of(self._policy, scopes, said, self._taken)
+        had = self._had(scopes) if self._had is not None else None
+        rules = rules_of(self._policy, scopes, said, self._taken, had)
         session = settle(self._first, rules, said, {})
         if "instructions" in said:
             try:

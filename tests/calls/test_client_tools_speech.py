@@ -41,3 +41,28 @@ async def test_a_spoken_question_is_answered_with_what_the_client_found():
         assert "sunny" in said, said
         assert "21" in said, said
         assert "error" not in client.types
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_one_function_is_called_whatever_is_asked():
+    """The choice of the token, and another one while the call runs; the result is told freely."""
+    choice = {"type": "function", "name": "hang_up"}
+    said = {"tools": TOOLS, "tool_choice": choice, "client_may": {"tool_choice": True}}
+    async with local_model() as (url, _), House(url) as house:
+        client = await house.call(token=house.token(parley_session=said))
+        await client.status("connected")
+        await client.say("text", text="What is the weather in Paris?")
+        call = (await client.next("tool_call", SPEECH_S))["data"]
+        assert ("hang_up", {}) == (call["name"], call["arguments"])
+        await client.say("tool_result", call_id=call["call_id"], output="Goodbye.")
+        assert (await client.next("response_done", SPEECH_S))["data"]["continues"] is True
+        assert "continues" not in (await client.next("response_done", SPEECH_S))["data"]
+
+        await client.say("configure", tool_choice={"type": "function", "name": "boop"}, id="no")
+        error = (await client.next("error"))["data"]
+        assert ("no", "tool_choice") == (error["ref"], error["field"])
+        await client.say("configure", tool_choice={"type": "function", "name": "get_weather"})
+        await client.next("configured")
+        await client.say("text", text="Hang up, Paris.")
+        call = (await client.next("tool_call", SPEECH_S))["data"]
+        assert "get_weather" == call["name"]

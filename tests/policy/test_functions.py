@@ -2,13 +2,15 @@
 
 import pytest
 
+from tests.session.story import model_session
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, size_of
 from tornado_app.policy.functions import ALL_TOOLS_MAX, TOOLS_MAX, check_tools
 from tornado_app.policy.grants import ALL, Grant, Policy
-from tornado_app.policy.settling import CallRules
+from tornado_app.policy.settling import CallRules, choice_refusal, settle
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.model_session import OneFunction
 
 COLOUR = {
     "name": "set_colour",
@@ -86,13 +88,95 @@ def test_tools_that_are_not_taken(value, where, may_be):
     assert (where, may_be) == (wrong.value.name, wrong.value.may_be)
 
 
-@pytest.mark.parametrize("value", ["any", 7, None, {"type": "function", "name": "x"}])
-def test_the_choice_is_one_of_three_words(value):
-    """No single function."""
+@pytest.mark.parametrize(
+    "value",
+    [
+        "any",
+        7,
+        None,
+        [],
+        {},
+        {"type": "function"},
+        {"name": "x"},
+        {"type": "mcp", "name": "x"},
+        {"type": "function", "name": "a b"},
+        {"type": "function", "name": 7},
+        {"type": "function", "name": "x", "strict": True},
+    ],
+)
+def test_the_choice_is_one_of_three_words_or_a_function(value):
+    """In the API's own shape."""
     with pytest.raises(Refused) as refused:
         rules().check("token", "tool_choice", value)
-    assert "tool_choice must be one of auto, none, required." == refused.value.sentence
+    words = "one of auto, none, required, or an object of type function and name"
+    assert f"tool_choice must be {words}." == refused.value.sentence
     assert "none" == rules().check("token", "tool_choice", "none")
+    one = {"type": "function", "name": "x"}
+    assert OneFunction("x") == rules().check("token", "tool_choice", one)
+
+
+def test_words_of_a_policy_hold_no_function():
+    """Not even one that is called like a word of it."""
+    narrow = Policy({("tool_choice", "token"): Grant(values=("auto", "none"))}, {})
+    with pytest.raises(Refused, match=r"must be one of auto, none\.$"):
+        rules(narrow).check("token", "tool_choice", {"type": "function", "name": "none"})
+    assert "none" == rules(narrow).check("token", "tool_choice", "none")
+
+
+WORDS = "tool_choice must be one of auto, none, required"
+
+
+@pytest.mark.parametrize(
+    ("names", "had", "said"),
+    [
+        (["beep"], {"get_weather"}, None),
+        ([], {"boop"}, None),
+        (["boop", "beep"], set(), None),
+        (["beep", "bop"], {"get_weather"}, f"{WORDS}, or a function of beep, bop."),
+        ([], {"get_weather"}, f"{WORDS}."),
+        ([], None, None),
+    ],
+)
+def test_a_token_chooses_among_the_tools_of_the_call(names, had, said):
+    """The server's, too; but only those of the client are named.  None: nobody knows here."""
+    choice = {"type": "function", "name": names[0] if names and said is None else "boop"}
+    token = {"tools": [{"name": name} for name in names], "tool_choice": choice}
+    settled = CallRules(OPEN, frozenset(), had=None if had is None else frozenset(had))
+    if said is None:
+        wanted = settle(model_session(), settled, token, {})
+        assert OneFunction(choice["name"]) == wanted.tool_choice
+        return
+    with pytest.raises(Refused) as refused:
+        settle(model_session(), settled, token, {})
+    assert (said, "tool_choice") == (refused.value.sentence, refused.value.field)
+
+
+BEEP = Function("beep", "", {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "tools", "choice", "is_taken"),
+    [
+        ({"tool_choice"}, (BEEP,), OneFunction("beep"), True),
+        ({"tools", "tool_choice"}, (BEEP,), OneFunction("beep"), True),
+        ({"tool_choice"}, (BEEP,), OneFunction("get_weather"), False),
+        ({"tools", "tool_choice"}, (BEEP,), OneFunction("get_weather"), False),
+        ({"tools"}, (BEEP,), OneFunction("get_weather"), True),
+        ({"tools"}, (), OneFunction("beep"), False),
+        ({"voice"}, (), OneFunction("beep"), True),
+        ({"tools"}, (), "required", True),
+    ],
+)
+def test_a_client_chooses_among_its_own_tools(asked, tools, choice, is_taken):
+    """And does not find out which the server has; one that the token has chosen stays."""
+    wanted = model_session(tools=tools, tool_choice=choice)
+    had = CallRules(OPEN, frozenset(), had=frozenset({"get_weather"}))
+    refused = choice_refusal(wanted, had, dict.fromkeys(asked))
+
+    assert is_taken == (refused is None)
+    if refused is not None:
+        assert "get_weather" not in refused.sentence
+        assert ("invalid_message", "tool_choice") == (refused.code, refused.field)
 
 
 def test_no_tool_has_the_name_of_a_servers():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, SOURCES, from_text
+from tornado_app.policy.functions import CHOICE_MAY_BE
 from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.reading import PolicyReader
 from tornado_app.policy.settling import apply, rules_of, settle
@@ -147,7 +148,7 @@ TABLE = [
     ("tools", "configure", (), [BEEP], (Function("beep", "", NO_PARAMETERS),)),
     ("tools", "configure", (), [BEEP | {"description": "x" * 70}], "at most 100 characters"),
     ("tool_choice", "token", (), "none", "none"),
-    ("tool_choice", "token", (), "any", "one of auto, none, required"),
+    ("tool_choice", "token", (), "any", CHOICE_MAY_BE),
     ("tool_choice", "query", (), "none", f"{BY_ADDRESS} {QUERY}"),
     ("tool_choice", "configure", (), "none", "none"),
     ("tool_choice", "configure", (), "auto", "one of none"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from openai.types.realtime import ResponseCreateEvent
+from openai.types.realtime import ResponseCreateEvent, SessionUpdateEvent
 
 from tests.session.story import UNIX_MS, Story, delta, model_session
 from tests.session.test_tools import (
@@ -27,6 +27,7 @@ from tornado_app.policy.settling import CallRules
 from tornado_app.protocol import asked, told
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.model_session import OneFunction
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
@@ -113,12 +114,29 @@ def test_a_call_is_told_and_its_result_answered():
     assert [("of_client", "done")] == logged(stage, "tool_done")
 
 
-def test_a_call_that_is_required_is_required_of_answers_to_the_user():
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_an_answer_to_results_has_the_choice_of_the_call(choice):
+    """Nothing is said of what need not be changed."""
+    stage = story(model_session=model_session(tools=(COLOUR,), tool_choice=choice))
+    answers(ends(paints(begins(stage))))
+
+    assert stage.orders[-1].response is None
+
+
+@pytest.mark.parametrize(
+    ("choice", "spelled"),
+    [
+        ("required", "required"),
+        (OneFunction("set_colour"), {"type": "function", "name": "set_colour"}),
+    ],
+)
+def test_a_call_that_is_required_is_required_of_answers_to_the_user(choice, spelled):
     """The one behind the result may be words; the next turn of the user's has a call again."""
-    wanted = model_session(tools=(COLOUR,), tool_choice="required")
+    wanted = model_session(tools=(COLOUR,), tool_choice=choice)
     stage = story(model_session=wanted)
     update = next(c.order for c in stage.all if isinstance(c, commands.SendUpstream))
-    assert "required" == update.session["tool_choice"]
+    assert spelled == update.session["tool_choice"]
+    SessionUpdateEvent.model_validate(json.loads(encode_order(update)))
     stage.client(asked.Text("Red."))
     assert stage.orders[-1].response is None
 

@@ -13,9 +13,11 @@ from tornado_app.policy.grants import Grant, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import change_body, session_body
 from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession
 from tornado_app.session import commands, events
+from tornado_app.session.config import ToolRules
 from tornado_app.session.configuring import AWAITED
 from tornado_app.session.kept import ORDERS_HELD
 
@@ -58,6 +60,29 @@ def test_a_change_is_in_force_when_the_model_has_taken_it():
     )
     assert "instructions" not in told
     assert [] == story.said(UPDATED).told  # that nobody waits for
+
+
+BEEP = {"name": "beep"}
+ONE = {"type": "function", "name": "beep"}
+
+
+def test_one_function_can_be_chosen_when_the_model_has_been_told_of_it():
+    """Also of a change that is on its way; a name that is there no more takes the choice along."""
+    story = Story(tools=ToolRules((Function("get_weather", "", {}),))).connected()
+    assert (
+        "one of auto, none, required." in only(story.client(configure(tool_choice=ONE)))["sentence"]
+    )
+    story.client(configure("a", tools=[BEEP]))
+    [order] = story.client(configure("b", tool_choice=ONE)).orders
+    assert {"type": "realtime", "tool_choice": ONE} == order.session
+    assert ["a", "b"] == [only(story.said(UPDATED))["ref"] for _ in range(2)]
+
+    error = only(story.client(configure("c", tools=[{"name": "boop"}])))
+    said = "tool_choice must be one of auto, none, required, or a function of boop."
+    assert (said, "tool_choice", "c") == (error["sentence"], error["field"], error["ref"])
+    assert [] == story.orders
+    [order] = story.client(configure(tools=[{"name": "boop"}], tool_choice="auto")).orders
+    assert "auto" == order.session["tool_choice"]
 
 
 @pytest.mark.parametrize(

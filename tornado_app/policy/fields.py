@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tornado_app.policy.functions import (
-    CHOICES,
+    CHOICE_MAY_BE,
     TOOLS_MAY_BE,
     check_tool_choice,
     check_tools,
@@ -211,8 +211,6 @@ FIELDS: Mapping[str, Field] = {
         ),
         # Its client performs them, and is told of every call.
         Field("tools", check_tools, TOOLS_MAY_BE, "characters", _BUT_QUERY),
-        Field(
-            "tool_choice", check_tool_choice, f"one of {', '.join(CHOICES)}", "value", _BUT_QUERY
-        ),
+        Field("tool_choice", check_tool_choice, CHOICE_MAY_BE, "value", _BUT_QUERY),
     )
 }

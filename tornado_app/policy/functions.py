@@ -6,13 +6,14 @@ https://platform.openai.com/docs/api-reference/realtime-client-events/session/up
 
 import re
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from tornado_app.policy.schemas import BadSchema, check_schema
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.model_session import ModelSession, OneFunction, ToolChoice
 
 TOOLS_MAX = 32
 TOOLS_BYTES = 65_536
@@ -20,6 +21,7 @@ ALL_TOOLS_MAX = 128
 """The API takes no more of them in a session, those of the server included."""
 DESCRIPTION_CHARACTERS = 4096
 CHOICES = ("auto", "none", "required")
+CHOICE_MAY_BE = f"one of {', '.join(CHOICES)}, or an object of type function and name"
 
 TOOLS_MAY_BE = f"a list of at most {TOOLS_MAX} objects of name, description and parameters"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -53,11 +55,30 @@ def check_beside(name: str, functions: Collection[Function], taken: Collection[s
         raise Wrong(name, f"at most {max(0, ALL_TOOLS_MAX - len(taken))} tools")
 
 
-def check_tool_choice(name: str, value: Any) -> str:
-    """Raises `Wrong`."""
-    if not isinstance(value, str) or value not in CHOICES:
-        raise Wrong(name, f"one of {', '.join(CHOICES)}")
-    return value
+def check_tool_choice(name: str, value: Any) -> ToolChoice:
+    """Raises `Wrong`; whether there is such a function is for `check_chosen`."""
+    if isinstance(value, str) and value in CHOICES:
+        return cast(ToolChoice, value)
+    called = value.get("name") if isinstance(value, dict) else None
+    if not isinstance(called, str) or not _NAME.fullmatch(called):
+        raise Wrong(name, CHOICE_MAY_BE)
+    if value != {"type": "function", "name": called}:
+        raise Wrong(name, CHOICE_MAY_BE)
+    return OneFunction(called)
+
+
+def check_chosen(name: str, wanted: ModelSession, others: Collection[str]) -> None:
+    """Whether the one function that the model is to call, if it is one, is there to be called.
+
+    *others* may be chosen beside the client's own, which alone are named.
+
+    Raises:
+        Wrong: If it is not.
+    """
+    choice, names = wanted.tool_choice, [function.name for function in wanted.tools]
+    if isinstance(choice, OneFunction) and choice.name not in {*names, *others}:
+        may_be = f"one of {', '.join(CHOICES)}"
+        raise Wrong(name, f"{may_be}, or a function of {', '.join(names)}" if names else may_be)
 
 
 def size_bytes(functions: Collection[Function]) -> int:

@@ -76,5 +76,5 @@ def joined(name: str, grants: Sequence[Grant]) -> str:
 
 
 def _named(value: Any) -> str:
-    """What of a value a list of values speaks of."""
+    """What of a value a list of values speaks of; one function of many is in none."""
     return str(value["turn_detection"]) if isinstance(value, Mapping) else str(value)

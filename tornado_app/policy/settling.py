@@ -6,7 +6,7 @@ from typing import Any
 
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, Source
-from tornado_app.policy.functions import check_beside
+from tornado_app.policy.functions import check_beside, check_chosen
 from tornado_app.policy.grants import Grant, Policy, joined
 from tornado_app.policy.reading import read_grant
 from tornado_app.policy.wrong import Wrong
@@ -37,6 +37,8 @@ class CallRules:
     """How far the token narrows what the client may."""
     taken: frozenset[str] = frozenset()
     """What tools of the server are called: no other tool may be."""
+    had: frozenset[str] | None = frozenset()
+    """Those of them that this call has.  None: that is not known here."""
 
     def open_to(self, source: Source) -> tuple[str, ...]:
         """What *source* may set at all."""
@@ -93,6 +95,7 @@ def rules_of(
     scopes: frozenset[str],
     token: Mapping[str, Any],
     taken: frozenset[str] = frozenset(),
+    had: frozenset[str] | None = frozenset(),
 ) -> CallRules:
     """What holds for the client of a token that says *token* of its call.
 
@@ -115,7 +118,7 @@ def rules_of(
         except Wrong as wrong:
             raise Refused("invalid_message", str(wrong), wrong.name) from None
     fixed = frozenset(token) - {CLIENT_MAY} - left.keys()
-    return CallRules(policy, scopes, fixed, left, taken)
+    return CallRules(policy, scopes, fixed, left, taken, had)
 
 
 def apply(
@@ -133,6 +136,23 @@ def apply(
     return replace(current, **changes)
 
 
+def choice_refusal(
+    wanted: ModelSession, rules: CallRules, asked: Mapping[str, Any]
+) -> Refused | None:
+    """Why a client may not make of tools and choice what *wanted* has, of which it *asked*.
+
+    It may choose among its own, and must leave one that the token has chosen.
+    """
+    had = rules.had or frozenset()
+    if "tools" not in asked and "tool_choice" not in asked:
+        return None
+    try:
+        check_chosen("tool_choice", wanted, () if "tool_choice" in asked else had)
+    except Wrong as wrong:
+        return Refused("invalid_message", str(wrong), wrong.name)
+    return None
+
+
 def settle(
     first: ModelSession, rules: CallRules, token: Mapping[str, Any], query: Mapping[str, Any]
 ) -> ModelSession:
@@ -142,4 +162,10 @@ def settle(
         Refused: As `apply`.
     """
     set_by_token = {name: value for name, value in token.items() if name != CLIENT_MAY}
-    return apply(apply(first, rules, "token", set_by_token), rules, "query", query)
+    settled = apply(apply(first, rules, "token", set_by_token), rules, "query", query)
+    if rules.had is not None:
+        try:
+            check_chosen("tool_choice", settled, rules.had)
+        except Wrong as wrong:
+            raise Refused("invalid_message", str(wrong), wrong.name) from None
+    return settled

@@ -299,7 +299,8 @@ class Asking:
 
     def _order(self) -> CreateResponse:
         event_id = self._request.next()
-        is_free = self._request.is_for_results and self._model.in_force.tool_choice == "required"
+        is_forced = self._model.in_force.tool_choice not in {"auto", "none"}
+        is_free = self._request.is_for_results and is_forced
         return CreateResponse(event_id, {"tool_choice": "auto"} if is_free else None)
 
     def _wait(self) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from tornado_app.admission.budget import Budget
 from tornado_app.errors import Refused
-from tornado_app.policy.settling import apply
+from tornado_app.policy.settling import apply, choice_refusal
 from tornado_app.protocol.endings import Failure, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.protocol.realtime.model_session import ModelSession, change_body, history_item
@@ -177,7 +177,9 @@ class Configuring:
         # It is kept twice while it waits: to be sent, and to be in force.
         if not self._budget.has_room(2 * changes_bytes(changes)):
             return _too_much()
-        return self._history_refusal(before) if "history" in changes else None
+        if "history" in changes:
+            return self._history_refusal(before)
+        return choice_refusal(wanted, self._config.call_rules, changes)
 
     def _history_refusal(self, before: ModelSession) -> Refused | None:
         if self._model.has_begun or before.history:

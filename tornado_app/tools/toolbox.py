@@ -32,6 +32,10 @@ class Toolbox:
             if not tool.scopes or not held.isdisjoint(tool.scopes)
         )
 
+    def names(self, scopes: Collection[str]) -> frozenset[str]:
+        """What those are called."""
+        return frozenset(function.name for function in self.functions(scopes))
+
     @property
     def all_functions(self) -> tuple[Function, ...]:
         return tuple(tool.function for tool in self._tools.values())

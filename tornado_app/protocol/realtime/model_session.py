@@ -2,16 +2,25 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tornado_app.protocol.realtime.functions import Function, function_tool
 
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 Output = Literal["audio", "text"]
-ToolChoice = Literal["auto", "none", "required"]
 
 MODEL_RATE_HZ = 24_000
 """The only PCM rate of the Realtime API (reference: audio formats)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneFunction:
+    """The model calls this one and no other."""
+
+    name: str
+
+
+ToolChoice: TypeAlias = Literal["auto", "none", "required"] | OneFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> di
         # An empty string would bring back the server's own default prompt, as absence does.
         body["instructions"] = wanted.instructions
     if tools := (*functions, *wanted.tools):
-        choice = wanted.tool_choice
+        choice = _tool_choice(wanted)
         body |= {"tools": [function_tool(each) for each in tools], "tool_choice": choice}
     return body
 
@@ -113,7 +122,7 @@ def change_body(
             case "tools":
                 body["tools"] = [function_tool(each) for each in (*functions, *wanted.tools)]
             case "tool_choice":
-                body["tool_choice"] = wanted.tool_choice
+                body["tool_choice"] = _tool_choice(wanted)
             case "turn_detection":
                 hearing["turn_detection"] = _all_turn_detection_fields(wanted)
             case "transcription_language":
@@ -134,6 +143,11 @@ def history_item(turn: Turn) -> dict[str, Any]:
         "role": turn.role,
         "content": [{"type": kind, "text": turn.text}],
     }
+
+
+def _tool_choice(wanted: ModelSession) -> str | dict[str, str]:
+    choice = wanted.tool_choice
+    return {"type": "function", "name": choice.name} if isinstance(choice, OneFunction) else choice
 
 
 def _transcription(wanted: ModelSession) -> dict[str, Any] | None:

@@ -1,5 +1,5 @@
-# The two commands of the README are `make run` and `make test`; each sets up what it needs.
-.PHONY: run test smoke elsewhere check docs format lint types imports clients conformance fuzz mutants bench clean
+# The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
+.PHONY: run examples test smoke elsewhere check docs format lint types imports clients conformance fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -21,6 +21,10 @@ NODE_IS_NEW := npm --version >/dev/null 2>&1 && node -e 'process.exit(Number(par
 
 run: $(VENV)/.runs
 	@$(BIN)/python run.py
+
+# Parley with the tools of examples/, and the application's server there.
+examples: $(VENV)/.runs
+	@$(BIN)/python examples/everything.py
 
 test: $(VENV)/.checks
 	@$(NODE_IS_NEW) && $(MAKE) --silent clients || echo "The tests of the Node client are skipped."

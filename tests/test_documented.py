@@ -39,7 +39,7 @@ CLOSE_CODES = {close.code: close.reason for close in CLOSES} | {
 }
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/**/*.md", "bench/*.md", "tests/data/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "bench/*.md", "examples/*.md", "tests/data/*.md")
     for path in ROOT.glob(pattern)
 )
 NO_FIELDS = {"exc_info"}

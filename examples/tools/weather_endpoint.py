@@ -1,6 +1,6 @@
 """The endpoint of a tool over HTTP: checks who asks, and answers in JSON.
 
-WEATHER_SIGNING_KEY=... PORT=9000 python weather_endpoint.py
+WEATHER_SIGNING_KEY=... WEATHER_PORT=9000 python weather_endpoint.py
 """
 
 import asyncio
@@ -30,7 +30,9 @@ class Weather(RequestHandler):
 
 
 async def main():
-    Application([("/weather", Weather)]).listen(int(os.environ.get("PORT", "9000")), "127.0.0.1")
+    Application([("/weather", Weather)]).listen(
+        int(os.environ.get("WEATHER_PORT", "9000")), "127.0.0.1"
+    )
     await asyncio.Event().wait()
 
 

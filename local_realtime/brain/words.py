@@ -4,6 +4,8 @@ import re
 
 SUFFIXES = ("ations", "ation", "ings", "ing", "ers", "er", "ments", "ment", "ed", "es", "s")
 MIN_STEM_LETTERS = 3
+BRITISH = re.compile(r"(?<=[a-z]{3})our")
+"""The ears write "color", and so may who names a function, or not."""
 SEPARATORS = re.compile(r"__|[.:/]")
 AFFIXES = frozenset(
     ("tool", "function", "func", "plugin", "skill", "action", "api", "mcp", "server")
@@ -80,7 +82,8 @@ def words_of(name: str) -> str:
 
 
 def stem(word: str) -> str:
-    """The same for "remind", "reminder" and "reminders"."""
+    """The same for "remind", "reminder" and "reminders", and for "colour" and "color"."""
+    word = BRITISH.sub("or", word)
     for suffix in SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= MIN_STEM_LETTERS:
             word = word.removesuffix(suffix)

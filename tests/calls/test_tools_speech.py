@@ -28,7 +28,7 @@ async def test_spoken_questions_are_answered_with_what_tools_found(tmp_path, mon
     text = text.replace(":9000/", f":{port}/").replace("../examples", str(ROOT / "examples"))
     (tmp_path / "tools.toml").write_text(text)
     program = ROOT / "examples/tools/weather_endpoint.py"
-    environ = dict(os.environ, WEATHER_SIGNING_KEY=KEY, PORT=str(port))
+    environ = dict(os.environ, WEATHER_SIGNING_KEY=KEY, WEATHER_PORT=str(port))
     process = await asyncio.create_subprocess_exec(sys.executable, program, env=environ)
     try:
         while True:

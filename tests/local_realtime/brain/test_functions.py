@@ -32,7 +32,8 @@ WEATHER = tool(
 TIMER = tool("setTimer", ["minutes"], minutes={"type": "number"}, label={"type": "string"})
 LIGHT = tool("switch_light", ["light", "room"], light={"type": "boolean"}, room={"type": "string"})
 HANG_UP = {"type": "function", "name": "end_call", "description": None, "parameters": {}}
-TOOLS = (WEATHER, TIMER, LIGHT, HANG_UP)
+COLOUR = tool("set_colour", ["colour"], colour={"type": "string", "enum": ["red", "blue"]})
+TOOLS = (WEATHER, TIMER, LIGHT, HANG_UP, COLOUR)
 
 
 def chosen(text, *before, tools=TOOLS, tool_choice="auto"):
@@ -51,6 +52,8 @@ CALLS = {
     "Set a timer for 2.5 minutes, label is tea.": ("setTimer", {"minutes": 2.5, "label": "tea"}),
     "Call the function get weather with city Berlin": ("get_weather", {"city": "Berlin"}),
     "Please end the call.": ("end_call", {}),
+    "Set the colour to blue.": ("set_colour", {"colour": "blue"}),
+    "Set the color to blue.": ("set_colour", {"colour": "blue"}),
     "Switch off the light in the kitchen.": (
         "switch_light",
         {"light": False, "room": "the kitchen"},

@@ -1,0 +1,44 @@
+"""An application's server in Tornado: who is logged in gets a token for a call.
+
+PARLEY_APPLICATION_KEY=... APPLICATION_PORT=8000 python tornado_server.py
+"""
+
+import asyncio
+import json
+import os
+
+from accounts import log_in, user_of
+from calls import session_for
+from tokens import token_for
+from tornado.web import Application, HTTPError, RequestHandler
+
+
+class Login(RequestHandler):
+    def post(self):
+        said = json.loads(self.request.body)
+        cookie = log_in(said["name"], said["password"])
+        if cookie is None:
+            raise HTTPError(403)
+        self.set_cookie("login", cookie, httponly=True, samesite="Strict")
+
+
+class Token(RequestHandler):
+    def get_current_user(self):
+        return user_of(self.get_cookie("login"))
+
+    async def post(self):
+        if self.current_user is None:
+            raise HTTPError(401)
+        token = await token_for(self.current_user, session_for(self.current_user))
+        self.set_header("Cache-Control", "no-store")
+        self.write({"token": token})
+
+
+async def main():
+    port = int(os.environ.get("APPLICATION_PORT", "8000"))
+    Application([("/login", Login), ("/token", Token)]).listen(port, "127.0.0.1")
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,73 @@
+"""A client: has its server make a token, speaks a recording, does what the model calls for.
+
+python client.py question.wav answer.wav
+"""
+
+import asyncio
+import base64
+import json
+import os
+import sys
+
+import httpx2
+import soundfile
+from tornado.websocket import websocket_connect
+
+APPLICATION_URL = os.environ.get("APPLICATION_URL", "http://127.0.0.1:8000")
+GATEWAY_URL = os.environ.get("GATEWAY_URL", "ws://127.0.0.1:8765/ws")
+
+
+def set_colour(colour):
+    print(f"The page is {colour}.")
+    return {"now": colour}
+
+
+TOOLS = {"set_colour": set_colour}
+
+
+async def make_token():
+    async with httpx2.AsyncClient(base_url=APPLICATION_URL) as http:
+        who = {"name": "alice", "password": "wonderland"}
+        (await http.post("/login", json=who)).raise_for_status()
+        answer = await http.post("/token")
+    return answer.raise_for_status().json()["token"]
+
+
+def perform(call):
+    """A `tool_call` done; whatever goes wrong, the model is told."""
+    answer = {"type": "tool_result", "call_id": call["call_id"]}
+    try:
+        return answer | {"output": TOOLS[call["name"]](**call["arguments"])}
+    except (KeyError, TypeError, ValueError) as error:
+        return answer | {"output": str(error), "is_error": True}
+
+
+async def main(question, answer):
+    samples, rate_hz = soundfile.read(question, dtype="int16", always_2d=True)
+    query = f"input_rate={rate_hz}&input_channels={samples.shape[1]}&turn_detection=none"
+    offered = ["voice.v1", f"bearer.{await make_token()}"]
+    socket = await websocket_connect(f"{GATEWAY_URL}?{query}", subprotocols=offered)
+    chunk = rate_hz // 10
+    for begin in range(0, len(samples), chunk):
+        await socket.write_message(samples[begin : begin + chunk].tobytes(), binary=True)
+    await socket.write_message(json.dumps({"type": "commit_audio"}))
+    spoken = bytearray()
+    while (text := await socket.read_message()) is not None:
+        message = json.loads(text)
+        data = message["data"]
+        match message["type"]:
+            case "tool_call":
+                await socket.write_message(json.dumps(perform(data)))
+            case "audio":
+                spoken += base64.b64decode(data["audio"])
+            case "transcript" if data["final"]:
+                print(f"{data['role']}: {data['text']}")
+            case "error":
+                sys.exit(message["error"])
+            case "response_done" if not data.get("continues"):
+                break
+    soundfile.write(answer, memoryview(spoken).cast("h"), 24_000)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""Parley with all that is in this folder: `make examples`.  Ctrl-C ends it.
+
+The application's server listens on port 8000, the endpoint of a tool on 9000; their keys are new
+each time.  Arguments are those of `run.py serve`.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+WEATHER_KEY, APPLICATION_KEY = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+SEALING_KEY = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+@contextlib.contextmanager
+def running(program, **environ):
+    # In a session of its own: Ctrl-C is for Parley, which ends calls before it goes.
+    command = [sys.executable, HERE / program]
+    process = subprocess.Popen(command, env=os.environ | environ, start_new_session=True)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def main():
+    parley = {
+        "PARLEY_TOOLS_FILE": str(HERE / "tools/tools.toml"),
+        "WEATHER_SIGNING_KEY": WEATHER_KEY,
+        "PARLEY_AUTH_APPLICATION_KEYS": json.dumps([APPLICATION_KEY]),
+        "PARLEY_AUTH_SEALING_KEY": SEALING_KEY,
+    }
+    application = "application/tornado_server.py"
+    with (
+        running("tools/weather_endpoint.py", WEATHER_SIGNING_KEY=WEATHER_KEY),
+        running(application, PARLEY_APPLICATION_KEY=APPLICATION_KEY),
+    ):
+        command = [sys.executable, HERE.parent / "run.py", "serve", *sys.argv[1:]]
+        gateway = subprocess.Popen(command, env=os.environ | parley)
+        signal.signal(signal.SIGINT, lambda *_: None)  # the terminal tells Parley as well
+        signal.signal(signal.SIGTERM, lambda *_: gateway.terminate())
+        return gateway.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,7 @@
 """Routes and Tornado settings, nothing else."""
 
 import asyncio
+import re
 from typing import Any
 
 from tornado.web import Application
@@ -13,12 +14,19 @@ from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.handlers.quiet import NowhereHandler, error_message
 from tornado_app.handlers.sessions import SessionRate, SessionsHandler
 from tornado_app.handlers.voice import VoiceHandler
+from tornado_app.handlers.web import WebFileHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
+from tornado_app.web.files import WebFile
 
 # A request may name the whole address (RFC 9112, 3.2.2), as proxies do.
 HOST = r"(?:https?://[^/]+)?"
+# What pages of other origins may import; who may call is decided by the token, not by the script.
+MODULES = ("parley.js", "parley.d.ts")
+SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+
+Route = tuple[str, Any, dict[str, Any]]
 
 
 def make_front_door(gateway: Gateway, health: Health) -> FrontDoor:
@@ -38,6 +46,7 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
         [
             (rf"{HOST}/ws", VoiceHandler, voice),
             *_sessions(gateway, doorstep),
+            *_modules(),
             (rf"{HOST}/healthz", HealthHandler, {"health": health}),
             (rf"{HOST}/readyz", ReadyHandler, {"health": health}),
         ],
@@ -50,7 +59,18 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
     )
 
 
-def _sessions(gateway: Gateway, doorstep: Doorstep) -> list[tuple[str, Any, dict[str, Any]]]:
+def _modules() -> list[Route]:
+    return [
+        (
+            rf"{HOST}/{re.escape(name)}",
+            WebFileHandler,
+            {"file": WebFile.read(name), "headers": SHARED},
+        )
+        for name in MODULES
+    ]
+
+
+def _sessions(gateway: Gateway, doorstep: Doorstep) -> list[Route]:
     """The address at which tokens are made; nowhere, if nobody has a key for it."""
     keys = ApplicationKeys(key.reveal() for key in gateway.settings.auth.application_keys)
     given = {"gateway": gateway, "doorstep": doorstep, "keys": keys, "rate": SessionRate()}

@@ -90,5 +90,6 @@ def session_config(
         messages_per_s=settings.limits.messages_per_s,
         message_burst=settings.limits.message_burst,
         errors_per_minute=settings.limits.errors_per_minute,
-        tools=tool_rules(settings, functions),
+        # Nobody calls a tool in a call without answers.
+        tools=tool_rules(settings, () if terms.model_session.only_transcribes else functions),
     )

@@ -46,11 +46,13 @@ POLICY = PolicyReader({"voice": Grant(("marin", "ash"))}).read(
             "history": {"token": True, "configure": {"characters": 10}},
             "tools": {"token": True, "configure": {"characters": 100}},
             "tool_choice": {"token": True, "configure": ["none"]},
+            "session": {"token": True, "query": False},
         },
         "scopes": {
             "premium": {"model": {"query": ["huge"]}, "speed": {"query": {"min": 1, "max": 1.5}}},
             "slow": {"speed": {"query": {"min": 0.25, "max": 0.5}}, "model": {"query": ["slow"]}},
             "kiosk": {"voice": {"query": False}, "output": {"query": ["audio"]}},
+            "scribe": {"session": {"query": ["transcription"]}},
         },
     }
 )
@@ -152,6 +154,12 @@ TABLE = [
     ("tool_choice", "query", (), "none", f"{BY_ADDRESS} {QUERY}"),
     ("tool_choice", "configure", (), "none", "none"),
     ("tool_choice", "configure", (), "auto", "one of none"),
+    ("session", "token", (), "realtime", "realtime"),
+    ("session", "token", (), "translation", "one of realtime, transcription"),
+    ("session", "token", (), ["transcription"], "one of realtime, transcription"),
+    ("session", "query", (), "realtime", f"{BY_ADDRESS} {QUERY}"),
+    ("session", "query", ("scribe",), "realtime", "one of transcription"),
+    ("session", "configure", (), "realtime", f"{BY_CLIENT} {CONFIGURE}"),
     ("resume", "token", (), [], f"may not be set by a token; what may be set is {TOKEN}"),
     ("n" * 65, "query", (), 1, f"{BY_ADDRESS} {QUERY}"),
     ("a b", "query", ("premium",), 1, f"{BY_ADDRESS} {PREMIUM}"),

@@ -40,6 +40,7 @@ def test_the_first_status_tells_what_was_negotiated():
     [(kind, data)] = story.messages
     assert "connection_status" == kind
     assert {
+        "session": "realtime",
         "input": {"format": "pcmu", "rate_hz": 8000, "channels": 2, "encoding": "any"},
         "output": {"format": "float32", "rate_hz": 48_000, "channels": 1, "encoding": "binary"},
         "voice": "marin",

@@ -46,6 +46,30 @@ def test_the_model_is_in_the_address_once(url, expected):
 
 
 @pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (OPENAI_URL, "wss://api.openai.com/v1/realtime?intent=transcription"),
+        (
+            "wss://x.openai.azure.com/openai/v1/realtime?model=mine&region=eu",
+            "wss://x.openai.azure.com/openai/v1/realtime?region=eu&intent=transcription",
+        ),
+        (
+            "ws://h/v1/realtime?deployment=d&intent=realtime",
+            "ws://h/v1/realtime?intent=transcription",
+        ),
+    ],
+)
+def test_a_call_that_only_transcribes_has_an_address_of_its_own(url, expected):
+    """The API takes what a session is for from it, and no model beside that."""
+    scribe = replace(
+        config(),
+        model_session=model_session(session="transcription", transcription_model="ears"),
+    )
+
+    assert expected == dial(house_settings(), endpoint(url), scribe).url
+
+
+@pytest.mark.parametrize(
     ("auth_header", "line"),
     [("authorization", f"Authorization: Bearer {KEY}"), ("api-key", f"api-key: {KEY}")],
 )

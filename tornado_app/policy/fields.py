@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tornado_app.policy.functions import (
     CHOICE_MAY_BE,
@@ -15,7 +15,7 @@ from tornado_app.policy.functions import (
 from tornado_app.policy.turns import check_turn_detection
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.protocol.realtime.model_session import Turn
+from tornado_app.protocol.realtime.model_session import SessionType, Turn
 
 Source = Literal["token", "query", "configure"]
 """Who may set something beside the operator, each within what the one before leaves open."""
@@ -109,6 +109,12 @@ def _language(name: str, value: Any) -> str:
 
 def _output(name: str, value: Any) -> str:
     if value not in ("audio", "text"):
+        raise Wrong(name, FIELDS[name].may_be)
+    return str(value)
+
+
+def _session(name: str, value: Any) -> str:
+    if value not in get_args(SessionType):
         raise Wrong(name, FIELDS[name].may_be)
     return str(value)
 
@@ -212,5 +218,13 @@ FIELDS: Mapping[str, Field] = {
         # Its client performs them, and is told of every call.
         Field("tools", check_tools, TOOLS_MAY_BE, "characters", _BUT_QUERY),
         Field("tool_choice", check_tool_choice, CHOICE_MAY_BE, "value", _BUT_QUERY),
+        # Another address is dialled.
+        Field(
+            "session",
+            _session,
+            f"one of {', '.join(get_args(SessionType))}",
+            "value",
+            frozenset({"token", "query"}),
+        ),
     )
 }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tornado_app.errors import Refused
+from tornado_app.policy import transcribing
 from tornado_app.policy.fields import FIELDS, Source
 from tornado_app.policy.functions import check_beside, check_chosen
 from tornado_app.policy.grants import Grant, Policy, joined
@@ -129,11 +130,17 @@ def apply(
     Raises:
         Refused: With the first that is not allowed, as `CallRules.check`.
     """
+    only_transcribes = asked.get("session", current.session) == "transcription"
     changes: dict[str, Any] = {}
     for name, value in asked.items():
+        if only_transcribes:
+            transcribing.check_fits(name, rules.open_to(source))
         checked = rules.check(source, name, value)
+        if name == "turn_detection" and only_transcribes:
+            transcribing.check_turn_detection(checked)
         changes |= checked if name == "turn_detection" else {name: checked}
-    return replace(current, **changes)
+    wanted = replace(current, **changes)
+    return transcribing.only_transcribing(wanted) if only_transcribes else wanted
 
 
 def choice_refusal(

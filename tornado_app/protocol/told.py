@@ -7,6 +7,7 @@ from msgspec import Struct
 from tornado_app.errors import ErrorCode, Ref, Refused
 
 UpstreamStatus = Literal["connecting", "connected", "reconnecting", "disconnected"]
+SessionType = Literal["realtime", "transcription"]
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
 
 
@@ -27,22 +28,23 @@ class NegotiatedAudio(Struct, frozen=True):
     encoding: Literal["base64", "binary", "any"]
 
 
-class Negotiated(Struct, frozen=True):
-    """What came of the opening."""
+class Negotiated(ServerMessageBase, frozen=True):
+    """What came of the opening; of a call without answers nothing that concerns them."""
 
+    session: SessionType
     input: NegotiatedAudio
     output: NegotiatedAudio
-    voice: str
     model: str
     turn_detection: str
-    answers_in: Literal["audio", "text"]
-    speed: float
     transcription_language: str
     """Empty: the model finds out."""
-    max_output_tokens: int
-    """0: no limit."""
     ignored: tuple[str, ...]
     """Parameters that were not understood."""
+    voice: str | None = None
+    answers_in: Literal["audio", "text"] | None = None
+    speed: float | None = None
+    max_output_tokens: int | None = None
+    """0: no limit."""
 
 
 class ConnectionStatus(ServerMessageBase, frozen=True):
@@ -65,17 +67,18 @@ class ConnectionStatus(ServerMessageBase, frozen=True):
 class Configured(Reply, frozen=True):
     """What is in force now, after a change; by the names of `Negotiated`."""
 
+    session: SessionType
     input: NegotiatedAudio
     output: NegotiatedAudio
-    voice: str
     model: str
     turn_detection: str
     turn_detection_fields: dict[str, Any]
     """The API's own; of none there are none."""
-    answers_in: Literal["audio", "text"]
-    speed: float
     transcription_language: str
-    max_output_tokens: int
+    voice: str | None = None
+    answers_in: Literal["audio", "text"] | None = None
+    speed: float | None = None
+    max_output_tokens: int | None = None
 
 
 class AudioReceived(Reply, frozen=True):

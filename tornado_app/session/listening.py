@@ -6,6 +6,7 @@ from typing import assert_never
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
+from tornado_app.session import transcribing
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.changes import changes_bytes
@@ -43,6 +44,8 @@ class Listening:
 
     def obey(self, message: asked.Command) -> Refused | None:
         """Act on *message*, or say why not."""
+        if self._model.in_force.only_transcribes and (refused := transcribing.refusal(message)):
+            return refused
         match message:
             case asked.CommitAudio():
                 self._uplink.commit()

@@ -11,6 +11,7 @@ def log_opened(actions: Actions, config: SessionConfig) -> None:
         "session_opened",
         input=f"{config.source.encoding}/{config.source.rate_hz}/{config.source.channels}",
         output=f"{config.target.encoding}/{config.target.rate_hz}",
+        session=config.model_session.session,
         turn_detection=config.model_session.turn_detection,
         scopes=sorted(config.scopes),
     )

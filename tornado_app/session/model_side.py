@@ -74,7 +74,7 @@ class ModelSide:
     def name(self) -> str:
         """Who answers, as it says itself; before that, who was asked."""
         created = self._created.model if self._created else ""
-        return self._served_by or created or self.in_force.model
+        return self._served_by or created or self.in_force.asked_model
 
     @property
     def client_functions(self) -> tuple[Function, ...]:

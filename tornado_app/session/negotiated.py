@@ -1,6 +1,6 @@
 """What is in force after the opening, as the client is told it."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from tornado_app.errors import Ref
 from tornado_app.protocol.realtime.model_session import ModelSession, turn_detection_fields
@@ -15,31 +15,40 @@ def configured(
     return Configured(
         input=_input(config),
         output=_output(config),
-        voice=in_force.voice,
+        session=in_force.session,
         model=model,
         turn_detection=in_force.turn_detection,
         turn_detection_fields=turn_detection_fields(in_force) or {},
-        answers_in=in_force.output,
-        speed=in_force.speed,
         transcription_language=in_force.transcription_language,
-        max_output_tokens=in_force.max_output_tokens,
+        **_of_answers(in_force),
         ref=ref,
     )
 
 
 def negotiated(config: SessionConfig) -> Negotiated:
+    in_force = config.model_session
     return Negotiated(
         input=_input(config),
         output=_output(config),
-        voice=config.model_session.voice,
-        model=config.model_session.model,
-        turn_detection=config.model_session.turn_detection,
-        answers_in=config.model_session.output,
-        speed=config.model_session.speed,
-        transcription_language=config.model_session.transcription_language,
-        max_output_tokens=config.model_session.max_output_tokens,
+        session=in_force.session,
+        model=in_force.asked_model,
+        turn_detection=in_force.turn_detection,
+        transcription_language=in_force.transcription_language,
+        **_of_answers(in_force),
         ignored=config.ignored,
     )
+
+
+def _of_answers(in_force: ModelSession) -> dict[str, Any]:
+    """What is told of a call that has any."""
+    if in_force.only_transcribes:
+        return {}
+    return {
+        "voice": in_force.voice,
+        "answers_in": in_force.output,
+        "speed": in_force.speed,
+        "max_output_tokens": in_force.max_output_tokens,
+    }
 
 
 def _input(config: SessionConfig) -> NegotiatedAudio:

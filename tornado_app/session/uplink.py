@@ -147,7 +147,9 @@ class Uplink:
         return None
 
     def commit(self) -> None:
-        self._mark(PendingCommit(self._actions.chunk, self._actions.ref))
+        is_answered = not self._model.in_force.only_transcribes
+        commit = PendingCommit(self._actions.chunk, self._actions.ref, is_answered=is_answered)
+        self._mark(commit)
 
     def text(self, text: str) -> bool:
         """Keep a typed turn behind a commit that is still on its way, or refuse it there.

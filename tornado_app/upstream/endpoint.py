@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
 from tornado_app.session.config import SessionConfig
@@ -45,22 +45,22 @@ def dial(settings: Settings, endpoint: Endpoint, config: SessionConfig) -> Dial:
     on the way there; the rest stays with the model until there is room.
     """
     inbox_bytes = settings.limits.outbound_bytes / 4 / max(1.0, _growth(config))
-    model, user_id = config.model_session.model, config.user_id
-    return _dial(settings, endpoint, model, user_id, int(inbox_bytes))
+    wanted = config.model_session
+    transcribes = wanted.only_transcribes
+    url = _transcribing(endpoint.url) if transcribes else _with_model(endpoint.url, wanted.model)
+    return _dial(settings, endpoint, url, config.user_id, int(inbox_bytes))
 
 
 def trial_dial(settings: Settings, endpoint: Endpoint) -> Dial:
     """What a link needs to know that nobody speaks over."""
-    model, inbox_bytes = settings.upstream.model, settings.limits.outbound_bytes // 4
-    return _dial(settings, endpoint, model, TRIAL_USER_ID, inbox_bytes)
+    url = _with_model(endpoint.url, settings.upstream.model)
+    return _dial(settings, endpoint, url, TRIAL_USER_ID, settings.limits.outbound_bytes // 4)
 
 
-def _dial(
-    settings: Settings, endpoint: Endpoint, model: str, user_id: str, inbox_bytes: int
-) -> Dial:
+def _dial(settings: Settings, endpoint: Endpoint, url: str, user_id: str, inbox_bytes: int) -> Dial:
     upstream = settings.upstream
     return Dial(
-        url=_with_model(endpoint.url, model),
+        url=url,
         headers=_headers(settings, endpoint, user_id),
         connect_timeout_s=upstream.connect_timeout_s,
         write_timeout_s=upstream.write_timeout_s,
@@ -84,6 +84,14 @@ def _with_model(url: str, model: str) -> str:
     if any(name in {"model", "deployment", "call_id"} for name, _ in parse_qsl(query)):
         return url
     return f"{url}{'&' if query else '?'}model={quote(model, safe='')}"
+
+
+def _transcribing(url: str) -> str:
+    """The API takes what a session is for from the address too, and no model beside it."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    others = [pair for pair in query if pair[0] not in {"model", "deployment", "intent"}]
+    return parts._replace(query=urlencode([*others, ("intent", "transcription")])).geturl()
 
 
 def _headers(settings: Settings, endpoint: Endpoint, user_id: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from tornado_app.protocol.realtime.functions import Function, function_tool
 
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 Output = Literal["audio", "text"]
+SessionType = Literal["realtime", "transcription"]
 
 MODEL_RATE_HZ = 24_000
 """The only PCM rate of the Realtime API (reference: audio formats)."""
@@ -68,6 +69,17 @@ class ModelSession:
     tools: tuple[Function, ...] = field(default=(), repr=False)
     """Those of the client."""
     tool_choice: ToolChoice = "auto"
+    session: SessionType = "realtime"
+
+    @property
+    def only_transcribes(self) -> bool:
+        """Words come and no answers: what concerns answers means nothing."""
+        return self.session == "transcription"
+
+    @property
+    def asked_model(self) -> str:
+        """Which one answers, or writes down."""
+        return self.transcription_model if self.only_transcribes else self.model
 
 
 def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> dict[str, Any]:
@@ -76,18 +88,18 @@ def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> di
     https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
     """
     pcm = {"type": "audio/pcm", "rate": MODEL_RATE_HZ}
+    hearing = {
+        "format": pcm,
+        "transcription": _transcription(wanted),
+        "turn_detection": turn_detection_fields(wanted),
+    }
+    if wanted.only_transcribes:
+        return {"type": wanted.session, "audio": {"input": hearing}}
     body: dict[str, Any] = {
-        "type": "realtime",
+        "type": wanted.session,
         "output_modalities": [wanted.output],
         "max_output_tokens": wanted.max_output_tokens or "inf",
-        "audio": {
-            "input": {
-                "format": pcm,
-                "transcription": _transcription(wanted),
-                "turn_detection": turn_detection_fields(wanted),
-            },
-            "output": {"format": pcm, "voice": wanted.voice},
-        },
+        "audio": {"input": hearing, "output": {"format": pcm, "voice": wanted.voice}},
     }
     if wanted.speed != 1.0:
         body["audio"]["output"]["speed"] = wanted.speed
@@ -108,7 +120,7 @@ def change_body(
     All is said, also what is the model's own default: what is left out would stay as it was.
     *functions* are the tools of the server, which stay beside any of the client's.
     """
-    body: dict[str, Any] = {"type": "realtime"}
+    body: dict[str, Any] = {"type": wanted.session}
     hearing: dict[str, Any] = {}
     speaking: dict[str, Any] = {}
     for name in names:
@@ -160,17 +172,21 @@ def _transcription(wanted: ModelSession) -> dict[str, Any] | None:
 def _all_turn_detection_fields(wanted: ModelSession) -> dict[str, Any] | None:
     """With null for what is not wanted any more: what a server lays over what it has."""
     fields = turn_detection_fields(wanted)
-    if fields is not None and wanted.turn_detection == "server_vad":
+    if wanted.turn_detection == "server_vad" and fields is not None and not wanted.only_transcribes:
         return {"idle_timeout_ms": None, **fields}
     return fields
 
 
 def turn_detection_fields(wanted: ModelSession) -> dict[str, Any] | None:
     """As the API has them; None: the client alone says when a turn is over."""
-    answers = {
+    answers: dict[str, Any] = {
         "create_response": wanted.create_response,
         "interrupt_response": wanted.interrupt_response,
     }
+    if wanted.vad_idle_timeout_ms is not None and wanted.turn_detection == "server_vad":
+        answers = {"idle_timeout_ms": wanted.vad_idle_timeout_ms, **answers}
+    if wanted.only_transcribes:
+        answers = {}
     match wanted.turn_detection:
         case "none":
             return None
@@ -178,12 +194,10 @@ def turn_detection_fields(wanted: ModelSession) -> dict[str, Any] | None:
             eagerness = {"eagerness": wanted.vad_eagerness} if wanted.vad_eagerness else {}
             return {"type": "semantic_vad", **eagerness, **answers}
         case "server_vad":
-            idle_ms = wanted.vad_idle_timeout_ms
             return {
                 "type": "server_vad",
                 "threshold": wanted.vad_threshold,
                 "prefix_padding_ms": wanted.vad_prefix_padding_ms,
                 "silence_duration_ms": wanted.vad_silence_ms,
-                **({} if idle_ms is None else {"idle_timeout_ms": idle_ms}),
                 **answers,
             }

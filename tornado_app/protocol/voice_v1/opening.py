@@ -22,6 +22,7 @@ FORMATS: tuple[Format, ...] = ("pcm16", "float32", "pcmu", "pcma", "opus")
 G711_RATE_HZ = 8_000
 
 SESSION_PARAMETERS = (
+    "session",
     "voice",
     "model",
     "turn_detection",

@@ -1,0 +1,164 @@
+"""Tests of tornado_app/session/transcribing.py, and of what else a call without answers does."""
+
+import pytest
+
+from tests.session.story import Story, converted, model_session
+from tornado_app.protocol import asked
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.orders import UpdateSession
+from tornado_app.session import events
+from tornado_app.session.commands import SendUpstream
+from tornado_app.session.config import ToolRules
+
+FLUSHED = events.UplinkReady(converted(0, 0, b""))
+UPDATED = realtime.SessionUpdated()
+HOUSE = Function("look_up", "", {"type": "object"})
+VAD = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+}
+
+
+def sessions(story):
+    """What the model was asked to be, each time."""
+    orders = [c.order for c in story.all if isinstance(c, SendUpstream)]
+    return [order.session for order in orders if isinstance(order, UpdateSession)]
+
+
+def scribe(**changes):
+    """A story whose call only transcribes."""
+    wanted = model_session(session="transcription", transcription_model="ears", **changes)
+    return Story(model_session=wanted)
+
+
+@pytest.mark.parametrize(
+    ("turn_detection", "expected"),
+    [
+        ("server_vad", VAD),
+        ("semantic_vad", {"type": "semantic_vad", "eagerness": "low"}),
+        ("none", None),
+    ],
+)
+def test_the_model_is_told_of_nothing_but_what_it_hears(turn_detection, expected):
+    """In the API's own shape of a transcription session; null is said."""
+    story = scribe(turn_detection=turn_detection, vad_eagerness="low").connected()
+
+    hearing = {
+        "format": {"type": "audio/pcm", "rate": 24000},
+        "transcription": {"model": "ears"},
+        "turn_detection": expected,
+    }
+    assert [{"type": "transcription", "audio": {"input": hearing}}] == sessions(story)
+
+
+def test_the_first_status_says_so():
+    """With the model that writes down, and nothing that concerns answers."""
+    [(_, data)] = scribe().opened().messages
+
+    assert "transcription" == data["negotiated"]["session"]
+    assert "ears" == data["model"] == data["negotiated"]["model"]
+    assert {"session", "input", "output", "model", "turn_detection"} | {
+        "transcription_language",
+        "ignored",
+    } == set(data["negotiated"])
+
+
+def test_a_commit_is_told_and_not_answered():
+    """By the client, with and without turn detection; no answer is asked for, now or later."""
+    for turn_detection in ("none", "server_vad"):
+        story = scribe(turn_detection=turn_detection).connected().speak(200)
+        story.client(asked.CommitAudio(ref="c"))
+        committed = story.feed(FLUSHED).asked
+        assert ["input_audio_buffer.commit"] == committed
+        told = story.said(realtime.Committed("item_1"))
+        assert [("audio_committed", {"item_id": "item_1", "ref": "c"})] == told.messages
+        assert [] == told.asked
+        assert [] == story.tick(at=25.0).asked
+
+
+def test_words_stream_and_end():
+    """Also those that come before the commit, as streaming models tell them."""
+    story = scribe(turn_detection="none").connected()
+    first = story.said(realtime.UserTranscriptDelta("u", "He ")).messages
+    second = story.said(realtime.UserTranscriptDelta("u", "might")).messages
+    last = story.said(realtime.UserTranscriptDone("u", "He might.")).messages
+
+    assert ["He ", "might"] == [data["delta"] for _, data in first + second]
+    assert ("user", "He might.", True) == tuple(last[-1][1][x] for x in ("role", "text", "final"))
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        (asked.Text("Hi.", ref="a"), "text"),
+        (asked.Interrupt(ref="a"), "interrupt"),
+        (asked.Playback("item_1", 5, ref="a"), "playback"),
+        (asked.ToolResult("call_1", "7", ref="a"), "tool_result"),
+    ],
+)
+def test_what_concerns_answers_is_refused_by_name(message, name):
+    """Nothing reaches the model, and the call goes on."""
+    story = scribe().connected().client(message)
+
+    [(_, error)] = story.messages
+    assert ("invalid_message", "type", "a") == (error["code"], error["field"], error["ref"])
+    assert error["sentence"].startswith(f"{name} makes no sense in a call that only transcribes")
+    assert [] == story.asked
+    assert ["audio_received"] == story.speak(20).told
+
+
+def test_what_is_heard_can_be_changed_while_it_runs():
+    """In the shape of a transcription session; what concerns answers is refused by name."""
+    story = scribe().connected()
+    changes = {"turn_detection": "none", "transcription_language": "de"}
+    story.client(asked.Configure(changes, ref="a"))
+    [order] = story.orders
+    told = story.said(UPDATED).messages[0][1]
+    refused = story.client(asked.Configure({"voice": "ash"}, ref="b")).messages[0][1]
+
+    assert {
+        "type": "transcription",
+        "audio": {
+            "input": {
+                "turn_detection": None,
+                "transcription": {"model": "ears", "language": "de"},
+            }
+        },
+    } == order.session
+    assert ("transcription", "none", "de", None) == (
+        told["session"],
+        told["turn_detection"],
+        told["transcription_language"],
+        told.get("voice"),
+    )
+    assert ("voice", "invalid_message") == (refused["field"], refused["code"])
+    story.client(asked.Configure({"turn_detection": "server_vad"}))
+    assert VAD == story.orders[0].session["audio"]["input"]["turn_detection"]
+
+
+def test_a_lost_model_is_dialled_again_as_the_same():
+    """What was committed and not confirmed is told to be lost; no answer is owed to anybody."""
+    story = scribe(turn_detection="none").connected().speak(200)
+    story.client(asked.CommitAudio(ref="c")).feed(FLUSHED)
+    lost = story.lost()
+    assert [("upstream_unavailable", "c")] == [
+        (data["code"], data["ref"]) for name, data in lost.messages if name == "error"
+    ]
+    story.tick(at=1.0).model_ready()
+
+    first, second = sessions(story)
+    assert first == second
+    assert "connected" == story.messages[-1][1]["status"]
+
+
+def test_tools_of_the_server_are_none_of_its_business():
+    """Whatever the house has: the API takes no tools there."""
+    story = Story(
+        model_session=model_session(session="transcription", transcription_model="ears"),
+        tools=ToolRules(functions=(HOUSE,)),
+    ).connected()
+
+    assert {"type", "audio"} == set(sessions(story)[0])

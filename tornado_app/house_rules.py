@@ -7,7 +7,7 @@ from tornado_app.admission.tokens import Caller
 from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.session.config import SessionConfig, ToolRules
+from tornado_app.session.config import PictureRules, SessionConfig, ToolRules
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms
 from workers.opus import library as opus
@@ -42,6 +42,18 @@ def tool_rules(settings: Settings, functions: tuple[Function, ...]) -> ToolRules
         tools.arguments_bytes,
         tools.result_bytes,
         tools.client_timeout_s,
+    )
+
+
+def picture_rules(settings: Settings, terms: CallTerms) -> PictureRules:
+    """What the client of a call may show."""
+    limits = settings.limits
+    return PictureRules(
+        are_allowed=terms.rules.allows_images(terms.model_session),
+        size_bytes=limits.image_bytes,
+        side_px=limits.image_side_px,
+        per_call=limits.images_per_call,
+        per_minute=limits.images_per_minute,
     )
 
 
@@ -92,4 +104,5 @@ def session_config(
         errors_per_minute=settings.limits.errors_per_minute,
         # Nobody calls a tool in a call without answers.
         tools=tool_rules(settings, () if terms.model_session.only_transcribes else functions),
+        pictures=picture_rules(settings, terms),
     )

@@ -54,6 +54,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "interrupted",
         "local_model_restarted",
         "model_accepts",
+        "picture_taken",
         "response_done",
         "session_closed",
         "session_configured",

@@ -49,8 +49,10 @@ def _in_keeping(changes: dict[str, Any]) -> dict[str, object]:
     outbound_bytes = changes.get("limits_outbound_bytes", 1 << 20)
     hold_ms = changes.get("audio_hold_ms", 15_000)
     call_bytes = max(4 << 20, 16 * message_bytes, 180 * hold_ms)
+    room_bytes = (message_bytes - 256) // 4 * 3
     return {
-        "audio_file_bytes": min(196_000, (message_bytes - 256) // 4 * 3),
+        "limits_image_bytes": max(256, min(180_000, room_bytes, 48 * hold_ms)),
+        "audio_file_bytes": min(196_000, room_bytes),
         "audio_file_ms": min(15_000, hold_ms),
         "buffers_write_bytes": min(4096, outbound_bytes // 4),
         "limits_call_bytes": call_bytes,

@@ -46,6 +46,7 @@ POLICY = PolicyReader({"voice": Grant(("marin", "ash"))}).read(
             "history": {"token": True, "configure": {"characters": 10}},
             "tools": {"token": True, "configure": {"characters": 100}},
             "tool_choice": {"token": True, "configure": ["none"]},
+            "images": {"token": True, "configure": True},
             "session": {"token": True, "query": False},
         },
         "scopes": {
@@ -154,6 +155,10 @@ TABLE = [
     ("tool_choice", "query", (), "none", f"{BY_ADDRESS} {QUERY}"),
     ("tool_choice", "configure", (), "none", "none"),
     ("tool_choice", "configure", (), "auto", "one of none"),
+    ("images", "token", (), True, True),
+    ("images", "token", (), 1, "true or false"),
+    ("images", "query", (), True, f"{BY_ADDRESS} {QUERY}"),
+    ("images", "configure", (), True, f"{BY_CLIENT} {CONFIGURE}"),
     ("session", "token", (), "realtime", "realtime"),
     ("session", "token", (), "translation", "one of realtime, transcription"),
     ("session", "token", (), ["transcription"], "one of realtime, transcription"),
@@ -476,3 +481,33 @@ def within(grant, value):
     if isinstance(value, int | float):
         return grant.low <= value <= grant.high
     return grant.values is None or value in grant.values
+
+
+@pytest.mark.parametrize(
+    ("granted", "said", "may"),
+    [
+        (False, {}, False),
+        (True, {}, True),
+        (False, {"images": True}, True),
+        (True, {"images": False}, False),
+        (True, {"client_may": {"images": False}}, False),
+        (True, {"client_may": {"images": True}}, True),
+        (False, {"client_may": {"images": True}}, False),
+        (False, {"images": True, "client_may": {"images": True}}, True),
+    ],
+)
+def test_who_may_show_pictures(granted, said, may):
+    """Whom the token lets, or the operator if the token says nothing against it."""
+    grants = {("images", "token"): ALL} | ({("images", "configure"): ALL} if granted else {})
+    rules = rules_of(Policy(grants, {}), frozenset(), said)
+
+    assert may == rules.allows_images(settle(FIRST, rules, said, {}))
+
+
+def test_a_scope_lets_show_pictures():
+    """As for every field."""
+    policy = Policy({}, {"seeing": {("images", "configure"): ALL}})
+
+    assert [False, True] == [
+        rules_of(policy, frozenset(scopes), {}).allows_images(FIRST) for scopes in ((), ("seeing",))
+    ]

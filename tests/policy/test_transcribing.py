@@ -27,6 +27,7 @@ OF_ANSWERS = {
     "history": [{"role": "user", "text": "Hi."}],
     "tools": [{"name": "beep"}],
     "tool_choice": "none",
+    "images": True,
 }
 
 

@@ -94,6 +94,7 @@ def test_words_stream_and_end():
     ("message", "name"),
     [
         (asked.Text("Hi.", ref="a"), "text"),
+        (asked.Image("AAAA", "png", ref="a"), "image"),
         (asked.Interrupt(ref="a"), "interrupt"),
         (asked.Playback("item_1", 5, ref="a"), "playback"),
         (asked.ToolResult("call_1", "7", ref="a"), "tool_result"),

@@ -367,7 +367,21 @@ class TestSecretFiles:
         assert problem.startswith("PARLEY_SERVER_PORT_FILE: is no setting")
 
 
+# 2.4 MB, which are 3.2 million characters, as large as these let them be.
+LARGE_PICTURES = {
+    "PARLEY_LIMITS_IMAGE_BYTES": "2400000",
+    "PARLEY_LIMITS_MESSAGE_BYTES": "3200256",
+    "PARLEY_LIMITS_CALL_BYTES": "60000000",
+    "PARLEY_UPSTREAM_OUTBOX_BYTES": "4528811",
+    "PARLEY_AUDIO_HOLD_MS": "50000",
+}
+
+
 class TestBetween:
+    def test_large_pictures_need_room(self):
+        """With all of it there is nothing wrong."""
+        assert 2_400_000 == load(DEFAULTS, None, LARGE_PICTURES).limits.image_bytes
+
     @pytest.mark.parametrize(
         ("environ", "start"),
         [
@@ -388,6 +402,9 @@ class TestBetween:
             ({"PARLEY_AUDIO_FILE_BYTES": "196417"}, "limits.message_bytes"),
             ({"PARLEY_LIMITS_MESSAGE_BYTES": "261591"}, "limits.message_bytes"),
             ({"PARLEY_UPSTREAM_OUTBOX_BYTES": "1279999"}, "upstream.outbox_bytes"),
+            ({"PARLEY_LIMITS_IMAGE_BYTES": "196417"}, "limits.message_bytes"),
+            (LARGE_PICTURES | {"PARLEY_AUDIO_HOLD_MS": "49999"}, "audio.hold_ms"),
+            (LARGE_PICTURES | {"PARLEY_UPSTREAM_OUTBOX_BYTES": "4528810"}, "upstream.outbox_bytes"),
             ({"PARLEY_BUFFERS_WRITE_BYTES": "262145"}, "buffers.write_bytes"),
             ({"PARLEY_LIMITS_OUTBOUND_BYTES": "16383"}, "limits.outbound_bytes"),
             ({"PARLEY_SERVER_ALLOWED_ORIGINS": '["*"]'}, "server.allowed_origins"),

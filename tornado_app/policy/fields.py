@@ -54,6 +54,8 @@ class Field:
     """Who can spell it at all: what is long or hidden has no place in an address."""
     is_hidden: bool = False
     """No client is told, neither in what is negotiated nor in an error; no log is, either."""
+    is_done: bool = False
+    """Of a client while the call runs it is no value but something that it does."""
 
 
 def size_of(value: Any) -> int:
@@ -111,6 +113,12 @@ def _output(name: str, value: Any) -> str:
     if value not in ("audio", "text"):
         raise Wrong(name, FIELDS[name].may_be)
     return str(value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Wrong(name, FIELDS[name].may_be)
+    return value
 
 
 def _session(name: str, value: Any) -> str:
@@ -218,6 +226,8 @@ FIELDS: Mapping[str, Field] = {
         # Its client performs them, and is told of every call.
         Field("tools", check_tools, TOOLS_MAY_BE, "characters", _BUT_QUERY),
         Field("tool_choice", check_tool_choice, CHOICE_MAY_BE, "value", _BUT_QUERY),
+        # Of a client while the call runs it is asked whether it may, with the first picture.
+        Field("images", _flag, "true or false", "value", _BUT_QUERY, is_done=True),
         # Another address is dialled.
         Field(
             "session",

@@ -47,12 +47,20 @@ class CallRules:
             name
             for name, field in FIELDS.items()
             if source in field.sources
+            and not (field.is_done and source == "configure")
             and self.policy.grants(name, source, self.scopes)
             and (source == "token" or self._leaves(name))
         )
 
     def _leaves(self, name: str) -> bool:
         return name not in self.fixed and (self.left or {}).get(name, True) is not None
+
+    def allows_images(self, begun: ModelSession) -> bool:
+        """Whether the client may show pictures in a call that begins as *begun*."""
+        if "images" in self.fixed:
+            return begun.images
+        grants = self.policy.grants("images", "configure", self.scopes)
+        return begun.images or (bool(grants) and self._leaves("images"))
 
     def check(self, source: Source, name: str, value: Any) -> Any:
         """The value as a `ModelSession` has it.
@@ -63,7 +71,8 @@ class CallRules:
         """
         field = FIELDS.get(name)
         grants = self.policy.grants(name, source, self.scopes) if field else ()
-        if field is None or source not in field.sources or not grants:
+        is_set = field is not None and not (field.is_done and source == "configure")
+        if field is None or not is_set or source not in field.sources or not grants:
             raise self._denied(source, name, f"may not be set by {_PLACES[source]}")
         if source != "token" and not self._leaves(name):
             raise self._denied(source, name, "is for the token to decide")

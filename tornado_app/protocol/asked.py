@@ -59,6 +59,15 @@ class Text(ClientMessageBase, frozen=True):
     text: str
 
 
+class Image(ClientMessageBase, frozen=True):
+    """A user turn with a picture, and perhaps words beside it."""
+
+    image: str
+    """Base64."""
+    format: str
+    text: str | None = None
+
+
 class Interrupt(ClientMessageBase, frozen=True):
     """Stop the answer that is playing."""
 
@@ -90,7 +99,16 @@ class ToolResult(ClientMessageBase, frozen=True):
 
 
 Command: TypeAlias = (
-    CommitAudio | ClearAudio | Ping | Pong | Text | Interrupt | Playback | Configure | ToolResult
+    CommitAudio
+    | ClearAudio
+    | Ping
+    | Pong
+    | Text
+    | Image
+    | Interrupt
+    | Playback
+    | Configure
+    | ToolResult
 )
 """What a session needs nothing but the message for."""
 

@@ -1,11 +1,14 @@
 """The model's answers: what of each is passed on, and how one is interrupted."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from tornado_app.admission.budget import Budget
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.realtime.events import ResponseFacts
-from tornado_app.protocol.realtime.orders import CreateItem, Truncate, user_text
+from tornado_app.protocol.realtime.orders import CreateItem, Truncate, shows
 from tornado_app.protocol.told import Interrupted
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking
@@ -20,6 +23,7 @@ from tornado_app.session.transcripts import Transcripts
 
 TRUNCATE_ID = "parley_truncate"
 TEXT_ID = "parley_text"
+IMAGE_ID = "parley_image"
 REFS_KEPT = 64
 """Of the last typed turns: a model refuses one at once or not at all."""
 
@@ -38,7 +42,7 @@ class Answers:
         self._model = model
         self._actions = actions
         self._playout = Playout()
-        self._texts = 0
+        self._typed = 0
         self._refs: dict[str, Ref] = {}
         self._transcripts = Transcripts(actions, timers)
         self.downlink = Downlink(config, actions, self._playout, self._transcripts)
@@ -48,11 +52,11 @@ class Answers:
             config, model, actions, timers, budget, asking=self.asking, rounds=rounds
         )
 
-    def text(self, text: str, *, is_answered: bool = True) -> None:
-        """A typed turn."""
-        turn = self._text_id()
+    def typed(self, item: Mapping[str, Any], *, is_answered: bool = True) -> None:
+        """A typed turn, or one with a picture."""
+        turn = self._typed_id(IMAGE_ID if shows(item) else TEXT_ID)
         self._model.has_begun = True
-        if not self._model.send(CreateItem(user_text(text), event_id=turn)):
+        if not self._model.send(CreateItem(dict(item), event_id=turn)):
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
         elif is_answered:
@@ -138,10 +142,10 @@ class Answers:
         self.asking.on_lost()
         self.tools.on_lost()
 
-    def _text_id(self) -> str:
+    def _typed_id(self, of: str) -> str:
         """A name for the typed turn that is acted upon; if it has one itself, that is kept."""
-        self._texts += 1
-        name = f"{TEXT_ID}_{self._texts}"
+        self._typed += 1
+        name = f"{of}_{self._typed}"
         if self._actions.ref is not None:
             self._refs[name] = self._actions.ref
             if len(self._refs) > REFS_KEPT:

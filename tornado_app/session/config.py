@@ -26,6 +26,17 @@ class ToolRules:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureRules:
+    """What the client of one call may show."""
+
+    are_allowed: bool = False
+    size_bytes: int = 180_000
+    side_px: int = 8192
+    per_call: int = 20
+    per_minute: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConfig:
     """Times are seconds of the monotonic clock unless the name says otherwise."""
 
@@ -78,6 +89,7 @@ class SessionConfig:
     message_burst: float
     errors_per_minute: float
     tools: ToolRules = ToolRules()
+    pictures: PictureRules = PictureRules()
 
     def unix_ms(self, now: float) -> int:
         """*now* as Unix milliseconds, untouched by steps of the wall clock."""

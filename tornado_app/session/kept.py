@@ -1,7 +1,8 @@
 """Orders that are kept until the model can take them, in their order."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -98,15 +99,20 @@ class KeptOrders:
         return dropped_ms, uncommitted_ms
 
 
+def item_bytes(item: Mapping[str, Any]) -> int:
+    """What an item of the conversation takes while it waits."""
+    parts = item.get("content", ())
+    said = [text for part in parts for text in (part.get("text"), part.get("image_url")) if text]
+    return ENTRY_BYTES + sum(map(text_bytes, [item.get("output", ""), *said]))
+
+
 def _size_bytes(order: AnyOrder) -> int:
     """What it takes while it waits."""
     match order:
         case Append(audio):
             return ENTRY_BYTES + len(audio)
         case CreateItem(item):
-            parts = item.get("content", ())
-            written = [item.get("output", ""), *(part["text"] for part in parts)]
-            return ENTRY_BYTES + sum(map(text_bytes, written))
+            return item_bytes(item)
         case UpdateSession(session):
             tools = msgspec.json.encode(session.get("tools", ()))
             return ENTRY_BYTES + text_bytes(session.get("instructions", "")) + len(tools)

@@ -1,10 +1,12 @@
 """What each message of the client means to the parts of a session."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
+from tornado_app.protocol.realtime.orders import user_image, user_text
 from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
 from tornado_app.session import transcribing
 from tornado_app.session.actions import Actions
@@ -13,6 +15,7 @@ from tornado_app.session.changes import changes_bytes
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.pictures import Pictures
 from tornado_app.session.rates import Rates
 from tornado_app.session.uplink import Uplink
 
@@ -41,6 +44,7 @@ class Listening:
         self._answers = answers
         self._rates = rates
         self._configuring = configuring
+        self._pictures = Pictures(config.pictures, actions)
 
     def obey(self, message: asked.Command) -> Refused | None:
         """Act on *message*, or say why not."""
@@ -57,8 +61,11 @@ class Listening:
                 pong = PongReply(message.ref, ref=ref)
                 self._uplink.pending.in_turn(partial(self._actions.say, pong))
             case asked.Text(text):
-                if not self._uplink.text(text):
-                    self._answers.text(text)
+                self._type(user_text(text))
+            case asked.Image():
+                if refused := self._pictures.refusal(message):
+                    return refused
+                self._type(user_image(message.image, message.format, message.text))
             case asked.Interrupt(item_id, heard_ms):
                 self._uplink.withdraw()
                 self._answers.interrupt(item_id, heard_ms)
@@ -78,6 +85,11 @@ class Listening:
             case _:
                 assert_never(message)
         return None
+
+    def _type(self, item: Mapping[str, Any]) -> None:
+        """A turn behind all that the client has committed."""
+        if not self._uplink.typed(item):
+            self._answers.typed(item)
 
     def tell_status(self, limits: dict[str, LimitUse]) -> None:
         """Answer ``get_status``; *limits* are those that only the server can count."""

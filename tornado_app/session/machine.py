@@ -271,9 +271,9 @@ class Session:
     def _on_turns(self, turns: Turns) -> None:
         if turns.spoken is not None:
             self._answers.want(turns.spoken)
-        for typed in turns.texts:
+        for typed in turns.typed:
             self._actions.ref = typed.ref
-            self._answers.text(typed.text, is_answered=turns.is_answered)
+            self._answers.typed(typed.item, is_answered=turns.is_answered)
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         end = self._hearing.hear(said)

@@ -1,19 +1,23 @@
 """What was asked of the pool and is not answered yet, and replies that must not overtake it."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
+from tornado_app.admission.budget import ENTRY_BYTES, Budget
 from tornado_app.errors import Ref
 from tornado_app.session.actions import Actions
+from tornado_app.session.kept import item_bytes
 
 
 class TypedTurn(NamedTuple):
-    text: str
+    """What a user has typed, or shown."""
+
+    item: Mapping[str, Any]
+    """As the model is told."""
     ref: Ref | None
 
 
@@ -47,11 +51,11 @@ class PendingTail:
 class PendingCommit:
     number: int
     ref: Ref | None
-    texts: list[TypedTurn] = field(default_factory=list)
+    typed: list[TypedTurn] = field(default_factory=list)
     """Those that came after it."""
     is_answered: bool = True
     size_bytes: int = ENTRY_BYTES
-    """With the texts."""
+    """With what was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +142,12 @@ class PendingQueue:
             if isinstance(entry, PendingCommit):
                 entry.is_answered = False
 
-    def keep_text(self, commit: PendingCommit, text: str) -> bool:
+    def keep_typed(self, commit: PendingCommit, item: Mapping[str, Any]) -> bool:
         """Keep a typed turn behind *commit*.  False: there is no room."""
-        size_bytes = text_bytes(text) + ENTRY_BYTES
+        size_bytes = item_bytes(item)
         if not self._budget.has_room(size_bytes):
             return False
-        commit.texts.append(TypedTurn(text, self._actions.ref))
+        commit.typed.append(TypedTurn(item, self._actions.ref))
         commit.size_bytes += size_bytes
         self._budget.take(size_bytes)
         return True

@@ -6,6 +6,7 @@ from tornado_app.protocol import asked
 
 _ABOUT_ANSWERS: dict[type[asked.ClientMessageBase], str] = {
     asked.Text: "text",
+    asked.Image: "image",
     asked.Interrupt: "interrupt",
     asked.Playback: "playback",
     asked.ToolResult: "tool_result",

@@ -1,7 +1,9 @@
 """The client's speech on its way to the model."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
@@ -50,7 +52,7 @@ class Turns:
 
     spoken: str | None
     """The name of the commit, if the audio wants an answer of its own."""
-    texts: list[TypedTurn]
+    typed: list[TypedTurn]
     is_answered: bool = True
     """False: the client interrupted before they were on their way."""
 
@@ -151,7 +153,7 @@ class Uplink:
         commit = PendingCommit(self._actions.chunk, self._actions.ref, is_answered=is_answered)
         self._mark(commit)
 
-    def text(self, text: str) -> bool:
+    def typed(self, item: Mapping[str, Any]) -> bool:
         """Keep a typed turn behind a commit that is still on its way, or refuse it there.
 
         False: there is none.
@@ -159,7 +161,7 @@ class Uplink:
         commit = self.pending.last_commit()
         if commit is None:
             return False
-        if not self.pending.keep_text(commit, text):
+        if not self.pending.keep_typed(commit, item):
             sentence = "Too much is waiting for the model. Send it again later."
             self.refuse_in_turn(Refused("server_busy", sentence, retry_after_ms=1000))
         return True
@@ -289,7 +291,7 @@ class Uplink:
             self._uncommitted_ms += result.converted_ms
 
     def _commit_upstream(self, commit: PendingCommit) -> Turns:
-        turns = Turns(None, commit.texts, commit.is_answered)
+        turns = Turns(None, commit.typed, commit.is_answered)
         # Rounded: durations of converted pieces add up to a hair off the whole millisecond.
         if self._is_manual and round(self._uncommitted_ms, 3) < MIN_COMMIT_MS:
             self._refuse_empty()
@@ -306,7 +308,7 @@ class Uplink:
         self.confirmations.await_commit(
             name, wants_answer=commit.is_answered and not is_asked_now, is_turn=commit.is_answered
         )
-        return Turns(name if is_asked_now else None, commit.texts, commit.is_answered)
+        return Turns(name if is_asked_now else None, commit.typed, commit.is_answered)
 
     def _clear_upstream(self) -> None:
         self._model.kept.forget_audio()

@@ -5,7 +5,7 @@ from tornado_app.protocol.close import UPSTREAM_FAILED
 from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
-from tornado_app.session.answers import TEXT_ID, TRUNCATE_ID, Answers
+from tornado_app.session.answers import IMAGE_ID, TEXT_ID, TRUNCATE_ID, Answers
 from tornado_app.session.asking import CANCEL_ID
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.configuring import Configuring
@@ -83,9 +83,15 @@ class Refusals:
 
     def _on_refused(self, event_id: str, error: ErrorFacts, code: str) -> None:
         """Something else that was asked for, and is not done."""
-        if event_id.startswith(TEXT_ID):
+        why = code or "no reason given"
+        sentence, field = f"The model refused a request ({why}).", None
+        if event_id.startswith((TEXT_ID, IMAGE_ID)):
             self._answers.asking.withdraw_one(event_id)
         elif event_id == CLEAR_ID:
             self._uplink.confirmations.on_clear_refused()
-        sentence = f"The model refused a request ({code or 'no reason given'})."
-        self._actions.refuse(unfulfilled(error, sentence))
+        if event_id.startswith(IMAGE_ID):
+            sentence = f"The model did not take this picture ({why}); the turn was left out."
+            field = "image"
+        refused = unfulfilled(error, sentence)
+        refused.field = field
+        self._actions.refuse(refused)

@@ -20,6 +20,7 @@ SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 MODEL_BYTES_PER_MS = 64
 SHORT_CHUNK_MS = 10  # what waits has an entry for each chunk
 ENVELOPE_BYTES = 256  # a message around its audio, with every field
+WORDS_CHARACTERS = 32_768  # docs/protocol.md, text
 LONGEST_CHUNK_MS = 10_000  # docs/protocol.md, audio
 LONGEST_MS_PER_BYTE = 1 / 8  # one byte a sample at 8 kHz, in a binary frame
 """Of audio on its way to the model: 24 kHz pcm16, as base64."""
@@ -111,16 +112,18 @@ def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
 def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
     """What one bound lets come has to fit in the next, or it ends what it should not."""
     limits, audio, upstream = settings.limits, settings.audio, settings.upstream
-    file_bytes = -(-audio.file_bytes // 3) * 4 + ENVELOPE_BYTES
-    if limits.message_bytes < file_bytes:
-        reason = f"must be at least {file_bytes}: a file comes as base64 in one message"
-        yield Contradiction(reason, ("limits.message_bytes", "audio.file_bytes"))
+    for name, what in (("audio.file_bytes", "file"), ("limits.image_bytes", "picture")):
+        whole_bytes = -(-_value(settings, name) // 3) * 4 + ENVELOPE_BYTES
+        if limits.message_bytes < whole_bytes:
+            reason = f"must be at least {whole_bytes}: a {what} comes as base64 in one message"
+            yield Contradiction(reason, ("limits.message_bytes", name))
     chunk_ms = min(limits.message_bytes * LONGEST_MS_PER_BYTE, LONGEST_CHUNK_MS)
     order_bytes = int(max(chunk_ms, audio.file_ms) * MODEL_BYTES_PER_MS)
     # A quarter of it may be full before more is kept back, and one order more goes there.
     if upstream.outbox_bytes * 3 // 4 < order_bytes:
         reason = f"must be at least {-(-order_bytes * 4 // 3)}: a long chunk or file is one message"
         yield Contradiction(reason, ("upstream.outbox_bytes", "audio.file_ms"))
+    yield from _too_little_room_for_pictures(settings)
     # A character of a result that JSON escapes takes six.
     result_bytes = 6 * settings.tools.result_bytes
     if upstream.outbox_bytes * 3 // 4 < result_bytes:
@@ -129,6 +132,20 @@ def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
     if settings.buffers.write_bytes > limits.outbound_bytes // 4:
         reason = f"must not be more than a quarter of {label('limits.outbound_bytes')}"
         yield Contradiction(reason, ("buffers.write_bytes", "limits.outbound_bytes"))
+
+
+def _too_little_room_for_pictures(settings: Settings) -> Iterator[Contradiction]:
+    """A picture goes to the model in one message, with words beside it."""
+    picture_bytes = -(-settings.limits.image_bytes // 3) * 4
+    least_bytes = -(-(picture_bytes + 6 * WORDS_CHARACTERS) * 4 // 3)
+    if settings.upstream.outbox_bytes < least_bytes:
+        reason = f"must be at least {least_bytes}: a picture is one message"
+        yield Contradiction(reason, ("upstream.outbox_bytes", "limits.image_bytes"))
+    # What waits for the model's socket counts as audio, whatever it is.
+    least_ms = -(-picture_bytes // MODEL_BYTES_PER_MS)
+    if settings.audio.hold_ms < least_ms:
+        reason = f"must be at least {least_ms}: a picture on its way counts as so much audio"
+        yield Contradiction(reason, ("audio.hold_ms", "limits.image_bytes"))
 
 
 def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:

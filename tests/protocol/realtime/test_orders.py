@@ -17,6 +17,8 @@ from tornado_app.protocol.realtime.orders import (
     Truncate,
     UpdateSession,
     encode_order,
+    shows,
+    user_image,
     user_text,
 )
 
@@ -67,6 +69,17 @@ def test_what_is_typed_is_said_by_the_user():
     }
     assert expected == user_text('say "é"')
     assert expected == json.loads(encode_order(CreateItem(item=user_text('say "é"'))))["item"]
+
+
+@pytest.mark.parametrize("text", [None, "What is this?"])
+def test_a_picture_is_a_data_url_behind_the_words(text):
+    """And is told from a typed turn."""
+    item = user_image("AAAA", "png", text)
+    words = [] if text is None else [{"type": "input_text", "text": text}]
+    url = "data:image/png;base64,AAAA"
+
+    assert [*words, {"type": "input_image", "image_url": url}] == item["content"]
+    assert [True, False] == [shows(item), shows(user_text("AAAA"))]
 
 
 @given(st.binary(max_size=100))

@@ -15,6 +15,7 @@ from tornado_app.protocol.voice_v1.client import (
     ClearAudio,
     CommitAudio,
     GetStatus,
+    Image,
     Interrupt,
     Ping,
     Playback,
@@ -44,6 +45,14 @@ from tornado_app.protocol.voice_v1.server import encode
         ('{"type":"pong","id":"a"}', Pong("a")),
         ('{"type":"get_status"}', GetStatus()),
         ('{"type":"text","text":"Hi"}', Text("Hi")),
+        (
+            '{"type":"image","image":"AAAA","format":"png","id":"a"}',
+            Image("AAAA", "png", ref="a"),
+        ),
+        (
+            '{"type":"image","image":"","format":"gif","text":"Hi"}',
+            Image("", "gif", "Hi"),
+        ),
         ('{"type":"interrupt"}', Interrupt()),
         ('{"type":"tool_result","call_id":"c","output":"h\\u00e9"}', ToolResult("c", "hé")),
         ('{"type":"tool_result","call_id":"c","output":[1, 2]}', ToolResult("c", "[1, 2]")),
@@ -112,6 +121,20 @@ def test_a_message_of_the_list_is_understood(text, message):
         ('{"type":"audio_data","audio":1}', "invalid_message", "audio", "a base64 string"),
         ('{"type":"audio_data","audio":null}', "invalid_message", "audio", "a base64 string"),
         ('{"type":"text","text":""}', "invalid_message", "text", "1 to 32768 characters"),
+        ('{"type":"image","format":"png"}', "invalid_message", "image", "image is missing"),
+        ('{"type":"image","image":"AAAA"}', "invalid_message", "format", "format is missing"),
+        (
+            '{"type":"image","image":"AAAA","format":"png","text":""}',
+            "invalid_message",
+            "text",
+            "1 to 32768 characters",
+        ),
+        (
+            '{"type":"image","image":"AAAA","format":"png","detail":"low"}',
+            "invalid_message",
+            "detail",
+            "image, format, text",
+        ),
         ('{"type":"text","text":["a"]}', "invalid_message", "text", "1 to 32768 characters"),
         ('{"type":"playback","item_id":"i"}', "invalid_message", "played_ms", "is missing"),
         (

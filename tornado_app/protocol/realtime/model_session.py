@@ -70,6 +70,8 @@ class ModelSession:
     """Those of the client."""
     tool_choice: ToolChoice = "auto"
     session: SessionType = "realtime"
+    images: bool = False
+    """The application lets its client show pictures; the model is not told."""
 
     @property
     def only_transcribes(self) -> bool:

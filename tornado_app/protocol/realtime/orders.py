@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference/realtime-client-events
 """
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -86,8 +87,20 @@ def encode_order(order: AnyOrder) -> bytes:
 
 def user_text(text: str) -> dict[str, Any]:
     """The item of a typed user turn."""
-    return {
-        "type": "message",
-        "role": "user",
-        "content": [{"type": "input_text", "text": text}],
-    }
+    return _user_message({"type": "input_text", "text": text})
+
+
+def user_image(image: str, kind: str, text: str | None) -> dict[str, Any]:
+    """The item of a turn with a picture: *image* is its base64, *kind* as in ``image/png``."""
+    words = () if text is None else ({"type": "input_text", "text": text},)
+    url = f"data:image/{kind};base64,{image}"
+    return _user_message(*words, {"type": "input_image", "image_url": url})
+
+
+def shows(item: Mapping[str, Any]) -> bool:
+    """Whether there is a picture in it."""
+    return any("image_url" in part for part in item.get("content", ()))
+
+
+def _user_message(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "message", "role": "user", "content": list(parts)}

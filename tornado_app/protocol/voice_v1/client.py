@@ -14,6 +14,9 @@ from workers.formats import Container
 ItemId = Annotated[
     str, Meta(min_length=1, max_length=128, description="a string of 1 to 128 characters")
 ]
+Words = Annotated[
+    str, Meta(min_length=1, max_length=32_768, description="a string of 1 to 32768 characters")
+]
 CallId = Annotated[
     str, Meta(min_length=1, max_length=256, description="a string of 1 to 256 characters")
 ]
@@ -76,9 +79,13 @@ class GetStatus(_Named, asked.GetStatus, tag="get_status", frozen=True):
 
 
 class Text(_Named, asked.Text, tag="text", frozen=True):
-    text: Annotated[
-        str, Meta(min_length=1, max_length=32_768, description="a string of 1 to 32768 characters")
-    ]
+    text: Words
+
+
+class Image(_Named, asked.Image, tag="image", frozen=True):
+    image: Annotated[str, Meta(description="a base64 string")]
+    format: Annotated[str, Meta(description="a string")]
+    text: Words | None = None
 
 
 class Interrupt(_Named, asked.Interrupt, tag="interrupt", frozen=True):
@@ -138,6 +145,7 @@ _Message: TypeAlias = (
     | Pong
     | GetStatus
     | Text
+    | Image
     | Interrupt
     | Playback
     | Configure

@@ -1,0 +1,76 @@
+"""Pictures of the client: who may show them, how large, and how many."""
+
+import pybase64
+
+from tornado_app.admission.limits import Bucket
+from tornado_app.errors import Refused
+from tornado_app.protocol import asked
+from tornado_app.protocol.picture_files import FORMATS, NoPicture, Size, size_of
+from tornado_app.session.actions import Actions
+from tornado_app.session.config import PictureRules
+
+NOT_ALLOWED = (
+    "image is not for this client: the server's policy, or the token, has to allow pictures."
+)
+
+
+class Pictures:
+    """Thread: loop."""
+
+    def __init__(self, rules: PictureRules, actions: Actions) -> None:
+        self._rules = rules
+        self._actions = actions
+        self._taken = 0
+        self._rate = Bucket(rules.per_minute / 60, rules.per_minute)
+
+    def refusal(self, message: asked.Image) -> Refused | None:
+        """Why a picture is not taken; None: it is, and counts.
+
+        What is cheap to know is asked first: only what could be taken is looked into.
+        """
+        rules = self._rules
+        if not rules.are_allowed:
+            return Refused("permission_denied", NOT_ALLOWED, "type")
+        if self._taken >= rules.per_call:
+            sentence = f"A call may show {rules.per_call} pictures, and this one has."
+            return Refused("permission_denied", sentence, "type")
+        if len(message.image) > -(-rules.size_bytes // 3) * 4:
+            sentence = f"image: a picture may have {rules.size_bytes} bytes."
+            return Refused("message_too_large", sentence, "image")
+        found = _look(message)
+        if isinstance(found, Refused):
+            return found
+        if max(found) > rules.side_px:
+            sentence = (
+                f"image: a picture may have {rules.side_px} pixels on a side; this one is "
+                f"{found.width_px} by {found.height_px}."
+            )
+            return Refused("message_too_large", sentence, "image")
+        if wait_s := self._rate.take(self._actions.now):
+            sentence = f"A call may show {rules.per_minute:g} pictures a minute."
+            return Refused("rate_limited", sentence, "type", int(wait_s * 1000) + 1)
+        self._taken += 1
+        self._actions.log(
+            "picture_taken",
+            format=message.format,
+            size_bytes=len(message.image) * 3 // 4 - message.image.count("=", -2),
+            width_px=found.width_px,
+            height_px=found.height_px,
+        )
+        return None
+
+
+def _look(message: asked.Image) -> Size | Refused:
+    kind = next((known for known in FORMATS if known == message.format), None)
+    if kind is None:
+        sentence = f"format must be one of {', '.join(FORMATS)}."
+        return Refused("unsupported_format", sentence, "format")
+    try:
+        data = pybase64.b64decode(message.image, validate=True)
+    except ValueError:
+        return Refused("invalid_message", "image must be a base64 string.", "image")
+    try:
+        return size_of(kind, data)
+    except NoPicture as why:
+        sentence = f"image must be a picture as format says: it {why}."
+        return Refused("unsupported_format", sentence, "image")

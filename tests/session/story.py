@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from tests.session.recorded_orders import check_order
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.log_levels import LEVELS
 from tornado_app.policy.fields import FIELDS
@@ -16,7 +17,7 @@ from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.realtime.model_session import ModelSession
-from tornado_app.protocol.realtime.orders import AnyOrder
+from tornado_app.protocol.realtime.orders import AnyOrder, Append
 from tornado_app.protocol.told import AudioFigures
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
@@ -114,6 +115,9 @@ class Story:
         while self.session.downlink.may_go_on and not self.is_full:
             self.fresh += self.session.go_on(self.now)
         self.all += self.fresh
+        for order in self.orders:
+            if not isinstance(order, Append):  # which is one field, and comes by the thousand
+                check_order(order)
         return self
 
     def opened(self) -> "Story":

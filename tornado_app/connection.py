@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, assert_never, cast
+from typing import Any, Protocol, assert_never
 
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.audio.file_decoder import FileDecoder
@@ -20,7 +20,7 @@ from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.realtime.events import UpstreamEvent, parse_realtime
+from tornado_app.protocol.realtime.events import parse_realtime
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.reading_on import ReadingOn
@@ -150,7 +150,7 @@ class Connection:
         if self._reading.is_held:
             self._reading.reckon()
         wake_at = self._session.wake_at()
-        if wake_at is not None and wake_at < self._timer_at:
+        if wake_at < self._timer_at:
             self._arm_timer(wake_at)
 
     def on_client_room(self) -> None:
@@ -276,7 +276,7 @@ class Connection:
             return  # a link that was closed meanwhile
         match said:
             case LinkSaid(event, posted_bytes):
-                self.feed(events.UpstreamSaid(cast(UpstreamEvent, event)))
+                self.feed(events.UpstreamSaid(event))
                 self._reading.reckon()
                 link.consumed(posted_bytes)
             case LinkOpened(connect_ms, served_by):
@@ -302,7 +302,10 @@ class Connection:
             link.close()
 
     def _on_uplink(self, outcome: LaneOutcome) -> None:
-        self.feed(events.UplinkReady(self._result(outcome)))
+        if isinstance(outcome, Block):  # nearly always
+            self.feed(events.UplinkReady(outcome))
+        else:
+            self.feed(events.UplinkReady(self._result(outcome)))
 
     def _on_downlink(self, outcome: Outcome) -> None:
         self.feed(events.DownlinkReady(self._result(outcome)))

@@ -1,6 +1,5 @@
 """A session with a pool, a link and a model that take their time, all in the test's hand."""
 
-import math
 from typing import Any
 
 from tests.session.story import Story, converted
@@ -69,7 +68,7 @@ class SlowWorld:
     def wait(self, seconds: float) -> None:
         """The session is woken whenever it wishes to be."""
         until = self.story.now + seconds
-        while (wake_at := self.story.session.wake_at() or math.inf) <= until:
+        while (wake_at := self.story.session.wake_at()) <= until:
             self.happen(events.Tick(), at=max(wake_at, self.story.now))
         self.story.now = until
 

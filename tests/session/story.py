@@ -1,5 +1,6 @@
 """A session on a stage: events go in by plain names, what it says comes out by plain names."""
 
+import math
 from base64 import b64encode
 from dataclasses import replace
 from typing import Any
@@ -214,8 +215,7 @@ class Story:
         assert finished in ([], [len(self.all) - 1])
         assert self.session.ended == bool(finished)
         if self.session.ended:
-            assert self.session.wake_at() is None
-            assert self.session._timers.earliest is None
+            assert math.inf == self.session.wake_at()
             assert 0 == self.budget.held_bytes == self.budget._answer_bytes
 
 

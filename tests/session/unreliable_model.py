@@ -1,6 +1,5 @@
 """A model that keeps to the Realtime API, and a line to it that loses, doubles and mixes up."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -230,7 +229,7 @@ class Line:
     def wait(self, seconds: float) -> None:
         """Time passes, and the session is woken whenever it wishes to be."""
         until = self.story.now + seconds
-        while (wake_at := self.story.session.wake_at() or math.inf) <= until:
+        while (wake_at := self.story.session.wake_at()) <= until:
             self.happen(events.Tick(), at=max(wake_at, self.story.now))
         self.story.now = until
 

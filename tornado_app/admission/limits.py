@@ -7,46 +7,46 @@ from typing import Literal
 
 from tornado_app.errors import Refused
 
+HAIR_S = 1e-6
+"""Rounding must not ask a caller who waited exactly as told to wait once more."""
+
 
 class Bucket:
-    """*burst* at once, and *rate_per_s* on the average.  Thread: whoever owns it."""
+    """*burst* at once, and *rate_per_s* on the average.  Thread: whoever owns it.
+
+    It is kept as the one time at which it will be full again, so that asking is an addition: the
+    generic cell rate algorithm (ITU-T I.371, annex A).
+    """
 
     def __init__(self, rate_per_s: float, burst: float) -> None:
         self.rate_per_s = rate_per_s
         self.burst = burst
-        self._tokens = burst
-        self._filled_at = -math.inf
+        self._burst_s = burst / rate_per_s
+        self._full_at = -math.inf
 
     def take(self, now: float, n: float = 1) -> float:
         """Take *n* and return 0.0, or take nothing and return the seconds until *n* are there.
 
         More than *burst* at once will never be there: infinity.
         """
-        self._fill(now)
         if n > self.burst:
             return math.inf
-        # Otherwise rounding could ask a caller who waited exactly as told to wait once more.
-        if n <= self._tokens + 1e-6:
-            self._tokens -= n
-            return 0.0
-        return (n - self._tokens) / self.rate_per_s
+        full_at = (max(now, self._full_at)) + n / self.rate_per_s
+        wait_s = full_at - now - self._burst_s
+        if wait_s > HAIR_S:
+            return wait_s
+        self._full_at = full_at
+        return 0.0
 
     def spend(self, now: float, n: float) -> float:
         """Take *n*, on credit if need be; return the seconds until nothing is owed, often 0.0."""
-        self._fill(now)
-        self._tokens -= n
-        return -self._tokens / self.rate_per_s if self._tokens < 0 else 0.0
+        self._full_at = (max(now, self._full_at)) + n / self.rate_per_s
+        owed_s = self._full_at - now - self._burst_s
+        return owed_s if owed_s > 0 else 0.0
 
     def used(self, now: float) -> float:
         """How much of the burst is spent; more than all of it if something is owed."""
-        self._fill(now)
-        return self.burst - self._tokens
-
-    def _fill(self, now: float) -> None:
-        if now > self._filled_at:
-            gained = (now - self._filled_at) * self.rate_per_s
-            self._tokens = min(self.burst, self._tokens + gained)
-            self._filled_at = now
+        return max(0.0, self._full_at - now) * self.rate_per_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,15 +39,17 @@ class KnownAnswers:
 
     def runs(self, response_id: str) -> bool:
         """Whether this answer has not ended, whoever hears it."""
-        return self.running is not None and response_id in {"", self.running.response_id}
+        running = self.running
+        return running is not None and (running.response_id == response_id or not response_id)
 
     def has_ended(self, response_id: str) -> bool:
         return response_id in self._over
 
     def has_muted(self, response_id: str) -> bool:
         """Whether this answer is known, and not for the client."""
-        if self.running is not None and self.runs(response_id):
-            return self.running.is_muted
+        running = self.running
+        if running is not None and (running.response_id == response_id or not response_id):
+            return running.is_muted
         return self._over.get(response_id, False)
 
     def begin(self, response_id: str, ref: Ref | None) -> Running:

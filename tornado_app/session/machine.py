@@ -130,9 +130,9 @@ class Session:
         """The model is ready to hear and to answer."""
         return self._model.state == "connected"
 
-    def wake_at(self) -> float | None:
-        """When a `Tick` is due."""
-        return None if self.ended else self._timers.earliest
+    def wake_at(self) -> float:
+        """When a `Tick` is due; infinity, and so for ever once the session has ended, if never."""
+        return self._timers.earliest
 
     def _dispatch(self, event: events.Event) -> None:
         match event:

@@ -1,12 +1,15 @@
 """Deadlines by name."""
 
+import math
+
 
 class Timers:
     """When a session wants to be woken, and for what.  Thread: loop."""
 
     def __init__(self) -> None:
         self._due_at: dict[str, float] = {}
-        self.earliest: float | None = None
+        self.earliest = math.inf
+        """When the first is due; infinity if none is set."""
 
     def set(self, name: str, at: float) -> None:
         self._due_at[name] = at
@@ -22,7 +25,7 @@ class Timers:
 
     def take_due(self, now: float) -> list[str]:
         """Names whose time has come, earliest first; they are forgotten."""
-        if self.earliest is None or now < self.earliest:
+        if now < self.earliest:
             return []
         due = sorted((at, name) for name, at in self._due_at.items() if at <= now)
         for _, name in due:
@@ -32,4 +35,4 @@ class Timers:
 
     def _find_earliest(self) -> None:
         # Timers are set a few times a minute, and asked for with every event.
-        self.earliest = min(self._due_at.values(), default=None)
+        self.earliest = min(self._due_at.values(), default=math.inf)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from websocket import ABNF
 
@@ -69,7 +69,8 @@ class LinkOpened:
 class LinkSaid:
     """One message, parsed.  Answer it with `Link.consumed(posted_bytes)`."""
 
-    event: object
+    event: Any
+    """Whatever the parser makes of a message: a link knows no dialect."""
     posted_bytes: int
     """The size of all messages up to this one, so that no answer depends on another."""
 

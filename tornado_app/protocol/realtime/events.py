@@ -207,21 +207,16 @@ _KINDS: dict[str, type[KnownEvent]] = {
 
 def parse_realtime(text: str | bytes) -> UpstreamEvent:
     """Parse one frame from the model.  Total: any input gives a value, nothing is raised."""
-    event = _parse(text)
-    if isinstance(event, Malformed) and (whole := _whole(text)):
-        event = _parse(whole)
+    event: KnownEvent | Unknown | Malformed
+    try:
+        event = _decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        event = _parse_other(text)
+        if isinstance(event, Malformed) and (whole := _whole(text)):
+            event = _parse_other(whole)
     if isinstance(event, AudioDelta):
         return hear_audio(event.response_id, event.item_id, event.delta)
     return event
-
-
-def _parse(text: str | bytes) -> KnownEvent | Unknown | Malformed:
-    try:
-        return _decoder.decode(text)
-    except msgspec.ValidationError:
-        return _parse_other(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return Malformed(len(text))
 
 
 def _whole(text: str | bytes) -> str | None:

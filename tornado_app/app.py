@@ -10,6 +10,7 @@ from tornado_app.admission.application_keys import ApplicationKeys
 from tornado_app.client_side.front_door import Doorstep, FrontDoor
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
+from tornado_app.handlers.console import console_routes, page_headers
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.handlers.quiet import NowhereHandler, error_message
 from tornado_app.handlers.sessions import SessionRate, SessionsHandler
@@ -18,7 +19,7 @@ from tornado_app.handlers.web import WebFileHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
-from tornado_app.web.files import WebFile
+from tornado_app.web.files import WebFile, names_in
 
 # A request may name the whole address (RFC 9112, 3.2.2), as proxies do.
 HOST = r"(?:https?://[^/]+)?"
@@ -47,6 +48,7 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
             (rf"{HOST}/ws", VoiceHandler, voice),
             *_sessions(gateway, doorstep),
             *_modules(),
+            *_console(gateway, doorstep),
             (rf"{HOST}/healthz", HealthHandler, {"health": health}),
             (rf"{HOST}/readyz", ReadyHandler, {"health": health}),
         ],
@@ -60,14 +62,24 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
 
 
 def _modules() -> list[Route]:
-    return [
-        (
-            rf"{HOST}/{re.escape(name)}",
-            WebFileHandler,
-            {"file": WebFile.read(name), "headers": SHARED},
-        )
-        for name in MODULES
-    ]
+    return [_file(name, SHARED) for name in MODULES]
+
+
+def _console(gateway: Gateway, doorstep: Doorstep) -> list[Route]:
+    """The page at `/` and what it asks for; nowhere, if it is switched off."""
+    routes = console_routes(gateway, doorstep)
+    if not routes:
+        return []
+    headers = page_headers(gateway.settings)
+    page = _file("console/index.html", headers, "")
+    files = [_file(name, headers) for name in names_in("console")]
+    return [page, *files, *((f"{HOST}{path}", handler, how) for path, handler, how in routes)]
+
+
+def _file(name: str, headers: dict[str, str], path: str | None = None) -> Route:
+    """The file of that *name*, at the same path or another."""
+    address = re.escape(name if path is None else path)
+    return (f"{HOST}/{address}", WebFileHandler, {"file": WebFile.read(name), "headers": headers})
 
 
 def _sessions(gateway: Gateway, doorstep: Doorstep) -> list[Route]:

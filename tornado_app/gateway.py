@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from tornado_app.admission import limits, tokens
 from tornado_app.admission.budget import ProcessBudget
@@ -190,6 +191,10 @@ class Gateway:
         self._clients_gone.clear()
         connection.feed(events.Opened())
         return connection
+
+    def offered(self) -> Mapping[str, Mapping[str, Any]]:
+        """What a page can let its user choose before there is a call (`Terms.offered`)."""
+        return self._terms.offered()
 
     def limits_of(self, connection: Connection) -> dict[str, LimitUse]:
         """What `get_status` tells of the limits that are counted here."""

@@ -10,7 +10,7 @@ from tornado_app.admission.sealing import Seal, Unreadable, read_key
 from tornado_app.admission.tokens import Caller
 from tornado_app.errors import Refused
 from tornado_app.policy import template
-from tornado_app.policy.fields import FIELDS, from_text
+from tornado_app.policy.fields import FIELDS, Source, from_text
 from tornado_app.policy.grants import Grant, Policy
 from tornado_app.policy.settling import CLIENT_MAY, CallRules, rules_of, settle
 from tornado_app.policy.wrong import Wrong
@@ -20,6 +20,12 @@ from tornado_app.settings.schema import Settings
 NOT_USABLE = (
     "What the token says of the call is not as this server allows; who issued it can find out why."
 )
+
+SHOWN = (
+    *("voice", "model", "turn_detection", "transcription_language", "output", "speed"),
+    *("max_output_tokens", "instructions"),
+)
+"""What a person at a page may want to choose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,15 @@ class Terms:
             Refused: With the first that it may not.
         """
         self._begun(scopes, said)
+
+    def offered(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the client may choose of a token that says nothing, of what a client may be told.
+
+        For each field `now`, unless it is hidden; `at`, where it may be set; and `values`, where
+        only some may be.
+        """
+        rules = rules_of(self._policy, frozenset(), {}, self._taken)
+        return {name: _offer(rules, name, self._first) for name in FIELDS if name in SHOWN}
 
     def sealed(self, said: Mapping[str, Any]) -> str | Mapping[str, Any]:
         """*said* as it stands in a token: sealed, or where there is no key in the clear.
@@ -150,6 +165,19 @@ class Terms:
             "language": session.transcription_language,
         }
         return replace(session, instructions=template.fill(session.instructions, values))
+
+
+def _offer(rules: CallRules, name: str, first: ModelSession) -> Mapping[str, Any]:
+    sources: tuple[Source, ...] = ("query", "configure")
+    at = [source for source in sources if name in rules.open_to(source)]
+    offer: dict[str, Any] = {"at": at}
+    if not FIELDS[name].is_hidden:
+        offer["now"] = getattr(first, name)
+    grants = [grant for source in at for grant in rules.policy.grants(name, source, rules.scopes)]
+    if grants and all(grant.values is not None for grant in grants):
+        values = [value for grant in grants for value in grant.values or ()]
+        offer["values"] = list(dict.fromkeys(values))
+    return offer
 
 
 def _may(rules: CallRules, name: str, value: Any) -> bool:

@@ -16,6 +16,11 @@ LOCAL_MODEL = {
 }
 
 
+def _reachable(host: str) -> str:
+    """Where a browser on this computer finds it."""
+    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  nothing is bound
+
+
 def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -> list[str]:
     """Where it listens, which model it has, and in development how to try it: a line for each."""
     host = settings.server.host
@@ -32,6 +37,8 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -
             lines.append("  OPENAI_API_KEY takes OpenAI's instead.")
     else:
         lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
+    if settings.console.enabled:
+        lines.append(f"Talk to it in a browser: http://{_reachable(shown)}:{server.port}/")
     if settings.server.environment == "development":
         token = tokens.issue("developer", rules, time.time(), TOKEN_TTL_S)  # noqa: TID251  `exp`
         address = "" if server.port == DEFAULT_PORT else f" --url {url}"

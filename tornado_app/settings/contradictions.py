@@ -200,6 +200,10 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
             "or fragment"
         )
         yield Contradiction(reason, ("upstream.url",))
+    token_url = settings.console.token_url
+    if token_url and not _is_page_address(token_url):
+        reason = "must begin with / and be on this host, or be https://, or http:// on loopback"
+        yield Contradiction(reason, ("console.token_url",))
     yield from _unknown_voices(settings)
     least = max(SECRET_BYTES[algorithm] for algorithm in settings.auth.algorithms)
     if 0 < len(settings.auth.secret.reveal().encode()) < least:
@@ -278,6 +282,15 @@ def _unsafe(settings: Settings) -> Iterator[Contradiction]:
         if _is_url(url, {plain}) and not _is_loopback(url):
             reason = f"must be {plain}s:// in production, except on loopback"
             yield Contradiction(reason, (name, "server.environment"))
+
+
+def _is_page_address(url: str) -> bool:
+    """What the console's page may ask for a token: it stands in a header, too."""
+    if not url.isascii() or not url.isprintable() or set(url) & set(" ;,'\"\\"):
+        return False
+    if url.startswith("/"):
+        return not url.startswith("//")
+    return _is_url(url, {"https"}) or (_is_url(url, {"http"}) and _is_loopback(url))
 
 
 def _is_header_text(key: str) -> bool:

@@ -75,6 +75,7 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         "auth.allow_query_token": development,
         "upstream.try_at_start": not development,
         "logging.format": "console" if development else "json",
+        "console.enabled": development,
     }
     return values | {n: meaning for n, meaning in meanings.items() if values.get(n) == "auto"}
 

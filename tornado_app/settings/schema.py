@@ -164,6 +164,13 @@ class Tools(msgspec.Struct, frozen=True):
     client_timeout_s: Annotated[float, Meta(gt=0, le=300)]
 
 
+class Console(msgspec.Struct, frozen=True):
+    """The page at `/`."""
+
+    enabled: Annotated[bool, Meta(description='"auto", true or false')]
+    token_url: Annotated[str, Meta(max_length=2000)]
+
+
 class Model(msgspec.Struct, frozen=True):
     """The model on this computer."""
 
@@ -191,6 +198,7 @@ class Settings(msgspec.Struct, frozen=True):
     buffers: Buffers
     logging: Logging
     tools: Tools
+    console: Console
     model: Model
 
 

@@ -12,6 +12,9 @@ from tornado_app.upstream.link import Dial
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 TRIAL_USER_ID = "parley-trial"
+AZURE = ".openai.azure.com"
+
+Provider = Literal["local", "openai", "azure", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,17 @@ def configured_endpoint(settings: Settings) -> Endpoint | None:
     if upstream.url == LOCAL or (not upstream.url and not key):
         return None
     return Endpoint(upstream.url or OPENAI_URL, key, upstream.auth_header)
+
+
+def provider(settings: Settings) -> Provider:
+    """Whom a caller's voice goes to."""
+    endpoint = configured_endpoint(settings)
+    if endpoint is None:
+        return "local"
+    host = urlsplit(endpoint.url).hostname or ""
+    if host == urlsplit(OPENAI_URL).hostname:
+        return "openai"
+    return "azure" if host.endswith(AZURE) else "other"
 
 
 def dial(settings: Settings, endpoint: Endpoint, config: SessionConfig) -> Dial:

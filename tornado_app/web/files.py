@@ -40,3 +40,8 @@ class WebFile:
             gzip.compress(body, mtime=0),
             hashlib.sha256(body).hexdigest()[:32],
         )
+
+
+def names_in(folder: str) -> list[str]:
+    """The names of the files in a *folder* of this room."""
+    return sorted(f"{folder}/{path.name}" for path in (ROOM / folder).iterdir())

@@ -1,0 +1,252 @@
+/** One call, from its first status to its end: what its events mean for the page. */
+
+import { byId, say } from "./dom.js";
+import { about, clock, seconds } from "./figures.js";
+import { SOUND_DB } from "./meters.js";
+import { setLine, setLive, setState, show } from "./views.js";
+import { DROPPED, HELD_BACK, MUTED, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
+
+const TICK_MS = 250;
+const MUTED_SPEECH = 8;
+const NEVER_DB = -120;
+
+/** Listens to a call of parley.js and tells the parts of the page. */
+export class Calling {
+  /**
+   * @param call of parley.js
+   * @param {{talk, line, meters, facts, modelName: string, isTyped: boolean, onEnd: Function}} page
+   */
+  constructor(call, page) {
+    this.call = call;
+    Object.assign(this, page);
+    this.said = this.interrupted = 0;
+    this.connectedAt = this._lostAt = null;
+    this._mutedFor = this._drops = 0;
+    this._isStopped = this._isUnwrittenTold = this._hasSpoken = false;
+    const { talk } = this;
+    const listeners = {
+      status: (event) => this._status(event),
+      transcript: (event) => this._transcript(event),
+      speech: (event) => this._speech(event),
+      speaking: (event) => this._speaking(event),
+      playback: (event) => talk.played(event),
+      playback_ended: (event) => this._playedOut(event),
+      latency: (event) => this._latency(event),
+      tool: (event) => this._tool(event),
+      error: (event) => this._error(event),
+      problem: (event) => this._problem(event),
+      level: (event) => this._level(event),
+    };
+    for (const [name, listener] of Object.entries(listeners)) call.on(name, listener);
+    this._timer = setInterval(() => this._tick(), TICK_MS);
+  }
+
+  get isConnected() {
+    return this.connectedAt !== null;
+  }
+
+  get hasSpoken() {
+    return this._hasSpoken;
+  }
+
+  get isHeld() {
+    return this.call.negotiated?.turn_detection === "none" && !this.isTyped;
+  }
+
+  /** Call or hold, whichever the turns are like. */
+  showCall() {
+    const view = this.isHeld ? "hold" : "call";
+    if (byId("app").dataset.view !== view) show(view);
+    byId("app").toggleAttribute("data-typed", this.isTyped);
+    const mode = this.isHeld ? "push_to_talk" : "open";
+    byId("microphone-mode").querySelector(`[value=${mode}]`).checked = true;
+    this._showState();
+  }
+
+  // ---- Events
+
+  _status({ state, sentence, attempt, code, closeCode, contextLost, retryInMs }) {
+    switch (state) {
+      case "asking":
+        return this.onAsking();
+      case "connecting":
+        return this.onOpening();
+      case "connected":
+        return this._connected(contextLost);
+      case "reconnecting":
+        return this._reconnecting(sentence, attempt, retryInMs);
+      case "ended":
+        clearInterval(this._timer);
+        return this.onEnd({ code, closeCode, sentence });
+      default:
+        return undefined;
+    }
+  }
+
+  _connected(contextLost) {
+    const nowMs = performance.now();
+    if (this.connectedAt === null) {
+      this.connectedAt = nowMs;
+      this.line.begin(nowMs);
+      this.meters.clear();
+      this.showCall();
+      return this.onConnected();
+    }
+    if (this._lostAt === null) return this._showState();
+    const fact = `The line is back after ${about(nowMs - this._lostAt)}.`;
+    const lostMs = this.call.stats.droppedMs - this._droppedBefore;
+    const rest = contextLost
+      ? "The model starts afresh and has forgotten all of this."
+      : lostMs >= 100
+        ? `${about(lostMs)} of what you said are lost; please say it again.`
+        : "Nothing was lost; the model remembers what was said.";
+    this._lostAt = null;
+    if (contextLost) this.talk.forget();
+    this.talk.sentence("drop", { fact, rest });
+    this.talk.settle("drop", `drop ${++this._drops}`);
+    setLine("");
+    return this._showState();
+  }
+
+  _reconnecting(sentence, attempt, retryInMs) {
+    if (this.connectedAt === null) return this.onOpening(sentence, attempt, retryInMs);
+    if (this._lostAt === null) {
+      this._lostAt = performance.now();
+      this._droppedBefore = this.call.stats.droppedMs;
+      this.talk.sentence("drop", { fact: DROPPED, rest: kept(this.facts.hold_ms) });
+      setLine("lost");
+      setLive("");
+    }
+    this._attempt = attempt;
+    return this._showState();
+  }
+
+  _transcript(event) {
+    if (event.role === "user" && event.final && event.text.trim()) this.said++;
+    this.talk.words(event);
+    if (event.role === "assistant") this._spoken();
+  }
+
+  _speech({ active, itemId }) {
+    if (active) {
+      this.talk.listen(itemId);
+      if (!this.facts.writes_down && !this._isUnwrittenTold) {
+        this._isUnwrittenTold = true;
+        this.talk.sentence("unwritten", UNWRITTEN);
+      }
+    } else this.talk.listened(itemId);
+  }
+
+  _speaking(event) {
+    this._isStopped = false;
+    this.talk.speaking(event);
+    this._spoken();
+    this.line.turnOver();
+  }
+
+  /** The model has spoken: from now on some things are fixed. */
+  _spoken() {
+    if (this._hasSpoken) return;
+    this._hasSpoken = true;
+    this.onSpoken();
+  }
+
+  _playedOut(event) {
+    this.talk.playedOut(event);
+    if (event.interrupted) {
+      this.interrupted++;
+      this._isStopped = true;
+      if (event.droppedLevels?.length) this.line.unheard(performance.now(), event.droppedLevels);
+    }
+    this.line.turnOver();
+  }
+
+  _latency(turn) {
+    const nowMs = performance.now();
+    this.talk.latency(turn);
+    this.line.waited(nowMs - turn.totalMs, nowMs, seconds(turn.totalMs));
+    this._waitSentence = `It began ${seconds(turn.totalMs)} after you stopped.`;
+  }
+
+  _tool(event) {
+    this.talk.tool(event);
+  }
+
+  _error({ code, sentence }) {
+    this.talk.sentence(`error ${code}`, { fact: sentence, rest: WHAT_TO_DO[code] ?? "" });
+  }
+
+  _problem({ kind, sentence }) {
+    if (kind === "sound_blocked") this.talk.sentence(kind, HELD_BACK);
+    else if (this.isConnected) {
+      const [fact, ...rest] = sentence.split(/(?<=\.) /);
+      this.talk.sentence(kind, { fact, rest: rest.join(" ") });
+    } else this.onMicrophone(kind);
+  }
+
+  // ---- What is heard
+
+  _level({ you: captured, model }) {
+    if (!this.isConnected) return;
+    const nowMs = performance.now();
+    const { call } = this;
+    const isSent = !this.isTyped && !call.muted && (!this.isHeld || this.holds);
+    const you = isSent ? captured : NEVER_DB;
+    const isLost = call.state === "reconnecting";
+    this.line.level(nowMs, you, model, isLost);
+    this.meters.put(nowMs, { you, model }, this._figures(isLost));
+    const live = isLost ? "" : model > SOUND_DB ? "model" : you > SOUND_DB ? "you" : "";
+    setLive(live);
+    this.line.name(this._lineSentence(live, isLost));
+    if (call.muted && captured > SOUND_DB + 15) this._mutedFor++;
+    if (this._mutedFor === MUTED_SPEECH) this.talk.sentence("muted", MUTED);
+  }
+
+  _figures(isLost) {
+    const { call } = this;
+    const you = call.muted ? { always: "muted" } : { silent: this.isTyped ? "" : this.isHeld ? "" : "open" };
+    if (isLost) you.behind = ", kept";
+    const waits = this.talk.hasRunningTool && "waiting for a tool";
+    return { you, model: { silent: waits || (this._isStopped ? "stopped" : "") } };
+  }
+
+  _lineSentence(live, isLost) {
+    if (isLost) return `The line is lost. ${about(this.call.stats.keptMs)} of your speech are kept and not sent yet.`;
+    if (live === "you") return this._isStopped ? "You are speaking. The model stopped when you began." : "You are speaking.";
+    if (live === "model") return ["The model is speaking.", this._waitSentence].filter(Boolean).join(" ");
+    return this.call.muted ? "Both are silent. You are muted." : "Both are silent.";
+  }
+
+  /** Muted or not; what was said of it is over. */
+  muted() {
+    this._mutedFor = 0;
+    if (!this.call.muted) this.talk.withdraw("muted");
+    this.meters.figures(performance.now(), this._figures(false));
+  }
+
+  // ---- Time
+
+  _tick() {
+    if (this.connectedAt === null) return;
+    const { call, talk } = this;
+    const passed = clock(performance.now() - this.connectedAt);
+    byId("time").hidden = false;
+    say(byId("time").lastElementChild, passed);
+    document.title = `${passed} · Parley`;
+    byId("interrupt").setAttribute("aria-disabled", String(!call.speaking));
+    talk.tick();
+    if (this._lostAt !== null && call.stats.keptMs > 0) talk.beside("drop", `${about(call.stats.keptMs)} kept`);
+    if (this.isTyped || !call.speaking) this._rest();
+  }
+
+  /** Levels come with sound; without any, the figures are kept all the same. */
+  _rest() {
+    if (this.call.levels().model <= SOUND_DB && this.isTyped) setLive("");
+  }
+
+  _showState() {
+    const attempt = this._attempt ? `attempt ${this._attempt}` : "";
+    if (this._lostAt !== null) setState("Reconnecting", attempt);
+    else setState("Connected", this.modelName);
+  }
+}

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run examples test smoke elsewhere check docs format lint types imports clients conformance fuzz mutants bench clean
+.PHONY: run examples test smoke elsewhere check docs format lint types imports clients axe conformance fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -17,6 +17,7 @@ SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decod
 	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py tests/test_server.py
 
 NODE_CLIENT := tests/clients/node
+AXE := tests/web/axe
 NODE_IS_NEW := npm --version >/dev/null 2>&1 && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))'
 
 run: $(VENV)/.runs
@@ -27,7 +28,7 @@ examples: $(VENV)/.runs
 	@$(BIN)/python examples/everything.py
 
 test: $(VENV)/.checks
-	@$(NODE_IS_NEW) && $(MAKE) --silent clients || echo "The tests of the Node client are skipped."
+	@$(NODE_IS_NEW) && $(MAKE) --silent clients axe || echo "The tests of the Node client are skipped, and axe's."
 	@$(BIN)/python -m pytest -q $(PARALLEL)
 
 # What an older or newer Python, or a system that is not Linux, would break first.
@@ -40,6 +41,9 @@ elsewhere: $(VENV)/.checks
 
 # The stock Node client of tests/clients.
 clients: $(NODE_CLIENT)/node_modules/.installed
+
+# What looks for faults of accessibility in tests/web.
+axe: $(AXE)/node_modules/.installed
 
 check: lint types imports test
 
@@ -77,7 +81,7 @@ mutants: $(VENV)/.mutants
 		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 clean:
-	rm -rf .venv $(NODE_CLIENT)/node_modules
+	rm -rf .venv $(NODE_CLIENT)/node_modules $(AXE)/node_modules
 
 $(VENV)/.runs: requirements.txt requirements-local-model.txt requirements-models.txt
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer; none was found."; exit 1; }
@@ -95,6 +99,10 @@ $(NODE_CLIENT)/node_modules/.installed: $(NODE_CLIENT)/package-lock.json
 	@$(NODE_IS_NEW) || { echo "The Node client needs Node 20 or newer, and npm."; exit 1; }
 	@echo "Installing the Node client into $(NODE_CLIENT) ..."
 	@npm ci --prefix $(NODE_CLIENT) --loglevel=error --no-audit --no-fund >/dev/null
+	@touch $@
+
+$(AXE)/node_modules/.installed: $(AXE)/package-lock.json
+	@npm ci --prefix $(AXE) --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 $(VENV)/.mutants: requirements-mutants.txt $(VENV)/.checks

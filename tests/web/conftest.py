@@ -1,0 +1,124 @@
+"""A real browser, and a gateway as its users start it."""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+LISTENS = re.compile(r"Parley listens on ws://127\.0\.0\.1:(\d+)/ws\n")
+WAIT_MS = 30_000
+SOUND = (
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+)
+
+
+@pytest.fixture(scope="module")
+def playwright():
+    """The driver; without it or a browser these tests are skipped."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium: `apt-get install chromium`")
+    with api.sync_playwright() as driver:
+        yield driver
+
+
+@contextlib.contextmanager
+def chromium(playwright: Any, *options: str) -> Iterator[Any]:
+    """A browser; *options* are its command line's."""
+    browser = playwright.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", *options]
+    )
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright):
+    with chromium(playwright, *SOUND) as started:
+        yield started
+
+
+@dataclass
+class Served:
+    """A gateway that runs."""
+
+    url: str
+    process: "subprocess.Popen[str]" = field(repr=False)
+    told: list[str] = field(default_factory=list)
+    """What it wrote to its log, when it has ended."""
+
+
+@contextlib.contextmanager
+def running_gateway(**changes: str) -> Iterator[Served]:
+    """A gateway; *changes* are settings such as ``model_mode="echo"``."""
+    environ = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
+    environ |= {f"PARLEY_{name.upper()}": value for name, value in changes.items()}
+    command = [sys.executable, "run.py", "serve", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            said = LISTENS.fullmatch(process.stdout.readline())
+            assert said, process.stderr.read()
+            served = Served(f"http://127.0.0.1:{said[1]}", process)
+            yield served
+        finally:
+            process.terminate()
+            served.told = process.communicate(timeout=60)[1].splitlines()
+
+
+@dataclass
+class Opened:
+    """A page, and what it complained of."""
+
+    page: Any
+    complaints: list[str]
+
+
+@contextlib.contextmanager
+def opened(
+    browser: Any, url: str, *, replaced: Path | None = None, before: str = "", **options: Any
+):
+    """The console at *url*, ready; nothing that it does may be a fault, by the browser's own words.
+
+    *replaced*: a file in the place of /parley.js.  *before* is run before the page's own scripts.
+    """
+    context = browser.new_context(**options)
+    context.set_default_timeout(WAIT_MS)
+    if replaced is not None:
+        context.route(
+            "**/parley.js",
+            lambda route: route.fulfill(path=replaced, content_type="text/javascript"),
+        )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+    page.on("console", lambda said: _note(said, complaints))
+    if before:
+        page.add_init_script(before)
+    try:
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+        yield Opened(page, complaints)
+        assert not complaints
+    finally:
+        context.close()
+
+
+def _note(said: Any, complaints: list[str]) -> None:
+    if said.type in {"error", "warning"}:
+        complaints.append(f"{said.type}: {said.text}")

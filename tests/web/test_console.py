@@ -1,0 +1,374 @@
+"""What a person does at the console, and what strangers try, in a real browser."""
+
+import functools
+import http.server
+import json
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import opened, running_gateway
+from tests.web.states import CLOCK, Page, after, answering, bargein, hello, hold, messages, settings
+from tornado_app.web.files import names_in
+
+SCRIPTED = Path(__file__).with_name("scripted_parley.js")
+BUDGET_BYTES = 100_000
+COUNT_FRAMES = """
+window.framesAsked = 0;
+const ask = requestAnimationFrame;
+window.requestAnimationFrame = (callback) => { framesAsked++; return ask(callback); };
+"""
+COUNT_DRAWINGS = """() => {
+  window.drawn = 0;
+  const { clearRect } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.clearRect = function (...at) {
+    drawn++;
+    return clearRect.apply(this, at);
+  };
+}"""
+
+
+@pytest.fixture(scope="module")
+def url():
+    with running_gateway(model_mode="echo") as served:
+        yield served.url
+
+
+@pytest.fixture
+def scripted(browser, url):
+    with opened(browser, url, replaced=SCRIPTED, before=CLOCK) as console:
+        yield Page(console.page)
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
+
+
+class TestWords:
+    def test_what_was_never_heard_is_struck_out(self, scripted):
+        """Ink is heard, struck out is not, and a screen reader is told so once it is settled."""
+        bargein(scripted)
+        row = scripted.page.locator(".turn.model").last
+
+        assert row.locator("s").text_content().startswith("the river. It takes about")
+        assert row.locator(".text").text_content().startswith("Start at the Miradouro da Graça")
+        assert "Not heard: " == row.locator(".vh").text_content()
+        assert row.get_attribute("aria-hidden") is None
+        assert "0.94 s" == row.locator(".wait b").text_content().replace("\xa0", " ")
+        assert "true" == scripted.page.locator(".turn.you").last.get_attribute("aria-hidden")
+
+    def test_the_ink_follows_what_is_played(self, scripted):
+        """Whole words, never back, all of it at the end."""
+        answering(scripted)
+        row = scripted.page.locator(".turn.model .text").last
+        whole = row.text_content()
+        heard = [len(whole) - len(row.locator(".ahead").text_content())]
+        item = "item_m4"
+        for played_ms in (3300, 3100, 4800):
+            scripted.tell("playback", itemId=item, playedMs=played_ms, receivedMs=6000)
+            heard.append(len(whole) - len(row.locator(".ahead").text_content()))
+        scripted.tell("playback_ended", itemId=item, heardMs=6000, interrupted=False)
+
+        assert heard == sorted(heard)
+        assert heard[0] < heard[-1] < len(whole)
+        assert 0 == row.locator(".ahead").count()
+
+    def test_speech_without_words_leaves_no_row(self, scripted):
+        """A cough has one for as long as it is not known to be one."""
+        hello(scripted)
+        rows = scripted.page.locator(".turn")
+        before = rows.count()
+        scripted.tell("speech", active=True, itemId="cough")
+        assert (before + 1, "…") == (rows.count(), rows.last.locator(".text").text_content())
+        scripted.tell("speech", active=False, itemId="cough")
+        scripted.tell("transcript", role="user", itemId="cough", text="", final=True, delta="")
+        assert before == rows.count()
+
+
+class TestSettings:
+    def test_changes_are_applied_together(self, scripted):
+        """One `configure` with what differs and nothing else."""
+        settings(scripted)
+        page = scripted.page
+        assert "2 changes" == page.text_content("#settings-state")
+        page.click("#apply")
+        page.wait_for_selector("#settings-state:text('Applied')")
+
+        expected = {"turn_detection": "semantic_vad", "transcription_language": "pt"}
+        assert [expected] == scripted.run("() => scripted.asked")
+        assert 0 == page.locator("#settings .changed").count()
+
+    def test_a_refusal_is_the_gateways_sentence_and_nothing_is_lost(self, scripted):
+        """Values stay as they were typed."""
+        settings(scripted)
+        page = scripted.page
+        scripted.run("() => { scripted.refusal = 'turn_detection is for the token to decide.'; }")
+        page.click("#apply")
+        page.wait_for_selector("#settings-state:text('for the token')")
+
+        assert "pt" == page.input_value("#set-transcription_language")
+        assert 2 == page.locator("#settings .changed").count()
+        page.click("#undo")
+        assert "" == page.input_value("#set-transcription_language")
+
+    def test_what_may_not_be_changed_says_why(self, scripted):
+        """Of the server's, of the opening, and of a voice that has spoken."""
+        settings(scripted)
+        page = scripted.page
+
+        assert page.is_disabled("#set-voice")
+        assert "has spoken" in page.text_content("#hint-voice")
+        assert page.is_disabled("#set-instructions")
+        assert "Set by the server" in page.text_content("#hint-instructions")
+        assert page.is_disabled("#set-model")
+
+    def test_what_is_chosen_before_a_call_holds_from_its_beginning(self, scripted):
+        """As parameters of the opening."""
+        page = scripted.page
+        page.click("#open-settings")
+        page.select_option("#set-voice", "cedar")
+        page.check("[name=turn_detection][value=none]")
+        page.click("#apply")
+        page.keyboard.press("Escape")
+        scripted.begin()
+
+        options = scripted.run("() => scripted.options")
+        assert {"voice": "cedar", "turn_detection": "none"} == options["parameters"]
+        assert "push_to_talk" == options["talk"]
+
+    def test_the_microphone_is_held_by_configure(self, scripted):
+        """Open mic and Hold to talk are turns of the model's and of the caller's."""
+        hello(scripted)
+        page = scripted.page
+        page.click("#microphone-mode >> text=Hold to talk")
+        page.wait_for_selector("#hold")
+        page.click("#microphone-mode >> text=Open mic")
+        page.wait_for_selector("#mute")
+
+        asked = [{"turn_detection": "none"}, {"turn_detection": "server_vad"}]
+        assert asked == scripted.run("() => scripted.asked")
+
+
+class TestMessages:
+    def test_they_are_filtered_paused_and_saved(self, scripted):
+        """By kind and by words; what comes meanwhile is counted; all of it is saved."""
+        messages(scripted)
+        page = scripted.page
+        rows = page.locator("#wire-list li")
+        assert re.search(r"audio . 4", rows.nth(2).text_content())
+
+        page.click("#kinds >> text=Errors")
+        assert ["error"] == rows.locator(".type").all_text_contents()
+        page.click("#kinds >> text=All")
+        page.fill("#filter", "MIRADOURO")
+        assert {"transcript"} == set(rows.locator(".type").all_text_contents())
+        page.fill("#filter", "")
+
+        page.click("#pause")
+        for _ in range(2):
+            scripted.tell("message", direction="out", type="ping", at=30_000)
+        page.wait_for_selector("#pause:text('Go on, 2 new')")
+        assert "ping" not in rows.last.text_content()
+        page.click("#pause")
+        page.wait_for_selector("#wire-list li:last-child:has-text('ping')")
+
+        with page.expect_download() as saving:
+            page.click("#save-wire")
+        lines = Path(saving.value.path()).read_text(encoding="utf-8").splitlines()
+        count = int(page.text_content("#shown"))
+        assert count == len(lines)
+        assert "connection_status" == json.loads(lines[0])["message"]["type"]
+
+    def test_the_list_is_bounded(self, scripted):
+        """However many messages there are, 500 rows at most are in the page."""
+        hello(scripted)
+        scripted.page.click("#open-messages")
+        scripted.run(
+            """() => { for (let at = 0; at < 5000; at++)
+                scripted.tell('message', {direction: 'in', at, type: 'pong', text: '{}'}); }"""
+        )
+        scripted.page.wait_for_selector("#shown:text('5000')")
+        assert 500 == scripted.page.locator("#wire-list li").count()
+
+
+class TestKeyboard:
+    def test_a_call_by_keys_alone(self, scripted):
+        """From the first key to the last: begin, mute, type, interrupt, panels, end."""
+        page = scripted.page
+        page.keyboard.press("Tab")
+        while focused(page) != "start":
+            page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("html[data-scripted]")
+        scripted.run("() => scripted.connected()")
+        assert "mute" == focused(page)
+
+        page.keyboard.press("m")
+        assert "Muted" in page.text_content("#mute")
+        page.keyboard.press("m")
+        page.keyboard.press("/")
+        page.keyboard.type("m and / are letters here")
+        page.keyboard.press("Enter")
+        assert {"say": "m and / are letters here"} in scripted.run("() => scripted.asked")
+
+        scripted.tell("speaking", itemId="i", responseId="r")
+        page.keyboard.press("Escape")
+        assert "interrupt" in scripted.run("() => scripted.asked")
+
+        for name in ("messages", "settings"):
+            page.focus(f"#open-{name}")
+            page.keyboard.press("Enter")
+            assert f"{name}-title" == page.evaluate("document.activeElement.id")
+            page.keyboard.press("Escape")
+            assert f"open-{name}" == focused(page)
+
+        page.focus("#end")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#again")
+        assert "again" == focused(page)
+
+    def test_space_holds_and_letting_go_sends(self, scripted):
+        """Also when the window is left with the key down."""
+        hold(scripted)
+        page = scripted.page
+        assert "Let go to send" in page.text_content("#hold")
+        page.keyboard.up(" ")
+        page.keyboard.down(" ")
+        page.evaluate("dispatchEvent(new Event('blur'))")
+        page.keyboard.up(" ")
+
+        assert ["hold", "release"] * 2 == scripted.run("() => scripted.asked")
+
+    def test_single_keys_can_be_switched_off(self, scripted):
+        """By one switch, for those whose voice or hands press keys unasked (WCAG 2.1.4)."""
+        hello(scripted)
+        page = scripted.page
+        page.click("#open-settings")
+        page.click("text=Single keys")
+        page.click("#open-settings")
+        page.keyboard.press("m")
+        page.keyboard.press("/")
+
+        assert "Mute" in page.text_content("#mute")
+        assert "type" != focused(page)
+
+
+class TestPeople:
+    def test_who_wants_nothing_to_move_sees_nothing_move(self, browser, url):
+        """No animation runs, and the line is drawn when a turn ends and not before."""
+        options = {"replaced": SCRIPTED, "reduced_motion": "reduce"}
+        with opened(browser, url, before=CLOCK + COUNT_FRAMES, **options) as console:
+            after(Page(console.page))
+            assert 0 == console.page.evaluate("document.getAnimations().length")
+            assert 0 == console.page.evaluate("framesAsked")
+
+    def test_nothing_is_drawn_while_nothing_moves(self, scripted):
+        """No frame before a call, nor a while after everybody has been silent."""
+        page = scripted.page
+        page.evaluate(COUNT_DRAWINGS)
+        hello(scripted)
+        page.wait_for_timeout(200)
+        assert page.evaluate("drawn") > 3
+        scripted.run("() => ahead(60_000)")
+        page.wait_for_timeout(200)
+        drawn = page.evaluate("drawn")
+        page.wait_for_timeout(200)
+        assert drawn == page.evaluate("drawn")
+
+    def test_forced_colours_keep_what_is_selected_visible(self, browser, url):
+        """The system's colours, and an outline where there was a wash."""
+        with opened(
+            browser, url, replaced=SCRIPTED, before=CLOCK, forced_colors="active"
+        ) as console:
+            settings(Page(console.page))
+            style = (
+                "getComputedStyle(document.querySelector('.two label:has(:checked)')).outlineStyle"
+            )
+            assert "solid" == console.page.evaluate(style)
+
+
+class TestBudget:
+    def test_the_page_is_small_and_asks_for_nothing_late(self, browser, url):
+        """All that a first visit transfers, and every module is named in the page's head."""
+        with opened(browser, url) as console:
+            sizes = console.page.evaluate(
+                """() => performance.getEntriesByType('navigation').concat(
+                    performance.getEntriesByType('resource')).map(e => [e.name, e.transferSize])"""
+            )
+            preloaded = console.page.evaluate(
+                """[...document.querySelectorAll('link[rel=modulepreload]')]
+                    .map(link => link.getAttribute('href'))"""
+            )
+        assert sum(size for _, size in sizes) < BUDGET_BYTES
+        assert {name.split("/")[2] for name, _ in sizes} == {url.split("/")[2]}
+        modules = {f"/{name}" for name in names_in("console") if name.endswith(".js")}
+        assert {*modules, "/parley.js"} == {*preloaded, "/console/main.js"}
+
+
+class TestStrangers:
+    """Pages of another origin, which any site can be."""
+
+    @pytest.fixture
+    def stranger(self, tmp_path):
+        (tmp_path / "index.html").write_text("<!doctype html><title>Stranger</title>")
+        handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+        handler.log_message = lambda *_: None
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        thread = threading.Thread(target=server.serve_forever, name="stranger")
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+    def test_another_page_gets_no_token(self, browser, url, stranger):
+        """Not by fetch with or without CORS, and not by sending a form."""
+        page = browser.new_page()
+        answers = []
+        page.on("response", lambda got: answers.append((got.request.method, got.status, got.url)))
+        page.goto(stranger)
+        read = page.evaluate(
+            """async url => {
+                const told = [];
+                for (const mode of ['cors', 'no-cors']) {
+                    try {
+                        const answer = await fetch(url, {method: 'POST', mode});
+                        told.push(await answer.text());
+                    } catch { told.push('nothing'); }
+                }
+                return told;
+            }""",
+            f"{url}/console/token",
+        )
+        # A form may be sent anywhere; what it gets is shown to the person and to no script.
+        page.set_content(
+            f"<form method=post action='{url}/console/token'><button>Go</button></form>"
+        )
+        with page.expect_navigation():
+            page.click("button")
+        read.append(page.content())
+        page.close()
+
+        statuses = [status for method, status, at in answers if at.endswith("/console/token")]
+        assert statuses
+        assert {403} == set(statuses)
+        assert not any("token" in text and "eyJ" in text for text in read)
+
+    def test_another_page_cannot_frame_the_console(self, browser, url, stranger):
+        """Nobody is made to press a button that they do not see."""
+        page = browser.new_page()
+        page.goto(stranger)
+        page.evaluate(
+            """url => new Promise(resolve => {
+                const frame = document.createElement('iframe');
+                frame.addEventListener('load', resolve);
+                frame.src = url;
+                document.body.append(frame);
+            })""",
+            url,
+        )
+        framed = [frame for frame in page.frames if frame != page.main_frame]
+        assert not any(frame.query_selector("#start") for frame in framed)
+        page.close()

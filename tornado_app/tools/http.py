@@ -70,6 +70,10 @@ class HttpTool:
     http: HttpClient = field(repr=False)
     unix_s: Callable[[], float] = time.time  # noqa: TID251  endpoints compare it with their clock
 
+    @property
+    def name(self) -> str:
+        return self.function.name
+
     @cached_property
     def schema(self) -> Schema:
         return Schema(self.function.parameters)

@@ -33,6 +33,10 @@ class PythonTool:
     threads: CallThreads = field(repr=False)
     loop: OtherLoop = field(repr=False)
 
+    @property
+    def name(self) -> str:
+        return self.function.name
+
     async def call(self, arguments: str, caller: Caller) -> Result:
         try:
             given = msgspec.json.decode(arguments or "{}", type=self.wanted)

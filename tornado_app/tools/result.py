@@ -25,8 +25,12 @@ class Tool(Protocol):
     """One tool of the server, whatever is behind it."""
 
     @property
-    def function(self) -> Function:
-        """What the model is told."""
+    def name(self) -> str:
+        """What the model calls it."""
+
+    @property
+    def function(self) -> Function | None:
+        """What the model is told; None: nobody is there to perform it now."""
 
     @property
     def scopes(self) -> frozenset[str]:

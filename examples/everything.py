@@ -1,7 +1,7 @@
 """Parley with all that is in this folder: `make examples`.  Ctrl-C ends it.
 
-The application's server listens on port 8000, the endpoint of a tool on 9000; their keys are new
-each time.  Arguments are those of `run.py serve`.
+The application's server listens on port 8000, the endpoint of a tool on 9000, a server of tools
+(MCP) on 9001; their keys are new each time.  Arguments are those of `run.py serve`.
 """
 
 import base64
@@ -10,12 +10,15 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WEATHER_KEY, APPLICATION_KEY = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+HOURS_PORT = os.environ.get("HOURS_PORT", "9001")
 SEALING_KEY = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -31,6 +34,15 @@ def running(program, **environ):
         process.wait()
 
 
+def wait_for(port):
+    """Parley asks a server of tools what it has as soon as it starts."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(port))):
+            return
+        time.sleep(0.05)
+
+
 def main():
     parley = {
         "PARLEY_TOOLS_FILE": str(HERE / "tools/tools.toml"),
@@ -41,8 +53,10 @@ def main():
     application = "application/tornado_server.py"
     with (
         running("tools/weather_endpoint.py", WEATHER_SIGNING_KEY=WEATHER_KEY),
+        running("tools/hours_server.py", HOURS_PORT=HOURS_PORT),
         running(application, PARLEY_APPLICATION_KEY=APPLICATION_KEY),
     ):
+        wait_for(HOURS_PORT)
         command = [sys.executable, HERE.parent / "run.py", "serve", *sys.argv[1:]]
         gateway = subprocess.Popen(command, env=os.environ | parley)
         signal.signal(signal.SIGINT, lambda *_: None)  # the terminal tells Parley as well

@@ -115,8 +115,8 @@ class Gateway:
         self.files = FileDecoder(file_rules(settings), self._loop)
         links = Mailbox(self._loop, gather_s)
         self.tools = read_tools(settings.tools, self.mailbox.post_threadsafe).toolbox
-        taken = frozenset(function.name for function in self.tools.all_functions)
-        self._terms = Terms(settings, policy, taken, self.tools.names)
+        self.tools.begin()
+        self._terms = Terms(settings, policy, self.tools.all_names, self.tools.names)
         self.issuer = Issuer(settings, rules, self._terms)
         self._equipment = Equipment(
             self._loop,

@@ -84,7 +84,8 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
     # It logs, as errors, what it then raises; and its traces hold headers.
     logging.getLogger("websocket").setLevel(logging.CRITICAL)
     # What is asked of a tool stands in the address of a request, and secrets in its headers.
-    for name in ("httpx2", "httpcore2"):
+    # The package of MCP has both in what it says, also as "client".
+    for name in ("httpx2", "httpcore2", "mcp", "client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     # It quotes headers that it could not read, from whoever sent them, and warns of sockets whose
     # owners have gone: what anybody can cause.

@@ -53,6 +53,14 @@ class Server:
             raise
         self.model_host = find_model().host
         self.gateway = Gateway(settings, self._rules, find_model, self._policy)
+        try:
+            await self.gateway.tools.ready()
+        except BaseException:  # it is told to end meanwhile
+            _close(sockets)
+            await self.gateway.stop(STOP_TIMEOUT_S)
+            if self._embedded is not None:
+                await self._embedded.stop()
+            raise
         self.health = Health(self.gateway, asyncio.get_running_loop())
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)

@@ -89,6 +89,7 @@ class House:
         self.gateway = Gateway(
             self.settings, self.rules, lambda: self._endpoint, read_policy(self.settings)
         )
+        await self.gateway.tools.ready()
         self.health = Health(self.gateway, asyncio.get_running_loop())
         self.health.start()
         self.server = make_front_door(self.gateway, self.health)
@@ -113,7 +114,7 @@ class House:
     @property
     def threads(self) -> list[str]:
         """Threads of the gateway's own that are alive."""
-        mine = ("up-", "audio", "reaper", "tool-")
+        mine = ("up-", "audio", "reaper", "tool-", "mcp-loop")
         new = set(threading.enumerate()) - self._threads_before
         return sorted(thread.name for thread in new if thread.name.startswith(mine))
 

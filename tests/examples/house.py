@@ -35,15 +35,17 @@ class Examples:
 
 @asynccontextmanager
 async def examples_running(folder: Path, **environ: str) -> AsyncIterator[Examples]:
-    """A copy in *folder*, whose one fixed port is another; nothing of it is left behind."""
-    gateway, application, weather = (unused_port() for _ in range(3))
+    """A copy in *folder*, whose fixed ports are others; nothing of it is left behind."""
+    gateway, application, weather, hours = (unused_port() for _ in range(4))
     shutil.copytree(ROOT / "examples", folder / "examples")
     (folder / "run.py").symlink_to(ROOT / "run.py")
     tools = folder / "examples/tools/tools.toml"
-    tools.write_text(tools.read_text().replace(":9000/", f":{weather}/"))
+    text = tools.read_text().replace(":9000/", f":{weather}/").replace(":9001/", f":{hours}/")
+    tools.write_text(text)
     environ |= {
         "APPLICATION_PORT": str(application),
         "WEATHER_PORT": str(weather),
+        "HOURS_PORT": str(hours),
         "PARLEY_URL": f"http://127.0.0.1:{gateway}",
         "PARLEY_UPSTREAM_URL": "local",
     }
@@ -58,7 +60,7 @@ async def examples_running(folder: Path, **environ: str) -> AsyncIterator[Exampl
     reading = asyncio.ensure_future(_read(process.stdout, printed))
     try:
         await until(lambda: b"listens on" in printed or reading.done(), "no start", START_S)
-        for port in (gateway, application, weather):
+        for port in (gateway, application, weather, hours):
             await answers(port)
         yield Examples(f"127.0.0.1:{gateway}", f"127.0.0.1:{application}")
     finally:

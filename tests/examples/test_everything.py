@@ -24,10 +24,14 @@ def heard_in(path):
 
 @pytest.mark.gen_test(timeout=240)
 async def test_a_question_for_each_kind_of_tool_is_answered_with_what_it_found(tmp_path):
-    """Over HTTP, in Python and by the client; read back from the sound of the answer."""
+    """Over HTTP, in Python, over MCP and by the client; read back from the sound of the answer."""
     async with examples_running(tmp_path) as examples:
         url = f"ws://{examples.gateway}/ws"
-        for question, found in (("weather", "sunny.* (21|twenty.one)"), ("stock", "12|twelve")):
+        for question, found in (
+            ("weather", "sunny.* (21|twenty.one)"),
+            ("stock", "12|twelve"),
+            ("hours", "nine to six|9 to 6"),
+        ):
             answer = tmp_path / f"{question}.wav"
             spoken = ROOT / f"examples/questions/{question}.wav"
             await printed("run.py", "talk", spoken, "--url", url, "--save", answer)

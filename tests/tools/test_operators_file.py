@@ -11,9 +11,11 @@ import pytest
 from tests.calls.tool_house import MODULE, http_tool
 from tornado_app.settings.schema import Tools
 from tornado_app.tools.found import read_tools
+from tornado_app.tools.mcp import entry
 
 ROOT = Path(__file__).parents[2]
 GOOD = http_tool("good", "https://example.com/x")
+MCP = '[mcp.shop]\nurl = "https://example.com/mcp"\ntools = ["find"]\n'
 
 
 def tools_of(file):
@@ -43,6 +45,7 @@ def test_the_example_is_right(monkeypatch):
     assert [] == example.problems
     names = [function.name for function in example.toolbox.functions(())]
     assert ["get_weather", "get_stock", "book_table"] == names
+    assert "get_opening_hours" in example.toolbox.all_names
 
 
 def test_the_file_is_found_from_everywhere(monkeypatch, tmp_path):
@@ -102,6 +105,19 @@ def test_scopes_say_who_has_a_tool(tmp_path):
         ("[python]", 'python: Object missing required field "module"'),
         ('[python]\nmodule = "no_such_module"', "no_such_module cannot be imported"),
         ('[python]\nmodule = "json"', "json has no function that is marked"),
+        (MCP.partition("tools")[0], 'mcp.shop: Object missing required field "tools"'),
+        (MCP.replace('["find"]', "[]"), "mcp.shop: Expected"),
+        (MCP.replace("https", "ftp"), "mcp.shop.url: must be http:// or https://"),
+        (MCP.replace("mcp.shop", 'mcp."a b"'), "mcp.a b: a name has 1 to 64"),
+        (MCP.replace('["find"]', f'["{"x" * 65}"]'), "a name has 1 to 64"),
+        (MCP.replace('["find"]', '["a.b", "a/b"]'), "mcp.shop.tools: a_b: there is another tool"),
+        (MCP + 'headers = {X-Parley-User = "b"}', "X-Parley-User is set by Parley itself"),
+        (MCP + 'headers = {A = {env = "NO_SUCH"}}', "mcp.shop.headers.A: NO_SUCH is not set"),
+        (MCP + 'signing_key = {env = "SHORT_KEY"}', "at least 16 bytes"),
+        (MCP + "timeout_s = 301", "mcp.shop: Expected"),
+        (MCP + "command = 1", 'mcp.shop: Object contains unknown field "command"'),
+        (MCP + http_tool("find", "https://a"), "mcp.shop.tools: find: there is another tool"),
+        (MCP + MCP.replace("shop", "other"), "mcp.other.tools: find: there is another tool"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, monkeypatch, toml, sentence):
@@ -149,6 +165,47 @@ def test_a_name_that_comes_twice(tmp_path):
 
     (problem,) = found(tmp_path, toml).problems
     assert "python: price: there is another tool of this name" == problem
+
+
+def test_a_server_is_not_dialled_to_be_read(tmp_path):
+    """Nobody listens there, and nobody is asked; its tools are there when it has listed them."""
+    read = found(tmp_path, MCP + 'prefix = "shop_"\n' + GOOD)
+
+    assert [] == read.problems
+    assert {"shop_find", "good"} == read.toolbox.all_names
+    assert ["good"] == [function.name for function in read.toolbox.functions(())]
+
+
+def test_the_package_of_mcp_is_an_option(tmp_path, monkeypatch):
+    """Who needs it is told what to install; who does not, need not have it."""
+    monkeypatch.setattr(entry, "PACKAGE", "no-such-package")
+    sentence = "mcp: the package mcp is not installed; pip install -r requirements-mcp.txt"
+
+    assert [sentence] == found(tmp_path, MCP).problems
+    assert [] == found(tmp_path, GOOD).problems
+
+
+def test_another_package_of_mcp_is_said(tmp_path, monkeypatch):
+    """Its first version had other names for everything."""
+    monkeypatch.setattr(entry, "version", lambda _: "1.30.0")
+
+    (problem,) = found(tmp_path, MCP).problems
+    assert problem.startswith("mcp: the package mcp is 1.30.0 and must be 2.x")
+
+
+def test_nobody_else_imports_the_package_of_mcp(tmp_path):
+    """It takes a second and 40 MB."""
+    (tmp_path / "tools.toml").write_text(GOOD)
+    program = (
+        "import sys; from tests.tools.test_operators_file import *; "
+        f"read_tools(tools_of({str(tmp_path / 'tools.toml')!r}), print).toolbox; "
+        "print('mcp' in sys.modules, 'pydantic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert "False False" == done.stdout.strip()
 
 
 def test_check_config_says_it(tmp_path):

@@ -44,9 +44,22 @@ class PythonEntry(Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1, le=256)] = 8
 
 
+class McpEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[mcp.NAME]``."""
+
+    url: Text
+    tools: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=TOOLS_MAX)]
+    prefix: str = ""
+    headers: dict[str, str | Kept] = {}
+    timeout_s: Seconds = 10.0
+    scopes: tuple[str, ...] = ()
+    signing_key: Kept | None = None
+
+
 class File(Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file; each tool is read by itself, so that each says what is wrong with it."""
 
     http: dict[str, dict[str, Any]] = {}
     python: dict[str, Any] | None = None
+    mcp: dict[str, dict[str, Any]] = {}
     use_environment_proxies: bool = False

@@ -13,6 +13,8 @@ from tornado_app.protocol.realtime.functions import Function
 from tornado_app.settings.schema import Tools as ToolSettings
 from tornado_app.tools.entries import TOOLS_MAX, File, HttpEntry, PythonEntry
 from tornado_app.tools.http import HttpClient, HttpTool
+from tornado_app.tools.mcp.entry import missing_package, read_server
+from tornado_app.tools.mcp.servers import McpServers
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.python import find_tools
 from tornado_app.tools.reading import Reading, in_words
@@ -51,9 +53,17 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
         loop = _read_python(reading, file.python, post)
         if loop is not None:
             ends.append(loop.stop)
+    servers = [
+        server
+        for name, table in file.mcp.items()
+        if (server := read_server(reading, name, table, file.use_environment_proxies)) is not None
+    ]
+    if file.mcp:
+        reading.problems += missing_package()
     if len(reading.tools) > TOOLS_MAX:
         reading.problems.append(f"there are {len(reading.tools)} tools, {TOOLS_MAX} are allowed")
-    return Toolbox(reading.tools, ends), reading.problems
+    asked = McpServers(servers, post) if servers else None
+    return Toolbox(reading.tools, ends, servers=asked), reading.problems
 
 
 def _read_http(reading: Reading, name: str, table: dict[str, Any], http: HttpClient) -> None:

@@ -2,12 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.tools.result import Tool
 
 STOP_S = 2.0
+
+
+class Servers(Protocol):
+    """Whoever has tools to be asked for while the gateway runs."""
+
+    def start(self) -> None:
+        """Ask for them from now on."""
+
+    async def ready(self) -> None:
+        """Return when all have answered once, or it has taken too long."""
+
+    async def stop(self) -> None:
+        """End all that was started."""
 
 
 class Toolbox:
@@ -17,19 +30,27 @@ class Toolbox:
         self,
         tools: Iterable[Tool] = (),
         ends: Iterable[Callable[[], Coroutine[Any, Any, None]]] = (),
+        *,
+        servers: Servers | None = None,
     ) -> None:
         """*ends* are called in the end, for what tools share."""
-        self._tools = {tool.function.name: tool for tool in tools}
+        self._tools = {tool.name: tool for tool in tools}
         self._ends = tuple(ends)
+        self._servers = servers
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def all_names(self) -> frozenset[str]:
+        """What no other tool may be called, also of those that nobody performs now."""
+        return frozenset(self._tools)
+
     def functions(self, scopes: Collection[str]) -> tuple[Function, ...]:
-        """What a call with these scopes may use."""
+        """What a call with these scopes may use that begins now."""
         held = frozenset(scopes)
         return tuple(
             tool.function
             for tool in self._tools.values()
-            if not tool.scopes or not held.isdisjoint(tool.scopes)
+            if tool.function is not None and (not tool.scopes or not held.isdisjoint(tool.scopes))
         )
 
     def names(self, scopes: Collection[str]) -> frozenset[str]:
@@ -38,11 +59,22 @@ class Toolbox:
 
     @property
     def all_functions(self) -> tuple[Function, ...]:
-        return tuple(tool.function for tool in self._tools.values())
+        functions = (tool.function for tool in self._tools.values())
+        return tuple(function for function in functions if function is not None)
 
     def find(self, name: str) -> Tool:
         """Raises `KeyError` if there is none; a session asks for what it was given only."""
         return self._tools[name]
+
+    def begin(self) -> None:
+        """Ask the servers of tools what they have, from now on."""
+        if self._servers is not None:
+            self._servers.start()
+
+    async def ready(self) -> None:
+        """Return when the servers of tools have answered, or it has taken too long."""
+        if self._servers is not None:
+            await self._servers.ready()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Perform *work*, which ends by itself or is cancelled; it is held until it has ended."""
@@ -57,5 +89,7 @@ class Toolbox:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_S)
+        if self._servers is not None:
+            await self._servers.stop()
         for end in self._ends:
             await end()

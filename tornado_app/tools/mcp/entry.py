@@ -1,0 +1,54 @@
+"""``[mcp.NAME]`` of the operator's file.  Nobody is dialled to read it."""
+
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from tornado_app.tools.entries import McpEntry
+from tornado_app.tools.mcp.address import Address
+from tornado_app.tools.mcp.servers import McpServer
+from tornado_app.tools.reading import NAME, Reading
+
+PACKAGE = "mcp"
+PACKAGE_MAJOR = "2"
+INSTALL = "pip install -r requirements-mcp.txt"
+
+
+def missing_package() -> list[str]:
+    """What is to be installed, in one sentence, if anything is."""
+    try:
+        found = version(PACKAGE)
+    except PackageNotFoundError:
+        return [f"mcp: the package mcp is not installed; {INSTALL}"]
+    if found.partition(".")[0] != PACKAGE_MAJOR:
+        return [f"mcp: the package mcp is {found} and must be {PACKAGE_MAJOR}.x; {INSTALL}"]
+    return []
+
+
+def read_server(
+    reading: Reading, label: str, table: dict[str, Any], uses_environment: bool
+) -> McpServer | None:
+    """One server, whose tools are added to the others'; None if it cannot be told what is meant."""
+    where = f"mcp.{label}"
+    if not NAME.fullmatch(label):
+        reading.problems.append(f"{where}: a name has 1 to 64 of the characters A-Z a-z 0-9 _ -")
+    entry = reading.converted(where, table, McpEntry)
+    if entry is None:
+        return None
+    address = Address(
+        reading.url(where, entry.url),
+        reading.headers(where, entry.headers),
+        reading.signing_key(where, entry.signing_key),
+        reading.result_bytes,
+        uses_environment,
+    )
+    names = {listed: told_name(entry.prefix, listed) for listed in entry.tools}
+    server = McpServer(label, address, names, entry.timeout_s, frozenset(entry.scopes))
+    for tool in server.tools:
+        reading.add(f"{where}.tools: {tool.name}", tool)
+    return server
+
+
+def told_name(prefix: str, listed: str) -> str:
+    """What the model calls a tool: servers may use more characters than the API takes."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", prefix + listed)

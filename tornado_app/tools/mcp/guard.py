@@ -1,0 +1,128 @@
+"""The way of all requests to an MCP server: signed, bounded, and never sent elsewhere.
+
+The package takes a failed request for the end of the session.  So what fails is answered here, with
+an error of JSON-RPC that only the call that asked is told.
+"""
+
+import time
+from collections.abc import Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+import httpx2
+
+from tornado_app.tools.mcp.address import Address
+from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
+
+CONNECT_TIMEOUT_S = 5.0
+GOODBYE_TIMEOUT_S = 1.0
+SILENCE_S = 330.0
+"""Longer than any call may take; a listing and a call have deadlines of their own."""
+CONNECTIONS = 100
+IDLE_CONNECTIONS = 20
+KEEP_ALIVE_S = 30.0
+ENVELOPE_BYTES = 1 << 20
+"""What may be read of one answer beyond a result: a listing, or the same as text and as JSON."""
+
+# Error codes of JSON-RPC that no protocol uses: what the package is told in place of a failure.
+FAULTS = range(7001, 7009)
+UNREACHABLE, BROKEN_OFF, ELSEWHERE, TOO_LARGE, REFUSED, STRANGER, ENCODED, NO_JSON = FAULTS
+NOT_PERFORMED = (UNREACHABLE, STRANGER)
+"""Nobody was there, or whoever was did not know the session: it may be asked once more."""
+
+SESSION = "mcp-session-id"
+EVENTS = "text/event-stream"
+KEPT = ("content-type", SESSION)
+
+
+def read_bytes(address: Address) -> int:
+    """How much of one answer is read at most."""
+    return ENVELOPE_BYTES + 2 * address.result_bytes
+
+
+class GuardedClient(httpx2.AsyncClient):
+    """The connections to one server.  Thread: the one of MCP."""
+
+    def __init__(self, address: Address, on_doubt: Callable[[], None]) -> None:
+        """*on_doubt* is called if the server may be gone, or may have forgotten the session."""
+        super().__init__(
+            # What one caller's request brought would be sent with the next one's.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers={"User-Agent": "parley", **address.headers},
+            trust_env=address.uses_environment,
+            follow_redirects=False,
+            timeout=httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_S, pool=SILENCE_S),
+            limits=httpx2.Limits(
+                max_connections=CONNECTIONS,
+                max_keepalive_connections=IDLE_CONNECTIONS,
+                keepalive_expiry=KEEP_ALIVE_S,
+            ),
+        )
+        self._signing_key = address.signing_key
+        self._read_bytes = read_bytes(address)
+        self._on_doubt = on_doubt
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        """Never raises for a fault of the server's, and follows no redirect."""
+        # Without an encoding there is nothing that grows when it is taken off.
+        request.headers["Accept-Encoding"] = "identity"
+        if request.method == "DELETE":
+            request.extensions["timeout"] = httpx2.Timeout(GOODBYE_TIMEOUT_S).as_dict()
+        if self._signing_key and request.method == "POST":
+            timestamp = int(time.time())  # noqa: TID251  servers compare it with their clock
+            request.headers[TIMESTAMP] = str(timestamp)
+            request.headers[SIGNATURE] = signature(self._signing_key, timestamp, request.content)
+        try:
+            response = await super().send(request, **options | {"stream": True})
+        except httpx2.TransportError as error:
+            self._on_doubt()
+            was_sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+            return _fault(request, BROKEN_OFF if was_sent else UNREACHABLE, type(error).__name__)
+        is_plain = response.is_success and not _is_encoded(response)
+        if is_plain and _is(EVENTS, response):
+            return response  # the package bounds each event
+        try:
+            return await self._whole(request, response)
+        finally:
+            await response.aclose()
+
+    async def _whole(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
+        """What is no stream of events, read to its end."""
+        status = response.status_code
+        if 300 <= status < 400:
+            return _fault(request, ELSEWHERE, f"http_{status}")
+        if status == 404 and SESSION in request.headers:
+            self._on_doubt()
+            return _fault(request, STRANGER, f"http_{status}")
+        if _is_encoded(response):
+            return _fault(request, ENCODED, "encoded")
+        if status >= 400 and not _is("application/json", response):
+            return _fault(request, REFUSED, f"http_{status}")
+        body = bytearray()
+        try:
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > self._read_bytes:
+                    return _fault(request, TOO_LARGE, "too_large")
+        except httpx2.TransportError as error:
+            self._on_doubt()
+            return _fault(request, BROKEN_OFF, type(error).__name__)
+        if body and not _is("application/json", response):
+            return _fault(request, NO_JSON, "content_type")
+        headers = {name: response.headers[name] for name in KEPT if name in response.headers}
+        return httpx2.Response(status, headers=headers, content=bytes(body), request=request)
+
+
+def _is(kind: str, response: httpx2.Response) -> bool:
+    found = response.headers.get("content-type", "").partition(";")[0]
+    return bool(found.strip().lower() == kind)
+
+
+def _is_encoded(response: httpx2.Response) -> bool:
+    return bool(response.headers.get("content-encoding", "identity") != "identity")
+
+
+def _fault(request: httpx2.Request, code: int, word: str) -> httpx2.Response:
+    """An answer that the package hands to whoever asked, and to nobody else."""
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": word}}
+    return httpx2.Response(502, json=error, request=request)

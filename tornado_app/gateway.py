@@ -182,7 +182,15 @@ class Gateway:
     def connect(self, guest: Guest, client: Client) -> Connection:
         """A connection for an admitted client.  It dials the model at once."""
         functions = self.tools.functions(guest.caller.scopes)
-        config = session_config(self.settings, guest.caller, guest.opening, guest.terms, functions)
+        handed = self.tools.handed(guest.caller.scopes)
+        config = session_config(
+            self.settings,
+            guest.caller,
+            guest.opening,
+            guest.terms,
+            functions,
+            handed=handed,
+        )
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
         connection = Connection(
             config, client, guest.dialect, self._equipment, log, on_finished=self._forget
@@ -264,7 +272,7 @@ class Gateway:
     async def _try_model(self) -> Ending | None:
         settings = self.settings
         dial = endpoint.trial_dial(settings, self._find_model())
-        trial = Trial(dial, first_session(settings), self.mailbox, self.tools.all_functions)
+        trial = Trial(dial, first_session(settings), self.mailbox, self.tools.all_told)
         return await trial.run(settings.upstream.ready_timeout_s)
 
     def _dial(self, config: SessionConfig) -> Dial:

@@ -6,7 +6,7 @@ import time
 from tornado_app.admission.tokens import Caller
 from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
-from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.session.config import PictureRules, SessionConfig, ToolRules
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms
@@ -33,7 +33,9 @@ def opening_rules() -> OpeningRules:
     return OpeningRules(has_opus=opus.find() is not None)
 
 
-def tool_rules(settings: Settings, functions: tuple[Function, ...]) -> ToolRules:
+def tool_rules(
+    settings: Settings, functions: tuple[Function, ...], handed: tuple[HandedServer, ...]
+) -> ToolRules:
     """What the model of a call may have done for it."""
     tools = settings.tools
     return ToolRules(
@@ -42,6 +44,7 @@ def tool_rules(settings: Settings, functions: tuple[Function, ...]) -> ToolRules
         tools.arguments_bytes,
         tools.result_bytes,
         tools.client_timeout_s,
+        handed,
     )
 
 
@@ -63,6 +66,8 @@ def session_config(
     opening: Opening,
     terms: CallTerms,
     functions: tuple[Function, ...],
+    *,
+    handed: tuple[HandedServer, ...] = (),
 ) -> SessionConfig:
     """The facts of a call that begins now."""
     return SessionConfig(
@@ -103,6 +108,8 @@ def session_config(
         message_burst=settings.limits.message_burst,
         errors_per_minute=settings.limits.errors_per_minute,
         # Nobody calls a tool in a call without answers.
-        tools=tool_rules(settings, () if terms.model_session.only_transcribes else functions),
+        tools=ToolRules()
+        if terms.model_session.only_transcribes
+        else tool_rules(settings, functions, handed),
         pictures=picture_rules(settings, terms),
     )

@@ -40,11 +40,13 @@ RECORDED = {
 }
 """Fields that recorded clients sent, by what they asked."""
 
+_MCP = ("server_label", "server_url", "allowed_tools", "require_approval", "headers")
 _VAD = ("threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms", "eagerness")
 DOCUMENTED = {
     "session.update": {
         "session.max_output_tokens",
         "session.tool_choice",
+        *(f"session.tools.{name}" for name in _MCP),
         "session.audio.input.transcription",  # null
         "session.audio.input.transcription.language",
         "session.audio.input.turn_detection",  # null
@@ -103,8 +105,9 @@ def name_of(order):
 
 
 def fields_of(value, path=""):
-    """The paths of all that *value* says; of the schemas of tools only that there is one."""
-    if isinstance(value, dict) and not path.endswith((".parameters", ".tool_choice")):
+    """The paths of all that *value* says; of schemas and headers of tools only that they are."""
+    whole = (".parameters", ".tool_choice", ".headers")
+    if isinstance(value, dict) and not path.endswith(whole):
         for key, part in value.items():
             yield from fields_of(part, f"{path}.{key}" if path else key)
     elif isinstance(value, list) and value:

@@ -14,8 +14,12 @@ from tornado_app.tools.found import read_tools
 from tornado_app.tools.mcp import entry
 
 ROOT = Path(__file__).parents[2]
+HANDED_BY = 'handled_by = "model"\n'
 GOOD = http_tool("good", "https://example.com/x")
 MCP = '[mcp.shop]\nurl = "https://example.com/mcp"\ntools = ["find"]\n'
+
+
+HANDED = MCP + HANDED_BY
 
 
 def tools_of(file):
@@ -116,6 +120,14 @@ def test_scopes_say_who_has_a_tool(tmp_path):
         (MCP + 'signing_key = {env = "SHORT_KEY"}', "at least 16 bytes"),
         (MCP + "timeout_s = 301", "mcp.shop: Expected"),
         (MCP + "command = 1", 'mcp.shop: Object contains unknown field "command"'),
+        (HANDED + 'prefix = "a"', "mcp.shop.prefix: is nothing that the model can be told"),
+        (HANDED + "timeout_s = 5", "mcp.shop.timeout_s: is nothing that the model can be told"),
+        (
+            HANDED + 'signing_key = {env = "LONG_KEY"}',
+            "mcp.shop.signing_key: is nothing that the model can be told",
+        ),
+        (HANDED.replace("model", "nobody"), "mcp.shop: Invalid enum value 'nobody'"),
+        (HANDED.replace("https", "ftp"), "mcp.shop.url: must be http:// or https://"),
         (MCP + http_tool("find", "https://a"), "mcp.shop.tools: find: there is another tool"),
         (MCP + MCP.replace("shop", "other"), "mcp.other.tools: find: there is another tool"),
     ],
@@ -185,6 +197,18 @@ def test_the_package_of_mcp_is_an_option(tmp_path, monkeypatch):
     assert [] == found(tmp_path, GOOD).problems
 
 
+def test_a_server_that_the_model_asks_needs_no_package(tmp_path, monkeypatch):
+    """It is told of by scope, as tools are."""
+    monkeypatch.setattr(entry, "PACKAGE", "no-such-package")
+    read = found(tmp_path, HANDED + 'scopes = ["crm"]\nheaders = {A = "b"}')
+
+    assert [] == read.problems
+    assert () == read.toolbox.handed({"speak"})
+    (server,) = read.toolbox.handed({"crm"})
+    assert ("shop", ("find",), {"A": "b"}) == (server.label, server.allowed, server.headers)
+    assert frozenset() == read.toolbox.all_names
+
+
 def test_another_package_of_mcp_is_said(tmp_path, monkeypatch):
     """Its first version had other names for everything."""
     monkeypatch.setattr(entry, "version", lambda _: "1.30.0")
@@ -208,18 +232,33 @@ def test_nobody_else_imports_the_package_of_mcp(tmp_path):
     assert "False False" == done.stdout.strip()
 
 
-def test_check_config_says_it(tmp_path):
-    """With the name of the setting and the file."""
-    file = tmp_path / "tools.toml"
-    file.write_text(http_tool("x", "ftp://a"))
+def check_config(folder, toml, **environ):
+    file = folder / "tools.toml"
+    file.write_text(toml)
     done = subprocess.run(
         [sys.executable, "run.py", "check-config"],
         cwd=ROOT,
-        env={"PATH": "", "PARLEY_TOOLS_FILE": str(file)},
+        env={"PATH": "", "PARLEY_TOOLS_FILE": str(file)} | environ,
         capture_output=True,
         text=True,
         check=False,
     )
+    return file, done
+
+
+def test_the_model_on_this_computer_asks_no_server(tmp_path):
+    """Which is said before there is a call; another model may."""
+    _, local = check_config(tmp_path, HANDED)
+    _, other = check_config(tmp_path, HANDED, PARLEY_UPSTREAM_API_KEY="sk-x")
+
+    assert 2 == local.returncode
+    assert "mcp.shop.handled_by: the model on this computer asks no server" in local.stderr
+    assert 0 == other.returncode, other.stderr
+
+
+def test_check_config_says_it(tmp_path):
+    """With the name of the setting and the file."""
+    file, done = check_config(tmp_path, http_tool("x", "ftp://a"))
 
     assert 2 == done.returncode
     assert f"tools.file (PARLEY_TOOLS_FILE): {file}: http.x.url: must be" in done.stderr

@@ -20,6 +20,7 @@ from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import house_grants
 from tornado_app.tools.found import read_tools
+from tornado_app.upstream.endpoint import configured_endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "conf" / "gateway.toml"
@@ -99,8 +100,14 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
         template.check(settings.session.instructions, (*template.ALWAYS, *policy.claims))
     except Wrong as wrong:
         yield Contradiction(f"must be {wrong.may_be}", ("session.instructions",))
-    for problem in read_tools(settings.tools, lambda *_: None).problems:
+    found = read_tools(settings.tools, lambda *_: None)
+    for problem in found.problems:
         yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))
+    if configured_endpoint(settings) is None:
+        for label in found.toolbox.handed_labels:
+            sentence = "the model on this computer asks no server of tools; leave it to the gateway"
+            where = f"{settings.tools.file}: mcp.{label}.handled_by"
+            yield Contradiction(f"{where}: {sentence}", ("tools.file",))
 
 
 def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tornado_app.policy.settling import CallRules
-from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession
 from workers.formats import StreamFormat
 
@@ -23,6 +23,13 @@ class ToolRules:
     result_bytes: int = 65_536
     client_timeout_s: float = 30.0
     """How long a client has for a tool of its own."""
+    handed: tuple[HandedServer, ...] = ()
+    """Whose tools the model calls itself."""
+
+    @property
+    def told(self) -> tuple[Function | HandedServer, ...]:
+        """What the model is told of the server's."""
+        return (*self.functions, *self.handed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Configuring:
         self._asked += 1
         name = f"{CONFIGURE_ID}_{self._asked}"
         items = self._send_history(name, wanted) if "history" in changes else 0
-        body = change_body(wanted, fields, self._config.tools.functions)
+        body = change_body(wanted, fields, self._config.tools.told)
         if not self._model.send(UpdateSession(body, event_id=name)):
             self._actions.refuse(_too_much())
             return

@@ -123,7 +123,7 @@ class ModelSide:
     def on_opened(self, connect_ms: float, served_by: str = "") -> None:
         self._served_by = served_by
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
-        body = session_body(self.in_force, self._config.tools.functions)
+        body = session_body(self.in_force, self._config.tools.told)
         # Allowed before session.created is read, and saves a round trip.
         self._actions.do(SendUpstream(UpdateSession(session=body, event_id=UPDATE_ID)))
 

@@ -29,6 +29,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import ToolDone, ToolOutcome
 from tornado_app.session.following import Following
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.models_own import ModelsOwn
 from tornado_app.session.rounds import Round, Rounds
 from tornado_app.session.timers import Timers
 from tornado_app.session.tool_counts import ToolCounts
@@ -78,6 +79,7 @@ class Tools:
         self._seen: dict[str, None] = {}
         self._outputs = 0
         self._counts = ToolCounts(actions)
+        self._models_own = ModelsOwn(actions, asking, rounds, self._following, self._counts)
 
     @property
     def figures(self) -> ToolFigures | None:
@@ -93,6 +95,9 @@ class Tools:
 
     def hear(self, response_id: str, item: OutputItem) -> None:
         """An item of an answer is complete."""
+        if item.is_models_own:
+            self._models_own.hear(response_id, item)
+            return
         if not item.is_call:
             self._asking.heard()
             return
@@ -118,8 +123,9 @@ class Tools:
         """An answer is over: calls of it that were not heard of are heard of now."""
         if response.status in {None, "completed", "incomplete"}:
             for item in response.output:
-                if item.is_call:
+                if item.is_call or item.is_models_own:
                     self.hear(response.id, item)
+            self._models_own.hear_end(response)
         self._following.hear_end(response)
 
     def done(self, result: ToolDone) -> None:

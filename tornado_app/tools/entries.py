@@ -1,6 +1,6 @@
 """What may stand in the operator's file of tools: its shape, as values."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -49,6 +49,7 @@ class McpEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
     url: Text
     tools: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=TOOLS_MAX)]
+    handled_by: Literal["gateway", "model"] = "gateway"
     prefix: str = ""
     headers: dict[str, str | Kept] = {}
     timeout_s: Seconds = 10.0

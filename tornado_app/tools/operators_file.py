@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 
-from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.settings.schema import Tools as ToolSettings
 from tornado_app.tools.entries import TOOLS_MAX, File, HttpEntry, PythonEntry
 from tornado_app.tools.http import HttpClient, HttpTool
 from tornado_app.tools.mcp.entry import missing_package, read_server
-from tornado_app.tools.mcp.servers import McpServers
+from tornado_app.tools.mcp.servers import McpServer, McpServers
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.python import find_tools
 from tornado_app.tools.reading import Reading, in_words
@@ -53,17 +53,20 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
         loop = _read_python(reading, file.python, post)
         if loop is not None:
             ends.append(loop.stop)
-    servers = [
-        server
-        for name, table in file.mcp.items()
-        if (server := read_server(reading, name, table, file.use_environment_proxies)) is not None
-    ]
-    if file.mcp:
+    asked: list[McpServer] = []
+    handed: list[HandedServer] = []
+    for name, table in file.mcp.items():
+        match read_server(reading, name, table, file.use_environment_proxies):
+            case McpServer() as server:
+                asked.append(server)
+            case HandedServer() as server:
+                handed.append(server)
+    if asked:
         reading.problems += missing_package()
     if len(reading.tools) > TOOLS_MAX:
         reading.problems.append(f"there are {len(reading.tools)} tools, {TOOLS_MAX} are allowed")
-    asked = McpServers(servers, post) if servers else None
-    return Toolbox(reading.tools, ends, servers=asked), reading.problems
+    servers = McpServers(asked, post) if asked else None
+    return Toolbox(reading.tools, ends, servers=servers, handed=handed), reading.problems
 
 
 def _read_http(reading: Reading, name: str, table: dict[str, Any], http: HttpClient) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any, Protocol
 
-from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.tools.result import Tool
 
 STOP_S = 2.0
@@ -32,11 +32,13 @@ class Toolbox:
         ends: Iterable[Callable[[], Coroutine[Any, Any, None]]] = (),
         *,
         servers: Servers | None = None,
+        handed: Iterable[HandedServer] = (),
     ) -> None:
         """*ends* are called in the end, for what tools share."""
         self._tools = {tool.name: tool for tool in tools}
         self._ends = tuple(ends)
         self._servers = servers
+        self._handed = tuple(handed)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -57,10 +59,22 @@ class Toolbox:
         """What those are called."""
         return frozenset(function.name for function in self.functions(scopes))
 
+    def handed(self, scopes: Collection[str]) -> tuple[HandedServer, ...]:
+        """Whose tools the model of such a call calls itself."""
+        held = frozenset(scopes)
+        servers = self._handed
+        return tuple(s for s in servers if not s.scopes or not held.isdisjoint(s.scopes))
+
     @property
-    def all_functions(self) -> tuple[Function, ...]:
+    def handed_labels(self) -> tuple[str, ...]:
+        return tuple(server.label for server in self._handed)
+
+    @property
+    def all_told(self) -> tuple[Function | HandedServer, ...]:
+        """What a model is told of that has all of it."""
         functions = (tool.function for tool in self._tools.values())
-        return tuple(function for function in functions if function is not None)
+        there = (function for function in functions if function is not None)
+        return (*there, *self._handed)
 
     def find(self, name: str) -> Tool:
         """Raises `KeyError` if there is none; a session asks for what it was given only."""

@@ -14,7 +14,7 @@ from tornado_app.protocol.realtime.events import (
     UpstreamError,
     parse_realtime,
 )
-from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
 from tornado_app.protocol.realtime.orders import UpdateSession, encode_order
 from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened, LinkSaid
@@ -35,9 +35,9 @@ class Trial:
         dial: Dial,
         wanted: ModelSession,
         mailbox: Mailbox,
-        functions: Sequence[Function] = (),
+        server_tools: Sequence[Function | HandedServer] = (),
     ) -> None:
-        body = session_body(wanted, functions)
+        body = session_body(wanted, server_tools)
         self._order = encode_order(UpdateSession(session=body, event_id=TRIAL_ID))
         self._verdict: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         self._last_error: ErrorFacts | None = None

@@ -9,7 +9,7 @@ from tornado_app.protocol.realtime.functions import (
     OutputItem,
     error_output,
     function_output,
-    function_tool,
+    tool_entry,
 )
 
 
@@ -22,7 +22,7 @@ def test_the_model_is_told_of_a_function_as_the_api_spells_it():
         "name": "weather",
         "description": "The weather of a city.",
         "parameters": schema,
-    } == function_tool(Function("weather", "The weather of a city.", schema, 5.0))
+    } == tool_entry(Function("weather", "The weather of a city.", schema, 5.0))
 
 
 def test_a_call_is_answered_by_its_id():

@@ -23,6 +23,22 @@ class Function:
     """How long it may take; the model is not told.  0: as the settings say for clients."""
 
 
+@dataclass(frozen=True, slots=True)
+class HandedServer:
+    """A server of tools (MCP) that the model itself asks and calls; nobody here sees what it does.
+
+    https://platform.openai.com/docs/guides/realtime-mcp
+    """
+
+    label: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    allowed: tuple[str, ...]
+    """Its tools that may be called."""
+    scopes: frozenset[str] = frozenset()
+    """Which calls have it; the model is not told."""
+
+
 class OutputItem(Struct, frozen=True):
     """An item of an answer that is complete, as far as it is a call of a function."""
 
@@ -39,9 +55,30 @@ class OutputItem(Struct, frozen=True):
         is_whole = self.status in {None, "completed"}
         return self.type == "function_call" and is_whole and bool(self.call_id)
 
+    @property
+    def is_models_own(self) -> bool:
+        """Whether the model has called a tool of a `HandedServer`, and knows its result."""
+        return self.type == "mcp_call"
 
-def function_tool(function: Function) -> dict[str, Any]:
+
+def tool_entry(tool: Function | HandedServer) -> dict[str, Any]:
     """An entry of ``tools`` in a ``session.update``."""
+    return _function(tool) if isinstance(tool, Function) else _server(tool)
+
+
+def _server(server: HandedServer) -> dict[str, Any]:
+    entry = {
+        "type": "mcp",
+        "server_label": server.label,
+        "server_url": server.url,
+        "allowed_tools": list(server.allowed),
+        # The operator has approved of them in writing, and a caller is not to be asked.
+        "require_approval": "never",
+    }
+    return entry | ({"headers": dict(server.headers)} if server.headers else {})
+
+
+def _function(function: Function) -> dict[str, Any]:
     return {
         "type": "function",
         "name": function.name,

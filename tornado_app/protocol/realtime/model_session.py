@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from tornado_app.protocol.realtime.functions import Function, function_tool
+from tornado_app.protocol.realtime.functions import Function, HandedServer, tool_entry
 
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 Output = Literal["audio", "text"]
@@ -84,8 +84,10 @@ class ModelSession:
         return self.transcription_model if self.only_transcribes else self.model
 
 
-def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> dict[str, Any]:
-    """The ``session`` of a ``session.update`` in the GA dialect; *functions* are the server's.
+def session_body(
+    wanted: ModelSession, server_tools: Sequence[Function | HandedServer] = ()
+) -> dict[str, Any]:
+    """The ``session`` of a ``session.update`` in the GA dialect; *server_tools* are no client's.
 
     https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
     """
@@ -108,19 +110,21 @@ def session_body(wanted: ModelSession, functions: Sequence[Function] = ()) -> di
     if wanted.instructions:
         # An empty string would bring back the server's own default prompt, as absence does.
         body["instructions"] = wanted.instructions
-    if tools := (*functions, *wanted.tools):
+    if tools := (*server_tools, *wanted.tools):
         choice = _tool_choice(wanted)
-        body |= {"tools": [function_tool(each) for each in tools], "tool_choice": choice}
+        body |= {"tools": [tool_entry(each) for each in tools], "tool_choice": choice}
     return body
 
 
 def change_body(
-    wanted: ModelSession, names: Collection[str], functions: Sequence[Function] = ()
+    wanted: ModelSession,
+    names: Collection[str],
+    server_tools: Sequence[Function | HandedServer] = (),
 ) -> dict[str, Any]:
     """The ``session`` of an update that sets only what *names* say, as *wanted* has it.
 
     All is said, also what is the model's own default: what is left out would stay as it was.
-    *functions* are the tools of the server, which stay beside any of the client's.
+    *server_tools* are the tools of the server, which stay beside any of the client's.
     """
     body: dict[str, Any] = {"type": wanted.session}
     hearing: dict[str, Any] = {}
@@ -134,7 +138,7 @@ def change_body(
             case "max_output_tokens":
                 body["max_output_tokens"] = wanted.max_output_tokens or "inf"
             case "tools":
-                body["tools"] = [function_tool(each) for each in (*functions, *wanted.tools)]
+                body["tools"] = [tool_entry(each) for each in (*server_tools, *wanted.tools)]
             case "tool_choice":
                 body["tool_choice"] = _tool_choice(wanted)
             case "turn_detection":

@@ -4,6 +4,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from tornado_app.protocol.realtime.functions import HandedServer
 from tornado_app.tools.entries import McpEntry
 from tornado_app.tools.mcp.address import Address
 from tornado_app.tools.mcp.servers import McpServer
@@ -27,23 +28,29 @@ def missing_package() -> list[str]:
 
 def read_server(
     reading: Reading, label: str, table: dict[str, Any], uses_environment: bool
-) -> McpServer | None:
-    """One server, whose tools are added to the others'; None if it cannot be told what is meant."""
+) -> McpServer | HandedServer | None:
+    """One server; the tools of one that the gateway asks are added to the others'.
+
+    None if it cannot be told what is meant.
+    """
     where = f"mcp.{label}"
     if not NAME.fullmatch(label):
         reading.problems.append(f"{where}: a name has 1 to 64 of the characters A-Z a-z 0-9 _ -")
     entry = reading.converted(where, table, McpEntry)
     if entry is None:
         return None
-    address = Address(
-        reading.url(where, entry.url),
-        reading.headers(where, entry.headers),
-        reading.signing_key(where, entry.signing_key),
-        reading.result_bytes,
-        uses_environment,
-    )
+    url, headers = reading.url(where, entry.url), reading.headers(where, entry.headers)
+    scopes = frozenset(entry.scopes)
+    if entry.handled_by == "model":
+        for name in ("prefix", "signing_key", "timeout_s"):
+            if name in table:
+                sentence = "is nothing that the model can be told; leave it out"
+                reading.problems.append(f"{where}.{name}: {sentence}")
+        return HandedServer(label, url, headers, entry.tools, scopes)
+    key = reading.signing_key(where, entry.signing_key)
+    address = Address(url, headers, key, reading.result_bytes, uses_environment)
     names = {listed: told_name(entry.prefix, listed) for listed in entry.tools}
-    server = McpServer(label, address, names, entry.timeout_s, frozenset(entry.scopes))
+    server = McpServer(label, address, names, entry.timeout_s, scopes)
     for tool in server.tools:
         reading.add(f"{where}.tools: {tool.name}", tool)
     return server

@@ -266,7 +266,7 @@ class Asking:
     def _tell_end(
         self, running: Running, status: ResponseStatus, response: ResponseFacts | None
     ) -> None:
-        usage = response.usage if response else None
+        usage = response.counts if response else None
         self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
         if not running.is_told:
             running.is_told = True

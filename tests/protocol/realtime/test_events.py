@@ -311,3 +311,19 @@ def test_reading_is_total(text):
     event = parse_realtime(text)
 
     assert isinstance(event, UpstreamEvent)
+
+
+def test_of_a_usage_its_numbers_are_told():
+    """Words in it might be of what the model was told."""
+    details = {"text_tokens": 3, "note": "words", "cached_tokens_details": {"audio_tokens": 1}}
+    usage = {"total_tokens": 7.5, "input_token_details": details, "odd name": 1, "is": True}
+    counted = {"text_tokens": 3, "cached_tokens_details": {"audio_tokens": 1}}
+
+    assert ResponseFacts(usage=usage).counts == {
+        "total_tokens": 7.5,
+        "input_token_details": counted,
+    }
+    assert ResponseFacts().counts is None
+    assert ResponseFacts(usage={"a": {"b": {"c": {"d": {"e": 1}}}}}).counts == {
+        "a": {"b": {"c": {}}}
+    }

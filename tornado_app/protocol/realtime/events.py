@@ -108,6 +108,11 @@ class ResponseFacts(Struct, frozen=True):
         details = self.status_details
         return (details and details.error) or ErrorFacts()
 
+    @property
+    def counts(self) -> dict[str, Any] | None:
+        """The numbers of `usage`, which a client is told; a word of it might be anything."""
+        return None if self.usage is None else _numbers(self.usage)
+
 
 class ResponseCreated(Event, tag="response.created", frozen=True):
     response: ResponseFacts = ResponseFacts()
@@ -197,6 +202,20 @@ class Malformed(Struct, frozen=True):
 
 
 UpstreamEvent: TypeAlias = PlainEvent | AnswerAudio | BrokenAudio | Unknown | Malformed
+
+USAGE_LEVELS = 4
+"""``usage.input_token_details.cached_tokens_details.text_tokens``."""
+
+
+def _numbers(usage: dict[str, Any], levels: int = USAGE_LEVELS) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in usage.items():
+        if isinstance(value, dict) and levels > 1:
+            found[name] = _numbers(value, levels - 1)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            found[name] = value
+    return {name: value for name, value in found.items() if name.isidentifier()}
+
 
 _decoder: msgspec.json.Decoder[KnownEvent] = msgspec.json.Decoder(KnownEvent)
 _type_decoder = msgspec.json.Decoder(Unknown)

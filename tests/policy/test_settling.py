@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, SOURCES, from_text
@@ -379,108 +377,6 @@ def test_parts_of_turn_detection_that_are_left_out_stay():
 def test_numbers_in_an_address_are_numbers(name, text, value):
     """Other scripts and notations are left to be refused."""
     assert value == from_text(name, text)
-
-
-VALUES = {
-    "voice": st.sampled_from(["marin", "ash", "sage"]),
-    "model": st.sampled_from(["large", "small", "huge"]),
-    "transcription_language": st.sampled_from(["en", "de", "fr"]),
-    "turn_detection": st.sampled_from(["server_vad", "semantic_vad", "none"]),
-    "output": st.sampled_from(["audio", "text"]),
-    "speed": st.sampled_from([0.25, 0.5, 1.0, 1.25, 1.5]),
-    "max_output_tokens": st.integers(1, 4096),
-}
-
-
-def grants(name):
-    narrow = (
-        st.lists(VALUES[name], min_size=1, unique=True).map(lambda values: Grant(tuple(values)))
-        if FIELDS[name].measure == "value"
-        else st.tuples(VALUES[name], VALUES[name]).map(lambda b: Grant(low=min(b), high=max(b)))
-    )
-    return st.none() | st.just(ALL) | narrow
-
-
-def tables():
-    keys = [(n, s) for n in VALUES for s in SOURCES if s in FIELDS[n].sources]
-    return st.fixed_dictionaries({}, optional={key: grants(key[0]) for key in keys})
-
-
-def spelled(grant):
-    """As it stands in a token."""
-    if grant is None or grant == ALL:
-        return grant is not None
-    if grant.values is not None:
-        return list(grant.values)
-    return {"min": grant.low, "max": grant.high}
-
-
-def asked():
-    return st.fixed_dictionaries({}, optional=VALUES)
-
-
-@given(
-    everybody=tables(),
-    scopes=st.dictionaries(st.sampled_from("ab"), tables()),
-    held=st.frozensets(st.sampled_from("abc")),
-    token=asked(),
-    left=st.fixed_dictionaries({}, optional={name: grants(name) for name in VALUES}),
-    query=asked(),
-    configured=asked(),
-)
-def test_no_client_can_widen_what_operator_or_token_narrowed(
-    *, everybody, scopes, held, token, left, query, configured
-):
-    """Whatever is in force was allowed to who set it; what was refused has changed nothing."""
-    policy = Policy(everybody, scopes)
-    said = token | {"client_may": {name: spelled(grant) for name, grant in left.items()}}
-    rules = rules_of(policy, held, said)
-
-    def may(source, words):
-        """Whether all of *words* is allowed, told from the values alone."""
-        return all(
-            allowed(policy, held, source, name, value)
-            and (
-                source == "token"
-                or (name in left and within(left[name], value))
-                or (name not in left and name not in token)
-            )
-            for name, value in words.items()
-        )
-
-    try:
-        settled = settle(FIRST, rules, said, query)
-    except Refused:
-        assert not (may("token", token) and may("query", query))
-        return
-    assert may("token", token)
-    assert may("query", query)
-    try:
-        after = apply(settled, rules, "configure", configured)
-    except Refused:
-        assert not may("configure", configured)
-        after, configured = settled, {}
-    assert may("configure", configured)
-    for name in VALUES:
-        first = getattr(FIRST, name)
-        expected = configured.get(name, query.get(name, token.get(name, first)))
-        assert expected == getattr(after, name)
-
-
-def allowed(policy, held, source, name, value):
-    """By a rule of its scopes, or where they have none by that for everybody."""
-    key = (name, source)
-    said = [policy.scopes[s][key] for s in held & policy.scopes.keys() if key in policy.scopes[s]]
-    is_spelled = source in FIELDS[name].sources
-    return is_spelled and any(within(g, value) for g in said or [policy.everybody.get(key)])
-
-
-def within(grant, value):
-    if grant is None:
-        return False
-    if isinstance(value, int | float):
-        return grant.low <= value <= grant.high
-    return grant.values is None or value in grant.values
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,16 @@ async def test_a_function_that_misbehaves_costs_one_call(tmp_path, name):
     assert "tool_failed" in log.getvalue()
 
 
+@pytest.mark.gen_test
+async def test_half_of_a_character_is_no_fault(tmp_path):
+    """As in the name of a file that is in no UTF-8; the rest reaches the model."""
+    entry, _ = write_python(tmp_path)
+    async with tool_call(tmp_path, entry) as call:
+        assert "caf\N{REPLACEMENT CHARACTER}" == await call.result_of("half")
+        error = json.loads(await call.result_of("refuses_half"))["error"]
+        assert "There is no caf\N{REPLACEMENT CHARACTER}." == error
+
+
 def _mine():
     return sum(thread.name.startswith("tool-") for thread in threading.enumerate())
 

@@ -54,6 +54,16 @@ def odd() -> object:
     """Returns what is no JSON."""
     return object()
 
+@tool
+def half() -> str:
+    """Returns half of a character."""
+    return "caf\\udce9"
+
+@tool
+def refuses_half() -> str:
+    """Says why it cannot, with half of a character."""
+    raise ToolError("There is no caf\\udce9.")
+
 @tool(timeout_s=0.3)
 def blocks() -> str:
     """Blocks its thread."""

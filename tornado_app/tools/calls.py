@@ -8,7 +8,7 @@ from parley_tools import Caller
 from tornado_app.session.commands import CallTool, CancelTool
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import ToolDone
-from tornado_app.tools.result import Result
+from tornado_app.tools.result import Result, sendable
 from tornado_app.tools.toolbox import Toolbox
 
 
@@ -49,7 +49,8 @@ class Calls:
             self._log.exception("tool_broke", name=command.name)
             result = Result.fault("The tool failed.", detail=type(error).__name__)
         self._tasks.pop(command.call_id, None)
-        self._feed(ToolDone(command.call_id, result.output, result.outcome, result.detail))
+        output = sendable(result.output)
+        self._feed(ToolDone(command.call_id, output, result.outcome, result.detail))
 
 
 def _nobody_hears(_: ToolDone) -> None:

@@ -21,6 +21,15 @@ class Result(Struct, frozen=True):
         return cls(error_output(sentence), outcome, detail)
 
 
+def sendable(text: str) -> str:
+    """*text* with U+FFFD for what is in no UTF-8: half of a character, as in odd names of files."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 class Tool(Protocol):
     """One tool of the server, whatever is behind it."""
 

@@ -1,6 +1,7 @@
 """Tools of the server in whole calls: over HTTP and in Python, and all that can go wrong."""
 
 import asyncio
+import base64
 import importlib
 import json
 import threading
@@ -10,7 +11,7 @@ from openai.types.realtime import RealtimeClientEvent
 from pydantic import TypeAdapter
 
 from tests.calls.house import Ground, until, whole_log
-from tests.calls.tool_house import Endpoint, http_tool, tool_call, write_python
+from tests.calls.tool_house import Endpoint, ToolCall, http_tool, tool_call, write_python
 from tests.commands.talk.test_conversation import talk_to
 from tests.fakes.upstream import unused_port
 
@@ -275,26 +276,45 @@ async def test_a_gateway_that_stops_ends_all_calls(tmp_path):
 
 @pytest.mark.gen_test(timeout=20)
 async def test_twenty_neighbours_lose_nothing_while_tools_misbehave(tmp_path):
-    """Blocked threads, a blocked loop and endpoints that hang are no business of the audio's."""
+    """Blocked threads, a blocked loop and endpoints that hang are no business of the audio's.
+
+    Nor is a caller beside them who hangs up in mid-call: each sample reaches the model.
+    """
     entry, module = write_python(tmp_path)
     async with Endpoint() as endpoint:
         entry += http_tool("hang", endpoint.url("hang")) + http_tool("large", endpoint.url("large"))
         async with tool_call(tmp_path, entry, limits_connections_per_user=30) as call:
             neighbours = [await call.house.connected() for _ in range(20)]
+            links = [await call.fake.connection(number + 1) for number in range(20)]
+            leaver = await call.house.connected()
+            leaving = ToolCall(call.fake, await call.fake.connection(21), leaver, call.house)
             bad = ("blocks", {}), ("blocks_loop", {}), ("hang", CITY), ("large", CITY)
             await call.model_calls(*bad, ("raises", {}))
-            for _ in range(10):
+            await leaving.model_calls(("hangs", {}), ("hang", CITY))
+            for number in range(10):
                 for neighbour in neighbours:
-                    await neighbour.audio(bytes(960))
+                    await neighbour.audio(bytes([number]) * 960)
+                if number == 5:
+                    leaver.socket.close()
             for number in range(10):
                 for neighbour in neighbours:
                     received = await neighbour.next("audio_received")
                     assert number + 1 == received["data"]["chunk"]
             assert "error" not in {kind for each in neighbours for kind in each.types}
+            spoken = b"".join(bytes([number]) * 960 for number in range(10))
+            for link in links:
+                await until(lambda link=link: spoken == audio_of(link), "speech is missing")
             outputs = [await call.output() for _ in range(5)]
             assert all("error" in output for _, output in outputs)
             importlib.import_module(module).let_go.set()
             await until(lambda: _mine() <= 1, "a thread is left")
+
+
+def audio_of(link):
+    """All that one caller has said to the model."""
+    kind = "input_audio_buffer.append"
+    appends = [event["audio"] for event in link.events if event["type"] == kind]
+    return b"".join(map(base64.b64decode, appends))
 
 
 @pytest.mark.gen_test

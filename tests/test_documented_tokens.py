@@ -30,9 +30,10 @@ SECRET = "x7Kq2mVb9RtLw4Zc8NpYs3Hd6FgJ1aQe"
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10, max_lifetime_s=86_400)
 
 
-def program(heading):
-    """The code below that heading."""
-    return re.search(rf"^## {heading}\n.*?^```\w+\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)[1]
+def program(heading, language="python"):
+    """The first code in that language below that heading."""
+    code = rf"^## {heading}\n.*?^```{language}\n(.*?)^```"
+    return re.search(code, TEXT, re.MULTILINE | re.DOTALL)[1]
 
 
 @pytest.mark.gen_test
@@ -68,7 +69,7 @@ def test_node_makes_tokens(tmp_path):
     """Without a library."""
     script = tmp_path / "token.mjs"
     script.write_text(
-        program("In Node") + f"\nprocess.stdout.write(tokenFor('bob', '{SECRET}'));\n"
+        program("In Node", "js") + f"\nprocess.stdout.write(tokenFor('bob', '{SECRET}'));\n"
     )
     token = subprocess.run(["node", script], check=True, capture_output=True, text=True).stdout
 

@@ -65,6 +65,25 @@ def short(tmp_path):
     return path
 
 
+class TestWordsAlone:
+    """A call that only transcribes is over when the words are there."""
+
+    @pytest.mark.parametrize("query", ["", "&turn_detection=server_vad"], ids=["commit", "vad"])
+    @pytest.mark.gen_test(timeout=50)
+    async def test_the_talk_ends_with_them(self, said, query):
+        """No answer is waited for, whoever ends the turn."""
+        async with FakeUpstream() as fake, House(fake.url) as house:
+            heard = {"item_id": "u1", "content_index": 0, "transcript": "He might."}
+            kind = "conversation.item.input_audio_transcription.completed"
+            fake.answers["input_audio_buffer.commit"] = lambda _: [
+                {"type": "input_audio_buffer.committed", "item_id": "u1"},
+                {"type": kind, **heard},
+            ]
+            url = f"{house.url}?session=transcription{query}"
+            assert 0 == await talk_to(house, url=url)
+        assert "He might." in said()
+
+
 class TestWhatComesBack:
     """The promise of the whole: what is said arrives, unbroken, whatever its rate and pieces."""
 

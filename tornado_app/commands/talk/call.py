@@ -43,6 +43,7 @@ class Call:
         self.screen = screen
         self._audio = bytearray()
         self._turns = self._answers = 0
+        self._is_answered = True
 
     @property
     def rate_hz(self) -> int:
@@ -101,7 +102,7 @@ class Call:
         match kind:
             case "connection_status":
                 self._take_status(data["status"], data["model"])
-                self._take_ignored((data.get("negotiated") or {}).get("ignored") or [])
+                self._take_negotiated(data.get("negotiated") or {})
             case "audio_received":
                 self.pace.take(data["duration_ms"])
             case "transcript":
@@ -109,7 +110,7 @@ class Call:
                     data["role"], data["item_id"], data["text"], final=data["final"]
                 )
                 if data["role"] == "user" and data["final"]:
-                    self.is_transcribed = True
+                    self._take_written()
             case "audio" if data.get("audio") is not None:
                 self._take_audio(base64.b64decode(data["audio"], validate=True))
             case "audio_committed":
@@ -132,9 +133,18 @@ class Call:
         if status == "connected":
             self.is_connected = True
 
-    def _take_ignored(self, names: list[str]) -> None:
-        if names:
+    def _take_negotiated(self, negotiated: dict[str, Any]) -> None:
+        if negotiated.get("session") == "transcription":
+            self._is_answered = False
+        if names := negotiated.get("ignored"):
             self.screen.note(f"The gateway knows no parameter {', '.join(names)} of --url.")
+
+    def _take_written(self) -> None:
+        """What the user said has come back, which is all that comes of some calls."""
+        self.is_transcribed = True
+        if not self._is_answered:
+            self._answers += 1
+            self._end_if_answered()
 
     def _take_audio(self, audio: bytes) -> None:
         self._audio += audio

@@ -1,12 +1,14 @@
 """The session as a whole: life, limits and endings."""
 
 import math
+from base64 import b64encode
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.session.story import UNIX_MS, Story, converted, delta, response
+from tests.fakes.pictures import png
+from tests.session.story import UNIX_MS, Story, converted, delta, model_session, response
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import GOING_AWAY
@@ -27,8 +29,10 @@ from tornado_app.protocol.realtime.events import (
     UserSpeechStarted,
     UserSpeechStopped,
 )
+from tornado_app.protocol.realtime.orders import CreateItem, CreateResponse
 from tornado_app.protocol.told import LimitUse
 from tornado_app.session import commands, events
+from tornado_app.session.config import PictureRules
 
 
 def test_a_ping_is_answered_with_its_id(story):
@@ -263,6 +267,8 @@ ANYTHING = st.one_of(
             events.ClientSaid(asked.CommitAudio()),
             events.ClientSaid(asked.ClearAudio()),
             events.ClientSaid(asked.Text("hi")),
+            events.ClientSaid(asked.Image(b64encode(png()).decode(), "png")),
+            events.ClientSaid(asked.Configure({"turn_detection": "none"})),
             events.ClientSaid(asked.Interrupt("item_a", 5)),
             events.ClientSaid(asked.Playback("item_a", 5)),
             events.ClientPinged(),
@@ -298,10 +304,22 @@ ANYTHING = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(ANYTHING, st.floats(0, 3)), max_size=60), st.booleans())
-def test_no_order_of_events_breaks_a_session(happenings, passes_through):
-    """Whatever the two sides do, the invariants hold and nothing is raised."""
-    story = Story(passes_through=passes_through, hold_ms=300.0).opened()
+@given(
+    st.lists(st.tuples(ANYTHING, st.floats(0, 3)), max_size=60),
+    st.booleans(),
+    st.sampled_from(["realtime", "transcription"]),
+)
+def test_no_order_of_events_breaks_a_session(happenings, passes_through, session):
+    """Whatever the two sides do, the invariants hold and nothing is raised.
+
+    A call that only transcribes asks for no answer, and brings the model no turn but in speech.
+    """
+    story = Story(
+        passes_through=passes_through,
+        hold_ms=300.0,
+        model_session=model_session(session=session, transcription_model="ears"),
+        pictures=PictureRules(are_allowed=True),
+    ).opened()
     uplink, downlink = [], []
     for event, pause_s in happenings:
         story.feed(event, at=story.now + pause_s)
@@ -323,6 +341,9 @@ def test_no_order_of_events_breaks_a_session(happenings, passes_through):
             story.feed(events.DownlinkReady(converted(20)))
         assert story.session.wake_at() < math.inf or story.session.ended
     story.check()
+    if session == "transcription":
+        orders = [c.order for c in story.all if isinstance(c, commands.SendUpstream)]
+        assert not any(isinstance(order, CreateItem | CreateResponse) for order in orders)
 
 
 @pytest.mark.parametrize("ending", [events.ClientGone(1006), events.Stop(GOING_AWAY)])

@@ -91,6 +91,28 @@ def test_words_stream_and_end():
 
 
 @pytest.mark.parametrize(
+    ("facts", "code", "why"),
+    [
+        (realtime.ErrorFacts("t", "audio_unintelligible", "x"), "upstream_rejected", "audio_un"),
+        (realtime.ErrorFacts("server_error", None), "upstream_unavailable", "no reason given"),
+        (None, "upstream_rejected", "no reason given"),
+    ],
+)
+def test_words_that_could_not_be_written_are_told_of(facts, code, why):
+    """There is nothing else that such a call could bring; what came of them stays."""
+    story = scribe().connected().said(realtime.UserTranscriptDelta("u", "He "))
+    told = story.said(realtime.UserTranscriptFailed("u", facts)).messages
+
+    assert ["error", "transcript"] == sorted(name for name, _ in told)
+    assert [("He ", True)] == [(d["text"], d["final"]) for name, d in told if name == "transcript"]
+    [error] = [data for name, data in told if name == "error"]
+    assert code == error["code"]
+    assert error["sentence"].startswith(f"The model could not write down what was said ({why}")
+    talking = Story().connected().said(realtime.UserTranscriptFailed("u", facts))
+    assert "error" not in talking.told
+
+
+@pytest.mark.parametrize(
     ("message", "name"),
     [
         (asked.Text("Hi.", ref="a"), "text"),

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from tornado_app.admission.limits import Bucket
-from tornado_app.protocol.endings import Ending, Failure, safe_word
+from tornado_app.protocol.endings import Ending, Failure, safe_word, unfulfilled
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.told import SpeechStarted, SpeechStopped
@@ -67,8 +67,7 @@ class Hearing:
             case realtime.UserTranscriptDone(item_id, text):
                 answers.on_user_transcript_done(item_id, text)
             case realtime.UserTranscriptFailed(item_id, error):
-                code = safe_word((error and error.code) or "")
-                answers.on_user_transcript_failed(item_id, code)
+                self._hear_no_words(item_id, error or realtime.ErrorFacts())
             case realtime.AudioDone(response_id, item_id):
                 answers.on_audio_done(item_id, response_id)
             case realtime.ResponseCreated(response):
@@ -133,6 +132,15 @@ class Hearing:
             self._answers.asking.on_connected()
             self._uplink.confirmations.on_connected()
             self._configuring.on_connected()
+
+    def _hear_no_words(self, item_id: str, error: realtime.ErrorFacts) -> None:
+        """Beside an answer words may be missing; where there is nothing else, they are missed."""
+        code = safe_word(error.code or "")
+        self._answers.on_user_transcript_failed(item_id, code)
+        if self._model.in_force.only_transcribes:
+            why = code or "no reason given"
+            sentence = f"The model could not write down what was said ({why}). Say it again."
+            self._actions.refuse(unfulfilled(error, sentence))
 
     def _hear_malformed(self, size_bytes: int) -> Failure | None:
         """One is an accident; a flood is no Realtime API, and costs the other sessions time."""

@@ -62,7 +62,7 @@ async def test_what_the_token_has_set_is_not_the_clients_to_choose():
         assert "voice" == body["data"]["field"]
         assert body["error"] == (
             "voice is for the token to decide; what may be set is model, transcription_language, "
-            "turn_detection, output, speed, max_output_tokens."
+            "turn_detection, output, speed, max_output_tokens, session."
         )
         assert [] == fake.connections
 

@@ -13,23 +13,23 @@ end of its own (`ModelSide.due` says when a wait is over):
 
 from typing import cast
 
-from tornado_app.errors import Ref, Refused
-from tornado_app.protocol.endings import Failure, needs_a_person, safe_word, unfulfilled
+from tornado_app.errors import Ref
+from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import ErrorFacts, ResponseFacts
 from tornado_app.protocol.realtime.orders import CancelResponse, CreateResponse
-from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted, ResponseStatus
+from tornado_app.protocol.told import ResponseStatus
 from tornado_app.session.actions import Actions
+from tornado_app.session.answer_reports import AnswerReports
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.known_answers import KnownAnswers, Running
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.patience import Patience
 from tornado_app.session.request import Request, Turn, order_number
 from tornado_app.session.rounds import Rounds
 from tornado_app.session.timers import Timers
 
 CANCEL_ID = "parley_cancel"
-CANCEL_TIMEOUT_S = 5.0
-"""A model ends an answer some milliseconds after it was told to."""
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
@@ -47,16 +47,15 @@ class Asking:
         *,
         rounds: Rounds,
     ) -> None:
-        self._config = config
         self._model = model
         self._actions = actions
-        self._timers = timers
-        self._downlink = downlink
+        self._reports = AnswerReports(actions, downlink)
         self._rounds = rounds
         self.known = KnownAnswers()
         self._request = Request()
-        self._since = 0.0
-        """When the present wait began, or the answer that runs was last heard of."""
+        self._patience = Patience(
+            config, model, actions, timers, known=self.known, request=self._request
+        )
         self._cancels = 0
 
     @property
@@ -77,12 +76,12 @@ class Asking:
     def withdraw(self) -> None:
         """No answer that was asked for, or was to be, is wanted any more."""
         self._request.withdraw()
-        self._arm()
+        self._patience.arm()
 
     def withdraw_one(self, turn: str) -> None:
         """The model has refused a turn."""
         self._request.withdraw_one(turn)
-        self._arm()
+        self._patience.arm()
 
     def cancel(self) -> None:
         """Have the model stop, unless it is about to."""
@@ -96,7 +95,7 @@ class Asking:
         running = self.known.running
         if running is not None and not running.is_muted:
             running.is_muted = True
-            self._wait()
+            self._patience.begin()
 
     def begin(self, response_id: str) -> None:
         """``response.created``.  One without an id begins with the first event that has one."""
@@ -111,13 +110,13 @@ class Asking:
             if not known.has_ended(response_id):
                 self._begin(response_id)  # its own beginning was lost
         elif known.runs(response_id):
-            self._since = self._actions.now
+            self._patience.heard()
         return not known.has_muted(response_id)
 
     def heard(self) -> None:
         """Something came of the answer that runs."""
         if self.known.is_heard:
-            self._since = self._actions.now
+            self._patience.heard()
 
     def finish(self, response: ResponseFacts) -> None:
         """``response.done``."""
@@ -130,7 +129,7 @@ class Asking:
             status = status if status in _STATUSES else "failed"
             self._end(cast(ResponseStatus, status), response)
             if status == "failed" and not is_told:
-                self._refuse_failed(response.error, running.ref)
+                self._reports.failed(response.error, running.ref)
         if self._request.state == "busy":
             self._request.settle()
         self._go_on()
@@ -148,13 +147,12 @@ class Asking:
         if running is not None:
             running.ref = None
         else:
-            self._wait()
+            self._patience.begin()
 
     def on_refused(self, error: ErrorFacts, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
         is_last = self._request.is_last(error.event_id)
-        sentence = f"The model refused to answer ({code or 'no reason given'})."
-        self._actions.refuse(unfulfilled(error, sentence), self._request.ref if is_last else None)
+        self._reports.refused(error, code, self._request.ref if is_last else None)
         if is_last:
             self._request.settle()
             self._go_on()
@@ -170,7 +168,7 @@ class Asking:
 
     def on_connected(self) -> None:
         """What was asked for is on its way only now."""
-        self._wait()
+        self._patience.begin()
 
     def on_lost(self) -> None:
         """The model is gone; what it was saying has no end."""
@@ -178,16 +176,14 @@ class Asking:
         if self.known.running is not None:
             self._end("failed", None)
         self.known.forget_ended()
-        self._arm()
+        self._patience.arm()
         if is_owed:
-            sentence = "The model was lost before it answered. Say it again."
-            self._actions.refuse(Refused("upstream_unavailable", sentence), ref)
+            self._reports.lost(ref)
 
     def on_timer(self) -> Failure | None:
         """What is waited for may be late.  A failure: this model is of no use any more."""
-        due_at = self._due_at()
-        if due_at is None or self._actions.now < due_at:
-            self._arm()
+        if not self._patience.is_over():
+            self._patience.arm()
             return None
         if self.known.running is not None:
             self._on_running_late(self.known.running)
@@ -199,24 +195,23 @@ class Asking:
 
     def _on_running_late(self, running: Running) -> None:
         if not running.is_muted:
-            self._log_late("response")
+            self._reports.log_late("response")
             self._cancel(running)
             self._tell_end(running, "failed", None)
             running.is_muted = True
-            sentence = "The answer stopped half way, and was ended. Ask again."
-            self._downlink.say(ErrorReport.of(Refused("upstream_timeout", sentence), running.ref))
-            self._wait()
+            self._reports.stopped_half_way(running.ref)
+            self._patience.begin()
             return
-        self._log_late("response.done")
+        self._reports.log_late("response.done")
         if running.cancel:
             self._end("cancelled", None)
             self._go_on()
         else:  # it was to be cancelled by the model itself
             self._cancel(running)
-            self._wait()
+            self._patience.begin()
 
     def _on_busy_late(self) -> Failure | None:
-        self._log_late("unknown_response")
+        self._reports.log_late("unknown_response")
         if self._request.is_hopeless:
             return Failure("open", "stalled", detail="busy")
         self._cancels += 1
@@ -226,17 +221,13 @@ class Asking:
         return None
 
     def _on_request_late(self) -> None:
-        self._log_late("response.created")
+        self._reports.log_late("response.created")
         is_wanted = self._request.state == "asked"
         self._request.settle()
         if is_wanted:
             self._request.drop_waiting()
-            sentence = "The model did not begin to answer in time. Ask again."
-            self._actions.refuse(Refused("upstream_timeout", sentence), self._request.ref)
+            self._reports.not_begun(self._request.ref)
         self._go_on()
-
-    def _log_late(self, waited_for: str) -> None:
-        self._actions.log("upstream_late", waited_for=waited_for)
 
     def _is_news(self, response_id: str) -> bool:
         """Whether the end of an answer, while none runs, is that of one not heard of before."""
@@ -249,10 +240,9 @@ class Asking:
             self._end("cancelled" if self.known.running.is_muted else "incomplete", None)
             self.known.mute_ended()
         is_stopped = self._request.begun()
-        ref = self._request.ref
-        running = self.known.begin(response_id, ref)
-        self._wait()
-        self._downlink.say(ResponseStarted(response_id, ref=ref))
+        running = self.known.begin(response_id, self._request.ref)
+        self._patience.begin()
+        self._reports.begun(running)
         if is_stopped:
             self._cancel(running)
             self.mute()
@@ -261,22 +251,16 @@ class Asking:
         running = cast(Running, self.known.running)
         self._tell_end(running, status, response)
         self.known.end()
-        self._arm()
+        self._patience.arm()
 
     def _tell_end(
         self, running: Running, status: ResponseStatus, response: ResponseFacts | None
     ) -> None:
-        usage = response.counts if response else None
-        self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
+        self._reports.log_end(status, response)
         if not running.is_told:
             running.is_told = True
-            # Audio and words may have no end of their own, if that was lost, or the model; the next
-            # answer must not begin with the rest of this one.
-            self._downlink.end_item()
-            self._downlink.words_over("assistant")
-            goes_on = self._rounds.ended(running.response_id, status) or None
-            done = ResponseDone(running.response_id, status, usage, goes_on, ref=running.ref)
-            self._downlink.say(done)
+            continues = self._rounds.ended(running.response_id, status)
+            self._reports.ended(running, status, response, continues=continues)
 
     def _cancel(self, running: Running) -> None:
         self._cancels += 1
@@ -288,47 +272,16 @@ class Asking:
         """Ask for what waits, if the model is free."""
         request = self._request
         if not request.waits or request.state != "none" or self.known.running is not None:
-            self._arm()
+            self._patience.arm()
         elif self._model.send(self._order()):
             request.sent()
-            self._wait()
+            self._patience.begin()
         else:
-            sentence = "Too much is waiting for the model. Send it again when it is connected."
-            self._actions.refuse(Refused("server_busy", sentence, None, 1000), request.ref)
-            self._arm()
+            self._reports.not_asked(request.ref)
+            self._patience.arm()
 
     def _order(self) -> CreateResponse:
         event_id = self._request.next()
         is_forced = self._model.in_force.tool_choice not in {"auto", "none"}
         is_free = self._request.is_for_results and is_forced
         return CreateResponse(event_id, {"tool_choice": "auto"} if is_free else None)
-
-    def _wait(self) -> None:
-        """Wait anew, for what is to come next."""
-        self._since = self._actions.now
-        self._arm()
-
-    def _due_at(self) -> float | None:
-        """When what is waited for is late; None if nothing is."""
-        if self.known.is_heard:
-            return self._model.due(self._since, self._config.response_stall_s)
-        if self.known.running is not None or self._request.state == "busy":
-            return self._model.due(self._since, CANCEL_TIMEOUT_S)
-        if self._request.state != "none":
-            return self._model.due(self._since, self._config.response_timeout_s)
-        return None
-
-    def _arm(self) -> None:
-        due_at = self._due_at()
-        if due_at is None:
-            self._timers.clear("response")
-        else:
-            self._timers.set("response", due_at)
-
-    def _refuse_failed(self, error: ErrorFacts, ref: Ref | None) -> None:
-        kind, code = safe_word(error.type or ""), safe_word(error.code or "")
-        self._actions.log("response_failed", code=code or kind)
-        if needs_a_person(kind, code):
-            self._actions.log("upstream_rejected", cause=code or kind)
-        sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
-        self._downlink.say(ErrorReport.of(unfulfilled(error, sentence), ref))

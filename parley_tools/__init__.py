@@ -42,6 +42,9 @@ class Marks:
     name: str | None
     timeout_s: float
     scopes: frozenset[str]
+    filler: str | None = None
+    filler_after_ms: float | None = None
+    shown: bool | tuple[str, ...] = False
 
 
 @overload
@@ -50,7 +53,13 @@ def tool(function: Function) -> Function: ...
 
 @overload
 def tool(
-    *, name: str | None = None, timeout_s: float = 10.0, scopes: tuple[str, ...] = ()
+    *,
+    name: str | None = None,
+    timeout_s: float = 10.0,
+    scopes: tuple[str, ...] = (),
+    filler: str | None = None,
+    filler_after_ms: float | None = None,
+    shown: bool | tuple[str, ...] = False,
 ) -> Callable[[Function], Function]: ...
 
 
@@ -60,15 +69,22 @@ def tool(
     name: str | None = None,
     timeout_s: float = 10.0,
     scopes: tuple[str, ...] = (),
+    filler: str | None = None,
+    filler_after_ms: float | None = None,
+    shown: bool | tuple[str, ...] = False,
 ) -> Any:
     """Make *function* a tool; it stays what it was for everybody else.
 
     *name* is what the model calls it, by default the function's own.  *timeout_s* is how long a
     call may take.  *scopes*: only calls whose token has one of them have the tool; none: all calls.
+    *filler* is what the model is to say if the tool takes longer than *filler_after_ms*; None: as
+    the settings say, empty: nothing.  *shown*: whether clients are told that it runs, or the scopes
+    of those that are.
     """
 
     def mark(marked: Function) -> Function:
-        setattr(marked, MARK, Marks(name, timeout_s, frozenset(scopes)))
+        marks = Marks(name, timeout_s, frozenset(scopes), filler, filler_after_ms, shown)
+        setattr(marked, MARK, marks)
         return marked
 
     return mark if function is None else mark(function)

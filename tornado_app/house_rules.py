@@ -45,6 +45,8 @@ def tool_rules(
         tools.result_bytes,
         tools.client_timeout_s,
         handed,
+        filler=tools.filler,
+        filler_after_ms=tools.filler_after_ms,
     )
 
 

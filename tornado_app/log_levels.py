@@ -65,6 +65,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "stopped",
         "token_issued",
         "tool_done",
+        "tool_filler",
         "upstream_connected",
     ),
     "debug": (

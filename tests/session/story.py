@@ -172,6 +172,15 @@ class Story:
         ]
 
     @property
+    def all_messages(self) -> list[tuple[str, dict[str, Any]]]:
+        """The same of everything that has happened."""
+        return [
+            (TYPES[type(command.message)], msgspec.to_builtins(command.message))
+            for command in self.all
+            if isinstance(command, commands.SendClient)
+        ]
+
+    @property
     def told(self) -> list[str]:
         return [name for name, _ in self.messages]
 

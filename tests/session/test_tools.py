@@ -532,7 +532,7 @@ def test_whatever_happens_every_call_has_an_end(steps):
                 told.model_ready()
     told.tick(told.now + 6)
     tools = told.session._answers.tools
-    assert {} == tools._running
+    assert 0 == len(tools._open)
     told.feed(events.ClientGone(None))
     told.check()
     sent = [

@@ -19,7 +19,7 @@ class UnreliableModelWithTools(UnreliableModel):
     @initialize(turn_detection=st.sampled_from(["server_vad", "none"]), is_patient=st.booleans())
     def begin(self, turn_detection, is_patient):
         """Everything is in order at first, and there is a tool."""
-        tools = ToolRules((CLOCK,), at_once=3)
+        tools = ToolRules((CLOCK,), at_once=3, filler="One moment.", filler_after_ms=3000)
         self.line = Line({"turn_detection": turn_detection, "tools": tools})
         self.is_patient = is_patient
 
@@ -40,8 +40,8 @@ class UnreliableModelWithTools(UnreliableModel):
     def what_runs_is_what_is_performed(self):
         """Nothing is forgotten on one side only, and no call is answered twice."""
         if hasattr(self, "line"):
-            running = self.line.story.session._answers.tools._running
-            assert sorted(running) == sorted(self.line.performing)
+            running = self.line.story.session._answers.tools._open
+            assert sorted(call_id for call_id, _ in running.all) == sorted(self.line.performing)
             assert len(running) <= 3
             outputs = self.line.model.outputs
             assert len(outputs) == len(set(outputs))
@@ -50,7 +50,7 @@ class UnreliableModelWithTools(UnreliableModel):
         """And every call has ended, with what belongs to it."""
         super()._assert_settled()
         tools = self.line.story.session._answers.tools
-        assert ({}, {}) == (tools._running, tools._rounds._rounds)
+        assert ([], {}) == (tools._open.all, tools._rounds._rounds)
         assert not self.line.performing
 
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.calls.tool_house import MODULE, http_tool
+from tornado_app.protocol.realtime.functions import Manners
 from tornado_app.settings.schema import Tools
 from tornado_app.tools.found import read_tools
 from tornado_app.tools.mcp import entry
@@ -69,6 +70,30 @@ def test_scopes_say_who_has_a_tool(tmp_path):
     assert 2 == len(toolbox.functions({"admin"}))
 
 
+def test_what_the_caller_notices_is_in_the_file_and_in_the_mark(tmp_path):
+    """What is not said is as of all tools, and shown to nobody."""
+    (tmp_path / "noticed.py").write_text(
+        "from parley_tools import tool\n"
+        '@tool(filler="One moment.", filler_after_ms=200, shown=("a", "b"))\n'
+        'def said() -> str:\n    "Doc."\n'
+    )
+    entries = (
+        http_tool("whole", "https://a", 'filler = "Hm."\nfiller_after_ms = 400\nshown = true')
+        + http_tool("some", "https://a", 'filler = ""\nshown = ["a"]')
+        + GOOD
+        + '[python]\nmodule = "noticed"\n'
+    )
+    reading = found(tmp_path, entries)
+    assert [] == reading.problems
+
+    assert {
+        "whole": Manners("Hm.", 400, True),
+        "some": Manners("", None, frozenset({"a"})),
+        "good": Manners(None, None, False),
+        "said": Manners("One moment.", 200, frozenset({"a", "b"})),
+    } == {each.name: each.manners for each in reading.toolbox.functions(())}
+
+
 @pytest.mark.parametrize(
     ("toml", "sentence"),
     [
@@ -106,6 +131,10 @@ def test_scopes_say_who_has_a_tool(tmp_path):
             http_tool("x", "https://a", 'method = "GET"\nsigning_key = {env = "LONG_KEY"}'),
             "nothing to sign",
         ),
+        (http_tool("x", "https://a", "filler_after_ms = 500"), "must be less than timeout_s"),
+        (http_tool("x", "https://a", 'filler = "a\\nb"'), "matching regex"),
+        (http_tool("x", "https://a", f'filler = "{"x" * 301}"'), "length <= 300"),
+        (http_tool("x", "https://a", "shown = 7"), "Expected"),
         ("[python]", 'python: Object missing required field "module"'),
         ('[python]\nmodule = "no_such_module"', "no_such_module cannot be imported"),
         ('[python]\nmodule = "json"', "json has no function that is marked"),
@@ -158,6 +187,9 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path):
         ('def f(x: "Nowhere"): "Doc."', "its types cannot be read"),
         ('def f(x: complex): "Doc."', "f: "),
         ('class X: pass\n@tool\ndef f(x: X): "Doc."', "f: "),
+        ('@tool(filler="a\\nb")\ndef f(): "Doc."', "f: Expected `str` matching"),
+        ('@tool(shown=7)\ndef f(): "Doc."', "f: Expected"),
+        ('@tool(filler_after_ms=10000)\ndef f(): "Doc."', "filler_after_ms must be less than"),
     ],
 )
 def test_functions_that_cannot_be_tools(tmp_path, function, sentence):

@@ -174,6 +174,13 @@ class ToolCallCancelled(ServerMessageBase, frozen=True):
     reason: Literal["interrupted", "timeout", "ended"]
 
 
+class ToolActivity(ServerMessageBase, frozen=True):
+    """A tool of the server runs, or has run, that the operator shows."""
+
+    name: str
+    status: Literal["running", "done", "failed"]
+
+
 class TokenExpiring(ServerMessageBase, frozen=True):
     expires_at: int
 
@@ -262,6 +269,7 @@ ServerMessage: TypeAlias = (
     | Interrupted
     | ToolCall
     | ToolCallCancelled
+    | ToolActivity
     | TokenExpiring
     | GoingAway
     | Status

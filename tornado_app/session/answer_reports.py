@@ -1,5 +1,7 @@
 """What client and log are told of answers: that one begins, how it ended, why there is none."""
 
+from typing import cast
+
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import needs_a_person, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import ErrorFacts, ResponseFacts
@@ -7,6 +9,14 @@ from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted
 from tornado_app.session.actions import Actions
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.known_answers import Running
+
+_STATUSES = ("completed", "cancelled", "failed", "incomplete")
+
+
+def status_of(response: ResponseFacts) -> ResponseStatus:
+    """How it ended; a server that does not say has nothing to complain of."""
+    status = response.status or "completed"
+    return cast(ResponseStatus, status) if status in _STATUSES else "failed"
 
 
 class AnswerReports:
@@ -43,17 +53,22 @@ class AnswerReports:
     def log_late(self, waited_for: str) -> None:
         self._actions.log("upstream_late", waited_for=waited_for)
 
-    def failed(self, error: ErrorFacts, ref: Ref | None) -> None:
+    def failed(self, error: ErrorFacts, running: Running) -> None:
+        """Of a filler nobody is told: what it stands in for follows."""
         kind, code = safe_word(error.type or ""), safe_word(error.code or "")
         self._actions.log("response_failed", code=code or kind)
         if needs_a_person(kind, code):
             self._actions.log("upstream_rejected", cause=code or kind)
         sentence = f"The model failed to answer ({code or kind or 'no reason given'})."
-        self._downlink.say(ErrorReport.of(unfulfilled(error, sentence), ref))
+        self._tell(running, unfulfilled(error, sentence))
 
-    def stopped_half_way(self, ref: Ref | None) -> None:
+    def stopped_half_way(self, running: Running) -> None:
         sentence = "The answer stopped half way, and was ended. Ask again."
-        self._downlink.say(ErrorReport.of(Refused("upstream_timeout", sentence), ref))
+        self._tell(running, Refused("upstream_timeout", sentence))
+
+    def _tell(self, running: Running, refused: Refused) -> None:
+        if not running.is_filler:
+            self._downlink.say(ErrorReport.of(refused, running.ref))
 
     def refused(self, error: ErrorFacts, code: str, ref: Ref | None) -> None:
         sentence = f"The model refused to answer ({code or 'no reason given'})."

@@ -49,7 +49,14 @@ class Answers:
         rounds = Rounds()
         self.asking = Asking(config, model, actions, timers, self.downlink, rounds=rounds)
         self.tools = Tools(
-            config, model, actions, timers, budget, asking=self.asking, rounds=rounds
+            config,
+            model,
+            actions,
+            timers,
+            budget,
+            asking=self.asking,
+            rounds=rounds,
+            playout=self._playout,
         )
 
     def typed(self, item: Mapping[str, Any], *, is_answered: bool = True) -> None:

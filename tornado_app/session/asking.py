@@ -16,22 +16,20 @@ from typing import cast
 from tornado_app.errors import Ref
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import ErrorFacts, ResponseFacts
-from tornado_app.protocol.realtime.orders import CancelResponse, CreateResponse
+from tornado_app.protocol.realtime.functions import spoken_while_waiting
+from tornado_app.protocol.realtime.orders import CreateResponse
 from tornado_app.protocol.told import ResponseStatus
 from tornado_app.session.actions import Actions
-from tornado_app.session.answer_reports import AnswerReports
+from tornado_app.session.answer_reports import AnswerReports, status_of
+from tornado_app.session.cancels import Cancels
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.known_answers import KnownAnswers, Running
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.patience import Patience
-from tornado_app.session.request import Request, Turn, order_number
+from tornado_app.session.request import Request, Turn
 from tornado_app.session.rounds import Rounds
 from tornado_app.session.timers import Timers
-
-CANCEL_ID = "parley_cancel"
-
-_STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
 
 class Asking:
@@ -56,13 +54,7 @@ class Asking:
         self._patience = Patience(
             config, model, actions, timers, known=self.known, request=self._request
         )
-        self._cancels = 0
-
-    @property
-    def ref(self) -> Ref | None:
-        """What the client calls the turn that is being answered."""
-        running = self.known.running
-        return running.ref if running is not None else None
+        self._cancels = Cancels(model)
 
     def want(self, turn: str | None, *, is_result: bool = False) -> None:
         """Ask for an answer, now or as soon as the model is free.
@@ -72,6 +64,24 @@ class Asking:
         """
         self._request.want(Turn(turn, self._actions.ref, is_result))
         self._go_on()
+
+    @property
+    def is_free(self) -> bool:
+        """What is asked for now is said now: nothing else is, and nothing waits."""
+        request = self._request
+        is_idle = request.state == "none" and not request.waits and self.known.running is None
+        return is_idle and self._model.is_free
+
+    def fill(self, sentence: str, ref: Ref | None) -> None:
+        """Have the model, which `is_free`, say a sentence in the turn of this *ref*."""
+        name = self._request.next_filler(ref)
+        self._model.send(CreateResponse(name, spoken_while_waiting(sentence)))
+        self._request.sent()
+        self._patience.begin()
+
+    def drop_filler(self) -> None:
+        """A sentence that was asked for, and has not begun, is not wanted any more."""
+        self._request.withdraw_filler()
 
     def withdraw(self) -> None:
         """No answer that was asked for, or was to be, is wanted any more."""
@@ -87,7 +97,7 @@ class Asking:
         """Have the model stop, unless it is about to."""
         running = self.known.running
         if running is not None and not running.is_muted:
-            self._cancel(running)
+            self._cancels.cancel(running)
 
     def mute(self) -> None:
         """Nothing more of any answer so far is for the client; the one that runs is to end soon."""
@@ -125,11 +135,10 @@ class Asking:
         running = self.known.running
         if running is not None and self.known.runs(response.id):
             is_told = running.is_told
-            status = response.status or "completed"
-            status = status if status in _STATUSES else "failed"
-            self._end(cast(ResponseStatus, status), response)
+            status = status_of(response)
+            self._end(status, response)
             if status == "failed" and not is_told:
-                self._reports.failed(response.error, running.ref)
+                self._reports.failed(response.error, running)
         if self._request.state == "busy":
             self._request.settle()
         self._go_on()
@@ -145,14 +154,15 @@ class Asking:
             return
         request.refused_as_busy(is_known=running is not None)
         if running is not None:
-            running.ref = None
+            running.ref, running.is_filler = None, False
         else:
             self._patience.begin()
 
     def on_refused(self, error: ErrorFacts, code: str) -> None:
         """Our ``response.create`` was refused for another reason."""
         is_last = self._request.is_last(error.event_id)
-        self._reports.refused(error, code, self._request.ref if is_last else None)
+        if not is_last or not self._request.is_filler:
+            self._reports.refused(error, code, self._request.ref if is_last else None)
         if is_last:
             self._request.settle()
             self._go_on()
@@ -160,9 +170,7 @@ class Asking:
     def on_cancel_refused(self, event_id: str | None) -> None:
         """There is nothing to cancel: if the answer still runs for us, its end was lost."""
         running = self.known.running
-        if running is None or not running.cancel:
-            return
-        if order_number(event_id, CANCEL_ID, running.cancel) == running.cancel:
+        if running is not None and self._cancels.is_about(event_id, running):
             self._end("cancelled", None)
             self._go_on()
 
@@ -196,10 +204,10 @@ class Asking:
     def _on_running_late(self, running: Running) -> None:
         if not running.is_muted:
             self._reports.log_late("response")
-            self._cancel(running)
+            self._cancels.cancel(running)
             self._tell_end(running, "failed", None)
             running.is_muted = True
-            self._reports.stopped_half_way(running.ref)
+            self._reports.stopped_half_way(running)
             self._patience.begin()
             return
         self._reports.log_late("response.done")
@@ -207,22 +215,21 @@ class Asking:
             self._end("cancelled", None)
             self._go_on()
         else:  # it was to be cancelled by the model itself
-            self._cancel(running)
+            self._cancels.cancel(running)
             self._patience.begin()
 
     def _on_busy_late(self) -> Failure | None:
         self._reports.log_late("unknown_response")
         if self._request.is_hopeless:
             return Failure("open", "stalled", detail="busy")
-        self._cancels += 1
-        self._model.send(CancelResponse(event_id=f"{CANCEL_ID}_{self._cancels}"))
+        self._cancels.cancel_unknown()
         self._request.settle()
         self._go_on()
         return None
 
     def _on_request_late(self) -> None:
         self._reports.log_late("response.created")
-        is_wanted = self._request.state == "asked"
+        is_wanted = self._request.state == "asked" and not self._request.is_filler
         self._request.settle()
         if is_wanted:
             self._request.drop_waiting()
@@ -239,12 +246,12 @@ class Asking:
         if self.known.running is not None:  # which has ended, as the model has but one
             self._end("cancelled" if self.known.running.is_muted else "incomplete", None)
             self.known.mute_ended()
-        is_stopped = self._request.begun()
-        running = self.known.begin(response_id, self._request.ref)
+        is_filler, is_stopped = self._request.awaits_filler, self._request.begun()
+        running = self.known.begin(response_id, self._request.ref, is_filler=is_filler)
         self._patience.begin()
         self._reports.begun(running)
         if is_stopped:
-            self._cancel(running)
+            self._cancels.cancel(running)
             self.mute()
 
     def _end(self, status: ResponseStatus, response: ResponseFacts | None) -> None:
@@ -259,14 +266,15 @@ class Asking:
         self._reports.log_end(status, response)
         if not running.is_told:
             running.is_told = True
-            continues = self._rounds.ended(running.response_id, status)
+            continues = self._continues(running, status)
             self._reports.ended(running, status, response, continues=continues)
 
-    def _cancel(self, running: Running) -> None:
-        self._cancels += 1
-        running.cancel = self._cancels
-        event_id = f"{CANCEL_ID}_{self._cancels}"
-        self._model.send(CancelResponse(running.response_id or None, event_id))
+    def _continues(self, running: Running, status: ResponseStatus) -> bool:
+        """Whether another answer follows this one by itself."""
+        has_called = self._rounds.ended(running.response_id, status)
+        if has_called or not running.is_filler or running.is_muted or status == "cancelled":
+            return has_called
+        return self._rounds.is_wanted or self._request.waits
 
     def _go_on(self) -> None:
         """Ask for what waits, if the model is free."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tornado_app.policy.settling import CallRules
-from tornado_app.protocol.realtime.functions import Function, HandedServer
+from tornado_app.protocol.realtime.functions import Function, HandedServer, Manners
 from tornado_app.protocol.realtime.model_session import ModelSession
 from workers.formats import StreamFormat
 
@@ -25,11 +25,20 @@ class ToolRules:
     """How long a client has for a tool of its own."""
     handed: tuple[HandedServer, ...] = ()
     """Whose tools the model calls itself."""
+    filler: str = ""
+    """What the model is to say when a tool takes long, if that has no other; empty: nothing."""
+    filler_after_ms: float = 2000.0
 
     @property
     def told(self) -> tuple[Function | HandedServer, ...]:
         """What the model is told of the server's."""
         return (*self.functions, *self.handed)
+
+    def filler_of(self, manners: Manners) -> tuple[str, float]:
+        """What is to be said of a tool, and when."""
+        filler = self.filler if manners.filler is None else manners.filler
+        after_ms = manners.filler_after_ms
+        return filler, self.filler_after_ms if after_ms is None else after_ms
 
 
 @dataclass(frozen=True, slots=True)

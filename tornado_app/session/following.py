@@ -26,7 +26,9 @@ class Following:
         self._asking = asking
         self._rounds = rounds
         self._in_a_row = 0
-        self._quiet_until = 0.0
+        self.turn = 0
+        """How often the user has said something, or begun to."""
+        self.quiet_until = 0.0
         """Nothing is asked for before: the user speaks, or has just spoken."""
 
     @property
@@ -37,14 +39,14 @@ class Following:
     @property
     def due_at(self) -> float | None:
         """When results have waited long enough for the user; None if none wait."""
-        waits = self._rounds.complete and self._actions.now < self._quiet_until
-        return self._quiet_until if waits else None
+        waits = self._rounds.complete and self._actions.now < self.quiet_until
+        return self.quiet_until if waits else None
 
     def begin(self, response_id: str, *, is_wanted: bool) -> Round:
         """An answer calls its first tool."""
         is_one_too_many = is_wanted and self.has_enough
         is_wanted = is_wanted and not is_one_too_many
-        new = Round(response_id, self._asking.ref, is_wanted, is_one_too_many)
+        new = Round(response_id, self._asking.known.ref, is_wanted, is_one_too_many, turn=self.turn)
         self._rounds.add(new)
         return new
 
@@ -54,7 +56,7 @@ class Following:
         for each in self._rounds.complete:
             if self._asking.known.runs(each.response_id):
                 continue
-            if each.is_wanted and self._actions.now < self._quiet_until:
+            if each.is_wanted and self._actions.now < self.quiet_until:
                 continue
             self._rounds.forget(each)
             wanted = each if each.is_wanted else wanted
@@ -70,29 +72,33 @@ class Following:
 
     def hear_end(self, response: ResponseFacts) -> None:
         """An answer is over, and all calls of it have been heard of."""
-        if self._asking.known.runs(response.id) and self._rounds.find(response.id) is None:
+        running = self._asking.known.running
+        if running is None or running.is_filler or not self._asking.known.runs(response.id):
+            return
+        if self._rounds.find(response.id) is None:
             self._in_a_row = 0  # it was one in words
 
     def on_turn(self) -> None:
         """The user has said something."""
+        self.turn += 1
         self._in_a_row = 0
 
     def on_speech_started(self) -> None:
         """An answer that is asked for now would talk over the user."""
         self.on_turn()
-        self._quiet_until = self._actions.now + SPEECH_S
+        self.quiet_until = self._actions.now + SPEECH_S
 
     def on_speech_stopped(self) -> None:
         """The model answers by itself, mostly, and that answer knows what has come by now."""
-        self._quiet_until = self._actions.now + ANSWER_S
+        self.quiet_until = self._actions.now + ANSWER_S
         for each in self._rounds.complete:
             each.is_known = True
 
     def on_answer(self) -> None:
         """``response.created``."""
-        if self._actions.now >= self._quiet_until:
+        if self._actions.now >= self.quiet_until:
             return
-        self._quiet_until = 0.0
+        self.quiet_until = 0.0
         for each in self._rounds.complete:
             if each.is_known and not self._asking.known.runs(each.response_id):
                 self._rounds.forget(each)

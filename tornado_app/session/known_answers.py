@@ -17,6 +17,8 @@ class Running:
     """The client knows that it is over."""
     ref: Ref | None = None
     """What the client calls the turn that it answers."""
+    is_filler: bool = False
+    """It is said while a tool takes long; the answer to the turn follows."""
     cancel: int = 0
     """The number of our last ``response.cancel`` for it; 0: there was none."""
 
@@ -37,6 +39,11 @@ class KnownAnswers:
         """An answer runs that the client hears."""
         return self.running is not None and not self.running.is_muted
 
+    @property
+    def ref(self) -> Ref | None:
+        """What the client calls the turn that is being answered."""
+        return self.running.ref if self.running is not None else None
+
     def runs(self, response_id: str) -> bool:
         """Whether this answer has not ended, whoever hears it."""
         running = self.running
@@ -52,8 +59,8 @@ class KnownAnswers:
             return running.is_muted
         return self._over.get(response_id, False)
 
-    def begin(self, response_id: str, ref: Ref | None) -> Running:
-        self.running = Running(response_id, ref=ref)
+    def begin(self, response_id: str, ref: Ref | None, *, is_filler: bool) -> Running:
+        self.running = Running(response_id, ref=ref, is_filler=is_filler)
         return self.running
 
     def end(self) -> None:

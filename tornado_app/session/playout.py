@@ -94,6 +94,12 @@ class Playout:
         self._play(now)
         return next((int(heard) for item, _, heard in self._items() if item == item_id), 0)
 
+    def ends_at(self, now: float) -> float:
+        """When all that was sent has been played, if no more comes; *now*, if it has been."""
+        self._play(now)
+        left_ms = self._tape_ms - self._place_ms
+        return now + left_ms / 1000 if left_ms >= HAIR_MS else now
+
     def forget(self) -> None:
         """The client has been told to flush what it had queued."""
         self._pieces.clear()

@@ -37,6 +37,8 @@ class Request:
         """What has become of the one that was sent last."""
         self.ref: Ref | None = None
         """What the client calls the last turn that it is for."""
+        self.is_filler = False
+        """It is for no turn: a sentence while a tool takes long."""
         self._number = 0
         self._asked = _turns()
         """Those that it is for, as long as it may have to be made again for them: until the next
@@ -65,10 +67,23 @@ class Request:
 
     def next(self) -> str:
         """The name of a request for all turns that wait; call `sent` when it is."""
-        self._number += 1
         self._asked, self._waiting = self._waiting, _turns()
-        self.ref = self._asked[-1].ref
+        return self._next(self._asked[-1].ref, is_filler=False)
+
+    def next_filler(self, ref: Ref | None) -> str:
+        """The same of a request for a sentence in the turn that the client calls *ref*."""
+        self._asked.clear()
+        return self._next(ref, is_filler=True)
+
+    def _next(self, ref: Ref | None, *, is_filler: bool) -> str:
+        self._number += 1
+        self.ref, self.is_filler = ref, is_filler
         return f"{RESPONSE_ID}_{self._number}"
+
+    @property
+    def awaits_filler(self) -> bool:
+        """The next answer to begin is one for no turn."""
+        return self.is_filler and self.state in {"asked", "stopped"}
 
     def sent(self) -> None:
         self.state = "asked"
@@ -97,6 +112,11 @@ class Request:
             self.state = "stopped"
         elif self.state == "busy":
             self.state = "none"
+
+    def withdraw_filler(self) -> None:
+        """A sentence that was asked for is not wanted any more."""
+        if self.awaits_filler:
+            self.state = "stopped"
 
     def withdraw_one(self, name: str) -> None:
         """The turn of this name is none; nothing, if no answer to it is wanted or it has begun."""
@@ -128,7 +148,7 @@ class Request:
 
     def lost(self) -> tuple[bool, Ref | None]:
         """The model is gone: whether it owed an answer, and to what."""
-        is_owed = self.waits or self.state in {"asked", "busy"}
+        is_owed = self.waits or (self.state in {"asked", "busy"} and not self.is_filler)
         ref = self._waiting[-1].ref if self.waits else self.ref
         self._waiting.clear()
         self._asked.clear()

@@ -22,6 +22,8 @@ class Round:
     """So many before it have done nothing but call tools that it has no other behind it."""
     is_known: bool = False
     """All results were there before the user's turn ended, which the model answers by itself."""
+    turn: int = 0
+    """Which turn of the user's it is for, as `Following` counts them."""
     running: set[str] = field(default_factory=set)
     """The calls that have no result yet."""
 
@@ -54,6 +56,11 @@ class Rounds:
     @property
     def is_open(self) -> bool:
         return bool(self._rounds)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Another answer follows one of them by itself."""
+        return any(each.is_wanted for each in self._rounds.values())
 
     @property
     def complete(self) -> list[Round]:

@@ -12,24 +12,33 @@ Who performs a call goes by its name.
 When all calls of an answer have their results and it is over, one answer is asked for.
 """
 
-from dataclasses import dataclass
+from typing import Literal
 
-from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
+from tornado_app.admission.budget import Budget, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import ResponseFacts
-from tornado_app.protocol.realtime.functions import OutputItem, error_output, function_output
+from tornado_app.protocol.realtime.functions import (
+    NO_MANNERS,
+    OutputItem,
+    error_output,
+    function_output,
+)
 from tornado_app.protocol.realtime.orders import CreateItem
-from tornado_app.protocol.told import ToolFigures
+from tornado_app.protocol.told import ToolActivity, ToolFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking
 from tornado_app.session.client_tools import NAME_IN_LOG, ClientTools, Reason, output_of
 from tornado_app.session.commands import CallTool, CancelTool
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import ToolDone, ToolOutcome
+from tornado_app.session.fillers import Fillers
 from tornado_app.session.following import Following
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.models_own import ModelsOwn
+from tornado_app.session.open_calls import OpenCall, OpenCalls
+from tornado_app.session.playout import Playout
+from tornado_app.session.refused_calls import RefusedCalls, call_bytes
 from tornado_app.session.rounds import Round, Rounds
 from tornado_app.session.timers import Timers
 from tornado_app.session.tool_counts import ToolCounts
@@ -37,18 +46,6 @@ from tornado_app.session.tool_counts import ToolCounts
 TOOL_ID = "parley_tool"
 TIMER = "tools"
 SEEN_KEPT = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    name: str
-    """As a log has it."""
-    of: Round
-    since: float
-    due_at: float
-    timeout_s: float
-    size_bytes: int
-    is_clients: bool
 
 
 class Tools:
@@ -64,18 +61,21 @@ class Tools:
         *,
         asking: Asking,
         rounds: Rounds,
+        playout: Playout,
     ) -> None:
         self._rules = config.tools
+        self._scopes = config.scopes
         self._functions = {function.name: function for function in config.tools.functions}
         self._client = ClientTools(config, model, actions)
         self._model = model
         self._actions = actions
         self._timers = timers
-        self._budget = budget
         self._asking = asking
         self._rounds = rounds
         self._following = Following(actions, asking, rounds)
-        self._running: dict[str, _Call] = {}
+        self._fillers = Fillers(actions, asking, self._following, playout)
+        self._open = OpenCalls(budget)
+        self._refused = RefusedCalls(config.tools, self._client, budget)
         self._seen: dict[str, None] = {}
         self._outputs = 0
         self._counts = ToolCounts(actions)
@@ -86,7 +86,7 @@ class Tools:
         """None: this call has no tools."""
         if not self._functions and not self._client.functions and not self._counts.calls:
             return None
-        return self._counts.figures(len(self._running))
+        return self._counts.figures(len(self._open))
 
     @property
     def is_waiting(self) -> bool:
@@ -111,7 +111,13 @@ class Tools:
             response_id, is_wanted=is_heard
         )
         self._counts.calls += 1
-        refusal = self._refusal(item, is_heard=is_heard)
+        refusal = self._refused.why(
+            item,
+            self._functions,
+            running=len(self._open),
+            is_heard=is_heard,
+            has_enough=self._following.has_enough,
+        )
         if refusal is not None:
             outcome, sentence = refusal
             self._answer(of, item.call_id, error_output(sentence))
@@ -130,7 +136,7 @@ class Tools:
 
     def done(self, result: ToolDone) -> None:
         """Whoever performs a call has its result; one that comes too late is not used."""
-        call = self._running.get(result.call_id)
+        call = self._open.find(result.call_id)
         if call is None:
             return
         output, outcome = result.output, result.outcome
@@ -140,7 +146,7 @@ class Tools:
 
     def result(self, told: asked.ToolResult) -> Refused | None:
         """The client has performed a call.  Returns why that is not taken; then nothing changes."""
-        call = self._running.get(told.call_id)
+        call = self._open.find(told.call_id)
         if call is None or not call.is_clients:
             sentence = "No call of this call_id waits for a result: it has one, or was cancelled."
             return Refused("invalid_message", sentence, "call_id")
@@ -158,15 +164,18 @@ class Tools:
         Called behind whatever may have brought a result or ended an answer, which are many things.
         """
         self._following.settle()
+        self._fillers.settle(self._open.calls)
         self._arm()
 
     def on_turn(self) -> None:
         """The user has said something."""
         self._following.on_turn()
+        self._fillers.on_turn()
 
     def on_speech_started(self) -> None:
         """The user says something."""
         self._following.on_speech_started()
+        self._fillers.on_turn()
 
     def on_speech_stopped(self) -> None:
         """The user has said it."""
@@ -184,7 +193,7 @@ class Tools:
         """
         self._rounds.interrupted()
         sentence = "The user interrupted before the tool answered."
-        for call_id, call in list(self._running.items()):
+        for call_id, call in self._open.all:
             if call.is_clients:
                 self._cancel(call_id, call, "interrupted")
                 self._end(call_id, call, error_output(sentence), "interrupted")
@@ -192,7 +201,7 @@ class Tools:
 
     def on_timer(self) -> None:
         """A call may be late."""
-        for call_id, call in list(self._running.items()):
+        for call_id, call in self._open.all:
             if call.due_at <= self._actions.now:
                 self._cancel(call_id, call, "timeout")
                 sentence = f"The tool did not answer within {call.timeout_s:g} s."
@@ -213,53 +222,34 @@ class Tools:
         self._cancel_all("cancelled", is_told=is_told)
         self._rounds.clear()
 
-    def _refusal(self, item: OutputItem, *, is_heard: bool) -> tuple[ToolOutcome, str] | None:
-        """Why a call is not performed: a word for the log, a sentence for the model."""
-        if not is_heard:
-            return "interrupted", "The user interrupted before the tool was called."
-        is_clients = item.name not in self._functions and item.name in self._client.functions
-        if item.name not in self._functions and not is_clients:
-            names = ", ".join((*self._functions, *self._client.functions)) or "none"
-            return "unknown", f"There is no tool of this name. There are: {names}."
-        if self._following.has_enough:
-            return "too_many", "Too many calls in a row. Answer with what is known."
-        if text_bytes(item.arguments) > self._rules.arguments_bytes:
-            most = self._rules.arguments_bytes
-            return "too_large", f"The arguments are too large; {most} bytes are allowed."
-        if len(self._running) >= self._rules.at_once:
-            most = self._rules.at_once
-            return "too_many", f"Too many calls at once; {most} are allowed. Call it again later."
-        if not self._budget.has_room(ENTRY_BYTES + text_bytes(item.arguments)):
-            return "busy", "There is no room for this call now. Call it again later."
-        fault = self._client.fault(item) if is_clients else None
-        return None if fault is None else ("invalid_arguments", fault)
-
     def _call(self, of: Round, response_id: str, item: OutputItem) -> None:
         now, function = self._actions.now, self._functions.get(item.name)
         timeout_s = (function and function.timeout_s) or self._rules.client_timeout_s
-        size_bytes = ENTRY_BYTES + text_bytes(item.arguments)
-        self._budget.take(size_bytes)
-        call = _Call(
+        manners = function.manners if function is not None else NO_MANNERS
+        filler, filler_after_ms = self._rules.filler_of(manners)
+        call = OpenCall(
             self._label(item.name),
             of,
             now,
             now + timeout_s,
-            timeout_s,
-            size_bytes,
-            function is None,
+            call_bytes(item),
+            is_clients=function is None,
+            shown_as=item.name if manners.is_shown_to(self._scopes) else "",
+            filler=filler,
+            filler_after_s=filler_after_ms / 1000,
         )
-        self._running[item.call_id] = call
-        of.running.add(item.call_id)
+        self._open.open(item.call_id, call)
         if call.is_clients:
             self._client.call(response_id, item, call.due_at)
         else:
             self._actions.do(CallTool(item.call_id, item.name, item.arguments))
+            self._show(call, "running")
         self._arm()
 
     def _end(
-        self, call_id: str, call: _Call, output: str, outcome: ToolOutcome, detail: str = ""
+        self, call_id: str, call: OpenCall, output: str, outcome: ToolOutcome, detail: str = ""
     ) -> None:
-        self._release(call_id, call)
+        self._close(call_id, call, outcome)
         self._answer(call.of, call_id, output)
         self._counts.note(call.name, outcome, call.since, detail)
 
@@ -273,13 +263,16 @@ class Tools:
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000), of.ref)
 
-    def _release(self, call_id: str, call: _Call) -> None:
-        del self._running[call_id]
-        call.of.running.discard(call_id)
-        self._budget.give(call.size_bytes)
+    def _close(self, call_id: str, call: OpenCall, outcome: ToolOutcome) -> None:
+        self._open.close(call_id)
+        self._show(call, "done" if outcome == "done" else "failed")
         self._arm()
 
-    def _cancel(self, call_id: str, call: _Call, reason: Reason) -> None:
+    def _show(self, call: OpenCall, status: Literal["running", "done", "failed"]) -> None:
+        if call.shown_as:
+            self._actions.say(ToolActivity(call.shown_as, status))
+
+    def _cancel(self, call_id: str, call: OpenCall, reason: Reason) -> None:
         """Whoever performs it may stop."""
         if call.is_clients:
             self._client.cancel(call_id, reason)
@@ -287,11 +280,14 @@ class Tools:
             self._actions.do(CancelTool(call_id))
 
     def _cancel_all(self, outcome: ToolOutcome, *, is_told: bool = True) -> None:
-        for call_id, call in list(self._running.items()):
+        for call_id, call in self._open.all:
             if is_told or not call.is_clients:
                 self._cancel(call_id, call, "ended")
-            self._release(call_id, call)
+            if is_told:
+                self._show(call, "failed")
+            self._open.close(call_id)
             self._counts.note(call.name, outcome, call.since)
+        self._arm()
 
     def _label(self, name: str) -> str:
         """What a log calls a tool; a name that there is not is the model's own word."""
@@ -300,10 +296,9 @@ class Tools:
         return NAME_IN_LOG if name in self._client.functions else "unknown"
 
     def _arm(self) -> None:
-        waits = [call.due_at for call in self._running.values()]
-        if self._following.due_at is not None:
-            waits.append(self._following.due_at)
-        due_at = min(waits, default=None)
+        fillers_at = self._fillers.due_at(self._open.calls)
+        waits = (self._open.earliest, self._following.due_at, fillers_at)
+        due_at = min((each for each in waits if each is not None), default=None)
         if due_at is None:
             self._timers.clear(TIMER)
         else:

@@ -6,7 +6,7 @@ from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import IMAGE_ID, TEXT_ID, TRUNCATE_ID, Answers
-from tornado_app.session.asking import CANCEL_ID
+from tornado_app.session.cancels import CANCEL_ID
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import UPDATE_ID, ModelSide

@@ -129,6 +129,10 @@ def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
     if upstream.outbox_bytes * 3 // 4 < result_bytes:
         reason = f"must be at least {-(-result_bytes * 4 // 3)}: a tool's result is one message"
         yield Contradiction(reason, ("upstream.outbox_bytes", "tools.result_bytes"))
+    tools = settings.tools
+    if tools.filler and tools.filler_after_ms >= 1000 * tools.client_timeout_s:
+        names = ("tools.filler_after_ms", "tools.client_timeout_s")
+        yield Contradiction(f"must be less than {label(names[1])}: it would never be said", names)
     if settings.buffers.write_bytes > limits.outbound_bytes // 4:
         reason = f"must not be more than a quarter of {label('limits.outbound_bytes')}"
         yield Contradiction(reason, ("buffers.write_bytes", "limits.outbound_bytes"))

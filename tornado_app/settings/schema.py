@@ -154,6 +154,13 @@ class Logging(msgspec.Struct, frozen=True):
     ]
 
 
+Filler = Annotated[
+    str, Meta(max_length=300, pattern=r"\A[^\x00-\x1f\x7f\u2028\u2029]*\Z", description="one line")
+]
+"""What stood on a second line would be an instruction of its own."""
+FillerDelay = Annotated[float, Meta(ge=0, le=300_000)]
+
+
 class Tools(msgspec.Struct, frozen=True):
     """What the model may call: the tools of the server, and bounds of those of clients as well."""
 
@@ -162,6 +169,8 @@ class Tools(msgspec.Struct, frozen=True):
     arguments_bytes: Annotated[int, Meta(ge=256, le=262_144)]
     result_bytes: Annotated[int, Meta(ge=256, le=1_048_576)]
     client_timeout_s: Annotated[float, Meta(gt=0, le=300)]
+    filler: Filler
+    filler_after_ms: FillerDelay
 
 
 class Console(msgspec.Struct, frozen=True):

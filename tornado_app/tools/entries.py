@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from tornado_app.tools.http import Method
+from tornado_app.tools.manners import MannersEntry
 
 DESCRIPTION_CHARACTERS = 4096
 TIMEOUT_MAX_S = 300.0
@@ -23,7 +24,7 @@ class Kept(Struct, frozen=True, forbid_unknown_fields=True):
     prefix: str = ""
 
 
-class HttpEntry(Struct, frozen=True, forbid_unknown_fields=True):
+class HttpEntry(MannersEntry, frozen=True, forbid_unknown_fields=True):
     """``[http.NAME]``."""
 
     description: Text

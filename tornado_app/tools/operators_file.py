@@ -81,7 +81,7 @@ def _read_http(reading: Reading, name: str, table: dict[str, Any], http: HttpCli
         reading.problems.append(f"{where}.signing_key: {sentence}")
     parameters = {"type": "object", "properties": {}} | entry.parameters
     tool = HttpTool(
-        Function(name, entry.description, parameters, entry.timeout_s),
+        Function(name, entry.description, parameters, entry.timeout_s, entry.manners),
         frozenset(entry.scopes),
         entry.method,
         reading.url(where, entry.url),

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from parley_tools import MARK, Caller, Marks, ToolError
-from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.functions import Function, Manners
+from tornado_app.tools.manners import MannersEntry
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.result import Result
 from tornado_app.tools.threads import CallThreads
@@ -102,8 +103,20 @@ def _tool(
     except (TypeError, RecursionError) as error:
         raise ValueError(f"{name}: {error}") from None
     description = re.sub(r"\s+", " ", description)
-    function = Function(name, description, schema, float(marks.timeout_s))
+    function = Function(name, description, schema, float(marks.timeout_s), _manners(name, marks))
     return PythonTool(function, marks.scopes, wanted, caller_name, performed, threads, loop)
+
+
+def _manners(name: str, marks: Marks) -> Manners:
+    given = {
+        "filler": marks.filler,
+        "filler_after_ms": marks.filler_after_ms,
+        "shown": marks.shown,
+    }
+    try:
+        return msgspec.convert(given, MannersEntry).manners
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def _parameters(

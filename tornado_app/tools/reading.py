@@ -45,6 +45,9 @@ class Reading:
         if function is not None and len(function.description) > DESCRIPTION_CHARACTERS:
             sentence = f"the description is longer than {DESCRIPTION_CHARACTERS} characters"
             self.problems.append(f"{where}: {sentence}")
+        after_ms = function.manners.filler_after_ms if function is not None else None
+        if function is not None and after_ms is not None and after_ms >= 1000 * function.timeout_s:
+            self.problems.append(f"{where}: filler_after_ms must be less than timeout_s")
         self.tools.append(tool)
 
     def converted(self, where: str, table: dict[str, Any], kind: type[T]) -> T | None:

@@ -12,6 +12,26 @@ from msgspec import Struct
 
 
 @dataclass(frozen=True, slots=True)
+class Manners:
+    """What the caller notices of a tool of the server while it runs."""
+
+    filler: str | None = None
+    """What the model is to say when it takes long.  Empty: nothing; None: as of all tools."""
+    filler_after_ms: float | None = None
+    """None: as of all tools."""
+    shown: bool | frozenset[str] = False
+    """Whether the client is told that it runs; or only one whose token has one of these scopes."""
+
+    def is_shown_to(self, scopes: frozenset[str]) -> bool:
+        if isinstance(self.shown, bool):
+            return self.shown
+        return not self.shown.isdisjoint(scopes)
+
+
+NO_MANNERS = Manners()
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """What the model is told of one; who performs it is nothing of its business."""
 
@@ -21,6 +41,8 @@ class Function:
     """A JSON Schema of an object."""
     timeout_s: float = 0.0
     """How long it may take; the model is not told.  0: as the settings say for clients."""
+    manners: Manners = field(default=NO_MANNERS, repr=False)
+    """The model is not told of these either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +112,15 @@ def _function(function: Function) -> dict[str, Any]:
 def function_output(call_id: str, output: str) -> dict[str, Any]:
     """The item that answers a call."""
     return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def spoken_while_waiting(sentence: str) -> dict[str, Any]:
+    """What holds for an answer that is *sentence* and nothing else.
+
+    It is one of the conversation, so that it can be cut when the user interrupts.
+    """
+    words = f"Say exactly this: {sentence}\nSay nothing else."
+    return {"instructions": words, "tool_choice": "none"}
 
 
 def error_output(sentence: str) -> str:

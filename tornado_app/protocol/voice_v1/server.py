@@ -20,6 +20,7 @@ TYPES: dict[type[told.ServerMessageBase], str] = {
     told.Interrupted: "interrupted",
     told.ToolCall: "tool_call",
     told.ToolCallCancelled: "tool_call_cancelled",
+    told.ToolActivity: "tool_activity",
     told.TokenExpiring: "token_expiring",
     told.GoingAway: "going_away",
     told.Status: "status",

@@ -48,6 +48,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "visitors_cut",
     ),
     "info": (
+        "answer_heard",
         "audio_committed",
         "client_paused",
         "client_refused",

@@ -50,5 +50,10 @@ async def test_a_sentence_is_heard_while_the_tool_runs_and_then_the_answer(tmp_p
         assert "t1" == done["ref"]
         assert "continues" not in done
         assert "sunny" in final_words(client, "assistant")
+        messages = [m for m in client.heard if isinstance(m, dict) and m["type"] == "audio"]
+        waits = [m["data"]["wait"] for m in messages if "wait" in m["data"]]
+        assert 2 == len(waits)  # of the sentence, and of the answer
+        assert waits[0]["tools_ms"] < waits[1]["tools_ms"]
+        assert all(part >= 0 for wait in waits for part in wait.values())
         assert "error" not in client.types
         client.check_numbers()

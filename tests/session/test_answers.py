@@ -20,7 +20,7 @@ from tornado_app.protocol.realtime.events import (
     UserTranscriptFailed,
 )
 from tornado_app.protocol.realtime.orders import CancelResponse, Truncate
-from tornado_app.session import events
+from tornado_app.session import commands, events
 from tornado_app.session.answers import TRUNCATE_ID
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from workers.chain import Piece
@@ -63,6 +63,7 @@ def test_audio_passes_through_with_its_place_in_the_item(story):
                 "offset_ms": 0.0,
                 "duration_ms": 100.0,
                 "audio": "A" * 6400,
+                "wait": {"model_ms": 0.0, "gateway_ms": 0.0},
             },
         )
     ] == story.messages
@@ -380,7 +381,8 @@ def test_binary_output_sends_the_frame_behind_its_message(stage):
 
     assert {"size": 4}.items() <= story.messages[0][1].items()
     assert "audio" not in story.messages[0][1]
-    assert b"\1\2\3\4" == story.fresh[0].binary
+    [sent] = [c for c in story.fresh if isinstance(c, commands.SendClient)]
+    assert b"\1\2\3\4" == sent.binary
 
 
 def test_packets_of_a_codec_are_a_message_each(stage):

@@ -114,6 +114,15 @@ class SpeechStopped(ServerMessageBase, frozen=True):
     audio_end_ms: int
 
 
+class Wait(ServerMessageBase, frozen=True):
+    """From the end of the user's turn to this message, in parts that add up."""
+
+    model_ms: float
+    gateway_ms: float
+    tools_ms: float | None = None
+    """None: the turn needed no tool."""
+
+
 class Transcript(ServerMessageBase, frozen=True):
     """``delta`` is what is new, ``text`` all of the item so far."""
 
@@ -122,6 +131,8 @@ class Transcript(ServerMessageBase, frozen=True):
     text: str
     final: bool
     delta: str | None = None
+    wait: Wait | None = None
+    """In the first one of an answer that is written."""
 
 
 class ResponseStarted(Reply, frozen=True):
@@ -147,6 +158,8 @@ class Audio(ServerMessageBase, frozen=True):
     duration_ms: float
     audio: str | None = None
     size: int | None = None
+    wait: Wait | None = None
+    """In the first piece of each answer."""
 
 
 class Interrupted(Reply, frozen=True):

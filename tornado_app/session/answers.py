@@ -11,6 +11,7 @@ from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.realtime.orders import CreateItem, Truncate, shows
 from tornado_app.protocol.told import Interrupted
 from tornado_app.session.actions import Actions
+from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.asking import Asking
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
@@ -44,10 +45,15 @@ class Answers:
         self._playout = Playout()
         self._typed = 0
         self._refs: dict[str, Ref] = {}
-        self._transcripts = Transcripts(actions, timers)
-        self.downlink = Downlink(config, actions, self._playout, self._transcripts)
+        self.waits = AnswerWaits(actions)
+        self._transcripts = Transcripts(actions, timers, self.waits)
+        self.downlink = Downlink(
+            config, actions, self._playout, self._transcripts, waits=self.waits
+        )
         rounds = Rounds()
-        self.asking = Asking(config, model, actions, timers, self.downlink, rounds=rounds)
+        self.asking = Asking(
+            config, model, actions, timers, self.downlink, rounds=rounds, waits=self.waits
+        )
         self.tools = Tools(
             config,
             model,
@@ -57,16 +63,18 @@ class Answers:
             asking=self.asking,
             rounds=rounds,
             playout=self._playout,
+            waits=self.waits,
         )
 
-    def typed(self, item: Mapping[str, Any], *, is_answered: bool = True) -> None:
-        """A typed turn, or one with a picture."""
+    def typed(self, item: Mapping[str, Any], since: float, *, is_answered: bool = True) -> None:
+        """A typed turn, or one with a picture, which came at *since*."""
         turn = self._typed_id(IMAGE_ID if shows(item) else TEXT_ID)
         self._model.has_begun = True
         if not self._model.send(CreateItem(dict(item), event_id=turn)):
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
         elif is_answered:
+            self.waits.turn_ended(since)
             self.want(turn)
 
     def ref_of(self, event_id: str) -> Ref | None:
@@ -102,6 +110,11 @@ class Answers:
         if self._is_heard and self._model.in_force.interrupt_response:
             self._cut(None)
 
+    def on_speech_stopped(self) -> None:
+        """The user has said it; the model answers by itself, mostly."""
+        self.waits.turn_ended(self._actions.now)
+        self.tools.on_speech_stopped()
+
     def on_audio(self, heard: AnswerAudio) -> None:
         if self.asking.hears(heard.response_id):
             self.downlink.audio(heard)
@@ -118,6 +131,11 @@ class Answers:
     def on_transcript_delta(self, item_id: str, response_id: str, delta: str) -> None:
         if self._hears_words(response_id):
             self.downlink.words(("assistant", item_id), delta)
+
+    def on_text(self, item_id: str, response_id: str) -> None:
+        """Of what is written the words are the first that comes."""
+        if self._hears_words(response_id) and self.waits.open:
+            self.waits.written(response_id, item_id)
 
     def on_transcript_done(self, item_id: str, response_id: str, text: str | None) -> None:
         if self._hears_words(response_id):

@@ -21,6 +21,7 @@ from tornado_app.protocol.realtime.orders import CreateResponse
 from tornado_app.protocol.told import ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_reports import AnswerReports, status_of
+from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.cancels import Cancels
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
@@ -44,11 +45,13 @@ class Asking:
         downlink: Downlink,
         *,
         rounds: Rounds,
+        waits: AnswerWaits,
     ) -> None:
         self._model = model
         self._actions = actions
         self._reports = AnswerReports(actions, downlink)
         self._rounds = rounds
+        self._waits = waits
         self.known = KnownAnswers()
         self._request = Request()
         self._patience = Patience(
@@ -68,8 +71,7 @@ class Asking:
     @property
     def is_free(self) -> bool:
         """What is asked for now is said now: nothing else is, and nothing waits."""
-        request = self._request
-        is_idle = request.state == "none" and not request.waits and self.known.running is None
+        is_idle = self._request.is_idle and self.known.running is None
         return is_idle and self._model.is_free
 
     def fill(self, sentence: str, ref: Ref | None) -> None:
@@ -101,6 +103,7 @@ class Asking:
 
     def mute(self) -> None:
         """Nothing more of any answer so far is for the client; the one that runs is to end soon."""
+        self._waits.drop()
         self.known.mute_ended()
         running = self.known.running
         if running is not None and not running.is_muted:
@@ -132,12 +135,11 @@ class Asking:
         """``response.done``."""
         if self.known.running is None and self._is_news(response.id):
             self._begin(response.id)  # all of it was lost but its end
-        running = self.known.running
+        running, status = self.known.running, status_of(response)
         if running is not None and self.known.runs(response.id):
-            is_told = running.is_told
-            status = status_of(response)
+            is_news = status == "failed" and not running.is_told
             self._end(status, response)
-            if status == "failed" and not is_told:
+            if is_news:
                 self._reports.failed(response.error, running)
         if self._request.state == "busy":
             self._request.settle()
@@ -195,10 +197,10 @@ class Asking:
             return None
         if self.known.running is not None:
             self._on_running_late(self.known.running)
-            return None
-        if self._request.state == "busy":
+        elif self._request.state == "busy":
             return self._on_busy_late()
-        self._on_request_late()
+        else:
+            self._on_request_late()
         return None
 
     def _on_running_late(self, running: Running) -> None:
@@ -249,6 +251,7 @@ class Asking:
         is_filler, is_stopped = self._request.awaits_filler, self._request.begun()
         running = self.known.begin(response_id, self._request.ref, is_filler=is_filler)
         self._patience.begin()
+        self._waits.begun(response_id)
         self._reports.begun(running)
         if is_stopped:
             self._cancels.cancel(running)
@@ -267,6 +270,7 @@ class Asking:
         if not running.is_told:
             running.is_told = True
             continues = self._continues(running, status)
+            self._waits.ended(running.response_id, continues=continues)
             self._reports.ended(running, status, response, continues=continues)
 
     def _continues(self, running: Running, status: ResponseStatus) -> bool:
@@ -283,6 +287,7 @@ class Asking:
             self._patience.arm()
         elif self._model.send(self._order()):
             request.sent()
+            self._waits.asked()
             self._patience.begin()
         else:
             self._reports.not_asked(request.ref)

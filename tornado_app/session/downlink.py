@@ -14,6 +14,7 @@ from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.told import Audio, ErrorReport, ResponseDone, ServerMessage
 from tornado_app.session.actions import Actions
+from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.breakage import Breakage
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.config import SessionConfig
@@ -53,12 +54,15 @@ class Downlink:
         actions: Actions,
         playout: Playout,
         transcripts: Transcripts,
+        *,
+        waits: AnswerWaits,
     ) -> None:
         self.may_go_on = False
         self._config = config
         self._actions = actions
         self._playout = playout
         self.transcripts = transcripts
+        self._waits = waits
         self._breakage = Breakage(actions)
         self._joints = Joints()
         self._piece_bytes = piece_bytes(config)
@@ -78,6 +82,8 @@ class Downlink:
         sound = self._joints.join(heard)
         if not sound.pcm:
             return
+        if self._waits.open:
+            self._waits.heard(heard.response_id)
         if not self._config.passes_through:
             if self._open is not None and self._open.item_id != sound.item_id:
                 self._end_open()
@@ -330,6 +336,7 @@ class Downlink:
             duration_ms=round(duration_ms, 3),
             audio=text,
             size=len(binary) if binary is not None else None,
+            wait=self._waits.take(response_id) if self._waits.open else None,
         )
         self._playout.sent(item_id, duration_ms, self._actions.now)
         self._actions.say(message, binary=binary)

@@ -56,11 +56,15 @@ class Hearing:
                 answers.on_audio(said)
             case BrokenAudio():
                 answers.on_broken_audio(said)
-            case realtime.AnswerTranscriptDelta() | realtime.AnswerTextDelta():
+            case realtime.AnswerTranscriptDelta():
+                answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
+            case realtime.AnswerTextDelta():
+                answers.on_text(said.item_id, said.response_id)
                 answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
             case realtime.AnswerTranscriptDone(response_id, item_id, text):
                 answers.on_transcript_done(item_id, response_id, text)
             case realtime.AnswerTextDone(response_id, item_id, text):
+                answers.on_text(item_id, response_id)
                 answers.on_transcript_done(item_id, response_id, text)
             case realtime.UserTranscriptDelta(item_id, delta):
                 answers.on_user_transcript_delta(item_id, delta)
@@ -110,7 +114,7 @@ class Hearing:
                 self._answers.on_speech_started()
             case realtime.UserSpeechStopped():
                 self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
-                self._answers.tools.on_speech_stopped()
+                self._answers.on_speech_stopped()
             case realtime.Committed(item_id):
                 self._model.has_begun = True
                 if self._uplink.on_committed(item_id):

@@ -17,7 +17,7 @@ from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rates import Rates
-from tornado_app.session.uplink import Uplink
+from tornado_app.session.uplink import Turns, Uplink
 
 
 class Listening:
@@ -89,7 +89,17 @@ class Listening:
     def _type(self, item: Mapping[str, Any]) -> None:
         """A turn behind all that the client has committed."""
         if not self._uplink.typed(item):
-            self._answers.typed(item)
+            self._answers.typed(item, self._actions.now)
+
+    def answer(self, turns: Turns) -> None:
+        """What the client has committed and typed is on its way to the model."""
+        if turns.since is not None:
+            self._answers.waits.turn_ended(turns.since)
+        if turns.spoken is not None:
+            self._answers.want(turns.spoken)
+        for typed in turns.typed:
+            self._actions.ref = typed.ref
+            self._answers.typed(typed.item, typed.since, is_answered=turns.is_answered)
 
     def tell_status(self, limits: dict[str, LimitUse]) -> None:
         """Answer ``get_status``; *limits* are those that only the server can count."""

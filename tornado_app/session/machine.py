@@ -44,7 +44,7 @@ from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
 from tornado_app.session.timers import Timers
-from tornado_app.session.uplink import NO_TURNS, Turns, Uplink
+from tornado_app.session.uplink import NO_TURNS, Uplink
 
 
 class Session:
@@ -264,16 +264,9 @@ class Session:
             return
         turns = self._uplink.ready(result)
         if turns is not NO_TURNS:
-            self._on_turns(turns)
+            self._listening.answer(turns)
         if self._uplink.pending.replies:
             self._uplink.pending.say_due()
-
-    def _on_turns(self, turns: Turns) -> None:
-        if turns.spoken is not None:
-            self._answers.want(turns.spoken)
-        for typed in turns.typed:
-            self._actions.ref = typed.ref
-            self._answers.typed(typed.item, is_answered=turns.is_answered)
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         end = self._hearing.hear(said)

@@ -19,6 +19,8 @@ class TypedTurn(NamedTuple):
     item: Mapping[str, Any]
     """As the model is told."""
     ref: Ref | None
+    since: float
+    """When it came."""
 
 
 class PendingChunk(Struct, frozen=True):
@@ -51,6 +53,8 @@ class PendingTail:
 class PendingCommit:
     number: int
     ref: Ref | None
+    since: float
+    """When the client said so."""
     typed: list[TypedTurn] = field(default_factory=list)
     """Those that came after it."""
     is_answered: bool = True
@@ -147,7 +151,7 @@ class PendingQueue:
         size_bytes = item_bytes(item)
         if not self._budget.has_room(size_bytes):
             return False
-        commit.typed.append(TypedTurn(item, self._actions.ref))
+        commit.typed.append(TypedTurn(item, self._actions.ref, self._actions.now))
         commit.size_bytes += size_bytes
         self._budget.take(size_bytes)
         return True

@@ -52,6 +52,11 @@ class Request:
         return bool(self._waiting)
 
     @property
+    def is_idle(self) -> bool:
+        """None is under way, and no turn waits for the next."""
+        return self.state == "none" and not self.waits
+
+    @property
     def is_for_results(self) -> bool:
         """The one that `next` has named answers no turn of the user's."""
         return all(turn.is_result for turn in self._asked)

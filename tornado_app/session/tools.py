@@ -27,6 +27,7 @@ from tornado_app.protocol.realtime.functions import (
 from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.protocol.told import ToolActivity, ToolFigures
 from tornado_app.session.actions import Actions
+from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.asking import Asking
 from tornado_app.session.client_tools import NAME_IN_LOG, ClientTools, Reason, output_of
 from tornado_app.session.commands import CallTool, CancelTool
@@ -45,7 +46,6 @@ from tornado_app.session.tool_counts import ToolCounts
 
 TOOL_ID = "parley_tool"
 TIMER = "tools"
-SEEN_KEPT = 256
 
 
 class Tools:
@@ -62,6 +62,7 @@ class Tools:
         asking: Asking,
         rounds: Rounds,
         playout: Playout,
+        waits: AnswerWaits,
     ) -> None:
         self._rules = config.tools
         self._scopes = config.scopes
@@ -70,13 +71,13 @@ class Tools:
         self._model = model
         self._actions = actions
         self._timers = timers
+        self._waits = waits
         self._asking = asking
         self._rounds = rounds
         self._following = Following(actions, asking, rounds)
         self._fillers = Fillers(actions, asking, self._following, playout)
         self._open = OpenCalls(budget)
         self._refused = RefusedCalls(config.tools, self._client, budget)
-        self._seen: dict[str, None] = {}
         self._outputs = 0
         self._counts = ToolCounts(actions)
         self._models_own = ModelsOwn(actions, asking, rounds, self._following, self._counts)
@@ -102,11 +103,8 @@ class Tools:
             self._asking.heard()
             return
         is_heard = self._asking.hears(response_id)
-        if item.call_id in self._seen:
+        if not self._open.is_news(item.call_id):
             return
-        self._seen[item.call_id] = None
-        if len(self._seen) > SEEN_KEPT:
-            del self._seen[next(iter(self._seen))]
         of = self._rounds.find(response_id) or self._following.begin(
             response_id, is_wanted=is_heard
         )
@@ -211,7 +209,7 @@ class Tools:
     def on_lost(self) -> None:
         """The model is gone, and the next one knows nothing of what this one called."""
         self._cancel_all("lost")
-        self._seen.clear()
+        self._open.forget_heard()
         for each in self._rounds.clear():
             if each.is_wanted:
                 sentence = "The model was lost before it answered. Say it again."
@@ -239,6 +237,7 @@ class Tools:
             filler_after_s=filler_after_ms / 1000,
         )
         self._open.open(item.call_id, call)
+        self._waits.tool_began()
         if call.is_clients:
             self._client.call(response_id, item, call.due_at)
         else:
@@ -249,7 +248,10 @@ class Tools:
     def _end(
         self, call_id: str, call: OpenCall, output: str, outcome: ToolOutcome, detail: str = ""
     ) -> None:
-        self._close(call_id, call, outcome)
+        self._open.close(call_id)
+        self._waits.tool_ended(call.since)
+        self._show(call, "done" if outcome == "done" else "failed")
+        self._arm()
         self._answer(call.of, call_id, output)
         self._counts.note(call.name, outcome, call.since, detail)
 
@@ -262,11 +264,6 @@ class Tools:
             of.is_wanted = False
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000), of.ref)
-
-    def _close(self, call_id: str, call: OpenCall, outcome: ToolOutcome) -> None:
-        self._open.close(call_id)
-        self._show(call, "done" if outcome == "done" else "failed")
-        self._arm()
 
     def _show(self, call: OpenCall, status: Literal["running", "done", "failed"]) -> None:
         if call.shown_as:
@@ -286,6 +283,7 @@ class Tools:
             if is_told:
                 self._show(call, "failed")
             self._open.close(call_id)
+            self._waits.tool_ended(call.since)
             self._counts.note(call.name, outcome, call.since)
         self._arm()
 

@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 
 from tornado_app.admission.budget import text_bytes
 from tornado_app.admission.limits import Bucket
-from tornado_app.protocol.told import Transcript
+from tornado_app.protocol.told import Transcript, Wait
 from tornado_app.session.actions import Actions
+from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.timers import Timers
 
 Role = Literal["user", "assistant"]
@@ -48,8 +49,9 @@ class Transcripts:
     come, which `TIMER` tells, or ahead of whatever must not overtake them.
     """
 
-    def __init__(self, actions: Actions, timers: Timers) -> None:
+    def __init__(self, actions: Actions, timers: Timers, waits: AnswerWaits) -> None:
         self._actions = actions
+        self._waits = waits
         self._timers = timers
         self._texts: dict[Key, _Text] = {}
         self._late: dict[Key, _Text] = {}
@@ -91,7 +93,7 @@ class Transcripts:
         self._count(text, 0)
         role, item_id = key
         final = text.said if whole is None else whole
-        self._actions.say(Transcript(role, item_id, final, final=True))
+        self._actions.say(Transcript(role, item_id, final, final=True, wait=self._wait_of(key)))
         self._look_at_clock()
 
     def finish_all(self, role: Role) -> None:
@@ -134,10 +136,15 @@ class Transcripts:
         text.unsaid, text.unsaid_chars = [], 0
         self._count(text, text_bytes(text.said))
         role, item_id = key
-        self._actions.say(Transcript(role, item_id, text.said, final=False, delta=delta))
+        wait = self._wait_of(key)
+        self._actions.say(Transcript(role, item_id, text.said, final=False, delta=delta, wait=wait))
         size_bytes = MESSAGE_BYTES + len(text.said) + len(delta)
         now = self._actions.now
         self._due_at = now + self._bucket.spend(now, size_bytes)
+
+    def _wait_of(self, key: Key) -> Wait | None:
+        """Of the first words of an answer that is written."""
+        return self._waits.take_text(key[1]) if self._waits.texts else None
 
     def _look_at_clock(self) -> None:
         if self._late:

@@ -55,6 +55,8 @@ class Turns:
     typed: list[TypedTurn]
     is_answered: bool = True
     """False: the client interrupted before they were on their way."""
+    since: float | None = None
+    """When the client ended what was committed; None: nothing was, or it wants no answer."""
 
 
 NO_TURNS = Turns(None, [])
@@ -150,8 +152,8 @@ class Uplink:
 
     def commit(self) -> None:
         is_answered = not self._model.in_force.only_transcribes
-        commit = PendingCommit(self._actions.chunk, self._actions.ref, is_answered=is_answered)
-        self._mark(commit)
+        now, ref = self._actions.now, self._actions.ref
+        self._mark(PendingCommit(self._actions.chunk, ref, now, is_answered=is_answered))
 
     def typed(self, item: Mapping[str, Any]) -> bool:
         """Keep a typed turn behind a commit that is still on its way, or refuse it there.
@@ -308,7 +310,8 @@ class Uplink:
         self.confirmations.await_commit(
             name, wants_answer=commit.is_answered and not is_asked_now, is_turn=commit.is_answered
         )
-        return Turns(name if is_asked_now else None, commit.typed, commit.is_answered)
+        since = commit.since if commit.is_answered else None
+        return Turns(name if is_asked_now else None, commit.typed, commit.is_answered, since)
 
     def _clear_upstream(self) -> None:
         self._model.kept.forget_audio()

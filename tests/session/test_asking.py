@@ -12,6 +12,7 @@ from tornado_app.protocol.realtime.events import (
     ErrorFacts,
     ResponseCreated,
     ResponseFinished,
+    StatusDetails,
     Unknown,
     UpstreamError,
     UserSpeechStarted,
@@ -19,6 +20,7 @@ from tornado_app.protocol.realtime.events import (
 )
 from tornado_app.protocol.realtime.orders import CancelResponse
 from tornado_app.session import commands, events
+from tornado_app.session.kept import ORDERS_HELD
 
 FLUSHED = events.UplinkReady(converted(0, 0, b""))
 DONE = ResponseFinished(response(status="completed"))
@@ -566,3 +568,93 @@ def test_turns_that_are_all_refused_are_not_asked_for(story):
     assert [] == story.said(ResponseFinished(response(status="cancelled"))).asked
 
     assert "response.create" in story.client(asked.Text("c")).asked
+
+
+@pytest.mark.parametrize(
+    ("facts", "said", "logs"),
+    [
+        (None, "no reason given", [("response_failed", {"code": ""})]),
+        (ErrorFacts(), "no reason given", [("response_failed", {"code": ""})]),
+        (
+            ErrorFacts("server_error"),
+            "server_error",
+            [("response_failed", {"code": "server_error"})],
+        ),
+        (ErrorFacts("server_error", "odd"), "odd", [("response_failed", {"code": "odd"})]),
+        (
+            ErrorFacts("x", "insufficient_quota"),
+            "insufficient_quota",
+            [
+                ("response_failed", {"code": "insufficient_quota"}),
+                ("upstream_rejected", {"cause": "insufficient_quota"}),
+            ],
+        ),
+        (
+            ErrorFacts("insufficient_quota"),
+            "insufficient_quota",
+            [
+                ("response_failed", {"code": "insufficient_quota"}),
+                ("upstream_rejected", {"cause": "insufficient_quota"}),
+            ],
+        ),
+    ],
+)
+def test_an_answer_that_fails_is_told_with_its_reason(story, facts, said, logs):
+    """Behind its end, with the name of the turn; the operator has a line, or two if he must act."""
+    story.connected().client(asked.Text("hello", ref="t1")).said(ResponseCreated(response()))
+    story.said(ResponseFinished(response(status="failed", status_details=StatusDetails(facts))))
+
+    assert ["response_done", "error"] == story.told
+    [sentence] = sentences(story)
+    assert f"The model failed to answer ({said})." == sentence
+    assert "t1" == story.messages[-1][1]["ref"]
+    lines = [(c.event, dict(c.fields)) for c in story.fresh if isinstance(c, commands.Log)]
+    assert logs == [line for line in lines if line[0] != "response_done"]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (None, "completed"),
+        ("", "completed"),
+        ("incomplete", "incomplete"),
+        ("cancelled", "cancelled"),
+        ("odd", "failed"),
+    ],
+)
+def test_how_an_answer_ended(story, status, told):
+    """As the model says; a word that there is not is no good one."""
+    answering(story).said(ResponseFinished(response(status=status)))
+
+    assert [("resp_1", told)] == done_of(story)
+
+
+@pytest.mark.parametrize("places", [1, 0], ids=["for the item", "for nothing"])
+def test_a_turn_that_cannot_be_asked_for_is_refused_with_its_name(stage, places):
+    """And when to come again."""
+    story = stage(message_burst=1000.0).opened()
+    for _ in range(ORDERS_HELD - places):
+        story.client(asked.CommitAudio()).feed(FLUSHED)
+    story.client(asked.Text("a", ref="t1"))
+    [data] = [data for name, data in story.messages if name == "error"]
+
+    assert ("server_busy", 1000, "t1", True) == tuple(
+        data[name] for name in ("code", "retry_after_ms", "ref", "retryable")
+    )
+    assert (
+        "Too much is waiting for the model. Send it again when it is connected."
+        == (data["sentence"])
+    )
+
+
+def test_what_is_asked_while_an_answer_runs_is_asked_at_its_end(story):
+    """Once, for all that waits."""
+    story.connected()
+    story.said(ResponseCreated(response()))
+    story.session._answers.asking.want(None)
+    story.session._answers.asking.want(None)
+    story.session._actions.take()
+    assert ["response.create"] == story.said(DONE).asked
+
+    assert [] == story.said(ResponseCreated(response("resp_2"))).asked
+    assert [] == story.said(ResponseFinished(response("resp_2", "completed"))).asked

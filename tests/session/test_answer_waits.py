@@ -7,6 +7,7 @@ from tests.session.test_tools import RULES, begins, calls, done, ends
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import commands, events
+from tornado_app.session.answer_waits import ANSWERS_KEPT
 
 COMMIT_MS = 200
 
@@ -239,3 +240,18 @@ def test_the_words_of_a_spoken_answer_carry_none(story):
     story.said(delta(100), 1.5)
 
     assert [("audio", {"model_ms": 500.0, "gateway_ms": 0.0})] == waits(story)
+
+
+def test_answers_of_which_all_was_lost_are_not_kept_for_ever(stage):
+    """Their only piece could not be converted, or their words are of items without end."""
+    told = stage(passes_through=False).connected()
+    for number in range(ANSWERS_KEPT + 9):
+        answers(told, number, number, f"r{number}")
+        told.feed(events.DownlinkReady(events.Unusable(None)))
+        told.said(realtime.ResponseFinished(response(f"r{number}", "completed")))
+    assert ANSWERS_KEPT == len(told.session._answers.waits.open)
+    told.said(realtime.ResponseCreated(response("last")))
+    for number in range(ANSWERS_KEPT + 9):
+        told.session._answers.waits.written("last", f"item_{number}")
+
+    assert ANSWERS_KEPT == len(told.session._answers.waits.texts)

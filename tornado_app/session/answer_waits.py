@@ -8,9 +8,13 @@ between a socket and the loop is in model_ms.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from tornado_app.protocol.told import Wait
 from tornado_app.session.actions import Actions
+
+ANSWERS_KEPT = 16
+"""What came of an answer may be lost on its way; mostly there is one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +67,7 @@ class AnswerWaits:
         self._answered = self._turn
         if self._turn is not None:
             self.open[response_id] = _Answer(self._turn)
+            _forget_oldest(self.open)
 
     def ended(self, response_id: str, *, continues: bool) -> None:
         """An answer is over; *continues*: so is its turn, if not."""
@@ -99,6 +104,7 @@ class AnswerWaits:
         if response_id in self.open:
             self.heard(response_id)
             self.texts[item_id] = response_id
+            _forget_oldest(self.texts)
 
     def take(self, response_id: str) -> Wait | None:
         """What the first message of an answer carries; None: it is not the first."""
@@ -133,3 +139,8 @@ class AnswerWaits:
         if turn is not None and turn.running and self._answered is None:
             turn.tools_s += now - self._counted_at
         self._counted_at = now
+
+
+def _forget_oldest(entries: dict[str, Any]) -> None:
+    if len(entries) > ANSWERS_KEPT:
+        del entries[next(iter(entries))]

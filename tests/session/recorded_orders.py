@@ -60,7 +60,7 @@ DOCUMENTED = {
     "message of assistant": {"item.id"},
     "conversation.item.delete": {"item_id"},
     "conversation.item.truncate": {"item_id", "content_index", "audio_end_ms"},
-    "response.create": {"response.tool_choice"},
+    "response.create": {"response.tool_choice", "response.instructions"},
     "response.cancel": {"response_id"},
 }
 """Fields of the API's reference that no recorded client sent; `event_id` may stand anywhere.

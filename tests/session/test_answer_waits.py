@@ -255,3 +255,29 @@ def test_answers_of_which_all_was_lost_are_not_kept_for_ever(stage):
         told.session._answers.waits.written("last", f"item_{number}")
 
     assert ANSWERS_KEPT == len(told.session._answers.waits.texts)
+
+
+def test_parts_are_told_to_a_tenth_of_a_millisecond(story):
+    """And add up to the whole as it is told."""
+    typed(story.connected(), 1.0)
+    story.is_full = True
+    answers(story, 1.1, 1.43212)
+    story.is_full = False
+    story.feed(events.ClientHasRoom(), 1.55558)
+
+    assert {"model_ms": 432.1, "gateway_ms": 123.5} == wait_of(story)
+
+
+def test_words_of_another_item_take_no_wait_of_a_written_answer(story):
+    """Nor do those of the user's, which may come between."""
+    typed(story.connected(), 1.0)
+    story.said(realtime.ResponseCreated(response()), 1.1)
+    story.is_full = True
+    story.said(realtime.UserTranscriptDone("item_u", "hello"), 1.2)
+    story.said(realtime.AnswerTextDelta("resp_1", "item_a", "Hel"), 1.5)
+    story.is_full = False
+    story.feed(events.ClientHasRoom(), 1.6)
+
+    assert [("item_a", {"model_ms": 500.0, "gateway_ms": 100.0})] == [
+        (data["item_id"], data["wait"]) for _, data in story.all_messages if "wait" in data
+    ]

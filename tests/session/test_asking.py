@@ -658,3 +658,36 @@ def test_what_is_asked_while_an_answer_runs_is_asked_at_its_end(story):
 
     assert [] == story.said(ResponseCreated(response("resp_2"))).asked
     assert [] == story.said(ResponseFinished(response("resp_2", "completed"))).asked
+
+
+def test_an_answer_without_a_name_of_which_only_the_end_comes_is_what_was_asked(story):
+    """Also if nobody wants it any more; without a request it is nothing."""
+    story.connected()
+    assert [] == story.said(ResponseFinished(response("", "completed"))).told
+    story.client(asked.Text("a"))
+    assert ["response_started", "response_done"] == (
+        story.said(ResponseFinished(response("", "completed"))).told
+    )
+    story.client(asked.Text("b")).client(asked.Interrupt())
+
+    story.said(ResponseFinished(response("", "completed")))
+    assert "response_done" in story.told
+
+
+@pytest.mark.parametrize(("is_cut", "status"), [(True, "cancelled"), (False, "incomplete")])
+def test_how_an_answer_ended_whose_end_never_came(story, is_cut, status):
+    """The next has begun, and a model has but one."""
+    answering(story)
+    if is_cut:
+        story.client(asked.Interrupt())
+    story.said(ResponseCreated(response("resp_2")))
+
+    assert [("resp_1", status)] == done_of(story)
+
+
+def test_a_typed_turn_has_a_name_for_the_model(story):
+    """By which it may refuse it."""
+    story.connected().client(asked.Text("a"))
+    assert "parley_text_1" == story.orders[0].event_id
+
+    assert "parley_text_2" == story.client(asked.Text("b")).orders[0].event_id

@@ -403,3 +403,17 @@ def test_an_answer_that_continues_says_so_once():
     told.said(realtime.ResponseFinished(response("resp_2", "completed")))
 
     assert [] == told.told
+
+
+def test_a_tool_with_nothing_to_say_keeps_no_other_from_it():
+    """Though its time is over first."""
+    silent = replace(WEATHER, manners=Manners("", 100.0))
+    other = replace(CLOCK, manners=Manners("Quick.", 500.0))
+    told = begins(story(replace(RULES, functions=(silent, other))))
+    calls(told, "c1")
+    calls(told, "c2", name="get_time", arguments="{}")
+    ends(told)
+    assert [] == told.tick(0.4).asked
+    [order] = told.tick(0.5).orders
+
+    assert "Quick." in order.response["instructions"]

@@ -19,6 +19,7 @@ def test_it_is_idle_until_a_turn_waits():
     """And again when what was asked for has been answered."""
     request = Request()
     assert (True, False) == (request.is_idle, request.waits)
+    assert (None, False) == (request.ref, request.is_filler)
     request.want(Turn("a", "r"))
     assert (False, True) == (request.is_idle, request.waits)
     request.next()
@@ -109,3 +110,29 @@ def test_a_turn_that_was_asked_for_is_withdrawn_by_no_filler():
 def test_the_number_of_an_order(event_id, number):
     """What is none of ours, or has no number, is about the last."""
     assert number == order_number(event_id, "x", 3)
+
+
+@pytest.mark.parametrize(
+    ("state", "after"),
+    [("none", "none"), ("asked", "stopped"), ("stopped", "stopped"), ("busy", "none")],
+)
+def test_what_is_withdrawn_is_not_made_again(state, after):
+    """What is under way is stopped when it begins."""
+    request = sent(Turn("a", "r"))
+    request.want(Turn("b", "s"))
+    request.state = state
+    request.withdraw()
+
+    assert (after, False) == (request.state, request.waits)
+
+
+@pytest.mark.parametrize(
+    ("state", "is_owed"), [("none", False), ("asked", True), ("stopped", False), ("busy", True)]
+)
+def test_what_a_lost_model_owed(state, is_owed):
+    """An answer to what was asked, unless nobody wants it any more; then nothing is under way."""
+    request = sent(Turn("a", "r"))
+    request.state = state
+    assert (is_owed, "r") == request.lost()
+
+    assert ("none", False) == (request.state, request.waits)

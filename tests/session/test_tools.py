@@ -420,6 +420,9 @@ def test_a_model_that_only_calls_comes_to_an_end():
     assert ROUNDS_MAX == asks(told)
     assert ROUNDS_MAX == len(performed(told))
     assert ["rate_limited"] == told.errors
+    assert "The model came to no answer in so many steps. Ask again." in [
+        data["sentence"] for name, data in told.messages if name == "error"
+    ]
 
     told.client(asked.Text("go on"))
     begins(told, "again")
@@ -545,3 +548,10 @@ def test_whatever_happens_every_call_has_an_end(steps):
     for command in performed(told):
         assert command.call_id in {*sent, *cancelled(told)}
     assert all(msgspec.json.encode(command.call_id) for command in performed(told))
+
+
+def test_what_runs_at_the_end_of_a_call_is_logged_as_cancelled():
+    """Nobody failed."""
+    told = calls(begins(story())).feed(events.ClientGone(1000))
+
+    assert [("get_weather", "cancelled")] == logged(told, "tool_done")

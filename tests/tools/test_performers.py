@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from parley_tools import Caller, ToolError, tool
 from tornado_app.protocol.realtime.functions import Function
@@ -58,6 +59,29 @@ def test_any_arguments_are_a_request_or_refused(text, method):
     assert client is not None
     if method == "POST":
         assert "alice" == json.loads(request.content)["user_id"]
+
+
+UNIQUE = {"type": "object", "properties": {"a": {"uniqueItems": True}}}
+
+
+@given(st.lists(values | st.sampled_from([1, 1.0, True, 0, False, [1], [True]]), max_size=6))
+def test_what_is_unique_is_what_the_library_takes_for_it(items):
+    """Which compares each item with each."""
+    library = Draft202012Validator(UNIQUE)
+
+    assert library.is_valid({"a": items}) == Schema(UNIQUE)._validator.is_valid({"a": items})
+
+
+def test_items_that_are_the_same_go_back_to_the_model():
+    with pytest.raises(BadArguments, match="a: has items that are the same"):
+        Schema(UNIQUE).read('{"a": [{"b": 1}, {"b": 1.0}]}')
+
+
+def test_many_items_that_cannot_be_sorted():
+    """Each with each would be minutes on the loop."""
+    items = [{"number": number} for number in range(50_000)]
+
+    assert items == Schema(UNIQUE).read(json.dumps({"a": items}))["a"]
 
 
 @pytest.mark.parametrize("name", ["a", "tenant"])

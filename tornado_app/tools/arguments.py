@@ -1,11 +1,12 @@
 """Whether what a model wrote is what a tool wants."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from jsonschema import Draft202012Validator, SchemaError
+from jsonschema import Draft202012Validator, SchemaError, ValidationError
 from jsonschema.exceptions import best_match
+from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
@@ -35,7 +36,7 @@ class Schema:
             where = ".".join(map(str, error.absolute_path)) or "parameters"
             raise ValueError(f"{where}: {error.message[:SENTENCE_CHARACTERS]}") from None
         # With a registry of its own a reference to elsewhere is an error, not a request.
-        self._validator = Draft202012Validator(schema, registry=Registry())
+        self._validator = _Validator(schema, registry=Registry())
 
     def read(self, text: str) -> dict[str, Any]:
         """The arguments, or raise `BadArguments`."""
@@ -51,6 +52,30 @@ class Schema:
             sentence = error.message[:SENTENCE_CHARACTERS]
             raise BadArguments(f"{where}: {sentence}" if where else sentence)
         return arguments
+
+
+def _unique_items(
+    validator: Any, is_wanted: Any, value: Any, _: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """In one pass: the library compares each with each where they cannot be sorted."""
+    is_asked = is_wanted is True and validator.is_type(value, "array")
+    if is_asked and len({_key(item) for item in value}) < len(value):
+        yield ValidationError("has items that are the same")
+
+
+def _key(value: Any) -> Hashable:
+    """The same for values that JSON Schema takes for the same: 1 is 1.0 and is not true."""
+    match value:
+        case dict():
+            return "object", frozenset((name, _key(part)) for name, part in value.items())
+        case list():
+            return "array", tuple(map(_key, value))
+        case bool():
+            return "boolean", value
+    return "other", value
+
+
+_Validator: Any = extend(Draft202012Validator, {"uniqueItems": _unique_items})
 
 
 def decoded(text: str) -> Any:

@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
+pytest.importorskip("mcp", reason="the package of MCP is not installed: requirements-mcp.txt")
 
 from local_realtime.ears.moonshine import Moonshine
 from local_realtime.sound.resampling import HEARING_HZ

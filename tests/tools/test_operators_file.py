@@ -23,6 +23,12 @@ MCP = '[mcp.shop]\nurl = "https://example.com/mcp"\ntools = ["find"]\n'
 HANDED = MCP + HANDED_BY
 
 
+@pytest.fixture
+def installed(monkeypatch):
+    """The package of MCP need not be there for a file to be read."""
+    monkeypatch.setattr(entry, "version", lambda _: "2.3.0")
+
+
 def tools_of(file):
     """The settings with this file, and the rest as it stands."""
     tables = tomllib.loads((ROOT / "conf/gateway.toml").read_text())
@@ -42,7 +48,7 @@ def test_no_file_is_no_tools():
     assert ([], ()) == (empty.problems, empty.toolbox.functions(()))
 
 
-def test_the_example_is_right(monkeypatch):
+def test_the_example_is_right(monkeypatch, installed):
     """As it stands, with the key that it wants."""
     monkeypatch.setenv("WEATHER_SIGNING_KEY", "k" * 32)
     example = read_tools(tools_of(str(ROOT / "conf/tools.toml")), lambda *_: None)
@@ -53,7 +59,7 @@ def test_the_example_is_right(monkeypatch):
     assert "get_opening_hours" in example.toolbox.all_names
 
 
-def test_the_file_is_found_from_everywhere(monkeypatch, tmp_path):
+def test_the_file_is_found_from_everywhere(monkeypatch, tmp_path, installed):
     """Below the directory of run.py, whatever the working directory."""
     monkeypatch.setenv("WEATHER_SIGNING_KEY", "k" * 32)
     monkeypatch.chdir(tmp_path)
@@ -211,7 +217,7 @@ def test_a_name_that_comes_twice(tmp_path):
     assert "python: price: there is another tool of this name" == problem
 
 
-def test_a_server_is_not_dialled_to_be_read(tmp_path):
+def test_a_server_is_not_dialled_to_be_read(tmp_path, installed):
     """Nobody listens there, and nobody is asked; its tools are there when it has listed them."""
     read = found(tmp_path, MCP + 'prefix = "shop_"\n' + GOOD)
 

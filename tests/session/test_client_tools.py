@@ -464,3 +464,27 @@ def test_every_call_ends_in_exactly_one_way(steps, hangs_up):
     assert len(ended) == len(set(ended))
     assert set(ended) <= set(calls_told)
     assert hangs_up or set(ended) == set(calls_told)
+
+
+def test_results_that_are_not_taken_are_refused_in_words():
+    """The field is named, and what is allowed."""
+    stage = ends(paints(begins(story())))
+    for message, code, field, sentence in (
+        (
+            asked.ToolResult("c9", "x"),
+            "invalid_message",
+            "call_id",
+            "No call of this call_id waits for a result: it has one, or was cancelled.",
+        ),
+        (
+            asked.ToolResult("c1", "x" * 1001),
+            "message_too_large",
+            "output",
+            "The output is too large; 1000 bytes are allowed.",
+        ),
+    ):
+        stage.client(message)
+        [(_, data)] = stage.messages
+        assert (code, field, sentence) == (data["code"], data["field"], data["sentence"])
+    assert {} == outputs(stage)
+    assert {"c1": "x" * 1000} == outputs(answers(stage, output="x" * 1000))

@@ -1,17 +1,18 @@
 """What is done to every chunk of a stream: check, decode, measure, resample, encode."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from msgspec import Struct
 
-from workers import base64_text, clipping, lockstep, pcm
+from workers import base64_text, clipping, joining, lockstep, pcm
 from workers.codecs import Samples
 from workers.formats import AudioFormat
-from workers.level import levels_dbfs, row_levels_dbfs
+from workers.level import SILENCE_DBFS, levels_dbfs, row_levels_dbfs
 from workers.pcm import BadAudio
 from workers.resample import Resampler, ResamplerState
 from workers.tape import Clip
@@ -58,6 +59,19 @@ class Block(Struct, frozen=True):
     def pieces(self) -> tuple[Piece, ...]:
         """What *audio* is sent as: at once, if there is any; a packet of a codec stands alone."""
         return (Piece(self.audio, self.converted_ms),) if self.audio else ()
+
+
+class Cut(Struct, frozen=True):
+    """What is known of a stream where it was cut, to go on in another chain."""
+
+    block: Block
+    """What was held back."""
+    ahead_s: Fraction
+    """How much longer what came out of it plays than what went in."""
+    offset: float | None = None
+    """Of a stream whose offset is taken out: where it stands, of full scale."""
+    peaks: float = 0.0
+    """Of one whose peaks are held: how far it is turned down."""
 
 
 class Flush(Struct, frozen=True):
@@ -130,6 +144,22 @@ class Chain:
     def flush(self, state: ChainState) -> tuple[Block, ChainState]:
         """End a stream; return what was held back and the state of a new stream."""
         return self.run(state, Flush())
+
+    @property
+    def stream(self) -> Hashable:
+        """Chains of equal ones take each other's states."""
+        return self.source.rate_hz, self.target.rate_hz
+
+    def cut(self, state: ChainState) -> Cut:
+        """End a stream that goes on in another chain."""
+        converted, ahead_s = joining.cut(self.resampler, state)
+        encoded, [clipped] = self._encode(converted, [slice(len(converted))])
+        [text] = base64_text.encode_all([encoded]) if self.as_base64 else [encoded]
+        return Cut(self._block(b"", SILENCE_DBFS, encoded, text, clipped), ahead_s)
+
+    def go_on(self, cut: Cut) -> ChainState:
+        """The state of a stream behind *cut*, for a chain that can: `workers.joined_chain`."""
+        return joining.go_on(self.resampler, cut.ahead_s)
 
     def run_all(
         self, streams: Sequence[tuple[ChainState, Sequence[Payload]]]

@@ -1,20 +1,30 @@
 """A chain that repairs what goes through it: for streams whose source is not to be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from workers import base64_text, pcm
-from workers.chain import Block, Chain, ChainState, Flush, Payload
+from workers import base64_text, joining, pcm
+from workers.chain import Block, Chain, ChainState, Cut, Flush, Payload
 from workers.clipping import count_clipped
 from workers.codecs import Samples
-from workers.conditioning import Follower, limit_peaks, remove_dc
+from workers.conditioning import (
+    Follower,
+    at_value,
+    limit_peaks,
+    offset_decay,
+    peak_decay,
+    remove_dc,
+    value_of,
+)
 from workers.formats import AudioFormat
+from workers.joined_chain import JoinedChain
+from workers.joining import JoiningResampler
 from workers.level import levels_dbfs
 from workers.pcm import BadAudio
-from workers.resample import Resampler, ResamplerState
+from workers.resample import ResamplerState
 
 NOTHING: Samples = np.empty(0, np.float32)
 
@@ -46,24 +56,56 @@ class ConditionedChain(Chain):
 
     @staticmethod
     def of(
-        source: AudioFormat, target: AudioFormat, as_base64: bool, conditioning: Conditioning
+        source: AudioFormat,
+        target: AudioFormat,
+        as_base64: bool,
+        conditioning: Conditioning,
+        *,
+        joins: bool = False,
     ) -> Chain:
-        """Return the chain that does no more than what is asked for."""
-        if conditioning == Conditioning():
-            return Chain.between(source, target, as_base64)
-        return ConditionedChain._with(source, target, as_base64, conditioning)
+        """Return the chain that does no more than what is asked for.
+
+        *joins*: streams may go on in it behind others.
+        """
+        if conditioning != Conditioning():
+            return ConditionedChain._with(source, target, as_base64, conditioning)
+        return (JoinedChain if joins else Chain).between(source, target, as_base64)
 
     @staticmethod
     @lru_cache(maxsize=256)
     def _with(
         source: AudioFormat, target: AudioFormat, as_base64: bool, conditioning: Conditioning
     ) -> "ConditionedChain":
-        resampler = Resampler.between(source.rate_hz, target.rate_hz)
+        resampler = JoiningResampler.between(source.rate_hz, target.rate_hz)
         return ConditionedChain(source, target, as_base64, resampler, conditioning)
 
     def start(self) -> ChainState:
         state = self.resampler.start()
         return ConditionedState(state.pending, state.received)
+
+    @property
+    def stream(self) -> Hashable:
+        return self.source.rate_hz, self.target.rate_hz, self.conditioning
+
+    def cut(self, state: ChainState) -> Cut:
+        if not isinstance(state, ConditionedState):
+            raise TypeError(state)
+        converted, ahead_s = joining.cut(self.resampler, state)
+        block, peaks = self._finished(b"", NOTHING, converted, state.peaks)
+        offset = None
+        if state.offset is not None:
+            offset = value_of(state.offset, offset_decay(self.source.rate_hz))
+        return Cut(block, ahead_s, offset, value_of(peaks, peak_decay(self.target.rate_hz)))
+
+    def go_on(self, cut: Cut) -> ChainState:
+        state = joining.go_on(self.resampler, cut.ahead_s)
+        return ConditionedState(
+            state.pending,
+            state.received,
+            state.joint,
+            None if cut.offset is None else at_value(cut.offset, offset_decay(self.source.rate_hz)),
+            at_value(cut.peaks, peak_decay(self.target.rate_hz)),
+        )
 
     def run_all(
         self, streams: Sequence[tuple[ChainState, Sequence[Payload]]]
@@ -92,7 +134,7 @@ class ConditionedChain(Chain):
             cleaned, offset = remove_dc(offset, samples, self.source.rate_hz)
         converted, after = self.resampler.run(state, cleaned)
         block, peaks = self._finished(chunk, samples, converted, state.peaks)
-        return block, ConditionedState(after.pending, after.received, offset, peaks)
+        return block, ConditionedState(after.pending, after.received, after.joint, offset, peaks)
 
     def _finished(
         self, chunk: bytes, samples: Samples, converted: Samples, peaks: Follower

@@ -38,6 +38,16 @@ class Follower:
     grown: float = 0.0
 
 
+def value_of(state: Follower, decay: float) -> float:
+    """Where the follower stands, for one that decays otherwise: see `at_value`."""
+    return float(state.grown * decay ** (state.place - 1))
+
+
+def at_value(value: float, decay: float) -> Follower:
+    """A follower that stands at *value*."""
+    return Follower(0, value * decay)
+
+
 def follow(
     state: Follower, values: NDArray[np.float64], decay: float, accumulate: np.ufunc
 ) -> tuple[NDArray[np.float64], Follower]:
@@ -60,6 +70,16 @@ def follow(
         if place == _SPAN:
             place, grown = 0, float(followed[end - 1]) * decay
     return followed, Follower(place, grown)
+
+
+def offset_decay(rate_hz: int) -> float:
+    """Of `remove_dc`, for each sample."""
+    return float(np.exp(-2 * np.pi * CORNER_HZ / rate_hz))
+
+
+def peak_decay(rate_hz: int) -> float:
+    """Of `limit_peaks`, for each sample."""
+    return float(np.exp(-1 / (RELEASE_S * rate_hz)))
 
 
 def remove_dc(
@@ -85,10 +105,10 @@ def remove_dc(
     """
     if not len(samples):
         return samples, state
-    decay = float(np.exp(-2 * np.pi * CORNER_HZ / rate_hz))
+    decay = offset_decay(rate_hz)
     exact = samples.astype(np.float64)
     if state is None:
-        state = Follower(0, decay * float(exact[0]))
+        state = at_value(float(exact[0]), decay)
     offset, state = follow(state, (1 - decay) * exact, decay, np.add)
     return (exact - offset).astype(np.float32), state
 
@@ -113,7 +133,7 @@ def limit_peaks(state: Follower, samples: Samples, rate_hz: int) -> tuple[Sample
         those behind it keep their shape.  What stays below the ceiling is not touched.
     state : Follower
     """
-    decay = float(np.exp(-1 / (RELEASE_S * rate_hz)))
+    decay = peak_decay(rate_hz)
     exact = samples.astype(np.float64)
     excess = 1 - CEILING / np.maximum(np.abs(exact), CEILING)
     reduction, state = follow(state, excess, decay, np.maximum)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import fft
 
 from workers import lowpass
 from workers.codecs import Samples
-from workers.spectra import Chirp, Grid, Layout, Same, Synthesis
+from workers.spectra import Chirp, Grid, Layout, Same, ShiftedGrid, Synthesis
 from workers.tape import WIDTH, Clip, Tape
 
 HOP_MS = 10
@@ -31,10 +32,31 @@ class ResamplerState(Struct, frozen=True, eq=False):
         two blocks, and less than a hop beyond it.
     received : int
         Input samples so far.
+    joint : Joint or None
+        Where it goes on behind another stream: see `workers.joining`.
     """
 
     pending: bytes
     received: int
+    joint: "Joint | None" = None
+
+
+class Joint(Struct, frozen=True):
+    """How a stream goes on behind another, which was of another rate.
+
+    Attributes
+    ----------
+    late : Fraction
+        In output samples: how far before the first of them this stream began.
+    skip : int
+        How many of these are still to be left out, as the stream before has given them.
+    begun : bool
+        There was enough input to say what came before it; until then it is all in *pending*.
+    """
+
+    late: Fraction
+    skip: int
+    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,14 +85,17 @@ class Resampler:
         """Design the conversion of any two whole rates; a few milliseconds, then remembered."""
         if in_hz == out_hz:
             return Resampler(Layout(in_hz, out_hz, hop=1, reach=0, size=1), Same())
-        reach = lowpass.half_length(in_hz, min(in_hz, out_hz))
-        unit = in_hz // math.gcd(in_hz, out_hz)
-        on_grid = unit * 1000 <= in_hz * GRID_MS_MAX
-        step = unit if on_grid else 1
-        hop = math.ceil(in_hz * HOP_MS / 1000 / step) * step
-        size = fft.next_fast_len(math.ceil((hop + 2 * reach) / step), real=True) * step
-        layout = Layout(in_hz, out_hz, hop, reach, size)
+        layout, on_grid = _layout(in_hz, out_hz)
         return Resampler(layout, Grid.of(layout) if on_grid else Chirp.of(layout))
+
+    @staticmethod
+    @lru_cache(maxsize=64)
+    def shifted(in_hz: int, out_hz: int, late: Fraction) -> "Resampler":
+        """The same with each output sample by *late* of one later; of equal rates, too."""
+        layout, on_grid = _layout(in_hz, out_hz)
+        return Resampler(
+            layout, ShiftedGrid.late(layout, late) if on_grid else Chirp.of(layout, late)
+        )
 
     @property
     def delay_samples_in(self) -> int:
@@ -148,3 +173,14 @@ class Resampler:
     def _run_one(self, state: ResamplerState, clip: Clip | None) -> tuple[Samples, ResamplerState]:
         converted, [cut], [state] = self.run_all([(state, [clip])])
         return converted[cut], state
+
+
+def _layout(in_hz: int, out_hz: int) -> tuple[Layout, bool]:
+    """And whether input and output meet on a grid within every block of it."""
+    reach = lowpass.half_length(in_hz, min(in_hz, out_hz))
+    unit = in_hz // math.gcd(in_hz, out_hz)
+    on_grid = unit * 1000 <= in_hz * GRID_MS_MAX
+    step = unit if on_grid else 1
+    hop = math.ceil(in_hz * HOP_MS / 1000 / step) * step
+    size = fft.next_fast_len(math.ceil((hop + 2 * reach) / step), real=True) * step
+    return Layout(in_hz, out_hz, hop, reach, size), on_grid

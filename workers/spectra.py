@@ -168,6 +168,27 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ShiftedGrid(Grid):
+    """The same for output that lies between the samples of the grid."""
+
+    turned: NDArray[np.complex64]
+    """The gain of each bin, and how far it turns in the time between."""
+
+    @classmethod
+    def late(cls, layout: Layout, late: Fraction) -> Self:
+        """Design for *layout*, with each output sample by *late* of a sample later."""
+        plain = Grid.of(layout)
+        turned = plain.gain[::2] * _turn(np.arange(len(plain.gain) // 2), late / plain.size_out)
+        return cls(layout, plain.gain, plain.size_out, plain.valid, turned.astype(np.complex64))
+
+    def convert(self, blocks: Samples) -> Samples:
+        """See `Grid.convert`."""
+        spectra = fft.rfft(blocks)[..., : len(self.turned)] * self.turned
+        signals: NDArray[Any] = fft.irfft(spectra, n=self.size_out)
+        return signals[..., self.valid]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Chirp:
     """Synthesis at any spacing: the block's spectrum evaluated by the chirp z-transform.
 
@@ -180,9 +201,11 @@ class Chirp:
     gain: NDArray[np.complex128]
     twist: NDArray[np.complex128]
     kernel: NDArray[np.complex128]
+    late: Fraction = Fraction(0)
+    """By how much of a sample each output sample lies later."""
 
     @classmethod
-    def of(cls, layout: Layout) -> Self:
+    def of(cls, layout: Layout, late: Fraction = Fraction(0)) -> Self:
         """Design for *layout*, whatever its rates."""
         lower_hz = min(layout.in_hz, layout.out_hz)
         bins = layout.size * lower_hz // layout.in_hz // 2 + 1
@@ -196,7 +219,7 @@ class Chirp:
         wave = np.zeros(length, np.complex128)
         wave[:outputs] = chirp[:outputs].conj()
         wave[length - bins + 1 :] = chirp[bins - 1 : 0 : -1].conj()
-        return cls(layout, gain * chirp[:bins], chirp[:outputs], fft.fft(wave))
+        return cls(layout, gain * chirp[:bins], chirp[:outputs], fft.fft(wave), late)
 
     def synthesise(self, signal: Samples, runs: Sequence[Run]) -> Samples:
         """See `Synthesis`."""
@@ -213,6 +236,7 @@ class Chirp:
         first = layout.first_output(start)
         count = layout.first_output(start + layout.hop) - first
         ahead = Fraction(first * layout.in_hz - start * layout.out_hz, layout.out_hz)
+        ahead += self.late * layout.in_hz / layout.out_hz
         spectrum = fft.rfft(block.astype(np.float64))[: len(self.gain)] * self.gain
         spectrum *= _turn(np.arange(len(self.gain)), ahead / layout.size)
         convolved = fft.ifft(fft.fft(spectrum, n=len(self.kernel)) * self.kernel)

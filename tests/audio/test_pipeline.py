@@ -12,7 +12,7 @@ from tornado_app.mailbox import Mailbox
 from workers.chain import Block, Chain
 from workers.formats import AudioFormat
 from workers.pcm import BadAudio
-from workers.pool import AudioPool, Flush, LaneResult, LaneWork
+from workers.pool import AudioPool, Flush, LaneResult, LaneWork, WorkFailed
 
 CHAIN = Chain.between(AudioFormat("pcm16", 48_000), AudioFormat("pcm16", 24_000), as_base64=False)
 
@@ -108,6 +108,64 @@ def test_all_lanes_that_have_something_share_a_job():
 
     stage.pool.finish()
     assert ([b"1", b"3"], [b"2"]) == (heard_one, heard_two)
+
+
+OTHER = Chain.between(AudioFormat("pcm16", 16_000), AudioFormat("pcm16", 24_000), as_base64=False)
+
+
+def test_a_lane_changes_its_chain_by_a_job_of_its_own():
+    """Answered once; what is put then is for the other chain."""
+    stage = Stage()
+    lane, heard = stage.lane()
+    lane.change(OTHER, has_begun=True)
+    stage.loop.run()
+    [[work]] = [works for works, _ in stage.pool.jobs]
+    assert (CHAIN, OTHER, True) == (work.chain.old, work.chain.new, work.chain.has_begun)
+
+    stage.pool.finish()
+    lane.put(b"1")
+    stage.loop.run()
+    [[work]] = [works for works, _ in stage.pool.jobs]
+    assert work.chain is OTHER
+    assert "after" == work.state[1]
+    stage.pool.finish()
+    assert [Flush(), b"1"] == heard
+
+
+@pytest.mark.parametrize("is_lent", [False, True])
+def test_a_reset_ends_a_change(is_lent):
+    """It is answered no more, and what is put then begins a stream in the other chain."""
+    stage = Stage()
+    lane, heard = stage.lane()
+    lane.change(OTHER, has_begun=True)
+    if is_lent:
+        stage.loop.run()
+    lane.reset()
+    lane.put(b"1")
+    while stage.settle():
+        works = stage.pool.jobs[0][0]
+        stage.pool.finish()
+
+    assert [b"1"] == heard
+    assert works[0].chain is OTHER
+    assert OTHER.start().pending == works[0].state.pending
+
+
+def test_a_change_that_fails_begins_a_stream():
+    """No state is taken for another chain's."""
+    stage = Stage()
+    lane, heard = stage.lane()
+    lane.change(OTHER, has_begun=True)
+    stage.loop.run()
+    [works], [done] = zip(*stage.pool.jobs, strict=True)
+    stage.pool.jobs.clear()
+    done([LaneResult("old", [WorkFailed("X")]) for _ in works])
+    lane.put(b"1")
+    stage.loop.run()
+
+    [[work]] = [works for works, _ in stage.pool.jobs]
+    assert OTHER.start().pending == work.state.pending
+    assert [WorkFailed("X")] == heard
 
 
 def test_a_lane_has_one_job_in_flight():

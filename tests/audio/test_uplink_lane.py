@@ -17,6 +17,10 @@ class Lane:
     def put(self, payload) -> None:
         self.waiting.append(payload)
 
+    def change(self, chain, *, has_begun) -> None:
+        assert not self.waiting, "a change began before the chunks before it were done"
+        self.waiting.append((chain, has_begun))
+
     def reset(self) -> None:
         self.waiting.clear()
 
@@ -144,12 +148,42 @@ def test_a_delivery_may_put_and_reset():
     assert "5" not in stage.heard
 
 
-@given(
-    st.lists(st.sampled_from(["put", "flush", "file", "reset", "answer", "decode"]), max_size=60)
-)
+def test_what_is_behind_a_hold_waits_for_its_format():
+    """Then it goes on as it was, or behind the answer to the change."""
+    stage = Stage()
+    stage.uplink.hold()
+    stage.uplink.put("1")
+    stage.uplink.hold()
+    stage.uplink.put("2")
+    assert [] == stage.inner.waiting
+    stage.uplink.release()
+    assert ["1"] == stage.inner.waiting
+    stage.inner.answer()
+
+    stage.uplink.change("new", has_begun=True)
+    stage.uplink.put("3")
+    assert [("new", True)] == stage.inner.waiting
+    stage.inner.answer()
+    assert ["2", "3"] == stage.inner.waiting
+
+
+STEPS = ["put", "flush", "file", "hold", "release", "change", "reset", "answer", "decode"]
+
+
+@given(st.lists(st.sampled_from(STEPS), max_size=60))
 def test_whatever_happens_all_is_delivered_once_and_in_order(steps):
     """Nothing is lost, nothing is twice, nothing overtakes; a reset alone takes something away."""
-    stage, expected = Stage(), []
+    stage, expected, holds = Stage(), [], []
+
+    def decide(step, number):
+        if step == "release":
+            stage.uplink.release()
+            holds.pop(0)
+            return
+        stage.uplink.change(str(number), has_begun=False)
+        expected.insert(holds.pop(0), (str(number), False))
+        holds[:] = [at + 1 for at in holds]
+
     for number, step in enumerate(steps):
         match step:
             case "put":
@@ -161,15 +195,24 @@ def test_whatever_happens_all_is_delivered_once_and_in_order(steps):
             case "file":
                 stage.uplink.put_file(f"file {number}", "wav")
                 expected.append(f"file {number}")
+            case "hold":
+                stage.uplink.hold()
+                holds.append(len(expected))
+            case "release" | "change":
+                if holds and holds[0] == len(stage.heard):
+                    decide(step, number)
             case "reset":
                 stage.uplink.reset()
+                holds.clear()
                 expected = list(stage.heard)
             case "answer":
                 stage.inner.answer()
             case "decode":
                 stage.decode()
         assert expected[: len(stage.heard)] == stage.heard
-    while stage.inner.waiting or stage.decoding:
+    while stage.inner.waiting or stage.decoding or holds:
+        if holds and holds[0] == len(stage.heard):
+            decide("change", len(holds))
         stage.inner.answer()
         stage.decode()
 

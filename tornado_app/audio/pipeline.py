@@ -12,6 +12,7 @@ from functools import partial
 
 from tornado_app.mailbox import Mailbox
 from workers.chain import Payload
+from workers.changing import Changing, Joinable
 from workers.pool import AudioPool, Conversion, Flush, LaneResult, LaneWork, Outcome, WorkFailed
 
 LENT_BYTES = 262_144
@@ -27,9 +28,11 @@ class Lane:
     """
 
     def __init__(
-        self, chain: Conversion, deliver: Callable[[Outcome], None], ready: Callable[["Lane"], None]
+        self, chain: Joinable, deliver: Callable[[Outcome], None], ready: Callable[["Lane"], None]
     ) -> None:
-        self._chain = chain
+        self._chain: Conversion = chain
+        self._lasting = chain
+        """The same, but while it changes."""
         self._deliver = deliver
         self._ready = ready
         self._state = chain.start()
@@ -38,6 +41,8 @@ class Lane:
         self._enlisted = False
         self._in_flight = False
         self._epoch = 0
+        self._settle: Callable[[], None] = nothing
+        """Ends a change of the chain that has not been answered."""
 
     @property
     def waiting(self) -> int:
@@ -54,8 +59,31 @@ class Lane:
         """Have the tail that the resampler holds delivered, and begin afresh."""
         self.put(Flush())
 
+    def change(self, chain: Joinable, *, has_begun: bool) -> None:
+        """Go on with *chain* where the stream is; answered once, with what was held back.
+
+        Nothing that was put waits for its answer, and nothing is put before this has its own.
+        *has_begun* is false if nothing has come since the stream began.
+        """
+        deliver = self._deliver
+
+        def changed(outcome: Outcome) -> None:
+            self._settle()
+            if isinstance(outcome, WorkFailed):  # its state is not one of the new chain's
+                self._state = chain.start()
+            deliver(outcome)
+
+        def settle() -> None:
+            self._chain = self._lasting = chain
+            self._deliver, self._settle = deliver, nothing
+
+        self._chain, self._deliver = Changing(self._lasting, chain, has_begun), changed
+        self._settle = settle
+        self.put(Flush())
+
     def reset(self) -> None:
         """Forget everything; work that is in flight cannot be called back, so its epoch is over."""
+        self._settle()
         self._epoch += 1
         self._waiting.clear()
         self._lent = 0  # nobody is answered for it
@@ -117,7 +145,7 @@ class AudioPipeline:
         self._ready: list[Lane] = []
         self._scheduled = False
 
-    def lane(self, chain: Conversion, deliver: Callable[[Outcome], None]) -> Lane:
+    def lane(self, chain: Joinable, deliver: Callable[[Outcome], None]) -> Lane:
         """A new lane; *deliver* is called on the loop, once for each payload and flush."""
         return Lane(chain, deliver, self._enlist)
 
@@ -183,6 +211,10 @@ def _portion(payloads: Sequence[Payload]) -> int:
         if size_bytes >= LENT_BYTES:
             return number
     return len(payloads)
+
+
+def nothing() -> None:
+    """In place of what is to be done."""
 
 
 def nobody(_: object) -> None:

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 from tornado_app.audio.file_decoder import FileDecoder, FileJob, FileOutcome
 from tornado_app.audio.pipeline import AudioPipeline, nobody
+from workers.changing import Joinable
 from workers.formats import Container
-from workers.pool import Conversion, Flush, Outcome
+from workers.pool import Flush, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,30 +18,36 @@ class _File:
     container: Container
 
 
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """What is behind it waits until it is known in which format that is."""
+
+
 LaneOutcome: TypeAlias = Outcome | FileOutcome
 
 
 class UplinkLane:
     """Chunks, flushes and files, answered in the order they were put.  Thread: loop.
 
-    A file begins when all before it is answered, and what comes behind it waits here.  Nothing
-    waits in any other lane.
+    A file begins when all before it is answered, and what comes behind it waits here, as it does
+    behind a `hold`.  Nothing waits in any other lane.
     """
 
     def __init__(
         self,
         pipeline: AudioPipeline,
         files: FileDecoder,
-        chain: Conversion,
+        chain: Joinable,
         deliver: Callable[[LaneOutcome], None],
     ) -> None:
         """*deliver* is called once for each chunk, flush and file."""
         self._lane = pipeline.lane(chain, self._on_block)
         self._files = files
         self._deliver = deliver
-        self._waiting: deque[str | bytes | Flush | _File] = deque()
+        self._waiting: deque[str | bytes | Flush | _File | _Hold] = deque()
         self._in_lane = 0
         self._job: FileJob | None = None
+        self._is_changing = False
 
     def put(self, payload: str | bytes | Flush) -> None:
         """Convert *payload* after all that was put before it.  The caller bounds what waits."""
@@ -61,8 +68,26 @@ class UplinkLane:
         self._waiting.append(_File(text, container))
         self._advance()
 
+    def hold(self) -> None:
+        """Convert nothing of what follows before `release` or `change`, one for each hold."""
+        self._waiting.append(_Hold())
+
+    def release(self) -> None:
+        """What follows the oldest hold goes on as what was before it."""
+        self._waiting.popleft()
+        self._advance()
+
+    def change(self, chain: Joinable, *, has_begun: bool) -> None:
+        """What follows the oldest hold is for *chain*: see `Lane.change`.  All before it has been
+        answered.
+        """
+        self._is_changing = True
+        self._in_lane += 1
+        self._lane.change(chain, has_begun=has_begun)
+
     def reset(self) -> None:
         """Forget everything; nothing of it is answered any more."""
+        self._is_changing = False
         self._waiting.clear()
         self._in_lane = 0
         self._lane.reset()
@@ -79,10 +104,14 @@ class UplinkLane:
     def _advance(self) -> None:
         while self._waiting and self._job is None:
             head = self._waiting[0]
-            if isinstance(head, _File) and self._in_lane:
+            if isinstance(head, _Hold) and not self._is_changing:
+                return
+            if isinstance(head, _File | _Hold) and self._in_lane:
                 return
             self._waiting.popleft()
-            if isinstance(head, _File):
+            if isinstance(head, _Hold):
+                self._is_changing = False
+            elif isinstance(head, _File):
                 self._job = self._files.submit(head.text, head.container, self._on_file)
             else:
                 self._in_lane += 1

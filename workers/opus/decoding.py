@@ -1,6 +1,6 @@
 """Opus packets in: decoded one by one, and then converted for all streams at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from workers import base64_text, pcm
-from workers.chain import Block, Chain, ChainState, Flush, Payload
+from workers.chain import Block, Chain, ChainState, Cut, Flush, Payload
 from workers.conditioned_chain import ConditionedChain, Conditioning
 from workers.formats import AudioFormat
 from workers.magic import file_in_place_of_audio
@@ -50,14 +50,30 @@ class OpusDecodingChain:
 
     @staticmethod
     @lru_cache(maxsize=64)
-    def to(target: AudioFormat, as_base64: bool, conditioning: Conditioning) -> "OpusDecodingChain":
+    def to(
+        target: AudioFormat, as_base64: bool, conditioning: Conditioning, *, joins: bool = False
+    ) -> "OpusDecodingChain":
         """Return the chain to *target*; sessions with the same wishes share one, and a batch."""
         source = AudioFormat("float32", RATE_HZ)
-        return OpusDecodingChain(ConditionedChain.of(source, target, as_base64, conditioning))
+        inner = ConditionedChain.of(source, target, as_base64, conditioning, joins=joins)
+        return OpusDecodingChain(inner)
 
     def start(self) -> DecodingState:
         """Return the state of a stream that has not begun."""
         return DecodingState(b"", self.inner.start())
+
+    @property
+    def stream(self) -> Hashable:
+        """See `Chain.stream`."""
+        return "opus", self.inner.stream
+
+    def cut(self, state: DecodingState) -> Cut:
+        """See `Chain.cut`."""
+        return self.inner.cut(state.inner)
+
+    def go_on(self, cut: Cut) -> DecodingState:
+        """See `Chain.go_on`; the packets are those of a new encoder."""
+        return DecodingState(b"", self.inner.go_on(cut))
 
     def run_all(
         self, streams: Sequence[tuple[DecodingState, Sequence[Payload]]]

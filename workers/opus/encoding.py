@@ -1,6 +1,6 @@
 """Opus packets out: what a `Chain` has converted, in packets of 20 ms."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,9 +8,10 @@ import numpy as np
 from msgspec import Struct
 
 from workers import base64_text
-from workers.chain import Block, Chain, ChainState, Flush, Payload, Piece
+from workers.chain import Block, Chain, ChainState, Cut, Flush, Payload, Piece
 from workers.codecs import Samples
 from workers.formats import AudioFormat, OpusFormat
+from workers.joined_chain import JoinedChain
 from workers.opus.library import Encoding, lookahead_frames, new_encoder
 from workers.opus_packets import SENT_MS
 from workers.pcm import BadAudio
@@ -53,7 +54,9 @@ class OpusEncodingChain:
 
     @staticmethod
     @lru_cache(maxsize=64)
-    def between(source: AudioFormat, target: OpusFormat, as_base64: bool) -> "OpusEncodingChain":
+    def between(
+        source: AudioFormat, target: OpusFormat, as_base64: bool, *, joins: bool = False
+    ) -> "OpusEncodingChain":
         """Return the chain from *source* to *target*; sessions with the same formats share one.
 
         Raises
@@ -64,12 +67,28 @@ class OpusEncodingChain:
         if target.channels != 1:
             raise ValueError("target: must have one channel")
         between = AudioFormat("float32", target.rate_hz)
-        inner = Chain.between(source, between, as_base64=False)
+        inner = (JoinedChain if joins else Chain).between(source, between, as_base64=False)
         return OpusEncodingChain(inner, target, as_base64)
 
     def start(self) -> EncodingState:
         """Return the state of a stream that has not begun."""
         return EncodingState(self.inner.start())
+
+    @property
+    def stream(self) -> Hashable:
+        """See `Chain.stream`."""
+        return "opus", self.inner.stream
+
+    def cut(self, state: EncodingState) -> Cut:
+        """See `Chain.cut`: the stream of packets ends, as with a flush."""
+        inner = self.inner.cut(state.inner)
+        writer = _Writer(state, self.target.rate_hz)
+        pieces = writer.put(inner.block.audio, ends=True)
+        return Cut(self._block(inner.block, pieces), inner.ahead_s)
+
+    def go_on(self, cut: Cut) -> EncodingState:
+        """See `Chain.go_on`; the packets are those of a new encoder."""
+        return EncodingState(self.inner.go_on(cut))
 
     def run_all(
         self, streams: Sequence[tuple[EncodingState, Sequence[Payload]]]

@@ -14,14 +14,12 @@ from typing import Any, Protocol, assert_never
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
-from tornado_app.audio.uplink_lane import LaneOutcome, UplinkLane
-from tornado_app.errors import ErrorCode, Refused
+from tornado_app.call_audio import CallAudio
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.events import parse_realtime
-from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
@@ -38,14 +36,7 @@ from tornado_app.upstream.link import (
     LinkRoundTrip,
     LinkSaid,
 )
-from workers.chain import Block
-from workers.conditioned_chain import Conditioning
-from workers.conversions import to_client, to_model
-from workers.formats import AudioFormat
-from workers.pcm import BadAudio
-from workers.pool import Outcome, WorkFailed
 
-MODEL_FORMAT = AudioFormat("pcm16", MODEL_RATE_HZ, 1)
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
 
@@ -122,12 +113,8 @@ class Connection:
         self._reading = ReadingOn(client, self._session, log)
         self._finished = False
         self._calls = Calls(equipment.tools, config, self.feed, log)
-        conditioning = Conditioning(config.remove_dc, config.limit_peaks)
-        uplink = to_model(config.source, MODEL_FORMAT, conditioning)
-        downlink = to_client(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
-        pipeline = equipment.pipeline
-        self._uplink = UplinkLane(pipeline, equipment.files, uplink, self._on_uplink)
-        self._downlink = pipeline.lane(downlink, self._on_downlink)
+        self._audio = CallAudio(config, equipment.pipeline, equipment.files, self.feed, log)
+        self._uplink, self._downlink = self._audio.uplink, self._audio.downlink
 
     def feed(self, event: events.Event) -> None:
         """Let the session decide on *event* and do what it says.  Never raises.
@@ -216,6 +203,12 @@ class Connection:
                 self._downlink.flush()
             case commands.ResetDownlink():
                 self._downlink.reset()
+            case commands.HoldUplink():
+                self._uplink.hold()
+            case commands.ReleaseUplink():
+                self._uplink.release()
+            case commands.ChangeUplink() | commands.ChangeDownlink():
+                self.config = self._audio.change(command, self.config)
             case commands.PingClient():
                 self._client.ping()
             case commands.PauseClient():
@@ -301,29 +294,6 @@ class Connection:
         if link is not None:
             link.close()
 
-    def _on_uplink(self, outcome: LaneOutcome) -> None:
-        if isinstance(outcome, Block):  # nearly always
-            self.feed(events.UplinkReady(outcome))
-        else:
-            self.feed(events.UplinkReady(self._result(outcome)))
-
-    def _on_downlink(self, outcome: Outcome) -> None:
-        self.feed(events.DownlinkReady(self._result(outcome)))
-
-    def _result(self, outcome: LaneOutcome) -> events.Converted | events.Unusable:
-        match outcome:
-            case Block():
-                return outcome
-            case BadAudio():
-                is_format = outcome.reason == "container"
-                code: ErrorCode = "unsupported_format" if is_format else "invalid_audio"
-                return events.Unusable(outcome.sentence, code)
-            case Refused():
-                return events.Unusable(outcome.sentence, outcome.code)
-            case WorkFailed(error):
-                self._log.error("audio_worker_failed", exception=error)
-                return events.Unusable(None)
-
     def _arm_timer(self, at: float) -> None:
         """Have a `Tick` come at *at*; an early one is harmless and arms the next."""
         if self._timer is not None:
@@ -360,6 +330,5 @@ class Connection:
             self._timer.cancel()
             self._timer = None
         self._calls.end()
-        self._uplink.end()
-        self._downlink.end()
+        self._audio.end()
         self._on_finished(self)

@@ -114,4 +114,5 @@ def session_config(
         if terms.model_session.only_transcribes
         else tool_rules(settings, functions, handed),
         pictures=picture_rules(settings, terms),
+        has_opus=opening_rules().has_opus,
     )

@@ -17,16 +17,20 @@ class Lane:
     def put(self, payload) -> None:
         self.waiting.append(payload)
 
-    def change(self, chain, *, has_begun) -> None:
+    def change(self, chain, *, has_begun, changed) -> None:
         assert not self.waiting, "a change began before the chunks before it were done"
         self.waiting.append((chain, has_begun))
+        self.changed = changed
 
     def reset(self) -> None:
         self.waiting.clear()
 
     def answer(self) -> None:
         if self.waiting:
-            self.deliver(self.waiting.pop(0))
+            answer = self.waiting.pop(0)
+            if isinstance(answer, tuple):
+                self.changed()
+            self.deliver(answer)
 
 
 class Job:
@@ -165,6 +169,26 @@ def test_what_is_behind_a_hold_waits_for_its_format():
     assert [("new", True)] == stage.inner.waiting
     stage.inner.answer()
     assert ["2", "3"] == stage.inner.waiting
+
+
+def test_a_change_may_lead_to_the_next():
+    """A session decides on one when the one before it is answered."""
+    stage = Stage()
+    for payload in ("1", "2"):
+        stage.uplink.hold()
+        stage.uplink.hold()
+        stage.uplink.put(payload)
+    changes = iter("bcd")
+    stage.on_heard = lambda: (
+        stage.uplink.change(next(changes), has_begun=True)
+        if len(stage.heard) in {1, 3, 4}
+        else None
+    )
+    stage.uplink.change("a", has_begun=True)
+    while stage.inner.waiting:
+        stage.inner.answer()
+
+    assert [("a", True), ("b", True), "1", ("c", True), ("d", True), "2"] == stage.heard
 
 
 STEPS = ["put", "flush", "file", "hold", "release", "change", "reset", "answer", "decode"]

@@ -7,6 +7,7 @@ import pytest
 from tests.policy.test_settling import FIRST
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, SOURCES
+from tornado_app.policy.formats import FORMAT_FIELDS
 from tornado_app.policy.grants import ALL, Policy
 from tornado_app.policy.settling import apply, rules_of, settle
 
@@ -31,13 +32,25 @@ OF_ANSWERS = {
 }
 
 
+FORMATS = ", ".join(name for name in FIELDS if name in FORMAT_FIELDS)
+
+
 def rules(said=None):
     return rules_of(EVERYTHING, frozenset(), said or {})
 
 
 def test_every_field_concerns_it_or_does_not():
     """A new field has to be thought about."""
-    assert {*SETTABLE, *OF_ANSWERS, "session"} == set(FIELDS)
+    assert {*SETTABLE, *OF_ANSWERS, *FORMAT_FIELDS, "session"} == set(FIELDS)
+
+
+@pytest.mark.parametrize("name", sorted(FORMAT_FIELDS))
+def test_formats_are_nothing_that_the_model_is_asked(name):
+    """A client may always say what it sends, and what it would play."""
+    value = {"rate": 8_000, "channels": 1, "format": "pcm16", "encoding": "binary"}
+    asked = SCRIBE | {name: value[name.split("_")[1]]}
+
+    assert apply(FIRST, rules(), "query", SCRIBE) == apply(FIRST, rules(), "query", asked)
 
 
 @pytest.mark.parametrize("name", SETTABLE)
@@ -56,8 +69,8 @@ def test_what_concerns_answers_is_refused_by_name(name, source):
     scribe = replace(FIRST, session="transcription")
     may = {
         "token": "transcription_language, turn_detection, metadata, session",
-        "query": "transcription_language, turn_detection, session",
-        "configure": "transcription_language, turn_detection",
+        "query": f"transcription_language, turn_detection, session, {FORMATS}",
+        "configure": f"transcription_language, turn_detection, {FORMATS}",
     }[source]
     for first, said in ((scribe, {}), (FIRST, SCRIBE)):
         if said and source == "configure":

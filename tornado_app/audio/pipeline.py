@@ -21,6 +21,10 @@ JOB_BYTES = 1_048_576
 """Payload of one job.  What is beyond it is the next job's: nobody waits long behind others."""
 
 
+def nothing() -> None:
+    """In place of what is to be done."""
+
+
 class Lane:
     """One direction of one session: in order, at most one job in flight.  Thread: loop.
 
@@ -59,16 +63,20 @@ class Lane:
         """Have the tail that the resampler holds delivered, and begin afresh."""
         self.put(Flush())
 
-    def change(self, chain: Joinable, *, has_begun: bool) -> None:
+    def change(
+        self, chain: Joinable, *, has_begun: bool, changed: Callable[[], None] = nothing
+    ) -> None:
         """Go on with *chain* where the stream is; answered once, with what was held back.
 
         Nothing that was put waits for its answer, and nothing is put before this has its own.
-        *has_begun* is false if nothing has come since the stream began.
+        *has_begun* is false if nothing has come since the stream began.  *changed* is called right
+        before the answer is delivered.
         """
         deliver = self._deliver
 
-        def changed(outcome: Outcome) -> None:
+        def answered(outcome: Outcome) -> None:
             self._settle()
+            changed()
             if isinstance(outcome, WorkFailed):  # its state is not one of the new chain's
                 self._state = chain.start()
             deliver(outcome)
@@ -77,7 +85,7 @@ class Lane:
             self._chain = self._lasting = chain
             self._deliver, self._settle = deliver, nothing
 
-        self._chain, self._deliver = Changing(self._lasting, chain, has_begun), changed
+        self._chain, self._deliver = Changing(self._lasting, chain, has_begun), answered
         self._settle = settle
         self.put(Flush())
 
@@ -211,10 +219,6 @@ def _portion(payloads: Sequence[Payload]) -> int:
         if size_bytes >= LENT_BYTES:
             return number
     return len(payloads)
-
-
-def nothing() -> None:
-    """In place of what is to be done."""
 
 
 def nobody(_: object) -> None:

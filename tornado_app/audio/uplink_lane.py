@@ -47,7 +47,6 @@ class UplinkLane:
         self._waiting: deque[str | bytes | Flush | _File | _Hold] = deque()
         self._in_lane = 0
         self._job: FileJob | None = None
-        self._is_changing = False
 
     def put(self, payload: str | bytes | Flush) -> None:
         """Convert *payload* after all that was put before it.  The caller bounds what waits."""
@@ -81,13 +80,11 @@ class UplinkLane:
         """What follows the oldest hold is for *chain*: see `Lane.change`.  All before it has been
         answered.
         """
-        self._is_changing = True
         self._in_lane += 1
-        self._lane.change(chain, has_begun=has_begun)
+        self._lane.change(chain, has_begun=has_begun, changed=self._changed)
 
     def reset(self) -> None:
         """Forget everything; nothing of it is answered any more."""
-        self._is_changing = False
         self._waiting.clear()
         self._in_lane = 0
         self._lane.reset()
@@ -101,17 +98,17 @@ class UplinkLane:
         self._lane.end()
         self._deliver = nobody
 
+    def _changed(self) -> None:
+        """Whoever is told may change it again."""
+        self._waiting.popleft()
+
     def _advance(self) -> None:
         while self._waiting and self._job is None:
             head = self._waiting[0]
-            if isinstance(head, _Hold) and not self._is_changing:
-                return
-            if isinstance(head, _File | _Hold) and self._in_lane:
+            if isinstance(head, _Hold) or (isinstance(head, _File) and self._in_lane):
                 return
             self._waiting.popleft()
-            if isinstance(head, _Hold):
-                self._is_changing = False
-            elif isinstance(head, _File):
+            if isinstance(head, _File):
                 self._job = self._files.submit(head.text, head.container, self._on_file)
             else:
                 self._in_lane += 1

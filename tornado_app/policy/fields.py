@@ -5,6 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from tornado_app.policy.formats import (
+    CHANNELS_MAY_BE,
+    ENCODING_MAY_BE,
+    FORMAT_MAY_BE,
+    RATE_MAY_BE,
+    check_format,
+    check_output_encoding,
+    check_whole,
+)
 from tornado_app.policy.functions import (
     CHOICE_MAY_BE,
     TOOLS_MAY_BE,
@@ -16,6 +25,7 @@ from tornado_app.policy.turns import check_turn_detection
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import SessionType, Turn
+from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN
 
 Source = Literal["token", "query", "configure"]
 """Who may set something beside the operator, each within what the one before leaves open."""
@@ -135,12 +145,6 @@ def _speed(name: str, value: Any) -> float:
     return float(value)
 
 
-def _tokens(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 4096:
-        raise Wrong(name, FIELDS[name].may_be)
-    return value
-
-
 def _metadata(name: str, value: Any) -> Mapping[str, str]:
     if not isinstance(value, dict) or len(value) > METADATA_PAIRS:
         raise Wrong(name, FIELDS[name].may_be)
@@ -173,6 +177,7 @@ def _turn(name: str, value: Any) -> Turn:
 
 
 _EVERYBODY = frozenset(SOURCES)
+_CLIENT = frozenset[Source]({"query", "configure"})
 _BUT_QUERY = frozenset[Source]({"token", "configure"})
 _NAME = f"a text of 1 to {NAME_CHARACTERS} printable characters"
 
@@ -206,7 +211,13 @@ FIELDS: Mapping[str, Field] = {
         ),
         Field("output", _output, "one of audio, text", "value", _EVERYBODY),
         Field("speed", _speed, "a number from 0.25 to 1.5", "number", _EVERYBODY),
-        Field("max_output_tokens", _tokens, "an integer from 1 to 4096", "number", _EVERYBODY),
+        Field(
+            "max_output_tokens",
+            check_whole(1, 4096),
+            "an integer from 1 to 4096",
+            "number",
+            _EVERYBODY,
+        ),
         Field(
             "metadata",
             _metadata,
@@ -236,5 +247,12 @@ FIELDS: Mapping[str, Field] = {
             "value",
             frozenset({"token", "query"}),
         ),
+        # What a sound card and a codec are is known where they are.
+        Field("input_format", check_format, FORMAT_MAY_BE, "value", _CLIENT),
+        Field("input_rate", check_whole(RATE_HZ_MIN, RATE_HZ_MAX), RATE_MAY_BE, "number", _CLIENT),
+        Field("input_channels", check_whole(1, CHANNELS_MAX), CHANNELS_MAY_BE, "number", _CLIENT),
+        Field("output_format", check_format, FORMAT_MAY_BE, "value", _CLIENT),
+        Field("output_rate", check_whole(RATE_HZ_MIN, RATE_HZ_MAX), RATE_MAY_BE, "number", _CLIENT),
+        Field("output_encoding", check_output_encoding, ENCODING_MAY_BE, "value", _CLIENT),
     )
 }

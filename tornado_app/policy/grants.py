@@ -32,7 +32,7 @@ class Grant:
         if self.values is not None:
             return f"one of {', '.join(self.values)}"
         if self.low > -math.inf or self.high < math.inf:
-            whole = "an integer" if name == "max_output_tokens" else "a number"
+            whole = "an integer" if FIELDS[name].may_be.startswith("an integer") else "a number"
             return f"{whole} from {self.low:g} to {self.high:g}"
         if self.characters is not None:
             return f"at most {self.characters} characters"

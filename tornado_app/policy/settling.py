@@ -7,6 +7,7 @@ from typing import Any
 from tornado_app.errors import Refused
 from tornado_app.policy import transcribing
 from tornado_app.policy.fields import FIELDS, Source
+from tornado_app.policy.formats import FORMAT_FIELDS
 from tornado_app.policy.functions import check_beside, check_chosen
 from tornado_app.policy.grants import Grant, Policy, joined
 from tornado_app.policy.reading import read_grant
@@ -147,7 +148,8 @@ def apply(
         checked = rules.check(source, name, value)
         if name == "turn_detection" and only_transcribes:
             transcribing.check_turn_detection(checked)
-        changes |= checked if name == "turn_detection" else {name: checked}
+        if name not in FORMAT_FIELDS:  # which are no part of what the model is asked
+            changes |= checked if name == "turn_detection" else {name: checked}
     wanted = replace(current, **changes)
     return transcribing.only_transcribing(wanted) if only_transcribes else wanted
 

@@ -6,11 +6,18 @@ from typing import Any
 
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS
+from tornado_app.policy.formats import FORMAT_FIELDS
 from tornado_app.protocol.realtime.model_session import ModelSession
 
 SENSELESS = "makes no sense in a call that only transcribes"
 
-_FITTING = ("session", "transcription_language", "turn_detection", "metadata")
+_FITTING = {
+    "session",
+    "transcription_language",
+    "turn_detection",
+    "metadata",
+    *FORMAT_FIELDS,  # of the output as well, for clients that say always what they play
+}
 _OF_ANSWERS = {
     "create_response": "create_response",
     "interrupt_response": "interrupt_response",

@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tornado_app.errors import Ref
-from workers.formats import AudioFormat, StreamFormat
+from workers.formats import AudioFormat, Encoding, StreamFormat
 
+Format = Encoding | Literal["opus"]
+FORMATS: tuple[Format, ...] = ("pcm16", "float32", "pcmu", "pcma", "opus")
 OutputEncoding = Literal["base64", "binary"]
+OUTPUT_ENCODINGS: tuple[OutputEncoding, ...] = ("base64", "binary")
 
 DEFAULT_RATE_HZ = 24_000
+MODEL_FORMAT = AudioFormat("pcm16", DEFAULT_RATE_HZ, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,5 +51,4 @@ class Opening:
     @property
     def passes_through(self) -> bool:
         """Whether the model's base64 can go to the client untouched."""
-        model_format = AudioFormat("pcm16", DEFAULT_RATE_HZ, 1)
-        return self.target == model_format and self.output_encoding == "base64"
+        return self.target == MODEL_FORMAT and self.output_encoding == "base64"

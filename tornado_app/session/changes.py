@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from tornado_app.admission.budget import ENTRY_BYTES, text_bytes
-from tornado_app.errors import Ref
+from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.realtime.events import ErrorFacts
 
 CONFIGURE_ID = "parley_configure"
@@ -56,6 +56,19 @@ class Change:
     """Of history, which were sent before the order."""
     refusal: ErrorFacts | None = None
     """Of one of these."""
+    formats: Mapping[str, Any] = field(default_factory=dict)
+    """Those that are asked for, which the model is not."""
+    chunk: int = 0
+    """The last audio before it."""
+    holds_input: bool = False
+    """What follows waits for what becomes of it."""
+    is_open: bool = True
+    """The model has not answered."""
+    refused: Refused | None = None
+    is_begun: bool = False
+    """The formats are being changed."""
+    is_done: bool = False
+    """They are."""
 
     @property
     def is_begun_with(self) -> bool:
@@ -85,6 +98,6 @@ def parts(field: str) -> tuple[str, ...]:
 def refused_field(error: ErrorFacts, change: Change) -> str | None:
     """Which of its own fields a refusal is about, if the model says."""
     param = error.param or ""
-    found = (field for place, field in _PARAMS.items() if param.startswith(place))
-    field = "history" if change.items else next(found, None)
-    return field if field in change.fields else None
+    found = (name for place, name in _PARAMS.items() if param.startswith(place))
+    named = "history" if change.items else next(found, None)
+    return named if named in change.fields else None

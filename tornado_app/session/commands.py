@@ -8,7 +8,7 @@ from msgspec import Struct
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime.orders import AnyOrder
 from tornado_app.protocol.told import ServerMessage
-from workers.formats import Container
+from workers.formats import Container, StreamFormat
 
 
 class SendClient(Struct, frozen=True):
@@ -66,6 +66,34 @@ class FlushUplink(Struct, frozen=True):
 
 class ResetUplink(Struct, frozen=True):
     """Forget all that is in the lane; nothing of it is answered any more."""
+
+
+class HoldUplink(Struct, frozen=True):
+    """Convert nothing of what follows before `ReleaseUplink` or `ChangeUplink`, one for each."""
+
+
+class ReleaseUplink(Struct, frozen=True):
+    """What follows the oldest hold goes on as what was before it."""
+
+
+class ChangeUplink(Struct, frozen=True):
+    """What follows the oldest hold is in another format, and the same stream; answered by
+    `UplinkReady` with the tail of the one before.
+    """
+
+    source: StreamFormat
+    has_begun: bool
+    """False: the lane has had nothing since it was flushed."""
+
+
+class ChangeDownlink(Struct, frozen=True):
+    """What follows is for another format, and the same stream; answered by `DownlinkReady` with the
+    tail of the one before.  Nothing is in the lane, and nothing is put before the answer.
+    """
+
+    target: StreamFormat
+    as_base64: bool
+    has_begun: bool
 
 
 class ConvertDownlink(Struct, frozen=True):
@@ -127,6 +155,10 @@ Command: TypeAlias = (
     | DecodeUplink
     | FlushUplink
     | ResetUplink
+    | HoldUplink
+    | ReleaseUplink
+    | ChangeUplink
+    | ChangeDownlink
     | ConvertDownlink
     | FlushDownlink
     | ResetDownlink

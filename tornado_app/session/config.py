@@ -106,6 +106,8 @@ class SessionConfig:
     errors_per_minute: float
     tools: ToolRules = ToolRules()
     pictures: PictureRules = PictureRules()
+    has_opus: bool = True
+    """The server has its codec."""
 
     def unix_ms(self, now: float) -> int:
         """*now* as Unix milliseconds, untouched by steps of the wall clock."""

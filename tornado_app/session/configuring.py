@@ -15,26 +15,29 @@ is confirmed before an item is refused, all are there; else those that are there
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tornado_app.admission.budget import Budget
 from tornado_app.errors import Refused
+from tornado_app.policy.formats import FORMAT_FIELDS, INPUT_FIELDS
 from tornado_app.policy.settling import apply, choice_refusal
 from tornado_app.protocol.endings import Failure, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import ErrorFacts
-from tornado_app.protocol.realtime.model_session import ModelSession, change_body, history_item
-from tornado_app.protocol.realtime.orders import CreateItem, DeleteItem, UpdateSession
+from tornado_app.protocol.realtime.model_session import ModelSession, change_body
+from tornado_app.protocol.realtime.orders import UpdateSession
 from tornado_app.session.actions import Actions
 from tornado_app.session.changes import (
     CONFIGURE_ID,
     ITEM,
     Change,
     changes_bytes,
-    item_id,
     parts,
     refused_field,
 )
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.formatting import Formatting, stays
+from tornado_app.session.history import History, too_much
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.negotiated import configured
 from tornado_app.session.timers import Timers
@@ -56,12 +59,16 @@ class Configuring:
         actions: Actions,
         timers: Timers,
         budget: Budget,
+        *,
+        formatting: Formatting,
     ) -> None:
         self._config = config
+        self._formatting = formatting
         self._model = model
         self._actions = actions
         self._timers = timers
         self._budget = budget
+        self._history = History(model)
         self._changes: deque[Change] = deque()
         self._asked = 0
 
@@ -72,42 +79,58 @@ class Configuring:
         try:
             apply(self._model.in_force, self._config.call_rules, "configure", changes)
         except Refused as refused:
-            return refused
+            return stays(refused, changes, self._actions.chunk)
         return None
 
-    def ask(self, changes: Mapping[str, Any]) -> None:
-        """Ask the model for *changes*, which have no `refusal`; or refuse them all."""
+    def ask(self, changes: Mapping[str, Any], chunk: int) -> None:
+        """Ask the model for *changes*, which have no `refusal`; or refuse them all.  *chunk* is the
+        last audio before them.
+        """
+        refused = self._ask(changes, chunk)
+        if refused is not None:
+            self._actions.refuse(stays(refused, changes, chunk))
+            if INPUT_FIELDS & changes.keys():
+                self._formatting.keep_input()
+        self._settle()
+
+    def _ask(self, changes: Mapping[str, Any], chunk: int) -> Refused | None:
         before = self._expected()
         wanted = apply(before, self._config.call_rules, "configure", changes)
         if refused := self._refusal_now(before, wanted, changes):
-            self._actions.refuse(refused)
-            return
-        fields = tuple(name for name in changes if name != "voice" or wanted.voice != before.voice)
+            return refused
+        formats = {name: changes[name] for name in changes if name in FORMAT_FIELDS}
+        asked = [name for name in changes if name not in FORMAT_FIELDS]
+        fields = tuple(name for name in asked if name != "voice" or wanted.voice != before.voice)
         self._asked += 1
         name = f"{CONFIGURE_ID}_{self._asked}"
-        items = self._send_history(name, wanted) if "history" in changes else 0
+        items = self._history.send(name, wanted) if "history" in changes else 0
         body = change_body(wanted, fields, self._config.tools.told)
-        if not self._model.send(UpdateSession(body, event_id=name)):
-            self._actions.refuse(_too_much())
-            return
+        if asked and not self._model.send(UpdateSession(body, event_id=name)):
+            return too_much()
         if "history" in changes and not items:
             self._model.in_force = replace(self._model.in_force, history=wanted.history)
         sets = {part: getattr(wanted, part) for field in fields for part in parts(field)}
         size_bytes = changes_bytes(changes)
         self._budget.take(size_bytes)
         now, ref = self._actions.now, self._actions.ref
-        self._changes.append(Change(name, tuple(changes), sets, ref, now, size_bytes, items))
+        change = Change(name, tuple(changes), sets, ref, now, size_bytes, items)
+        change.formats, change.chunk, change.is_open = formats, chunk, bool(asked)
+        change.holds_input = bool(INPUT_FIELDS & formats.keys())
+        self._changes.append(change)
         self._arm()
+        return None
 
     def on_updated(self) -> None:
         """The model has taken an update; one that nobody awaits changes nothing."""
-        if not self._changes:
+        change = self._oldest
+        if change is None:
             return
-        change = self._forget(self._changes[0])
         if change.refusal is not None:
             self._refused(change, change.refusal)
         else:
-            self._taken(change)
+            self._model.in_force = replace(self._model.in_force, **change.sets)
+            change.is_open = False
+        self._settle()
 
     def on_error(self, error: ErrorFacts) -> bool:
         """Whether an error was about a change; its client is told."""
@@ -118,7 +141,8 @@ class Configuring:
         if change.items and error.event_id != change.name:
             change.refusal = change.refusal or error  # the word on the order behind it follows
         else:
-            self._refused(self._forget(change), error)
+            self._refused(change, error)
+        self._settle()
         return True
 
     def on_connected(self) -> None:
@@ -133,23 +157,24 @@ class Configuring:
             "The connection to the model was lost before it took this configuration; all stays as "
             "it was. Send it again."
         )
-        while self._changes:
-            self._not_taken(
-                self._forget(self._changes[0]), Refused("upstream_unavailable", sentence)
-            )
+        for change in self._changes:
+            if change.is_open:
+                self._not_taken(change, Refused("upstream_unavailable", sentence))
+        self._settle()
 
     def on_timer(self) -> Failure | None:
         """A failure: the model has not said whether it took a change."""
-        if not self._changes:
+        change = self._oldest
+        if change is None:
             return None
-        due_at = self._model.due(self._changes[0].since, self._config.response_timeout_s)
+        due_at = self._model.due(change.since, self._config.response_timeout_s)
         if due_at is None or self._actions.now < due_at:
             self._arm()
             return None
-        change = self._forget(self._changes[0])
         self._actions.log("upstream_late", waited_for="configure")
         sentence = "The model did not confirm this configuration in time; all stays as it was."
         self._not_taken(change, Refused("upstream_timeout", sentence))
+        self._settle()
         return Failure("open", "timeout", detail="not configured")
 
     def shut(self) -> None:
@@ -157,11 +182,17 @@ class Configuring:
         while self._changes:
             self._forget(self._changes[0])
 
+    @property
+    def _oldest(self) -> Change | None:
+        """Of those that the model has not answered: it does so in the order of its orders."""
+        return next((change for change in self._changes if change.is_open), None)
+
     def _expected(self) -> ModelSession:
         """What is in force when the model has taken all that it was asked."""
         expected = self._model.in_force
         for change in self._changes:
-            expected = replace(expected, **change.sets)
+            if change.is_open:
+                expected = replace(expected, **change.sets)
         return expected
 
     def _refusal_now(
@@ -176,40 +207,48 @@ class Configuring:
             return Refused("rate_limited", sentence, retry_after_ms=1000)
         # It is kept twice while it waits: to be sent, and to be in force.
         if not self._budget.has_room(2 * changes_bytes(changes)):
-            return _too_much()
+            return too_much()
+        if FORMAT_FIELDS & changes.keys():
+            pending = [change.formats for change in self._changes if change.refused is None]
+            if refused := self._formatting.refusal([*pending, changes]):
+                return refused
         if "history" in changes:
-            return self._history_refusal(before)
+            return self._history.refusal(before)
         return choice_refusal(wanted, self._config.call_rules, changes)
 
-    def _history_refusal(self, before: ModelSession) -> Refused | None:
-        if self._model.has_begun or before.history:
-            sentence = "history can be set once, and before the first turn."
-            return Refused("invalid_message", sentence, "history")
-        # All of it or nothing: a part might find no room.
-        is_free = self._model.is_free or self._model.state != "connected"
-        return None if is_free else _too_much()
+    def _settle(self) -> None:
+        """Do what is decided, and answer, in the order in which it was asked."""
+        while self._changes and not (change := self._changes[0]).is_open:
+            if change.formats and change.refused is None:
+                if not change.is_begun:
+                    change.is_begun = True
+                    self._formatting.begin(change, partial(self._done, change))
+                    continue
+                if not change.is_done:
+                    return
+            self._forget(change)
+            self._answer(change)
 
-    def _send_history(self, name: str, wanted: ModelSession) -> int:
-        """How many items of it were sent: none, if it is what the model will begin with."""
-        if self._model.state != "connected":
-            return 0
-        for number, turn in enumerate(wanted.history):
-            item = {"id": item_id(name, number), **history_item(turn)}
-            self._model.send(CreateItem(item, event_id=f"{name}_{number}"))
-        return len(wanted.history)
+    def _done(self, change: Change) -> None:
+        change.is_done = True
+        self._settle()
 
-    def _taken(self, change: Change) -> None:
-        self._model.in_force = replace(self._model.in_force, **change.sets)
+    def _answer(self, change: Change) -> None:
+        if change.refused is not None:
+            self._actions.refuse(stays(change.refused, change.formats, change.chunk), change.ref)
+        else:
+            self._tell(change)
+        if change.holds_input:  # last, as it may be the turn of the next
+            self._formatting.keep_input()
+
+    def _tell(self, change: Change) -> None:
+        formats, in_force = self._formatting.formats, self._model.in_force
         self._actions.log("session_configured", fields=sorted(change.fields))
-        self._actions.say(
-            configured(self._config, self._model.in_force, self._model.name, change.ref)
-        )
+        self._actions.say(configured(formats, in_force, self._model.name, change.ref))
 
     def _refused(self, change: Change, error: ErrorFacts) -> None:
-        """The client is told, and what was done of it is undone."""
-        for number in range(change.items):
-            name = item_id(change.name, number)
-            self._model.send(DeleteItem(name, event_id=f"{change.name}_{number}"))
+        """What was done of it is undone."""
+        self._history.withdraw(change.name, change.items)
         field, code = refused_field(error, change), safe_word(error.code or "")
         why = f"{field or 'a part of it'}: {code or 'no reason given'}"
         refused = unfulfilled(
@@ -221,18 +260,18 @@ class Configuring:
         self._not_taken(change, refused)
 
     def _not_taken(self, change: Change, refused: Refused) -> None:
-        if change.is_begun_with:
-            self._taken(change)
-        else:
-            self._actions.refuse(refused, change.ref)
+        change.is_open = False
+        if not change.is_begun_with:
+            change.refused = refused
 
     def _meant(self, error: ErrorFacts) -> Change | None:
         """Not every server says which it was: then it is the oldest."""
         if error.event_id:
             name = ITEM.sub(r"\1", error.event_id)
-            return next((change for change in self._changes if change.name == name), None)
+            named = (each for each in self._changes if each.is_open and each.name == name)
+            return next(named, None)
         is_about_one = error.code == VOICE_REFUSED or (error.param or "").startswith("session.")
-        return self._changes[0] if is_about_one and self._changes else None
+        return self._oldest if is_about_one else None
 
     def _forget(self, change: Change) -> Change:
         self._changes.remove(change)
@@ -241,7 +280,7 @@ class Configuring:
         return change
 
     def _arm(self) -> None:
-        oldest = self._changes[0] if self._changes else None
+        oldest = self._oldest
         due_at = self._model.due(oldest.since, self._config.response_timeout_s) if oldest else None
         if due_at is None:
             self._timers.clear(TIMER)
@@ -251,8 +290,3 @@ class Configuring:
 
 def _voice_fixed(in_force: ModelSession) -> Refused:
     return Refused("invalid_message", VOICE_FIXED.format(voice=in_force.voice), "voice")
-
-
-def _too_much() -> Refused:
-    sentence = "Too much is waiting for the model. Send it again when it is connected."
-    return Refused("server_busy", sentence, retry_after_ms=1000)

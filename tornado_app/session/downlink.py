@@ -9,19 +9,29 @@ more than the queue holds, whatever the client's format makes of it.
 """
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 from tornado_app.errors import Refused
+from tornado_app.policy.formats import CallFormats
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
-from tornado_app.protocol.told import Audio, ErrorReport, ResponseDone, ServerMessage
+from tornado_app.protocol.told import ErrorReport, ResponseDone, ServerMessage
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.breakage import Breakage
-from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
+from tornado_app.session.commands import (
+    ChangeDownlink,
+    ConvertDownlink,
+    FlushDownlink,
+    ResetDownlink,
+)
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
-from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Offsets, Sound, piece_bytes
+from tornado_app.session.output import Output
+from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound
 from tornado_app.session.playout import Playout
 from tornado_app.session.transcripts import Key, Role, Transcripts
+from tornado_app.session.uttering import Uttering
 from tornado_app.session.waiting import (
     LIGHT_BYTES,
     Counted,
@@ -38,6 +48,7 @@ from tornado_app.session.waiting import (
 
 PIECES_AHEAD = 2
 """So many may be in the pool before more goes there: a quarter of the client's queue at most."""
+NO_ITEM = ("", "")
 BEHIND_POOL = 64
 """So many messages may wait behind what is in the pool: they all go when it is back."""
 
@@ -58,20 +69,23 @@ class Downlink:
         waits: AnswerWaits,
     ) -> None:
         self.may_go_on = False
-        self._config = config
         self._actions = actions
         self._playout = playout
         self.transcripts = transcripts
         self._waits = waits
+        self._uttering = Uttering(actions, transcripts)
         self._breakage = Breakage(actions)
         self._joints = Joints()
-        self._piece_bytes = piece_bytes(config)
+        self._output = Output(config, actions, playout, waits)
         self._waiting: deque[Sound | End | Said] = deque()
         self._in_pool: deque[InPool | Said] = deque()
         self._in_pool_bytes = 0
         self._open: End | None = None
-        """The item whose audio has begun and not ended, if it is being converted."""
-        self._offsets = Offsets()
+        """The item whose audio has begun and not ended."""
+        self._sent_of = NO_ITEM
+        """The item of which pieces have gone, and not yet the end."""
+        self._behind_pool: deque[Callable[[], None]] = deque()
+        """What is done when the pool has answered all; until then nothing more goes there."""
 
     @property
     def holds(self) -> bool:
@@ -84,11 +98,18 @@ class Downlink:
             return
         if self._waits.open:
             self._waits.heard(heard.response_id)
-        if not self._config.passes_through:
-            if self._open is not None and self._open.item_id != sound.item_id:
-                self._end_open()
-            self._open = self._open or End(sound.item_id, sound.response_id)
+        if self._open is None or self._open.item_id != sound.item_id:
+            self._end_open()
+            self._open = End(sound.item_id, sound.response_id)
         self._wait(sound)
+
+    def change(self, formats: CallFormats, done: Callable[[], None]) -> None:
+        """Go on in other formats behind the pieces that are in the pool, in the middle of an item
+        if there is one.  *done* is called right before the first piece that is in them.
+        """
+        self._behind_pool.append(partial(self._change, formats, done))
+        self._settle()
+        self._look()
 
     def broken(self, size_bytes: int) -> None:
         """A piece of the answer is no audio, and costs itself only."""
@@ -145,25 +166,14 @@ class Downlink:
             if not entry.left_bytes:
                 self._waiting.popleft()
         else:
-            if not self._in_pool and self._say_words_before(entry):
+            if not self._in_pool and self._uttering.say_before(entry):
                 return  # one by one, as long as there is room
             self._waiting.popleft()
             if isinstance(entry, End):
-                self._enter_pool(InPool(entry.item_id, entry.response_id, 0))
-                self._actions.do(FlushDownlink())
+                self._end_item(entry)
             else:
                 self._follow(entry)
         self._look()
-
-    def _say_words_before(self, said: Said | End) -> bool:
-        """Say one text that *said* must not overtake; False if there is none."""
-        match said:
-            case Over(role):
-                return self.transcripts.finish_one(role)
-            case ResponseDone() | Counted():
-                return self.transcripts.say_one()
-            case _:
-                return False
 
     def ready(self, result: Converted | Unusable) -> None:
         place = self._in_pool.popleft()
@@ -173,8 +183,9 @@ class Downlink:
             sentence = "A piece of the answer could not be converted and is missing."
             self._actions.refuse(Refused("internal", sentence))
         else:
-            self._send_converted(place, result)
+            self._output.send_converted(place, result)
         self._drain()
+        self._settle()
         self._look()
 
     def drop(self, *last: Said) -> list[str]:
@@ -187,17 +198,20 @@ class Downlink:
         entries = [*self._in_pool, *self._waiting, *last]
         self._in_pool.clear()
         self._waiting.clear()
-        self._in_pool_bytes, self._open = 0, None
+        self._in_pool_bytes, self._open, self._sent_of = 0, None, NO_ITEM
+        self._output.pass_through()
+        self._settle()
         self._joints.end()
         dropped: dict[str, None] = {}
         for entry in entries:
             if isinstance(entry, Sound | InPool):
-                dropped[entry.item_id] = None
+                if entry.item_id:
+                    dropped[entry.item_id] = None
             elif not isinstance(entry, End):
                 if self._waiting or not is_light(entry, self.transcripts):
                     self._waiting.append(entry)
                 else:
-                    self._utter(entry)
+                    self._uttering.utter(entry)
         self._look()
         return list(dropped)
 
@@ -211,7 +225,7 @@ class Downlink:
         self.drop()
         for entry in self._waiting:
             if not isinstance(entry, Sound | End):
-                self._utter(entry)
+                self._uttering.utter(entry)
         self.transcripts.say_all()
         self.forget()
 
@@ -219,6 +233,7 @@ class Downlink:
         """The session ends, and nobody is there to be told."""
         self._in_pool.clear()
         self._waiting.clear()
+        self._behind_pool.clear()
         self._in_pool_bytes = 0
         self._look()
 
@@ -250,7 +265,8 @@ class Downlink:
         self.may_go_on = bool(self._waiting) and (
             not self._in_pool
             or (
-                self._in_pool_bytes < PIECES_AHEAD * self._piece_bytes
+                not self._behind_pool
+                and self._in_pool_bytes < PIECES_AHEAD * self._output.piece_bytes
                 and len(self._in_pool) < BEHIND_POOL
                 and is_light(self._waiting[0], self.transcripts)
             )
@@ -261,38 +277,44 @@ class Downlink:
         if self._in_pool:
             self._in_pool.append(said)
         else:
-            self._utter(said)
+            self._uttering.utter(said)
 
     def _drain(self) -> None:
         while self._in_pool and not isinstance(self._in_pool[0], InPool):
             entry = self._in_pool.popleft()
             assert not isinstance(entry, InPool)  # noqa: S101  tells the type checker
-            self._utter(entry)
-
-    def _utter(self, said: Said) -> None:
-        """It is its turn."""
-        match said:
-            case Words(key, deltas):
-                self.transcripts.add(key, deltas)
-            case Whole(key, text):
-                self.transcripts.finish(key, text)
-            case Due():
-                self.transcripts.say_due()
-            case Over(role):
-                self.transcripts.finish_all(role)
-            case ResponseDone():
-                self.transcripts.say_all()
-                self._actions.say(said)
-            case Counted(message):
-                self.transcripts.say_all()
-                self._actions.say(message)
-            case _:
-                self._actions.say(said)
+            self._uttering.utter(entry)
 
     def _end_open(self) -> None:
         if self._open is not None:
             self._wait(self._open)
             self._open = None
+
+    def _end_item(self, end: End) -> None:
+        self._sent_of = NO_ITEM
+        if self._output.passes_through:
+            return
+        self._enter_pool(InPool(end.item_id, end.response_id, 0))
+        self._actions.do(FlushDownlink())
+        if self._output.will_pass:
+            self._behind_pool.append(self._output.pass_through)
+
+    def _settle(self) -> None:
+        while self._behind_pool and not self._in_pool:
+            self._behind_pool.popleft()()
+
+    def _change(self, formats: CallFormats, done: Callable[[], None]) -> None:
+        """The pool has nothing: have it change, and go on when it has."""
+        has_begun = self._sent_of != NO_ITEM
+        as_base64 = formats.output_encoding == "base64"
+        self._actions.do(ChangeDownlink(formats.target, as_base64, has_begun))
+        self._enter_pool(InPool(*self._sent_of, 0))
+
+        def changed() -> None:
+            self._output.change(formats, has_begun=self._sent_of != NO_ITEM)
+            done()
+
+        self._behind_pool.appendleft(changed)
 
     def _tell_broken(self, refused: Refused | None) -> None:
         if refused is not None:
@@ -303,40 +325,10 @@ class Downlink:
         self._in_pool_bytes += place.size_bytes
 
     def _send_piece(self, sound: Sound) -> None:
-        if self._config.passes_through:
-            text, size_bytes = sound.take_text(self._piece_bytes)
-            self._send(sound.item_id, sound.response_id, size_bytes / MODEL_BYTES_PER_MS, text=text)
+        self._sent_of = (sound.item_id, sound.response_id)
+        if self._output.passes_through:
+            self._output.send(sound)
             return
-        pcm = sound.take(self._piece_bytes)
+        pcm = sound.take(self._output.piece_bytes)
         self._enter_pool(InPool(sound.item_id, sound.response_id, len(pcm)))
         self._actions.do(ConvertDownlink(pcm))
-
-    def _send_converted(self, place: InPool, result: Converted) -> None:
-        item_id, response_id = place.item_id, place.response_id
-        for piece in result.pieces:
-            if self._config.binary_output:
-                self._send(item_id, response_id, piece.duration_ms, binary=piece.audio)
-            else:
-                self._send(item_id, response_id, piece.duration_ms, text=piece.audio.decode())
-
-    def _send(
-        self,
-        item_id: str,
-        response_id: str,
-        duration_ms: float,
-        *,
-        text: str | None = None,
-        binary: bytes | None = None,
-    ) -> None:
-        offset_ms = self._offsets.move(item_id, duration_ms)
-        message = Audio(
-            item_id=item_id,
-            response_id=response_id,
-            offset_ms=round(offset_ms, 3),
-            duration_ms=round(duration_ms, 3),
-            audio=text,
-            size=len(binary) if binary is not None else None,
-            wait=self._waits.take(response_id) if self._waits.open else None,
-        )
-        self._playout.sent(item_id, duration_ms, self._actions.now)
-        self._actions.say(message, binary=binary)

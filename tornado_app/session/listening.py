@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from tornado_app.errors import Refused
+from tornado_app.policy.formats import INPUT_FIELDS
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.orders import user_image, user_text
 from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
@@ -14,6 +15,7 @@ from tornado_app.session.answers import Answers
 from tornado_app.session.changes import changes_bytes
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
+from tornado_app.session.formatting import Formatting
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rates import Rates
@@ -36,7 +38,9 @@ class Listening:
         *,
         rates: Rates,
         configuring: Configuring,
+        formatting: Formatting,
     ) -> None:
+        self._formatting = formatting
         self._config = config
         self._actions = actions
         self._model = model
@@ -74,8 +78,7 @@ class Listening:
             case asked.Configure(changes):
                 if refused := self._configuring.refusal(changes):
                     return refused
-                ask = partial(self._configuring.ask, changes)
-                self._uplink.pending.in_turn(ask, changes_bytes(changes))
+                self._configure(changes)
             case asked.ToolResult():
                 refused = self._answers.tools.result(message)
                 if refused is not None:  # it may have crossed with the cancellation
@@ -100,6 +103,14 @@ class Listening:
         for typed in turns.typed:
             self._actions.ref = typed.ref
             self._answers.typed(typed.item, typed.since, is_answered=turns.is_answered)
+
+    def _configure(self, changes: Mapping[str, Any]) -> None:
+        """In its turn; what follows a change of the input waits for what becomes of it."""
+        ask = partial(self._configuring.ask, changes, self._actions.chunk)
+        if INPUT_FIELDS & changes.keys():
+            self._formatting.hold(ask, changes)
+        else:
+            self._uplink.pending.in_turn(ask, changes_bytes(changes))
 
     def tell_status(self, limits: dict[str, LimitUse]) -> None:
         """Answer ``get_status``; *limits* are those that only the server can count."""

@@ -28,7 +28,7 @@ from tornado_app.protocol.close import (
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.told import GoingAway
-from tornado_app.session import configuring, confirmations, events, tools, transcripts
+from tornado_app.session import events
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_memory import AnswerMemory
 from tornado_app.session.answers import Answers
@@ -37,6 +37,8 @@ from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Fi
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.confirmations import Confirmations
+from tornado_app.session.deadlines import Deadlines
+from tornado_app.session.formatting import Formatting
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.listening import Listening
@@ -74,7 +76,10 @@ class Session:
         self._answers = Answers(config, self._model, self._actions, self._timers, budget)
         self.downlink = self._answers.downlink
         self._answer_memory = AnswerMemory(budget, self.downlink, self.downlink.transcripts)
-        self._configuring = Configuring(config, self._model, self._actions, self._timers, budget)
+        formatting = Formatting(config, self._actions, self._uplink, self.downlink)
+        self._configuring = Configuring(
+            config, self._model, self._actions, self._timers, budget, formatting=formatting
+        )
         self._hearing = Hearing(
             self._actions, self._model, self._uplink, self._answers, self._configuring
         )
@@ -87,8 +92,12 @@ class Session:
             self._answers,
             rates=self._rates,
             configuring=self._configuring,
+            formatting=formatting,
         )
         self._lifetime = Lifetime(config, self._actions, self._timers)
+        self._deadlines = Deadlines(
+            self._model, self._answers, self._confirmations, self._configuring, self._lifetime
+        )
         self.ended = False
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
@@ -143,7 +152,7 @@ class Session:
             case events.ClientFile(text, container):
                 self._actions.chunk += 1
                 if self._admit(event.ref, is_audio=True):
-                    self._refuse_client_if(self._uplink.file(text, container))
+                    self._refuse_client_if(self._uplink.files.take(text, container))
             case events.UplinkReady(result):
                 self._on_uplink(result)
             case events.UpstreamSaid(said):
@@ -269,11 +278,7 @@ class Session:
             self._uplink.pending.say_due()
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
-        end = self._hearing.hear(said)
-        if isinstance(end, Failure):
-            self._lose_link_if(end)
-        else:
-            self._end_if(end)
+        self._act_on(self._hearing.hear(said))
         self._settle_tools()
 
     def _on_tick(self) -> None:
@@ -287,29 +292,16 @@ class Session:
             self._answers.tools.settle()
 
     def _on_timer(self, name: str) -> None:
-        match name:
-            case "ready":
-                self._end_if(self._model.on_not_ready())
-            case "redial":
-                self._model.redial()
-            case "release":
-                self._model.release()
-            case "audio_rate":
-                pass  # `ease` follows every event
-            case "response":
-                self._lose_link_if(self._answers.on_timer())
-            case tools.TIMER:
-                self._answers.tools.on_timer()
-            case confirmations.TIMER:
-                self._confirmations.on_timer()
-            case configuring.TIMER:
-                self._lose_link_if(self._configuring.on_timer())
-            case transcripts.TIMER:
-                self.downlink.words_due()
-            case "drain":
-                self._end(GOING_AWAY, "drained")
-            case _:
-                self._end_if(self._lifetime.on_timer(name))
+        if name == "drain":
+            self._end(GOING_AWAY, "drained")
+        else:
+            self._act_on(self._deadlines.on_timer(name))
+
+    def _act_on(self, end: Ending | Failure | None) -> None:
+        if isinstance(end, Failure):
+            self._lose_link_if(end)
+        else:
+            self._end_if(end)
 
     def _lose_link_if(self, failure: Failure | None) -> None:
         """Give up a link with which nothing can be done any more."""

@@ -1,20 +1,22 @@
 """What is in force after the opening, as the client is told it."""
 
-from typing import Any, Literal
+from typing import Any
 
 from tornado_app.errors import Ref
+from tornado_app.policy.formats import CallFormats
+from tornado_app.protocol.opening import OutputEncoding
 from tornado_app.protocol.realtime.model_session import ModelSession, turn_detection_fields
 from tornado_app.protocol.told import Configured, Negotiated, NegotiatedAudio
 from tornado_app.session.config import SessionConfig
 
 
 def configured(
-    config: SessionConfig, in_force: ModelSession, model: str, ref: Ref | None
+    formats: CallFormats, in_force: ModelSession, model: str, ref: Ref | None
 ) -> Configured:
     """What is in force after a change; *model* is the one that answers."""
     return Configured(
-        input=_input(config),
-        output=_output(config),
+        input=_input(formats),
+        output=_output(formats),
         session=in_force.session,
         model=model,
         turn_detection=in_force.turn_detection,
@@ -26,10 +28,11 @@ def configured(
 
 
 def negotiated(config: SessionConfig) -> Negotiated:
+    formats = first_formats(config)
     in_force = config.model_session
     return Negotiated(
-        input=_input(config),
-        output=_output(config),
+        input=_input(formats),
+        output=_output(formats),
         session=in_force.session,
         model=in_force.asked_model,
         turn_detection=in_force.turn_detection,
@@ -51,12 +54,19 @@ def _of_answers(in_force: ModelSession) -> dict[str, Any]:
     }
 
 
-def _input(config: SessionConfig) -> NegotiatedAudio:
-    source = config.source
+def first_formats(config: SessionConfig) -> CallFormats:
+    """Those of the opening."""
+    encoding: OutputEncoding = "binary" if config.binary_output else "base64"
+    return CallFormats(config.source, config.target, encoding)
+
+
+def _input(formats: CallFormats) -> NegotiatedAudio:
+    source = formats.source
     return NegotiatedAudio(source.encoding, source.rate_hz, source.channels, "any")
 
 
-def _output(config: SessionConfig) -> NegotiatedAudio:
-    target = config.target
-    encoding: Literal["base64", "binary"] = "binary" if config.binary_output else "base64"
-    return NegotiatedAudio(target.encoding, target.rate_hz, target.channels, encoding)
+def _output(formats: CallFormats) -> NegotiatedAudio:
+    target = formats.target
+    return NegotiatedAudio(
+        target.encoding, target.rate_hz, target.channels, formats.output_encoding
+    )

@@ -78,7 +78,20 @@ class PendingReply:
     size_bytes: int = ENTRY_BYTES
 
 
-Pending = PendingChunk | PendingFile | PendingTail | PendingCommit | PendingClear
+@dataclass(slots=True)
+class PendingHold:
+    """What comes behind it waits until it is known in which format that is.  If in another, the
+    pool answers with the tail of the one before.
+    """
+
+    number: int
+    begin: Callable[[], None] | None
+    """To be called when all before it has been answered; None: it was."""
+    ref: Ref | None
+    size_bytes: int
+
+
+Pending = PendingChunk | PendingFile | PendingTail | PendingCommit | PendingClear | PendingHold
 
 
 class PendingQueue:
@@ -91,6 +104,7 @@ class PendingQueue:
         self.audio_ms = 0.0
         """Of chunks; how long a file plays is known when it is decoded."""
         self.replies = 0
+        """What is to be said or begun in its turn."""
 
     def append(self, pending: Pending) -> None:
         self._entries.append(pending)
@@ -117,11 +131,33 @@ class PendingQueue:
         self._budget.take(size_bytes)
         self.replies += 1
 
+    def hold(self, begin: Callable[[], None], number: int, size_bytes: int) -> None:
+        """Have *begin* called behind the answers to all that came before, and keep all that comes
+        behind it until it is taken, or until `release`.
+        """
+        self.append(PendingHold(number, begin, self._actions.ref, size_bytes))
+        self.replies += 1
+        if len(self._entries) == 1:
+            self.say_due()
+
+    def release(self) -> None:
+        """The oldest, which is held, is over."""
+        self.take()
+        self.say_due()
+
     def say_due(self) -> None:
-        """Say what has nothing before it any more."""
-        while self._entries and isinstance(reply := self._entries[0], PendingReply):
-            self._entries.popleft()
-            self._say(reply)
+        """Say, and begin, what has nothing before it any more."""
+        while self._entries:
+            entry = self._entries[0]
+            if isinstance(entry, PendingReply):
+                self._entries.popleft()
+                self._say(entry)
+            elif isinstance(entry, PendingHold) and entry.begin is not None:
+                begin, entry.begin = entry.begin, None
+                self.replies -= 1
+                self._call(begin, entry.ref)
+            else:
+                return
 
     def forget(self) -> None:
         """The pool will answer nothing of it; replies are still made."""
@@ -130,8 +166,10 @@ class PendingQueue:
         for entry in entries:
             if isinstance(entry, PendingReply):
                 self._say(entry)
-            else:
-                self._budget.give(entry.size_bytes)
+                continue
+            self._budget.give(entry.size_bytes)
+            if isinstance(entry, PendingHold) and entry.begin is not None:
+                self.replies -= 1
 
     def count(self, *kinds: type[Pending]) -> int:
         return sum(isinstance(entry, kinds) for entry in self._entries)
@@ -159,6 +197,9 @@ class PendingQueue:
     def _say(self, reply: PendingReply) -> None:
         self.replies -= 1
         self._budget.give(reply.size_bytes)
-        before, self._actions.ref = self._actions.ref, reply.ref
-        reply.say()
+        self._call(reply.say, reply.ref)
+
+    def _call(self, say: Callable[[], None], ref: Ref | None) -> None:
+        before, self._actions.ref = self._actions.ref, ref
+        say()
         self._actions.ref = before

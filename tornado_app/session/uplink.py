@@ -16,13 +16,14 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import (
     ConvertUplink,
-    DecodeUplink,
     FlushUplink,
     ResetUplink,
 )
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.events import Converted, Unusable
+from tornado_app.session.files import Files
+from tornado_app.session.input_format import InputFormat
 from tornado_app.session.kept import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import (
@@ -30,11 +31,11 @@ from tornado_app.session.pending import (
     PendingClear,
     PendingCommit,
     PendingFile,
+    PendingHold,
     PendingQueue,
-    PendingTail,
     TypedTurn,
 )
-from workers.formats import Container
+from workers.formats import StreamFormat
 
 COMMIT_ID = "parley_commit"
 CLEAR_ID = "parley_clear"
@@ -42,8 +43,6 @@ MIN_COMMIT_MS = 100.0
 """The model refuses to commit less: ``input_audio_buffer_commit_empty``."""
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
-FILES_PENDING = 4
-"""How many files may be on their way: each is as large as a message may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,8 @@ class Uplink:
         self._actions = actions
         self._backlog = backlog
         self.pending = PendingQueue(actions, budget)
+        self.input = InputFormat(config, actions, self.pending)
+        self.files = Files(config, actions, self.pending, budget)
         self._unsent_ms = 0.0
         self._received_ms = 0.0
         self._sent_ms = 0.0
@@ -118,7 +119,7 @@ class Uplink:
 
     def audio(self, payload: str | bytes) -> None:
         actions, pending = self._actions, self.pending
-        duration_ms = self._config.source.payload_ms(payload)
+        duration_ms = self.input.source.payload_ms(payload)
         kept_bytes = text_bytes(payload) if isinstance(payload, str) else len(payload)
         if not self._backlog.takes_all and not self._has_room(duration_ms, kept_bytes):
             self._backlog.drop(duration_ms, actions.chunk)
@@ -129,26 +130,9 @@ class Uplink:
         actions.do(ConvertUplink(payload))
         self._backlog.taken(self.buffered_ms, pending.audio_ms, duration_ms)
 
-    def file(self, text: str, container: Container) -> Refused | None:
-        """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
-        chunk = self._actions.chunk
-        size_bytes = len(text) * 3 // 4 - text.count("=", -2)
-        if size_bytes > self._config.file_bytes:
-            sentence = f"audio: a file may have {self._config.file_bytes} bytes."
-            return Refused("message_too_large", sentence, "audio", chunk=chunk)
-        if self.pending.count(PendingFile) >= FILES_PENDING:
-            sentence = f"Only {FILES_PENDING} files may wait; send the next when one is received."
-            return Refused("audio_backlog", sentence, "audio", 1000, chunk)
-        kept_bytes = text_bytes(text) + ENTRY_BYTES
-        if not self._budget.has_room(kept_bytes):
-            sentence = "Too much is waiting for this file to be taken; send it again later."
-            return Refused("audio_backlog", sentence, "audio", 1000, chunk)
-        # The stream ends here and begins again behind the file: nothing of it comes too late.
-        self.pending.append(PendingTail(chunk - 1))
-        self.pending.append(PendingFile(chunk, self._actions.ref, kept_bytes))
-        self._actions.do(FlushUplink())
-        self._actions.do(DecodeUplink(text, container))
-        return None
+    def change_input(self, source: StreamFormat) -> None:
+        """What follows the oldest change that is held is *source*."""
+        self.input.change(source, self._received_ms)
 
     def commit(self) -> None:
         is_answered = not self._model.in_force.only_transcribes
@@ -179,10 +163,11 @@ class Uplink:
 
     def clear(self) -> None:
         """Drop what was not committed; a commit that is still on its way keeps its audio."""
-        if self.pending.last_commit() is not None:
+        if self.pending.last_commit() is not None or self.input.held:
             self._mark(PendingClear(self._actions.chunk, self._actions.ref))
             return
         self.pending.forget()
+        self.input.ended(self._received_ms)
         self._actions.do(ResetUplink())
         self._clear_upstream()
 
@@ -197,6 +182,8 @@ class Uplink:
         if is_file and self._is_too_much(result, pending.number):
             return NO_TURNS
         self._forward(result, pending.number, acknowledge=is_file)
+        if not isinstance(pending, PendingHold):
+            self.input.ended(self._received_ms)
         if isinstance(pending, PendingClear):
             self._clear_upstream()
         elif isinstance(pending, PendingCommit):

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 from tornado_app.errors import InvalidRequest
 from tornado_app.policy.fields import FIELDS
 from tornado_app.protocol.opening import Opening, OpeningRules
-from tornado_app.protocol.voice_v1.opening import SESSION_PARAMETERS, parse_opening
+from tornado_app.protocol.voice_v1.opening import (
+    FORMAT_PARAMETERS,
+    SESSION_PARAMETERS,
+    parse_opening,
+)
 from workers.formats import AudioFormat, OpusFormat
 
 RULES = OpeningRules()
@@ -104,9 +108,10 @@ def test_what_is_chosen_of_the_session_is_taken_as_it_is_written():
 
 def test_every_field_that_an_address_may_set_has_a_parameter():
     """It is called as the field is."""
-    assert {field.name for field in FIELDS.values() if "query" in field.sources} == set(
-        SESSION_PARAMETERS
-    )
+    assert {field.name for field in FIELDS.values() if "query" in field.sources} == {
+        *SESSION_PARAMETERS,
+        *FORMAT_PARAMETERS,
+    }
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,12 @@ class Configure(_Named, tag="configure", frozen=True):
     max_output_tokens: _Setting = UNSET
     transcription_language: _Setting = UNSET
     history: _Setting = UNSET
+    input_format: _Setting = UNSET
+    input_rate: _Setting = UNSET
+    input_channels: _Setting = UNSET
+    output_format: _Setting = UNSET
+    output_rate: _Setting = UNSET
+    output_encoding: _Setting = UNSET
 
 
 SETTINGS = tuple(name for name in Configure.__struct_fields__ if name != "ref")

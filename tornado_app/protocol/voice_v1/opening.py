@@ -1,10 +1,17 @@
 """What a client asks for in the address it opens: ``/ws?input_format=…``."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from tornado_app.errors import InvalidRequest
-from tornado_app.protocol.opening import DEFAULT_RATE_HZ, Opening, OpeningRules
+from tornado_app.protocol.opening import (
+    DEFAULT_RATE_HZ,
+    FORMATS,
+    OUTPUT_ENCODINGS,
+    Format,
+    Opening,
+    OpeningRules,
+)
 from workers.formats import (
     CHANNELS_MAX,
     OPUS_CHANNELS_MAX,
@@ -12,13 +19,10 @@ from workers.formats import (
     RATE_HZ_MAX,
     RATE_HZ_MIN,
     AudioFormat,
-    Encoding,
     OpusFormat,
     StreamFormat,
 )
 
-Format = Encoding | Literal["opus"]
-FORMATS: tuple[Format, ...] = ("pcm16", "float32", "pcmu", "pcma", "opus")
 G711_RATE_HZ = 8_000
 
 SESSION_PARAMETERS = (
@@ -33,20 +37,17 @@ SESSION_PARAMETERS = (
 )
 """Fields of a call, called as `tornado_app.policy` calls them, which says what they may be."""
 
-PARAMETERS = frozenset(
-    {
-        *SESSION_PARAMETERS,
-        "token",
-        "input_format",
-        "input_rate",
-        "input_channels",
-        "output_format",
-        "output_rate",
-        "output_encoding",
-        "resume",
-        "last_seq",
-    }
+FORMAT_PARAMETERS = (
+    "input_format",
+    "input_rate",
+    "input_channels",
+    "output_format",
+    "output_rate",
+    "output_encoding",
 )
+"""The same, but read here as well: what one may be depends on the others."""
+
+PARAMETERS = frozenset({*SESSION_PARAMETERS, *FORMAT_PARAMETERS, "token", "resume", "last_seq"})
 IGNORED_SHOWN = 16
 IGNORED_LENGTH = 64
 
@@ -68,9 +69,13 @@ def parse_opening(query: Mapping[str, Sequence[str]], rules: OpeningRules) -> Op
     return Opening(
         source=_stream(source, _rate_hz(query, "input_rate", source), channels),
         target=_stream(target, _rate_hz(query, "output_rate", target), 1),
-        output_encoding=_choice(query, "output_encoding", ("base64", "binary")),
+        output_encoding=_choice(query, "output_encoding", OUTPUT_ENCODINGS),
         wants_resume="resume" in query,
-        choices={name: query[name][-1] for name in SESSION_PARAMETERS if query.get(name)},
+        choices={
+            name: query[name][-1]
+            for name in (*FORMAT_PARAMETERS, *SESSION_PARAMETERS)
+            if query.get(name)
+        },
         ignored=_ignored(query),
     )
 

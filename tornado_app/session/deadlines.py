@@ -1,0 +1,52 @@
+"""What each deadline that has passed means to the parts of a session."""
+
+from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.session import configuring, confirmations, tools, transcripts
+from tornado_app.session.answers import Answers
+from tornado_app.session.configuring import Configuring
+from tornado_app.session.confirmations import Confirmations
+from tornado_app.session.lifetime import Lifetime
+from tornado_app.session.model_side import ModelSide
+
+
+class Deadlines:
+    """Thread: loop."""
+
+    def __init__(
+        self,
+        model: ModelSide,
+        answers: Answers,
+        confirmations: Confirmations,
+        configuring: Configuring,
+        lifetime: Lifetime,
+    ) -> None:
+        self._model = model
+        self._answers = answers
+        self._confirmations = confirmations
+        self._configuring = configuring
+        self._lifetime = lifetime
+
+    def on_timer(self, name: str) -> Ending | Failure | None:
+        """Act on it.  An ending ends the session, a failure the link; mostly it is neither."""
+        match name:
+            case "ready":
+                return self._model.on_not_ready()
+            case "redial":
+                self._model.redial()
+            case "release":
+                self._model.release()
+            case "audio_rate":
+                pass  # `ease` follows every event
+            case "response":
+                return self._answers.on_timer()
+            case tools.TIMER:
+                self._answers.tools.on_timer()
+            case confirmations.TIMER:
+                self._confirmations.on_timer()
+            case configuring.TIMER:
+                return self._configuring.on_timer()
+            case transcripts.TIMER:
+                self._answers.downlink.words_due()
+            case _:
+                return self._lifetime.on_timer(name)
+        return None

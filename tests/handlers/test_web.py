@@ -9,7 +9,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tests.calls.house import House
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.app import MODULES
-from tornado_app.web.files import ROOM
+from tornado_app.web.files import ROOM, WebFile, slim
 
 
 async def ask(house, path, method="GET", **headers):
@@ -27,6 +27,8 @@ async def test_a_module_is_for_pages_of_every_origin_and_nothing_else():
             packed = await ask(house, f"/{name}", Accept_Encoding="br, gzip")
 
             body = (ROOM / name).read_bytes()
+            if name.endswith(".js"):
+                body = slim(body.decode()).encode()
             assert (200, body) == (plain.code, plain.body)
             assert ("gzip", body) == (
                 packed.headers["Content-Encoding"],
@@ -75,3 +77,31 @@ def test_every_file_of_the_room_is_named_by_a_route():
     """A file that is added and not served is noticed here."""
     served = {path.name for path in Path(ROOM).iterdir() if path.suffix in {".js", ".ts"}}
     assert served == set(MODULES)
+
+
+def test_a_script_is_served_without_its_comments():
+    """Each line stays where it was, so that what a browser complains of is found in the file."""
+    script = """/** One.
+ * Two // three.
+ */
+const a = 1; // stays
+  // goes
+  const url = "http://b"; /* stays, too */
+/* goes */
+    last(a * 2);
+"""
+    slimmed = [
+        "",
+        "",
+        "",
+        "const a = 1; // stays",
+        "",
+        'const url = "http://b"; /* stays, too */',
+        "",
+    ]
+    assert [*slimmed, "last(a * 2);", ""] == slim(script).split("\n")
+
+
+def test_a_page_loads_less_than_12_kilobytes():
+    """Compressed, as every browser takes it."""
+    assert len(WebFile.read("parley.js").gzipped) < 12_000

@@ -34,6 +34,8 @@ class WebFile:
         """
         path = ROOM / name
         body = path.read_bytes()
+        if path.suffix == ".js":
+            body = slim(body.decode()).encode()
         return cls(
             _TYPES[path.suffix],
             body,
@@ -45,3 +47,19 @@ class WebFile:
 def names_in(folder: str) -> list[str]:
     """The names of the files in a *folder* of this room."""
     return sorted(f"{folder}/{path.name}" for path in (ROOM / folder).iterdir())
+
+
+def slim(script: str) -> str:
+    """*script* without its comments and its indentation, each line where it was.
+
+    Comments are for those who read the file here, and a browser would load them each time.  A
+    comment has lines of its own in this room, or stands behind code and stays; no text of a script
+    goes over several lines.
+    """
+    kept, is_comment = [], False
+    for line in script.splitlines():
+        bare = line.strip()
+        is_comment = is_comment or bare.startswith("/*")
+        kept.append("" if is_comment or bare.startswith("//") else bare)
+        is_comment = is_comment and "*/" not in bare
+    return "\n".join(kept) + "\n"

@@ -5,138 +5,68 @@
  *     const call = connect({ getToken: () => fetch("/token").then((answer) => answer.text()) });
  *     call.on("transcript", ({ role, text }) => console.log(role, text));
  *
- * The file is loaded twice: as a module of the page, and as the module of its audio worklets, so
- * that one address is enough for a strict Content-Security-Policy.  Types are in parley.d.ts.
- * Times are milliseconds, rates hertz, samples mono floats of full scale 1.
+ * A page loads it twice, as a module and as its worklets, so that a Content-Security-Policy needs
+ * one address.  What everything means is in parley.d.ts and docs/clients.md.  Times are
+ * milliseconds, rates hertz, samples mono floats of full scale 1.
  */
-
-/** @typedef {import("./parley.js").Options} Options */
-/** @typedef {import("./parley.js").Piece} Piece */
 
 const CHUNK_MS = 20;
 const REPORT_MS = 64;
 const KEPT_MS = 15_000;
 const AT_ONCE_MS = 8_000;
-const ORDERS = 64;
 const AHEAD_MS = 300_000;
+const ORDERS = 64;
 const SILENCE_DB = -120;
 
-// ---- Samples ----------------------------------------------------------------------------------
+const now = () => performance.now();
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const between = (low, value, high) => Math.max(low, Math.min(high, value));
 
-/** Level of *samples* in dB of full scale, from -120 up. */
-export function dbfs(samples) {
-  let sum = 0;
-  for (const sample of samples) sum += sample * sample;
-  return level(sum, samples.length);
-}
+// ---- Samples ----
 
 const level = (sum, count) => (sum ? Math.max(SILENCE_DB, 10 * Math.log10(sum / count)) : SILENCE_DB);
 
-const clip = (sample) => Math.max(-1, Math.min(1, sample));
+/** Level of *samples* in dB of full scale. */
+export const dbfs = (samples) => level(samples.reduce((sum, sample) => sum + sample * sample, 0), samples.length);
 
-// G.711 (ITU-T, 1988): the sign, three bits of exponent, four of mantissa.
+// G.711: the sign, three bits of exponent, four of mantissa.
 const muLaw = (byte) => {
-  const bits = ~byte;
-  const size = ((((bits & 15) << 3) + 132) << ((bits >> 4) & 7)) - 132;
-  return (bits & 128 ? -size : size) / 32768;
+  const size = ((((~byte & 15) << 3) + 132) << ((~byte >> 4) & 7)) - 132;
+  return (byte & 128 ? size : -size) / 32768;
 };
 const aLaw = (byte) => {
-  const bits = byte ^ 0x55;
-  const shift = (bits >> 4) & 7;
-  const size = shift ? (((bits & 15) << 4) + 264) << (shift - 1) : ((bits & 15) << 4) + 8;
-  return (bits & 128 ? size : -size) / 32768;
+  const shift = ((byte ^ 0x55) >> 4) & 7;
+  const size = (((byte ^ 0x55) & 15) << 4) + (shift ? 264 : 8);
+  return (byte & 128 ? 1 : -1) * (size << Math.max(0, shift - 1)) / 32768;
 };
 
-const toMuLaw = (sample) => {
-  const size = Math.min(32635, Math.abs(Math.round(clip(sample) * 32768))) + 132;
-  const exponent = 24 - Math.clz32(size);
-  return ~((sample < 0 ? 128 : 0) | (exponent << 4) | ((size >> (exponent + 3)) & 15)) & 255;
-};
-const toALaw = (sample) => {
-  const size = Math.min(32767, Math.abs(Math.round(clip(sample) * 32768)));
-  const exponent = size < 256 ? 0 : 24 - Math.clz32(size);
-  const mantissa = (size >> (exponent ? exponent + 3 : 4)) & 15;
-  return ((sample < 0 ? 0 : 128) | (exponent << 4) | mantissa) ^ 0x55;
-};
-
-/** The formats of the wire: bytes of a sample, and how one is read from a DataView and written. */
-const FORMATS = {
-  pcm16: {
-    bytes: 2,
-    read: (view, at) => view.getInt16(at, true) / 32768,
-    write: (view, at, sample) => view.setInt16(at, Math.round(clip(sample) * 32767), true),
-  },
-  float32: {
-    bytes: 4,
-    read: (view, at) => view.getFloat32(at, true),
-    write: (view, at, sample) => view.setFloat32(at, sample, true),
-  },
-  pcmu: {
-    bytes: 1,
-    read: (view, at) => muLaw(view.getUint8(at)),
-    write: (view, at, sample) => view.setUint8(at, toMuLaw(sample)),
-  },
-  pcma: {
-    bytes: 1,
-    read: (view, at) => aLaw(view.getUint8(at)),
-    write: (view, at, sample) => view.setUint8(at, toALaw(sample)),
-  },
-};
-
-/** Samples of *buffer*, which holds them in *format* (pcm16, float32, pcmu, pcma). */
-export function decode(buffer, format) {
-  const { bytes, read } = FORMATS[format];
-  const view = new DataView(buffer);
-  return Float32Array.from({ length: Math.floor(buffer.byteLength / bytes) }, (_, n) => read(view, n * bytes));
-}
-
-/** What *samples* are in *format*. */
-export function encode(samples, format) {
-  const { bytes, write } = FORMATS[format];
-  const view = new DataView(new ArrayBuffer(samples.length * bytes));
-  samples.forEach((sample, n) => write(view, n * bytes, sample));
-  return view.buffer;
-}
-
-/** What is in a WAV file of 8, 16, 24 or 32 bits or float32, mixed down; null: it is none. */
-export function readWav(buffer) {
-  const view = new DataView(buffer);
-  const name = (at) => (at + 4 > view.byteLength ? "" : String.fromCharCode(...new Uint8Array(buffer, at, 4)));
-  if (name(0) !== "RIFF" || name(8) !== "WAVE") return null;
-  let form = null;
-  for (let at = 12; at + 8 <= view.byteLength; ) {
-    const size = Math.min(view.getUint32(at + 4, true), view.byteLength - at - 8);
-    if (name(at) === "fmt ") form = { at: at + 8, size };
-    if (name(at) === "data" && form) return wavSamples(view, form, at + 8, size);
-    at += 8 + size + (size & 1);
-  }
-  return null;
-}
-
-function wavSamples(view, form, start, size) {
-  const kind = view.getUint16(form.at, true);
-  const isFloat = (kind === 0xfffe && form.size >= 26 ? view.getUint16(form.at + 24, true) : kind) === 3;
-  const channels = view.getUint16(form.at + 2, true);
-  const rateHz = view.getUint32(form.at + 4, true);
-  const bits = view.getUint16(form.at + 14, true);
-  const read = {
-    8: (at) => (view.getUint8(at) - 128) / 128,
-    16: (at) => view.getInt16(at, true) / 32768,
-    24: (at) => ((view.getUint16(at, true) << 8) | (view.getUint8(at + 2) << 24)) / 2147483648,
-    32: (at) => (isFloat ? view.getFloat32(at, true) : view.getInt32(at, true) / 2147483648),
-  }[bits];
-  if (!read || !channels) return null;
-  const frame = (bits / 8) * channels;
-  const samples = new Float32Array(Math.floor(size / frame));
-  for (let n = 0; n < samples.length; n++) {
-    for (let channel = 0; channel < channels; channel++) {
-      samples[n] += read(start + n * frame + (channel * bits) / 8) / channels;
+/** The byte that *law* reads as what is nearest to a sample. */
+const nearest = (law) => {
+  const bytes = [...Array(256).keys()].sort((a, b) => law(a) - law(b));
+  return (sample) => {
+    let [low, high] = [0, 255];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (law(bytes[middle]) > sample) high = middle;
+      else low = middle;
     }
-  }
-  return { samples, rateHz };
-}
+    return bytes[sample - law(bytes[low]) < law(bytes[high]) - sample ? low : high];
+  };
+};
 
-// ---- Reading at any rate ----------------------------------------------------------------------
+/** How samples stand on the wire, which is little-endian as is every device that has a browser. */
+const FORMATS = {
+  pcm16: [Int16Array, (value) => value / 32768, (sample) => Math.round(between(-1, sample, 1) * 32767)],
+  float32: [Float32Array, (value) => value, (sample) => sample],
+  pcmu: [Uint8Array, muLaw, nearest(muLaw)],
+  pcma: [Uint8Array, aLaw, nearest(aLaw)],
+};
+
+export const decode = (buffer, format) => Float32Array.from(new FORMATS[format][0](buffer), FORMATS[format][1]);
+
+export const encode = (samples, format) => FORMATS[format][0].from(samples, FORMATS[format][2]).buffer;
+
+// ---- Reading at any rate ----
 
 const HALF = 12;
 const TAPS = 2 * HALF;
@@ -147,26 +77,24 @@ function makeKernel(cutoff) {
   const rows = new Float32Array((PHASES + 1) * TAPS);
   for (let phase = 0; phase <= PHASES; phase++) {
     const row = rows.subarray(phase * TAPS, (phase + 1) * TAPS);
-    let sum = 0;
-    for (let tap = 0; tap < TAPS; tap++) {
+    row.forEach((_, tap) => {
       const x = tap - HALF + 1 - phase / PHASES;
       const angle = (Math.PI * x) / HALF;
       const window = Math.abs(x) < HALF ? 0.42 + 0.5 * Math.cos(angle) + 0.08 * Math.cos(2 * angle) : 0;
       row[tap] = window * (x ? Math.sin(Math.PI * cutoff * x) / (Math.PI * x) : cutoff);
-      sum += row[tap];
-    }
-    for (let tap = 0; tap < TAPS; tap++) row[tap] /= sum;
+    });
+    const sum = row.reduce((all, tap) => all + tap);
+    row.forEach((tap, n) => (row[n] = tap / sum));
   }
   return rows;
 }
 
 /** A ring of samples that is read at any rate, which may change from sample to sample. */
-export class Tape {
-  constructor(size = 1 << 14) {
-    this._ring = new Float32Array(size);
-    this._mask = size - 1;
-    this.written = 0;
-    this.position = 0;
+class Tape {
+  constructor() {
+    this._ring = new Float32Array(1 << 14);
+    this._mask = this._ring.length - 1;
+    this.written = this.position = 0;
     this.pitch(1);
   }
 
@@ -185,17 +113,17 @@ export class Tape {
   }
 
   /** Take as many of *samples* as there is room for; how many. */
-  write(samples, from = 0) {
+  write(samples, from) {
     const count = Math.min(samples.length - from, this.room);
     for (let n = 0; n < count; n++) this._ring[this.written++ & this._mask] = samples[from + n];
-    this._hush();
+    this.cut(Infinity);
     return count;
   }
 
-  /** Forget all that is more than *ahead* samples away. */
+  /** Forget all that is more than *ahead* samples away; behind the end is silence. */
   cut(ahead) {
     this.written = Math.min(this.written, Math.max(0, Math.ceil(this.position + ahead)));
-    this._hush();
+    for (let n = 0; n < HALF; n++) this._ring[(this.written + n) & this._mask] = 0;
   }
 
   /** The sample at the position, which moves on by *step*. */
@@ -203,44 +131,33 @@ export class Tape {
     const base = Math.floor(this.position);
     const phase = (this.position - base) * PHASES;
     const row = Math.floor(phase);
-    const mix = phase - row;
-    const at = row * TAPS;
     let sum = 0;
-    for (let tap = 0; tap < TAPS; tap++) {
-      const here = this._kernel[at + tap];
-      sum += this._ring[(base - HALF + 1 + tap) & this._mask] * (here + mix * (this._kernel[at + TAPS + tap] - here));
+    for (let tap = 0, at = row * TAPS; tap < TAPS; tap++, at++) {
+      const here = this._kernel[at];
+      sum += this._ring[(base - HALF + 1 + tap) & this._mask] * (here + (phase - row) * (this._kernel[at + TAPS] - here));
     }
     this.position += step;
     return sum;
   }
-
-  _hush() {
-    for (let n = 0; n < HALF; n++) this._ring[(this.written + n) & this._mask] = 0;
-  }
 }
 
-/** A stream of samples at another rate. */
-export class Converter {
-  constructor(fromHz, toHz) {
-    this._step = fromHz / toHz;
-    this._tape = new Tape();
-    this._tape.pitch(this._step);
-  }
-
-  /** What *samples* add at the new rate; *last*: nothing follows, so that what is held back comes too. */
-  convert(samples, last = false) {
-    if (this._step === 1) return samples;
+/** A function that makes a stream of samples one at another rate. */
+export function converter(fromHz, toHz) {
+  const step = fromHz / toHz;
+  const tape = new Tape();
+  tape.pitch(step);
+  return (samples) => {
+    if (step === 1) return samples;
     const out = [];
-    const hold = last ? 0 : HALF;
     for (let from = 0; from < samples.length; ) {
-      from += this._tape.write(samples, from);
-      while (this._tape.left > (from < samples.length ? HALF : hold)) out.push(this._tape.read(this._step));
+      from += tape.write(samples, from);
+      while (tape.left > HALF) out.push(tape.read(step));
     }
     return Float32Array.from(out);
-  }
+  };
 }
 
-// ---- What is played ---------------------------------------------------------------------------
+// ---- What is played ----
 
 const MARGIN_MS = 10;
 const LEAST_MS = 40;
@@ -382,9 +299,8 @@ export class JitterBuffer {
     const error = window.most - this.waitMs;
     this._window = { at: nowMs, most: 0 };
     if (error > FAST_MS) return this._follow(); // it comes faster than speech: nothing to follow
-    const bound = (ratio) => Math.max(-MOST_DRIFT, Math.min(MOST_DRIFT, ratio));
-    this._drift = bound(this._drift + 4e-6 * error);
-    this._ratio = bound(this._drift + 4e-5 * error);
+    this._drift = between(-MOST_DRIFT, this._drift + 4e-6 * error, MOST_DRIFT);
+    this._ratio = between(-MOST_DRIFT, this._drift + 4e-5 * error, MOST_DRIFT);
   }
 
   _mayStart(nowMs) {
@@ -486,7 +402,7 @@ class Playout {
   }
 }
 
-// ---- Worklets ---------------------------------------------------------------------------------
+// ---- Worklets ----
 
 if (typeof registerProcessor === "function") {
   registerProcessor("parley-playout", class extends AudioWorkletProcessor {
@@ -547,13 +463,10 @@ class Quiet {
   }
 }
 
-const now = () => performance.now();
-
-// ---- Microphone and loudspeaker ---------------------------------------------------------------
+// ---- Microphone and loudspeaker ----
 
 const PROBLEMS = {
-  microphone_blocked:
-    "The microphone is blocked for this page. Open the site settings beside the address, set Microphone to Allow, and come back.",
+  microphone_blocked: "The microphone is blocked for this page. Allow it in the site settings, beside the address, and come back.",
   microphone_missing: "There is no microphone. Plug one in, and the call goes on. You can type meanwhile.",
   microphone_busy: "Another program has the microphone. Close it there, then check again.",
   insecure_page: "This address may not use the microphone. Browsers allow it on https and on localhost only.",
@@ -563,56 +476,49 @@ const PROBLEMS = {
 const KINDS = {
   NotAllowedError: "microphone_blocked",
   SecurityError: "microphone_blocked",
-  NotFoundError: "microphone_missing",
-  OverconstrainedError: "microphone_missing",
   NotReadableError: "microphone_busy",
   AbortError: "microphone_busy",
 };
 
+const TOUCHES = ["pointerdown", "keydown"];
+
 /** The page's sound: one AudioContext, at the device's own rate. */
 class Sound {
-  /** *hear* gets chunks of the microphone, *report* what the loudspeaker does, *problem* a kind. */
-  constructor(options, { hear, report, problem }) {
+  constructor(call, options) {
+    this._call = call;
     this._options = options;
-    this._hear = hear;
-    this._report = report;
-    this._problem = problem;
     this._context = new AudioContext({ latencyHint: "interactive" });
     this.rateHz = this._context.sampleRate;
-    this._wake = () => this._context.resume();
+    this.wake = () => this._context.resume();
+  }
+
+  _node(name, more, hear) {
+    const node = new AudioWorkletNode(this._context, name, more);
+    node.port.onmessage = ({ data }) => hear(data);
+    node.connect(this._context.destination); // a microphone says nothing there, and is heard for it
+    return node;
   }
 
   async load() {
-    // Without https there are no worklets either, so that nothing at all would be heard.
-    if (!this._context.audioWorklet) throw new CallError("insecure_page", PROBLEMS.insecure_page);
-    await this._context.audioWorklet.addModule(this._options.moduleUrl ?? import.meta.url);
-    const { jitterMs: waitMs, jitterMaxMs: mostMs, speaker } = this._options;
-    if (!speaker) return;
-    this._player = new AudioWorkletNode(this._context, "parley-playout", {
-      numberOfInputs: 0,
-      outputChannelCount: [1],
-      processorOptions: { waitMs, mostMs },
-    });
-    this._player.port.onmessage = ({ data }) => this._report(data);
-    this._player.connect(this._context.destination);
+    const { moduleUrl, speaker, jitterMs: waitMs, jitterMaxMs: mostMs } = this._options;
+    if (!this._context.audioWorklet) throw problem("insecure_page");
+    await this._context.audioWorklet.addModule(moduleUrl ?? import.meta.url);
+    const more = { numberOfInputs: 0, outputChannelCount: [1], processorOptions: { waitMs, mostMs } };
+    if (speaker) this._player = this._node("parley-playout", more, (told) => this._call._report(told));
   }
 
   /** Let it sound; browsers do so only after the page was touched, or when the microphone is on. */
   start() {
-    for (const touch of ["pointerdown", "keydown"]) document.addEventListener(touch, this._wake);
+    for (const touch of TOUCHES) document.addEventListener(touch, this.wake);
     this._context.onstatechange = () => this._look();
-    this._wake().catch(() => {});
+    this.wake().catch(() => {});
     this._timer = setTimeout(() => this._look(), 500);
   }
 
   _look() {
-    const isHeldBack = !["running", "closed"].includes(this._context.state);
-    if (isHeldBack && !this._isHeldBack) this._problem("sound_blocked");
-    this._isHeldBack = isHeldBack;
-  }
-
-  wake() {
-    return this._wake();
+    const isHeld = !["running", "closed"].includes(this._context.state);
+    if (isHeld && !this._isHeld) this._call._trouble("sound_blocked");
+    this._isHeld = isHeld;
   }
 
   post(order) {
@@ -624,50 +530,17 @@ class Sound {
     return 1000 * ((this._context.outputLatency || 0) + (this._context.baseLatency || 0));
   }
 
-  /** Take the microphone that *wanted* says, in place of the one before.  Throws CallError. */
+  /** Take the microphone that *wanted* says, in place of the one before. */
   async listen(wanted) {
     const isOwn = !(wanted instanceof MediaStream);
-    if (isOwn && !navigator.mediaDevices) throw new CallError("insecure_page", PROBLEMS.insecure_page);
-    const stream = isOwn ? await this._ask(wanted) : wanted;
+    const stream = isOwn ? await ask(wanted) : wanted;
     this.deafen();
     this._source = this._context.createMediaStreamSource(stream);
-    this._microphone = new AudioWorkletNode(this._context, "parley-microphone", {
-      channelCount: 1,
-      channelCountMode: "explicit",
-    });
-    this._microphone.port.onmessage = ({ data }) => this._hear(data);
-    this._source.connect(this._microphone).connect(this._context.destination); // it says nothing there
+    const more = { channelCount: 1, channelCountMode: "explicit" };
+    this.microphone = this._node("parley-microphone", more, (samples) => this._call._hear(samples));
+    this._source.connect(this.microphone);
     this._tracks = isOwn ? stream.getTracks() : [];
-    for (const track of stream.getAudioTracks()) track.onended = () => this._problem("microphone_missing");
-  }
-
-  async _ask(wanted) {
-    const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
-    try {
-      return await navigator.mediaDevices.getUserMedia({ audio: { ...audio, ...(wanted === true ? {} : wanted) } });
-    } catch (error) {
-      const kind = KINDS[error.name] ?? "microphone_missing";
-      throw new CallError(kind, PROBLEMS[kind]);
-    }
-  }
-
-  get isListening() {
-    return Boolean(this._microphone);
-  }
-
-  async decode(buffer) {
-    const sound = await this._context.decodeAudioData(buffer);
-    const mixed = new Float32Array(sound.length);
-    for (let channel = 0; channel < sound.numberOfChannels; channel++) {
-      sound.getChannelData(channel).forEach((sample, n) => (mixed[n] += sample / sound.numberOfChannels));
-    }
-    return { samples: mixed, rateHz: sound.sampleRate };
-  }
-
-  /** Ask for what was heard so far; null follows it. */
-  finish() {
-    this._microphone?.port.postMessage(null);
-    return Boolean(this._microphone);
+    for (const track of this._tracks) track.onended = () => this._call._listen(true); // pulled out
   }
 
   deafen() {
@@ -676,80 +549,83 @@ class Sound {
       track.stop();
     }
     this._source?.disconnect();
-    this._microphone?.disconnect();
-    this._microphone = null;
+    this.microphone?.disconnect();
+    this.microphone = null;
   }
 
-  /** Resolves when trying again makes sense after a problem of this *kind*. */
+  /** Resolves when another try makes sense, after a problem. */
   async changed(kind, signal) {
     const permission = await navigator.permissions?.query({ name: "microphone" }).catch(() => null);
+    const [what, change] = kind === "microphone_blocked" ? [permission, "change"] : [navigator.mediaDevices, "devicechange"];
     await new Promise((resolve) => {
-      const watch = (what, name) => what?.addEventListener(name, resolve, { once: true, signal });
-      if (kind === "microphone_blocked") watch(permission, "change");
-      if (kind === "microphone_missing") watch(navigator.mediaDevices, "devicechange");
-      signal.addEventListener("abort", resolve, { once: true });
+      what?.addEventListener(change, resolve, { once: true, signal });
+      signal.onabort = resolve;
     });
   }
 
-  async useSpeaker(deviceId) {
-    if (!this._context.setSinkId) {
-      throw new CallError("not_supported", "This browser takes the loudspeaker that the system has chosen.");
+  async decode(buffer) {
+    const sound = await this._context.decodeAudioData(buffer);
+    const samples = new Float32Array(sound.length);
+    for (let channel = 0; channel < sound.numberOfChannels; channel++) {
+      sound.getChannelData(channel).forEach((sample, n) => (samples[n] += sample / sound.numberOfChannels));
     }
+    return { samples, rateHz: sound.sampleRate };
+  }
+
+  async useSpeaker(deviceId) {
+    if (!this._context.setSinkId) throw new CallError("not_supported", "This browser plays where the system says.");
     await this._context.setSinkId(deviceId);
   }
 
-  async close() {
+  close() {
     clearTimeout(this._timer);
-    for (const touch of ["pointerdown", "keydown"]) document.removeEventListener(touch, this._wake);
+    for (const touch of TOUCHES) document.removeEventListener(touch, this.wake);
     this.deafen();
-    if (this._context.state !== "closed") await this._context.close();
+    this._context.close();
   }
 }
 
-// ---- What a close code means (docs/protocol.md, section 5) ------------------------------------
+async function ask(wanted) {
+  const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
+  if (!navigator.mediaDevices) throw problem("insecure_page");
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: { ...audio, ...(wanted === true ? {} : wanted) } });
+  } catch ({ name }) {
+    throw problem(KINDS[name] ?? "microphone_missing");
+  }
+}
+
+const problem = (kind) => new CallError(kind, PROBLEMS[kind]);
+
+// ---- What a close code means (docs/protocol.md, section 5) ----
 
 const TRIES = 6;
-const AGAIN = 1; // with back-off
-const SOON = 2; // at once, the first time
-const NEVER = 3;
-
-const CLOSES = {
-  1000: [NEVER, "The call has ended."],
-  1001: [SOON, "This server is being stopped; another one takes the call."],
-  1002: [NEVER, "What was sent broke the rules of WebSocket."],
-  1007: [NEVER, "What was sent is no text."],
-  1009: [NEVER, "What was sent is too large."],
-  1011: [AGAIN, "The gateway had a fault of its own."],
-  1013: [AGAIN, "The gateway is busy."],
-  4400: [NEVER, "The gateway does not take what was asked for."],
-  4401: [NEVER, "The gateway refused the token."],
-  4403: [NEVER, "This page may not connect."],
-  4408: [AGAIN, "Nothing was heard from here for too long."],
-  4409: [NEVER, "The call goes on at another place."],
-  4410: [SOON, "The token has expired. A fresh one is on its way."],
-  4429: [AGAIN, "Too many calls."],
-  4502: [AGAIN, "The model cannot be reached."],
-  4504: [SOON, "The model has ended this session. A new one begins."],
+const FINAL = [1000, 1002, 1007, 1009, 4400, 4401, 4403, 4409];
+const AT_ONCE = [1001, 4410, 4504];
+const MEANINGS = {
+  1000: "The call has ended.",
+  1001: "This server is being stopped; the call moves on.",
+  4409: "The call goes on at another place.",
 };
 
 /**
  * What to do after a close: `delayMs` until the next try, null for none, and a sentence.
  * *error* is the data of the `error` that came before, *attempt* the number of the next try, from 1.
  */
-export function afterClose({ closeCode, error = null, attempt, random = Math.random() }) {
-  const [rule, meaning] = CLOSES[closeCode] ?? [error?.retryable === false ? NEVER : AGAIN, "The connection dropped."];
-  const sentence = error?.sentence || meaning;
-  const isFinal = rule === NEVER || (closeCode === 4502 && error?.retryable === false);
+export function afterClose({ closeCode, error, attempt, random = Math.random() }) {
+  const sentence = error?.sentence || MEANINGS[closeCode] || "The connection dropped.";
+  const isMoving = AT_ONCE.includes(closeCode);
+  const isFinal = FINAL.includes(closeCode) || (error?.retryable === false && !isMoving);
   if (isFinal || attempt > TRIES) return { delayMs: null, sentence };
-  const backOffMs = rule === SOON && attempt === 1 ? 0 : 250 * 2 ** (attempt - 1) * (0.8 + 0.4 * random);
+  const backOffMs = isMoving && attempt === 1 ? 0 : 250 * 2 ** (attempt - 1) * (0.8 + 0.4 * random);
   return { delayMs: Math.max(error?.retry_after_ms ?? 0, Math.round(backOffMs)), sentence };
 }
 
-// ---- The call ---------------------------------------------------------------------------------
+// ---- The call ----
 
 /** Something that was asked for and did not come about: `message` is a sentence for people. */
 export class CallError extends Error {
-  constructor(code, sentence, { field = undefined, retryable = false } = {}) {
+  constructor(code, sentence, { field, retryable = false } = {}) {
     super(sentence);
     Object.assign(this, { name: "CallError", code, field, retryable });
   }
@@ -757,39 +633,36 @@ export class CallError extends Error {
 
 const HAS_PAGE = typeof AudioContext === "function";
 
-/** Begin a call.  @param {Options} options */
-export function connect(options) {
-  return new Call(options);
-}
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const connect = (options) => new Call(options);
 
 class Call {
   constructor(options) {
-    const defaults = { microphone: HAS_PAGE, speaker: HAS_PAGE, talk: "open", reconnect: true, jitterMs: "auto" };
-    this._options = { ...defaults, jitterMaxMs: 300, ...options };
-    this._parameters = { input_format: "pcm16", output_format: "pcm16", output_rate: 24000 };
-    if (this._options.talk === "push_to_talk") this._parameters.turn_detection = "none";
-    Object.assign(this._parameters, this._options.parameters);
+    const usual = { microphone: HAS_PAGE, speaker: HAS_PAGE, reconnect: true, jitterMs: "auto", jitterMaxMs: 300 };
+    this._options = { ...usual, ...options };
+    const { talk, parameters, tools = [], microphone, speaker, jitterMs: waitMs, jitterMaxMs: mostMs } = this._options;
+    Object.assign(this, { state: "idle", sessionId: "", muted: false, speaking: false, negotiated: null });
+    this.stats = { latencies: [], droppedMs: 0, underruns: 0, bufferedMs: 0, keptMs: 0, reconnects: 0 };
+    this.ready = new Promise((resolve, reject) => Object.assign(this, { _resolve: resolve, _reject: reject }));
+    this.ready.catch(() => {});
     this._listeners = {};
     this._tools = new Map();
     this._calls = new Map();
     this._asked = new Map(); // what `configure` waits for, by id
     this._inForce = {}; // what was configured, for a session that comes after this one
     this._items = new Map();
-    this._outbox = [];
+    this._outbox = []; // speech and orders that were not sent yet
     this._levels = { you: SILENCE_DB, model: SILENCE_DB };
     this._number = this._epoch = this._attempt = this._lastSeq = 0;
     this._allowance = { ms: AT_ONCE_MS, at: now() };
-    this.state = "idle";
-    this.sessionId = "";
-    this.muted = this.speaking = false;
-    this.negotiated = null;
-    this.stats = { latencies: [], droppedMs: 0, underruns: 0, bufferedMs: 0, keptMs: 0, reconnects: 0 };
-    this.ready = new Promise((resolve, reject) => Object.assign(this, { _resolve: resolve, _reject: reject }));
-    this.ready.catch(() => {});
-    this._register(this._options.tools ?? []);
-    this._openSound();
+    this._register(tools);
+    if (HAS_PAGE && (microphone || speaker)) this._sound = new Sound(this, this._options);
+    if (!HAS_PAGE || !speaker) this._quiet = new Quiet(24_000, { waitMs, mostMs }, (told) => this._report(told));
+    this._parameters = {
+      ...{ input_format: "pcm16", output_format: "pcm16", output_rate: 24_000, input_rate: this._sound?.rateHz ?? 24_000 },
+      ...(talk === "push_to_talk" && { turn_detection: "none" }),
+      ...parameters,
+      ...{ input_channels: 1, output_encoding: "binary" },
+    };
     queueMicrotask(() => this._begin().catch((error) => this._end(error)));
   }
 
@@ -808,29 +681,16 @@ class Call {
     }
   }
 
-  _enter(state, sentence, more = {}) {
+  _enter(state, sentence, more) {
     this.state = state;
     this._emit("status", { state, sentence, ...more });
   }
 
   // Opening.
 
-  _openSound() {
-    const { microphone, speaker, jitterMs, jitterMaxMs } = this._options;
-    const report = (told) => this._report(told);
-    if (HAS_PAGE && (microphone || speaker)) {
-      const hear = (samples) => this._hear(samples);
-      this._sound = new Sound(this._options, { hear, report, problem: (kind) => this._trouble(kind) });
-    }
-    if (!HAS_PAGE || !speaker) this._quiet = new Quiet(24000, { waitMs: jitterMs, mostMs: jitterMaxMs }, report);
-    this._parameters.input_rate ??= this._sound?.rateHz ?? 24000;
-  }
-
   async _begin() {
     for (const format of [this._parameters.input_format, this._parameters.output_format]) {
-      if (!FORMATS[format]) {
-        throw new CallError("unsupported_format", `parley.js speaks ${Object.keys(FORMATS).join(", ")}, not ${format}.`);
-      }
+      if (!FORMATS[format]) throw new CallError("unsupported_format", `parley.js does not speak ${format}.`);
     }
     await this._sound?.load();
     if (this._options.microphone && this._sound) {
@@ -847,18 +707,16 @@ class Call {
       try {
         return await this._sound.listen(wanted);
       } catch (error) {
-        this._emit("problem", { kind: error.code, sentence: error.message });
-        this._waiting?.abort();
+        this._trouble(error.code);
         const waiting = (this._waiting = new AbortController());
         await this._sound.changed(error.code, waiting.signal);
-        if (waiting.typed || this.state === "ended") return undefined;
+        if (waiting.isOver || this.state === "ended") return undefined;
       }
     }
   }
 
   _trouble(kind) {
-    if (kind === "microphone_missing") this._listen(this._options.microphone); // it was pulled out
-    else this._emit("problem", { kind, sentence: PROBLEMS[kind] });
+    this._emit("problem", { kind, sentence: PROBLEMS[kind] });
   }
 
   async _dial() {
@@ -867,21 +725,20 @@ class Call {
     let token;
     try {
       token = await this._options.getToken();
-    } catch (error) {
-      return this._closed({ code: 1006 }, { code: "token_missing", sentence: `There is no token: ${error.message}` });
+    } catch ({ message }) {
+      return this._closed(1006, { code: "token_missing", sentence: `There is no token: ${message}` });
     }
     if (this.state === "ended") return undefined;
     const socket = (this._socket = new WebSocket(this._url(), ["voice.v1", `bearer.${token}`]));
+    const closed = (code) => {
+      clearTimeout(late);
+      if (socket === this._socket) this._closed(code, code === 1006 ? null : this._lastError);
+    };
+    const late = setTimeout(closed, 15_000, 1006);
     socket.binaryType = "arraybuffer";
-    this._isOpen = this._isTold = false;
-    this._lastError = null;
-    const late = setTimeout(() => this._closed({ code: 1006 }), 15_000);
     socket.onopen = () => clearTimeout(late);
     socket.onmessage = ({ data }) => socket === this._socket && this._message(data);
-    socket.onclose = (event) => {
-      clearTimeout(late);
-      if (socket === this._socket) this._closed(event);
-    };
+    socket.onclose = ({ code }) => closed(code);
     return undefined;
   }
 
@@ -889,27 +746,23 @@ class Call {
     const url = new URL(this._options.url || "/ws", import.meta.url);
     url.protocol = url.protocol.replace("http", "ws");
     if (url.pathname === "/") url.pathname = "/ws";
-    const resume = this._resumeToken ? { resume: this._resumeToken, last_seq: this._lastSeq } : {};
-    const asked = { ...this._parameters, input_channels: 1, output_encoding: "binary", ...resume };
-    for (const [name, value] of Object.entries(asked)) url.searchParams.set(name, value);
+    const resume = this._resumeToken && { resume: this._resumeToken, last_seq: this._lastSeq };
+    for (const [name, value] of Object.entries({ ...this._parameters, ...resume })) url.searchParams.set(name, value);
     return url;
   }
 
   // Ending, and beginning again.
 
-  _closed({ code }, error = this._lastError) {
-    if (this.state === "ended") return;
-    const wasOpen = this._isOpen && now() - this._openedAt > 10_000;
-    this._socket = null;
-    this._isOpen = this._isTold = false;
-    this._attempt = wasOpen ? 1 : this._attempt + 1;
+  _closed(closeCode, error) {
+    this._attempt = this._isOpen && now() - this._openedAt > 10_000 ? 1 : this._attempt + 1;
     this._lostAt ??= now();
-    this._expected = this._deafTo = null;
+    this._socket = this._expected = this._deafTo = null;
+    this._isTold = this._isOpen = false;
     if (!this._resumeToken) this._forget();
-    const { delayMs, sentence } = afterClose({ closeCode: code, error, attempt: this._attempt });
-    const more = { code: error?.code, closeCode: code };
+    const { delayMs, sentence } = afterClose({ closeCode, error, attempt: this._attempt });
+    const more = { code: error?.code, closeCode };
     if (delayMs === null || !this._options.reconnect) {
-      this._end(new CallError(error?.code ?? "closed", sentence, error ?? {}), more);
+      this._end(new CallError(error?.code ?? "closed", sentence, error), more);
       return;
     }
     this._enter("reconnecting", sentence, { ...more, attempt: this._attempt, retryInMs: delayMs });
@@ -920,228 +773,208 @@ class Call {
   _forget() {
     this._speaker({ end: true });
     for (const id of this._calls.keys()) this._cancel(id);
-    for (const { reject } of this._asked.values()) {
-      reject(new CallError("upstream_unavailable", "The connection was lost before this was taken.", { retryable: true }));
-    }
+    const lost = new CallError("not_connected", "The connection was lost before this was taken.", { retryable: true });
+    for (const { reject } of this._asked.values()) reject(lost);
     this._asked.clear();
+    this._outbox = this._outbox.filter(({ message }) => message?.type !== "configure");
     this._resumeToken = null;
     this._lastSeq = 0;
   }
 
-  _end(error, more = {}) {
+  _end(error, more) {
     if (this.state === "ended") return;
-    this._reject(error ?? new CallError("closed", "The call was ended."));
-    this._forget();
     this._flush();
-    clearTimeout(this._timer);
+    this._enter("ended", error?.message ?? MEANINGS[1000], { code: error?.code, ...more });
+    this._reject(error ?? new CallError("closed", MEANINGS[1000]));
+    this._forget();
+    for (const timer of [this._timer, this._later]) clearTimeout(timer);
     this._waiting?.abort();
     this._quiet?.close();
     this._sound?.close();
     this._socket?.close(1000);
     this._socket = null;
-    this._enter("ended", error?.message ?? "The call has ended.", { code: error?.code, ...more });
+    this._isTold = false;
   }
 
   async close() {
-    this._end(null);
-    await pause(0);
+    this._end();
   }
 
-  /** Try now what is waited for: the microphone, or the connection. */
   retry() {
     this._waiting?.abort();
     if (this.state === "reconnecting" && !this._socket) this._dial();
   }
 
-  /** Begin without the microphone that is waited for. */
   typeOnly() {
-    if (!this._waiting) return;
-    this._waiting.typed = true;
-    this._waiting.abort();
+    if (this._waiting) this._waiting.isOver = true;
+    this._waiting?.abort();
   }
 
   // What the gateway says.
 
   _message(data) {
-    if (typeof data !== "string") return this._binary(data);
-    const said = JSON.parse(data);
-    this._lastSeq = said.seq;
-    this._note("in", said.type, data);
-    this[`_on_${said.type}`]?.(said.data, said);
-    return undefined;
-  }
-
-  _binary(data) {
-    this._note("in", "audio", undefined, data.byteLength);
-    const header = this._expected;
-    this._expected = null;
-    if (header && header.size === data.byteLength) this._answer(header, data);
-  }
-
-  _on_connection_status(data) {
-    const { status, negotiated } = data;
-    if (negotiated) {
-      this.negotiated = negotiated;
-      this.sessionId = data.session_id;
-      if (this._resumeToken && !data.resumed) this._forget();
-      this._resumeToken = data.resume_token;
-      this._isTold = true;
-      if (!data.resumed) this._introduce();
+    if (typeof data === "string") {
+      const said = JSON.parse(data);
+      this._lastSeq = said.seq;
+      this._lastError = null;
+      this._note("in", said.type, data);
+      this[`_on_${said.type}`]?.(said.data, said.error);
+    } else {
+      this._note("in", "audio", undefined, data.byteLength);
+      if (this._expected?.size === data.byteLength) this._answer(this._expected, data);
+      this._expected = null;
     }
-    if (data.context_lost) this._isForgotten = true;
+  }
+
+  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, attempt, context_lost }) {
+    if (negotiated) {
+      this._isNew = !resumed && this._openedAt !== undefined;
+      if (this._isNew) this._forget();
+      Object.assign(this, { negotiated, sessionId: session_id, _resumeToken: resume_token, _isTold: true });
+      if (!resumed) this._introduce();
+    }
     if (status === "reconnecting") {
       this._lostAt ??= now();
-      this._enter("reconnecting", "The model was lost and is called again. Please go on talking.", data);
+      this._enter("reconnecting", "The model was lost and is called again. Please go on talking.", { attempt });
     }
-    if (status === "connected") this._connected(data);
-    else this._drain();
+    if (status === "connected") this._connected(this._isNew || Boolean(context_lost));
+    this._drain();
   }
 
-  _connected({ resumed }) {
-    const isFirst = !this._openedAt;
+  _connected(contextLost) {
+    let sentence = "Connected.";
+    if (this._openedAt !== undefined) {
+      this.stats.reconnects++;
+      sentence = `The line is back after ${((now() - this._lostAt) / 1000).toFixed(1)} s. `;
+      sentence += contextLost ? "The model starts afresh and has forgotten all of this." : "Nothing was lost.";
+    }
     this._openedAt = now();
     this._isOpen = true;
-    const isNew = this._attempt > 0 && !isFirst && !resumed;
-    const contextLost = isNew || Boolean(this._isForgotten);
-    const gap = this._lostAt === undefined ? "" : ` after ${((now() - this._lostAt) / 1000).toFixed(1)} s`;
-    if (!isFirst) this.stats.reconnects++;
-    const back = contextLost ? "The model starts afresh and has forgotten all of this." : "Nothing was lost.";
+    this._isNew = false;
     this._lostAt = undefined;
-    this._isForgotten = false;
-    this._enter("connected", isFirst ? "Connected." : `The line is back${gap}. ${back}`, { contextLost });
+    this._enter("connected", sentence, { contextLost });
     this._resolve();
-    this._drain();
   }
 
   /** Tell a new session what the page can do, and what was set before. */
   _introduce() {
-    const fields = { ...this._inForce };
-    const told = [...this._tools.values()].filter((tool) => tool.description);
-    if (told.length) fields.tools = told.map(definition);
+    const tools = [...this._tools.values()].filter(({ description }) => description);
+    const fields = { ...this._inForce, ...(tools.length && { tools: tools.map(definition) }) };
     if (!Object.keys(fields).length) return;
-    const { promise } = this._ask(fields, (message) => this._post(message));
-    promise.catch(({ code, message, retryable, field }) => {
-      if (this._isTold) this._emit("error", { code, sentence: message, retryable, field });
-    });
+    this._ask(fields, (message) => this._post(message)).catch((error) => this._isTold && this._complain(error));
+  }
+
+  _complain({ code, message: sentence, retryable, field }) {
+    this._emit("error", { code, sentence, retryable, field });
   }
 
   _on_configured({ ref, ...data }) {
     this.negotiated = { ...this.negotiated, ...data };
-    this._settle(ref, ({ resolve, fields }) => {
-      const { history, ...kept } = fields;
-      Object.assign(this._inForce, kept);
-      resolve(data);
-    });
-  }
-
-  _on_error(data, { error: sentence }) {
-    this._lastError = { ...data, sentence };
-    if (data.ref !== undefined && data.ref === this._deafTo) this._deafTo = null;
-    const { code, retryable, field } = data;
-    if (this._settle(data.ref, ({ reject }) => reject(new CallError(code, sentence, data)))) return;
-    this._emit("error", { code, sentence, retryable, field });
-  }
-
-  _settle(ref, how) {
-    const asked = this._asked.get(ref);
-    if (!asked) return false;
-    this._asked.delete(ref);
-    how(asked);
+    const { fields, resolve } = this._settled(ref) ?? {};
+    const { history, ...kept } = fields ?? {};
+    Object.assign(this._inForce, kept);
+    resolve?.(data);
     this._drain();
-    return true;
   }
 
-  _on_speech_started({ item_id }) {
-    this._emit("speech", { active: true, itemId: item_id });
+  _on_error(data, sentence) {
+    this._lastError = { ...data, sentence };
+    if (data.ref === this._deafTo) this._deafTo = null;
+    const error = new CallError(data.code, sentence, data);
+    const asked = this._settled(data.ref);
+    if (asked) asked.reject(error);
+    else this._complain(error);
+    this._drain();
   }
 
-  _on_speech_stopped({ item_id }) {
+  _settled(ref) {
+    const asked = this._asked.get(ref);
+    this._asked.delete(ref);
+    return asked;
+  }
+
+  _on_speech_started({ item_id: itemId }) {
+    this._emit("speech", { active: true, itemId });
+  }
+
+  _on_speech_stopped({ item_id: itemId }) {
     this._turnAt = now();
     this._isTurnOver = true;
-    this._emit("speech", { active: false, itemId: item_id });
+    this._emit("speech", { active: false, itemId });
   }
 
-  _on_audio_committed() {
-    this._isTurnOver = true;
-  }
-
-  _on_transcript({ role, item_id, text, final, delta = "" }) {
-    const event = { role, itemId: item_id, text, final, delta };
+  _on_transcript({ role, item_id: itemId, text, final, delta = "" }) {
+    const event = { role, itemId, text, final, delta };
     if (role === "assistant") {
-      const item = this._item(item_id);
+      const item = this._item(itemId);
       item.text = text;
       if (item.heardMs !== undefined) event.heardChars = heardChars(item);
     }
     this._emit("transcript", event);
   }
 
-  _on_response_started({ response_id }) {
-    this._emit("response", { responseId: response_id, status: "started" });
+  _on_response_started({ response_id: responseId }) {
+    this._emit("response", { responseId, status: "started" });
   }
 
-  _on_response_done({ response_id, status, continues }) {
+  _on_response_done({ response_id: responseId, status, continues }) {
     this._speaker({ end: true });
-    this._emit("response", { responseId: response_id, status, continues });
+    this._emit("response", { responseId, status, continues });
   }
 
-  _on_interrupted({ item_id, heard_ms, ref }) {
-    if (ref === undefined || ref !== this._deafTo) this._flush();
-    this._deafTo = null;
-    this._emit("interrupted", { itemId: item_id, heardMs: heard_ms });
+  _on_interrupted({ item_id: itemId, heard_ms: heardMs, ref }) {
+    if (!ref || ref !== this._deafTo) this._flush();
+    if (ref === this._deafTo) this._deafTo = null;
+    this._emit("interrupted", { itemId, heardMs });
   }
 
   _on_audio(data) {
     if (data.wait) this._waits = { id: data.response_id, ...data.wait };
-    if (data.size !== undefined) this._expected = data;
-    else this._answer(data, Uint8Array.from(atob(data.audio), (letter) => letter.charCodeAt(0)).buffer);
+    this._expected = data;
   }
 
   async _on_token_expiring() {
-    if (!this._resumeToken) return; // this gateway cannot take another; 4410 follows, and a new call
-    this._post({ type: "refresh_token", token: await this._options.getToken() });
+    // A gateway that cannot resume takes no other token either: it closes with 4410.
+    if (this._resumeToken) this._post({ type: "refresh_token", token: await this._options.getToken() });
   }
 
-  _on_going_away({ deadline }) {
-    this._emit("status", { state: this.state, sentence: "This server will be stopped; the call moves on.", code: "going_away" });
-    this._leaveAt = deadline;
+  _on_going_away() {
+    this._emit("status", { state: this.state, sentence: MEANINGS[1001], code: "going_away" });
   }
 
   // The answer, and what is heard of it.
 
   _item(id) {
-    let item = this._items.get(id);
-    if (!item) this._items.set(id, (item = { id, receivedMs: 0, playedMs: 0, text: "" }));
+    if (!this._items.has(id)) this._items.set(id, { id, receivedMs: 0, text: "" });
     if (this._items.size > 64) this._items.delete(this._items.keys().next().value);
-    return item;
+    return this._items.get(id);
   }
 
   _answer({ item_id: itemId, response_id: responseId, offset_ms: offsetMs }, data) {
     if (this._deafTo) return;
     const { format, rate_hz: rateHz } = this.negotiated.output;
     const samples = decode(data, format);
-    const item = this._item(itemId);
-    item.receivedMs = offsetMs + (1000 * samples.length) / rateHz;
+    this._item(itemId).receivedMs = offsetMs + (1000 * samples.length) / rateHz;
     const piece = { itemId, responseId, offsetMs, rateHz, samples };
     this._emit("audio", { ...piece, samples: samples.slice() });
     this._speaker({ push: piece });
   }
 
   _speaker(order) {
-    if (this._quiet) this._quiet.post(order);
-    else this._sound?.post(order);
+    (this._quiet ?? this._sound).post(order);
   }
 
-  /** Nothing of what was queued is heard any more. */
+  /** Nothing of what was queued is heard any more; what was heard of the item that played. */
   _flush() {
-    this._speaker({ flush: ++this._epoch });
     const heard = this._heard();
+    this._speaker({ flush: ++this._epoch });
     this._playing = null;
     this.speaking = false;
     if (!heard) return heard;
-    const item = this._item(heard.itemId);
-    item.heardMs = heard.heardMs;
-    this._emit("playback_ended", { ...heard, interrupted: true });
-    if (item.text) this._emit("transcript", { role: "assistant", itemId: item.id, text: item.text, final: true, delta: "", heardChars: heardChars(item) });
+    const { itemId, heardMs } = heard;
+    const item = Object.assign(this._item(itemId), { heardMs });
+    this._emit("playback_ended", { itemId, heardMs, interrupted: true });
+    this._on_transcript({ role: "assistant", item_id: itemId, text: item.text, final: true });
     return heard;
   }
 
@@ -1150,28 +983,37 @@ class Call {
     if (!this._playing) return null;
     const { itemId, playedMs, at } = this._playing;
     const heardMs = playedMs + now() - at - (this._quiet ? 0 : this._sound.delayMs);
-    return { itemId, heardMs: Math.round(Math.max(0, Math.min(heardMs, this._item(itemId).receivedMs))) };
+    return { itemId, heardMs: Math.round(between(0, heardMs, this._item(itemId).receivedMs)) };
   }
 
   _report({ epoch, events, now: place, bufferedMs, level: loudness, leftOut }) {
     if (leftOut) this.stats.droppedMs += (1000 * leftOut.samples.length) / leftOut.rateHz;
-    if (leftOut || epoch !== this._epoch) return;
+    if (epoch !== this._epoch) return;
     for (const event of events) this[`_sound_${event.type}`](event);
     this.stats.bufferedMs = bufferedMs;
-    if (place) this._place(place);
     this._levels.model = loudness;
     this._emit("level", this.levels());
+    if (!place) return;
+    this._playing = { ...place, at: now() };
+    const { itemId, heardMs } = this._heard();
+    this._tell(itemId, heardMs, now() - (this._toldAt ?? 0) > 240);
+  }
+
+  _tell(itemId, playedMs, isDue) {
+    this._emit("playback", { itemId, playedMs, receivedMs: this._item(itemId).receivedMs });
+    if (!isDue || !this._isTold) return;
+    this._toldAt = now();
+    this._post({ type: "playback", item_id: itemId, played_ms: playedMs });
   }
 
   _sound_started({ itemId, responseId }) {
     this.speaking = true;
     this._emit("speaking", { itemId, responseId });
     if (this._turnAt === undefined) return;
-    const wait = this._waits?.id === responseId ? this._waits : {};
-    const turn = { responseId, totalMs: now() - this._turnAt + (this._sound?.delayMs ?? 0) };
-    if (wait.model_ms !== undefined) {
-      Object.assign(turn, { modelMs: wait.model_ms, gatewayMs: wait.gateway_ms, toolsMs: wait.tools_ms });
-      turn.wayMs = Math.max(0, turn.totalMs - wait.model_ms - wait.gateway_ms - (wait.tools_ms ?? 0));
+    const turn = { responseId, totalMs: now() - this._turnAt + (this._quiet ? 0 : this._sound.delayMs) };
+    if (this._waits?.id === responseId) {
+      const { model_ms: modelMs, gateway_ms: gatewayMs, tools_ms: toolsMs = 0 } = this._waits;
+      Object.assign(turn, { modelMs, gatewayMs, toolsMs, wayMs: Math.max(0, turn.totalMs - modelMs - gatewayMs - toolsMs) });
     }
     this._turnAt = undefined;
     this.stats.latencies = [...this.stats.latencies.slice(-99), turn];
@@ -1181,60 +1023,46 @@ class Call {
   _sound_ended({ itemId, playedMs }) {
     this.speaking = false;
     this._playing = null;
-    this._tell(itemId, playedMs);
-    this._emit("playback_ended", { itemId, heardMs: Math.round(playedMs), interrupted: false });
+    const heardMs = Math.round(playedMs);
+    this._tell(itemId, heardMs, true);
+    this._emit("playback_ended", { itemId, heardMs, interrupted: false });
   }
 
   _sound_underrun() {
     this.stats.underruns++;
   }
 
-  _place({ itemId, playedMs }) {
-    this._playing = { itemId, playedMs, at: now() };
-    const { heardMs } = this._heard();
-    if (now() - (this._toldAt ?? 0) > 240) this._tell(itemId, heardMs);
-    else this._emit("playback", { itemId, playedMs: heardMs, receivedMs: this._item(itemId).receivedMs });
-  }
-
-  _tell(itemId, playedMs) {
-    this._toldAt = now();
-    this._item(itemId).playedMs = playedMs;
-    this._emit("playback", { itemId, playedMs, receivedMs: this._item(itemId).receivedMs });
-    if (this._isTold) this._post({ type: "playback", item_id: itemId, played_ms: Math.round(playedMs) });
-  }
-
   // What the user says.
 
   _hear(samples) {
-    if (!samples) return this._release();
+    if (!samples) return this._released();
     this._levels.you = dbfs(samples);
-    const isHeard = !this._isFile && (this._isOpenMic() || this._held);
-    if (isHeard && samples.length) this._say(this.muted ? new Float32Array(samples.length) : samples, this._sound.rateHz);
+    const isMeant = !this._isFile && (this._held || this._isOpenMic);
+    if (isMeant && samples.length) this._speak(this.muted ? new Float32Array(samples.length) : samples, this._sound.rateHz);
     return undefined;
   }
 
-  _isOpenMic() {
-    return (this.negotiated?.turn_detection ?? this._parameters.turn_detection) !== "none";
+  get _isOpenMic() {
+    return (this.negotiated ?? this._parameters).turn_detection !== "none";
   }
 
-  _say(samples, rateHz) {
-    if (this._held) this._heldMs += (1000 * samples.length) / rateHz;
+  _speak(samples, rateHz) {
     const ms = (1000 * samples.length) / rateHz;
+    this._heldMs += ms;
     this._outbox.push({ samples, rateHz, ms });
     this.stats.keptMs += ms;
-    for (let n = 0; this.stats.keptMs > KEPT_MS && n < this._outbox.length; ) {
-      if (!this._outbox[n].ms) { n++; continue; }
-      this.stats.droppedMs += this._outbox[n].ms;
-      this.stats.keptMs -= this._outbox.splice(n, 1)[0].ms;
+    while (this.stats.keptMs > KEPT_MS) {
+      const [oldest] = this._outbox.splice(this._outbox.findIndex((kept) => kept.ms), 1);
+      this.stats.droppedMs += oldest.ms;
+      this.stats.keptMs -= oldest.ms;
     }
     this._drain();
   }
 
-  /** An order that takes its place behind the speech before it. */
+  /** An order takes its place behind the speech before it. */
   _order(message) {
-    if (this.state === "ended") return;
-    if (this._outbox.filter(({ ms }) => !ms).length >= ORDERS) {
-      throw new CallError("not_connected", "Too much waits for the connection.", { retryable: true });
+    if (this.state === "ended" || this._outbox.filter((kept) => kept.message).length >= ORDERS) {
+      throw new CallError("not_connected", "Too much waits for the connection, or the call has ended.");
     }
     this._outbox.push({ message });
     this._drain();
@@ -1243,42 +1071,42 @@ class Call {
   /** Send what may be sent: all that is spoken now, and what was kept at some times its speed. */
   _drain() {
     clearTimeout(this._later);
-    const { _outbox: outbox, _allowance: allowance } = this;
+    const allowance = this._allowance;
     allowance.ms = Math.min(AT_ONCE_MS, allowance.ms + 3 * (now() - allowance.at));
     allowance.at = now();
-    while (outbox.length && this._isTold && !this._isChanging()) {
+    while (this._outbox.length && this._isTold && !this._isChanging()) {
       if (allowance.ms < 0 || this._socket.bufferedAmount > 262_144) {
         this._later = setTimeout(() => this._drain(), 50);
         return;
       }
-      const { message, samples, rateHz, ms } = outbox.shift();
+      const { message, samples, rateHz, ms = 0 } = this._outbox.shift();
       if (message) this._post(message);
       else this._send(samples, rateHz);
-      allowance.ms -= ms ?? 0;
-      this.stats.keptMs -= ms ?? 0;
+      allowance.ms -= ms;
+      this.stats.keptMs -= ms;
     }
   }
 
   /** The format of the way in is about to be another. */
   _isChanging() {
-    return [...this._asked.values()].some(({ fields }) => Object.keys(fields).some((name) => name.startsWith("input_")));
+    return [...this._asked.values()].some(({ isSent, fields }) => isSent && /\binput_/.test(Object.keys(fields)));
   }
 
   _send(samples, rateHz) {
     const { format, rate_hz: toHz } = this.negotiated.input;
-    if (this._converter?.key !== `${rateHz} ${toHz}`) {
-      this._converter = Object.assign(new Converter(rateHz, toHz), { key: `${rateHz} ${toHz}` });
-    }
+    const key = `${rateHz} ${toHz}`;
+    if (this._converter?.key !== key) this._converter = { key, convert: converter(rateHz, toHz) };
     const frame = encode(this._converter.convert(samples), format);
-    if (!frame.byteLength) return;
-    this._socket.send(frame);
+    if (frame.byteLength) this._socket.send(frame);
     this._note("out", "audio", undefined, frame.byteLength);
   }
 
   _post(message) {
+    const asked = this._asked.get(message.id);
+    if (asked) asked.isSent = true;
     const text = JSON.stringify(message);
     this._socket?.send(text);
-    this._note("out", message.type, "token" in message ? undefined : text);
+    this._note("out", message.type, message.token ? undefined : text);
   }
 
   _note(direction, type, text, bytes = text?.length) {
@@ -1297,11 +1125,10 @@ class Call {
   }
 
   interrupt() {
-    const heard = this._flush();
+    const { itemId, heardMs } = this._flush() ?? {};
     if (!this._isTold) return;
     this._deafTo = this._id();
-    const truth = heard ? { item_id: heard.itemId, heard_ms: heard.heardMs } : {};
-    this._post({ type: "interrupt", ...truth, id: this._deafTo });
+    this._post({ type: "interrupt", item_id: itemId, heard_ms: heardMs, id: this._deafTo });
   }
 
   mute(on = true) {
@@ -1316,16 +1143,18 @@ class Call {
   }
 
   release() {
-    if (this._held && !this._sound?.finish()) this._held = false;
+    this._sound?.microphone?.port.postMessage(null); // it answers when all that it heard is here
   }
 
-  /** All that was said while the button was held is on its way. */
-  _release() {
+  _released() {
     if (!this._held) return;
     this._held = false;
-    if (this._heldMs >= 100) return this._commit();
+    if (this._heldMs >= 100) {
+      this._commit();
+      return;
+    }
     this._order({ type: "clear_audio", id: this._id() });
-    this._emit("error", { code: "audio_buffer_empty", sentence: "Hold it for as long as you speak.", retryable: false });
+    this._complain(new CallError("audio_buffer_empty", "Hold it for as long as you speak."));
   }
 
   _commit() {
@@ -1333,55 +1162,51 @@ class Call {
     this._turnAt = now();
   }
 
-  async play(file, rateHz = 24000) {
+  async play(file, rateHz = 24_000) {
     const speech = file instanceof Float32Array ? { samples: file, rateHz } : await this._read(file);
     this._isFile = true;
     this._isTurnOver = false;
-    try {
-      await this._pace(speech.samples, speech.rateHz, () => false);
-      if (!this._isOpenMic()) this._commit();
-      else if (!this._sound?.isListening) await this._pace(new Float32Array(5 * speech.rateHz), speech.rateHz, () => this._isTurnOver);
-    } finally {
-      this._isFile = false;
+    await this._pace(speech, () => false);
+    if (!this._isOpenMic) this._commit();
+    else if (!this._sound?.microphone) {
+      await this._pace({ ...speech, samples: new Float32Array(5 * speech.rateHz) }, () => this._isTurnOver);
     }
+    this._isFile = false;
   }
 
   /** Say *samples* as fast as they would be spoken. */
-  async _pace(samples, rateHz, isEnough) {
+  async _pace({ samples, rateHz }, isEnough) {
     const size = Math.round((rateHz * CHUNK_MS) / 1000);
     const begun = now();
     for (let at = 0; at < samples.length && !isEnough() && this.state !== "ended"; at += size) {
-      this._levels.you = dbfs(samples.subarray(at, at + size));
-      this._say(samples.slice(at, at + size), rateHz);
+      const chunk = samples.slice(at, at + size);
+      this._levels.you = dbfs(chunk);
+      this._speak(chunk, rateHz);
       await pause(begun + (1000 * (at + size)) / rateHz - now());
     }
   }
 
   async _read(file) {
-    const buffer = file instanceof ArrayBuffer ? file : await file.arrayBuffer();
-    const speech = readWav(buffer) ?? (await this._sound?.decode(buffer).catch(() => null));
+    const speech = await this._sound?.decode(await new Response(file).arrayBuffer()).catch(() => null);
     if (!speech) throw new CallError("unsupported_format", "This file is no sound that can be read here.");
     return speech;
   }
 
   // Settings, tools, devices.
 
-  /** Send a `configure`; its answer is the promise. */
-  _ask({ tools, ...fields }, send) {
+  /** Send a `configure`; what is then in force is the promise. */
+  _ask(fields, send) {
     const id = this._id();
-    if (tools) fields.tools = tools;
-    const promise = new Promise((resolve, reject) => this._asked.set(id, { resolve, reject, fields }));
-    send({ type: "configure", ...fields, id });
-    return { promise };
+    return new Promise((resolve, reject) => {
+      this._asked.set(id, { resolve, reject, fields });
+      send({ type: "configure", ...fields, id });
+    });
   }
 
   async configure(fields) {
-    const asked = { ...fields };
-    if (asked.tools) {
-      this._register(asked.tools);
-      asked.tools = asked.tools.map(definition);
-    }
-    return this._ask(asked, (message) => this._order(message)).promise;
+    const { tools } = fields;
+    if (tools) this._register(tools);
+    return this._ask({ ...fields, ...(tools && { tools: tools.map(definition) }) }, (message) => this._order(message));
   }
 
   _register(tools) {
@@ -1390,21 +1215,21 @@ class Call {
 
   async _on_tool_call({ call_id: callId, name, arguments: args }) {
     const controller = new AbortController();
-    const call = { name, arguments: args, controller, begun: now() };
-    this._calls.set(callId, call);
-    this._emit("tool", { callId, name, arguments: args, status: "running" });
-    let result = {};
+    const told = { callId, name, arguments: args };
+    const begun = now();
+    this._calls.set(callId, { told, controller });
+    this._emit("tool", { ...told, status: "running" });
+    let answer;
     try {
-      const tool = this._tools.get(name);
-      if (!tool) throw new Error(`This page has no function ${name}.`);
-      result = { output: (await tool.run(args, { callId, signal: controller.signal })) ?? "done" };
+      if (!this._tools.has(name)) throw new Error(`This page has no function ${name}.`);
+      answer = { output: (await this._tools.get(name).run(args, { callId, signal: controller.signal })) ?? "done" };
     } catch (error) {
-      result = { output: String(error?.message ?? error), is_error: true };
+      answer = { output: String(error?.message ?? error), is_error: true };
     }
     if (!this._calls.delete(callId)) return; // it was cancelled meanwhile
-    this._post({ type: "tool_result", call_id: callId, ...result, id: this._id() });
-    const status = result.is_error ? "failed" : "done";
-    this._emit("tool", { callId, name, arguments: args, status, result: result.output, ms: now() - call.begun });
+    this._post({ type: "tool_result", call_id: callId, ...answer, id: this._id() });
+    const status = answer.is_error ? "failed" : "done";
+    this._emit("tool", { ...told, status, result: answer.output, ms: now() - begun });
   }
 
   _on_tool_call_cancelled({ call_id }) {
@@ -1413,10 +1238,9 @@ class Call {
 
   _cancel(callId) {
     const call = this._calls.get(callId);
-    if (!call) return;
-    this._calls.delete(callId);
+    if (!this._calls.delete(callId)) return;
     call.controller.abort();
-    this._emit("tool", { callId, name: call.name, arguments: call.arguments, status: "cancelled", ms: now() - call.begun });
+    this._emit("tool", { ...call.told, status: "cancelled" });
   }
 
   levels() {
@@ -1430,8 +1254,7 @@ class Call {
   }
 
   async useMicrophone(deviceId) {
-    this._options.microphone = { deviceId: { exact: deviceId } };
-    await this._sound.listen(this._options.microphone);
+    await this._sound.listen({ deviceId: { exact: deviceId } });
   }
 
   async useSpeaker(deviceId) {
@@ -1443,8 +1266,7 @@ class Call {
   }
 }
 
-const definition = ({ name, description, parameters }) => ({ type: "function", name, description, parameters });
+const definition = ({ name, description, parameters }) => ({ name, description, parameters });
 
 /** How much of an item's text was heard, by the part of its sound that was. */
-const heardChars = ({ text, heardMs, receivedMs }) =>
-  receivedMs ? Math.round(text.length * Math.min(1, heardMs / receivedMs)) : 0;
+const heardChars = ({ text, heardMs, receivedMs }) => Math.round(text.length * Math.min(1, heardMs / (receivedMs || 1)));

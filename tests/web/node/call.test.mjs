@@ -1,0 +1,253 @@
+/** A call without a browser, before a gateway that says what a test tells it to. */
+
+import assert from "node:assert/strict";
+import { afterEach, mock, test } from "node:test";
+import { connect } from "../../../tornado_app/web/parley.js";
+import { Gateway, until } from "./gateway.mjs";
+
+const NAMES = ["status", "transcript", "speech", "speaking", "playback", "playback_ended", "interrupted", "response", "latency", "tool", "error", "message"];
+let call;
+
+/** A call that is connected, its gateway, and what it has told of. */
+async function connected(options = {}, first = {}) {
+  const gateway = new Gateway();
+  const log = [];
+  call = connect({ url: "https://gateway.test", getToken: () => "secret", ...options });
+  for (const name of NAMES) call.on(name, (event) => log.push([name, event]));
+  await until(() => gateway.last);
+  gateway.last.connect(first);
+  await call.ready;
+  return { gateway, log, of: (name) => log.filter(([kind]) => kind === name).map(([, event]) => event) };
+}
+
+afterEach(() => call?.close());
+
+const second = new Float32Array(24_000).fill(0.25);
+
+test("the opening says what is wanted, and keeps the token out of the address", async () => {
+  const { gateway } = await connected({ parameters: { voice: "cedar", input_rate: 16_000 }, talk: "push_to_talk" });
+  const { url, protocols } = gateway.last;
+  assert.deepEqual(protocols, ["voice.v1", "bearer.secret"]);
+  assert.equal(url.origin + url.pathname, "wss://gateway.test/ws");
+  const asked = Object.fromEntries(url.searchParams);
+  assert.deepEqual(asked, {
+    input_format: "pcm16", output_format: "pcm16", output_rate: "24000", input_rate: "16000",
+    turn_detection: "none", voice: "cedar", input_channels: "1", output_encoding: "binary",
+  });
+});
+
+test("an answer passes at the pace of speech, and is told of", async () => {
+  const { gateway, of } = await connected();
+  call.say("Hello.");
+  gateway.last.say("response_started", { response_id: "response" });
+  gateway.last.sound({ wait: { model_ms: 5, gateway_ms: 1 } }, second.subarray(0, 7200));
+  gateway.last.say("response_done", { response_id: "response", status: "completed", usage: null });
+  await until(() => of("playback_ended").length);
+  assert.deepEqual(of("playback_ended"), [{ itemId: "item", heardMs: 300, interrupted: false }]);
+  const [turn] = of("latency");
+  assert.deepEqual([turn.modelMs, turn.gatewayMs], [5, 1]);
+  assert.ok(Math.abs(turn.totalMs - turn.modelMs - turn.gatewayMs - turn.wayMs) < 6);
+  const told = gateway.last.sent.filter(({ type }) => type === "playback");
+  assert.deepEqual(told.at(-1), { type: "playback", item_id: "item", played_ms: 300 });
+});
+
+test("interrupt says what was heard, and lets nothing of the old answer through", async () => {
+  const { gateway, of } = await connected();
+  gateway.last.sound({}, second);
+  await until(() => of("playback").some(({ playedMs }) => playedMs > 150));
+  call.interrupt();
+  const order = gateway.last.sent.at(-1);
+  assert.equal(order.item_id, "item");
+  assert.ok(order.heard_ms >= 150 && order.heard_ms < 1000);
+  gateway.last.sound({ offset_ms: 1000 }, second); // was on its way
+  gateway.last.say("interrupted", { item_id: "item", heard_ms: order.heard_ms, ref: order.id });
+  gateway.last.sound({ item_id: "next" }, second.subarray(0, 2400));
+  gateway.last.say("response_done", { response_id: "response", status: "completed", usage: null });
+  await until(() => of("playback_ended").length === 2);
+  assert.deepEqual(of("playback_ended").map(({ itemId, interrupted }) => [itemId, interrupted]), [["item", true], ["next", false]]);
+  assert.deepEqual(of("speaking").map(({ itemId }) => itemId), ["item", "next"]);
+});
+
+test("a barge-in strikes out what was not heard", async () => {
+  const { gateway, of } = await connected();
+  gateway.last.say("transcript", { role: "assistant", item_id: "item", text: "x".repeat(100), final: false, delta: "" });
+  gateway.last.sound({}, second);
+  await until(() => of("playback").some(({ playedMs }) => playedMs > 200));
+  gateway.last.say("interrupted", { item_id: "item", heard_ms: 200 });
+  const struck = of("transcript").at(-1);
+  assert.ok(struck.heardChars >= 20 && struck.heardChars < 100, `${struck.heardChars}`);
+});
+
+test("speech and orders keep their order while the line is down, and no more than is kept", async () => {
+  const { gateway, of } = await connected({ parameters: { turn_detection: "none" } });
+  gateway.last.onclose({ code: 1006 });
+  assert.equal(call.state, "reconnecting");
+  const said = call.play(second.subarray(0, 2400), 24_000);
+  await said;
+  call.say("And this.");
+  assert.ok(Math.abs(call.stats.keptMs - 100) < 1e-6);
+  await until(() => gateway.sockets.length === 2);
+  gateway.last.connect();
+  await until(() => gateway.last.sent.length >= 7);
+  assert.deepEqual(gateway.last.types(), [...Array(5).fill("audio"), "commit_audio", "text"]);
+  const back = of("status").at(-1);
+  assert.deepEqual([back.state, back.contextLost, call.stats.reconnects], ["connected", true, 1]);
+  assert.match(back.sentence, /^The line is back after \d+\.\d s\. The model starts afresh/);
+});
+
+test("a gateway that can resume is asked to, and goes on where it was", async () => {
+  const { gateway, of } = await connected({}, { resume_token: "again" });
+  gateway.last.say("pong");
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 2);
+  assert.equal(gateway.last.url.searchParams.get("resume"), "again");
+  assert.equal(gateway.last.url.searchParams.get("last_seq"), "3");
+  gateway.last.connect({ resumed: true, resume_token: "once more" });
+  await until(() => call.state === "connected");
+  assert.equal(of("status").at(-1).contextLost, false);
+});
+
+test("a token is refreshed where the gateway can resume, and not shown to inspectors", async () => {
+  const { gateway, of } = await connected({}, { resume_token: "again" });
+  gateway.last.say("token_expiring", { expires_at: 1 });
+  await until(() => gateway.last.sent.length);
+  assert.deepEqual(gateway.last.sent, [{ type: "refresh_token", token: "secret" }]);
+  assert.ok(!JSON.stringify(of("message")).includes("secret"));
+});
+
+test("an expired token is fetched anew, and a refused one is not tried again", async () => {
+  let tokens = 0;
+  const { gateway, of } = await connected({ getToken: () => `token ${++tokens}` });
+  gateway.last.say("error", { code: "token_expired", retryable: false }, "The token has expired.");
+  gateway.last.onclose({ code: 4410 });
+  await until(() => gateway.sockets.length === 2);
+  assert.equal(gateway.last.protocols[1], "bearer.token 2");
+  gateway.last.say("error", { code: "token_invalid", retryable: false }, "The token is not good.");
+  gateway.last.onclose({ code: 4401 });
+  assert.deepEqual([call.state, of("status").at(-1).sentence], ["ended", "The token is not good."]);
+});
+
+test("a call that never came about says why", async () => {
+  const gateway = new Gateway();
+  call = connect({ url: "https://gateway.test", getToken: () => Promise.reject(new Error("no answer")), reconnect: false });
+  await assert.rejects(call.ready, { name: "CallError", code: "token_missing", message: "There is no token: no answer" });
+  assert.equal(gateway.sockets.length, 0);
+  call = connect({ url: "https://gateway.test", getToken: () => "", parameters: { output_format: "opus" } });
+  await assert.rejects(call.ready, { code: "unsupported_format" });
+});
+
+test("configure is what is in force, and is said again to a new session", async () => {
+  const { gateway } = await connected();
+  const asked = call.configure({ voice: "cedar" });
+  const { id } = gateway.last.sent.at(-1);
+  gateway.last.say("configured", { voice: "cedar", ref: id });
+  assert.equal((await asked).voice, "cedar");
+  assert.equal(call.negotiated.voice, "cedar");
+  const refused = call.configure({ speed: 9 });
+  gateway.last.say("error", { code: "invalid_message", field: "speed", retryable: false, ref: gateway.last.sent.at(-1).id }, "Too fast.");
+  await assert.rejects(refused, { code: "invalid_message", field: "speed", message: "Too fast." });
+  const lost = call.configure({ speed: 1.2 });
+  gateway.last.onclose({ code: 1006 });
+  await assert.rejects(lost, { code: "not_connected", retryable: true });
+  await until(() => gateway.sockets.length === 2);
+  gateway.last.connect();
+  assert.deepEqual({ ...gateway.last.sent[0], id: "" }, { type: "configure", voice: "cedar", id: "" });
+});
+
+test("speech waits for a change of its format, and is in the new one", async () => {
+  const { gateway } = await connected();
+  const asked = call.configure({ input_format: "float32", input_rate: 48_000 });
+  const { id } = gateway.last.sent.at(-1);
+  const said = call.play(second.subarray(0, 2400), 24_000);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  assert.deepEqual(gateway.last.types(), ["configure"]);
+  gateway.last.say("configured", { input: { format: "float32", rate_hz: 48_000, channels: 1 }, ref: id });
+  await asked;
+  await until(() => gateway.last.types().filter((type) => type === "audio").length >= 5);
+  gateway.last.say("speech_stopped", { item_id: "item", audio_end_ms: 1 });
+  await said;
+  const frames = gateway.last.sent.filter((frame) => frame instanceof ArrayBuffer);
+  assert.ok(Math.abs(frames[2].byteLength - 4 * 960) <= 8, `${frames[2].byteLength}`);
+});
+
+test("an answer in another format is read by what is in force", async () => {
+  const { gateway, of } = await connected();
+  const heard = [];
+  call.on("audio", ({ samples, rateHz }) => heard.push([rateHz, samples.length, samples[0]]));
+  gateway.last.sound({}, second.subarray(0, 240));
+  gateway.last.say("configured", { output: { format: "pcmu", rate_hz: 8000, channels: 1, encoding: "binary" } });
+  gateway.last.say("audio", { item_id: "other", response_id: "response", offset_ms: 0, duration_ms: 10, size: 80 });
+  gateway.last.onmessage({ data: new Uint8Array(80).fill(0x80).buffer });
+  assert.deepEqual(heard.map(([rateHz, count]) => [rateHz, count]), [[24_000, 240], [8000, 80]]);
+  assert.ok(Math.abs(heard[1][2] - 0.98) < 0.01);
+  assert.deepEqual(of("error"), []);
+});
+
+test("functions of the page run, fail, and stop when they are cancelled", async () => {
+  let stopped = false;
+  const tools = [
+    { name: "add", description: "Adds.", parameters: {}, run: ({ a, b }) => a + b },
+    { name: "fail", run: () => { throw new Error("No paper."); } },
+    { name: "wait", run: (_, { signal }) => new Promise((resolve) => { signal.onabort = () => { stopped = true; resolve(1); }; }) },
+  ];
+  const { gateway, of } = await connected({ tools });
+  const { last } = gateway;
+  assert.deepEqual(last.sent[0].tools, [{ name: "add", description: "Adds.", parameters: {} }]);
+  last.sent.length = 0;
+  const ask = (call_id, name, args = {}) => last.say("tool_call", { call_id, name, arguments: args, item_id: "i", response_id: "r", deadline: 0 });
+  ask("1", "add", { a: 1, b: 2 });
+  ask("2", "fail");
+  ask("3", "nobody");
+  ask("4", "wait");
+  last.say("tool_call_cancelled", { call_id: "4", reason: "interrupted" });
+  await until(() => last.sent.length === 3);
+  await until(() => stopped);
+  const results = last.sent.map(({ call_id, output, is_error }) => [call_id, output, is_error]);
+  assert.deepEqual(results.sort(), [["1", 3, undefined], ["2", "No paper.", true], ["3", "This page has no function nobody.", true]]);
+  assert.deepEqual(of("tool").filter(({ callId }) => callId === "4").map(({ status }) => status), ["running", "cancelled"]);
+});
+
+test("a file ends its turn: by itself, or by silence until the model has heard it", async () => {
+  const { gateway } = await connected();
+  const said = call.play(second.subarray(0, 1200), 24_000);
+  await until(() => gateway.last.types().length >= 6); // silence goes on behind it
+  gateway.last.say("speech_stopped", { item_id: "item", audio_end_ms: 1 });
+  await said;
+  assert.ok(!gateway.last.types().includes("commit_audio"));
+});
+
+test("what a page does wrong in a listener is its own matter", async () => {
+  const { gateway, of } = await connected();
+  const away = call.on("speech", () => { throw new Error("the page's fault"); });
+  const later = mock.method(globalThis, "setTimeout", () => {});
+  gateway.last.say("speech_started", { item_id: "item", audio_start_ms: 0 });
+  mock.restoreAll();
+  assert.throws(later.mock.calls[0].arguments[0], /the page's fault/);
+  away();
+  gateway.last.say("speech_stopped", { item_id: "item", audio_end_ms: 0 });
+  assert.deepEqual(of("speech").map(({ active }) => active), [true, false]);
+});
+
+test("an error that is over says nothing of a connection that drops later", async () => {
+  const { gateway, of } = await connected();
+  gateway.last.say("error", { code: "audio_buffer_empty", retryable: false }, "Too little was said.");
+  gateway.last.onclose({ code: 1006 });
+  assert.equal(call.state, "reconnecting");
+  await until(() => gateway.sockets.length === 2);
+  gateway.last.connect();
+  gateway.last.say("error", { code: "invalid_message", retryable: false }, "What was that?");
+  gateway.last.say("pong");
+  gateway.last.onclose({ code: 4429 });
+  assert.deepEqual([call.state, of("status").at(-1).sentence], ["reconnecting", "The connection dropped."]);
+});
+
+test("a call that is closed says so once, and answers nothing more", async () => {
+  const { gateway, of } = await connected();
+  const waiting = call.configure({ speed: 1 });
+  await call.close();
+  await assert.rejects(waiting, { code: "not_connected" });
+  await call.close();
+  assert.equal(gateway.last.closedWith, 1000);
+  assert.equal(of("status").filter(({ state }) => state === "ended").length, 1);
+  assert.throws(() => call.say("Hello?"), { code: "not_connected" });
+});

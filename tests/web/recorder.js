@@ -1,0 +1,34 @@
+/** Keeps what the page plays: whatever is connected to the loudspeaker goes here as well. */
+
+if (typeof registerProcessor === "function") {
+  registerProcessor("recorder", class extends AudioWorkletProcessor {
+    process([[heard]]) {
+      if (heard) this.port.postMessage({ frame: currentFrame, samples: heard.slice() });
+      return true;
+    }
+  });
+} else {
+  const connect = AudioNode.prototype.connect;
+  const mixes = new Map();
+  window.recorded = [];
+
+  const mixOf = (context) => {
+    const mix = new GainNode(context);
+    window.context = context;
+    context.audioWorklet.addModule("/recorder.js").then(() => {
+      const recorder = new AudioWorkletNode(context, "recorder", { channelCount: 1, channelCountMode: "explicit" });
+      recorder.port.onmessage = ({ data }) => window.recorded.push(data);
+      connect.call(mix, recorder);
+      connect.call(recorder, context.destination);
+    });
+    return mix;
+  };
+
+  AudioNode.prototype.connect = function (to, ...rest) {
+    if (to === this.context.destination) {
+      if (!mixes.has(this.context)) mixes.set(this.context, mixOf(this.context));
+      connect.call(this, mixes.get(this.context));
+    }
+    return connect.call(this, to, ...rest);
+  };
+}

@@ -1,0 +1,135 @@
+"""A gateway, a page and a proxy for tests that drive a real browser, which blocks its thread."""
+
+import asyncio
+import json
+import shutil
+import threading
+import time
+from collections.abc import Coroutine
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+WAIT_S = 60.0
+
+
+class Backstage:
+    """A loop in a thread of its own, for what has to go on while the browser is waited for."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="backstage")
+        self._thread.start()
+
+    def run(self, what: Coroutine[Any, Any, Any], timeout_s: float = WAIT_S) -> Any:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(timeout_s)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Proxy:
+    """Between the page and the gateway; it can cut its connections, and let none in."""
+
+    def __init__(self, port: int) -> None:
+        self._behind = port
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.is_open = True
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def close(self) -> None:
+        self._server.close()
+        await self.cut()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if not self.is_open:
+            writer.transport.abort()
+            return
+        there, back = await asyncio.open_connection("127.0.0.1", self._behind)
+        self._writers |= {writer, back}
+        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        self._writers -= {writer, back}
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+
+@contextmanager
+def pages(gateway: str, files: dict[str, tuple[str, str]]):
+    """The address of an origin of its own, whose pages may load scripts of *gateway* and call it.
+
+    *files*: by path, their type and text.  The policy is as strict as a page can have it.
+    """
+    policy = (
+        f"default-src 'none'; script-src 'self' {gateway}; connect-src {gateway} "
+        f"{gateway.replace('http', 'ws')} ws://127.0.0.1:*; style-src 'self'"
+    )
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            kind, text = files.get(self.path, ("", ""))
+            self.send_response(200 if kind else 404)
+            self.send_header("Content-Type", kind or "text/plain")
+            self.send_header("Content-Security-Policy", policy)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, name="pages")
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def until(page: Any, condition: str, timeout_s: float = WAIT_S) -> Any:
+    """What *condition* is in the page when it holds; its policy keeps it from waiting itself."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := page.evaluate(condition)):
+        if time.monotonic() > deadline:
+            events = json.dumps(
+                page.evaluate("window.log?.filter(({ kind }) => kind !== 'audio').slice(-30)")
+            )
+            raise AssertionError(f"never {condition}; the last events: {events}")
+        page.wait_for_timeout(30)
+    return value
+
+
+def best_match(part: np.ndarray, whole: np.ndarray) -> tuple[int, float]:
+    """Where *part* lies in *whole*, and how alike they are there: 1.0 is the same."""
+    size = 1 << int(np.ceil(np.log2(len(part) + len(whole))))
+    spectrum = np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size))
+    at = int(np.argmax(np.fft.irfft(spectrum, size)[: len(whole)]))
+    there = whole[at : at + len(part)]
+    there = np.pad(there, (0, len(part) - len(there)))
+    norm = np.linalg.norm(part) * np.linalg.norm(there)
+    return at, float(part @ there / norm) if norm else 0.0

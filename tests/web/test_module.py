@@ -1,0 +1,290 @@
+"""parley.js in a real browser: a page of another origin, before a gateway and the local model."""
+
+import re
+import wave
+
+import numpy as np
+import pytest
+from scipy.signal import resample_poly
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+pytest.importorskip("hibari", reason="the packages of speech are not installed")
+
+from playwright.sync_api import sync_playwright
+
+from tests.calls.house import House
+from tests.clients.program import KEY, running
+from tests.web.stage import CHROMIUM, HERE, Backstage, Proxy, best_match, pages, until
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium")
+
+DATA = HERE.parent / "data"
+SPEECH = DATA / "amiable.wav"
+SENTENCE = "He might even have been made amiable himself"
+LONG = " ".join(f"The number {number} is one that I like to hear." for number in range(12))
+PLAYED_HZ = 44_100
+SENT_HZ = 24_000
+SHELL = (
+    '<!doctype html><title>Test</title><script src="/recorder.js"></script>'
+    '<script type="module" src="/page.js"></script>'
+)
+
+
+@pytest.fixture(scope="module")
+def backstage():
+    stage = Backstage()
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(scope="module")
+def house(backstage):
+    with running("speech") as model:
+        house = House(model.websocket_url, KEY, session_transcription_model="any")
+        backstage.run(house.__aenter__())
+        yield house
+        backstage.run(house.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    arguments = [
+        "--no-sandbox",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={SPEECH}%noloop",
+        "--autoplay-policy=no-user-gesture-required",
+    ]
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def origin(house):
+    script = "text/javascript"
+    files = {
+        "/": ("text/html", SHELL),
+        "/recorder.js": (script, (HERE / "recorder.js").read_text()),
+        "/page.js": (script, (HERE / "page.js").read_text()),
+    }
+    gateway = house.http("")
+    files[f"/?gateway={gateway}"] = files["/"]
+    with pages(gateway, files) as address:
+        yield f"{address}/?gateway={gateway}"
+
+
+@pytest.fixture
+def page(browser, origin, house):
+    """A page that is loaded and has a token; what it complains about fails the test."""
+    complaints = []
+    page = browser.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    page.goto(origin)
+    until(page, "window.isLoaded")
+    page.evaluate("token => { window.token = token }", house.token())
+    yield page
+    page.evaluate("window.call?.close()")
+    page.close()
+    expected = ("WebSocket connection to", "ERR_CONNECTION")
+    assert not [line for line in complaints if not line.startswith(expected)]
+
+
+def start(page, **options):
+    page.evaluate("options => start(options)", options)
+
+
+def start_with_voice(page, **options):
+    """A call whose microphone is `speak`."""
+    page.evaluate("options => start({ microphone: microphone(16000), ...options })", options)
+
+
+def speech() -> list[float]:
+    with wave.open(str(SPEECH)) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return (samples / 32768).round(5).tolist()
+
+
+def speak(page):
+    page.evaluate("samples => speak(samples)", speech())
+
+
+def events(page, name):
+    return page.evaluate("name => events(name)", name)
+
+
+def words(text):
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def final_words(page, role):
+    return [e["text"] for e in events(page, "transcript") if e["role"] == role and e["final"]]
+
+
+def sound_of(page, item_id):
+    """What came of an item."""
+    return np.array(page.evaluate("id => soundOf(id)", item_id))
+
+
+def played(page):
+    """What was heard, at the rate of what is sent, and the frame at which it begins."""
+    heard = page.evaluate("played()")
+    return resample_poly(np.array(heard["samples"]), SENT_HZ // 300, PLAYED_HZ // 300), heard[
+        "frame"
+    ]
+
+
+def test_a_page_talks_with_its_microphone(page):
+    """The right words, an answer, and what is heard of it is what was sent."""
+    start(page, jitterMs=500)
+    until(page, "events('playback_ended').length")
+
+    assert words(SENTENCE) == words(final_words(page, "user")[0])
+    assert words(f"I heard you say: {SENTENCE}") == words(final_words(page, "assistant")[0])
+    states = [event["state"] for event in events(page, "status")]
+    assert ["asking", "connecting", "connected"] == states
+    ended = events(page, "playback_ended")[0]
+    sent = sound_of(page, ended["itemId"])
+    assert abs(ended["heardMs"] - 1000 * len(sent) / SENT_HZ) < 5
+    heard, _ = played(page)
+    assert np.abs(sent).max() > 0.05
+    _, likeness = best_match(sent, heard)
+    assert likeness > 0.98
+    latency = events(page, "latency")[0]
+    assert latency["totalMs"] > 0
+    assert 0 == page.evaluate("call.stats.underruns")
+
+
+def test_a_voice_interrupts_the_answer(page):
+    """Within 100 ms of `interrupted` it is silent, and nothing of the old answer follows."""
+    start_with_voice(page)
+    until(page, "call.state === 'connected'")
+    page.evaluate("text => call.say(text)", LONG)
+    until(page, "call.speaking && events('playback').length > 10")
+    speak(page)
+    until(page, "events('interrupted').length")
+    until(page, "events('speaking').length === 2")
+    until(page, "!call.speaking")
+
+    old, new = (event["itemId"] for event in events(page, "speaking"))
+    cut = events(page, "playback_ended")[0]
+    assert (old, True) == (cut["itemId"], cut["interrupted"])
+    told = events(page, "interrupted")[0]
+    assert old == told["itemId"]
+    assert abs(told["heardMs"] - cut["heardMs"]) < 500
+    struck = [e for e in events(page, "transcript") if "heardChars" in e]
+    assert 0 < struck[0]["heardChars"] < len(struck[0]["text"])
+
+    heard, first = played(page)
+
+    def place(frame):
+        return round((frame - first) * SENT_HZ / PLAYED_HZ)
+
+    again = events(page, "speaking")[1]["frame"]
+    silence = heard[place(told["frame"] + 0.1 * PLAYED_HZ) : place(again - 0.4 * PLAYED_HZ)]
+    assert len(silence) > 0.2 * SENT_HZ
+    assert np.abs(silence).max() < 1e-4
+    _, likeness = best_match(sound_of(page, new), heard[place(told["frame"]) :])
+    assert likeness > 0.98
+
+
+def test_a_call_survives_a_dropped_socket(page, house, backstage):
+    """What is said meanwhile is kept, and heard when the line is back."""
+    proxy = Proxy(house.port)
+    backstage.run(proxy.open())
+    start_with_voice(page, url=f"ws://127.0.0.1:{proxy.port}/ws")
+    until(page, "call.state === 'connected'")
+    proxy.is_open = False
+    backstage.run(proxy.cut())
+    until(page, "call.state === 'reconnecting'")
+    speak(page)
+    until(page, "call.stats.keptMs > 1500")
+    proxy.is_open = True
+    until(page, "call.state === 'connected'")
+    until(page, "events('transcript').some(({ role, final }) => role === 'user' && final)")
+
+    back = events(page, "status")[-1]
+    assert back["contextLost"] is True
+    assert "The model starts afresh" in back["sentence"]
+    assert words(SENTENCE) == words(final_words(page, "user")[0])
+    assert (1, 0) == tuple(page.evaluate("[call.stats.reconnects, call.stats.droppedMs]"))
+    page.evaluate("call.close()")
+    until(page, "call.state === 'ended'")
+    backstage.run(proxy.close())
+
+
+def test_a_bad_token_is_refused_with_a_sentence(page):
+    """The call ends, is not tried again, and says why."""
+    page.evaluate("() => { window.token = 'no.token.atall' }")
+    start(page, microphone=False)
+    refused = page.evaluate(
+        "call.ready.then(() => null, ({ name, code, message }) => ({ name, code, message }))"
+    )
+
+    assert ("CallError", "token_invalid") == (refused["name"], refused["code"])
+    assert refused["message"].endswith(".")
+    last = events(page, "status")[-1]
+    assert ("ended", 4401, refused["message"]) == (
+        last["state"],
+        last["closeCode"],
+        last["sentence"],
+    )
+    assert 1 == sum(event["state"] == "connecting" for event in events(page, "status"))
+
+
+def test_a_function_of_the_page_is_called(page, house):
+    """The answer has what the page gave back."""
+    city = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tool = {"name": "get_weather", "description": "The weather in a city.", "parameters": city}
+    said = {"tools": [tool], "turn_detection": "none"}
+    page.evaluate("token => { window.token = token }", house.token(parley_session=said))
+    page.evaluate(
+        """() => start({ microphone: false, tools: [{ name: "get_weather" }] },
+            { get_weather: async ({ city }) => ({ city, sky: "sunny", temperature: 21 }) })"""
+    )
+    until(page, "call.state === 'connected'")
+    page.evaluate("call.say('What is the weather in Paris?')")
+    until(
+        page,
+        "events('response').some(({ status, continues }) => status === 'completed' && !continues)",
+    )
+
+    assert ["running", "done"] == [event["status"] for event in events(page, "tool")]
+    assert {"city": "Paris"} == events(page, "tool")[0]["arguments"]
+    assert "sunny" in " ".join(final_words(page, "assistant"))
+
+
+def test_the_voice_changes_before_the_first_word_and_not_behind_it(page):
+    """`configure` is a promise: what is in force, or why it is not."""
+    start(page, microphone=False)
+    until(page, "call.state === 'connected'")
+    configured = page.evaluate("call.configure({ voice: 'cedar', speed: 1.1 })")
+    assert ("cedar", 1.1) == (configured["voice"], configured["speed"])
+    assert "cedar" == page.evaluate("call.negotiated.voice")
+    page.evaluate("call.say('Hello.')")
+    until(page, "events('playback_ended').length")
+
+    refused = page.evaluate(
+        "call.configure({ voice: 'marin' }).catch(({ code, message }) => ({ code, message }))"
+    )
+    assert "invalid_message" == refused["code"]
+    assert "cedar" == page.evaluate("call.negotiated.voice")
+
+
+def test_push_to_talk_sends_what_is_said_while_it_is_held(page):
+    """Nothing before it, and the turn ends when it is let go."""
+    start_with_voice(page, talk="push_to_talk")
+    until(page, "call.state === 'connected'")
+    page.evaluate("call.hold()")
+    speak(page)
+    page.wait_for_timeout(3600)
+    page.evaluate("call.release()")
+    until(page, "events('playback_ended').length")
+
+    assert words(SENTENCE) == words(final_words(page, "user")[0])
+    page.evaluate("call.hold(), call.release()")
+    until(page, "events('error').length")
+    assert "audio_buffer_empty" == events(page, "error")[0]["code"]

@@ -24,7 +24,7 @@ from tornado_app.web.files import WebFile, names_in
 # A request may name the whole address (RFC 9112, 3.2.2), as proxies do.
 HOST = r"(?:https?://[^/]+)?"
 # What pages of other origins may import; who may call is decided by the token, not by the script.
-MODULES = ("parley.js", "parley.d.ts")
+MODULES = ("parley.js", "parley.d.ts", "parley-call.js", "parley-call.d.ts")
 SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 Route = tuple[str, Any, dict[str, Any]]

@@ -6,11 +6,12 @@ PARLEY_APPLICATION_KEY=... APPLICATION_PORT=8000 python tornado_server.py
 import asyncio
 import json
 import os
+from pathlib import Path
 
 from accounts import log_in, user_of
 from calls import session_for
 from tokens import token_for
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
 
 
 class Login(RequestHandler):
@@ -36,7 +37,8 @@ class Token(RequestHandler):
 
 async def main():
     port = int(os.environ.get("APPLICATION_PORT", "8000"))
-    Application([("/login", Login), ("/token", Token)]).listen(port, "127.0.0.1")
+    pages = (r"/(page\.html)", StaticFileHandler, {"path": Path(__file__).parents[1] / "web"})
+    Application([("/login", Login), ("/token", Token), pages]).listen(port, "127.0.0.1")
     await asyncio.Event().wait()
 
 

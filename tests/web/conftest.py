@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.calls.house import House
+from tests.clients.program import KEY, running
+from tests.web.stage import SPEECH, Backstage
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 LISTENS = re.compile(r"Parley listens on ws://127\.0\.0\.1:(\d+)/ws\n")
@@ -122,3 +126,29 @@ def opened(
 def _note(said: Any, complaints: list[str]) -> None:
     if said.type in {"error", "warning"}:
         complaints.append(f"{said.type}: {said.text}")
+
+
+@pytest.fixture(scope="module")
+def backstage():
+    """A loop beside the test's own thread."""
+    stage = Backstage()
+    yield stage
+    stage.close()
+
+
+@pytest.fixture(scope="module")
+def house(backstage):
+    """A gateway before the local model that hears and speaks."""
+    with running("speech") as model:
+        house = House(model.websocket_url, KEY, session_transcription_model="any")
+        backstage.run(house.__aenter__())
+        yield house
+        backstage.run(house.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="module")
+def talker(playwright):
+    """Its microphone says one of the recordings, once for each page."""
+    spoken = f"--use-file-for-fake-audio-capture={SPEECH}%noloop"
+    with chromium(playwright, *SOUND, spoken) as started:
+        yield started

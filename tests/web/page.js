@@ -9,6 +9,7 @@ window.events = (name) => window.log.filter(({ kind }) => kind === name);
 
 window.start = (options, run = {}) => {
   window.log = [];
+  window.recorded = [];
   const tools = (options.tools ?? []).map((tool) => ({ ...tool, run: run[tool.name] }));
   window.call = connect({ getToken: () => window.token, ...options, tools });
   for (const name of NAMES.split(" ")) {

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import threading
 import time
 from collections.abc import Coroutine
@@ -14,7 +13,9 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or ""
+ROOT = HERE.parents[1]
+DATA = HERE.parent / "data"
+SPEECH = DATA / "amiable.wav"
 WAIT_S = 60.0
 
 
@@ -78,14 +79,16 @@ class Proxy:
 
 
 @contextmanager
-def pages(gateway: str, files: dict[str, tuple[str, str]]):
+def pages(gateway: str, files: dict[str, tuple[str, str]], *, inline: bool = False):
     """The address of an origin of its own, whose pages may load scripts of *gateway* and call it.
 
-    *files*: by path, their type and text.  The policy is as strict as a page can have it.
+    *files*: by path, their type and text, for GET and POST.  The policy is as strict as a page can
+    have it; *inline*: but for scripts that stand in the page.
     """
+    scripts = "'unsafe-inline'" if inline else "'self'"
     policy = (
-        f"default-src 'none'; script-src 'self' {gateway}; connect-src {gateway} "
-        f"{gateway.replace('http', 'ws')} ws://127.0.0.1:*; style-src 'self'"
+        f"default-src 'none'; script-src {scripts} {gateway}; style-src 'self'; "
+        f"connect-src 'self' {gateway} ws://127.0.0.1:*"
     )
 
     class Handler(BaseHTTPRequestHandler):
@@ -96,6 +99,9 @@ def pages(gateway: str, files: dict[str, tuple[str, str]]):
             self.send_header("Content-Security-Policy", policy)
             self.end_headers()
             self.wfile.write(text.encode())
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -639,7 +639,7 @@ class Call {
   constructor(options) {
     const usual = { microphone: HAS_PAGE, speaker: HAS_PAGE, reconnect: true, jitterMs: "auto", jitterMaxMs: 300 };
     this._options = { ...usual, ...options };
-    const { talk, parameters, tools = [], microphone, speaker, jitterMs: waitMs, jitterMaxMs: mostMs } = this._options;
+    const { talk, parameters, tools = [], microphone, speaker } = this._options;
     Object.assign(this, { state: "idle", sessionId: "", muted: false, speaking: false, negotiated: null });
     this.stats = { latencies: [], droppedMs: 0, underruns: 0, bufferedMs: 0, keptMs: 0, reconnects: 0 };
     this.ready = new Promise((resolve, reject) => Object.assign(this, { _resolve: resolve, _reject: reject }));
@@ -656,7 +656,7 @@ class Call {
     this._allowance = { ms: AT_ONCE_MS, at: now() };
     this._register(tools);
     if (HAS_PAGE && (microphone || speaker)) this._sound = new Sound(this, this._options);
-    if (!HAS_PAGE || !speaker) this._quiet = new Quiet(24_000, { waitMs, mostMs }, (told) => this._report(told));
+    if (!HAS_PAGE || !speaker) this._quiet = this._beQuiet();
     this._parameters = {
       ...{ input_format: "pcm16", output_format: "pcm16", output_rate: 24_000, input_rate: this._sound?.rateHz ?? 24_000 },
       ...(talk === "push_to_talk" && { turn_detection: "none" }),
@@ -692,7 +692,7 @@ class Call {
     for (const format of [this._parameters.input_format, this._parameters.output_format]) {
       if (!FORMATS[format]) throw new CallError("unsupported_format", `parley.js does not speak ${format}.`);
     }
-    await this._sound?.load();
+    await this._load();
     if (this._options.microphone && this._sound) {
       this._enter("asking", "Your browser is asking whether Parley may hear you. Choose Allow, and the call begins.");
       await this._listen(this._options.microphone);
@@ -701,12 +701,31 @@ class Call {
     if (this.state !== "ended") await this._dial();
   }
 
+  /** On a page without https there is no sound at all; what is said is still there to read. */
+  async _load() {
+    try {
+      await this._sound?.load();
+    } catch (error) {
+      if (!PROBLEMS[error.code]) throw error;
+      this._trouble(error.code);
+      this._sound.close();
+      this._sound = null;
+      this._quiet ??= this._beQuiet();
+    }
+  }
+
+  _beQuiet() {
+    const { jitterMs: waitMs, jitterMaxMs: mostMs } = this._options;
+    return new Quiet(24_000, { waitMs, mostMs }, (told) => this._report(told));
+  }
+
   /** Have the microphone, as soon as there is one; until then it is a problem that is told. */
   async _listen(wanted) {
     for (;;) {
       try {
         return await this._sound.listen(wanted);
       } catch (error) {
+        if (!PROBLEMS[error.code]) throw error;
         this._trouble(error.code);
         const waiting = (this._waiting = new AbortController());
         await this._sound.changed(error.code, waiting.signal);
@@ -829,7 +848,7 @@ class Call {
   _on_connection_status({ status, negotiated, session_id, resume_token, resumed, attempt, context_lost }) {
     if (negotiated) {
       this._isNew = !resumed && this._openedAt !== undefined;
-      if (this._isNew) this._forget();
+      if (this._isNew && this._resumeToken) this._forget(); // else it was when the line dropped
       Object.assign(this, { negotiated, sessionId: session_id, _resumeToken: resume_token, _isTold: true });
       if (!resumed) this._introduce();
     }
@@ -1172,6 +1191,7 @@ class Call {
       await this._pace({ ...speech, samples: new Float32Array(5 * speech.rateHz) }, () => this._isTurnOver);
     }
     this._isFile = false;
+    this._levels.you = SILENCE_DB;
   }
 
   /** Say *samples* as fast as they would be spoken. */

@@ -154,6 +154,27 @@ test("configure is what is in force, and is said again to a new session", async 
   assert.deepEqual({ ...gateway.last.sent[0], id: "" }, { type: "configure", voice: "cedar", id: "" });
 });
 
+test("what is configured while the line is down is asked of the next session", async () => {
+  const { gateway } = await connected();
+  gateway.last.onclose({ code: 1006 });
+  const asked = call.configure({ voice: "cedar" });
+  await until(() => gateway.sockets.length === 2);
+  gateway.last.connect();
+  await until(() => gateway.last.sent.length);
+  gateway.last.say("configured", { voice: "cedar", ref: gateway.last.sent[0].id });
+  assert.equal((await asked).voice, "cedar");
+});
+
+test("a session that could not be resumed is a new one", async () => {
+  const { gateway, of } = await connected({}, { resume_token: "again" });
+  const asked = call.configure({ voice: "cedar" });
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 2);
+  gateway.last.connect({ resumed: false });
+  await assert.rejects(asked, { code: "not_connected" });
+  assert.equal(of("status").at(-1).contextLost, true);
+});
+
 test("speech waits for a change of its format, and is in the new one", async () => {
   const { gateway } = await connected();
   const asked = call.configure({ input_format: "float32", input_rate: 48_000 });

@@ -23,7 +23,7 @@ NOT_USABLE = (
 
 SHOWN = (
     *("voice", "model", "turn_detection", "transcription_language", "output", "speed"),
-    *("max_output_tokens", "instructions"),
+    *("max_output_tokens", "instructions", "input_format", "output_format"),
 )
 """What a person at a page may want to choose."""
 
@@ -171,7 +171,7 @@ def _offer(rules: CallRules, name: str, first: ModelSession) -> Mapping[str, Any
     sources: tuple[Source, ...] = ("query", "configure")
     at = [source for source in sources if name in rules.open_to(source)]
     offer: dict[str, Any] = {"at": at}
-    if not FIELDS[name].is_hidden:
+    if not FIELDS[name].is_hidden and hasattr(first, name):
         offer["now"] = getattr(first, name)
     grants = [grant for source in at for grant in rules.policy.grants(name, source, rules.scopes)]
     if grants and all(grant.values is not None for grant in grants):

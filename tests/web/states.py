@@ -28,6 +28,13 @@ LEVELS = """(who, seconds, more = {}) => {
   }
 }"""
 
+# The rest of an answer, of which nothing is heard any more.
+UNHEARD = """([itemId, offsetMs]) => {
+  const loud = (n) => 0.3 * Math.abs(Math.sin(n / 40)) ** 3;
+  const samples = Float32Array.from({length: 1400}, (_, n) => loud(n));
+  scripted.tell('audio', {itemId, responseId: 'r', offsetMs, rateHz: 1000, samples});
+}"""
+
 # A clock that stands where the script puts it, so that a call of a minute takes no time.
 CLOCK = """(() => {
   const real = performance.now.bind(performance);
@@ -88,7 +95,6 @@ class Page:
         self.tell("transcript", role="assistant", itemId=item, text=text, final=True, delta=text)
         self.tell("speaking", itemId=item, responseId=response)
         turn = {"responseId": response, **wait}
-        self.run("turn => scripted.stats.latencies.push(turn)", turn)
         self.tell("latency", **turn)
         self.sound("model", seconds * heard)
         ms = seconds * 1000
@@ -98,9 +104,8 @@ class Page:
         return item
 
     def cut(self, item: str, heard_ms: float) -> None:
-        levels = [-20 - (n * 7) % 17 for n in range(22)]
-        fields = {"itemId": item, "heardMs": heard_ms, "interrupted": True, "droppedLevels": levels}
-        self.tell("playback_ended", **fields)
+        self.run(UNHEARD, [item, heard_ms])
+        self.tell("playback_ended", itemId=item, heardMs=heard_ms, interrupted=True)
 
 
 def wait(total: int, model: int, gateway: int, tools: int | None = None) -> dict[str, float]:
@@ -269,7 +274,8 @@ def ended(page: Page) -> None:
     tool_done(page)
     waits = [(910, 890), (790, 770), (880, 860), (970, 950), (840, 820), (900, 880)]
     turns = [{"responseId": f"r{n}", **wait(t, m, 20)} for n, (t, m) in enumerate(waits)]
-    page.run("turns => scripted.stats.latencies.push(...turns)", turns)
+    for turn in turns:
+        page.tell("latency", **turn)
     page.run("() => scripted.close()")
 
 

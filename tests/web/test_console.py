@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.web.conftest import opened, running_gateway
-from tests.web.states import CLOCK, Page, after, answering, bargein, hello, hold, messages, settings
+from tests.web.states import (
+    CLOCK,
+    Page,
+    after,
+    answering,
+    bargein,
+    hello,
+    hold,
+    messages,
+    note,
+    settings,
+)
 from tornado_app.web.files import names_in
 
 SCRIPTED = Path(__file__).with_name("scripted_parley.js")
@@ -85,6 +96,33 @@ class TestWords:
         scripted.tell("speech", active=False, itemId="cough")
         scripted.tell("transcript", role="user", itemId="cough", text="", final=True, delta="")
         assert before == rows.count()
+
+
+class TestTools:
+    def test_those_of_the_server_are_shown_as_they_run(self, scripted):
+        """By the messages of the gateway; two of one name end in the order in which they began."""
+        hello(scripted)
+        rows = scripted.page.locator(".turn.tool")
+        for status in ("running", "running", "done"):
+            note(scripted, "in", "tool_activity", 1, name="get_stock", status=status)
+        assert [0, 1] == [rows.nth(n).locator(".busy").count() for n in range(2)]
+        note(scripted, "in", "tool_activity", 2, name="get_stock", status="failed")
+        assert "it failed; the model was told" == rows.nth(1).locator(".out").text_content()
+
+    def test_an_answer_that_is_written_has_its_wait_too(self, scripted):
+        """As the gateway counts it: nobody hears a first sound."""
+        hello(scripted)
+        wait = {"model_ms": 410.4, "gateway_ms": 9.6}
+        said = {"role": "assistant", "item_id": "w", "text": "84.", "final": True}
+        note(scripted, "in", "transcript", 1, **said, wait=wait)
+        scripted.tell(
+            "transcript", role="assistant", itemId="w", text="84.", final=True, delta="84."
+        )
+
+        row = scripted.page.locator(".turn.model").last
+        assert "84." == row.locator(".text").text_content()
+        assert "0.42 s" == row.locator(".wait b").text_content().replace("\xa0", " ")
+        assert "model 0.41 · gateway 0.01" == row.locator(".wait .split span").text_content()
 
 
 class TestSettings:

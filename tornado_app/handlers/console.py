@@ -33,7 +33,7 @@ def page_headers(settings: Settings) -> dict[str, str]:
     # 'self' of a page that came by http(s) covers ws(s) of the same host and port (CSP 3, 6.7.2.8).
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src 'self'{token_host}; media-src 'self'; base-uri 'none'; form-action 'none'; "
+        f"connect-src 'self'{token_host}; base-uri 'none'; form-action 'none'; "
         f"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
     )
     return {

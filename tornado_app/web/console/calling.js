@@ -3,12 +3,15 @@
 import { byId, say } from "./dom.js";
 import { about, clock, seconds } from "./figures.js";
 import { SOUND_DB } from "./meters.js";
+import { Overheard } from "./overheard.js";
+import { Received } from "./received.js";
 import { setLine, setLive, setState, show } from "./views.js";
 import { DROPPED, HELD_BACK, MUTED, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
 
 const TICK_MS = 250;
 const MUTED_SPEECH = 8;
 const NEVER_DB = -120;
+const LATENCIES = 200;
 
 /** Listens to a call of parley.js and tells the parts of the page. */
 export class Calling {
@@ -22,6 +25,8 @@ export class Calling {
     this.said = this.interrupted = 0;
     this.connectedAt = this._lostAt = null;
     this._mutedFor = this._drops = 0;
+    this._received = new Received();
+    this.latencies = [];
     this._isStopped = this._isUnwrittenTold = this._hasSpoken = false;
     const { talk } = this;
     const listeners = {
@@ -38,6 +43,12 @@ export class Calling {
       level: (event) => this._level(event),
     };
     for (const [name, listener] of Object.entries(listeners)) call.on(name, listener);
+    const overheard = new Overheard({
+      onTool: (event) => this._tool(event),
+      onWritten: (itemId, wait) => this._written(itemId, wait),
+    });
+    call.on("message", (message) => overheard.note(message));
+    call.on("audio", (piece) => this._received.note(piece));
     this._timer = setInterval(() => this._tick(), TICK_MS);
   }
 
@@ -66,6 +77,7 @@ export class Calling {
   // ---- Events
 
   _status({ state, sentence, attempt, code, closeCode, contextLost, retryInMs }) {
+    if (code === "going_away" && state === "connected") return this.talk.sentence(code, { fact: sentence });
     switch (state) {
       case "asking":
         return this.onAsking();
@@ -90,6 +102,7 @@ export class Calling {
       this.line.begin(nowMs);
       this.meters.clear();
       this.showCall();
+      this._tick();
       return this.onConnected();
     }
     if (this._lostAt === null) return this._showState();
@@ -139,6 +152,7 @@ export class Calling {
 
   _speaking(event) {
     this._isStopped = false;
+    this.talk.withdraw("sound_blocked");
     this.talk.speaking(event);
     this._spoken();
     this.line.turnOver();
@@ -156,16 +170,28 @@ export class Calling {
     if (event.interrupted) {
       this.interrupted++;
       this._isStopped = true;
-      if (event.droppedLevels?.length) this.line.unheard(performance.now(), event.droppedLevels);
+      this.line.unheard(performance.now(), this._received.behind(event.itemId, event.heardMs));
     }
     this.line.turnOver();
   }
 
   _latency(turn) {
     const nowMs = performance.now();
+    this._keep(turn);
     this.talk.latency(turn);
     this.line.waited(nowMs - turn.totalMs, nowMs, seconds(turn.totalMs));
     this._waitSentence = `It began ${seconds(turn.totalMs)} after you stopped.`;
+  }
+
+  /** The wait for an answer that is read and not heard: until the gateway told of it. */
+  _written(itemId, { model_ms: modelMs, gateway_ms: gatewayMs, tools_ms: toolsMs }) {
+    const turn = { responseId: itemId, totalMs: modelMs + gatewayMs + (toolsMs ?? 0), modelMs, gatewayMs, toolsMs };
+    this._keep(turn);
+    this.talk.written(itemId, turn);
+  }
+
+  _keep(turn) {
+    this.latencies = [...this.latencies.slice(1 - LATENCIES), turn];
   }
 
   _tool(event) {
@@ -173,7 +199,7 @@ export class Calling {
   }
 
   _error({ code, sentence }) {
-    this.talk.sentence(`error ${code}`, { fact: sentence, rest: WHAT_TO_DO[code] ?? "" });
+    this.talk.sentence(`error ${code}`, { fact: sentence, rest: WHAT_TO_DO[code] ?? "" }, true);
   }
 
   _problem({ kind, sentence }) {

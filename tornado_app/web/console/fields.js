@@ -16,8 +16,8 @@ function languageName(code) {
 const FORMATS = {
   pcm16: "16-bit PCM",
   float32: "32-bit float",
-  pcmu: "G.711 μ-law, 8 kHz",
-  pcma: "G.711 A-law, 8 kHz",
+  pcmu: "G.711 μ-law",
+  pcma: "G.711 A-law",
 };
 
 /** `choices` is what a field may be and how it is called; `values` of the server narrow it. */

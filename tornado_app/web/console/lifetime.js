@@ -164,7 +164,7 @@ export class Lifetime {
     const hero = summary({
       lengthMs: performance.now() - calling.connectedAt,
       ...{ said: calling.said, interrupted: calling.interrupted },
-      ...{ latencies: stats.latencies, lostMs: stats.droppedMs, reconnects: stats.reconnects },
+      ...{ latencies: calling.latencies, lostMs: stats.droppedMs, reconnects: stats.reconnects },
     });
     if (code) hero.splice(1, 0, el("p", null, el("b", null, sentence)));
     views.show("ended", hero);

@@ -8,7 +8,8 @@ const SET_BY_SERVER = "Set by the server. Your token does not allow another.";
 const HIDDEN = "Set by the server, and shown to nobody.";
 const BEFORE_A_CALL = "This is chosen before a call begins.";
 const HAS_SPOKEN = "The model has spoken, so its voice stays until this call ends.";
-const OPENING = ["pcm16", "float32", "pcmu", "pcma"];
+/** What parley.js can encode and decode. */
+const SPOKEN_HERE = ["pcm16", "float32", "pcmu", "pcma"];
 
 export class Settings {
   /**
@@ -17,8 +18,9 @@ export class Settings {
    */
   constructor(about, apply, keys) {
     this._apply = apply;
-    const formats = about.fields.input_format ?? { at: ["query"], now: "pcm16", values: OPENING };
-    this._offers = { input_format: formats, output_format: formats, ...about.fields };
+    const format = (name) => ({ at: ["query"], ...about.fields[name], now: "pcm16", values: SPOKEN_HERE });
+    const formats = { input_format: format("input_format"), output_format: format("output_format") };
+    this._offers = { ...about.fields, ...formats };
     const offered = (field) => this._offers[field.name];
     const make = (field) => makeField(field, offered(field));
     const conversation = FIELDS.filter(offered).map(make);

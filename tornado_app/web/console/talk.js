@@ -6,6 +6,7 @@ import { heardCharacters } from "./heard.js";
 import { wait } from "./wait.js";
 
 const AT_END_PX = 48;
+const ROWS = 1000;
 const LABELS = { you: "You", model: "Model", tool: "Tool", page: "Parley" };
 
 /** Rows of the conversation, oldest first. */
@@ -15,10 +16,15 @@ export class Talk {
     this._list = byId("talk");
     this.clear();
     this._follows = true;
+    // A person who scrolls away from the end stays there; a window of another size is no such wish.
     this._stage.addEventListener("scroll", () => {
-      this._follows = this._stage.scrollHeight - this._stage.scrollTop - this._stage.clientHeight < AT_END_PX;
+      const { scrollHeight, scrollTop, clientHeight } = this._stage;
+      const size = `${scrollHeight} ${clientHeight}`;
+      if (size === this._size) this._follows = scrollHeight - scrollTop - clientHeight < AT_END_PX;
+      this._size = size;
     });
-    new ResizeObserver(() => this._follow()).observe(this._stage);
+    const resized = new ResizeObserver(() => this._follow());
+    for (const element of [this._stage, this._list]) resized.observe(element);
   }
 
   clear() {
@@ -103,6 +109,11 @@ export class Talk {
     if (row) this._waited(row, turn);
   }
 
+  /** The same of an item that is written. */
+  written(itemId, turn) {
+    this._waited(this._byItem.get(itemId) ?? this._row("model", itemId), turn);
+  }
+
   // ---- Tools and the page
 
   tool({ callId, name, arguments: given, status, result, ms }) {
@@ -116,7 +127,7 @@ export class Talk {
     }
     row.status = status;
     row.element.classList.toggle("cancelled", status === "cancelled");
-    if (status === "done") row.out.textContent = short(result);
+    if (status === "done") row.out.textContent = short(result ?? "");
     if (status === "failed") row.out.textContent = `${short(result ?? "no answer")}; the model was told`;
     row.out.hidden = !row.out.textContent;
     row.ms = ms ?? performance.now() - row.startedAt;
@@ -141,8 +152,12 @@ export class Talk {
     return this.rows.some((row) => row.status === "running");
   }
 
-  /** A sentence of the page's own; *key* names one that is changed rather than said again. */
-  sentence(key, { fact, rest = "", actions = [] }) {
+  /**
+   * A sentence of the page's own; *key* names one that is changed rather than said again.
+   * *isNews*: it is said again if something else has been said since.
+   */
+  sentence(key, { fact, rest = "", actions = [] }, isNews = false) {
+    if (isNews && this._byItem.get(key) !== this.rows.at(-1)) this._byItem.delete(key);
     const row = this._byItem.get(key) ?? this._row("page", key);
     row.text = [fact, rest].filter(Boolean).join(" ");
     row.body.replaceChildren(el("b", null, fact), ` ${rest}`);
@@ -186,6 +201,7 @@ export class Talk {
     Object.assign(row, { playedMs: 0, receivedMs: 0, heard: 0, isPlayed: false, isOver: false, isCut: false });
     this._age(kind);
     this.rows.push(row);
+    if (this.rows.length > ROWS) this._remove(this.rows[0]);
     if (key) this._byItem.set(key, row);
     this._list.append(element);
     if (kind === "you" || kind === "model") this._draw(row);
@@ -245,7 +261,9 @@ export class Talk {
   }
 
   _follow() {
-    if (this._follows) this._stage.scrollTop = this._stage.scrollHeight;
+    if (!this._follows || this._stage.classList.contains("large")) return;
+    this._stage.scrollTop = this._stage.scrollHeight;
+    this._size = `${this._stage.scrollHeight} ${this._stage.clientHeight}`;
   }
 }
 

@@ -1,0 +1,239 @@
+"""Calls from the console as it is: its own parley.js, a fake microphone, the model here."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tornado.web import create_signed_value
+
+from tests.fakes.upstream import unused_port
+from tests.web.conftest import SOUND, chromium, opened, running_gateway
+
+DATA = Path(__file__).parents[1] / "data"
+SAID = "He might even have been made amiable himself."
+SECRET = "x7Kq2mVb9RtLw4Zc8NpYs3Hd6FgJ1aQe"
+TOKENS = (Path(__file__).parents[2] / "docs" / "tokens.md").read_text(encoding="utf-8")
+ALLOWED_MS = 50.0
+
+
+@pytest.fixture(scope="module")
+def speaker(playwright, tmp_path_factory):
+    """A browser into whose microphone somebody says one sentence, again and again."""
+    speech, rate_hz = soundfile.read(DATA / "amiable.wav")
+    quiet = np.zeros(rate_hz)
+    path = tmp_path_factory.mktemp("microphone") / "said.wav"
+    soundfile.write(path, np.concatenate([quiet, speech, quiet, *[quiet] * 25]), rate_hz)
+    with chromium(
+        playwright, *SOUND, f"--use-file-for-fake-audio-capture={path}%noloop"
+    ) as started:
+        yield started
+
+
+def waits(row):
+    """{"model": ms, ...} of what stands beside an answer."""
+    return {
+        name: float(figure) * 1000
+        for name, figure in re.findall(r"(tools|model|gateway|way) (\d+\.\d\d)", row.text_content())
+    }
+
+
+class TestSpoken:
+    def test_somebody_speaks_and_is_answered(self, speaker):
+        """Both transcripts, a wait that agrees with the server's log, and how it was at the end."""
+        with running_gateway(model_mode="speech", logging_format="json") as served:
+            with opened(speaker, served.url) as console:
+                page = console.page
+                page.click("#start")
+                answer = page.locator(".turn.model")
+                answer.locator(".wait").wait_for()
+                page.wait_for_selector(".turn.model:not([aria-hidden])")
+
+                assert SAID == page.locator(".turn.you .text").text_content()
+                assert f"I heard you say: {SAID}" == answer.locator(".text").text_content()
+                shown = waits(answer)
+                total = float(answer.locator(".wait b").text_content().split()[0]) * 1000
+                page.click("#end")
+                page.wait_for_selector("#again")
+                assert "You said one thing" in page.text_content("#hero")
+            told = served.process
+        lines = [line for line in served.told if '"answer_heard"' in line]
+        assert told.returncode == 0
+        assert len(lines) == 1
+        log = {
+            name: float(re.search(rf'"{name}_ms": ([\d.]+)', lines[0])[1])
+            for name in ("model", "gateway")
+        }
+        for name, ms in log.items():
+            assert abs(shown[name] - ms) <= ALLOWED_MS
+        # What is heard comes later than what was sent, by the way there and the buffer.
+        assert total >= sum(log.values()) - ALLOWED_MS
+        assert abs(total - sum(log.values()) - shown.get("way", 0.0)) <= ALLOWED_MS
+
+    def test_a_blocked_microphone_is_noticed_when_it_is_allowed(self, playwright):
+        """The page says what to do, takes what is typed meanwhile, and begins by itself."""
+        silent = ("--use-fake-device-for-media-stream", SOUND[-1])
+        with (
+            running_gateway(model_mode="speech") as served,
+            chromium(playwright, *silent) as started,
+            opened(started, served.url, permissions=[]) as console,
+        ):
+            page = console.page
+            page.click("#start")
+            page.wait_for_selector("text=The microphone is blocked for this page.")
+            page.context.grant_permissions(["microphone"])
+            page.wait_for_selector("#mute")
+
+
+class TestTyped:
+    def test_somebody_types_and_is_answered(self, browser):
+        """Without a microphone; the answer is heard and written."""
+        with (
+            running_gateway(model_mode="speech") as served,
+            opened(browser, served.url) as console,
+        ):
+            page = console.page
+            page.fill("#type", "What is twelve times seven?")
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".turn.model:not([aria-hidden]) >> text=84")
+            assert not page.is_visible("#mute")
+
+    def test_settings_hold_from_the_next_answer_on(self, browser):
+        """Formats and the voice, applied while the call runs; another voice later is refused."""
+        with (
+            running_gateway(model_mode="speech") as served,
+            opened(browser, served.url) as console,
+        ):
+            page = console.page
+            page.fill("#type", "Hello")
+            page.click("#open-settings")
+            page.select_option("#set-output_format", "pcmu")
+            page.click("#apply")
+            page.keyboard.press("Escape")
+            page.focus("#type")
+            page.keyboard.press("Enter")
+            page.wait_for_selector(".turn.model:not([aria-hidden])")
+            page.click("#open-settings")
+            assert page.is_disabled("#set-voice")
+            assert "pcmu" in page.text_content("#settings .facts")
+
+            page.select_option("#set-output_format", "float32")
+            page.select_option("#set-output", "text")
+            page.click("#apply")
+            page.wait_for_selector("#settings-state:text('Applied')")
+            assert "float32" in page.text_content("#settings .facts")
+            page.keyboard.press("Escape")
+            page.fill("#type", "What is twelve times seven?")
+            page.keyboard.press("Enter")
+            answer = page.locator(".turn.model", has_text="84")
+            answer.locator(".wait b").wait_for()
+            assert waits(answer)
+
+
+class TestTokens:
+    """Where tokens come from when this server makes none."""
+
+    def test_in_production_one_is_pasted(self, browser):
+        """A wrong one is refused with the gateway's sentence, and the next may be right."""
+        port = unused_port()
+        here = f"http://127.0.0.1:{port}"
+        production = {
+            "server_environment": "production",
+            "server_allowed_origins": f'["{here}"]',
+            "auth_secret": SECRET,
+            "upstream_url": "local",
+            "model_mode": "echo",
+            "console_enabled": "true",
+        }
+        with running_gateway(port, **production), opened(browser, here) as console:
+            page = console.page
+            page.click("#start")
+            page.wait_for_selector("text=A token opens the call.")
+            assert "paste" == page.evaluate("document.activeElement.id")
+            page.keyboard.type("a.b.c")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=The gateway refused the token.")
+            assert "token_invalid · 4401" in page.text_content("#hero")
+
+            page.fill("#paste", run_token("anna"))
+            page.keyboard.press("Enter")
+            page.wait_for_selector("#mute")
+
+    def test_the_applications_server_is_asked(self, browser, tmp_path):
+        """The program of docs/tokens.md, at another address, with the browser's cookies."""
+        console_port, port = unused_port(), unused_port()
+        here = f"http://127.0.0.1:{console_port}"
+        script = tmp_path / "server.py"
+        script.write_text(application())
+        environ = dict(
+            os.environ,
+            PARLEY_AUTH_SECRET=SECRET,
+            COOKIE_SECRET="c" * 32,
+            PORT=str(port),
+            CONSOLE_ORIGIN=here,
+        )
+        settings = {
+            "auth_secret": SECRET,
+            "model_mode": "echo",
+            "console_token_url": f"http://127.0.0.1:{port}/token",
+        }
+        with subprocess.Popen([sys.executable, script], env=environ) as server:
+            try:
+                await_answer(f"http://127.0.0.1:{port}/token")
+                with (
+                    running_gateway(console_port, **settings) as served,
+                    opened(browser, here, is_quiet=False) as console,
+                ):
+                    page = console.page
+                    page.click("#start")
+                    page.wait_for_selector("text=There is no token for this page.")
+                    cookie = create_signed_value("c" * 32, "user", "alice").decode()
+                    page.context.add_cookies([{"name": "user", "value": cookie, "url": here}])
+                    page.click("text=ask the issuer again")
+                    page.wait_for_selector("#mute")
+                assert any("user=alice" in line for line in served.told)
+            finally:
+                server.terminate()
+
+
+def run_token(user):
+    command = [sys.executable, "run.py", "token", "--user", user]
+    environ = dict(os.environ, PARLEY_AUTH_SECRET=SECRET)
+    root = Path(__file__).parents[2]
+    told = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=root, env=environ
+    )
+    return told.stdout.strip()
+
+
+def application():
+    """The server of docs/tokens.md, with the handler that stands there for the console."""
+    blocks = {
+        heading: re.search(
+            rf"^## {heading}\n.*?^```python\n(.*?)^```", TOKENS, re.MULTILINE | re.DOTALL
+        )[1]
+        for heading in ("In Python", "For the console")
+    }
+    head, main = blocks["In Python"].split('if __name__ == "__main__":')
+    main = main.replace('("/token", TokenHandler)', '("/token", ConsoleTokenHandler)')
+    return f'{head}\n{blocks["For the console"]}\n\nif __name__ == "__main__":{main}'
+
+
+def await_answer(url):
+    """Return when somebody listens there."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, data=b"")
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError("the application's server does not listen")

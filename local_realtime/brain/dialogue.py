@@ -16,6 +16,8 @@ class Line:
     call_id: str = ""
     name: str = ""
     """Of the function that is called."""
+    is_whole: bool = True
+    """False: it is an answer that broke off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,33 @@ NOT_UNDERSTOOD = "Sorry, I did not understand that."
 
 def think(talk: Talk) -> str | tuple[Thought, ...]:
     """The answer to the last line of *talk*; the same talk always has the same answer."""
-    thought = _think(_shortened(talk))
+    talk = _shortened(talk)
+    thought = _think(_without_beginning(talk))
     if isinstance(thought, str):
-        return thought[:MAX_LINE_LETTERS]
+        return _rest(thought[:MAX_LINE_LETTERS], _beginning(talk))
     return (REMARK, *thought) if talk.comments else thought
+
+
+def _beginning(talk: Talk) -> str:
+    """What was said already of the answer that is asked for, before it broke off."""
+    said: list[str] = []
+    for line in reversed(talk.lines):
+        if line.speaker in {"user", "function", "call"} or line.is_whole:
+            break
+        said.append(line.text)
+    return " ".join(reversed(said)).strip()
+
+
+def _without_beginning(talk: Talk) -> Talk:
+    lines = list(talk.lines)
+    while lines and lines[-1].speaker == "assistant" and not lines[-1].is_whole:
+        lines.pop()
+    return replace(talk, lines=tuple(lines))
+
+
+def _rest(answer: str, beginning: str) -> str:
+    """Of *answer* what comes behind *beginning*, if it does begin so."""
+    return answer[len(beginning) :].lstrip() if answer.startswith(beginning) else answer
 
 
 def _shortened(talk: Talk) -> Talk:

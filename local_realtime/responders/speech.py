@@ -127,7 +127,8 @@ class Speech:
     async def _line(self, item: Item) -> Line | None:
         match item.wire["type"]:
             case "message":
-                return Line(item.wire["role"], await self._words(item))
+                words = await self._words(item)
+                return Line(item.wire["role"], words, is_whole=item.status != "incomplete")
             case "function_call":
                 wire = item.wire
                 return Line("call", wire["arguments"], wire["call_id"], wire["name"])

@@ -159,7 +159,7 @@ def parse_item(wanted: Any, path: str, input_format: dict[str, Any]) -> Item:
     known = ITEM(wanted, path, None)
     item_id = known.pop("id") or new_id("item")
     known.pop("object")
-    known.pop("status")
+    is_incomplete = known.pop("status") == "incomplete"
     if known["type"] != "message":
         return Item(item_id, known)
     phase = known.pop("phase")
@@ -170,7 +170,9 @@ def parse_item(wanted: Any, path: str, input_format: dict[str, Any]) -> Item:
     parts = (
         _parse_part(part, f"{where}[{index}]", input_format) for index, part in enumerate(content)
     )
-    return Item(item_id, known, parts=tuple(parts))
+    # Of what a client says of an item's status nothing follows, but that an answer broke off.
+    status = "incomplete" if is_incomplete and known["role"] == "assistant" else "completed"
+    return Item(item_id, known, status, tuple(parts))
 
 
 def _parse_part(content: dict[str, Any], path: str, input_format: dict[str, Any]) -> Part:

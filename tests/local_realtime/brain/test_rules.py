@@ -89,6 +89,17 @@ def test_it_remembers_within_the_conversation():
     assert answer("I'm Al.", "Who am I?", instructions="The user is called Bob.").endswith("Al.")
 
 
+def test_an_answer_that_broke_off_is_gone_on_with():
+    """As far as it began so; a whole one is not."""
+    broken = Line("assistant", "I heard you", is_whole=False)
+    assert "say: so be it" == answer("so be it", broken)
+    assert "I heard you say: so be it" == answer(
+        "so be it", Line("assistant", "Well,", is_whole=False)
+    )
+    assert "I heard you say: so be it" == answer("so be it", Line("assistant", "I heard you"))
+    assert "" == answer("so be it", Line("assistant", "I heard you say: so be it", is_whole=False))
+
+
 def test_instructions_are_followed():
     """Opening, only answer, one word, and the words of one response."""
     opening = 'Greet the user with "Welcome to Parley."'

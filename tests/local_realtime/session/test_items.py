@@ -34,6 +34,17 @@ def test_an_item_is_shown_as_it_was_created(wanted):
     assert shown == {**wanted, "id": shown["id"], "status": "completed"}
 
 
+@pytest.mark.parametrize(
+    ("role", "kind", "status"),
+    [("assistant", "output_text", "incomplete"), ("user", "input_text", "completed")],
+)
+def test_only_an_answer_may_have_broken_off(role, kind, status):
+    """Of what a client says of a status nothing else is kept."""
+    wanted = {**message(role, type=kind, text="x"), "status": "incomplete"}
+
+    assert status == parse_item(wanted, "item", PCM).status
+
+
 def test_the_output_of_a_function_has_no_status():
     """As recorded from the API."""
     wanted = {"type": "function_call_output", "call_id": "c", "output": "42"}

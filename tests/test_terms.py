@@ -13,10 +13,12 @@ from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.settling import CLIENT_MAY
-from tornado_app.protocol.realtime.model_session import Turn, history_item, session_body
+from tornado_app.protocol.realtime.model_session import Turn, session_body
 from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession, encode_order
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.server import encode
+from tornado_app.session.ledger.ledger import Ledger
+from tornado_app.session.ledger.telling import item_of
 from tornado_app.terms import NOT_USABLE, Terms, house_grants
 
 NOW = 1_795_600_000.0  # 2026-11-25
@@ -244,8 +246,8 @@ def test_whatever_a_token_says_is_settled_or_refused(said, choices):
             str(refused.detail).encode()
         else:
             encode_order(UpdateSession(session_body(settled)))
-            for turn in settled.history:
-                encode_order(CreateItem(history_item(turn)))
+            for entry in Ledger.of(settled.history, [str(n) for n in range(len(settled.history))]):
+                encode_order(CreateItem(item_of(entry)))
 
 
 def _is_sealable(said):

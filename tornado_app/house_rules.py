@@ -115,4 +115,8 @@ def session_config(
         else tool_rules(settings, functions, handed),
         pictures=picture_rules(settings, terms),
         has_opus=opening_rules().has_opus,
+        ledger_entries=settings.session.ledger_entries,
+        ledger_bytes=settings.session.ledger_bytes,
+        speech_kept_ms=settings.upstream.speech_kept_ms,
+        lost_answer=settings.upstream.lost_answer,
     )

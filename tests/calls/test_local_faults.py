@@ -183,19 +183,22 @@ async def test_a_fault_that_the_call_survives(fault, expected):
 @pytest.mark.parametrize("how", ["reset=mid-frame", "drop", "close=1012", "server-error"])
 @pytest.mark.gen_test
 async def test_a_model_that_breaks_off_once(how):
-    """The answer has failed, the call goes on, and the next answer is whole."""
+    """The answer has failed, the next model goes on with it, and the next answer is whole."""
     fault = f"{how}@response.output_audio.delta,first-connections"
     async with model(fault) as url, House(url, **QUICK) as house:
         client = await house.connected()
         await client.say("text", text="one two")
         failed = await client.next("response_done")
         connected = await client.status("connected")
+        rest = await client.next("response_done")
         await client.say("text", text="three")
         done = await client.next("response_done")
         client.check_numbers()
 
-    assert ["failed", "completed"] == [each["data"]["status"] for each in (failed, done)]
-    assert connected["data"]["context_lost"]
+    ends = [each["data"] for each in (failed, rest, done)]
+    assert ["failed", "completed", "completed"] == [end["status"] for end in ends]
+    assert [True, None, None] == [end.get("continues") for end in ends]
+    assert "rebuilt" == connected["data"]["context"]
 
 
 @pytest.mark.gen_test

@@ -92,6 +92,9 @@ def config(**changes: Any) -> SessionConfig:
     )
 
 
+FORGETFUL = {"ledger_entries": 0}
+"""Of a call whose next model is told nothing."""
+
 EVERYTHING = {(name, "configure"): ALL for name in FIELDS}
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import converted, delta, response
+from tests.session.story import FORGETFUL, converted, delta, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.answer_audio import BrokenAudio
 from tornado_app.protocol.realtime.events import (
@@ -154,9 +154,9 @@ def test_the_end_of_an_unknown_answer_lets_the_next_be_asked_for(story):
     assert ["response.create"] == story.asked
 
 
-def test_a_model_that_is_busy_for_ever_is_given_up(story):
+def test_a_model_that_is_busy_for_ever_is_given_up(stage):
     """The link is dialled anew, and the turn that it owed is told."""
-    story.connected().client(asked.Text("a"))
+    story = stage(**FORGETFUL).connected().client(asked.Text("a"))
     story.said(error("conversation_already_has_active_response", "parley_response_1")).tick(5.0)
     story.said(error("conversation_already_has_active_response", "parley_response_2")).tick(10.0)
 
@@ -525,9 +525,9 @@ def test_a_late_piece_and_a_late_end_are_logged_and_told(story):
     assert [] == story.told
 
 
-def test_a_model_that_is_busy_for_ever_is_logged(story):
+def test_a_model_that_is_busy_for_ever_is_logged(stage):
     """And each of our cancels has a name of its own."""
-    story.connected().client(asked.Text("a", ref="t"))
+    story = stage(**FORGETFUL).connected().client(asked.Text("a", ref="t"))
     story.said(error("conversation_already_has_active_response", "parley_response_1")).tick(5.0)
     assert [{"waited_for": "unknown_response"}] == logged(story)
     assert CancelResponse(None, "parley_cancel_1") == story.orders[0]

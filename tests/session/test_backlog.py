@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import converted
+from tests.session.story import FORGETFUL, converted
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.orders import Append
 from tornado_app.session import events
@@ -232,8 +232,9 @@ class TestDropOldest:
         story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
         assert ["audio_buffer_empty"] == story.errors
 
-    def test_what_was_kept_behind_a_slow_socket_is_lost_with_it(self, story):
+    def test_what_was_kept_behind_a_slow_socket_is_lost_with_it(self, stage):
         """As what was in the socket; nothing of it is said to another model."""
+        story = stage(backlog="drop_oldest", turn_detection="none", **FORGETFUL)
         story.connected().feed(SECOND_UNSENT).feed(events.UpstreamBacklog(64 * 1001))
         story.lost()
         assert "upstream_unavailable" in story.errors

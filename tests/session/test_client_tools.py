@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from openai.types.realtime import ResponseCreateEvent, SessionUpdateEvent
 
-from tests.session.story import UNIX_MS, Story, delta, model_session
+from tests.session.story import FORGETFUL, UNIX_MS, Story, delta, model_session
 from tests.session.test_tools import (
     WEATHER,
     asks,
@@ -315,7 +315,7 @@ def test_the_end_of_a_call_cancels_what_is_open():
 
 def test_a_model_that_is_lost_cancels_what_is_open():
     """The next one knows nothing of it; a result is refused."""
-    stage = ends(paints(begins(story())))
+    stage = ends(paints(begins(story(**FORGETFUL))))
     stage.lost()
     assert {"c1": "ended"} == open_calls(stage)
     assert ["upstream_unavailable"] == stage.errors

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.session.story import Story, converted, delta, response
+from tests.session.story import FORGETFUL, Story, converted, delta, response
 from tests.session.unreliable_model import QUIET
 from tornado_app.policy.grants import Grant, Policy
 from tornado_app.policy.settling import CallRules
@@ -360,7 +360,7 @@ def test_history_is_said_to_a_model_that_has_begun_in_front_of_what_follows():
     assert ["invalid_message"] == story.client(configure(history=PAST)).errors
     story.lost().tick(at=story.session.wake_at()).model_ready()
     again = [order.item for order in story.orders if isinstance(order, CreateItem)]
-    assert ["Hi.", "Hello."] == [item["content"][0]["text"] for item in again]
+    assert ["Hi.", "Hello.", "Well?"] == [item["content"][0]["text"] for item in again]
 
 
 def test_history_of_which_the_model_refuses_a_part_is_taken_away():
@@ -399,8 +399,8 @@ def test_history_before_the_model_is_there_is_what_it_begins_with(is_lost):
     ids=["typed", "speech", "committed", "answered"],
 )
 def test_history_comes_before_the_first_turn(turn):
-    """And after a loss of the model, which has forgotten the turn, it may be said."""
-    story = Story().connected()
+    """And after a loss of the model, if the turn is forgotten, it may be said."""
+    story = Story(**FORGETFUL).connected()
     turn(story)
     error = only(story.client(configure("a", history=PAST)))
     assert ("a", "history can be set once, and before the first turn.") == (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import converted, response
+from tests.session.story import FORGETFUL, converted, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import (
     Cleared,
@@ -181,9 +181,9 @@ def test_a_late_word_is_logged_and_told(story, what):
     assert [("error", error)] == story.messages
 
 
-def test_a_commit_that_is_lost_is_told_if_its_answer_was_not_asked_for(story):
+def test_a_commit_that_is_lost_is_told_if_its_answer_was_not_asked_for(stage):
     """By its name."""
-    story.connected().speak(200).client(asked.CommitAudio(ref="m"))
+    story = stage(**FORGETFUL).connected().speak(200).client(asked.CommitAudio(ref="m"))
     story.feed(events.UplinkReady(converted(0, 0, b""))).lost()
 
     sentence = "A commit was lost with the connection to the model. Say it again."
@@ -191,16 +191,18 @@ def test_a_commit_that_is_lost_is_told_if_its_answer_was_not_asked_for(story):
     assert "m" == story.messages[1][1]["ref"]
 
 
-def test_a_commit_that_is_lost_with_its_answer_is_told_once(manual):
+def test_a_commit_that_is_lost_with_its_answer_is_told_once(stage):
     """By the error about the answer, which was asked for at once."""
+    manual = stage(turn_detection="none", **FORGETFUL).connected()
     committed(manual).lost()
 
     sentences = [data["sentence"] for name, data in manual.messages if name == "error"]
     assert ["The model was lost before it answered. Say it again."] == sentences
 
 
-def test_a_commit_that_is_lost_is_told_if_it_was_interrupted(manual):
+def test_a_commit_that_is_lost_is_told_if_it_was_interrupted(stage):
     """Nobody waits for an answer to it, and its words are lost all the same."""
+    manual = stage(turn_detection="none", **FORGETFUL).connected()
     committed(manual).client(asked.Interrupt()).lost()
 
     assert ["upstream_unavailable"] == manual.errors

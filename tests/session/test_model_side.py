@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import Story, converted, model_session, response
+from tests.session.story import FORGETFUL, Story, converted, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
@@ -19,7 +19,7 @@ from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.session import events
 from tornado_app.session.commands import CloseUpstream, DialUpstream
 from tornado_app.session.kept import ORDERS_HELD
-from tornado_app.session.model_side import HISTORY_ID
+from tornado_app.session.rebuilding import HISTORY_ID
 
 
 def test_opening_dials_at_once_and_says_connecting(story):
@@ -115,14 +115,13 @@ def test_a_lost_link_is_dialled_again_with_growing_delays(story):
     assert [0.25, 0.5, 1.0] == pytest.approx(delays)
 
 
-def test_reconnected_says_that_the_model_remembers_nothing(story):
+def test_reconnected_says_that_the_model_remembers_nothing(stage):
     """The client is told, so that it can tell its user."""
-    story.connected().lost()
+    story = stage(**FORGETFUL).connected().lost()
     story.tick(story.session.wake_at()).model_ready()
 
-    assert {"status": "connected", "attempt": 1, "context_lost": True}.items() <= story.messages[
-        -1
-    ][1].items()
+    told = {"status": "connected", "attempt": 1, "context_lost": True, "context": "lost"}
+    assert told.items() <= story.messages[-1][1].items()
 
 
 def test_after_the_last_attempt_the_client_is_closed(story):
@@ -218,9 +217,9 @@ def test_the_models_own_time_limit_ends_the_session_with_its_own_code(story):
     assert [(4504, "session_expired")] == story.closes
 
 
-def test_an_answer_that_was_running_is_told_to_have_failed(story):
+def test_an_answer_that_was_running_is_told_to_have_failed(stage):
     """The client must not wait for an end that will not come."""
-    story.connected().said(ResponseCreated(response()))
+    story = stage(lost_answer="tell").connected().said(ResponseCreated(response()))
     story.lost()
 
     assert ("response_done", {"response_id": "resp_1", "status": "failed", "usage": None}) in (
@@ -228,9 +227,12 @@ def test_an_answer_that_was_running_is_told_to_have_failed(story):
     )
 
 
-def test_audio_that_the_model_had_and_nobody_committed_is_told_as_lost(story):
+@pytest.mark.parametrize(
+    "changes", [FORGETFUL, {"speech_kept_ms": 0.0}], ids=["nothing", "no speech"]
+)
+def test_audio_that_the_model_had_and_nobody_committed_is_told_as_lost(stage, changes):
     """Nothing accepted is lost silently."""
-    story.connected().speak(100).lost()
+    story = stage(**changes).connected().speak(100).lost()
 
     sentence = next(data["sentence"] for name, data in story.messages if name == "error")
     assert "100 ms of audio were lost with the connection to the model." == sentence
@@ -321,10 +323,11 @@ def test_a_rate_limit_before_the_close_names_the_pause(story):
     assert 12.25 == story.session.wake_at()
 
 
-def test_the_conversation_begins_with_its_history_and_does_so_again():
+@pytest.mark.parametrize("changes", [{}, FORGETFUL], ids=["all", "nothing else"])
+def test_the_conversation_begins_with_its_history_and_does_so_again(changes):
     """Behind session.updated, before all that was said meanwhile; a new model knows nothing."""
     history = (Turn("user", "Hi."), Turn("assistant", "Hello."))
-    story = Story(model_session=model_session(history=history)).opened()
+    story = Story(model_session=model_session(history=history), **changes).opened()
     story.client(asked.Text("And now?")).model_ready()
 
     def said():
@@ -338,8 +341,7 @@ def test_the_conversation_begins_with_its_history_and_does_so_again():
     assert [*past, ("user", "And now?")] == said()
     assert "response.create" == story.asked[-1]
     story.lost().model_ready()
-    assert past == said()
-    assert "context_lost" in story.messages[-1][1]
+    assert [*past, *([] if changes else [("user", "And now?")])] == said()
 
 
 def test_history_that_the_model_refuses_is_an_error_and_no_end():

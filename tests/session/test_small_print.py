@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.session.story import Story, converted, response
+from tests.session.story import FORGETFUL, Story, converted, response
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
@@ -223,7 +223,7 @@ def test_ids_of_typed_turns_are_not_kept_for_ever():
 )
 def test_an_answer_that_does_not_begin_is_known_by_its_turn(happen, code):
     """The last one, if it is an answer to several."""
-    story = Story().connected().client(asked.Text("Hi", ref="t"))
+    story = Story(**FORGETFUL).connected().client(asked.Text("Hi", ref="t"))
     [story.request] = [named(o) for o in story.orders if isinstance(o, CreateResponse)]
     happen(story)
 

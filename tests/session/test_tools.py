@@ -12,7 +12,7 @@ from openai.types.realtime import (
     SessionUpdateEvent,
 )
 
-from tests.session.story import Story, delta, response
+from tests.session.story import FORGETFUL, Story, delta, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function, OutputItem
@@ -379,7 +379,7 @@ def test_hanging_up_cancels_what_runs():
 
 def test_a_model_that_is_lost_leaves_nothing_waiting():
     """The client is told that its turn has no answer; the next model hears of no old call."""
-    told = ends(calls(begins(story())))
+    told = ends(calls(begins(story(**FORGETFUL))))
     told.lost()
     assert ["c1"] == cancelled(told)
     assert ["upstream_unavailable"] == told.errors
@@ -393,7 +393,7 @@ def test_a_model_that_is_lost_leaves_nothing_waiting():
 
 def test_a_model_that_is_lost_in_the_answer_that_calls():
     """The answer has failed, which is said once."""
-    told = calls(begins(story()))
+    told = calls(begins(story(**FORGETFUL)))
     told.lost()
 
     assert ["c1"] == cancelled(told)

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from tests.session.story import converted, response
+from tests.session.story import FORGETFUL, converted, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.events import (
     Cleared,
@@ -286,9 +286,9 @@ def test_a_fault_of_a_worker_is_not_the_clients(stage):
     assert [] == story.closes
 
 
-def test_a_commit_beside_vad_that_is_lost_with_the_model_is_told(story):
+def test_a_commit_beside_vad_that_is_lost_with_the_model_is_told(stage):
     """The client must not wait for an answer that nobody will ask for."""
-    story.connected().speak(200).client(asked.CommitAudio())
+    story = stage(**FORGETFUL).connected().speak(200).client(asked.CommitAudio())
     story.feed(events.UplinkReady(converted(0, audio=b""))).lost()
 
     assert "upstream_unavailable" in story.errors

@@ -34,8 +34,12 @@ class ProcessBudget:
         """Nobody may keep more than a share."""
         return self.held_bytes >= self._free_bytes
 
+    @property
+    def room_bytes(self) -> int:
+        return self._free_bytes - self.held_bytes
+
     def has_room(self, size_bytes: int) -> bool:
-        return self.held_bytes + size_bytes <= self._free_bytes
+        return size_bytes <= self.room_bytes
 
 
 class Budget:
@@ -70,6 +74,13 @@ class Budget:
         if held_bytes > self.call_bytes:
             return False
         return held_bytes <= self._process.share_bytes or self._process.has_room(size_bytes)
+
+    @property
+    def room_bytes(self) -> int:
+        """So much more may be taken; below 0, if too much is."""
+        process = self._process
+        room_bytes = max(process.share_bytes - self.held_bytes, process.room_bytes)
+        return min(self.call_bytes - self.held_bytes, room_bytes)
 
     @property
     def is_full(self) -> bool:

@@ -6,6 +6,9 @@ from msgspec import Struct
 
 from tornado_app.errors import ErrorCode, Ref, Refused
 
+Context = Literal["kept", "rebuilt", "lost"]
+"""What a model knows of the conversation after a reconnection: it is the same one; it was told
+again; nothing."""
 UpstreamStatus = Literal["connecting", "connected", "reconnecting", "disconnected"]
 SessionType = Literal["realtime", "transcription"]
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
@@ -62,6 +65,8 @@ class ConnectionStatus(ServerMessageBase, frozen=True):
     """In the first one: what is in force."""
     context_lost: bool | None = None
     """True after a reconnection: the model starts afresh and remembers nothing."""
+    context: Context | None = None
+    """After a reconnection: what the model knows of the conversation."""
 
 
 class Configured(Reply, frozen=True):

@@ -8,7 +8,8 @@ from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.realtime.events import ResponseFacts
-from tornado_app.protocol.realtime.orders import CreateItem, Truncate, shows
+from tornado_app.protocol.realtime.items import shows
+from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.protocol.told import Interrupted
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_waits import AnswerWaits
@@ -22,7 +23,6 @@ from tornado_app.session.timers import Timers
 from tornado_app.session.tools import Tools
 from tornado_app.session.transcripts import Transcripts
 
-TRUNCATE_ID = "parley_truncate"
 TEXT_ID = "parley_text"
 IMAGE_ID = "parley_image"
 REFS_KEPT = 64
@@ -70,12 +70,14 @@ class Answers:
         """A typed turn, or one with a picture, which came at *since*."""
         turn = self._typed_id(IMAGE_ID if shows(item) else TEXT_ID)
         self._model.has_begun = True
-        if not self._model.send(CreateItem(dict(item), event_id=turn)):
+        if self._model.send(CreateItem({"id": turn, **item}, event_id=turn)):
+            self._model.rebuilding.typed(turn, item)
+            if is_answered:
+                self.waits.turn_ended(since)
+                self.want(turn)
+        else:
             sentence = "Too much is waiting for the model. Send it again when it is connected."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
-        elif is_answered:
-            self.waits.turn_ended(since)
-            self.want(turn)
 
     def ref_of(self, event_id: str) -> Ref | None:
         """What the client calls the typed turn that was sent under this name."""
@@ -107,6 +109,7 @@ class Answers:
         hit the next answer, so only the truncation is sent.  Without it the answer goes on.
         """
         self.tools.on_speech_started()
+        self.asking.expect(is_expected=False)
         if self._is_heard and self._model.in_force.interrupt_response:
             self._cut(None)
 
@@ -161,11 +164,15 @@ class Answers:
         """What is waited for may be late.  A failure: the link is of no use any more."""
         return self.asking.on_timer()
 
-    def on_lost(self) -> None:
-        """The model is gone; nothing it was saying has an end of its own."""
+    def on_lost(self, *, is_kept: bool) -> None:
+        """The model is gone; nothing it was saying has an end of its own.
+
+        *is_kept*: the next one is told of the conversation.
+        """
         self.downlink.words_over("user")
-        self.asking.on_lost()
-        self.tools.on_lost()
+        self.asking.on_lost(is_kept=is_kept)
+        if not is_kept:
+            self.tools.on_lost()
 
     def _typed_id(self, of: str) -> str:
         """A name for the typed turn that is acted upon; if it has one itself, that is kept."""
@@ -200,9 +207,7 @@ class Answers:
             Unheard(name, self._playout.heard(name, now)) for name in dropped if name not in names
         ]
         for item in unheard:
-            self._model.send(
-                Truncate(item.item_id, item.heard_ms, content_index=0, event_id=TRUNCATE_ID)
-            )
+            self._model.truncate(item.item_id, item.heard_ms)
         self.asking.mute()
         self.tools.on_interrupted()
         interrupted = self._interrupted(unheard, item_id)

@@ -11,12 +11,12 @@ end of its own (`ModelSide.due` says when a wait is over):
                                                                  turn asked again; then we give up
 """
 
-from typing import cast
+from typing import Any, cast
 
 from tornado_app.errors import Ref
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import ErrorFacts, ResponseFacts
-from tornado_app.protocol.realtime.functions import spoken_while_waiting
+from tornado_app.protocol.realtime.functions import gone_on_with, spoken_while_waiting
 from tornado_app.protocol.realtime.orders import CreateResponse
 from tornado_app.protocol.told import ResponseStatus
 from tornado_app.session.actions import Actions
@@ -26,6 +26,7 @@ from tornado_app.session.cancels import Cancels
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.known_answers import KnownAnswers, Running
+from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.patience import Patience
 from tornado_app.session.request import Request, Turn
@@ -54,10 +55,13 @@ class Asking:
         self._waits = waits
         self.known = KnownAnswers()
         self._request = Request()
+        self._config = config
         self._patience = Patience(
             config, model, actions, timers, known=self.known, request=self._request
         )
         self._cancels = Cancels(model)
+        self._is_expected = False
+        """The model begins an answer by itself, and has not yet."""
 
     def want(self, turn: str | None, *, is_result: bool = False) -> None:
         """Ask for an answer, now or as soon as the model is free.
@@ -85,8 +89,13 @@ class Asking:
         """A sentence that was asked for, and has not begun, is not wanted any more."""
         self._request.withdraw_filler()
 
+    def expect(self, *, is_expected: bool) -> None:
+        """Whether the model is to answer a turn unasked."""
+        self._is_expected = is_expected
+
     def withdraw(self) -> None:
         """No answer that was asked for, or was to be, is wanted any more."""
+        self._is_expected = False
         self._request.withdraw()
         self._patience.arm()
 
@@ -179,16 +188,43 @@ class Asking:
     def on_connected(self) -> None:
         """What was asked for is on its way only now."""
         self._patience.begin()
+        self._go_on()
 
-    def on_lost(self) -> None:
-        """The model is gone; what it was saying has no end."""
-        is_owed, ref = self._request.lost()
+    def on_lost(self, *, is_kept: bool) -> None:
+        """The model is gone; what it was saying has no end.
+
+        *is_kept*: the next one is told of the conversation, and may be asked again.
+        """
+        is_kept = is_kept and self._config.lost_answer != "tell"
+        is_owed, ref = self._carry_over() if is_kept else self._request.lost()
         if self.known.running is not None:
-            self._end("failed", None)
+            self._break_off(self.known.running, is_kept=is_kept)
+        self._is_expected = False
         self.known.forget_ended()
         self._patience.arm()
         if is_owed:
             self._reports.lost(ref)
+
+    def _carry_over(self) -> tuple[bool, Ref | None]:
+        """Ask the next model for what this one was asked for, or would have answered unasked."""
+        self._request.put_back()
+        if self._is_expected and self.known.running is None:
+            self._request.want(Turn(None, None))
+        return False, None
+
+    def _break_off(self, running: Running, *, is_kept: bool) -> None:
+        """The answer that runs stops where it is; the next model is asked for the rest of it."""
+        is_open = is_kept and not (running.is_muted or running.is_told or running.is_filler)
+        last = self._model.rebuilding.ledger.last
+        if is_open and self._rounds.find(running.response_id) is not None:
+            self._end("incomplete", None)  # another one follows what it has called
+        elif is_open and isinstance(last, ModelSaid) and last.is_complete:
+            self._end("completed", None)  # but for the word that it is over
+        else:
+            if is_open:
+                is_rest = isinstance(last, ModelSaid)
+                self._request.want(Turn(None, running.ref, is_rest=is_rest))
+            self._end("failed", None, goes_on=is_open)
 
     def on_timer(self) -> Failure | None:
         """What is waited for may be late.  A failure: this model is of no use any more."""
@@ -248,6 +284,7 @@ class Asking:
         if self.known.running is not None:  # which has ended, as the model has but one
             self._end("cancelled" if self.known.running.is_muted else "incomplete", None)
             self.known.mute_ended()
+        self._is_expected = False
         is_filler, is_stopped = self._request.awaits_filler, self._request.begun()
         running = self.known.begin(response_id, self._request.ref, is_filler=is_filler)
         self._patience.begin()
@@ -257,19 +294,26 @@ class Asking:
             self._cancels.cancel(running)
             self.mute()
 
-    def _end(self, status: ResponseStatus, response: ResponseFacts | None) -> None:
+    def _end(
+        self, status: ResponseStatus, response: ResponseFacts | None, *, goes_on: bool = False
+    ) -> None:
         running = cast(Running, self.known.running)
-        self._tell_end(running, status, response)
+        self._tell_end(running, status, response, goes_on=goes_on)
         self.known.end()
         self._patience.arm()
 
     def _tell_end(
-        self, running: Running, status: ResponseStatus, response: ResponseFacts | None
+        self,
+        running: Running,
+        status: ResponseStatus,
+        response: ResponseFacts | None,
+        *,
+        goes_on: bool = False,
     ) -> None:
         self._reports.log_end(status, response)
         if not running.is_told:
             running.is_told = True
-            continues = self._continues(running, status)
+            continues = self._continues(running, status) or goes_on
             self._waits.ended(running.response_id, continues=continues)
             self._reports.ended(running, status, response, continues=continues)
 
@@ -296,5 +340,9 @@ class Asking:
     def _order(self) -> CreateResponse:
         event_id = self._request.next()
         is_forced = self._model.in_force.tool_choice not in {"auto", "none"}
-        is_free = self._request.is_for_results and is_forced
-        return CreateResponse(event_id, {"tool_choice": "auto"} if is_free else None)
+        wanted: dict[str, Any] = {}
+        if self._request.is_for_results and is_forced:
+            wanted["tool_choice"] = "auto"
+        if self._request.is_for_rest and self._config.lost_answer == "continue":
+            wanted |= gone_on_with(self._model.in_force.instructions)
+        return CreateResponse(event_id, wanted or None)

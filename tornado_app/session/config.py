@@ -9,6 +9,7 @@ from tornado_app.protocol.realtime.model_session import ModelSession
 from workers.formats import StreamFormat
 
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
+LostAnswer = Literal["continue", "ask_again", "tell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,13 @@ class SessionConfig:
     pictures: PictureRules = PictureRules()
     has_opus: bool = True
     """The server has its codec."""
+    ledger_entries: int = 1000
+    """How many items of the conversation are kept for the next model."""
+    ledger_bytes: int = 524_288
+    speech_kept_ms: float = 15_000.0
+    """How much of the speech that no transcript stands for yet."""
+    lost_answer: LostAnswer = "continue"
+    """What becomes of an answer whose model is lost."""
 
     def unix_ms(self, now: float) -> int:
         """*now* as Unix milliseconds, untouched by steps of the wall clock."""

@@ -129,6 +129,8 @@ class Configuring:
             self._refused(change, change.refusal)
         else:
             self._model.in_force = replace(self._model.in_force, **change.sets)
+            if change.items:
+                self._history.taken(change.name, self._model.in_force)
             change.is_open = False
         self._settle()
 

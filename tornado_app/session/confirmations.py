@@ -2,7 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.told import AudioCleared, AudioCommitted
@@ -17,6 +17,14 @@ AWAITED = 256
 nothing, is not late, and there is no deadline that would end them."""
 
 What = Literal["commit", "clear"]
+
+
+class Committed(NamedTuple):
+    """What became of a commit."""
+
+    how: Literal["unasked", "answer", "done", "twice"]
+    name: str = ""
+    """Of the order that asked for it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -79,18 +87,18 @@ class Confirmations:
         for order in self._orders:
             order.wants_answer = order.is_turn = False
 
-    def on_committed(self, item_id: str) -> Literal["unasked", "answer", "done", "twice"]:
+    def on_committed(self, item_id: str) -> Committed:
         """The model has committed: by itself, or as it was asked to and an answer is wanted."""
         if item_id and item_id in self._committed:
-            return "twice"
+            return Committed("twice")
         self._committed.append(item_id)
         order = self._find("commit")
         self._actions.say(AudioCommitted(item_id, ref=order.ref if order else None))
         self._actions.log("audio_committed")
         if order is None:
-            return "unasked"
+            return Committed("unasked")
         self._settle(order)
-        return "answer" if order.wants_answer else "done"
+        return Committed("answer" if order.wants_answer else "done", order.name)
 
     def on_cleared(self) -> None:
         if order := self._find("clear"):
@@ -107,6 +115,7 @@ class Confirmations:
         if order is None:
             return None
         self._settle(order)
+        self._model.rebuilding.not_committed(order.name)
         return order.name if order.is_owed else None
 
     def on_clear_refused(self) -> None:
@@ -119,14 +128,17 @@ class Confirmations:
             order.since = self._actions.now
         self._arm()
 
-    def on_lost(self) -> None:
-        """The model has forgotten everything: what was to be cleared is, what was committed not."""
-        lost = [order for order in self._orders if order.what == "commit" and not order.is_owed]
-        if lost:
+    def on_lost(self, *, is_kept: bool) -> None:
+        """The model has forgotten everything: what was to be cleared is, what was committed not.
+
+        *is_kept*: the next one is asked again to commit it.
+        """
+        commits = [order for order in self._orders if order.what == "commit"]
+        if not is_kept and (lost := [order for order in commits if not order.is_owed]):
             sentence = "A commit was lost with the connection to the model. Say it again."
             self._actions.refuse(Refused("upstream_unavailable", sentence), lost[-1].ref)
         for order in self._orders:
-            order.is_done = True
+            order.is_done = order.what == "clear" or not is_kept
         self._committed.clear()
         self._go_on()
 
@@ -138,6 +150,7 @@ class Confirmations:
             if due_at is None or self._actions.now < due_at:
                 break
             self._orders.popleft()
+            self._model.rebuilding.not_committed(order.name)
             self._actions.log("upstream_late", waited_for=order.what)
             sentence = f"The model did not confirm a {order.what} in time. It may be lost."
             self._actions.refuse(Refused("upstream_timeout", sentence), order.ref)

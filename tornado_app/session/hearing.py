@@ -11,6 +11,8 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.pieces import MODEL_BYTES_PER_MS
+from tornado_app.session.scribe import Scribe
 from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
 
@@ -36,6 +38,8 @@ class Hearing:
         uplink: Uplink,
         answers: Answers,
         configuring: Configuring,
+        *,
+        scribe: Scribe,
     ) -> None:
         self._actions = actions
         self._model = model
@@ -43,34 +47,43 @@ class Hearing:
         self._answers = answers
         self._refusals = Refusals(actions, model, uplink, answers, configuring)
         self._configuring = configuring
+        self._scribe = scribe
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 
     def hear(self, said: realtime.UpstreamEvent) -> Ending | Failure | None:
         """Act on *said*.  An ending ends the session, a failure the link; mostly it is neither."""
         if self._model.state != "connected" and not isinstance(said, OPENING):
             return None
-        answers = self._answers
+        answers, scribe = self._answers, self._scribe
         match said:
-            case AnswerAudio():
+            case AnswerAudio(response_id, item_id, pcm):
                 self._model.has_spoken = True
+                scribe.sound(item_id, response_id, len(pcm) / MODEL_BYTES_PER_MS)
                 answers.on_audio(said)
             case BrokenAudio():
                 answers.on_broken_audio(said)
             case realtime.AnswerTranscriptDelta():
+                scribe.words(said.item_id, said.response_id, said.delta)
                 answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
             case realtime.AnswerTextDelta():
+                scribe.words(said.item_id, said.response_id, said.delta)
                 answers.on_text(said.item_id, said.response_id)
                 answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
             case realtime.AnswerTranscriptDone(response_id, item_id, text):
+                scribe.words_end(item_id, response_id, text)
                 answers.on_transcript_done(item_id, response_id, text)
             case realtime.AnswerTextDone(response_id, item_id, text):
+                scribe.words_end(item_id, response_id, text)
                 answers.on_text(item_id, response_id)
                 answers.on_transcript_done(item_id, response_id, text)
             case realtime.UserTranscriptDelta(item_id, delta):
+                scribe.user_words(said)
                 answers.on_user_transcript_delta(item_id, delta)
             case realtime.UserTranscriptDone(item_id, text):
+                scribe.user_words_end(item_id, text)
                 answers.on_user_transcript_done(item_id, text)
             case realtime.UserTranscriptFailed(item_id, error):
+                scribe.user_words_end(item_id, None)
                 self._hear_no_words(item_id, error or realtime.ErrorFacts())
             case realtime.AudioDone(response_id, item_id):
                 answers.on_audio_done(item_id, response_id)
@@ -81,6 +94,7 @@ class Hearing:
             case realtime.ResponseFinished(response):
                 answers.finish(response)
             case realtime.OutputItemDone(response_id, item):
+                scribe.item_done(response_id, item)
                 answers.tools.hear(response_id, item)
             case _:
                 return self._hear_state(said)
@@ -95,6 +109,7 @@ class Hearing:
         | realtime.UserSpeechStopped
         | realtime.Committed
         | realtime.Cleared
+        | realtime.ItemAdded
         | realtime.Unknown
         | realtime.Malformed,
     ) -> Ending | Failure | None:
@@ -108,17 +123,19 @@ class Hearing:
                     self._on_connected_if(self._model.on_updated())
             case realtime.UpstreamError(error):
                 return self._refusals.on_error(error)
+            case realtime.ItemAdded():
+                self._scribe.added(said)
             case realtime.UserSpeechStarted():
                 self._model.has_begun = True
+                self._scribe.speech_started(said)
                 self._actions.say(SpeechStarted(said.item_id, int(said.audio_start_ms)))
                 self._answers.on_speech_started()
             case realtime.UserSpeechStopped():
+                self._scribe.speech_stopped(said)
                 self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
                 self._answers.on_speech_stopped()
-            case realtime.Committed(item_id):
-                self._model.has_begun = True
-                if self._uplink.on_committed(item_id):
-                    self._answers.want(None)
+            case realtime.Committed():
+                self._hear_committed(said)
             case realtime.Cleared():
                 self._uplink.confirmations.on_cleared()
             case realtime.Malformed(size_bytes):
@@ -129,6 +146,17 @@ class Hearing:
             case _:
                 assert_never(said)
         return None
+
+    def _hear_committed(self, said: realtime.Committed) -> None:
+        self._model.has_begun = True
+        committed = self._uplink.on_committed(said.item_id)
+        if committed.how == "twice":
+            return
+        self._scribe.committed(said, committed.name)
+        if committed.how == "answer":
+            self._answers.want(None)
+        elif committed.how == "unasked" and self._model.answers_unasked:
+            self._answers.asking.expect(is_expected=True)
 
     def _on_connected_if(self, has_connected: bool) -> None:
         """What was kept is on its way only now, and what answers it is awaited."""

@@ -1,9 +1,11 @@
 """What was said before the call, to a model that is there already."""
 
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.model_session import ModelSession, history_item
+from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.realtime.orders import CreateItem, DeleteItem
 from tornado_app.session.changes import item_id
+from tornado_app.session.ledger.ledger import Ledger
+from tornado_app.session.ledger.telling import item_of
 from tornado_app.session.model_side import ModelSide
 
 
@@ -26,15 +28,24 @@ class History:
         """How many items of it were sent: none, if it is what the model will begin with."""
         if self._model.state != "connected":
             return 0
-        for number, turn in enumerate(wanted.history):
-            item = {"id": item_id(name, number), **history_item(turn)}
-            self._model.send(CreateItem(item, event_id=f"{name}_{number}"))
+        names = _item_ids(name, len(wanted.history))
+        for number, entry in enumerate(Ledger.of(wanted.history, names)):
+            self._model.send(CreateItem(item_of(entry), event_id=f"{name}_{number}"))
         return len(wanted.history)
+
+    def taken(self, name: str, in_force: ModelSession) -> None:
+        """The model has all of it."""
+        names = _item_ids(name, len(in_force.history))
+        self._model.rebuilding.begun_with(in_force.history, names)
 
     def withdraw(self, name: str, items: int) -> None:
         """The model has refused one of them."""
-        for number in range(items):
-            self._model.send(DeleteItem(item_id(name, number), event_id=f"{name}_{number}"))
+        for number, item in enumerate(_item_ids(name, items)):
+            self._model.send(DeleteItem(item, event_id=f"{name}_{number}"))
+
+
+def _item_ids(name: str, count: int) -> list[str]:
+    return [item_id(name, number) for number in range(count)]
 
 
 def too_much() -> Refused:

@@ -1,7 +1,8 @@
 """Orders that are kept until the model can take them, in their order."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -10,13 +11,13 @@ from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.protocol.realtime.orders import (
     AnyOrder,
     Append,
+    Clear,
     Commit,
     CreateItem,
     UpdateSession,
 )
+from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 
-UPSTREAM_BYTES_PER_MS = 64.0
-"""24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
 ORDERS_HELD = 256
 """How many orders that are no audio may wait for the model."""
 
@@ -26,12 +27,14 @@ class KeptOrders:
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
+        self._first: deque[AnyOrder] = deque()
+        """What tells a model of the conversation so far; it is bounded by whoever knows it."""
         self._orders: deque[AnyOrder] = deque()
         self._others = 0
         self.audio_ms = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self._orders)
+        return bool(self._orders or self._first)
 
     def keep(self, order: AnyOrder) -> bool:
         """False: too much is kept already, and *order* is not."""
@@ -46,9 +49,34 @@ class KeptOrders:
         self._budget.take(size_bytes)
         return True
 
+    def put_first(self, orders: Iterable[AnyOrder]) -> None:
+        """Have the model told this before anything that is kept."""
+        for order in orders:
+            self._first.append(order)
+            self._budget.take(_size_bytes(order))
+
+    def change_first(self, change: Callable[[AnyOrder], AnyOrder | None]) -> bool:
+        """Change what is told first, or leave it out; whether anything was changed."""
+        before, self._first = self._first, deque()
+        self._budget.give(sum(map(_size_bytes, before)))
+        self.put_first(after for order in before if (after := change(order)) is not None)
+        return before != self._first
+
+    def take_speech(self) -> list[AnyOrder]:
+        """Forget all; returns what of it is for the model's audio buffer."""
+        kept = [*self._first, *self._orders]
+        self.forget()
+        return [order for order in kept if isinstance(order, Append | Commit | Clear)]
+
     def take(self, most_bytes: int) -> Iterator[AnyOrder]:
         """The oldest, until they are *most_bytes* or more in all."""
         taken_ms, taken_bytes = 0.0, 0
+        while self._first and taken_bytes < most_bytes:
+            order = self._first.popleft()
+            size_bytes = _size_bytes(order)
+            self._budget.give(size_bytes)
+            taken_bytes += size_bytes
+            yield order
         while self._orders and taken_bytes < most_bytes:
             order = self._orders.popleft()
             size_bytes = _size_bytes(order)
@@ -63,22 +91,18 @@ class KeptOrders:
         self.audio_ms = max(0.0, self.audio_ms - taken_ms) if self._orders else 0.0
 
     def forget(self) -> None:
-        self._budget.give(sum(map(_size_bytes, self._orders)))
+        self._budget.give(sum(map(_size_bytes, chain(self._first, self._orders))))
+        self._first.clear()
         self._orders.clear()
         self._others, self.audio_ms = 0, 0.0
 
     def forget_audio(self) -> None:
         """Drop audio that no commit here follows: the client has cleared it."""
-        commits = (i for i, order in enumerate(self._orders, 1) if isinstance(order, Commit))
-        committed = max(commits, default=0)
-        kept = deque[AnyOrder]()
-        for number, order in enumerate(self._orders):
-            if number < committed or not isinstance(order, Append):
-                kept.append(order)
-            else:
-                self._budget.give(_size_bytes(order))
-        self._orders = kept
-        self.audio_ms = sum(order.duration_ms for order in kept if isinstance(order, Append))
+        if not any(isinstance(order, Commit) for order in self._orders):
+            self._first = self._without_last_audio(self._first)
+        self._orders = self._without_last_audio(self._orders)
+        audio = (order for order in self._orders if isinstance(order, Append))
+        self.audio_ms = sum(order.duration_ms for order in audio)
 
     def drop_oldest_audio(self, at_least_ms: float) -> tuple[float, float]:
         """Drop audio, oldest first; return how much, and how much of it no commit follows."""
@@ -98,12 +122,25 @@ class KeptOrders:
         self.audio_ms = max(0.0, self.audio_ms - dropped_ms)
         return dropped_ms, uncommitted_ms
 
+    def _without_last_audio(self, orders: deque[AnyOrder]) -> deque[AnyOrder]:
+        """Without that behind the last commit."""
+        commits = (i for i, order in enumerate(orders, 1) if isinstance(order, Commit))
+        committed = max(commits, default=0)
+        kept = deque[AnyOrder]()
+        for number, order in enumerate(orders):
+            if number < committed or not isinstance(order, Append):
+                kept.append(order)
+            else:
+                self._budget.give(_size_bytes(order))
+        return kept
+
 
 def item_bytes(item: Mapping[str, Any]) -> int:
     """What an item of the conversation takes while it waits."""
     parts = item.get("content", ())
-    said = [text for part in parts for text in (part.get("text"), part.get("image_url")) if text]
-    return ENTRY_BYTES + sum(map(text_bytes, [item.get("output", ""), *said]))
+    said = [part.get(name) or "" for part in parts for name in ("text", "audio", "image_url")]
+    said += [item.get("output", ""), item.get("arguments", "")]
+    return ENTRY_BYTES + sum(map(text_bytes, said))
 
 
 def _size_bytes(order: AnyOrder) -> int:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from tornado_app.errors import Refused
 from tornado_app.policy.formats import INPUT_FIELDS
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.orders import user_image, user_text
+from tornado_app.protocol.realtime.items import user_image, user_text
 from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
 from tornado_app.session import transcribing
 from tornado_app.session.actions import Actions

@@ -37,14 +37,19 @@ from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Fi
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.confirmations import Confirmations
+from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.deadlines import Deadlines
 from tornado_app.session.formatting import Formatting
 from tornado_app.session.hearing import Hearing
+from tornado_app.session.ledger.ledger import Ledger
+from tornado_app.session.ledger.speech import SpeechKept
 from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.listening import Listening
 from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rates import Rates
+from tornado_app.session.rebuilding import Rebuilding
+from tornado_app.session.scribe import Scribe
 from tornado_app.session.timers import Timers
 from tornado_app.session.uplink import NO_TURNS, Uplink
 
@@ -60,7 +65,17 @@ class Session:
         self._config = config
         self._actions = Actions(config)
         self._timers = Timers()
-        self._model = ModelSide(config, self._actions, self._timers, budget, jitter)
+        self._rebuilding = Rebuilding(
+            Ledger(config.ledger_entries, config.ledger_bytes), SpeechKept(config.speech_kept_ms)
+        )
+        self._model = ModelSide(
+            config,
+            self._actions,
+            self._timers,
+            budget,
+            jitter,
+            rebuilding=self._rebuilding,
+        )
         self._backlog = Backlog(config, self._actions, self._timers, budget)
         self._confirmations = Confirmations(
             self._model, self._actions, self._timers, config.response_timeout_s
@@ -75,13 +90,19 @@ class Session:
         )
         self._answers = Answers(config, self._model, self._actions, self._timers, budget)
         self.downlink = self._answers.downlink
+        self._conversation_memory = ConversationMemory(budget, self._rebuilding)
         self._answer_memory = AnswerMemory(budget, self.downlink, self.downlink.transcripts)
         formatting = Formatting(config, self._actions, self._uplink, self.downlink)
         self._configuring = Configuring(
             config, self._model, self._actions, self._timers, budget, formatting=formatting
         )
         self._hearing = Hearing(
-            self._actions, self._model, self._uplink, self._answers, self._configuring
+            self._actions,
+            self._model,
+            self._uplink,
+            self._answers,
+            self._configuring,
+            scribe=Scribe(self._rebuilding),
         )
         self._rates = Rates(config)
         self._listening = Listening(
@@ -181,6 +202,7 @@ class Session:
             case events.Look(unsent_bytes, is_held, queued_bytes):
                 self._uplink.on_unsent(unsent_bytes)
                 self._answer_memory.look(queued_bytes)
+                self._conversation_memory.look(finds_speech=self._model.finds_speech)
                 if is_held:
                     self._model.not_heard()
                 self._on_tick()
@@ -313,8 +335,9 @@ class Session:
         was_connected = self._model.state == "connected"
         ending = self._model.on_lost(failure)
         if was_connected:
-            self._uplink.on_lost()
-            self._answers.on_lost()
+            carried = self._model.carry_over() if ending is None else None
+            self._uplink.on_lost(carried)
+            self._answers.on_lost(is_kept=carried is not None)
             self._configuring.on_lost()
         self._uplink.on_unsent(0)
         self._end_if(ending)
@@ -352,6 +375,7 @@ class Session:
         self._model.shut()
         self._uplink.shut()
         self._answer_memory.shut()
+        self._conversation_memory.shut()
         self._actions.do(CloseUpstream())
         if close is not None:
             self._actions.do(CloseClient(close))

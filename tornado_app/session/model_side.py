@@ -6,19 +6,21 @@ from tornado_app.admission.budget import Budget
 from tornado_app.protocol.endings import Ending, Failure, classify
 from tornado_app.protocol.realtime.events import ErrorFacts, SessionFacts
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.protocol.realtime.model_session import ModelSession, history_item, session_body
-from tornado_app.protocol.realtime.orders import AnyOrder, CreateItem, UpdateSession
-from tornado_app.protocol.told import ConnectionStatus, Negotiated, UpstreamStatus
+from tornado_app.protocol.realtime.model_session import ModelSession, session_body
+from tornado_app.protocol.realtime.orders import AnyOrder, Append, Truncate, UpdateSession
+from tornado_app.protocol.told import ConnectionStatus, Context, Negotiated, UpstreamStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.kept import UPSTREAM_BYTES_PER_MS, KeptOrders
+from tornado_app.session.kept import KeptOrders
+from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.negotiated import negotiated
+from tornado_app.session.rebuilding import CarriedOver, Rebuilding
 from tornado_app.session.redialling import Redialling
 from tornado_app.session.timers import Timers
 
 UPDATE_ID = "parley_session"
-HISTORY_ID = "parley_history"
+TRUNCATE_ID = "parley_truncate"
 SENT_AHEAD_MS = 1000.0
 """How much audio may lie in the model's socket before more is kept here, if what is oldest is to
 be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
@@ -42,12 +44,16 @@ class ModelSide:
         timers: Timers,
         budget: Budget,
         jitter: Callable[[], float],
+        *,
+        rebuilding: Rebuilding,
     ) -> None:
         self._config = config
         self._actions = actions
         self._timers = timers
         self._budget = budget
         self._redialling = Redialling(config, jitter)
+        self.rebuilding = rebuilding
+        self._speech = rebuilding.speech
         self.kept = KeptOrders(budget)
         self._sent_ahead_bytes = _sent_ahead_bytes(config)
         self._unsent_bytes = 0
@@ -69,6 +75,8 @@ class ModelSide:
         self.connected_at: float | None = None
         self.connections = 0
         self.latency_ms: float | None = None
+        self._context: Context | None = None
+        """What the model knows of the conversation, if it is not the first."""
 
     @property
     def name(self) -> str:
@@ -80,6 +88,16 @@ class ModelSide:
     def client_functions(self) -> tuple[Function, ...]:
         """The tools of the client that the model has been told of."""
         return self.in_force.tools
+
+    @property
+    def finds_speech(self) -> bool:
+        """The model looks for the user's turns by itself."""
+        return self.in_force.turn_detection != "none"
+
+    @property
+    def answers_unasked(self) -> bool:
+        """It begins an answer to each turn that it has found."""
+        return self.in_force.create_response and not self.in_force.only_transcribes
 
     @property
     def reconnects(self) -> int:
@@ -94,12 +112,28 @@ class ModelSide:
         """Orders are let through at once."""
         return self.state == "connected" and not self.kept and not self._socket_is_full
 
-    def send(self, order: AnyOrder) -> bool:
-        """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
+    def send_audio(self, order: Append) -> None:
+        """Let a piece of speech through, or keep it.  The hot path."""
         if self.state == "connected" and not self.kept and not self._socket_is_full:
             self._actions.do(SendUpstream(order))
+            self._speech.append(order)
+        else:
+            self.kept.keep(order)  # which the uplink bounds
+
+    def send(self, order: AnyOrder) -> bool:
+        """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
+        if self.is_free:
+            self._let_go(order)
             return True
         return self.kept.keep(order)
+
+    def truncate(self, item_id: str, heard_ms: int) -> None:
+        """Of an answer only so much was heard."""
+        if not self.rebuilding.cut(item_id, heard_ms):
+            self.send(Truncate(item_id, heard_ms, content_index=0, event_id=TRUNCATE_ID))
+        elif not self.kept.change_first(self.rebuilding.retold):
+            for order in self.rebuilding.again(item_id):
+                self.send(order)
 
     def on_unsent(self, unsent_bytes: int) -> None:
         """So much waits for the model's socket."""
@@ -115,7 +149,7 @@ class ModelSide:
         if self.state != "connected" or self._socket_is_full:
             return
         for order in self.kept.take(self._sent_ahead_bytes):
-            self._actions.do(SendUpstream(order))
+            self._let_go(order)
         if self.kept:
             # What the socket did not take is known when these are sent.
             self._timers.set("release", self._actions.now)
@@ -195,6 +229,24 @@ class ModelSide:
         self._say(attempt=attempt)
         return None
 
+    def carry_over(self) -> CarriedOver | None:
+        """A link that was connected is gone, and is dialled again: what the next model is told.
+
+        None: of the conversation it is told nothing.
+        """
+        if not self.rebuilding.ledger.is_kept:
+            self.kept.forget()
+            self.rebuilding.forget()
+            self.has_begun = False
+            self._context = "lost"
+            return None
+        unsent = self.kept.take_speech()
+        is_told = not self.in_force.only_transcribes
+        carried = self.rebuilding.carry_over(unsent, is_told=is_told)
+        self.kept.put_first(carried.orders)
+        self._context = "rebuilt"
+        return carried
+
     def redial(self) -> None:
         self._dial()
 
@@ -202,6 +254,7 @@ class ModelSide:
         """The session ends: nothing is kept, nothing is dialled."""
         self.state = "disconnected"
         self.kept.forget()
+        self.rebuilding.forget()
         self._count_unsent(0)
 
     def _dial(self) -> None:
@@ -210,9 +263,6 @@ class ModelSide:
 
     def _forget_link(self) -> None:
         self._timers.clear("ready")
-        if self.state == "connected":  # what waited for its socket is lost with it
-            self.kept.forget()
-            self.has_begun = False
         self._timers.clear("release")
         self._count_unsent(0)
         self._socket_is_full = False
@@ -226,22 +276,28 @@ class ModelSide:
         if self._created is None or not self._updated or self.state == "connected":
             return False
         self._timers.clear("ready")
-        again = self.connections > 0
         self.connections += 1
         self.state = "connected"
         self.connected_at = self._actions.now
         self._say(
             attempt=self._redialling.attempt or None,
             expires_at=_unix_ms(self._created.expires_at),
-            context_lost=True if again else None,
+            context=self._context,
         )
         self._actions.do(NoteModel(True))
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
-        # Before anything that was said meanwhile, and again whenever the model begins afresh.
-        for turn in self.in_force.history:
-            self._actions.do(SendUpstream(CreateItem(history_item(turn), HISTORY_ID)))
+        if not self.rebuilding.is_begun:
+            for order in self.rebuilding.history(self.in_force.history):
+                self._actions.do(SendUpstream(order))
         self.release()
         return True
+
+    def _let_go(self, order: AnyOrder) -> None:
+        self._actions.do(SendUpstream(order))
+        if isinstance(order, Append):
+            self._speech.append(order)
+        else:
+            self._speech.note(order)
 
     def _count_unsent(self, unsent_bytes: int) -> None:
         self._budget.take(unsent_bytes - self._unsent_bytes)
@@ -251,7 +307,7 @@ class ModelSide:
         self,
         attempt: int | None = None,
         expires_at: int | None = None,
-        context_lost: bool | None = None,
+        context: Context | None = None,
         negotiated: Negotiated | None = None,
     ) -> None:
         resumed = False if self._config.wants_resume and self.connections == 0 else None
@@ -263,7 +319,8 @@ class ModelSide:
                 attempt=attempt,
                 expires_at=expires_at,
                 resumed=resumed,
-                context_lost=context_lost,
+                context=context,
+                context_lost=True if context == "lost" else None,
                 negotiated=negotiated,
             )
         )

@@ -24,6 +24,8 @@ class Turn(NamedTuple):
     """What the client calls it."""
     is_result: bool = False
     """It is none of the user's: tools have answered."""
+    is_rest: bool = False
+    """It was answered in part, and then the model was lost."""
 
 
 class Request:
@@ -60,6 +62,11 @@ class Request:
     def is_for_results(self) -> bool:
         """The one that `next` has named answers no turn of the user's."""
         return all(turn.is_result for turn in self._asked)
+
+    @property
+    def is_for_rest(self) -> bool:
+        """And it asks only for the rest of an answer that broke off."""
+        return all(turn.is_rest for turn in self._asked)
 
     @property
     def is_hopeless(self) -> bool:
@@ -150,6 +157,15 @@ class Request:
         if not is_known and self._waiting:
             self._busy += 1
             self.state = "busy"
+
+    def put_back(self) -> None:
+        """The model is gone, and the next one is to be asked: for all turns that wait, and those
+        that it was asked for.
+        """
+        if self.state == "asked":
+            self._waiting.extendleft(reversed(self._asked))
+        self._asked.clear()
+        self.state, self._busy = "none", 0
 
     def lost(self) -> tuple[bool, Ref | None]:
         """The model is gone: whether it owed an answer, and to what."""

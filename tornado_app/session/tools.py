@@ -207,7 +207,7 @@ class Tools:
         self._arm()
 
     def on_lost(self) -> None:
-        """The model is gone, and the next one knows nothing of what this one called."""
+        """The model is gone, and the next one is told nothing of what this one called."""
         self._cancel_all("lost")
         self._open.forget_heard()
         for each in self._rounds.clear():
@@ -258,7 +258,9 @@ class Tools:
     def _answer(self, of: Round, call_id: str, output: str) -> None:
         self._outputs += 1
         event_id = f"{TOOL_ID}_{self._outputs}"
-        if self._model.send(CreateItem(function_output(call_id, output), event_id=event_id)):
+        item = {"id": event_id, **function_output(call_id, output)}
+        if self._model.send(CreateItem(item, event_id=event_id)):
+            self._model.rebuilding.ledger.answered(event_id, call_id, output)
             return
         if of.is_wanted:
             of.is_wanted = False

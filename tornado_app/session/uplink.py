@@ -20,11 +20,11 @@ from tornado_app.session.commands import (
     ResetUplink,
 )
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.confirmations import Confirmations
+from tornado_app.session.confirmations import Committed, Confirmations
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.files import Files
 from tornado_app.session.input_format import InputFormat
-from tornado_app.session.kept import UPSTREAM_BYTES_PER_MS
+from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import (
     PendingChunk,
@@ -35,6 +35,7 @@ from tornado_app.session.pending import (
     PendingQueue,
     TypedTurn,
 )
+from tornado_app.session.rebuilding import CarriedOver
 from workers.formats import StreamFormat
 
 COMMIT_ID = "parley_commit"
@@ -194,12 +195,12 @@ class Uplink:
         self._unsent_ms = unsent_bytes / UPSTREAM_BYTES_PER_MS
         self._model.on_unsent(unsent_bytes)
 
-    def on_committed(self, item_id: str) -> bool:
-        """The model has committed.  True: it was the client's wish, and wants an answer."""
-        how = self.confirmations.on_committed(item_id)
-        if how == "unasked" and not self._is_manual:  # by its own turn detection
+    def on_committed(self, item_id: str) -> Committed:
+        """The model has committed."""
+        committed = self.confirmations.on_committed(item_id)
+        if committed.how == "unasked" and not self._is_manual:  # by its own turn detection
             self._uncommitted_ms = 0.0
-        return how == "answer"
+        return committed
 
     def on_commit_refused(self, name: str) -> str | None:
         """The name of a commit to which an answer was asked for already; *name*, if it is known."""
@@ -207,11 +208,12 @@ class Uplink:
         self._refuse_empty()
         return turn
 
-    def on_lost(self) -> None:
-        """The model is gone, with the audio that it had and nobody had committed."""
-        lost_ms = self._uncommitted_ms + self._unsent_ms
-        self._uncommitted_ms = self._unsent_ms = 0.0
-        self.confirmations.on_lost()
+    def on_lost(self, carried: CarriedOver | None) -> None:
+        """The model is gone, with the audio that is not carried over to the next."""
+        lost_ms = carried.lost_ms if carried else self._uncommitted_ms + self._unsent_ms
+        self._uncommitted_ms = carried.uncommitted_ms if carried else 0.0
+        self._unsent_ms = 0.0
+        self.confirmations.on_lost(is_kept=carried is not None)
         if lost_ms:
             self._actions.log("audio_lost", lost_ms=round(lost_ms))
             sentence = f"{lost_ms:.0f} ms of audio were lost with the connection to the model."
@@ -275,7 +277,7 @@ class Uplink:
             )
             self._actions.say(received, urgent=False)
         if result.audio:
-            self._model.send(Append(result.audio, result.converted_ms))
+            self._model.send_audio(Append(result.audio, result.converted_ms))
             self._sent_ms += result.converted_ms
             self._uncommitted_ms += result.converted_ms
 
@@ -292,6 +294,7 @@ class Uplink:
             self._refuse_orders()
             return turns
         self._uncommitted_ms = 0.0
+        self._model.rebuilding.ledger.spoke(name, is_committed=False)
         # If nobody else takes from the buffer, the answer need not wait for "committed".
         is_asked_now = self._is_manual and commit.is_answered
         self.confirmations.await_commit(

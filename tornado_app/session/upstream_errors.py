@@ -5,11 +5,11 @@ from tornado_app.protocol.close import UPSTREAM_FAILED
 from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_word, unfulfilled
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
-from tornado_app.session.answers import IMAGE_ID, TEXT_ID, TRUNCATE_ID, Answers
+from tornado_app.session.answers import IMAGE_ID, TEXT_ID, Answers
 from tornado_app.session.cancels import CANCEL_ID
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.configuring import Configuring
-from tornado_app.session.model_side import UPDATE_ID, ModelSide
+from tornado_app.session.model_side import TRUNCATE_ID, UPDATE_ID, ModelSide
 from tornado_app.session.request import RESPONSE_ID
 from tornado_app.session.tools import TOOL_ID
 from tornado_app.session.uplink import CLEAR_ID, COMMIT_ID, Uplink
@@ -73,8 +73,11 @@ class Refusals:
             asking.on_cancel_refused(error.event_id)
         elif event_id == TRUNCATE_ID or code == "session_expired":
             pass  # too late to cut, which is what was wanted; or the close follows
+        elif self._model.rebuilding.refused(event_id):
+            pass  # the log has it; the model goes on with what it was told besides
         elif event_id.startswith(TOOL_ID):
-            pass  # the client knows nothing of it; the answer that follows does without
+            # The client knows nothing of it; the answer that follows does without.
+            self._model.rebuilding.ledger.remove(event_id)
         elif error.type == "server_error":
             sentence = "The model had a fault of its own. Ask again."
             self._actions.refuse(Refused("upstream_unavailable", sentence))
@@ -86,6 +89,7 @@ class Refusals:
         why = code or "no reason given"
         sentence, field = f"The model refused a request ({why}).", None
         if event_id.startswith((TEXT_ID, IMAGE_ID)):
+            self._model.rebuilding.ledger.remove(event_id)
             self._answers.asking.withdraw_one(event_id)
         elif event_id == CLEAR_ID:
             self._uplink.confirmations.on_clear_refused()

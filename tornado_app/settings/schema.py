@@ -15,6 +15,7 @@ Environment = Literal["development", "production"]
 Algorithm = Literal["HS256", "HS384", "HS512"]
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
+LostAnswer = Literal["continue", "ask_again", "tell"]
 
 LOCAL = "local"
 """As `upstream.url`: the model on this computer, whatever keys there are."""
@@ -74,6 +75,8 @@ class Upstream(msgspec.Struct, frozen=True):
     reconnect_attempts: Annotated[int, Meta(ge=0, le=100)]
     reconnect_initial_ms: Annotated[int, Meta(ge=1, le=60_000)]
     reconnect_max_ms: Annotated[int, Meta(ge=1, le=600_000)]
+    lost_answer: LostAnswer
+    speech_kept_ms: Annotated[int, Meta(ge=0, le=600_000)]
 
 
 class Session(msgspec.Struct, frozen=True):
@@ -91,6 +94,8 @@ class Session(msgspec.Struct, frozen=True):
     vad_silence_ms: Annotated[int, Meta(ge=50, le=10_000)]
     transcription_model: Annotated[str, Meta(max_length=200)]
     max_output_tokens: Annotated[int, Meta(ge=0, le=4096)]
+    ledger_entries: Annotated[int, Meta(ge=0, le=100_000)]
+    ledger_bytes: Annotated[int, Meta(ge=4096, le=268_435_456)]
 
 
 class Audio(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from tornado_app.protocol.realtime.events import (
     parse_realtime,
 )
 from tornado_app.protocol.realtime.functions import OutputItem
+from tornado_app.protocol.realtime.items import ContentPart, Item
 
 # As on the wire, with fields that we do not use.
 KNOWN = [
@@ -47,6 +48,19 @@ KNOWN = [
         realtime.Committed("u"),
     ),
     ({"type": "input_audio_buffer.cleared", "event_id": "e"}, realtime.Cleared()),
+    (
+        {
+            "type": "conversation.item.added",
+            "previous_item_id": "a",
+            "item": {
+                "id": "u",
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_audio"}],
+            },
+        },
+        realtime.ItemAdded(Item("u", "message", "user", (ContentPart("Hi"), ContentPart())), "a"),
+    ),
     (
         {
             "type": "conversation.item.input_audio_transcription.delta",
@@ -183,7 +197,7 @@ def test_the_table_has_every_known_event():
     "kind",
     [
         "rate_limits.updated",
-        "conversation.item.added",
+        "conversation.item.done",
         "response.function_call_arguments.done",
         "an.event.of.next.year",
     ],

@@ -15,10 +15,11 @@ from tornado_app.protocol.realtime.model_session import (
     ModelSession,
     Turn,
     change_body,
-    history_item,
     session_body,
 )
 from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession, encode_order
+from tornado_app.session.ledger.ledger import Ledger
+from tornado_app.session.ledger.telling import item_of
 
 WANTED = ModelSession(
     model="gpt-realtime-2.1",
@@ -162,7 +163,8 @@ def test_a_change_says_what_it_is_about_and_nothing_else(name):
 @pytest.mark.parametrize(("role", "kind"), [("user", "input_text"), ("assistant", "output_text")])
 def test_history_is_told_in_the_shapes_of_the_api(role, kind):
     """What a user has said is input, what the model has said is output, and only text."""
-    item = history_item(Turn(role, "Hello."))
+    [entry] = Ledger.of((Turn(role, "Hello."),), ["item_1"])
+    item = item_of(entry)
     assert [{"type": kind, "text": "Hello."}] == item["content"]
 
     sent = json.loads(encode_order(CreateItem(item, "e")))

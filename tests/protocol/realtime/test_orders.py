@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tornado_app.protocol.realtime.items import shows, user_image, user_text
 from tornado_app.protocol.realtime.orders import (
     Append,
     CancelResponse,
@@ -17,9 +18,6 @@ from tornado_app.protocol.realtime.orders import (
     Truncate,
     UpdateSession,
     encode_order,
-    shows,
-    user_image,
-    user_text,
 )
 
 

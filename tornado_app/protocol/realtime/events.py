@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio, hear_audio
 from tornado_app.protocol.realtime.functions import OutputItem
+from tornado_app.protocol.realtime.items import Item
 from tornado_app.protocol.realtime.mending import mend, whole_characters
 
 
@@ -61,10 +62,16 @@ class UserSpeechStopped(Event, tag="input_audio_buffer.speech_stopped", frozen=T
 
 class Committed(Event, tag="input_audio_buffer.committed", frozen=True):
     item_id: str = ""
+    previous_item_id: str | None = None
 
 
 class Cleared(Event, tag="input_audio_buffer.cleared", frozen=True):
     pass
+
+
+class ItemAdded(Event, tag="conversation.item.added", frozen=True):
+    item: Item = Item()
+    previous_item_id: str | None = None
 
 
 class UserTranscriptDelta(
@@ -172,6 +179,7 @@ PlainEvent: TypeAlias = (
     | UserSpeechStopped
     | Committed
     | Cleared
+    | ItemAdded
     | UserTranscriptDelta
     | UserTranscriptDone
     | UserTranscriptFailed

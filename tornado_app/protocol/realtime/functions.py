@@ -109,6 +109,11 @@ def _function(function: Function) -> dict[str, Any]:
     }
 
 
+def function_call(call_id: str, name: str, arguments: str) -> dict[str, Any]:
+    """The item of a call, for a model that has not made it itself."""
+    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+
+
 def function_output(call_id: str, output: str) -> dict[str, Any]:
     """The item that answers a call."""
     return {"type": "function_call_output", "call_id": call_id, "output": output}
@@ -121,6 +126,18 @@ def spoken_while_waiting(sentence: str) -> dict[str, Any]:
     """
     words = f"Say exactly this: {sentence}\nSay nothing else."
     return {"instructions": words, "tool_choice": "none"}
+
+
+def gone_on_with(instructions: str) -> dict[str, Any]:
+    """What holds for the rest of an answer whose beginning stands in the conversation.
+
+    *instructions* are those of the session, which it would replace.
+    """
+    words = (
+        "Your last answer broke off because of a technical fault. The user has heard it as far as "
+        "it stands in the conversation. Go on from its last word, and say nothing of it again."
+    )
+    return {"instructions": f"{instructions}\n{words}".strip()}
 
 
 def error_output(sentence: str) -> str:

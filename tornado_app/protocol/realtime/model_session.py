@@ -153,16 +153,6 @@ def change_body(
     return body | ({"audio": audio} if audio else {})
 
 
-def history_item(turn: Turn) -> dict[str, Any]:
-    """A turn of the past as an item: the API takes no audio of an assistant, only its text."""
-    kind = "input_text" if turn.role == "user" else "output_text"
-    return {
-        "type": "message",
-        "role": turn.role,
-        "content": [{"type": kind, "text": turn.text}],
-    }
-
-
 def _tool_choice(wanted: ModelSession) -> str | dict[str, str]:
     choice = wanted.tool_choice
     return {"type": "function", "name": choice.name} if isinstance(choice, OneFunction) else choice

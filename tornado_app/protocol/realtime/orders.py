@@ -3,7 +3,6 @@
 https://platform.openai.com/docs/api-reference/realtime-client-events
 """
 
-from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -37,6 +36,8 @@ class Clear(Order, tag="input_audio_buffer.clear", frozen=True):
 class CreateItem(Order, tag="conversation.item.create", frozen=True):
     item: dict[str, Any]
     event_id: str | None = None
+    previous_item_id: str | None = None
+    """Where it stands; None: behind all others."""
 
 
 class DeleteItem(Order, tag="conversation.item.delete", frozen=True):
@@ -83,24 +84,3 @@ def encode_order(order: AnyOrder) -> bytes:
         # The hot path: base64 needs no escaping, so the text is put together as it is.
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
     return _encoder.encode(order)
-
-
-def user_text(text: str) -> dict[str, Any]:
-    """The item of a typed user turn."""
-    return _user_message({"type": "input_text", "text": text})
-
-
-def user_image(image: str, kind: str, text: str | None) -> dict[str, Any]:
-    """The item of a turn with a picture: *image* is its base64, *kind* as in ``image/png``."""
-    words = () if text is None else ({"type": "input_text", "text": text},)
-    url = f"data:image/{kind};base64,{image}"
-    return _user_message(*words, {"type": "input_image", "image_url": url})
-
-
-def shows(item: Mapping[str, Any]) -> bool:
-    """Whether there is a picture in it."""
-    return any("image_url" in part for part in item.get("content", ()))
-
-
-def _user_message(*parts: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "message", "role": "user", "content": list(parts)}

@@ -1,0 +1,298 @@
+"""One record of a conversation, kept from what both sides say, in the model's order.
+
+An entry is made by the first word of an item, whichever event that is in: any of them may be lost
+or come late.  Where it stands is said by ``previous_item_id``, where it is said at all.
+
+It is bounded in entries and bytes.  The oldest turns go first, each whole: what the user said, with
+all that followed it, and a call never without its output.
+"""
+
+from collections.abc import Collection
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from tornado_app.admission.budget import text_bytes
+from tornado_app.protocol.realtime.functions import OutputItem
+from tornado_app.protocol.realtime.model_session import ModelSession, Turn
+from tornado_app.session.ledger.entries import (
+    AnyEntry,
+    ModelSaid,
+    Noted,
+    Record,
+    ToolAnswered,
+    ToolCalled,
+    UserSaid,
+)
+from tornado_app.session.ledger.heard import LETTERS_PER_S
+from tornado_app.session.ledger.saying import TEXT_LETTERS, Saying
+
+PACE_LETTERS = 200
+"""So much has to have been said before the pace of this voice is known."""
+
+E = TypeVar("E", bound=AnyEntry)
+
+
+class Ledger:
+    """At most *entries*, 0: none are kept; and at most *size_bytes*.  Thread: loop."""
+
+    def __init__(self, entries: int, size_bytes: int) -> None:
+        self._most_entries = entries
+        self._most_bytes = size_bytes
+        self._order: list[str] = []
+        self._entries: dict[str, AnyEntry] = {}
+        self._sayings: dict[str, Saying] = {}
+        """Of what the model has said, all of it, heard or not."""
+        self._kept_bytes = 0
+        self._said_letters = 0
+        self._said_ms = 0.0
+        self.left_out = 0
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is one at all."""
+        return self._most_entries > 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """As of the last `trim`, with what came whole since."""
+        return self._kept_bytes
+
+    @property
+    def entries(self) -> tuple[AnyEntry, ...]:
+        """As they are now, in order; later changes do not change them."""
+        return tuple(self._as_heard(self._entries[name]) for name in self._order)
+
+    def record(self, configuration: ModelSession) -> Record:
+        return Record(self.entries, configuration, self.left_out)
+
+    def find(self, name: str) -> AnyEntry | None:
+        """The entry as it is now."""
+        entry = self._entries.get(name)
+        return None if entry is None else self._as_heard(entry)
+
+    def before(self, name: str) -> str | None:
+        """What stands before an entry; None: nothing does."""
+        at = self._order.index(name) if name in self._entries else 0
+        return self._order[at - 1] if at else None
+
+    @property
+    def last(self) -> AnyEntry | None:
+        """What was said last, if anything was."""
+        return self.find(self._order[-1]) if self._order else None
+
+    @staticmethod
+    def of(turns: tuple[Turn, ...], names: list[str]) -> list[AnyEntry]:
+        """Turns of the past as entries."""
+        return [
+            UserSaid(name, turn.text) if turn.role == "user" else ModelSaid(name, turn.text)
+            for name, turn in zip(names, turns, strict=True)
+        ]
+
+    def begin(self, turns: tuple[Turn, ...], names: list[str]) -> None:
+        """What the conversation begins with."""
+        for at, entry in enumerate(self.of(turns, names)):
+            if self._put(entry, at) and isinstance(entry, ModelSaid):
+                self._sayings[entry.id] = Saying.whole(entry.text)
+
+    def typed(self, name: str, text: str, *, has_picture: bool = False) -> None:
+        """The user has typed a turn."""
+        self._put(UserSaid(name, text[:TEXT_LETTERS], has_picture=has_picture))
+
+    def spoke(self, name: str, *, is_committed: bool) -> None:
+        """The user has said a turn, or is about to."""
+        entry = self._entry(name, _about_to_speak(name))
+        if entry is not None and is_committed:
+            entry.is_committed = True
+
+    def heard_user(self, name: str, delta: str) -> None:
+        """More of a transcript."""
+        entry = self._entry(name, _about_to_speak(name))
+        if entry is not None and not entry.is_written:
+            entry.text = (entry.text + delta)[:TEXT_LETTERS]
+
+    def heard_user_whole(self, name: str, text: str | None) -> None:
+        """A transcript is complete; None: there is no more of it than there is."""
+        entry = self._entry(name, _about_to_speak(name))
+        if entry is not None:
+            entry.text = entry.text if text is None else text[:TEXT_LETTERS]
+            entry.is_written = bool(entry.text)
+            self._grow(text_bytes(entry.text))
+
+    def said(self, name: str, delta: str) -> None:
+        """More of an answer's text."""
+        if saying := self._saying(name):
+            saying.add(delta)
+
+    def said_whole(self, name: str, text: str | None) -> None:
+        """An answer's text is complete; None: it is what there is of it."""
+        if saying := self._saying(name):
+            saying.end(text)
+            self._grow(saying.size_bytes)
+
+    def sounded(self, name: str, duration_ms: float) -> None:
+        """More of an answer's audio."""
+        saying = self._sayings.get(name) or self._saying(name)
+        if saying is not None:
+            saying.audio_ms += duration_ms
+
+    def completed(self, name: str) -> None:
+        """An item of the model's is over, as it was meant to be."""
+        saying = self._sayings.get(name)
+        if saying is not None and not saying.is_complete:
+            saying.is_complete = True
+            if saying.audio_ms:
+                self._said_letters += saying.letters
+                self._said_ms += saying.audio_ms
+
+    def called(self, item: OutputItem, name: str) -> None:
+        """The model has called a tool."""
+        self._put(ToolCalled(name, item.call_id, item.name, item.arguments))
+
+    def answered(self, name: str, call_id: str, output: str) -> None:
+        """A tool has answered; if the call was left out, so is this."""
+        if any(isinstance(e, ToolCalled) and e.call_id == call_id for e in self._entries.values()):
+            self._put(ToolAnswered(name, call_id, output))
+
+    def noted(self, name: str, text: str) -> None:
+        """A note that neither side has said."""
+        self._put(Noted(name, text[:TEXT_LETTERS]))
+
+    def cut(self, name: str, heard_ms: float) -> None:
+        """Of an answer only so much was heard."""
+        if saying := self._sayings.get(name):
+            saying.heard_ms = heard_ms
+
+    def place(self, name: str, after: str | None) -> None:
+        """Where an item stands at the model; if that is not known, it stays."""
+        if name not in self._entries or after not in self._entries or after == name:
+            return
+        at = self._order.index(after)
+        if at + 1 < len(self._order) and self._order[at + 1] == name:
+            return
+        self._order.remove(name)
+        self._order.insert(self._order.index(after) + 1, name)
+
+    def rename(self, old: str, new: str) -> None:
+        """The model calls an item so; if it has said so before, there is one entry too many."""
+        if old not in self._entries or old == new:
+            return
+        if new in self._entries:
+            entry = self._entries[new]
+            self.remove(new)
+        else:
+            entry = self._entries[old]
+        entry.id = new
+        self._entries[new] = entry
+        del self._entries[old]
+        self._order[self._order.index(old)] = new
+        if old in self._sayings:
+            self._sayings[new] = self._sayings.pop(old)
+
+    def remove(self, name: str) -> None:
+        """There is no such item."""
+        if name in self._entries:
+            del self._entries[name]
+            self._sayings.pop(name, None)
+            self._order.remove(name)
+
+    def break_off(self, commits: Collection[str] = ()) -> None:
+        """The model is gone: what was under way stays as it is, and what is nothing goes.
+
+        *commits*: turns that are spoken again.
+        """
+        for saying in self._sayings.values():
+            saying.break_off()
+        for entry in self.entries:
+            is_nothing = isinstance(entry, ModelSaid) and not entry.text
+            is_no_turn = isinstance(entry, UserSaid) and not entry.is_committed
+            if is_nothing or (is_no_turn and entry.id not in commits):
+                self.remove(entry.id)
+
+    def trim(self, most_bytes: int | None = None) -> None:
+        """Leave out what is too much, and what is more than *most_bytes*."""
+        most_bytes = min(self._most_bytes, self._most_bytes if most_bytes is None else most_bytes)
+        sizes = {name: self._size_bytes(name) for name in self._order}
+        kept_bytes = sum(sizes.values())
+        while self._order and (len(sizes) > self._most_entries or kept_bytes > most_bytes):
+            for name in self._oldest_turn():
+                kept_bytes -= sizes.pop(name)
+                self.remove(name)
+                self.left_out += 1
+        self._kept_bytes = kept_bytes
+
+    def _oldest_turn(self) -> list[str]:
+        """Up to where the user speaks next, with the outputs of what was called there; of a turn
+        that is all there is, its oldest entry.
+        """
+        turn = [self._order[0]]
+        for name in self._order[1:]:
+            if isinstance(self._entries[name], UserSaid):
+                break
+            turn.append(name)
+        if len(turn) == len(self._order):
+            turn = turn[:1]
+        calls = {e.call_id for e in map(self._entries.get, turn) if isinstance(e, ToolCalled)}
+        return turn + [
+            name
+            for name in self._order
+            if isinstance(e := self._entries[name], ToolAnswered)
+            and e.call_id in calls
+            and name not in turn
+        ]
+
+    def _size_bytes(self, name: str) -> int:
+        saying = self._sayings.get(name)
+        return self._entries[name].size_bytes + (saying.size_bytes if saying else 0)
+
+    def _entry(self, name: str, new: E) -> E | None:
+        """The entry of this name, made now if it is not there; None if it is one of another kind,
+        or none is kept.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            return new if self._put(new) else None
+        return entry if isinstance(entry, type(new)) else None
+
+    def _saying(self, name: str) -> Saying | None:
+        saying = self._sayings.get(name)
+        if saying is None and self._entry(name, ModelSaid(name)) is not None:
+            saying = self._sayings[name] = Saying()
+        return saying
+
+    def _put(self, entry: AnyEntry, at: int | None = None) -> bool:
+        if not self.is_kept or entry.id in self._entries:
+            return False
+        self._entries[entry.id] = entry
+        self._order.insert(len(self._order) if at is None else at, entry.id)
+        self._grow(entry.size_bytes)
+        return entry.id in self._entries
+
+    def _grow(self, size_bytes: int) -> None:
+        """So much more is kept, at most: what it is in truth is reckoned when it seems too much."""
+        self._kept_bytes += size_bytes
+        if self._kept_bytes > self._most_bytes or len(self._order) > self._most_entries:
+            self.trim()
+
+    def _as_heard(self, entry: AnyEntry) -> AnyEntry:
+        saying = self._sayings.get(entry.id)
+        if saying is None or not isinstance(entry, ModelSaid):
+            return replace(entry)
+        return ModelSaid(
+            entry.id,
+            saying.heard_text(self._letters_per_s),
+            round(saying.audio_ms, 3),
+            saying.heard_ms,
+            saying.is_complete,
+        )
+
+    @property
+    def _letters_per_s(self) -> float:
+        """The pace of this call's voice, as far as it is known."""
+        if self._said_letters < PACE_LETTERS:
+            return LETTERS_PER_S
+        return self._said_letters * 1000 / self._said_ms
+
+
+def _about_to_speak(name: str) -> UserSaid:
+    return UserSaid(name, is_spoken=True, is_written=False, is_committed=False)

@@ -1,0 +1,223 @@
+"""The user's audio that no words stand for yet, as it was sent to the model.
+
+A model that is lost takes along what lay in its buffer, and the turns it had not transcribed.  So
+the last of what was sent is kept: what nobody has committed, with the commits that were not
+confirmed, and the audio of turns without a transcript.
+
+    sent, and not committed       sent again as it was
+    a turn without a transcript   sent as the item that it was
+    a turn with its transcript    forgotten
+    silence, as far as a model    forgotten after `QUIET_LOOKS`, which is long enough to find speech
+    that looks for speech knows   in what came last
+"""
+
+from base64 import b64decode, b64encode
+from collections import deque
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from tornado_app.admission.budget import ENTRY_BYTES
+from tornado_app.protocol.realtime.orders import AnyOrder, Append, Clear, Commit
+
+QUIET_LOOKS = 3
+"""Seconds: a model hears speech some hundred milliseconds after it began, and the way there may be
+slow."""
+
+UPSTREAM_BYTES_PER_MS = 64.0
+"""24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
+
+Sent: TypeAlias = Append | Commit
+
+
+class SpeechKept:
+    """Thread: loop.  Positions are milliseconds of audio since the link was made, as of the API's
+    ``audio_start_ms`` and ``audio_end_ms``.
+    """
+
+    def __init__(self, most_ms: float) -> None:
+        self._most_ms = most_ms
+        self._sent: deque[Sent] = deque()
+        self._sent_ms = 0.0
+        self._commits = 0
+        """Of what was sent."""
+        self._end_ms = 0.0
+        """The position behind all that was sent."""
+        self._turns: dict[str, list[Append]] = {}
+        """Those that have no transcript."""
+        self._turns_ms = 0.0
+        self._speaks: tuple[float, float | None] | None = None
+        """From where to where the user speaks, or has just spoken; None: silence."""
+        self._quiet: deque[float] = deque(maxlen=QUIET_LOOKS)
+        self.lost_ms = 0.0
+        """What was too much to keep of what nobody has committed."""
+
+    @property
+    def kept_bytes(self) -> int:
+        entries = len(self._sent) + sum(map(len, self._turns.values()))
+        kept_ms = self._sent_ms + self._turns_ms
+        return ENTRY_BYTES * entries + int(kept_ms * UPSTREAM_BYTES_PER_MS)
+
+    def append(self, order: Append) -> None:
+        """Audio was sent.  The hot path."""
+        self._sent.append(order)
+        self._sent_ms += order.duration_ms
+        self._end_ms += order.duration_ms
+        if self._sent_ms + self._turns_ms > self._most_ms:
+            self._shrink()
+
+    def note(self, order: AnyOrder) -> None:
+        """Another order was sent."""
+        if isinstance(order, Commit):
+            self._sent.append(order)
+            self._commits += 1
+        elif isinstance(order, Clear):
+            self.clear()
+
+    def clear(self) -> None:
+        """What nobody has committed is not wanted any more."""
+        while self._sent and isinstance(last := self._sent[-1], Append):
+            self._sent.pop()
+            self._sent_ms -= last.duration_ms
+        if not self._sent:
+            self._quiet.clear()
+        self._speaks, self.lost_ms = None, 0.0
+
+    def started(self, start_ms: float) -> None:
+        """The model has heard speech begin."""
+        self._speaks = start_ms, None
+        self._quiet.clear()
+
+    def stopped(self, end_ms: float) -> None:
+        """And end."""
+        start_ms = self._speaks[0] if self._speaks is not None else 0.0
+        self._speaks = start_ms, end_ms
+
+    @property
+    def awaits_commit(self) -> bool:
+        """The model was asked to make a turn of it, and has not said that it did."""
+        return self._commits > 0
+
+    def committed(self, item_id: str) -> None:
+        """The model has made a turn of it: of all before the oldest commit, or of the speech that
+        it has found by itself.
+        """
+        turn = self._take_commit() if self._commits else self._take_speech()
+        self._speaks, self.lost_ms = None, 0.0
+        self._quiet.clear()
+        if turn:
+            self._turns[item_id] = turn
+            self._turns_ms += _ms(turn)
+
+    def refused(self, name: str) -> None:
+        """The commit of this name is none; the audio before it belongs to the next."""
+        commits = (each for each in self._sent if isinstance(each, Commit))
+        commit = next((each for each in commits if each.event_id == name), None)
+        if commit is not None:
+            self._sent.remove(commit)
+            self._commits -= 1
+
+    def written(self, item_id: str) -> None:
+        """There is a transcript of this turn."""
+        turn = self._turns.pop(item_id, None)
+        if turn is not None:
+            self._turns_ms = self._turns_ms - _ms(turn) if self._turns else 0.0
+
+    def rename(self, old: str, new: str) -> None:
+        if old in self._turns:
+            self._turns[new] = self._turns.pop(old)
+
+    def speech_of(self, item_id: str) -> str:
+        """The audio of a turn as base64; empty, if it is not kept."""
+        turn = self._turns.get(item_id, ())
+        return b64encode(b"".join(b64decode(each.audio) for each in turn)).decode()
+
+    def look(self, *, finds_speech: bool) -> None:
+        """Once a second.  *finds_speech*: the model does."""
+        if not finds_speech or self._speaks is not None or self._commits:
+            self._quiet.clear()
+            return
+        if len(self._quiet) == QUIET_LOOKS:
+            self._drop_until(self._quiet.popleft())
+        self._quiet.append(self._end_ms)
+
+    def trim(self, most_bytes: int) -> None:
+        """Keep no more than so much: the memory is needed."""
+        while (self._turns or self._sent) and self.kept_bytes > most_bytes:
+            self._drop_oldest()
+
+    def take(self, more: Iterable[AnyOrder] = ()) -> list[Sent]:
+        """All that has to be sent again, with *more* orders behind it that were to be sent; it is
+        kept no more, but for the turns.  The model is another, and positions begin anew.
+        """
+        for order in more:
+            if isinstance(order, Append):
+                self._sent.append(order)
+                self._sent_ms += order.duration_ms
+            else:
+                self.note(order)
+        sent, self._sent = list(self._sent), deque()
+        self._commits = 0
+        self._sent_ms = self._end_ms = self.lost_ms = 0.0
+        self._speaks = None
+        self._quiet.clear()
+        return sent
+
+    def forget(self) -> None:
+        """The session ends."""
+        self.take()
+        self._turns.clear()
+        self._turns_ms = 0.0
+
+    @property
+    def _begins_at_ms(self) -> float:
+        """The position of the first that is kept."""
+        return self._end_ms - self._sent_ms
+
+    def _take_commit(self) -> list[Append]:
+        turn: list[Append] = []
+        while self._sent:
+            first = self._pop()
+            if isinstance(first, Commit):
+                break
+            turn.append(first)
+        return turn
+
+    def _take_speech(self) -> list[Append]:
+        start_ms, end_ms = self._speaks or (0.0, None)
+        turn: list[Append] = []
+        while self._sent and isinstance(self._sent[0], Append):
+            if end_ms is not None and self._begins_at_ms >= end_ms:
+                break
+            first = self._pop()
+            if isinstance(first, Append) and self._begins_at_ms > start_ms:
+                turn.append(first)
+        return turn
+
+    def _pop(self) -> Sent:
+        first = self._sent.popleft()
+        if isinstance(first, Append):
+            self._sent_ms = self._sent_ms - first.duration_ms if self._sent else 0.0
+        else:
+            self._commits -= 1
+        return first
+
+    def _drop_until(self, position_ms: float) -> None:
+        while self._sent and isinstance(first := self._sent[0], Append):
+            if self._begins_at_ms + first.duration_ms > position_ms:
+                break
+            self._pop()
+
+    def _shrink(self) -> None:
+        while self._sent_ms + self._turns_ms > self._most_ms and (self._turns or self._sent):
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Forget a turn, or the first that was sent."""
+        if self._turns:
+            self.written(next(iter(self._turns)))
+        elif isinstance(first := self._pop(), Append):
+            self.lost_ms += first.duration_ms
+
+
+def _ms(orders: Iterable[Sent]) -> float:
+    return sum(order.duration_ms for order in orders if isinstance(order, Append))

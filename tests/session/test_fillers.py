@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from openai.types.realtime import ResponseCreateEvent
 
-from tests.session.story import Story, delta, model_session, response
+from tests.session.story import FORGETFUL, Story, delta, model_session, response
 from tests.session.test_client_tools import COLOUR, RED, answers
 from tests.session.test_tools import (
     CLOCK,
@@ -352,7 +352,7 @@ def test_one_that_stops_half_way_is_ended():
 
 def test_a_model_that_is_lost_takes_it_along():
     """One error, of the turn and not of the sentence."""
-    told = asking().tick(1.0)
+    told = asking(**FORGETFUL).tick(1.0)
     told.lost(Failure("open", "reset"))
 
     assert [("upstream_unavailable", "t1")] == [

@@ -192,7 +192,7 @@ class TestProcess:
 class TestAnswers:
     def test_what_waits_for_the_client_is_counted_at_every_look(self, small):
         """Audio, words, and what its own queue holds; nothing once it has been read."""
-        story = small().connected()
+        story = small(ledger_entries=0).connected()
         story.is_full = True
         story.said(delta(1000))
         story.feed(events.Look(0, queued_bytes=10_000))
@@ -204,7 +204,7 @@ class TestAnswers:
 
     def test_hold_their_own_client_back_from_nothing(self, small):
         """However much it has not read, it can speak, type, interrupt."""
-        story = small().connected()
+        story = small(ledger_entries=0).connected()
         story.is_full = True
         story.said(delta(30_000)).feed(events.Look(0, queued_bytes=2 * CALL_BYTES))
         assert CALL_BYTES < story.process.held_bytes
@@ -215,14 +215,18 @@ class TestAnswers:
 
     def test_words_of_an_answer_that_goes_on_are_counted(self, small):
         """Beside what the client has not read; both are kept."""
-        story = small().connected().said(AnswerTranscriptDelta("resp_1", "item_a", "x" * 1000))
+        story = (
+            small(ledger_entries=0)
+            .connected()
+            .said(AnswerTranscriptDelta("resp_1", "item_a", "x" * 1000))
+        )
         story.feed(events.Look(0, queued_bytes=10_000))
 
         assert 11_000 == story.process.held_bytes
 
     def test_words_that_never_end_are_bounded(self, small):
         """Each item is cut, and of too many the oldest is forgotten."""
-        story = small().connected()
+        story = small(ledger_entries=0).connected()
         for number in range(40):
             text = "\N{GRINNING FACE}" * 20_000
             story.said(AnswerTranscriptDelta("resp_1", f"item_{number}", text))

@@ -268,7 +268,7 @@ def test_an_interrupted_answer_is_cancelled_and_cut_in_its_types():
         ),
         (CreateItem({"type": "message", "role": "user", "content": "Hi."}), ValidationError),
         (CreateItem({"type": "function_call_output", "call_id": "c"}), ValidationError),
-        (CreateResponse(response={"instructions": "Sing."}), AssertionError),
+        (CreateResponse(response={"conversation": "none"}), AssertionError),
     ],
 )
 def test_the_check_would_notice(order, error):

@@ -163,14 +163,16 @@ def test_what_is_heard_can_be_changed_while_it_runs():
 
 
 def test_a_lost_model_is_dialled_again_as_the_same():
-    """What was committed and not confirmed is told to be lost; no answer is owed to anybody."""
+    """What was committed and not confirmed is said again, and no answer is asked for; of what was
+    written down it is told nothing, as it takes no items.
+    """
     story = scribe(turn_detection="none").connected().speak(200)
-    story.client(asked.CommitAudio(ref="c")).feed(FLUSHED)
-    lost = story.lost()
-    assert [("upstream_unavailable", "c")] == [
-        (data["code"], data["ref"]) for name, data in lost.messages if name == "error"
-    ]
+    story.client(asked.CommitAudio()).feed(FLUSHED)
+    story.said(realtime.Committed("u1")).said(realtime.UserTranscriptDone("u1", "Hello."))
+    story.speak(200).client(asked.CommitAudio(ref="c")).feed(FLUSHED)
+    assert [] == story.lost().errors
     story.tick(at=1.0).model_ready()
+    assert ["input_audio_buffer.append", "input_audio_buffer.commit"] == story.asked
 
     first, second = sessions(story)
     assert first == second

@@ -17,6 +17,7 @@ from tornado_app.session.asking import Asking
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.pieces import MODEL_BYTES_PER_MS
 from tornado_app.session.playout import Playout, Unheard
 from tornado_app.session.rounds import Rounds
 from tornado_app.session.timers import Timers
@@ -121,6 +122,8 @@ class Answers:
     def on_audio(self, heard: AnswerAudio) -> None:
         if self.asking.hears(heard.response_id):
             self.downlink.audio(heard)
+        else:
+            self._cut_unheard(heard)
 
     def on_broken_audio(self, heard: BrokenAudio) -> None:
         # What is no audio is no proof either that an answer has begun.
@@ -196,6 +199,16 @@ class Answers:
             or bool(self._playout.unheard(self._actions.now))
             or self.downlink.has_audio
         )
+
+    def _cut_unheard(self, unheard: AnswerAudio) -> None:
+        """What came after the interruption is for nobody: an item that was heard to its end by
+        then, or begins only now, is not known to `_cut`.
+        """
+        name = unheard.item_id or unheard.response_id
+        duration_ms = len(unheard.pcm) / MODEL_BYTES_PER_MS
+        heard_ms = self._model.rebuilding.ledger.heard_before(name, duration_ms)
+        if heard_ms is not None:
+            self._model.truncate(name, heard_ms)
 
     def _cut(self, item_id: str | None) -> None:
         now = self._actions.now

@@ -63,10 +63,10 @@ class Hearing:
             case BrokenAudio():
                 answers.on_broken_audio(said)
             case realtime.AnswerTranscriptDelta():
-                scribe.words(said.item_id, said.response_id, said.delta)
+                scribe.words(said.item_id, said.response_id, said.delta, is_spoken=True)
                 answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
             case realtime.AnswerTextDelta():
-                scribe.words(said.item_id, said.response_id, said.delta)
+                scribe.words(said.item_id, said.response_id, said.delta, is_spoken=False)
                 answers.on_text(said.item_id, said.response_id)
                 answers.on_transcript_delta(said.item_id, said.response_id, said.delta)
             case realtime.AnswerTranscriptDone(response_id, item_id, text):

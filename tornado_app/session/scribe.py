@@ -40,7 +40,7 @@ class Scribe:
         item, after = said.item, said.previous_item_id
         match item.type, item.role:
             case "message", "assistant":
-                self._ledger.said(item.id, "")
+                self._ledger.said(item.id, "", is_spoken=False)
             case "message", "system":
                 self._ledger.noted(item.id, item.text)
             case "message", "user" if not item.text and not self._speech.awaits_commit:
@@ -59,8 +59,8 @@ class Scribe:
         if text:
             self._speech.written(item_id)
 
-    def words(self, item_id: str, response_id: str, delta: str) -> None:
-        self._ledger.said(item_id or response_id, delta)
+    def words(self, item_id: str, response_id: str, delta: str, *, is_spoken: bool) -> None:
+        self._ledger.said(item_id or response_id, delta, is_spoken=is_spoken)
 
     def words_end(self, item_id: str, response_id: str, text: str | None) -> None:
         self._ledger.said_whole(item_id or response_id, text)

@@ -63,7 +63,7 @@ def test_an_answer_that_broke_off_is_heard_at_the_pace_of_the_voice():
     """Text runs ahead of the audio, which is not all of it."""
     saying = Saying()
     saying.add("He might even have been made amiable himself, they say.")
-    saying.audio_ms = 1000.0
+    saying.audio_ms, saying.is_spoken = 1000.0, True
     saying.break_off()
 
     assert "He might even" == saying.heard_text(15.0)

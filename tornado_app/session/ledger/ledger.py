@@ -119,9 +119,10 @@ class Ledger:
             entry.is_written = bool(entry.text)
             self._grow(text_bytes(entry.text))
 
-    def said(self, name: str, delta: str) -> None:
+    def said(self, name: str, delta: str, *, is_spoken: bool = True) -> None:
         """More of an answer's text."""
         if saying := self._saying(name):
+            saying.is_spoken = is_spoken
             saying.add(delta)
 
     def said_whole(self, name: str, text: str | None) -> None:
@@ -162,6 +163,16 @@ class Ledger:
         """Of an answer only so much was heard."""
         if saying := self._sayings.get(name):
             saying.heard_ms = heard_ms
+
+    def heard_before(self, name: str, duration_ms: float) -> int | None:
+        """How much of an answer was heard before its last *duration_ms*, which are for nobody.
+
+        None: that is known, as it was cut before, or the answer is not.
+        """
+        saying = self._sayings.get(name)
+        if saying is None or saying.heard_ms is not None:
+            return None
+        return max(0, int(saying.audio_ms - duration_ms))
 
     def place(self, name: str, after: str | None) -> None:
         """Where an item stands at the model; if that is not known, it stays."""

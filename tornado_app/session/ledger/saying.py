@@ -20,6 +20,8 @@ class Saying:
     """None: all of it."""
     is_complete: bool = False
     """There is no more of it, and its text is all of its audio."""
+    is_spoken: bool = False
+    """There is audio for it, or will be."""
     _marks: list[tuple[float, int]] = field(default_factory=list)
     """How much audio there was when text came, and how many letters before that."""
 
@@ -48,7 +50,7 @@ class Saying:
 
     def break_off(self) -> None:
         """There will be no more of it."""
-        if not self.is_complete and self.heard_ms is None and self.audio_ms:
+        if self.is_spoken and not self.is_complete and self.heard_ms is None:
             self.heard_ms = self.audio_ms
 
     def heard_text(self, letters_per_s: float) -> str:

@@ -245,9 +245,9 @@ async def test_a_drop_in_the_middle_of_an_answer(rst):
         again = await client.status("reconnecting")
         done = await client.next("response_done")
         connected = await client.status("connected")
+        await upstream.next_event("response.create")  # for the rest of the answer
         await client.audio(CHUNK)
         append = await upstream.next_event("input_audio_buffer.append")
-        await upstream.next_event("response.create")  # for the rest of the answer
         for event in [
             *speak("resp_2", "item_2"),
             {"type": "response.done", "response": {"id": "resp_2", "status": "completed"}},

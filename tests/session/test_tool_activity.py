@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.session.story import Story, model_session
+from tests.session.story import FORGETFUL, Story, model_session
 from tests.session.test_client_tools import COLOUR, RED, answers
 from tests.session.test_tools import RULES, WEATHER, begins, calls, done, ends
 from tornado_app.protocol import asked
@@ -81,7 +81,8 @@ def test_an_interruption_ends_none():
 
 def test_a_model_that_is_lost_and_a_server_that_goes_take_them_along():
     """Nobody waits for them any more."""
-    for told in (calling().lost(), calling().feed(events.Stop(GOING_AWAY))):
+    forgetful = calling(**FORGETFUL)
+    for told in (forgetful.lost(), calling().feed(events.Stop(GOING_AWAY))):
         assert ("get_weather", "failed") == shown(told)[-1]
     assert 1 == len(shown(calling().feed(events.ClientGone(1000))))
 

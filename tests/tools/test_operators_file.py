@@ -13,6 +13,7 @@ from tornado_app.protocol.realtime.functions import Manners
 from tornado_app.settings.schema import Tools
 from tornado_app.tools.found import read_tools
 from tornado_app.tools.mcp import entry
+from tornado_app.tools.mcp.address import Listed, ListedTool
 
 ROOT = Path(__file__).parents[2]
 HANDED_BY = 'handled_by = "model"\n'
@@ -100,6 +101,19 @@ def test_what_the_caller_notices_is_in_the_file_and_in_the_mark(tmp_path):
     } == {each.name: each.manners for each in reading.toolbox.functions(())}
 
 
+def test_what_the_caller_notices_holds_for_all_tools_of_a_server_of_mcp(tmp_path, installed):
+    """Also for one that is listed anew."""
+    reading = found(tmp_path, MCP + 'filler = "Hm."\nfiller_after_ms = 400\nshown = ["a"]\n')
+    assert [] == reading.problems
+    [tool] = [reading.toolbox.find("find")]
+
+    for description in ("Finds.", "Finds more."):
+        tool.server.heard(Listed((ListedTool("find", description, {"type": "object"}),)))
+        [function] = reading.toolbox.functions(())
+        assert description == function.description
+        assert Manners("Hm.", 400, frozenset({"a"})) == function.manners
+
+
 @pytest.mark.parametrize(
     ("toml", "sentence"),
     [
@@ -154,6 +168,12 @@ def test_what_the_caller_notices_is_in_the_file_and_in_the_mark(tmp_path):
         (MCP + 'headers = {A = {env = "NO_SUCH"}}', "mcp.shop.headers.A: NO_SUCH is not set"),
         (MCP + 'signing_key = {env = "SHORT_KEY"}', "at least 16 bytes"),
         (MCP + "timeout_s = 301", "mcp.shop: Expected"),
+        (MCP + "filler_after_ms = 10000", "mcp.shop: filler_after_ms must be less than timeout_s"),
+        (MCP + "shown = 7", "mcp.shop: Expected"),
+        *(
+            (f"{HANDED}{line}", f"mcp.shop.{line.split()[0]}: is nothing that the model")
+            for line in ('filler = "Hm."', "filler_after_ms = 500", "shown = true")
+        ),
         (MCP + "command = 1", 'mcp.shop: Object contains unknown field "command"'),
         (HANDED + 'prefix = "a"', "mcp.shop.prefix: is nothing that the model can be told"),
         (HANDED + "timeout_s = 5", "mcp.shop.timeout_s: is nothing that the model can be told"),

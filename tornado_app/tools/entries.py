@@ -45,7 +45,7 @@ class PythonEntry(Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=1, le=256)] = 8
 
 
-class McpEntry(Struct, frozen=True, forbid_unknown_fields=True):
+class McpEntry(MannersEntry, frozen=True, forbid_unknown_fields=True):
     """``[mcp.NAME]``."""
 
     url: Text

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from tornado_app.protocol.realtime.functions import Manners
 from tornado_app.tools.entries import DESCRIPTION_CHARACTERS, TIMEOUT_MAX_S, Kept
 from tornado_app.tools.http import is_address
 from tornado_app.tools.result import Tool
@@ -45,10 +46,15 @@ class Reading:
         if function is not None and len(function.description) > DESCRIPTION_CHARACTERS:
             sentence = f"the description is longer than {DESCRIPTION_CHARACTERS} characters"
             self.problems.append(f"{where}: {sentence}")
-        after_ms = function.manners.filler_after_ms if function is not None else None
-        if function is not None and after_ms is not None and after_ms >= 1000 * function.timeout_s:
-            self.problems.append(f"{where}: filler_after_ms must be less than timeout_s")
+        if function is not None:
+            self.check_filler(where, function.manners, function.timeout_s)
         self.tools.append(tool)
+
+    def check_filler(self, where: str, manners: Manners, timeout_s: float) -> None:
+        """Whether the sentence comes before the time of the call is over."""
+        after_ms = manners.filler_after_ms
+        if after_ms is not None and after_ms >= 1000 * timeout_s:
+            self.problems.append(f"{where}: filler_after_ms must be less than timeout_s")
 
     def converted(self, where: str, table: dict[str, Any], kind: type[T]) -> T | None:
         """The table as a value; None if it is none."""

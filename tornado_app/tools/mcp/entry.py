@@ -13,6 +13,8 @@ from tornado_app.tools.reading import NAME, Reading
 PACKAGE = "mcp"
 PACKAGE_MAJOR = "2"
 INSTALL = "pip install -r requirements-mcp.txt"
+OF_GATEWAY = ("prefix", "signing_key", "timeout_s", "filler", "filler_after_ms", "shown")
+"""What the gateway does with calls that it makes itself."""
 
 
 def missing_package() -> list[str]:
@@ -42,7 +44,7 @@ def read_server(
     url, headers = reading.url(where, entry.url), reading.headers(where, entry.headers)
     scopes = frozenset(entry.scopes)
     if entry.handled_by == "model":
-        for name in ("prefix", "signing_key", "timeout_s"):
+        for name in OF_GATEWAY:
             if name in table:
                 sentence = "is nothing that the model can be told; leave it out"
                 reading.problems.append(f"{where}.{name}: {sentence}")
@@ -50,7 +52,8 @@ def read_server(
     key = reading.signing_key(where, entry.signing_key)
     address = Address(url, headers, key, reading.result_bytes, uses_environment)
     names = {listed: told_name(entry.prefix, listed) for listed in entry.tools}
-    server = McpServer(label, address, names, entry.timeout_s, scopes)
+    server = McpServer(label, address, names, entry.timeout_s, scopes, manners=entry.manners)
+    reading.check_filler(where, entry.manners, entry.timeout_s)
     for tool in server.tools:
         reading.add(f"{where}.tools: {tool.name}", tool)
     return server

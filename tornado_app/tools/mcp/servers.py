@@ -12,7 +12,7 @@ import msgspec
 from parley_tools import Caller
 from tornado_app.logs import get_logger
 from tornado_app.policy.schemas import BadSchema, check_schema, fault_of
-from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.functions import NO_MANNERS, Function, Manners
 from tornado_app.tools.arguments import BadArguments, decoded
 from tornado_app.tools.entries import DESCRIPTION_CHARACTERS
 from tornado_app.tools.mcp.address import Address, Away, Listed, ListedTool
@@ -73,6 +73,8 @@ class McpServer:
         names: Mapping[str, str],
         timeout_s: float,
         scopes: frozenset[str],
+        *,
+        manners: Manners = NO_MANNERS,
     ) -> None:
         """*names* are the tools that may be used: as the server calls them, and as the model."""
         self.label = label
@@ -82,6 +84,7 @@ class McpServer:
         self.has_answered = asyncio.Event()
         """For the first time, or has been found away."""
         self._timeout_s = timeout_s
+        self._manners = manners
         self._thread: LoopThread | None = None
         self._keeper: Keeper | None = None
 
@@ -119,7 +122,7 @@ class McpServer:
                 missing.append(tool.listed_name)
                 continue
             try:
-                tool.function = function_of(tool.name, as_listed, self._timeout_s)
+                tool.function = function_of(tool.name, as_listed, self._timeout_s, self._manners)
             except ValueError as error:
                 refused.append(f"{tool.listed_name}: {error}")
         there = sum(tool.function is not None for tool in self.tools)
@@ -128,7 +131,9 @@ class McpServer:
             log.warning("mcp_tools_missing", server=self.label, missing=missing, refused=refused)
 
 
-def function_of(name: str, listed: ListedTool, timeout_s: float) -> Function:
+def function_of(
+    name: str, listed: ListedTool, timeout_s: float, manners: Manners = NO_MANNERS
+) -> Function:
     """What the model is told of a tool that a server lists.
 
     Raises:
@@ -147,7 +152,7 @@ def function_of(name: str, listed: ListedTool, timeout_s: float) -> Function:
         raise ValueError("it cannot be told as JSON") from None
     if size_bytes > SCHEMA_BYTES:
         raise ValueError(f"its parameters are longer than {SCHEMA_BYTES} bytes")
-    return Function(name, listed.description, parameters, timeout_s)
+    return Function(name, listed.description, parameters, timeout_s, manners)
 
 
 class McpServers:

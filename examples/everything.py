@@ -1,7 +1,8 @@
 """Parley with all that is in this folder: `make examples`.  Ctrl-C ends it.
 
-The application's server listens on port 8000, the endpoint of a tool on 9000, a server of tools
-(MCP) on 9001; their keys are new each time.  Arguments are those of `run.py serve`.
+The application's server listens on port 8000 (APPLICATION_PORT), the endpoint of a tool on 9000
+(WEATHER_PORT), a server of tools (MCP) on 9001 (HOURS_PORT); their keys are new each time.
+Arguments are those of `run.py serve`.
 """
 
 import base64
@@ -18,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 WEATHER_KEY, APPLICATION_KEY = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-HOURS_PORT = os.environ.get("HOURS_PORT", "9001")
+PORTS = {"APPLICATION_PORT": "8000", "WEATHER_PORT": "9000", "HOURS_PORT": "9001"}
 SEALING_KEY = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
@@ -34,6 +35,21 @@ def running(program, **environ):
         process.wait()
 
 
+def taken():
+    """What to do about the first port that somebody else listens on; empty if there is none."""
+    for name, port in PORTS.items():
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", int(port)))
+            except OSError as error:
+                reason = error.strerror.lower()
+                return (
+                    f"{name} {port} cannot be used ({reason}); see examples/README.md for another."
+                )
+    return ""
+
+
 def wait_for(port):
     """Parley asks a server of tools what it has as soon as it starts."""
     deadline = time.monotonic() + 30
@@ -44,6 +60,10 @@ def wait_for(port):
 
 
 def main():
+    PORTS.update({name: os.environ[name] for name in PORTS if name in os.environ})
+    if sentence := taken():
+        print(sentence, file=sys.stderr)
+        return 1
     parley = {
         "PARLEY_TOOLS_FILE": str(HERE / "tools/tools.toml"),
         "WEATHER_SIGNING_KEY": WEATHER_KEY,
@@ -53,10 +73,10 @@ def main():
     application = "application/tornado_server.py"
     with (
         running("tools/weather_endpoint.py", WEATHER_SIGNING_KEY=WEATHER_KEY),
-        running("tools/hours_server.py", HOURS_PORT=HOURS_PORT),
+        running("tools/hours_server.py", HOURS_PORT=PORTS["HOURS_PORT"]),
         running(application, PARLEY_APPLICATION_KEY=APPLICATION_KEY),
     ):
-        wait_for(HOURS_PORT)
+        wait_for(PORTS["HOURS_PORT"])
         command = [sys.executable, HERE.parent / "run.py", "serve", *sys.argv[1:]]
         gateway = subprocess.Popen(command, env=os.environ | parley)
         signal.signal(signal.SIGINT, lambda *_: None)  # the terminal tells Parley as well

@@ -107,6 +107,14 @@ def test_what_is_no_picture_is_refused_in_words(message, code, field, sentence):
     assert "conversation.item.create" in story.client(shown()).asked
 
 
+@pytest.mark.parametrize("are_allowed", [True, False])
+def test_the_first_status_says_whether_pictures_may_be_shown(are_allowed):
+    """A page need not try one to know."""
+    story = Story(pictures=PictureRules(are_allowed=are_allowed)).opened()
+
+    assert are_allowed is only(story)["negotiated"]["images"]
+
+
 def test_a_picture_as_large_as_may_be_is_taken():
     """To the byte, whatever base64 makes of it."""
     for short in range(3):

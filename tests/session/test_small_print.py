@@ -50,6 +50,7 @@ def test_the_first_status_tells_what_was_negotiated():
         "speed": 1.0,
         "transcription_language": "",
         "max_output_tokens": 4096,
+        "images": False,
         "ignored": ("intput_rate",),
     } == data["negotiated"]
     story.model_ready()

@@ -48,6 +48,8 @@ class Negotiated(ServerMessageBase, frozen=True):
     speed: float | None = None
     max_output_tokens: int | None = None
     """0: no limit."""
+    images: bool | None = None
+    """Whether the client may show pictures."""
 
 
 class ConnectionStatus(ServerMessageBase, frozen=True):

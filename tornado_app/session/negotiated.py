@@ -38,6 +38,7 @@ def negotiated(config: SessionConfig) -> Negotiated:
         turn_detection=in_force.turn_detection,
         transcription_language=in_force.transcription_language,
         **_of_answers(in_force),
+        images=None if in_force.only_transcribes else config.pictures.are_allowed,
         ignored=config.ignored,
     )
 

@@ -109,6 +109,7 @@ def session_config(
         messages_per_s=settings.limits.messages_per_s,
         message_burst=settings.limits.message_burst,
         errors_per_minute=settings.limits.errors_per_minute,
+        format_changes_per_minute=settings.limits.format_changes_per_minute,
         # Nobody calls a tool in a call without answers.
         tools=ToolRules()
         if terms.model_session.only_transcribes

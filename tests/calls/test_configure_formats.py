@@ -217,6 +217,7 @@ async def test_five_hundred_changes_in_running_speech_and_a_running_answer():
             session_voices=["ash"],
             session_turn_detections=["none", "semantic_vad", "server_vad"],
             limits_messages_per_s=10_000,
+            limits_format_changes_per_minute=10_000,
             limits_message_burst=10_000,
             limits_errors_per_minute=10_000,
             limits_audio_rate=1_000,

@@ -1,6 +1,7 @@
 """Tests of tornado_app/session/formatting.py: formats that change while a call runs."""
 
 from base64 import b64decode
+from collections import Counter
 from itertools import pairwise
 
 import pytest
@@ -65,6 +66,32 @@ def test_a_change_of_what_is_sent_takes_its_place_between_the_chunks():
     assert [] == story.feed(events.UplinkReady(converted(0, 0, b"VEFJTA=="))).told
     assert ["input_audio_buffer.append"] == story.asked
     assert ["audio_received", "pong"] == story.feed(events.UplinkReady(converted(20, 320))).told
+
+
+@pytest.mark.parametrize("field", ["input_rate", "output_rate"])
+def test_a_storm_of_changes_is_refused_and_ends_nothing(field):
+    """In its turn, with the time to wait; other changes go on, and so does this one later."""
+    story = Story(format_changes_per_minute=60.0, errors_per_minute=5.0).connected()
+    told = []
+    for number in range(100):
+        told += story.client(configure(str(number), **{field: 8_000 + number})).messages
+        for command in story.fresh:
+            if isinstance(command, commands.ChangeUplink):
+                story.feed(events.UplinkReady(TAIL))
+            elif isinstance(command, commands.ChangeDownlink):
+                told += story.feed(events.DownlinkReady(TAIL)).messages
+
+    assert [str(number) for number in range(100)] == [data["ref"] for _, data in told]
+    assert [("configured", 60), ("error", 40)] == sorted(Counter(name for name, _ in told).items())
+    sentence = "The formats of a call may change 60 times a minute."
+    assert sentence + (STAYS if field == "input_rate" else "") == told[-1][1]["sentence"]
+    assert ("rate_limited", 1001) == (told[-1][1]["code"], told[-1][1]["retry_after_ms"])
+    assert ["session.update"] == story.client(configure("a", speed=1.1)).asked
+    assert ["error"] == story.client(configure("b", **{field: 9_000}, speed=1.2)).told
+    assert [] == story.asked
+    story.said(UPDATED)
+    later = story.client(configure("c", **{field: 9_000}), at=1.1)
+    assert any(isinstance(c, commands.ChangeUplink | commands.ChangeDownlink) for c in later.fresh)
 
 
 def test_what_was_flushed_has_not_begun():

@@ -12,6 +12,7 @@ from tornado_app.session.rates import Rates
         (Rates.message, 4, "More than 2 messages a second; this one was dropped.", 501),
         (Rates.ping, 4, "More than 2 pings a second.", 1000),
         (Rates.fragment, 40, "More than 20 fragments of messages a second.", 1000),
+        (Rates.format_change, 3, "The formats of a call may change 3 times a minute.", 20_001),
         (Rates.wrong_message, 6, "More than 6 refused messages in a minute.", 60_000),
     ],
     ids=lambda value: value.__name__ if callable(value) else None,
@@ -20,7 +21,8 @@ def test_what_is_too_much_is_told_with_the_bound_and_the_time(
     one_more, burst, sentence, retry_after_ms
 ):
     """Whoever waits as long as told may go on."""
-    rates = Rates(config(messages_per_s=2.0, message_burst=4.0, errors_per_minute=6.0))
+    bounds = {"messages_per_s": 2.0, "message_burst": 4.0, "errors_per_minute": 6.0}
+    rates = Rates(config(**bounds, format_changes_per_minute=3.0))
     assert [None] * burst == [one_more(rates, 9.0) for _ in range(burst)]
 
     refused = one_more(rates, 9.0)

@@ -105,6 +105,7 @@ class SessionConfig:
     messages_per_s: float
     message_burst: float
     errors_per_minute: float
+    format_changes_per_minute: float = 300.0
     tools: ToolRules = ToolRules()
     pictures: PictureRules = PictureRules()
     has_opus: bool = True

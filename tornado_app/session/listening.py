@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, assert_never
 
 from tornado_app.errors import Refused
-from tornado_app.policy.formats import INPUT_FIELDS
+from tornado_app.policy.formats import FORMAT_FIELDS, INPUT_FIELDS
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.items import user_image, user_text
 from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
@@ -15,7 +15,7 @@ from tornado_app.session.answers import Answers
 from tornado_app.session.changes import changes_bytes
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
-from tornado_app.session.formatting import Formatting
+from tornado_app.session.formatting import Formatting, stays
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rates import Rates
@@ -106,6 +106,11 @@ class Listening:
 
     def _configure(self, changes: Mapping[str, Any]) -> None:
         """In its turn; what follows a change of the input waits for what becomes of it."""
+        if FORMAT_FIELDS & changes.keys() and (
+            refused := self._rates.format_change(self._actions.now)
+        ):
+            self._uplink.refuse_in_turn(stays(refused, changes, self._actions.chunk))
+            return
         ask = partial(self._configuring.ask, changes, self._actions.chunk)
         if INPUT_FIELDS & changes.keys():
             self._formatting.hold(ask, changes)

@@ -10,7 +10,7 @@ kilobytes; empty ones by the thousand are an attack."""
 
 
 class Rates:
-    """Counts messages, pings, fragments and wrong messages.  Thread: loop.
+    """Counts messages, pings, fragments, changes of formats and wrong messages.  Thread: loop.
 
     Each is asked when one more came, and says what to tell the client if that was too much.
     """
@@ -21,6 +21,8 @@ class Rates:
         self._messages = Bucket(rate_per_s, burst)
         self._pings = Bucket(rate_per_s, burst)
         self._fragments = Bucket(rate_per_s * FRAGMENTS_PER_MESSAGE, burst * FRAGMENTS_PER_MESSAGE)
+        changes = config.format_changes_per_minute
+        self._format_changes = Bucket(changes / 60, changes)
         self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
 
     def message(self, now: float) -> Refused | None:
@@ -43,6 +45,15 @@ class Rates:
             return None
         sentence = f"More than {self._fragments.rate_per_s:g} fragments of messages a second."
         return Refused("rate_limited", sentence, None, 1000)
+
+    def format_change(self, now: float) -> Refused | None:
+        """One costs the pool what some seconds of audio do."""
+        wait_s = self._format_changes.take(now)
+        if not wait_s:
+            return None
+        most = self._config.format_changes_per_minute
+        sentence = f"The formats of a call may change {most:g} times a minute."
+        return Refused("rate_limited", sentence, None, int(wait_s * 1000) + 1)
 
     def wrong_message(self, now: float) -> Refused | None:
         if not self._errors.take(now):

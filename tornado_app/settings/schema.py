@@ -129,6 +129,7 @@ class Limits(msgspec.Struct, frozen=True):
     image_side_px: Annotated[int, Meta(ge=16, le=65_535)]
     images_per_call: Annotated[int, Meta(ge=1, le=100_000)]
     images_per_minute: Annotated[int, Meta(ge=1, le=100_000)]
+    format_changes_per_minute: Annotated[int, Meta(ge=1, le=100_000)]
     errors_per_minute: Annotated[int, Meta(ge=1, le=100_000)]
     outbound_bytes: Annotated[int, Meta(ge=16_384, le=268_435_456)]
     call_bytes: Annotated[int, Meta(ge=65_536, le=1_073_741_824)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.conftest import opened, running_gateway
+from tests.web.conftest import SOUND, chromium, opened, running_gateway
 from tests.web.states import (
     CLOCK,
     Page,
@@ -96,6 +96,49 @@ class TestWords:
         scripted.tell("speech", active=False, itemId="cough")
         scripted.tell("transcript", role="user", itemId="cough", text="", final=True, delta="")
         assert before == rows.count()
+
+
+class TestLines:
+    """What is said of a line that is lost."""
+
+    def test_what_was_lost_is_said_when_it_is_back(self, scripted):
+        """A row of yours that can never be filled is gone."""
+        hello(scripted)
+        scripted.tell("speech", active=True, itemId="lost")
+        scripted.tell("status", state="reconnecting", sentence="x", attempt=1)
+        scripted.run("() => { scripted.stats.droppedMs = 2000; }")
+        scripted.tell("status", state="connected", sentence="x", contextLost=True)
+
+        said = scripted.page.locator(".turn.page .text").text_content().replace("\xa0", " ")
+        assert "has forgotten all of this. 2.0 s of what you said are lost" in said
+        assert "…" not in scripted.page.locator("#talk").text_content()
+
+    def test_a_line_that_does_not_come_back_leaves_the_words(self, scripted):
+        """How often it was tried, and for how long."""
+        hello(scripted)
+        scripted.tell("status", state="reconnecting", sentence="x", attempt=6)
+        scripted.run("() => ahead(16_000)")
+        end = {"sentence": "There is no token.", "code": "token_missing", "closeCode": 1006}
+        scripted.tell("status", state="ended", **end)
+
+        said = scripted.page.text_content("#hero").replace("\xa0", " ")
+        assert "The connection did not come back. Six tries, 16." in said
+        with scripted.page.expect_download() as saving:
+            scripted.page.click("#save-words")
+        words = Path(saving.value.path()).read_text(encoding="utf-8")
+        assert words.startswith("You: Hello, can you hear me?\n\nModel: Yes, clearly.")
+
+    def test_speech_by_hand_has_its_row_at_once(self, scripted):
+        """And its words, which may come when the answer has begun, stand before the answer."""
+        page = scripted.page
+        scripted.connect(turn_detection="none")
+        page.keyboard.down(" ")
+        page.keyboard.up(" ")
+        scripted.answer("84.", {"totalMs": 300.0}, seconds=1)
+        text = "What is twelve times seven?"
+        scripted.tell("transcript", role="user", itemId="h", text=text, final=True, delta=text)
+
+        assert [text, "84."] == page.locator(".turn .text").all_text_contents()
 
 
 class TestTools:
@@ -410,3 +453,14 @@ class TestStrangers:
         framed = [frame for frame in page.frames if frame != page.main_frame]
         assert not any(frame.query_selector("#start") for frame in framed)
         page.close()
+
+    def test_a_name_that_points_here_gets_no_token(self, playwright, url):
+        """DNS rebinding, in a browser that is told so: the page says what to do instead."""
+        port = url.rpartition(":")[2]
+        rebound = "--host-resolver-rules=MAP evil.test 127.0.0.1"
+        with (
+            chromium(playwright, *SOUND, rebound) as started,
+            opened(started, f"http://evil.test:{port}/", is_quiet=False) as console,
+        ):
+            console.page.click("#start")
+            console.page.wait_for_selector("text=name it in server.allowed_origins")

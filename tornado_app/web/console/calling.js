@@ -1,16 +1,14 @@
 /** One call, from its first status to its end: what its events mean for the page. */
 
 import { byId, say } from "./dom.js";
-import { about, clock, seconds } from "./figures.js";
-import { SOUND_DB } from "./meters.js";
+import { about, capital, clock, counted, seconds } from "./figures.js";
+import { Loudness } from "./loudness.js";
 import { Overheard } from "./overheard.js";
 import { Received } from "./received.js";
 import { setLine, setLive, setState, show } from "./views.js";
-import { DROPPED, HELD_BACK, MUTED, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
+import { DROPPED, HELD_BACK, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
 
 const TICK_MS = 250;
-const MUTED_SPEECH = 8;
-const NEVER_DB = -120;
 const LATENCIES = 200;
 
 /** Listens to a call of parley.js and tells the parts of the page. */
@@ -24,10 +22,11 @@ export class Calling {
     Object.assign(this, page);
     this.said = this.interrupted = 0;
     this.connectedAt = this._lostAt = null;
-    this._mutedFor = this._drops = 0;
+    this._drops = this._held = 0;
     this._received = new Received();
+    this.loudness = new Loudness(this);
     this.latencies = [];
-    this._isStopped = this._isUnwrittenTold = this._hasSpoken = false;
+    this.isStopped = this._isUnwrittenTold = this._hasSpoken = false;
     const { talk } = this;
     const listeners = {
       status: (event) => this._status(event),
@@ -40,7 +39,7 @@ export class Calling {
       tool: (event) => this._tool(event),
       error: (event) => this._error(event),
       problem: (event) => this._problem(event),
-      level: (event) => this._level(event),
+      level: (event) => this.isConnected && this.loudness.level(event),
     };
     for (const [name, listener] of Object.entries(listeners)) call.on(name, listener);
     const overheard = new Overheard({
@@ -89,10 +88,18 @@ export class Calling {
         return this._reconnecting(sentence, attempt, retryInMs);
       case "ended":
         clearInterval(this._timer);
-        return this.onEnd({ code, closeCode, sentence });
+        return this.onEnd({ code, closeCode, sentence, ...this._gaveUp(closeCode) });
       default:
         return undefined;
     }
+  }
+
+  /** Of a line that was lost and did not come back. */
+  _gaveUp(closeCode) {
+    if (this._lostAt === null || closeCode >= 4000) return {};
+    const tries = capital(counted(this._attempt ?? 1, "try", "tries"));
+    const spent = `${tries}, ${about(performance.now() - this._lostAt)}.`;
+    return { sentence: "The connection did not come back.", rest: `${spent} Your words are still here.` };
   }
 
   _connected(contextLost) {
@@ -108,11 +115,9 @@ export class Calling {
     if (this._lostAt === null) return this._showState();
     const fact = `The line is back after ${about(nowMs - this._lostAt)}.`;
     const lostMs = this.call.stats.droppedMs - this._droppedBefore;
-    const rest = contextLost
-      ? "The model starts afresh and has forgotten all of this."
-      : lostMs >= 100
-        ? `${about(lostMs)} of what you said are lost; please say it again.`
-        : "Nothing was lost; the model remembers what was said.";
+    const lost = lostMs >= 100 && `${about(lostMs)} of what you said are lost; please say it again.`;
+    const afresh = contextLost && "The model starts afresh and has forgotten all of this.";
+    const rest = [afresh, lost].filter(Boolean).join(" ") || "Nothing was lost; the model remembers what was said.";
     this._lostAt = null;
     if (contextLost) this.talk.forget();
     this.talk.sentence("drop", { fact, rest });
@@ -134,7 +139,33 @@ export class Calling {
     return this._showState();
   }
 
+  /** Speech that the person begins and ends by hand; the gateway names it when it is over. */
+  hold() {
+    if (this.holds) return;
+    this.holds = true;
+    this._heldKey = `held ${++this._held}`;
+    this.talk.listen(this._heldKey);
+    this.call.hold();
+  }
+
+  release() {
+    this.holds = false;
+    this.call.release();
+    this.talk.listened(this._heldKey);
+  }
+
+  /** Say *text*, which parley.js tells of at once. */
+  type(text) {
+    this._isTyping = true;
+    this.call.say(text);
+    this._isTyping = false;
+  }
+
   _transcript(event) {
+    if (event.role === "user" && this._heldKey && !this._isTyping) {
+      this.talk.rename(this._heldKey, event.itemId);
+      if (event.final) this._heldKey = null;
+    }
     if (event.role === "user" && event.final && event.text.trim()) this.said++;
     this.talk.words(event);
     if (event.role === "assistant") this._spoken();
@@ -151,7 +182,7 @@ export class Calling {
   }
 
   _speaking(event) {
-    this._isStopped = false;
+    this.isStopped = false;
     this.talk.withdraw("sound_blocked");
     this.talk.speaking(event);
     this._spoken();
@@ -169,7 +200,7 @@ export class Calling {
     this.talk.playedOut(event);
     if (event.interrupted) {
       this.interrupted++;
-      this._isStopped = true;
+      this.isStopped = true;
       this.line.unheard(performance.now(), this._received.behind(event.itemId, event.heardMs));
     }
     this.line.turnOver();
@@ -180,7 +211,7 @@ export class Calling {
     this._keep(turn);
     this.talk.latency(turn);
     this.line.waited(nowMs - turn.totalMs, nowMs, seconds(turn.totalMs));
-    this._waitSentence = `It began ${seconds(turn.totalMs)} after you stopped.`;
+    this.waitSentence = `It began ${seconds(turn.totalMs)} after you stopped.`;
   }
 
   /** The wait for an answer that is read and not heard: until the gateway told of it. */
@@ -199,6 +230,7 @@ export class Calling {
   }
 
   _error({ code, sentence }) {
+    if (code === "audio_buffer_empty" && this._heldKey) this.talk.withdraw(this._heldKey);
     this.talk.sentence(`error ${code}`, { fact: sentence, rest: WHAT_TO_DO[code] ?? "" }, true);
   }
 
@@ -208,46 +240,6 @@ export class Calling {
       const [fact, ...rest] = sentence.split(/(?<=\.) /);
       this.talk.sentence(kind, { fact, rest: rest.join(" ") });
     } else this.onMicrophone(kind);
-  }
-
-  // ---- What is heard
-
-  _level({ you: captured, model }) {
-    if (!this.isConnected) return;
-    const nowMs = performance.now();
-    const { call } = this;
-    const isSent = !this.isTyped && !call.muted && (!this.isHeld || this.holds);
-    const you = isSent ? captured : NEVER_DB;
-    const isLost = call.state === "reconnecting";
-    this.line.level(nowMs, you, model, isLost);
-    this.meters.put(nowMs, { you, model }, this._figures(isLost));
-    const live = isLost ? "" : model > SOUND_DB ? "model" : you > SOUND_DB ? "you" : "";
-    setLive(live);
-    this.line.name(this._lineSentence(live, isLost));
-    if (call.muted && captured > SOUND_DB + 15) this._mutedFor++;
-    if (this._mutedFor === MUTED_SPEECH) this.talk.sentence("muted", MUTED);
-  }
-
-  _figures(isLost) {
-    const { call } = this;
-    const you = call.muted ? { always: "muted" } : { silent: this.isTyped ? "" : this.isHeld ? "" : "open" };
-    if (isLost) you.behind = ", kept";
-    const waits = this.talk.hasRunningTool && "waiting for a tool";
-    return { you, model: { silent: waits || (this._isStopped ? "stopped" : "") } };
-  }
-
-  _lineSentence(live, isLost) {
-    if (isLost) return `The line is lost. ${about(this.call.stats.keptMs)} of your speech are kept and not sent yet.`;
-    if (live === "you") return this._isStopped ? "You are speaking. The model stopped when you began." : "You are speaking.";
-    if (live === "model") return ["The model is speaking.", this._waitSentence].filter(Boolean).join(" ");
-    return this.call.muted ? "Both are silent. You are muted." : "Both are silent.";
-  }
-
-  /** Muted or not; what was said of it is over. */
-  muted() {
-    this._mutedFor = 0;
-    if (!this.call.muted) this.talk.withdraw("muted");
-    this.meters.figures(performance.now(), this._figures(false));
   }
 
   // ---- Time
@@ -262,12 +254,6 @@ export class Calling {
     byId("interrupt").setAttribute("aria-disabled", String(!call.speaking));
     talk.tick();
     if (this._lostAt !== null && call.stats.keptMs > 0) talk.beside("drop", `${about(call.stats.keptMs)} kept`);
-    if (this.isTyped || !call.speaking) this._rest();
-  }
-
-  /** Levels come with sound; without any, the figures are kept all the same. */
-  _rest() {
-    if (this.call.levels().model <= SOUND_DB && this.isTyped) setLive("");
   }
 
   _showState() {

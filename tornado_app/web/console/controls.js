@@ -21,7 +21,7 @@ export function setUpControls(life, panels, areKeysOn) {
     if (!life.inCall || life.calling.isTyped || life.calling.isHeld) return;
     call().mute(!call().muted);
     showMuted(call().muted);
-    life.calling.muted();
+    life.calling.loudness.muted();
   }
 
   function showMuted(isMuted) {
@@ -38,16 +38,14 @@ export function setUpControls(life, panels, areKeysOn) {
 
   function hold() {
     if (!life.inCall || !life.calling.isHeld) return false;
-    if (!life.calling.holds) call().hold();
-    life.calling.holds = true;
+    life.calling.hold();
     showHeld(true);
     return true;
   }
 
   function release() {
     if (!life.calling?.holds) return;
-    life.calling.holds = false;
-    call().release();
+    life.calling.release();
     showHeld(false);
   }
 

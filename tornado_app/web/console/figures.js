@@ -30,7 +30,9 @@ export const number = (count) => NUMBERS[count] ?? String(count);
 /** "once", "twice", "three times" */
 export const times = (count) => ["never", "once", "twice"][count] ?? `${number(count)} times`;
 /** "one thing", "ten things" */
-export const counted = (count, thing) => `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
+export const counted = (count, thing, things = `${thing}s`) => `${number(count)} ${count === 1 ? thing : things}`;
+/** "Ten things", to begin a sentence with. */
+export const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 /** "3 minutes 10 seconds" */
 export function length(ms) {

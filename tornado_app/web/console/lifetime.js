@@ -63,7 +63,7 @@ export class Lifetime {
 
   /** Say *text*, in a call that is begun for it if there is none. */
   type(text) {
-    if (this.inCall) return this.calling.call.say(text);
+    if (this.inCall) return this.calling.type(text);
     this._typed.push(text);
     if (this.calling) return this.calling.call.typeOnly();
     return this.begin({ isTyped: true });
@@ -136,7 +136,7 @@ export class Lifetime {
     if (settings.sound.speaker) call.useSpeaker(settings.sound.speaker).catch(() => {});
     const { first } = settings;
     if (Object.keys(first).length) call.configure(first).catch(({ message }) => talk.sentence("first", { fact: message }));
-    for (const text of this._typed.splice(0)) call.say(text);
+    for (const text of this._typed.splice(0)) this.calling.type(text);
     this.onConnected?.();
   }
 
@@ -152,7 +152,7 @@ export class Lifetime {
     (found.view === "refused" ? byId("paste") : byId("again")).focus({ preventScroll: true });
   }
 
-  _ended({ code, closeCode, sentence }) {
+  _ended({ code, closeCode, sentence, rest = "" }) {
     const { calling } = this;
     this.calling = null;
     this.settings.follow(null, false);
@@ -166,7 +166,7 @@ export class Lifetime {
       ...{ said: calling.said, interrupted: calling.interrupted },
       ...{ latencies: calling.latencies, lostMs: stats.droppedMs, reconnects: stats.reconnects },
     });
-    if (code) hero.splice(1, 0, el("p", null, el("b", null, sentence)));
+    if (code) hero.splice(1, 0, el("p", null, el("b", null, sentence), ` ${rest}`));
     views.show("ended", hero);
     this._leave("Talk again");
     this.line.end(performance.now());

@@ -54,9 +54,12 @@ export class Talk {
     if (row) this._draw(Object.assign(row, { isOpen: false }));
   }
 
-  /** What you typed. */
-  typed(text) {
-    this._draw(Object.assign(this._row("you"), { text, isFinal: true, isOpen: false }));
+  /** What was begun under the name of *key* is the item *itemId*. */
+  rename(key, itemId) {
+    const row = this._byItem.get(key);
+    if (!row || this._byItem.has(itemId)) return;
+    this._byItem.delete(key);
+    this._byItem.set(itemId, row);
   }
 
   // ---- Both
@@ -187,8 +190,9 @@ export class Talk {
     if (row) this._remove(row);
   }
 
-  /** The model starts afresh. */
+  /** The model starts afresh; what was not written down by now never will be. */
   forget() {
+    for (const row of this.rows.filter(({ kind, text }) => kind === "you" && !text)) this._remove(row);
     for (const row of this.rows) if (row.kind !== "page") row.element.classList.add("forgotten");
   }
 

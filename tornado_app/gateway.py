@@ -213,6 +213,11 @@ class Gateway:
             "connections_per_user": LimitUse(mine, limit.connections_per_user),
         }
 
+    def new_trial(self) -> Trial:
+        """A dial that asks the model for what a call would, and has not begun."""
+        dial = endpoint.trial_dial(self.settings, self._find_model())
+        return Trial(dial, first_session(self.settings), self.mailbox, self.tools.all_told)
+
     def drain(self, deadline_s: float) -> None:
         """Tell every client that it has *deadline_s* left.  Nobody new is let in from now on."""
         self.draining = True
@@ -270,10 +275,7 @@ class Gateway:
         self.standing.on_call(accepted=accepted)
 
     async def _try_model(self) -> Ending | None:
-        settings = self.settings
-        dial = endpoint.trial_dial(settings, self._find_model())
-        trial = Trial(dial, first_session(settings), self.mailbox, self.tools.all_told)
-        return await trial.run(settings.upstream.ready_timeout_s)
+        return await self.new_trial().run(self.settings.upstream.ready_timeout_s)
 
     def _dial(self, config: SessionConfig) -> Dial:
         dial = endpoint.dial(self.settings, self._find_model(), config)

@@ -5,7 +5,6 @@ Logging belongs to the whole process: `configure` is called once, before anythin
 
 import logging
 import math
-import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.types import EventDict, FilteringBoundLogger, Processor
 from tornado.web import RequestHandler
 
+from terminal.colours import takes_colours
 from tornado_app.console_lines import ConsoleLines
 from tornado_app.log_levels import Level, level_number
 
@@ -71,7 +71,7 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
     ]
     renderer: Processor = structlog.processors.JSONRenderer()
     if output == "console":
-        renderer = ConsoleLines(colours=_takes_colours(stream))
+        renderer = ConsoleLines(colours=takes_colours(stream))
     handler = _Handler(stream)
     handler.setFormatter(
         ProcessorFormatter(
@@ -102,12 +102,6 @@ def _time(output: Output) -> Processor:
     if output == "console":
         return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
     return structlog.processors.TimeStamper(fmt="iso", utc=True)
-
-
-def _takes_colours(stream: TextIO) -> bool:
-    """A terminal does, unless its user wants none (https://no-color.org)."""
-    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return stream.isatty() and not unwanted
 
 
 def get_logger(name: str = "tornado_app") -> FilteringBoundLogger:

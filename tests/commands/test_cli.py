@@ -87,10 +87,12 @@ class TestHelp:
         code, out, _ = run("--help")
 
         assert 0 == code
-        for name in ("serve", "talk", "token", "model", "check-config"):
+        for name in ("serve", "talk", "doctor", "token", "model", "check-config"):
             assert f"\n    {name} " in out
 
-    @pytest.mark.parametrize("command", ["serve", "talk", "token", "model", "check-config"])
+    @pytest.mark.parametrize(
+        "command", ["serve", "talk", "doctor", "token", "model", "check-config"]
+    )
     def test_every_command_has_its_own(self, run, command):
         """Also the one that belongs to the local model."""
         code, out, _ = run(command, "--help")
@@ -100,9 +102,9 @@ class TestHelp:
 
     def test_a_word_that_is_no_command(self, run):
         """It is refused in one line, which names the commands."""
-        sentence = "There is no command sevre; there are serve, talk, token, model, check-config.\n"
+        names = "serve, talk, doctor, token, model, check-config"
 
-        assert (2, "", sentence) == run("sevre")
+        assert (2, "", f"There is no command sevre; there are {names}.\n") == run("sevre")
 
     @pytest.mark.parametrize("words", [("--prot", "1"), ("serve", "--prot", "1"), ("talk",)])
     def test_arguments_that_are_wrong(self, run, words):

@@ -5,7 +5,7 @@ import math
 
 from terminal.arguments import Parser
 
-COMMANDS = ("serve", "talk", "token", "model", "check-config")
+COMMANDS = ("serve", "talk", "doctor", "token", "model", "check-config")
 TOKEN_TTL_S = 3600
 
 
@@ -46,6 +46,18 @@ def parser() -> Parser:
         type=_positive,
         help="audio in one message (20; with --fast 100)",
     )
+
+    doctor = commands.add_parser(
+        "doctor", parents=[common], help="try the whole way, step by step; say what to do"
+    )
+    doctor.add_argument(
+        "--url", help="a gateway that runs; by default one is started for the trial"
+    )
+    doctor.add_argument("--token", help="by default one made with the settings' secret")
+    doctor.add_argument(
+        "--recording", metavar="FILE", help="what is spoken (tests/data/amiable.wav)"
+    )
+    doctor.add_argument("--json", action="store_true", help="the report as one object of JSON")
 
     token = commands.add_parser("token", parents=[common], help="print a token")
     token.add_argument("--user", required=True, help="whom it is for: the claim `sub`")

@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"There is no command {words[0]}; there are {', '.join(COMMANDS)}.")
         return 2
     options = parser().parse_args(words)
+    if options.command == "doctor":  # to which settings that are wrong are a finding
+        from tornado_app.commands.doctor import command as doctor  # noqa: PLC0415
+
+        return doctor.start(options)
     try:
         settings = load_settings(options)
     except InvalidSettings as invalid:

@@ -27,6 +27,13 @@ _ADVICE = {
 }
 
 
+def advice(verdict: Ending) -> str:
+    """What a person has to look at."""
+    if verdict.code != "upstream_rejected":
+        return _WAY
+    return _ADVICE.get(verdict.cause, _SESSION)
+
+
 class Standing:
     """Tries the model at the start, and again when a call was refused for good.  Thread: loop.
 
@@ -92,7 +99,8 @@ class Standing:
         if verdict is None:
             self._log.info("model_accepts", model=self._model)
         elif self.rejected:
-            advice = _ADVICE.get(cause, _SESSION)
-            self._log.error("model_rejects", model=self._model, cause=cause, advice=advice)
+            self._log.error("model_rejects", model=self._model, cause=cause, advice=advice(verdict))
         else:
-            self._log.warning("model_unreachable", model=self._model, cause=cause, advice=_WAY)
+            self._log.warning(
+                "model_unreachable", model=self._model, cause=cause, advice=advice(verdict)
+            )

@@ -1,8 +1,10 @@
 """One short dial to learn whether the model takes us: key, address, model and settings."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from functools import partial
+from typing import Literal
 
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import UPSTREAM_FAILED
@@ -21,6 +23,7 @@ from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened, LinkSaid
 
 TRIAL_ID = "parley_trial"
 JOIN_S = 5.0
+Stage = Literal["opened", "created", "updated"]
 ENDED = Failure("open", "timeout", detail="not ready")
 
 
@@ -41,12 +44,15 @@ class Trial:
         self._order = encode_order(UpdateSession(session=body, event_id=TRIAL_ID))
         self._verdict: asyncio.Future[Ending | None] = asyncio.get_running_loop().create_future()
         self._last_error: ErrorFacts | None = None
-        self._opened = self._created = self._updated = False
+        self.reached_s: dict[Stage, float] = {}
+        """How far it came: seconds from `run` to the handshake, the model's session, our own."""
+        self._began_at = 0.0
         post = partial(mailbox.post_threadsafe, self._hear)
         self._link = Link(dial, "trial", post, parse_realtime)
 
     async def run(self, timeout_s: float) -> Ending | None:
         """None if a call would have been connected, else how it would have ended."""
+        self._began_at = time.monotonic()
         self._link.start()
         try:
             async with asyncio.timeout(timeout_s):
@@ -54,7 +60,7 @@ class Trial:
         except TimeoutError:
             return classify(ENDED, self._last_error)
         finally:
-            if self._opened:
+            if "opened" in self.reached_s:
                 self._link.close()
             else:
                 self._link.abort()
@@ -65,7 +71,7 @@ class Trial:
     def _hear(self, said: object) -> None:
         match said:
             case LinkOpened():
-                self._opened = True
+                self._reach("opened")
                 self._link.send(self._order)
             case LinkSaid(event, posted_bytes):
                 self._link.consumed(posted_bytes)
@@ -76,16 +82,19 @@ class Trial:
     def _on_event(self, event: object) -> None:
         match event:
             case SessionCreated():
-                self._created = True
+                self._reach("created")
             case SessionUpdated():
-                self._updated = True
+                self._reach("updated")
             case UpstreamError(error) if error.event_id == TRIAL_ID:
                 cause = safe_word(error.code or "") or "bad_session"
                 self._judge(Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, cause))
             case UpstreamError(error):
                 self._last_error = error
-        if self._created and self._updated:
+        if {"created", "updated"} <= self.reached_s.keys():
             self._judge(None)
+
+    def _reach(self, stage: Stage) -> None:
+        self.reached_s.setdefault(stage, time.monotonic() - self._began_at)
 
     def _judge(self, verdict: Ending | None) -> None:
         if not self._verdict.done():

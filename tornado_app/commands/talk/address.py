@@ -20,8 +20,6 @@ class Address:
     """Whom to call, and in which formats: the user's own, where the address names them."""
 
     url: str
-    place: str
-    """Host and port, for people."""
     query: Mapping[str, str]
 
     @property
@@ -71,9 +69,25 @@ def read_address(url: str, recording_hz: int) -> Address:
     query.setdefault("turn_detection", "none")
     if query.setdefault("input_format", "pcm16") not in TELEPHONE:
         query.setdefault("input_rate", str(_sent_hz(recording_hz)))
-    path = parts.path or "/ws"
-    called = urlunsplit(parts._replace(path=path, query=urlencode(query), fragment=""))
-    return Address(called, parts.netloc.rpartition("@")[2], query)
+    return Address(_called(parts._replace(query=urlencode(query))), query)
+
+
+def address_as_it_is(url: str) -> str:
+    """The same address, with the path of a gateway if it has none.
+
+    Raises:
+        Failed: If nobody can be called there.
+    """
+    return _called(_parts(url))
+
+
+def place_of(url: str) -> str:
+    """Host and port, for people."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def _called(parts: SplitResult) -> str:
+    return urlunsplit(parts._replace(path=parts.path or "/ws", fragment=""))
 
 
 def _parts(url: str) -> SplitResult:

@@ -3,17 +3,15 @@
 import argparse
 import asyncio
 import contextlib
-import signal
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
-from terminal.signals import ENDING, sentence
 from terminal.words import complain
 from tornado_app.admission import tokens
 from tornado_app.commands.arguments import TOKEN_TTL_S
 from tornado_app.commands.configuration import token_rules
+from tornado_app.commands.interruptible import until_told
 from tornado_app.commands.talk.address import Address, read_address
 from tornado_app.commands.talk.conversation import Wish, run
 from tornado_app.commands.talk.failure import Failed
@@ -32,7 +30,7 @@ def start(options: argparse.Namespace, settings: Settings) -> int:
         with contextlib.ExitStack() as stack:
             wish = _wish(options, settings, stack)
             with asyncio.Runner() as runner:
-                return runner.run(_until_told(wish))
+                return runner.run(until_told(run(wish)))
     except Failed as failed:
         complain(*failed.lines)
         return 1
@@ -97,22 +95,3 @@ def _answer_hz(address: Address) -> int | None:
         return address.target.rate_hz
     except Failed:  # the gateway may know more, and says what is wrong
         return None
-
-
-async def _until_told(wish: Wish) -> int:
-    """Talk, or keep what was heard when a signal comes."""
-    told: list[int] = []
-    loop = asyncio.get_running_loop()
-    talk = asyncio.ensure_future(run(wish))
-
-    def stop(number: int) -> None:
-        told.append(number)
-        talk.cancel()
-
-    for number in ENDING:
-        loop.add_signal_handler(number, partial(stop, number))
-    try:
-        return await talk
-    except asyncio.CancelledError:
-        complain(sentence(told[0] if told else signal.SIGINT))
-        return 128 + (told[0] if told else signal.SIGINT)

@@ -57,7 +57,7 @@ async def run(wish: Wish) -> int:
 
 
 async def _talk(wish: Wish, screen: Screen) -> None:
-    socket = await dial(wish.address, wish.token)
+    socket = await dial(wish.address.url, wish.token)
     try:
         # Not before: what is wrong with them the gateway says better.
         source, target = wish.address.source, wish.address.target

@@ -9,7 +9,7 @@ from tornado.iostream import StreamClosedError
 from tornado.simple_httpclient import HTTPTimeoutError
 from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
 
-from tornado_app.commands.talk.address import Address
+from tornado_app.commands.talk.address import place_of
 from tornado_app.commands.talk.failure import Failed
 
 DIAL_TIMEOUT_S = 5.0
@@ -18,15 +18,16 @@ MESSAGE_BYTES = 64 * 1024 * 1024
 """More than any message of a gateway; what is no gateway may send anything."""
 
 
-async def dial(address: Address, token: str) -> WebSocketClientConnection:
+async def dial(url: str, token: str) -> WebSocketClientConnection:
     """Open the WebSocket.
 
     Raises:
         Failed: With what is wrong, and what to do.
     """
+    place = place_of(url)
     try:
         request = HTTPRequest(
-            address.url,
+            url,
             headers={"Authorization": f"Bearer {token}"},
             connect_timeout=DIAL_TIMEOUT_S,
             request_timeout=DIAL_TIMEOUT_S,
@@ -35,21 +36,22 @@ async def dial(address: Address, token: str) -> WebSocketClientConnection:
         return await websocket_connect(request, max_message_size=MESSAGE_BYTES)
     except HTTPTimeoutError:
         raise Failed(
-            f"{address.place} does not answer within {DIAL_TIMEOUT_S:g} s: "
+            f"{place} does not answer within {DIAL_TIMEOUT_S:g} s: "
             "something else may listen there, or the gateway hangs."
         ) from None
     except HTTPClientError as error:
-        raise Failed(_refusal(error, address)) from None
+        raise Failed(_refusal(error, url)) from None
     except (StreamClosedError, WebSocketError, ConnectionResetError):
-        raise Failed(_no_gateway(address)) from None
+        raise Failed(_no_gateway(url)) from None
     except OSError as error:
-        raise Failed(_unreached(error, address)) from None
+        raise Failed(_unreached(error, url)) from None
     except ValueError:
         raise Failed("The token holds characters that no token has.") from None
 
 
-def _refusal(error: HTTPClientError, address: Address) -> str:
+def _refusal(error: HTTPClientError, url: str) -> str:
     """The gateway's own sentence, if it sent one."""
+    place = place_of(url)
     try:
         sentence = json.loads(error.response.body)["error"] if error.response else ""
     except (ValueError, KeyError, TypeError):
@@ -58,26 +60,28 @@ def _refusal(error: HTTPClientError, address: Address) -> str:
         token = " Give it a token of its own with --token." if error.code == 401 else ""
         return f"The gateway refused: {sentence}{token}"
     if error.code == 404:
-        return f"Something answers at {address.place}, but no gateway is there; its path is /ws."
+        return f"Something answers at {place}, but no gateway is there; its path is /ws."
     if 300 <= error.code < 400:
-        return f"{address.place} sends us elsewhere (HTTP {error.code}); call the gateway itself."
+        return f"{place} sends us elsewhere (HTTP {error.code}); call the gateway itself."
     if error.code == 599:
-        return _no_gateway(address)
-    return f"{address.place} refused with HTTP {error.code}, and not in words of a gateway."
+        return _no_gateway(url)
+    return f"{place} refused with HTTP {error.code}, and not in words of a gateway."
 
 
-def _no_gateway(address: Address) -> str:
-    secure = "" if address.url.startswith("wss:") else " If it wants TLS, say wss:// in --url."
-    return f"What listens at {address.place} is no gateway, or it closed at once.{secure}"
+def _no_gateway(url: str) -> str:
+    place = place_of(url)
+    secure = "" if url.startswith("wss:") else " If it wants TLS, say wss:// in --url."
+    return f"What listens at {place} is no gateway, or it closed at once.{secure}"
 
 
-def _unreached(error: OSError, address: Address) -> str:
+def _unreached(error: OSError, url: str) -> str:
+    place = place_of(url)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The certificate of {address.place} is not trusted: {error.verify_message}."
+        return f"The certificate of {place} is not trusted: {error.verify_message}."
     if isinstance(error, ssl.SSLError):
-        return f"{address.place} does not speak TLS as wss:// wants it; say ws:// if it has none."
+        return f"{place} does not speak TLS as wss:// wants it; say ws:// if it has none."
     if isinstance(error, socket.gaierror):
-        return f"There is no computer called {address.place}, or no network to ask."
+        return f"There is no computer called {place}, or no network to ask."
     if isinstance(error, ConnectionRefusedError):
-        return f"No gateway listens at {address.place}. Start one with run.py, or say --url."
-    return f"{address.place} cannot be reached: {error.strerror or error}."
+        return f"No gateway listens at {place}. Start one with run.py, or say --url."
+    return f"{place} cannot be reached: {error.strerror or error}."

@@ -3,12 +3,12 @@
 import sys
 from typing import Literal
 
-from terminal.streams import write_error, write_out
+from terminal.status_line import StatusLine
+from terminal.streams import write_out
 from terminal.words import WordWrap, columns, complain, plain
 
 Role = Literal["user", "assistant"]
 WHO = {"user": "You", "assistant": "Answer"}
-CLEAR_LINE = "\r\x1b[K"
 
 
 class Screen:
@@ -18,7 +18,7 @@ class Screen:
         self._shown: dict[str, str] = {}
         self._open_item = ""
         self._wrap = WordWrap(None)
-        self._progress = ""
+        self._status = StatusLine()
 
     def transcript(self, role: str, item_id: str, text: str, *, final: bool) -> None:
         """Show what is new of an item's *text*, in a line of its own.
@@ -48,17 +48,12 @@ class Screen:
 
     def progress(self, text: str) -> None:
         """Show, on a terminal, what is true for this moment."""
-        width = columns(sys.stderr)
-        line = plain(text)[: width - 1] if width else ""
-        if line != self._progress and not self._open_item:
-            write_error(f"{CLEAR_LINE}{line}")
-            self._progress = line
+        if not self._open_item:
+            self._status.show(text)
 
     def clear(self) -> None:
         """Take the progress away."""
-        if self._progress:
-            write_error(CLEAR_LINE)
-        self._progress = ""
+        self._status.clear()
 
     def end_line(self) -> None:
         """End the line of the item that is shown.

@@ -15,7 +15,7 @@ window.start = (options, run = {}) => {
   for (const name of NAMES.split(" ")) {
     window.call.on(name, (event) => {
       const { currentTime = 0, sampleRate = 0 } = window.context ?? {};
-      window.log.push({ kind: name, frame: Math.round(currentTime * sampleRate), ...event });
+      window.log.push({ frame: Math.round(currentTime * sampleRate), ...event, kind: name });
     });
   }
 };

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,10 +37,14 @@ class Backstage:
 
 
 class Proxy:
-    """Between the page and the gateway; it can cut its connections, and let none in."""
+    """Between the page and the gateway; it can cut its connections, and let none in.
 
-    def __init__(self, port: int) -> None:
+    What goes to the page is late by *delay_s*, asked for each piece; none overtakes another.
+    """
+
+    def __init__(self, port: int, delay_s: Callable[[], float] = lambda: 0.0) -> None:
         self._behind = port
+        self._delay_s = delay_s
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_open = True
@@ -67,7 +71,7 @@ class Proxy:
             return
         there, back = await asyncio.open_connection("127.0.0.1", self._behind)
         self._writers |= {writer, back}
-        await asyncio.gather(self._pass(reader, back), self._pass(there, writer))
+        await asyncio.gather(self._pass(reader, back), self._pass_late(there, writer))
         self._writers -= {writer, back}
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -76,6 +80,14 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+    async def _pass_late(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop, due_s = asyncio.get_running_loop(), 0.0
+        with suppress(OSError):
+            while data := await reader.read(4096):
+                due_s = max(due_s, loop.time() + self._delay_s())
+                loop.call_at(due_s, writer.write, data)
+        loop.call_at(due_s, writer.close)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import re
 import wave
+from random import Random
 
 import numpy as np
 import pytest
@@ -179,6 +180,43 @@ def test_a_call_survives_a_dropped_socket(page, house, backstage):
     page.evaluate("call.close()")
     until(page, "call.state === 'ended'")
     backstage.run(proxy.close())
+
+
+def test_an_answer_is_whole_behind_a_network_that_delays_it(page, house, backstage):
+    """Up to 300 ms, another time for each piece, and the buffer covers as much."""
+    random = Random(5)
+    proxy = Proxy(house.port, lambda: random.uniform(0, 0.3))
+    backstage.run(proxy.open())
+    url = f"ws://127.0.0.1:{proxy.port}/ws"
+    start(page, url=url, microphone=False, jitterMs=300)
+    until(page, "call.state === 'connected'")
+    page.evaluate("text => call.say(text)", SENTENCE)
+    until(page, "events('playback_ended').length")
+
+    heard, _ = played(page)
+    _, likeness = best_match(sound_of(page, events(page, "speaking")[0]["itemId"]), heard)
+    assert likeness > 0.98
+    assert 0 == page.evaluate("call.stats.underruns")
+    page.evaluate("call.close()")
+    backstage.run(proxy.close())
+
+
+def test_another_microphone_can_be_taken_in_mid_call(page):
+    """What there is, by name, and the call goes on with it."""
+    start(page)
+    until(page, "call.state === 'connected'")
+    found = page.evaluate(
+        "call.devices().then(({ microphones }) => microphones.map((m) => m.label))"
+    )
+    assert found
+    page.evaluate(
+        "call.devices().then(({ microphones }) => call.useMicrophone(microphones.at(-1).deviceId))"
+    )
+    until(page, "call.levels().you > -120")
+    refused = page.evaluate("call.useMicrophone('nobody').catch(({ code }) => code)")
+    assert "microphone_missing" == refused
+    page.evaluate("call.mute()")
+    assert page.evaluate("call.muted")
 
 
 def test_a_bad_token_is_refused_with_a_sentence(page):

@@ -512,7 +512,7 @@ class Sound {
     for (const touch of TOUCHES) document.addEventListener(touch, this.wake);
     this._context.onstatechange = () => this._look();
     this.wake().catch(() => {});
-    this._timer = setTimeout(() => this._look(), 500);
+    this._timer = setTimeout(() => navigator.userActivation?.hasBeenActive || this._look(), 1000);
   }
 
   _look() {

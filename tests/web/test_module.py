@@ -277,6 +277,33 @@ def test_the_voice_changes_before_the_first_word_and_not_behind_it(page):
     assert "cedar" == page.evaluate("call.negotiated.voice")
 
 
+def test_formats_change_in_mid_call(page):
+    """Both ways, twice; what is said is understood, and what is heard is what came."""
+    start_with_voice(page)
+    until(page, "call.state === 'connected'")
+    changes = [
+        {"input_format": "pcmu", "input_rate": 16000, "output_format": "float32"},
+        {"input_format": "float32", "input_rate": 8000, "output_format": "pcma"},
+    ]
+    for number, change in enumerate(changes, 1):
+        fields = change | {"output_rate": 16000}
+        configured = page.evaluate("fields => call.configure(fields)", fields)
+        now = (configured["input"]["format"], configured["input"]["rate_hz"])
+        assert (change["input_format"], change["input_rate"]) == now
+        assert change["output_format"] == configured["output"]["format"]
+        speak(page)
+        until(page, f"events('playback_ended').length === {number}")
+        assert words(SENTENCE) == words(final_words(page, "user")[-1])
+
+    assert {16000} == set(page.evaluate("events('audio').map(({ rateHz }) => rateHz)"))
+    heard, _ = played(page)
+    for event in events(page, "speaking"):
+        sent = resample_poly(sound_of(page, event["itemId"]), SENT_HZ // 8000, 2)
+        _, likeness = best_match(sent, heard)
+        assert likeness > 0.95
+    assert not events(page, "error")
+
+
 def test_push_to_talk_sends_what_is_said_while_it_is_held(page):
     """Nothing before it, and the turn ends when it is let go."""
     start_with_voice(page, talk="push_to_talk")

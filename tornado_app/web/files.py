@@ -52,13 +52,15 @@ def names_in(folder: str) -> list[str]:
 def slim(script: str) -> str:
     """*script* without its comments and its indentation, each line where it was.
 
-    Comments are for those who read the file here, and a browser would load them each time.  A
-    comment has lines of its own in this room, or stands behind code and stays; no text of a script
-    goes over several lines.
+    Comments are for those who read the file here, and a browser would load them each time.  One
+    behind code that has a quotation mark stays: it may be no comment.  No text of a script goes
+    over several lines in this room.
     """
     kept, is_comment = [], False
     for line in script.splitlines():
         bare = line.strip()
+        code = bare.partition(" // ")[0]
+        bare = bare if set(code) & set("\"'`") else code
         is_comment = is_comment or bare.startswith("/*")
         kept.append("" if is_comment or bare.startswith("//") else bare)
         is_comment = is_comment and "*/" not in bare

@@ -689,9 +689,7 @@ class Call {
   // Opening.
 
   async _begin() {
-    for (const format of [this._parameters.input_format, this._parameters.output_format]) {
-      if (!FORMATS[format]) throw new CallError("unsupported_format", `parley.js does not speak ${format}.`);
-    }
+    checkFormats(this._parameters);
     await this._load();
     if (this._options.microphone && this._sound) {
       this._enter("asking", "Your browser is asking whether Parley may hear you. Choose Allow, and the call begins.");
@@ -1224,9 +1222,11 @@ class Call {
   }
 
   async configure(fields) {
+    checkFormats(fields);
     const { tools } = fields;
     if (tools) this._register(tools);
-    return this._ask({ ...fields, ...(tools && { tools: tools.map(definition) }) }, (message) => this._order(message));
+    const wire = { output_encoding: undefined, input_channels: undefined }; // are this file's own affair
+    return this._ask({ ...fields, ...(tools && { tools: tools.map(definition) }), ...wire }, (message) => this._order(message));
   }
 
   _register(tools) {
@@ -1284,6 +1284,11 @@ class Call {
   async resumeSound() {
     await this._sound?.wake();
   }
+}
+
+function checkFormats({ input_format = "pcm16", output_format = "pcm16" }) {
+  if (FORMATS[input_format] && FORMATS[output_format]) return;
+  throw new CallError("unsupported_format", `parley.js speaks ${Object.keys(FORMATS).join(", ")}.`);
 }
 
 const definition = ({ name, description, parameters }) => ({ name, description, parameters });

@@ -175,6 +175,14 @@ test("a session that could not be resumed is a new one", async () => {
   assert.equal(of("status").at(-1).contextLost, true);
 });
 
+test("how sound stands on the wire is not for the page to change, but for its format", async () => {
+  const { gateway } = await connected();
+  await assert.rejects(call.configure({ output_format: "opus" }), { code: "unsupported_format", message: /pcm16, float32, pcmu, pcma/ });
+  assert.deepEqual(gateway.last.sent, []);
+  call.configure({ voice: "cedar", output_encoding: "base64", input_channels: 2 }).catch(() => {});
+  assert.deepEqual(Object.keys(gateway.last.sent[0]), ["type", "voice", "id"]);
+});
+
 test("speech waits for a change of its format, and is in the new one", async () => {
   const { gateway } = await connected();
   const asked = call.configure({ input_format: "float32", input_rate: 48_000 });

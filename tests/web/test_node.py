@@ -31,7 +31,7 @@ def test_in_node(name):
             "--no-warnings",
             "--test",
             "--test-reporter=tap",
-            "--test-timeout=60000",
+            "--test-timeout=500000",
             str(TESTS / name),
         ],
         capture_output=True,

@@ -25,7 +25,7 @@ for (const [name, network] of Object.entries(NETWORKS)) {
   for (const pieceMs of [20, 100]) {
     test(`300 ms cover ${name}, in pieces of ${pieceMs} ms`, () => {
       const delay = network(chance(pieceMs));
-      const seen = listen(tone({ seconds: 10, pieceMs }), { waitMs: 300, delay });
+      const seen = listen(tone({ seconds: 10, pieceMs }), { rateHz: 24_000, waitMs: 300, delay });
       whole(seen);
       assert.ok(seen.startMs <= 300 + 310 + 6, `it began after ${seen.startMs} ms`);
     });
@@ -71,7 +71,7 @@ test("auto never waits longer than it may, and comes back to little", () => {
   assert.ok(buffer.waitMs < 45, `${buffer.waitMs}`);
 });
 
-for (const ppm of [-500, -100, 100, 500]) {
+for (const ppm of [-500, 500]) {
   for (const [name, delay] of [["steady", () => () => 0], ["any delay up to 300 ms", (random) => () => 300 * random()]]) {
     test(`clocks that are ${ppm} ppm apart, for ten minutes, ${name}`, () => {
       const seen = listen(tone({ seconds: 600, ppm, sourceHz: 8000, hz: 200 }), { rateHz: 8000, hz: 200, waitMs: 300, delay: delay(chance(1)) });

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run examples test smoke elsewhere check docs format lint types imports clients axe conformance fuzz mutants bench clean
+.PHONY: run examples test smoke elsewhere check docs format lint types imports clients axe conformance chaos fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -70,6 +70,10 @@ bench: $(VENV)/.checks
 
 conformance: $(VENV)/.checks
 	$(BIN)/python -m pytest -q tests/calls/test_conformance.py
+
+# Conversations whose model is lost at random moments: make chaos CHAOS=1000 SEED=7
+chaos: $(VENV)/.checks
+	CHAOS=$(or $(CHAOS),1000) SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -q -s tests/calls/test_chaos.py
 
 fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000

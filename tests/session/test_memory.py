@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.session.story import Story, converted, delta
 from tests.session.test_machine import ANYTHING
 from tornado_app.admission.budget import Budget, ProcessBudget
-from tornado_app.protocol.realtime.events import AnswerTranscriptDelta
+from tornado_app.protocol.realtime.events import AnswerTranscriptDelta, SessionUpdated
 from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.protocol.voice_v1 import client
 from tornado_app.session import commands, events
@@ -275,7 +275,7 @@ def test_what_is_counted_is_what_is_kept(happenings, backlog, ends):
     else:
         story.feed(events.UpstreamBacklog(0)).tick(story.now).model_ready()
         for _ in range(20):
-            story.feed(events.UpstreamBacklog(0)).tick(story.now)
+            story.feed(events.UpstreamBacklog(0)).tick(story.now).said(SessionUpdated())
     if story.session.ended or story.session._model.state == "connected":
         assert 0 == story.budget.held_bytes
 

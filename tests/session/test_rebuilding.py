@@ -344,6 +344,17 @@ def test_an_answer_that_is_interrupted_when_its_model_is_gone(story):
     ]
 
 
+def test_an_answer_of_which_nothing_was_heard_is_none(story):
+    """For the next model, whenever that shows, as for the one after."""
+    story.connected().client(asked.Text("Tell me."))
+    answers(story, "a1", "Once upon a time there was a king.", 2000, is_done=False)
+    story.lost().client(asked.Interrupt("a1", 0))
+    story.tick(at=story.session.wake_at()).model_ready()
+
+    assert [("user", "Tell me.")] == told(story)
+    assert ["parley_text_1"] == [e.id for e in story.session._rebuilding.ledger.entries]
+
+
 def test_an_answer_that_was_asked_for_is_asked_for_again(story):
     """Nobody has to say anything twice."""
     story.connected().client(asked.Text("Tell me.", ref="t"))

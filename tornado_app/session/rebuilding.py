@@ -114,15 +114,15 @@ class Rebuilding:
         """An order that has not left, as the ledger is now."""
         if not isinstance(order, CreateItem) or not (order.event_id or "").startswith(LEDGER_ID):
             return order
-        entry = self.ledger.find(order.item["id"])
-        return None if entry is None or _is_nothing(entry) else self._telling(entry)
+        entry = self._something(order.item["id"])
+        return None if entry is None else self._telling(entry)
 
     def again(self, item_id: str) -> list[AnyOrder]:
         """Tell the model anew of an item that it was told of."""
-        entry = self.ledger.find(item_id)
         before = self.ledger.before(item_id)
+        entry = self._something(item_id)
         orders: list[AnyOrder] = [DeleteItem(item_id, f"{LEDGER_ID}_{item_id}")]
-        if entry is not None and not _is_nothing(entry):
+        if entry is not None:
             orders.append(self._telling(entry, before or ROOT))
         return orders
 
@@ -138,6 +138,14 @@ class Rebuilding:
         self.ledger.remove(event_id.removeprefix(f"{LEDGER_ID}_"))
         return True
 
+    def _something(self, item_id: str) -> AnyEntry | None:
+        """The entry as it is now; if nothing of it was heard, there is none any more."""
+        entry = self.ledger.find(item_id)
+        if isinstance(entry, ModelSaid) and not entry.text:
+            self.ledger.remove(item_id)
+            return None
+        return entry
+
     def _telling(self, entry: AnyEntry, after: str | None = None) -> CreateItem:
         item = item_of(entry, self.speech.speech_of(entry.id))
         if picture := self.pictures.find(entry.id):
@@ -151,10 +159,6 @@ class Rebuilding:
                 new = f"{LEDGER_ID}_{self._renamed}"
                 self.ledger.rename(entry.id, new)
                 self.speech.rename(entry.id, new)
-
-
-def _is_nothing(entry: AnyEntry) -> bool:
-    return isinstance(entry, ModelSaid) and not entry.text
 
 
 def _until_commit(sent: deque[Sent], name: str) -> list[AnyOrder]:

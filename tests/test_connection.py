@@ -108,6 +108,7 @@ class Room:
             self.retired.put_nowait,
             ProcessBudget(64 << 20, 4),
             self.models.append,
+            lambda _token, config: config.token_expires_at_unix_s,
         )
         self._url = url
 

@@ -15,6 +15,7 @@ from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.call_audio import CallAudio
+from tornado_app.errors import Refused
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
@@ -77,6 +78,8 @@ class Equipment:
     memory: ProcessBudget
     on_model: Callable[[bool], None]
     """Hears of each session that the model took, or refused for good."""
+    check_token: Callable[[str, SessionConfig], float]
+    """When a token expires by which that session may go on; raises `Refused`."""
     clock: Callable[[], float] = time.monotonic
     tools: Toolbox = field(default_factory=Toolbox)
 
@@ -227,6 +230,8 @@ class Connection:
                 self._equipment.on_model(accepted)
             case commands.CallTool() | commands.CancelTool():
                 self._calls.perform(command)
+            case commands.CheckToken(token, ref):
+                self.feed(events.TokenChecked(self._check(token), ref))
             case commands.Finish():
                 self._finish()
             case _:
@@ -237,6 +242,12 @@ class Connection:
         self._client.send(text, urgent=command.urgent)
         if command.binary is not None:
             self._client.send(command.binary, binary=True)
+
+    def _check(self, token: str) -> float | Refused:
+        try:
+            return self._equipment.check_token(token, self.config)
+        except Refused as refused:
+            return refused
 
     def _send_upstream(self, text: bytes) -> None:
         if self._link is None:

@@ -127,6 +127,7 @@ class Gateway:
             self._retire,
             self.memory,
             self._on_model,
+            self.check_token,
             tools=self.tools,
         )
         self.standing = Standing(self._try_model, settings.upstream.model)
@@ -199,6 +200,29 @@ class Gateway:
         self._clients_gone.clear()
         connection.feed(events.Opened())
         return connection
+
+    def check_token(self, token: str, config: SessionConfig) -> float:
+        """When *token* expires, as Unix time in seconds, if the call of *config* may go on with it.
+
+        It is checked as the first one was, and has to give what the call has: a right that was
+        taken away is not kept by going on.
+
+        Raises:
+            Refused: ``token_invalid``, whatever is wrong with it.
+        """
+        try:
+            caller = self._caller(token)
+            self._terms.check_caller(caller)
+        except Refused as refused:
+            sentence = refused.sentence
+            if refused.code == "token_expired":
+                sentence = "This token has expired, too."
+            raise _not_taken(sentence, refused.detail) from None
+        if caller.user_id != config.user_id:
+            raise _not_taken("The token is of another user (sub).")
+        if not config.scopes <= caller.scopes:
+            raise _not_taken("The token lacks a scope that this call has.")
+        return caller.expires_at
 
     def offered(self) -> Mapping[str, Mapping[str, Any]]:
         """What a page can let its user choose before there is a call (`Terms.offered`)."""
@@ -308,6 +332,10 @@ class Gateway:
 
 def _going_away() -> Refused:
     return Refused("going_away", "This server is going away. Reconnect.", None, 1000)
+
+
+def _not_taken(sentence: str, detail: str | None = None) -> Refused:
+    return Refused("token_invalid", f"{sentence} The one before goes on.", "token", detail=detail)
 
 
 def _set_event() -> asyncio.Event:

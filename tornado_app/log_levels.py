@@ -65,6 +65,8 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "session_opened",
         "stopped",
         "token_issued",
+        "token_refreshed",
+        "token_refused",
         "tool_done",
         "tool_filler",
         "upstream_connected",

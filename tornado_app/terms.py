@@ -62,14 +62,18 @@ class Terms:
             Refused: ``token_invalid`` if the token asks for what it may not, ``permission_denied``
                 or ``invalid_message`` if the address does.
         """
-        said = self.said_by(caller)
-        try:
-            rules, begun = self._begun(caller.scopes, said)
-        except Refused as refused:
-            raise unusable(refused) from None
+        rules, begun = self._begun_by(caller)
         query = {name: from_text(name, text) for name, text in choices.items()}
         session = settle(begun, rules, {}, query)
         return CallTerms(self._filled(session, caller, now), rules)
+
+    def check_caller(self, caller: Caller) -> None:
+        """Whether a call could begin with what the token of *caller* says of it.
+
+        Raises:
+            Refused: ``token_invalid``, if not.
+        """
+        self._begun_by(caller)
 
     def check(self, scopes: frozenset[str], said: Mapping[str, Any]) -> None:
         """Whether a token may say this of a call.
@@ -141,6 +145,13 @@ class Terms:
             return self._seal.open(sealed)
         except Unreadable:
             raise unusable(detail="not sealed with auth.sealing_key") from None
+
+    def _begun_by(self, caller: Caller) -> tuple[CallRules, ModelSession]:
+        said = self.said_by(caller)
+        try:
+            return self._begun(caller.scopes, said)
+        except Refused as refused:
+            raise unusable(refused) from None
 
     def _begun(
         self, scopes: frozenset[str], said: Mapping[str, Any]

@@ -63,7 +63,12 @@ async def one_error(client: VoiceClient, message: str | bytes) -> dict[str, Any]
 
 BAD = {
     "unknown type": ('{"type":"shout"}', "unknown_type", "type", "audio_data, commit_audio"),
-    "later type": ('{"type":"refresh_token"}', "unknown_type", "type", "it may be"),
+    "token of no length": (
+        '{"type":"refresh_token","token":""}',
+        "invalid_message",
+        "token",
+        "a JSON Web Token",
+    ),
     "nothing to configure": ('{"type":"configure"}', "invalid_message", None, "it takes voice"),
     "not the client's": (
         '{"type":"configure","instructions":"Sing."}',

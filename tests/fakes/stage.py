@@ -278,6 +278,7 @@ class Stage:
             lambda _link: None,
             ProcessBudget(64 << 20, 4),
             lambda _accepted: None,
+            lambda _token, config: config.token_expires_at_unix_s,
             self.loop.time,
         )
 

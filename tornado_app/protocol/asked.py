@@ -98,6 +98,15 @@ class ToolResult(ClientMessageBase, frozen=True):
     is_error: bool = False
 
 
+class RefreshToken(ClientMessageBase, frozen=True):
+    """The call is to go on beyond the end of the token that it has."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "RefreshToken(hidden)"
+
+
 Command: TypeAlias = (
     CommitAudio
     | ClearAudio
@@ -109,6 +118,7 @@ Command: TypeAlias = (
     | Playback
     | Configure
     | ToolResult
+    | RefreshToken
 )
 """What a session needs nothing but the message for."""
 

@@ -205,6 +205,10 @@ class TokenExpiring(ServerMessageBase, frozen=True):
     expires_at: int
 
 
+class TokenRefreshed(Reply, frozen=True):
+    expires_at: int
+
+
 class GoingAway(ServerMessageBase, frozen=True):
     reason: str
     deadline: int
@@ -291,6 +295,7 @@ ServerMessage: TypeAlias = (
     | ToolCallCancelled
     | ToolActivity
     | TokenExpiring
+    | TokenRefreshed
     | GoingAway
     | Status
     | ErrorReport

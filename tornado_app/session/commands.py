@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from tornado_app.errors import Ref
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime.orders import AnyOrder
 from tornado_app.protocol.told import ServerMessage
@@ -125,6 +126,16 @@ class CancelTool(Struct, frozen=True):
     call_id: str
 
 
+class CheckToken(Struct, frozen=True):
+    """Whether the session may live as long as this token; answered by `TokenChecked`."""
+
+    token: str
+    ref: Ref | None
+
+    def __repr__(self) -> str:
+        return "CheckToken(hidden)"
+
+
 class Log(Struct, frozen=True):
     """One line for the operator; never holds what was said, a token or a key."""
 
@@ -164,6 +175,7 @@ Command: TypeAlias = (
     | ResetDownlink
     | CallTool
     | CancelTool
+    | CheckToken
     | Log
     | NoteModel
     | Finish

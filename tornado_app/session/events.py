@@ -5,7 +5,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from tornado_app.errors import ErrorCode, InvalidMessage, Ref
+from tornado_app.errors import ErrorCode, InvalidMessage, Ref, Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
@@ -168,6 +168,15 @@ class ToolDone(Struct, frozen=True):
     """A word more for the log, never one of a user's."""
 
 
+class TokenChecked(Struct, frozen=True):
+    """What came of `CheckToken`: when the new token expires, as Unix time in seconds, or why it
+    is not taken.
+    """
+
+    result: float | Refused
+    ref: Ref | None
+
+
 class Tick(Struct, frozen=True):
     """A timer that `Session.wake_at` asked for."""
 
@@ -215,6 +224,7 @@ Event: TypeAlias = (
     | UplinkReady
     | DownlinkReady
     | ToolDone
+    | TokenChecked
     | Tick
     | Look
     | Drain

@@ -1,14 +1,18 @@
 """How long a session may live: the client's signs of life, and its token."""
 
+from tornado_app.admission.limits import Bucket
+from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.close import IDLE_TIMEOUT, TOKEN_EXPIRED
 from tornado_app.protocol.endings import Ending
-from tornado_app.protocol.told import TokenExpiring
+from tornado_app.protocol.told import TokenExpiring, TokenRefreshed
 from tornado_app.session.actions import Actions
-from tornado_app.session.commands import PingClient
+from tornado_app.session.commands import CheckToken, PingClient
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.timers import Timers
 
 TOKEN_WARNING_S = 60.0
+REFRESHES_PER_MINUTE = 6.0
+"""To check a token costs more than any other message, and one a call is enough for long."""
 
 
 class Lifetime:
@@ -19,15 +23,52 @@ class Lifetime:
         self._actions = actions
         self._timers = timers
         self._heard_at = config.opened_at
+        self._expires_at_unix_s = config.token_expires_at_unix_s
+        self._refreshes = Bucket(REFRESHES_PER_MINUTE / 60, REFRESHES_PER_MINUTE)
 
     def start(self) -> None:
         config, timers = self._config, self._timers
-        expires_at = config.opened_at + config.token_expires_at_unix_s
-        expires_at -= config.opened_at_unix_ms / 1000
         timers.set("ping", config.opened_at + config.ping_interval_s)
         timers.set("read", config.opened_at + config.read_timeout_s)
-        timers.set("token_expiry", expires_at + config.token_leeway_s)
-        timers.set("token_warning", max(config.opened_at, expires_at - TOKEN_WARNING_S))
+        self._expect_end(warned_at=config.opened_at)
+
+    @property
+    def token_expires_at(self) -> int:
+        """Unix time in milliseconds."""
+        return int(self._expires_at_unix_s * 1000)
+
+    def refresh(self, token: str, ref: Ref | None) -> Refused | None:
+        """Have *token* checked, or say why that is not done."""
+        wait_s = self._refreshes.take(self._actions.now)
+        if wait_s:
+            sentence = (
+                f"A token may be refreshed {REFRESHES_PER_MINUTE:g} times a minute. "
+                "The one before goes on."
+            )
+            return Refused("rate_limited", sentence, "token", int(wait_s * 1000) + 1)
+        self._actions.do(CheckToken(token, ref))
+        return None
+
+    def refreshed(self, expires_at_unix_s: float) -> TokenRefreshed:
+        """Another token counts from now on."""
+        self._expires_at_unix_s = expires_at_unix_s
+        # Of a short token half is used before the next is asked for, or each would ask for one.
+        now = self._actions.now
+        self._expect_end(warned_at=now + (self._ends_at - now) / 2)
+        self._actions.log("token_refreshed", expires_at=self.token_expires_at)
+        return TokenRefreshed(self.token_expires_at, ref=self._actions.ref)
+
+    @property
+    def _ends_at(self) -> float:
+        """When the token expires, by the session's clock."""
+        config = self._config
+        return config.opened_at + self._expires_at_unix_s - config.opened_at_unix_ms / 1000
+
+    def _expect_end(self, *, warned_at: float) -> None:
+        """*warned_at*: not before."""
+        ends_at = self._ends_at
+        self._timers.set("token_expiry", ends_at + self._config.token_leeway_s)
+        self._timers.set("token_warning", max(warned_at, ends_at - TOKEN_WARNING_S))
 
     def heard(self) -> None:
         """A frame of the client came."""
@@ -40,8 +81,7 @@ class Lifetime:
                 self._timers.set("ping", self._actions.now + self._config.ping_interval_s)
                 self._actions.do(PingClient())
             case "token_warning":
-                expires_at_ms = int(self._config.token_expires_at_unix_s * 1000)
-                self._actions.say(TokenExpiring(expires_at_ms))
+                self._actions.say(TokenExpiring(self.token_expires_at))
             case "token_expiry":
                 sentence = "The token has expired. Reconnect with a fresh one."
                 return Ending("token_expired", sentence, False, TOKEN_EXPIRED, "token_expired")

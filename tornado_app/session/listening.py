@@ -16,6 +16,7 @@ from tornado_app.session.changes import changes_bytes
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.formatting import Formatting, stays
+from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rates import Rates
@@ -39,7 +40,9 @@ class Listening:
         rates: Rates,
         configuring: Configuring,
         formatting: Formatting,
+        lifetime: Lifetime,
     ) -> None:
+        self._lifetime = lifetime
         self._formatting = formatting
         self._config = config
         self._actions = actions
@@ -83,6 +86,8 @@ class Listening:
                 refused = self._answers.tools.result(message)
                 if refused is not None:  # it may have crossed with the cancellation
                     self._uplink.refuse_in_turn(refused)
+            case asked.RefreshToken(token):
+                return self._lifetime.refresh(token, message.ref)
             case asked.Pong():
                 pass  # a sign of life, which is noted of each message
             case _:
@@ -132,7 +137,7 @@ class Listening:
                 upstream=UpstreamFigures(model.state, model.reconnects, model.latency_ms),
                 audio=self._uplink.figures(),
                 limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
-                token_expires_at=int(config.token_expires_at_unix_s * 1000),
+                token_expires_at=self._lifetime.token_expires_at,
                 tools=self._answers.tools.figures,
                 ref=self._actions.ref,
             )

@@ -105,6 +105,7 @@ class Session:
             scribe=Scribe(self._rebuilding),
         )
         self._rates = Rates(config)
+        self._lifetime = Lifetime(config, self._actions, self._timers)
         self._listening = Listening(
             config,
             self._actions,
@@ -114,8 +115,8 @@ class Session:
             rates=self._rates,
             configuring=self._configuring,
             formatting=formatting,
+            lifetime=self._lifetime,
         )
-        self._lifetime = Lifetime(config, self._actions, self._timers)
         self._deadlines = Deadlines(
             self._model, self._answers, self._confirmations, self._configuring, self._lifetime
         )
@@ -189,6 +190,9 @@ class Session:
             case events.StatusAsked(limits, ref):
                 if self._admit(ref):
                     self._uplink.pending.in_turn(partial(self._listening.tell_status, limits))
+            case events.TokenChecked(result, ref):
+                self._actions.ref = ref
+                self._on_token_checked(result)
             case events.ClientRefused(refused):
                 self._on_refused(refused)
             case events.ClientHeard():
@@ -298,6 +302,14 @@ class Session:
             self._listening.answer(turns)
         if self._uplink.pending.replies:
             self._uplink.pending.say_due()
+
+    def _on_token_checked(self, result: float | Refused) -> None:
+        if isinstance(result, Refused):
+            self._actions.log("token_refused", detail=result.detail)
+            self._refuse_client(result)
+        else:
+            told = self._lifetime.refreshed(result)
+            self._uplink.pending.in_turn(partial(self._actions.say, told))
 
     def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
         self._act_on(self._hearing.hear(said))

@@ -951,8 +951,12 @@ class Call {
   }
 
   async _on_token_expiring() {
-    // A gateway that cannot resume takes no other token either: it closes with 4410.
-    if (this._resumeToken) this._post({ type: "refresh_token", token: await this._options.getToken() });
+    try {
+      const token = await this._options.getToken();
+      if (this._isTold) this._post({ type: "refresh_token", token });
+    } catch ({ message }) {
+      this._complain(new CallError("token_missing", `There is no token: ${message}`)); // 4410 will follow
+    }
   }
 
   _on_going_away() {

@@ -217,7 +217,7 @@ _names = st.sampled_from(
 )
 _nearly = st.builds(
     lambda kind, fields: json.dumps({"type": kind, **fields}),
-    st.sampled_from([*MESSAGES, "refresh_token"]) | _json,
+    st.sampled_from([*MESSAGES, "later_type"]) | _json,
     st.dictionaries(_names | st.text(max_size=5), _json, max_size=4),
 )
 

@@ -107,12 +107,22 @@ test("a gateway that can resume is asked to, and goes on where it was", async ()
   assert.equal(of("status").at(-1).contextLost, false);
 });
 
-test("a token is refreshed where the gateway can resume, and not shown to inspectors", async () => {
-  const { gateway, of } = await connected({}, { resume_token: "again" });
+test("a token is refreshed before it expires, and not shown to inspectors", async () => {
+  const { gateway, of } = await connected();
   gateway.last.say("token_expiring", { expires_at: 1 });
   await until(() => gateway.last.sent.length);
   assert.deepEqual(gateway.last.sent, [{ type: "refresh_token", token: "secret" }]);
   assert.ok(!JSON.stringify(of("message")).includes("secret"));
+});
+
+test("where no other token is to be had, the page is told, and the call goes on", async () => {
+  let tokens = 0;
+  const getToken = () => (tokens++ ? Promise.reject(new Error("no answer")) : "secret");
+  const { gateway, of } = await connected({ getToken });
+  gateway.last.say("token_expiring", { expires_at: 1 });
+  await until(() => of("error").length);
+  assert.deepEqual([of("error")[0].code, of("error")[0].sentence], ["token_missing", "There is no token: no answer"]);
+  assert.deepEqual([gateway.last.sent, call.state], [[], "connected"]);
 });
 
 test("an expired token is fetched anew, and a refused one is not tried again", async () => {

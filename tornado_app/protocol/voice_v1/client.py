@@ -133,6 +133,10 @@ class ToolResult(_Named, tag="tool_result", frozen=True):
     is_error: Annotated[bool, Meta(description="true or false")] | None = None
 
 
+class RefreshToken(_Named, asked.RefreshToken, tag="refresh_token", frozen=True):
+    token: Annotated[str, Meta(min_length=1, description="a JSON Web Token")]
+
+
 class Authenticate(_Named, tag="authenticate", frozen=True):
     """The first message of a client whose opening request had no token."""
 
@@ -156,6 +160,7 @@ _Message: TypeAlias = (
     | Playback
     | Configure
     | ToolResult
+    | RefreshToken
     | Authenticate
 )
 

@@ -22,6 +22,7 @@ TYPES: dict[type[told.ServerMessageBase], str] = {
     told.ToolCallCancelled: "tool_call_cancelled",
     told.ToolActivity: "tool_activity",
     told.TokenExpiring: "token_expiring",
+    told.TokenRefreshed: "token_refreshed",
     told.GoingAway: "going_away",
     told.Status: "status",
     told.ErrorReport: "error",

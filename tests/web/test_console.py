@@ -70,6 +70,21 @@ class TestWords:
         assert "0.94 s" == row.locator(".wait b").text_content().replace("\xa0", " ")
         assert "true" == scripted.page.locator(".turn.you").last.get_attribute("aria-hidden")
 
+    def test_nothing_is_heard_before_it_is_played(self, scripted):
+        """Words that come ahead of their sound are grey, but for answers that are written."""
+        hello(scripted)
+        said = {"role": "assistant", "text": "84.", "final": True, "delta": "84."}
+        scripted.tell("transcript", itemId="ahead", **said)
+        row = scripted.page.locator(".turn.model").last
+        assert "84." == row.locator(".ahead").text_content()
+        assert "true" == row.get_attribute("aria-hidden")
+
+        scripted.run("() => { scripted.negotiated.answers_in = 'text'; }")
+        scripted.tell("transcript", itemId="written", **said)
+        row = scripted.page.locator(".turn.model").last
+        assert 0 == row.locator(".ahead").count()
+        assert row.get_attribute("aria-hidden") is None
+
     def test_the_ink_follows_what_is_played(self, scripted):
         """Whole words, never back, all of it at the end."""
         answering(scripted)
@@ -117,12 +132,13 @@ class TestLines:
         """How often it was tried, and for how long."""
         hello(scripted)
         scripted.tell("status", state="reconnecting", sentence="x", attempt=6)
-        scripted.run("() => ahead(16_000)")
+        scripted.run("() => { ahead(16_000); scripted.stats.keptMs = 14_000; }")
         end = {"sentence": "There is no token.", "code": "token_missing", "closeCode": 1006}
         scripted.tell("status", state="ended", **end)
 
         said = scripted.page.text_content("#hero").replace("\xa0", " ")
         assert "The connection did not come back. Six tries, 16." in said
+        assert "14.00 s of sound were lost." in said
         with scripted.page.expect_download() as saving:
             scripted.page.click("#save-words")
         words = Path(saving.value.path()).read_text(encoding="utf-8")

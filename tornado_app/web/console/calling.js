@@ -28,6 +28,7 @@ export class Calling {
     this.latencies = [];
     this.isStopped = this._isUnwrittenTold = this._hasSpoken = false;
     const { talk } = this;
+    talk.isWritten = () => call.negotiated?.answers_in === "text";
     const listeners = {
       status: (event) => this._status(event),
       transcript: (event) => this._transcript(event),

@@ -161,14 +161,16 @@ export class Lifetime {
       return code ? this._stopped({ code, closeCode, sentence }) : this.home();
     }
     const { stats } = calling.call;
+    // What was kept for a line that did not come back is lost with it.
+    const lostMs = stats.droppedMs + (code ? stats.keptMs : 0);
     const hero = summary({
       lengthMs: performance.now() - calling.connectedAt,
       ...{ said: calling.said, interrupted: calling.interrupted },
-      ...{ latencies: calling.latencies, lostMs: stats.droppedMs, reconnects: stats.reconnects },
+      ...{ latencies: calling.latencies, lostMs, reconnects: stats.reconnects },
     });
     if (code) hero.splice(1, 0, el("p", null, el("b", null, sentence), ` ${rest}`));
     views.show("ended", hero);
-    this._leave("Talk again");
+    this._leave(code ? "Try again" : "Talk again");
     this.line.end(performance.now());
     byId("again").focus({ preventScroll: true });
     return undefined;

@@ -16,6 +16,8 @@ export class Talk {
     this._list = byId("talk");
     this.clear();
     this._follows = true;
+    /** Whether answers are read and not heard. */
+    this.isWritten = () => false;
     // A person who scrolls away from the end stays there; a window of another size is no such wish.
     this._stage.addEventListener("scroll", () => {
       const { scrollHeight, scrollTop, clientHeight } = this._stage;
@@ -201,7 +203,7 @@ export class Talk {
   _row(kind, key) {
     const body = el(kind === "page" ? "div" : "p", "text");
     const element = el("li", `turn ${kind} cols now`, el("span", "label", LABELS[kind]), body);
-    const row = { kind, key, element, body, text: "", isFinal: false, isOpen: true };
+    const row = { kind, key, element, body, text: "", isFinal: false, isOpen: true, isWritten: this.isWritten() };
     Object.assign(row, { playedMs: 0, receivedMs: 0, heard: 0, isPlayed: false, isOver: false, isCut: false });
     this._age(kind);
     this.rows.push(row);
@@ -220,7 +222,10 @@ export class Talk {
     const from = kind === "you" ? this.rows.length : this.rows.findLastIndex((row) => row.kind === "you");
     for (const [index, row] of this.rows.entries()) {
       const isInterrupted = kind === "you" && row === last && row.isPlayed && !row.isOver;
-      if (index < from && !isInterrupted) row.element.classList.remove("now");
+      if (index >= from || isInterrupted) continue;
+      row.element.classList.remove("now");
+      // One that was never played is as settled as it will ever be.
+      if (row.kind === "model" && !row.isPast) this._draw(Object.assign(row, { isPast: true }));
     }
   }
 
@@ -237,7 +242,7 @@ export class Talk {
       body.replaceChildren(...(text ? [text] : [el("span", "ahead", "…")]), ...(caret && text ? [caret] : []));
     } else {
       row.heard = Math.max(row.heard, heardCharacters(text, row.playedMs, row.receivedMs));
-      const heard = !row.isPlayed || (row.isOver && !row.isCut) ? text.length : row.heard;
+      const heard = row.isWritten || (row.isOver && !row.isCut) ? text.length : row.heard;
       const space = text.slice(heard).match(/^\s*/u)[0];
       const rest = text.slice(heard + space.length);
       const moves = row.isOpen || (row.isPlayed && !row.isOver);
@@ -246,7 +251,7 @@ export class Talk {
       body.replaceChildren(...parts.filter(Boolean));
     }
     // role=log is for words that change no more.
-    const isSettled = row.kind === "you" ? row.isFinal : row.isFinal && (row.isOver || !row.isPlayed);
+    const isSettled = row.isFinal && (row.kind === "you" || row.isOver || row.isWritten || row.isPast);
     if (isSettled) row.element.removeAttribute("aria-hidden");
     else row.element.setAttribute("aria-hidden", "true");
     this._follow();

@@ -37,7 +37,7 @@ def test_columns():
     stream = written()
     get_logger().warning("visitors_cut", limit="unauthenticated", ip="10.0.0.9")
     log = session_logger("sess_0123456789abcdef", "ada").bind(ip="::1")
-    log.info("session_opened", input="pcm16/24000/1", scopes=[])
+    log.info("session_opened", input="pcm16/24000/1", session="realtime", scopes=[])
     log.info("audio_lost", lost_ms=120)
     log.info("session_closed", duration_s=33.7, size_bytes=7, close_code=1000)
 

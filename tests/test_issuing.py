@@ -84,7 +84,8 @@ def test_without_a_key_only_what_may_be_read_is_issued():
             (
                 "session: client_may may name instructions, voice, model, transcription_language, "
                 "turn_detection, output, speed, max_output_tokens, history, tools, tool_choice, "
-                "images, session."
+                "images, session, input_format, input_rate, input_channels, output_format, "
+                "output_rate, output_encoding."
             ),
         ),
         (

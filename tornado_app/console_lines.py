@@ -21,6 +21,7 @@ _COLOURS = {"dbg": "\x1b[2m", "warn": "\x1b[33m", "err": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
 # The first line of a session says whose it is; where a developer calls from is no news.
 _KNOWN = {"ip"}
+_USUAL = {"session": "realtime"}
 _SHORT = {
     "user_id": "user",
     "input": "in",
@@ -51,7 +52,11 @@ class ConsoleLines:
             name = f"{logger}: {name}"
         if session:
             known = _KNOWN if name == "session_opened" else _KNOWN | {"user_id"}
-            fields = {key: value for key, value in fields.items() if key not in known}
+            fields = {
+                key: value
+                for key, value in fields.items()
+                if key not in known and _USUAL.get(key) != value
+            }
         level = _LEVELS.get(level, level)
         begin = f"{time} {self._coloured(level)} {session[-SESSION_END:]:{SESSION_END}} "
         shown = " ".join([f"{name:{EVENT_WIDTH}}", *_shown(fields)]).rstrip()

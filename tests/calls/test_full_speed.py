@@ -164,7 +164,7 @@ async def tell(link: FakeConnection, text: str, usage: dict) -> None:
 async def test_messages_larger_than_the_queue_are_heard(query):
     """Texts and a count of any size: a client is cut for not reading, and for that alone."""
     text = "\N{SMILING FACE WITH SUNGLASSES}\x01 " * 150_000
-    usage = {f"field_{number}": "x" * 100 for number in range(20_000)}
+    usage = {f"field_{number}_{'x' * 100}": number for number in range(20_000)}
     async with FakeUpstream() as fake, House(fake.url) as house:
         client = await house.connected(query)
         link = fake.connections[0]

@@ -148,8 +148,10 @@ async def test_a_spoken_turn_with_turn_detection():
             ("response_done", {"response_id": "r", "status": "completed", "usage": USAGE}),
             ("transcript", {**u, "text": "Good day.", "final": True}),
         ]
+        waits = [message["data"].pop("wait") for message in heard if "wait" in message["data"]]
         assert expected == [(message["type"], message["data"]) for message in heard]
 
+        assert [{"model_ms", "gateway_ms"}] == [wait.keys() for wait in waits]
         client.check_numbers()
         stamps = [message["timestamp"] for message in client.heard]
         assert all(earlier <= later for earlier, later in pairwise(stamps))
@@ -217,7 +219,8 @@ async def test_a_typed_turn():
         await fake.next_event("response.create")
 
         content = [{"type": "input_text", "text": 'What is "é"?'}]
-        assert {"type": "message", "role": "user", "content": content} == item
+        named = {"type": "message", "role": "user", "id": "parley_text_1"}
+        assert {**named, "content": content} == item
 
         ids = {"response_id": "r", "item_id": "a"}
         await send_all(
@@ -447,7 +450,8 @@ async def test_an_answer_does_not_begin_with_the_rest_of_a_lost_one():
         await client.next("audio")
         fake.drop()
         lost = await client.next("response_done")
-        assert {"response_id": "r1", "status": "failed", "usage": None} == lost["data"]
+        failed = {"response_id": "r1", "status": "failed", "usage": None}
+        assert {**failed, "continues": True} == lost["data"]
 
         await client.status("connected")
         await send_all(fake, said_in_turn("u", "r2", [PCM_100_MS], ["b"]))

@@ -62,7 +62,8 @@ async def test_what_the_token_has_set_is_not_the_clients_to_choose():
         assert "voice" == body["data"]["field"]
         assert body["error"] == (
             "voice is for the token to decide; what may be set is model, transcription_language, "
-            "turn_detection, output, speed, max_output_tokens, session."
+            "turn_detection, output, speed, max_output_tokens, session, input_format, input_rate, "
+            "input_channels, output_format, output_rate, output_encoding."
         )
         assert [] == fake.connections
 

@@ -6,6 +6,7 @@ from tests.policy.test_settling import FIRST
 from tests.policy.test_widening import VALUES
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, SOURCES
+from tornado_app.policy.formats import FORMAT_FIELDS
 from tornado_app.policy.grants import ALL, Policy
 from tornado_app.policy.reading import PolicyReader
 from tornado_app.policy.settling import apply, rules_of
@@ -35,6 +36,12 @@ NARROW = {
     ),
     "tool_choice": (["none"], "none", "required", "one of none"),
     "session": (["transcription"], "transcription", "realtime", "one of transcription"),
+    "input_format": (["pcmu"], "pcmu", "pcma", "one of pcmu"),
+    "input_rate": ({"min": 8000, "max": 16000}, 16000, 16001, "an integer from 8000 to 16000"),
+    "input_channels": ({"min": 1, "max": 2}, 2, 3, "an integer from 1 to 2"),
+    "output_format": (["pcma"], "pcma", "pcmu", "one of pcma"),
+    "output_rate": ({"min": 8000, "max": 24000}, 24000, 48000, "an integer from 8000 to 24000"),
+    "output_encoding": (["binary"], "binary", "base64", "one of binary"),
 }
 PLACES = {
     "token": "a token",
@@ -75,6 +82,8 @@ def asked(policy, held, name, source, value):
 def is_set(found, name, value):
     if isinstance(found, tuple):
         return False
+    if name in FORMAT_FIELDS:
+        return True  # they are no part of what the model is asked
     if name == "turn_detection":
         return found.turn_detection == value
     return getattr(found, name) == FIELDS[name].check(name, value)

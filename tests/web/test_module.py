@@ -12,7 +12,7 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
-from tests.web.stage import HERE, SPEECH, Proxy, best_match, pages, until
+from tests.web.stage import HERE, SPEECH, Proxy, best_match, likenesses, pages, until
 
 SENTENCE = "He might even have been made amiable himself"
 LONG = " ".join(f"The number {number} is one that I like to hear." for number in range(12))
@@ -197,8 +197,10 @@ def test_an_answer_is_whole_behind_a_network_that_delays_it(page, house, backsta
     until(page, "events('playback_ended').length")
 
     heard, _ = played(page)
-    _, likeness = best_match(sound_of(page, events(page, "speaking")[0]["itemId"]), heard)
-    assert likeness > 0.98
+    sent = sound_of(page, events(page, "speaking")[0]["itemId"])
+    alike = likenesses(sent, heard, SENT_HZ // 4)
+    assert len(alike) > 4
+    assert np.median(alike) > 0.98  # a hiss differs by where its samples fall
     assert 0 == page.evaluate("call.stats.underruns")
     page.evaluate("call.close()")
     backstage.run(proxy.close())

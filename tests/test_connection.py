@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from tests.fakes.upstream import FakeUpstream
 from tests.session.story import config
 from tornado_app.admission.budget import ProcessBudget
+from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.connection import Connection, Equipment
@@ -108,7 +109,9 @@ class Room:
             self.retired.put_nowait,
             ProcessBudget(64 << 20, 4),
             self.models.append,
-            lambda _token, config: config.token_expires_at_unix_s,
+            lambda _token, config: Caller(
+                "alice", frozenset(), config.token_expires_at_unix_s, None
+            ),
         )
         self._url = url
 

@@ -41,6 +41,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.draining = False
         self.standing = SimpleNamespace(rejected=False)
+        self.trust = SimpleNamespace(is_blind=False, without_good_keys=dict)
         self.connections = frozenset({1, 2, 3})
         self.stuck_s = 0.0
         self.pool = SimpleNamespace(oldest_in_flight_s=lambda: self.stuck_s)
@@ -94,6 +95,17 @@ def test_a_model_that_refuses_every_call(health, gateway):
     gateway.standing.rejected = False
 
     assert ("upstream_rejected", None) == (refused, health.not_ready())
+
+
+def test_no_keys_of_any_issuer(health, gateway):
+    """Their clients are better sent elsewhere; those without good keys are named in any case."""
+    gateway.trust.is_blind = True
+    gateway.trust.without_good_keys = lambda: {"one": "missing"}
+    blind = health.not_ready()
+    gateway.trust.is_blind = False
+
+    assert ("no_issuer_keys", None) == (blind, health.not_ready())
+    assert {"one": "missing"} == health.issuers
 
 
 def test_a_stuck_pool_is_not_ready(health, gateway):

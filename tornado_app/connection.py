@@ -4,7 +4,7 @@ import contextlib
 import math
 import random
 import time
-from asyncio import AbstractEventLoop, TimerHandle
+from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,10 +12,11 @@ from functools import partial
 from typing import Any, Protocol, assert_never
 
 from tornado_app.admission.budget import Budget, ProcessBudget
+from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.call_audio import CallAudio
-from tornado_app.errors import Refused
+from tornado_app.errors import Ref, Refused
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL, Close
@@ -78,9 +79,11 @@ class Equipment:
     memory: ProcessBudget
     on_model: Callable[[bool], None]
     """Hears of each session that the model took, or refused for good."""
-    check_token: Callable[[str, SessionConfig], float]
-    """When a token expires by which that session may go on; raises `Refused`."""
+    check_token: Callable[[str, SessionConfig], Caller]
+    """Who shows a token by which that session may go on; raises `Refused`."""
     clock: Callable[[], float] = time.monotonic
+    keys_for: Callable[[str], Future[None] | None] = lambda _: None
+    """What to wait for before `check_token` can judge a token."""
     tools: Toolbox = field(default_factory=Toolbox)
 
 
@@ -98,6 +101,8 @@ class Connection:
         on_finished: Callable[["Connection"], None],
     ) -> None:
         self.config = config
+        self.token_id = config.token_id
+        """Of the token that counts now."""
         self._client = client
         self._encode = dialect.encode
         self._equipment = equipment
@@ -231,7 +236,7 @@ class Connection:
             case commands.CallTool() | commands.CancelTool():
                 self._calls.perform(command)
             case commands.CheckToken(token, ref):
-                self.feed(events.TokenChecked(self._check(token), ref))
+                self._check_token(token, ref)
             case commands.Finish():
                 self._finish()
             case _:
@@ -243,11 +248,22 @@ class Connection:
         if command.binary is not None:
             self._client.send(command.binary, binary=True)
 
-    def _check(self, token: str) -> float | Refused:
+    def _check_token(self, token: str, ref: Ref | None) -> None:
+        keys = self._equipment.keys_for(token)
+        if keys is None:
+            self.feed(events.TokenChecked(self._checked(token), ref))
+        else:
+            keys.add_done_callback(
+                lambda _: self.feed(events.TokenChecked(self._checked(token), ref))
+            )
+
+    def _checked(self, token: str) -> float | Refused:
         try:
-            return self._equipment.check_token(token, self.config)
+            caller = self._equipment.check_token(token, self.config)
         except Refused as refused:
             return refused
+        self.token_id = caller.token_id
+        return caller.expires_at
 
     def _send_upstream(self, text: bytes) -> None:
         if self._link is None:

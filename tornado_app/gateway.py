@@ -11,6 +11,7 @@ from typing import Any
 
 from tornado_app.admission import limits, tokens
 from tornado_app.admission.budget import ProcessBudget
+from tornado_app.admission.claims import Caller
 from tornado_app.admission.origins import OriginRules
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
@@ -32,6 +33,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms, Terms, first_session
 from tornado_app.tools.found import read_tools
+from tornado_app.trust import Trust
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.link import Dial, Link
 from tornado_app.upstream.standing import Standing
@@ -63,7 +65,7 @@ class Guest:
     """A request that was let in; `Gateway.release` gives its place back."""
 
     dialect: Dialect
-    caller: tokens.Caller
+    caller: Caller
     opening: Opening
     terms: CallTerms
     ip: str
@@ -75,13 +77,12 @@ class Gateway:
     def __init__(
         self,
         settings: Settings,
-        rules: tokens.TokenRules,
+        rules: tokens.TokenRules | None,
         find_model: Callable[[], endpoint.Endpoint],
         policy: Policy,
     ) -> None:
         self.settings = settings
         self.draining = False
-        self._rules = rules
         self._origins = OriginRules.read(
             settings.server.allowed_origins,
             everything=settings.server.environment == "development"
@@ -116,6 +117,10 @@ class Gateway:
         links = Mailbox(self._loop, gather_s)
         self.tools = read_tools(settings.tools, self.mailbox.post_threadsafe).toolbox
         self.tools.begin()
+        self.trust = Trust(
+            settings, rules, self._loop, self.mailbox.post_threadsafe, self._on_revoked
+        )
+        self.trust.begin()
         self._terms = Terms(settings, policy, self.tools.all_names, self.tools.names)
         self.issuer = Issuer(settings, rules, self._terms)
         self._equipment = Equipment(
@@ -128,6 +133,7 @@ class Gateway:
             self.memory,
             self._on_model,
             self.check_token,
+            keys_for=self.trust.awaited,
             tools=self.tools,
         )
         self.standing = Standing(self._try_model, settings.upstream.model)
@@ -137,6 +143,15 @@ class Gateway:
     def connections(self) -> frozenset[Connection]:
         return frozenset(self._connections)
 
+    def keys_for(self, knock: Knock) -> "asyncio.Future[None] | None":
+        """What to wait for before `admit` can judge the token of *knock*; None: nothing.
+
+        Raises:
+            Refused: If this request may not come in, whoever it is of.
+        """
+        self._check_door(knock)
+        return self.trust.awaited(knock.token)
+
     def admit(self, knock: Knock) -> Guest:
         """Let a request in, or say why not.  Cheap checks come first, the place is taken last.
 
@@ -144,7 +159,7 @@ class Gateway:
             Refused: With the code that docs/protocol.md gives for it.
         """
         self._check_door(knock)
-        caller = self._caller(knock.token)
+        caller = self.trust.identify(knock.token)
         opening = knock.dialect.read_opening(knock.query, self._opening_rules)
         now = time.time()  # noqa: TID251  the date that people know
         terms = self._terms.settle(caller, opening.choices, now)
@@ -199,22 +214,27 @@ class Gateway:
         self._connections.add(connection)
         self._clients_gone.clear()
         connection.feed(events.Opened())
+        self._end_if_revoked(connection)  # it may have been since it was admitted
         return connection
 
-    def check_token(self, token: str, config: SessionConfig) -> float:
-        """When *token* expires, as Unix time in seconds, if the call of *config* may go on with it.
+    def check_token(self, token: str, config: SessionConfig) -> Caller:
+        """Who shows *token*, if the call of *config* may go on with it.
 
         It is checked as the first one was, and has to give what the call has: a right that was
         taken away is not kept by going on.
 
         Raises:
-            Refused: ``token_invalid``, whatever is wrong with it.
+            Refused: ``token_invalid``, whatever is wrong with it, or ``server_busy`` if that cannot
+                be known now.
         """
         try:
-            caller = self._caller(token)
+            caller = self.trust.identify(token)
             self._terms.check_caller(caller)
         except Refused as refused:
             sentence = refused.sentence
+            if refused.retryable:
+                sentence = f"{sentence} The one before goes on."
+                raise replace(refused, sentence=sentence, field="token") from None
             if refused.code == "token_expired":
                 sentence = "This token has expired, too."
             raise _not_taken(sentence, refused.detail) from None
@@ -222,7 +242,7 @@ class Gateway:
             raise _not_taken("The token is of another user (sub).")
         if not config.scopes <= caller.scopes:
             raise _not_taken("The token lacks a scope that this call has.")
-        return caller.expires_at
+        return replace(caller, claims={})
 
     def offered(self) -> Mapping[str, Mapping[str, Any]]:
         """What a page can let its user choose before there is a call (`Terms.offered`)."""
@@ -266,6 +286,7 @@ class Gateway:
         await _wait(self._sockets_gone, CLOSE_WAIT_S)
         self.read_watch.close()
         await self.files.stop()
+        await self.trust.stop()
         await self.tools.stop()
         self.pool.stop()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
@@ -287,13 +308,13 @@ class Gateway:
         if not self._admission.used and not self._expected:
             self._sockets_gone.set()
 
-    def _caller(self, token: str | None) -> tokens.Caller:
-        if not token:
-            raise Refused("token_missing", "A token is needed to connect.")
-        try:
-            return tokens.verify(token, self._rules, time.time())  # noqa: TID251  `exp` is wall time
-        except tokens.TokenRejected as rejected:
-            raise Refused(rejected.code, rejected.sentence) from None
+    def _on_revoked(self) -> None:
+        for connection in self.connections:
+            self._end_if_revoked(connection)
+
+    def _end_if_revoked(self, connection: Connection) -> None:
+        if self.trust.has_taken_back(connection.config.user_id, connection.token_id):
+            connection.feed(events.TokenRevoked())
 
     def _on_model(self, accepted: bool) -> None:
         self.standing.on_call(accepted=accepted)

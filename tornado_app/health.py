@@ -50,7 +50,14 @@ class Health:
             return "loop_slow"
         if self._gateway.standing.rejected:
             return "upstream_rejected"
+        if self._gateway.trust.is_blind:
+            return "no_issuer_keys"
         return None
+
+    @property
+    def issuers(self) -> dict[str, str]:
+        """Identity providers whose keys are not fresh, and how they are."""
+        return dict(self._gateway.trust.without_good_keys())
 
     def _probe(self) -> None:
         now = self._loop.time()

@@ -3,7 +3,7 @@
 import secrets
 import time
 
-from tornado_app.admission.tokens import Caller
+from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.protocol.realtime.functions import Function, HandedServer
@@ -120,4 +120,5 @@ def session_config(
         ledger_bytes=settings.session.ledger_bytes,
         speech_kept_ms=settings.upstream.speech_kept_ms,
         lost_answer=settings.upstream.lost_answer,
+        token_id=caller.token_id,
     )

@@ -36,7 +36,7 @@ class Issued:
 class Issuer:
     """Makes tokens that this gateway takes.  Thread: any; nothing here changes."""
 
-    def __init__(self, settings: Settings, rules: tokens.TokenRules, terms: Terms) -> None:
+    def __init__(self, settings: Settings, rules: tokens.TokenRules | None, terms: Terms) -> None:
         self._claim = settings.auth.session_claim
         self._rules = rules
         self._terms = terms
@@ -45,8 +45,12 @@ class Issuer:
         """A token that is good from *now*, Unix time in seconds, with its session sealed.
 
         Raises:
-            Refused: With the field, and what it may be; never with a value of `session`.
+            Refused: If there is no secret; else with the field, and what it may be, and never with
+                a value of `session`.
         """
+        if self._rules is None:
+            sentence = "No token: this server has no auth.secret to sign one with."
+            raise Refused("invalid_message", sentence)
         others = {}
         if wanted.session:
             self._check(wanted)

@@ -29,7 +29,7 @@ BACKLOG = 1024
 class Server:
     """The whole of a running gateway.  Thread: loop."""
 
-    def __init__(self, settings: Settings, rules: TokenRules, policy: Policy) -> None:
+    def __init__(self, settings: Settings, rules: TokenRules | None, policy: Policy) -> None:
         self._settings = settings
         self._rules = rules
         self._policy = policy
@@ -113,7 +113,7 @@ class Server:
 
 async def serve(
     settings: Settings,
-    rules: TokenRules,
+    rules: TokenRules | None,
     policy: Policy,
     announce: Callable[[Server], None],
 ) -> int | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from tornado_app.admission.claims import Caller
 from tornado_app.admission.sealing import Seal, Unreadable, read_key
-from tornado_app.admission.tokens import Caller
 from tornado_app.errors import Refused
 from tornado_app.policy import template
 from tornado_app.policy.fields import FIELDS, Source, from_text

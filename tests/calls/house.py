@@ -81,6 +81,7 @@ class House:
             leeway_s=auth.leeway_s,
             max_lifetime_s=auth.max_lifetime_s,
             token_bytes=auth.token_bytes,
+            previous_key=auth.previous_secret.reveal().encode(),
         )
         self._clients: list[VoiceClient] = []
 
@@ -114,7 +115,7 @@ class House:
     @property
     def threads(self) -> list[str]:
         """Threads of the gateway's own that are alive."""
-        mine = ("up-", "audio", "reaper", "tool-", "mcp-loop")
+        mine = ("up-", "audio", "reaper", "tool-", "mcp-loop", "issuer-keys", "file-watch")
         new = set(threading.enumerate()) - self._threads_before
         return sorted(thread.name for thread in new if thread.name.startswith(mine))
 

@@ -23,6 +23,7 @@ from tests.fakes.upstream import TEXT, frame
 from tests.session.story import config
 from tornado_app import connection as connection_module
 from tornado_app.admission.budget import ProcessBudget
+from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileJob
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.writer import ClientWriter
@@ -278,7 +279,9 @@ class Stage:
             lambda _link: None,
             ProcessBudget(64 << 20, 4),
             lambda _accepted: None,
-            lambda _token, config: config.token_expires_at_unix_s,
+            lambda _token, config: Caller(
+                "alice", frozenset(), config.token_expires_at_unix_s, None
+            ),
             self.loop.time,
         )
 

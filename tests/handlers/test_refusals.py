@@ -13,6 +13,7 @@ from tornado_app.protocol.close import CLOSES
         ("token_missing", 401, 4401),
         ("token_invalid", 401, 4401),
         ("token_expired", 401, 4410),
+        ("token_revoked", 401, 4401),
         ("origin_denied", 403, 4403),
         ("permission_denied", 403, 4403),
         ("connection_limit", 429, 4429),

@@ -21,7 +21,7 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  nothing is bound
 
 
-def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -> list[str]:
+def announcement(server: Server, settings: Settings, rules: tokens.TokenRules | None) -> list[str]:
     """Where it listens, which model it has, and in development how to try it: a line for each."""
     host = settings.server.host
     shown = f"[{host}]" if ":" in host else host
@@ -39,7 +39,7 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules) -
         lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
     if settings.console.enabled:
         lines.append(f"Talk to it in a browser: http://{_reachable(shown)}:{server.port}/")
-    if settings.server.environment == "development":
+    if settings.server.environment == "development" and rules is not None:
         token = tokens.issue("developer", rules, time.time(), TOKEN_TTL_S)  # noqa: TID251  `exp`
         address = "" if server.port == DEFAULT_PORT else f" --url {url}"
         lines += [

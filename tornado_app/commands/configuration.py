@@ -9,12 +9,14 @@ from pathlib import Path
 from local_realtime.rehearsal.faults import InvalidFault, parse_faults
 from terminal.words import complain
 from tornado_app.admission import tokens
+from tornado_app.admission.revocations import read_revocations
 from tornado_app.policy import template
 from tornado_app.policy.grants import Policy
 from tornado_app.policy.reading import PolicyReader, laid_over
 from tornado_app.policy.wrong import Wrong
 from tornado_app.settings.contradictions import Contradiction
 from tornado_app.settings.development import with_development_secret
+from tornado_app.settings.issuers import read_issuers
 from tornado_app.settings.loading import ConfigFile, load
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
@@ -100,6 +102,9 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
         template.check(settings.session.instructions, (*template.ALWAYS, *policy.claims))
     except Wrong as wrong:
         yield Contradiction(f"must be {wrong.may_be}", ("session.instructions",))
+    for problem in read_issuers(settings, ROOT)[1]:
+        yield Contradiction(f"{settings.auth.issuers_file}: {problem}", ("auth.issuers_file",))
+    yield from _wrong_revocations(settings)
     found = read_tools(settings.tools, lambda *_: None)
     for problem in found.problems:
         yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))
@@ -108,6 +113,21 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
             sentence = "the model on this computer asks no server of tools; leave it to the gateway"
             where = f"{settings.tools.file}: mcp.{label}.handled_by"
             yield Contradiction(f"{where}: {sentence}", ("tools.file",))
+
+
+def _wrong_revocations(settings: Settings) -> Iterator[Contradiction]:
+    name = settings.auth.revoked_file
+    if not name:
+        return
+    try:
+        lines = read_revocations((ROOT / name).read_bytes()).wrong_lines
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        yield Contradiction(f"{name} cannot be read: {reason}", ("auth.revoked_file",))
+        return
+    for line in lines:
+        reason = f'{name}: line {line} must be "jti ID" or "user NAME"'
+        yield Contradiction(reason, ("auth.revoked_file",))
 
 
 def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:
@@ -119,8 +139,11 @@ def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(str(invalid).removesuffix("."), ("model.fault",))
 
 
-def token_rules(settings: Settings) -> tokens.TokenRules:
+def token_rules(settings: Settings) -> tokens.TokenRules | None:
+    """How our own tokens are made and checked; None: there is no secret, and so there are none."""
     auth = settings.auth
+    if not auth.secret:
+        return None
     return tokens.TokenRules(
         key=auth.secret.reveal().encode(),
         algorithms=auth.algorithms,
@@ -129,4 +152,5 @@ def token_rules(settings: Settings) -> tokens.TokenRules:
         leeway_s=auth.leeway_s,
         max_lifetime_s=auth.max_lifetime_s,
         token_bytes=auth.token_bytes,
+        previous_key=auth.previous_secret.reveal().encode(),
     )

@@ -1,5 +1,6 @@
 """The way in of a client that says who it is when its WebSocket is open."""
 
+import asyncio
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +28,10 @@ class Entrance:
         self._turn_away = turn_away
         gateway.expect(knock, turn_away)
         self._timer: TimerHandle | None = None
+        self._introduced: Knock | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self.behind: list[str | bytes] = []
+        """What came behind the first message while it was not judged."""
         self.ref: Ref | None = None
         """What the client calls its first message, once that was heard."""
 
@@ -36,12 +41,16 @@ class Entrance:
         late = Refused("token_missing", sentence)
         self._timer = loop.call_later(timeout_s, self._turn_away, late)
 
-    def hear(self, message: str | bytes) -> Guest:
-        """Admit the client by its first message.
+    def hear(self, message: str | bytes) -> "asyncio.Future[None] | None":
+        """Take the first message, or what comes behind it; what to wait for, before `admit`.
 
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
+        if self._introduced is not None:
+            # No more than was read together with the first: reading is paused.
+            self.behind.append(message)
+            return None
         self._stop_timer()
         dialect = self._knock.dialect
         try:
@@ -51,11 +60,25 @@ class Entrance:
             raise
         self.ref = said.ref
         query = {**self._knock.query, **said.query}
-        return self._gateway.admit(replace(self._knock, token=said.token, query=query))
+        self._introduced = replace(self._knock, token=said.token, query=query)
+        self._waiting = self._gateway.keys_for(self._introduced)
+        return self._waiting
+
+    def admit(self) -> Guest:
+        """Admit the client that has introduced itself.
+
+        Raises:
+            Refused: With the code that docs/protocol.md gives for it.
+        """
+        if self._introduced is None:
+            raise ValueError("nobody has said who it is")
+        return self._gateway.admit(self._introduced)
 
     def leave(self) -> None:
         """The client is in, or gone; may be called again."""
         self._stop_timer()
+        if self._waiting is not None:
+            self._waiting.cancel()
         self._gateway.dismiss(self._turn_away)
 
     def _stop_timer(self) -> None:

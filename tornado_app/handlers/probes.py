@@ -39,7 +39,8 @@ class ReadyHandler(HealthHandler):
 
     def get(self) -> None:
         reason = self._health.not_ready()
+        issuers = {"issuers": self._health.issuers} if self._health.issuers else {}
         if reason is None:
-            self.answer(200, as_json({"status": "ready"}))
+            self.answer(200, as_json({"status": "ready", **issuers}))
         else:
-            self.answer(503, as_json({"status": "not_ready", "reason": reason}))
+            self.answer(503, as_json({"status": "not_ready", "reason": reason, **issuers}))

@@ -9,6 +9,7 @@ from tornado_app.protocol.close import (
     SERVER_BUSY,
     TOKEN_EXPIRED,
     TOKEN_INVALID,
+    TOKEN_REVOKED,
     Close,
 )
 
@@ -16,6 +17,7 @@ _OPENING: dict[ErrorCode, tuple[int, Close]] = {
     "token_missing": (401, TOKEN_INVALID),
     "token_invalid": (401, TOKEN_INVALID),
     "token_expired": (401, TOKEN_EXPIRED),
+    "token_revoked": (401, TOKEN_REVOKED),
     "origin_denied": (403, FORBIDDEN),
     "permission_denied": (403, FORBIDDEN),
     "connection_limit": (429, LIMIT_REACHED),

@@ -68,7 +68,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
                 self._dialect,
                 allow_query_token=self._settings.auth.allow_query_token,
             )
-            self._enter(knock)
+            await self._enter(knock)
         except Refused as refused:
             self._log_refused(refused)
             if self._dialect.subprotocol not in offered(self.request):
@@ -221,7 +221,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     # Coming in.
 
-    def _enter(self, knock: Knock) -> None:
+    async def _enter(self, knock: Knock) -> None:
         """Admit a request, or have it say who it is when it is open.
 
         Raises:
@@ -230,20 +230,49 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if not knock.token and self._settings.auth.allow_first_message:
             self._entrance = Entrance(self._gateway, knock, self._refuse)
         else:
+            if (keys := self._gateway.keys_for(knock)) is not None:
+                await keys
             self._guest = self._gateway.admit(knock)
 
     def _introduce(self, message: str | bytes) -> None:
         """The first message of a client that had no token; what a refused one says is not heard."""
-        protocol, client = self.ws_connection, self._client
-        if self._entrance is None or self._refused is not None or client is None:
+        entrance, client = self._entrance, self._client
+        if entrance is None or self._refused is not None or client is None:
             return
         try:
-            self._guest = self._entrance.hear(message)
+            keys = entrance.hear(message)
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        if keys is not None:
+            client.pause()
+            keys.add_done_callback(lambda _: self._on_keys(client))
+        elif not entrance.behind:
+            self._come_in(entrance, client)
+
+    def _on_keys(self, client: ClientSocket) -> None:
+        """What the first message waited for is there, or will not come; or the client has gone."""
+        entrance = self._entrance
+        if entrance is None or self._refused is not None or self._client is None:
+            return
+        client.resume()
+        try:
+            self._come_in(entrance, client)
+            for message in entrance.behind:
+                self.on_message(message)
+        except Exception:  # noqa: BLE001  as the protocol does it for every other callback
+            get_logger().exception("handler_failed")
+            self.close(1011, "internal")
+
+    def _come_in(self, entrance: Entrance, client: ClientSocket) -> None:
+        try:
+            self._guest = entrance.admit()
         except Refused as refused:
             self._refuse(refused)
             return
         self._leave_entrance()
         self._doorstep.waiting.leave(self)
+        protocol = self.ws_connection
         if isinstance(protocol, StrictWebSocketProtocol):
             protocol.max_message_bytes = self.max_message_size
             self._connect(self._guest, client, protocol)

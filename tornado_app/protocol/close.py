@@ -19,6 +19,7 @@ INTERNAL: Final = Close(1011, "internal")
 SERVER_BUSY: Final = Close(1013, "server_busy")
 BAD_REQUEST: Final = Close(4400, "bad_request")
 TOKEN_INVALID: Final = Close(4401, "token_invalid")
+TOKEN_REVOKED: Final = Close(4401, "token_revoked")
 FORBIDDEN: Final = Close(4403, "forbidden")
 IDLE_TIMEOUT: Final = Close(4408, "idle_timeout")
 TOKEN_EXPIRED: Final = Close(4410, "token_expired")
@@ -34,6 +35,7 @@ CLOSES: Final = (
     SERVER_BUSY,
     BAD_REQUEST,
     TOKEN_INVALID,
+    TOKEN_REVOKED,
     FORBIDDEN,
     IDLE_TIMEOUT,
     TOKEN_EXPIRED,

@@ -117,6 +117,8 @@ class SessionConfig:
     """How much of the speech that no transcript stands for yet."""
     lost_answer: LostAnswer = "continue"
     """What becomes of an answer whose model is lost."""
+    token_id: str | None = None
+    """The token's own number, by which it may be taken back."""
 
     def unix_ms(self, now: float) -> int:
         """*now* as Unix milliseconds, untouched by steps of the wall clock."""

@@ -204,6 +204,10 @@ class Stop(Struct, frozen=True):
     close: Close
 
 
+class TokenRevoked(Struct, frozen=True):
+    """The token, or its user, was taken back."""
+
+
 Event: TypeAlias = (
     Opened
     | ClientAudio
@@ -229,4 +233,5 @@ Event: TypeAlias = (
     | Look
     | Drain
     | Stop
+    | TokenRevoked
 )

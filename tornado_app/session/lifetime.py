@@ -2,7 +2,7 @@
 
 from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Ref, Refused
-from tornado_app.protocol.close import IDLE_TIMEOUT, TOKEN_EXPIRED
+from tornado_app.protocol.close import IDLE_TIMEOUT, TOKEN_EXPIRED, TOKEN_REVOKED
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.told import TokenExpiring, TokenRefreshed
 from tornado_app.session.actions import Actions
@@ -73,6 +73,11 @@ class Lifetime:
     def heard(self) -> None:
         """A frame of the client came."""
         self._heard_at = self._actions.now
+
+    def revoked(self) -> Ending:
+        """The token was taken back."""
+        sentence = "The token, or its user, may not connect any more."
+        return Ending("token_revoked", sentence, False, TOKEN_REVOKED, "token_revoked")
 
     def on_timer(self, name: str) -> Ending | None:
         """An ending if the session must end now."""

@@ -225,7 +225,8 @@ class Session:
         | events.UpstreamRoundTrip
         | events.UpstreamLost
         | events.Drain
-        | events.Stop,
+        | events.Stop
+        | events.TokenRevoked,
     ) -> None:
         match event:
             case events.Opened():
@@ -246,6 +247,8 @@ class Session:
                 self._drain(deadline)
             case events.Stop(close):
                 self._end(close, "server_stopped")
+            case events.TokenRevoked():
+                self._end_if(self._lifetime.revoked())
             case _:
                 assert_never(event)
 

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,9 +12,13 @@ from tornado_app.admission.budget import ENTRY_BYTES, LOW_PART
 from tornado_app.settings.reading import label
 from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
-
-# RFC 7518, section 3.2: a key is no shorter than the hash.
-SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+from tornado_app.settings.shapes import (
+    SECRET_BYTES,
+    is_guessable,
+    is_header_text,
+    is_loopback,
+    is_url,
+)
 
 MODEL_BYTES_PER_MS = 64
 SHORT_CHUNK_MS = 10  # what waits has an entry for each chunk
@@ -24,19 +27,6 @@ WORDS_CHARACTERS = 32_768  # docs/protocol.md, text
 LONGEST_CHUNK_MS = 10_000  # docs/protocol.md, audio
 LONGEST_MS_PER_BYTE = 1 / 8  # one byte a sample at 8 kHz, in a binary frame
 """Of audio on its way to the model: 24 kHz pcm16, as base64."""
-
-PLACEHOLDERS = (
-    "change",
-    "placeholder",
-    "replace",
-    "your-",
-    "your_",
-    "secret",
-    "example",
-    "password",
-    "dummy",
-)
-
 
 VOICES = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"),
@@ -165,7 +155,7 @@ def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:
         except ValueError as error:
             yield Contradiction(str(error), (name,))
     keys = [key.reveal() for key in auth.application_keys]
-    if any(len(key) < LEAST_CHARACTERS or not _is_header_text(key) for key in keys):
+    if any(len(key) < LEAST_CHARACTERS or not is_header_text(key) for key in keys):
         reason = f"each must have at least {LEAST_CHARACTERS} characters, printable ASCII"
         yield Contradiction(reason, ("auth.application_keys",))
     if auth.previous_sealing_key and not auth.sealing_key:
@@ -185,9 +175,9 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(problem, ("server.trusted_proxies",))
     for name in ("upstream.api_key", "model.chat_api_key"):
         key = _value(settings, name).reveal()
-        if not _is_header_text(key):
+        if not is_header_text(key):
             yield Contradiction("must be printable ASCII", (name,))
-    if settings.model.chat_url and not _is_url(settings.model.chat_url, {"http", "https"}):
+    if settings.model.chat_url and not is_url(settings.model.chat_url, {"http", "https"}):
         reason = (
             "must be http:// or https:// with a host, and hold no user name, password or fragment"
         )
@@ -209,10 +199,22 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         reason = "must begin with / and be on this host, or be https://, or http:// on loopback"
         yield Contradiction(reason, ("console.token_url",))
     yield from _unknown_voices(settings)
-    least = max(SECRET_BYTES[algorithm] for algorithm in settings.auth.algorithms)
-    if 0 < len(settings.auth.secret.reveal().encode()) < least:
-        reason = f"must be at least {least} bytes for {', '.join(settings.auth.algorithms)}"
-        yield Contradiction(reason, ("auth.secret", "auth.algorithms"))
+    yield from _unusable_secrets(settings)
+
+
+def _unusable_secrets(settings: Settings) -> Iterator[Contradiction]:
+    auth = settings.auth
+    least = max(SECRET_BYTES[algorithm] for algorithm in auth.algorithms)
+    for name in ("auth.secret", "auth.previous_secret"):
+        if 0 < len(_value(settings, name).reveal().encode()) < least:
+            reason = f"must be at least {least} bytes for {', '.join(auth.algorithms)}"
+            yield Contradiction(reason, (name, "auth.algorithms"))
+    if auth.previous_secret and not auth.secret:
+        names = ("auth.previous_secret", "auth.secret")
+        yield Contradiction(f"needs {label(names[1])}, which came after it", names)
+    elif auth.previous_secret and auth.previous_secret == auth.secret:
+        names = ("auth.previous_secret", "auth.secret")
+        yield Contradiction(f"is the same as {label(names[1])}", names)
 
 
 def _unknown_voices(settings: Settings) -> Iterator[Contradiction]:
@@ -231,35 +233,11 @@ def _unknown_voices(settings: Settings) -> Iterator[Contradiction]:
 
 
 def _is_websocket(url: str) -> bool:
-    return _is_url(url, {"ws", "wss"})
-
-
-def _is_url(url: str, schemes: set[str]) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return (
-        url.isascii()
-        and url.isprintable()
-        and " " not in url
-        and parts.scheme in schemes
-        and bool(parts.hostname)
-        and "@" not in parts.netloc
-        and "#" not in url
-    )
+    return is_url(url, {"ws", "wss"})
 
 
 def _unsafe(settings: Settings) -> Iterator[Contradiction]:
-    names = ("auth.secret", "server.environment")
-    secret = settings.auth.secret.reveal()
-    if not secret:
-        yield Contradiction("must be set in production", names)
-    elif secret.startswith(DEVELOPMENT_PREFIX):
-        yield Contradiction("is a development secret; production needs one of its own", names)
-    elif _is_guessable(secret):
-        yield Contradiction("is a placeholder or easily guessed; it must be random", names)
+    yield from _unsafe_secrets(settings)
     if not settings.upstream.url and not settings.upstream.api_key:
         reason = (
             "must be set in production, or upstream.api_key for OpenAI; "
@@ -269,22 +247,40 @@ def _unsafe(settings: Settings) -> Iterator[Contradiction]:
     if not settings.server.allowed_origins:
         names = ("server.allowed_origins", "server.environment")
         yield Contradiction("must name at least one origin in production", names)
-    auth = settings.auth
-    for name, keys in (
-        ("auth.sealing_key", (auth.sealing_key,)),
-        ("auth.previous_sealing_key", (auth.previous_sealing_key,)),
-        ("auth.application_keys", auth.application_keys),
-    ):
-        if any(key and _is_guessable(key.reveal()) for key in keys):
-            reason = "is a placeholder or easily guessed; it must be random"
-            yield Contradiction(reason, (name, "server.environment"))
     if settings.model.fault:
         names = ("model.fault", "server.environment")
         yield Contradiction("must be empty in production", names)
     for name, plain in (("upstream.url", "ws"), ("model.chat_url", "http")):
         url = _value(settings, name)
-        if _is_url(url, {plain}) and not _is_loopback(url):
+        if is_url(url, {plain}) and not is_loopback(url):
             reason = f"must be {plain}s:// in production, except on loopback"
+            yield Contradiction(reason, (name, "server.environment"))
+
+
+def _unsafe_secrets(settings: Settings) -> Iterator[Contradiction]:
+    auth = settings.auth
+    if not auth.secret and not auth.issuers_file:
+        names = ("auth.secret", "auth.issuers_file", "server.environment")
+        yield Contradiction("must be set in production", names)
+    if not auth.secret and auth.application_keys:
+        reason = f"needs {label('auth.secret')}, to make tokens with"
+        names = ("auth.application_keys", "auth.secret", "server.environment")
+        yield Contradiction(reason, names)
+    for name in ("auth.secret", "auth.previous_secret"):
+        secret = _value(settings, name).reveal()
+        if secret.startswith(DEVELOPMENT_PREFIX):
+            reason = "is a development secret; production needs one of its own"
+            yield Contradiction(reason, (name, "server.environment"))
+        elif secret and is_guessable(secret):
+            reason = "is a placeholder or easily guessed; it must be random"
+            yield Contradiction(reason, (name, "server.environment"))
+    for name, keys in (
+        ("auth.sealing_key", (auth.sealing_key,)),
+        ("auth.previous_sealing_key", (auth.previous_sealing_key,)),
+        ("auth.application_keys", auth.application_keys),
+    ):
+        if any(key and is_guessable(key.reveal()) for key in keys):
+            reason = "is a placeholder or easily guessed; it must be random"
             yield Contradiction(reason, (name, "server.environment"))
 
 
@@ -294,22 +290,4 @@ def _is_page_address(url: str) -> bool:
         return False
     if url.startswith("/"):
         return not url.startswith("//")
-    return _is_url(url, {"https"}) or (_is_url(url, {"http"}) and _is_loopback(url))
-
-
-def _is_header_text(key: str) -> bool:
-    return key.isascii() and key.isprintable()
-
-
-def _is_guessable(secret: str) -> bool:
-    # 32 random characters have more than 8 different ones, even of 16 hexadecimal digits.
-    lowered = secret.lower()
-    return len(set(secret)) < 8 or any(word in lowered for word in PLACEHOLDERS)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_url(url, {"https"}) or (is_url(url, {"http"}) and is_loopback(url))

@@ -40,6 +40,7 @@ class Auth(msgspec.Struct, frozen=True):
     """Which tokens are good."""
 
     secret: Secret
+    previous_secret: Secret
     algorithms: Annotated[tuple[Algorithm, ...], Meta(min_length=1)]
     issuer: Annotated[str, Meta(max_length=200)]
     audience: Annotated[str, Meta(max_length=200)]
@@ -52,6 +53,8 @@ class Auth(msgspec.Struct, frozen=True):
     sealing_key: Secret
     previous_sealing_key: Secret
     application_keys: Annotated[tuple[Secret, ...], Meta(max_length=16)]
+    issuers_file: Annotated[str, Meta(max_length=4096)]
+    revoked_file: Annotated[str, Meta(max_length=4096)]
     token_bytes: Annotated[int, Meta(ge=1024, le=65_536)]
 
 

@@ -50,8 +50,11 @@ def _wish(options: argparse.Namespace, settings: Settings, stack: contextlib.Exi
             raise Failed("--save would write over the recording; choose another file.")
     token = options.token
     if token is None:
+        rules = token_rules(settings)
+        if rules is None:
+            raise Failed("There is no auth.secret to make a token with; give one with --token.")
         now = time.time()  # noqa: TID251  `exp` is wall time
-        token = tokens.issue("developer", token_rules(settings), now, TOKEN_TTL_S)
+        token = tokens.issue("developer", rules, now, TOKEN_TTL_S)
     return Wish(
         recording=recording,
         address=address,

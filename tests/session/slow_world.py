@@ -101,7 +101,7 @@ class SlowWorld:
         assert not session._uplink.confirmations._orders
         assert not session._answers.asking._request.waits
         assert 0 == session.downlink.waiting_ms
-        conversation_bytes = session._conversation_memory._counted_bytes
+        conversation_bytes = session._memory._conversation._counted_bytes
         assert conversation_bytes == self.story.budget.held_bytes
         kept_bytes = conversation_bytes + session.downlink.transcripts.kept_bytes
         assert kept_bytes == self.story.process.held_bytes

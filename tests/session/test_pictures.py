@@ -115,6 +115,32 @@ def test_the_first_status_says_whether_pictures_may_be_shown(are_allowed):
     assert are_allowed is only(story)["negotiated"]["images"]
 
 
+@pytest.mark.parametrize("spoken_behind_ms", [0, 100])
+def test_a_picture_that_is_half_sent_is_no_audio(spoken_behind_ms):
+    """Neither while it waits for the model's socket, nor when that is lost."""
+    rules = PictureRules(are_allowed=True, size_bytes=300_000)
+    story = Story(pictures=rules, ledger_entries=0, turn_detection="none").connected().speak(200)
+    story.client(asked.CommitAudio()).feed(FLUSHED).said(realtime.Committed("u"))
+    assert "conversation.item.create" in story.client(shown(png() + bytes(200_000))).asked
+    if spoken_behind_ms:
+        story.speak(spoken_behind_ms)
+
+    story.feed(events.UpstreamBacklog(150_000 + 64 * spoken_behind_ms))
+    assert spoken_behind_ms == story.figures.buffered_ms
+    told = [data["sentence"] for name, data in story.lost().messages if name == "error"]
+    expected = [f"{spoken_behind_ms} ms of audio were lost with the connection to the model."]
+    assert expected * bool(spoken_behind_ms) == [each for each in told if "ms of audio" in each]
+
+
+def test_audio_that_was_not_sent_is_lost_once():
+    """It lay in the socket, and nobody had committed it: that is the same audio."""
+    story = Story(ledger_entries=0).connected().speak(200)
+    story.feed(events.UpstreamBacklog(64 * 150))
+
+    lost = [data["sentence"] for name, data in story.lost().messages if name == "error"]
+    assert "200 ms of audio were lost with the connection to the model." in lost
+
+
 def test_a_picture_as_large_as_may_be_is_taken():
     """To the byte, whatever base64 makes of it."""
     for short in range(3):

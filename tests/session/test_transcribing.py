@@ -8,6 +8,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.orders import UpdateSession
 from tornado_app.session import events
+from tornado_app.session.awaited_words import AWAITED
 from tornado_app.session.commands import SendUpstream
 from tornado_app.session.config import ToolRules
 
@@ -110,6 +111,111 @@ def test_words_that_could_not_be_written_are_told_of(facts, code, why):
     assert error["sentence"].startswith(f"The model could not write down what was said ({why}")
     talking = Story().connected().said(realtime.UserTranscriptFailed("u", facts))
     assert "error" not in talking.told
+
+
+def spoken(story, item_id="u", ref="c", at=None):
+    """A turn that the client has committed, and the model has confirmed."""
+    story.speak(200, at).client(asked.CommitAudio(ref=ref)).feed(FLUSHED)
+    return story.said(realtime.Committed(item_id))
+
+
+def errors(story):
+    told = (data for name, data in story.messages if name == "error")
+    return [(data["code"], data.get("ref"), data["sentence"]) for data in told]
+
+
+LATE = "The model did not write down in time what was said. Say it again."
+
+
+def test_words_that_never_come_are_told_to_be_late():
+    """By the name of the commit, and the transcript ends; once, and the call goes on."""
+    story = spoken(scribe(turn_detection="none").connected())
+    assert [] == story.tick(at=19.9).messages
+    late = story.tick(at=20.1)
+
+    assert [("upstream_timeout", "c", LATE)] == errors(late)
+    assert [("u", "", True)] == [
+        (d["item_id"], d["text"], d["final"]) for name, d in late.messages if name == "transcript"
+    ]
+    assert [] == story.tick(at=50.0).messages
+    after = story.said(realtime.UserTranscriptDone("u", "He might.")).messages
+    assert ["He might."] == [data["text"] for _, data in after]
+    assert ["audio_received"] == story.speak(20).told
+
+
+def test_words_that_stop_half_way_are_late_from_there():
+    """What came of them stays; each piece gives the model its time again."""
+    story = spoken(scribe(turn_detection="none").connected())
+    for at in (15.0, 30.0):
+        story.said(realtime.UserTranscriptDelta("u", "He "), at)
+    assert [] == errors(story.tick(at=49.0))
+    late = story.tick(at=50.1)
+
+    assert [("upstream_timeout", "c", LATE)] == errors(late)
+    assert "He He " == next(d["text"] for name, d in late.messages if name == "transcript")
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        realtime.UserTranscriptDone("u", "He might."),
+        realtime.UserTranscriptDone("u", ""),
+        realtime.UserTranscriptFailed("u", None),
+    ],
+)
+@pytest.mark.parametrize("comes_first", [True, False])
+def test_words_that_have_ended_are_not_awaited(ending, comes_first):
+    """Whatever came of them, also if they ended before the model said that there was a turn."""
+    story = scribe(turn_detection="none").connected()
+    if comes_first:
+        story.said(ending)
+    spoken(story)
+    if not comes_first:
+        story.said(ending)
+
+    assert [] == story.tick(at=50.0).messages
+
+
+def test_each_turn_has_a_time_of_its_own():
+    """Found by the model itself, too; the oldest first."""
+    story = scribe().connected()
+    for number, at in enumerate((1.0, 2.0, 3.0)):
+        story.said(realtime.Committed(f"u{number}"), at)
+    story.said(realtime.UserTranscriptDone("u1", "Yes."))
+
+    assert [("upstream_timeout", None, LATE)] == errors(story.tick(at=21.5))
+    assert [] == errors(story.tick(at=22.5))
+    assert [("upstream_timeout", None, LATE)] == errors(story.tick(at=23.5))
+
+
+def test_a_model_that_owes_the_words_of_many_turns_is_late_with_the_oldest():
+    """No more are kept than so many."""
+    story, late = scribe().connected(), 0
+    for number in range(AWAITED + 10):
+        late += len(errors(story.said(realtime.Committed(f"u{number}"))))
+
+    assert 10 == late
+    assert AWAITED == len(errors(story.tick(at=21.0)))
+
+
+def test_words_that_are_lost_with_the_model_are_told_of():
+    """The next one has never heard that turn; nothing of it is late there."""
+    story = spoken(spoken(scribe(turn_detection="none").connected(), "u1", "b"), "u2", "c")
+    lost = errors(story.lost())
+    sentence = "The words of 2 turns were lost with the connection to the model. Say it again."
+    assert ("upstream_unavailable", "c", sentence) in lost
+    story.tick(at=1.0).model_ready()
+
+    assert [] == errors(story.tick(at=40.0))
+
+
+def test_beside_an_answer_words_are_not_awaited():
+    """There the answer is what is waited for."""
+    story = Story(turn_detection="none").connected()
+    spoken(story).said(realtime.ResponseCreated(realtime.ResponseFacts("r")))
+    story.said(realtime.ResponseFinished(realtime.ResponseFacts("r", "completed")))
+
+    assert [] == errors(story.tick(at=50.0))
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """What each deadline that has passed means to the parts of a session."""
 
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.session import configuring, confirmations, tools, transcripts
+from tornado_app.session import awaited_words, configuring, confirmations, tools, transcripts
 from tornado_app.session.answers import Answers
+from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.lifetime import Lifetime
@@ -19,12 +20,15 @@ class Deadlines:
         confirmations: Confirmations,
         configuring: Configuring,
         lifetime: Lifetime,
+        *,
+        awaited: AwaitedWords,
     ) -> None:
         self._model = model
         self._answers = answers
         self._confirmations = confirmations
         self._configuring = configuring
         self._lifetime = lifetime
+        self._awaited = awaited
 
     def on_timer(self, name: str) -> Ending | Failure | None:
         """Act on it.  An ending ends the session, a failure the link; mostly it is neither."""
@@ -45,6 +49,8 @@ class Deadlines:
                 self._confirmations.on_timer()
             case configuring.TIMER:
                 return self._configuring.on_timer()
+            case awaited_words.TIMER:
+                self._awaited.on_timer()
             case transcripts.TIMER:
                 self._answers.downlink.words_due()
             case _:

@@ -9,6 +9,7 @@ from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.told import SpeechStarted, SpeechStopped
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
+from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS
@@ -40,6 +41,7 @@ class Hearing:
         configuring: Configuring,
         *,
         scribe: Scribe,
+        awaited: AwaitedWords,
     ) -> None:
         self._actions = actions
         self._model = model
@@ -48,6 +50,7 @@ class Hearing:
         self._refusals = Refusals(actions, model, uplink, answers, configuring)
         self._configuring = configuring
         self._scribe = scribe
+        self._awaited = awaited
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 
     def hear(self, said: realtime.UpstreamEvent) -> Ending | Failure | None:
@@ -78,12 +81,15 @@ class Hearing:
                 answers.on_transcript_done(item_id, response_id, text)
             case realtime.UserTranscriptDelta(item_id, delta):
                 scribe.user_words(said)
+                self._awaited.heard(item_id)
                 answers.on_user_transcript_delta(item_id, delta)
             case realtime.UserTranscriptDone(item_id, text):
                 scribe.user_words_end(item_id, text)
+                self._awaited.ended(item_id)
                 answers.on_user_transcript_done(item_id, text)
             case realtime.UserTranscriptFailed(item_id, error):
                 scribe.user_words_end(item_id, None)
+                self._awaited.ended(item_id)
                 self._hear_no_words(item_id, error or realtime.ErrorFacts())
             case realtime.AudioDone(response_id, item_id):
                 answers.on_audio_done(item_id, response_id)
@@ -153,6 +159,7 @@ class Hearing:
         if committed.how == "twice":
             return
         self._scribe.committed(said, committed.name)
+        self._awaited.committed(said.item_id)
         if committed.how == "answer":
             self._answers.want(None)
         elif committed.how == "unasked" and self._model.answers_unasked:

@@ -38,7 +38,7 @@ class KeptOrders:
 
     def keep(self, order: AnyOrder) -> bool:
         """False: too much is kept already, and *order* is not."""
-        size_bytes = _size_bytes(order)
+        size_bytes = order_bytes(order)
         if isinstance(order, Append):
             self.audio_ms += order.duration_ms
         elif self._others >= ORDERS_HELD or not self._budget.has_room(size_bytes):
@@ -53,12 +53,12 @@ class KeptOrders:
         """Have the model told this before anything that is kept."""
         for order in orders:
             self._first.append(order)
-            self._budget.take(_size_bytes(order))
+            self._budget.take(order_bytes(order))
 
     def change_first(self, change: Callable[[AnyOrder], AnyOrder | None]) -> bool:
         """Change what is told first, or leave it out; whether anything was changed."""
         before, self._first = self._first, deque()
-        self._budget.give(sum(map(_size_bytes, before)))
+        self._budget.give(sum(map(order_bytes, before)))
         self.put_first(after for order in before if (after := change(order)) is not None)
         return before != self._first
 
@@ -73,13 +73,13 @@ class KeptOrders:
         taken_ms, taken_bytes = 0.0, 0
         while self._first and taken_bytes < most_bytes:
             order = self._first.popleft()
-            size_bytes = _size_bytes(order)
+            size_bytes = order_bytes(order)
             self._budget.give(size_bytes)
             taken_bytes += size_bytes
             yield order
         while self._orders and taken_bytes < most_bytes:
             order = self._orders.popleft()
-            size_bytes = _size_bytes(order)
+            size_bytes = order_bytes(order)
             self._budget.give(size_bytes)
             if isinstance(order, Append):
                 taken_ms += order.duration_ms
@@ -91,7 +91,7 @@ class KeptOrders:
         self.audio_ms = max(0.0, self.audio_ms - taken_ms) if self._orders else 0.0
 
     def forget(self) -> None:
-        self._budget.give(sum(map(_size_bytes, chain(self._first, self._orders))))
+        self._budget.give(sum(map(order_bytes, chain(self._first, self._orders))))
         self._first.clear()
         self._orders.clear()
         self._others, self.audio_ms = 0, 0.0
@@ -112,7 +112,7 @@ class KeptOrders:
         while self._orders and dropped_ms < at_least_ms:
             order = self._orders.popleft()
             if isinstance(order, Append):
-                self._budget.give(_size_bytes(order))
+                self._budget.give(order_bytes(order))
                 dropped_ms += order.duration_ms
                 uncommitted_ms += 0.0 if commits else order.duration_ms
             else:
@@ -131,7 +131,7 @@ class KeptOrders:
             if number < committed or not isinstance(order, Append):
                 kept.append(order)
             else:
-                self._budget.give(_size_bytes(order))
+                self._budget.give(order_bytes(order))
         return kept
 
 
@@ -143,7 +143,7 @@ def item_bytes(item: Mapping[str, Any]) -> int:
     return ENTRY_BYTES + sum(map(text_bytes, said))
 
 
-def _size_bytes(order: AnyOrder) -> int:
+def order_bytes(order: AnyOrder) -> int:
     """What it takes while it waits."""
     match order:
         case Append(audio):

@@ -1,6 +1,6 @@
 """The session: what each event means.
 
-Two rules.  All that a session decides is decided here or in the parts this file puts together;
+Two rules.  All that a session decides is decided here or in its parts (`parts.py`);
 and none of them knows what is at the other end of a command.
 
              Opened               session.created + session.updated
@@ -29,29 +29,11 @@ from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.told import GoingAway
 from tornado_app.session import events
-from tornado_app.session.actions import Actions
-from tornado_app.session.answer_memory import AnswerMemory
-from tornado_app.session.answers import Answers
-from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.configuring import Configuring
-from tornado_app.session.confirmations import Confirmations
-from tornado_app.session.conversation_memory import ConversationMemory
-from tornado_app.session.deadlines import Deadlines
-from tornado_app.session.formatting import Formatting
-from tornado_app.session.hearing import Hearing
-from tornado_app.session.ledger.ledger import Ledger
-from tornado_app.session.ledger.speech import SpeechKept
-from tornado_app.session.lifetime import Lifetime
-from tornado_app.session.listening import Listening
 from tornado_app.session.log_lines import log_closed, log_opened
-from tornado_app.session.model_side import ModelSide
-from tornado_app.session.rates import Rates
-from tornado_app.session.rebuilding import Rebuilding
-from tornado_app.session.scribe import Scribe
-from tornado_app.session.timers import Timers
-from tornado_app.session.uplink import NO_TURNS, Uplink
+from tornado_app.session.parts import Parts
+from tornado_app.session.uplink import NO_TURNS
 
 
 class Session:
@@ -62,64 +44,23 @@ class Session:
     """
 
     def __init__(self, config: SessionConfig, budget: Budget, jitter: Callable[[], float]) -> None:
+        parts = Parts(config, budget, jitter)
         self._config = config
-        self._actions = Actions(config)
-        self._timers = Timers()
-        self._rebuilding = Rebuilding(
-            Ledger(config.ledger_entries, config.ledger_bytes), SpeechKept(config.speech_kept_ms)
-        )
-        self._model = ModelSide(
-            config,
-            self._actions,
-            self._timers,
-            budget,
-            jitter,
-            rebuilding=self._rebuilding,
-        )
-        self._backlog = Backlog(config, self._actions, self._timers, budget)
-        self._confirmations = Confirmations(
-            self._model, self._actions, self._timers, config.response_timeout_s
-        )
-        self._uplink = Uplink(
-            config,
-            self._model,
-            self._actions,
-            budget=budget,
-            backlog=self._backlog,
-            confirmations=self._confirmations,
-        )
-        self._answers = Answers(config, self._model, self._actions, self._timers, budget)
-        self.downlink = self._answers.downlink
-        self._conversation_memory = ConversationMemory(budget, self._rebuilding)
-        self._answer_memory = AnswerMemory(budget, self.downlink, self.downlink.transcripts)
-        formatting = Formatting(config, self._actions, self._uplink, self.downlink)
-        self._configuring = Configuring(
-            config, self._model, self._actions, self._timers, budget, formatting=formatting
-        )
-        self._hearing = Hearing(
-            self._actions,
-            self._model,
-            self._uplink,
-            self._answers,
-            self._configuring,
-            scribe=Scribe(self._rebuilding),
-        )
-        self._rates = Rates(config)
-        self._lifetime = Lifetime(config, self._actions, self._timers)
-        self._listening = Listening(
-            config,
-            self._actions,
-            self._model,
-            self._uplink,
-            self._answers,
-            rates=self._rates,
-            configuring=self._configuring,
-            formatting=formatting,
-            lifetime=self._lifetime,
-        )
-        self._deadlines = Deadlines(
-            self._model, self._answers, self._confirmations, self._configuring, self._lifetime
-        )
+        self._actions = parts.actions
+        self._timers = parts.timers
+        self._model = parts.model
+        self._backlog = parts.backlog
+        self._uplink = parts.uplink
+        self._answers = parts.answers
+        self.downlink = parts.answers.downlink
+        self._memory = parts.memory
+        self._configuring = parts.configuring
+        self._words = parts.words
+        self._hearing = parts.hearing
+        self._rates = parts.rates
+        self._listening = parts.listening
+        self._lifetime = parts.lifetime
+        self._deadlines = parts.deadlines
         self.ended = False
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
@@ -204,9 +145,8 @@ class Session:
             case events.Tick():
                 self._on_tick()
             case events.Look(unsent_bytes, is_held, queued_bytes):
-                self._uplink.on_unsent(unsent_bytes)
-                self._answer_memory.look(queued_bytes)
-                self._conversation_memory.look(finds_speech=self._model.finds_speech)
+                self._model.on_unsent(unsent_bytes)
+                self._memory.look(queued_bytes, finds_speech=self._model.finds_speech)
                 if is_held:
                     self._model.not_heard()
                 self._on_tick()
@@ -234,7 +174,7 @@ class Session:
             case events.UpstreamOpened(connect_ms, served_by):
                 self._model.on_opened(connect_ms, served_by)
             case events.UpstreamBacklog(unsent_bytes):
-                self._uplink.on_unsent(unsent_bytes)
+                self._model.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):
                 self._model.latency_ms = latency_ms
             case events.UpstreamLost(failure):
@@ -348,13 +288,14 @@ class Session:
 
     def _on_lost(self, failure: Failure) -> None:
         was_connected = self._model.state == "connected"
+        unsent_ms = self._model.unsent_audio_ms
         ending = self._model.on_lost(failure)
         if was_connected:
             carried = self._model.carry_over() if ending is None else None
-            self._uplink.on_lost(carried)
+            self._uplink.on_lost(carried, unsent_ms)
             self._answers.on_lost(is_kept=carried is not None)
             self._configuring.on_lost()
-        self._uplink.on_unsent(0)
+            self._words.on_lost()
         self._end_if(ending)
 
     def _end_if(self, ending: Ending | None) -> None:
@@ -389,8 +330,7 @@ class Session:
         self._timers.clear_all()
         self._model.shut()
         self._uplink.shut()
-        self._answer_memory.shut()
-        self._conversation_memory.shut()
+        self._memory.shut()
         self._actions.do(CloseUpstream())
         if close is not None:
             self._actions.do(CloseClient(close))

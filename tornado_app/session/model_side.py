@@ -12,12 +12,13 @@ from tornado_app.protocol.told import ConnectionStatus, Context, Negotiated, Ups
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.kept import KeptOrders
+from tornado_app.session.kept import KeptOrders, order_bytes
 from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.negotiated import negotiated
 from tornado_app.session.rebuilding import CarriedOver, Rebuilding
 from tornado_app.session.redialling import Redialling
 from tornado_app.session.timers import Timers
+from tornado_app.session.unsent import Unsent
 
 UPDATE_ID = "parley_session"
 TRUNCATE_ID = "parley_truncate"
@@ -56,6 +57,7 @@ class ModelSide:
         self._speech = rebuilding.speech
         self.kept = KeptOrders(budget)
         self._sent_ahead_bytes = _sent_ahead_bytes(config)
+        self._unsent = Unsent()
         self._unsent_bytes = 0
         self._socket_is_full = False
         self._caught_up_at = 0.0
@@ -100,6 +102,13 @@ class ModelSide:
         return self.in_force.create_response and not self.in_force.only_transcribes
 
     @property
+    def unsent_audio_ms(self) -> float:
+        """How much audio waits for the model's socket."""
+        if not self._unsent_bytes:
+            return 0.0
+        return self._unsent.audio_ms(self._unsent_bytes, self._speech.end_ms)
+
+    @property
     def reconnects(self) -> int:
         return max(0, self.connections - 1)
 
@@ -141,6 +150,8 @@ class ModelSide:
             self._caught_up_at = self._actions.now
         self._count_unsent(unsent_bytes)
         self._socket_is_full = unsent_bytes > self._sent_ahead_bytes
+        if not unsent_bytes:
+            self._unsent.clear()
         if self.kept and not unsent_bytes:
             self.release()
 
@@ -159,7 +170,7 @@ class ModelSide:
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
         body = session_body(self.in_force, self._config.tools.told)
         # Allowed before session.created is read, and saves a round trip.
-        self._actions.do(SendUpstream(UpdateSession(session=body, event_id=UPDATE_ID)))
+        self._let_go(UpdateSession(session=body, event_id=UPDATE_ID))
 
     def on_created(self, facts: SessionFacts) -> bool:
         """True: it is connected with this."""
@@ -265,6 +276,7 @@ class ModelSide:
         self._timers.clear("ready")
         self._timers.clear("release")
         self._count_unsent(0)
+        self._unsent.clear()
         self._socket_is_full = False
         self._created = None
         self._updated = self.has_spoken = False
@@ -288,7 +300,7 @@ class ModelSide:
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
         if not self.rebuilding.is_begun:
             for order in self.rebuilding.history(self.in_force.history):
-                self._actions.do(SendUpstream(order))
+                self._let_go(order)
         self.release()
         return True
 
@@ -298,6 +310,7 @@ class ModelSide:
             self._speech.append(order)
         else:
             self._speech.note(order)
+            self._unsent.note(order_bytes(order), self._speech.end_ms)
 
     def _count_unsent(self, unsent_bytes: int) -> None:
         self._budget.take(unsent_bytes - self._unsent_bytes)

@@ -24,7 +24,6 @@ from tornado_app.session.confirmations import Committed, Confirmations
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.files import Files
 from tornado_app.session.input_format import InputFormat
-from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import (
     PendingChunk,
@@ -87,7 +86,6 @@ class Uplink:
         self.pending = PendingQueue(actions, budget)
         self.input = InputFormat(config, actions, self.pending)
         self.files = Files(config, actions, self.pending, budget)
-        self._unsent_ms = 0.0
         self._received_ms = 0.0
         self._sent_ms = 0.0
         self._clipped_samples = 0
@@ -103,7 +101,7 @@ class Uplink:
     @property
     def buffered_ms(self) -> float:
         """Audio that was accepted and has not left for the model."""
-        return self.pending.audio_ms + self._model.kept.audio_ms + self._unsent_ms
+        return self.pending.audio_ms + self._model.kept.audio_ms + self._model.unsent_audio_ms
 
     def ease(self) -> None:
         """Something may have left: read a client again that was paused."""
@@ -191,10 +189,6 @@ class Uplink:
             return self._commit_upstream(pending)
         return NO_TURNS
 
-    def on_unsent(self, unsent_bytes: int) -> None:
-        self._unsent_ms = unsent_bytes / UPSTREAM_BYTES_PER_MS
-        self._model.on_unsent(unsent_bytes)
-
     def on_committed(self, item_id: str) -> Committed:
         """The model has committed."""
         committed = self.confirmations.on_committed(item_id)
@@ -208,11 +202,13 @@ class Uplink:
         self._refuse_empty()
         return turn
 
-    def on_lost(self, carried: CarriedOver | None) -> None:
-        """The model is gone, with the audio that is not carried over to the next."""
-        lost_ms = carried.lost_ms if carried else self._uncommitted_ms + self._unsent_ms
+    def on_lost(self, carried: CarriedOver | None, unsent_ms: float) -> None:
+        """The model is gone, with the audio that is not carried over to the next; *unsent_ms* of it
+        had not reached its socket.
+        """
+        # Both are the end of the same stream.
+        lost_ms = carried.lost_ms if carried else max(self._uncommitted_ms, unsent_ms)
         self._uncommitted_ms = carried.uncommitted_ms if carried else 0.0
-        self._unsent_ms = 0.0
         self.confirmations.on_lost(is_kept=carried is not None)
         if lost_ms:
             self._actions.log("audio_lost", lost_ms=round(lost_ms))

@@ -41,7 +41,6 @@ class SpeechKept:
         self._commits = 0
         """Of what was sent."""
         self._end_ms = 0.0
-        """The position behind all that was sent."""
         self._turns: dict[str, list[Append]] = {}
         """Those that have no transcript."""
         self._turns_ms = 0.0
@@ -50,6 +49,11 @@ class SpeechKept:
         self._quiet: deque[float] = deque(maxlen=QUIET_LOOKS)
         self.lost_ms = 0.0
         """What was too much to keep of what nobody has committed."""
+
+    @property
+    def end_ms(self) -> float:
+        """The position behind all that was sent."""
+        return self._end_ms
 
     @property
     def kept_bytes(self) -> int:

@@ -337,3 +337,27 @@ def test_offsets_have_no_gap_over_changes(stage):
 
     assert len(spans) > 5
     assert all(abs(a + b - c) < 1e-6 for (a, b), (c, _) in pairwise(spans))
+
+
+def test_what_interrupts_keeps_its_name_though_changes_are_answered_with_it():
+    """The pool has nothing more to do for them then, and they come first."""
+    story = Story().connected().client(configure("a", output_rate=8_000))
+    story.client(configure("b", input_rate=24_000)).client(asked.Interrupt(ref="c"))
+
+    assert [("configured", "a"), ("configured", "b"), ("interrupted", "c")] == [
+        (name, data["ref"]) for name, data in story.messages
+    ]
+
+
+def test_each_of_several_clears_is_answered():
+    """One that was behind a change of the input, and the next, which need not wait for that."""
+    story = Story().connected().speak(200).client(configure("a", input_rate=8_000, speed=1.2))
+    story.client(asked.ClearAudio(ref="b")).said(UPDATED).feed(events.UplinkReady(TAIL))
+    story.client(asked.ClearAudio(ref="c"))
+    for _ in range(2):
+        story.feed(events.UplinkReady(TAIL))
+    told = story.said(realtime.Cleared()).messages + story.said(realtime.Cleared()).messages
+
+    assert [("audio_cleared", "b"), ("audio_cleared", "c")] == [
+        (name, data["ref"]) for name, data in told
+    ]

@@ -141,8 +141,10 @@ class PendingQueue:
             self.say_due()
 
     def release(self) -> None:
-        """The oldest, which is held, is over."""
+        """The oldest, which is held, is over; whoever is acted upon keeps its name."""
+        before = self._actions.ref
         self.take()
+        self._actions.ref = before
         self.say_due()
 
     def say_due(self) -> None:

@@ -161,8 +161,10 @@ class Uplink:
         self.confirmations.withdraw()
 
     def clear(self) -> None:
-        """Drop what was not committed; a commit that is still on its way keeps its audio."""
-        if self.pending.last_commit() is not None or self.input.held:
+        """Drop what was not committed; a commit that is still on its way keeps its audio, and
+        each of several is answered.
+        """
+        if self.pending.count(PendingCommit, PendingClear, PendingHold):
             self._mark(PendingClear(self._actions.chunk, self._actions.ref))
             return
         self.pending.forget()

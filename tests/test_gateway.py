@@ -163,7 +163,7 @@ async def test_all_are_looked_at_and_not_all_at_once():
     calls = [Looked() for _ in range(2 * LOOK_AT_ONCE + 1)]
     async with a_gateway() as gateway:
         timer = gateway._look_timer
-        gateway._connections.update(calls)
+        gateway._connections.update((str(number), call) for number, call in enumerate(calls))
         gateway._look()
         gateway._connections.clear()
         first = sum(call.looks for call in calls)

@@ -9,21 +9,23 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.call_audio import CallAudio
+from tornado_app.client_side.client import Client
 from tornado_app.errors import Ref, Refused
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
-from tornado_app.protocol.close import INTERNAL, Close
+from tornado_app.protocol.close import INTERNAL
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.events import parse_realtime
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.reading_on import ReadingOn
+from tornado_app.resuming.line import Line
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
@@ -41,28 +43,6 @@ from tornado_app.upstream.link import (
 
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
-
-
-class Client(Protocol):
-    """The client's WebSocket, as a connection uses it."""
-
-    @property
-    def is_full(self) -> bool:
-        """It has much to read; `Connection.on_client_room` will tell when that is over."""
-
-    @property
-    def queued_bytes(self) -> int:
-        """What it has not read."""
-
-    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
-
-    def ping(self) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-    def close(self, close: Close) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +83,12 @@ class Connection:
         self.config = config
         self.token_id = config.token_id
         """Of the token that counts now."""
-        self._client = client
+        self._line: Line | None = None
+        """What a client is told that may come back; None: it may not."""
+        if config.resume_window_s:
+            window_s = config.resume_window_s
+            self._line = Line(client, config.resume_bytes, window_s, equipment.clock)
+        self._client: Client = self._line or client
         self._encode = dialect.encode
         self._equipment = equipment
         self._clock = equipment.clock
@@ -118,11 +103,17 @@ class Connection:
         self._timer_at = math.inf
         self._link: Link | None = None
         self._unsent_bytes = 0
-        self._reading = ReadingOn(client, self._session, log)
+        self._reading = ReadingOn(self._client, self._session, log)
         self._finished = False
         self._calls = Calls(equipment.tools, config, self.feed, log)
         self._audio = CallAudio(config, equipment.pipeline, equipment.files, self.feed, log)
         self._uplink, self._downlink = self._audio.uplink, self._audio.downlink
+
+    def lose_client(self, event: events.ClientGone) -> None:
+        """Its WebSocket is closed."""
+        if self._line is not None:
+            self._line.detach()
+        self.feed(event)
 
     def feed(self, event: events.Event) -> None:
         """Let the session decide on *event* and do what it says.  Never raises.
@@ -148,8 +139,20 @@ class Connection:
         if wake_at < self._timer_at:
             self._arm_timer(wake_at)
 
+    def can_resume(self, last_seq: int) -> bool:
+        """Whether all is kept that a client has missed that has *last_seq*."""
+        return self._line is not None and not self.ended and self._line.has(last_seq)
+
+    def resume(self, client: Client, last_seq: int, back: events.ClientBack) -> None:
+        """Go on with *client*, which has everything up to *last_seq*: ask `can_resume` before."""
+        if self._line is not None:
+            self._line.attach(client, last_seq)
+            self.feed(back)
+
     def on_client_room(self) -> None:
         """The client has read most of what it had to."""
+        if self._line is not None:
+            self._line.go_on()
         if self._answer.may_go_on:
             self.feed(events.ClientHasRoom())
         self._reading.reckon()
@@ -161,6 +164,8 @@ class Connection:
         silence a call for good.
         """
         try:
+            if self._line is not None:
+                self._line.forget_old()
             self._unsent_bytes = self._reading.look()
             is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
         except Exception:  # noqa: BLE001  the calls behind this one are to be looked at as well
@@ -217,16 +222,14 @@ class Connection:
                 self._uplink.release()
             case commands.ChangeUplink() | commands.ChangeDownlink():
                 self.config = self._audio.change(command, self.config)
-            case commands.PingClient():
-                self._client.ping()
-            case commands.PauseClient():
-                self._client.pause()
-            case commands.ResumeClient():
-                self._client.resume()
+            case commands.PingClient() | commands.PauseClient() | commands.ResumeClient():
+                self._tell_socket(command)
             case commands.DialUpstream():
                 self._dial()
             case commands.CloseUpstream():
                 self._close_upstream()
+            case commands.DropClient(close):
+                self._client.replace(close)
             case commands.CloseClient(close):
                 self._client.close(close)
             case commands.Log(event, fields):
@@ -241,6 +244,17 @@ class Connection:
                 self._finish()
             case _:
                 assert_never(command)
+
+    def _tell_socket(
+        self, command: commands.PingClient | commands.PauseClient | commands.ResumeClient
+    ) -> None:
+        match command:
+            case commands.PingClient():
+                self._client.ping()
+            case commands.PauseClient():
+                self._client.pause()
+            case commands.ResumeClient():
+                self._client.resume()
 
     def _send_client(self, command: commands.SendClient) -> None:
         text = self._encode(command.message, command.seq, command.timestamp_ms)

@@ -13,21 +13,24 @@ from tornado_app.admission import limits, tokens
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.claims import Caller
 from tornado_app.admission.origins import OriginRules
+from tornado_app.admission.places import Place
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
+from tornado_app.client_side.client import Client
 from tornado_app.client_side.read_watch import new_read_watch
-from tornado_app.connection import Client, Connection, Equipment
+from tornado_app.connection import Connection, Equipment
 from tornado_app.errors import Refused
 from tornado_app.house_rules import file_rules, opening_rules, session_config
 from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.policy.grants import Policy
-from tornado_app.protocol.close import GOING_AWAY
+from tornado_app.protocol.close import GOING_AWAY, RESUMED_ELSEWHERE
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.opening import Opening
 from tornado_app.protocol.told import LimitUse
+from tornado_app.resuming.tickets import TicketDesk, TicketsHere
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
@@ -69,6 +72,9 @@ class Guest:
     opening: Opening
     terms: CallTerms
     ip: str
+    place: Place
+    resumes: str | None = None
+    """The session that it may go on with."""
 
 
 class Gateway:
@@ -96,7 +102,10 @@ class Gateway:
         self._expected: set[Callable[[Refused], None]] = set()
         """Tells those who are open, and have not said who they are, that they may not stay."""
         self.memory = ProcessBudget(settings.limits.process_bytes, settings.limits.connections)
-        self._connections: set[Connection] = set()
+        self._connections: dict[str, Connection] = {}
+        """By the id of the session."""
+        self._places: dict[str, Place] = {}
+        self._tickets = TicketDesk(TicketsHere())
         self._loop = asyncio.get_running_loop()
         gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
@@ -141,7 +150,7 @@ class Gateway:
 
     @property
     def connections(self) -> frozenset[Connection]:
-        return frozenset(self._connections)
+        return frozenset(self._connections.values())
 
     def keys_for(self, knock: Knock) -> "asyncio.Future[None] | None":
         """What to wait for before `admit` can judge the token of *knock*; None: nothing.
@@ -163,18 +172,19 @@ class Gateway:
         opening = knock.dialect.read_opening(knock.query, self._opening_rules)
         now = time.time()  # noqa: TID251  the date that people know
         terms = self._terms.settle(caller, opening.choices, now)
-        refusal = self._admission.admit(caller.user_id)
+        resumes = self._resumed_by(caller, opening, knock.dialect)
+        refusal = self._admission.admit(caller.user_id, takes_over=resumes is not None)
         if refusal is not None:
             raise refusal.refused()
         self._sockets_gone.clear()
         # What the token says has been read; it is kept no longer than it must.
         caller = replace(caller, claims={})
-        return Guest(knock.dialect, caller, opening, terms, knock.ip)
+        place = Place(partial(self._give_back, caller.user_id))
+        return Guest(knock.dialect, caller, opening, terms, knock.ip, place, resumes)
 
     def release(self, guest: Guest) -> None:
         """The guest's socket is closed."""
-        self._admission.release(guest.caller.user_id)
-        self._note_sockets()
+        guest.place.leave()
 
     def expect(self, knock: Knock, turn_away: Callable[[Refused], None]) -> None:
         """Let a request in that will say who it is when it is open, or say why not.
@@ -195,8 +205,49 @@ class Gateway:
         self._expected.discard(turn_away)
         self._note_sockets()
 
-    def connect(self, guest: Guest, client: Client) -> Connection:
-        """A connection for an admitted client.  It dials the model at once."""
+    def connect(self, guest: Guest, client: Client, *, last_seq: int | None = None) -> Connection:
+        """A connection for an admitted client: the one that it resumes behind *last_seq*, if that
+        can be, or else a new one, which dials the model at once.
+        """
+        if guest.resumes is not None:
+            resumed = self._resume(guest, client, last_seq)
+            if resumed is not None:
+                return resumed
+        return self._begin(guest, client)
+
+    def _resumed_by(self, caller: Caller, opening: Opening, dialect: Dialect) -> str | None:
+        """Which session that is there a client may go on with, by its resume token."""
+        if not opening.resume_token:
+            return None
+        session_id = self._tickets.session_of(
+            opening.resume_token, caller.user_id, dialect.subprotocol
+        )
+        connection = self._connections.get(session_id or "")
+        is_like = connection is not None and connection.config.scopes <= caller.scopes
+        return session_id if is_like else None
+
+    def _resume(self, guest: Guest, client: Client, last_seq: int | None) -> Connection | None:
+        """One that cannot be resumed any more is ended: its client has come, and begins anew."""
+        session_id = guest.resumes or ""
+        connection = self._connections.get(session_id)
+        if (
+            connection is None
+            or self._resumed_by(guest.caller, guest.opening, guest.dialect) is None
+        ):
+            return None
+        if last_seq is None or not connection.can_resume(last_seq):
+            connection.feed(events.Stop(RESUMED_ELSEWHERE))
+            return None
+        token = self._tickets.issue(session_id, guest.caller.user_id, guest.dialect.subprotocol)
+        self._places[session_id].leave()
+        self._places[session_id] = guest.place.hold()
+        back = events.ClientBack(token, guest.caller.expires_at)
+        connection.token_id = guest.caller.token_id
+        connection.resume(client, last_seq, back)
+        self._end_if_revoked(connection)
+        return connection
+
+    def _begin(self, guest: Guest, client: Client) -> Connection:
         functions = self.tools.functions(guest.caller.scopes)
         handed = self.tools.handed(guest.caller.scopes)
         config = session_config(
@@ -211,9 +262,15 @@ class Gateway:
         connection = Connection(
             config, client, guest.dialect, self._equipment, log, on_finished=self._forget
         )
-        self._connections.add(connection)
+        self._connections[config.session_id] = connection
+        self._places[config.session_id] = guest.place.hold()
         self._clients_gone.clear()
-        connection.feed(events.Opened())
+        token = None
+        if config.resume_window_s:
+            token = self._tickets.issue(
+                config.session_id, config.user_id, guest.dialect.subprotocol
+            )
+        connection.feed(events.Opened(token))
         self._end_if_revoked(connection)  # it may have been since it was admitted
         return connection
 
@@ -304,6 +361,10 @@ class Gateway:
         for turn_away in tuple(self._expected):
             turn_away(_going_away())
 
+    def _give_back(self, user_id: str) -> None:
+        self._admission.release(user_id)
+        self._note_sockets()
+
     def _note_sockets(self) -> None:
         if not self._admission.used and not self._expected:
             self._sockets_gone.set()
@@ -337,7 +398,7 @@ class Gateway:
 
     def _look(self) -> None:
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
-        self._look_at([*self._connections])
+        self._look_at([*self._connections.values()])
 
     def _look_at(self, connections: list[Connection]) -> None:
         for connection in connections[:LOOK_AT_ONCE]:
@@ -346,7 +407,10 @@ class Gateway:
             self._loop.call_soon(self._look_at, others)
 
     def _forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        session_id = connection.config.session_id
+        self._tickets.forget(session_id)
+        if self._connections.pop(session_id, None) is not None:
+            self._places.pop(session_id).leave()
         if not self._connections:
             self._clients_gone.set()
 

@@ -115,6 +115,8 @@ def session_config(
         if terms.model_session.only_transcribes
         else tool_rules(settings, functions, handed),
         pictures=picture_rules(settings, terms),
+        resume_window_s=settings.session.resume_window_s,
+        resume_bytes=settings.session.resume_bytes,
         has_opus=opening_rules().has_opus,
         ledger_entries=settings.session.ledger_entries,
         ledger_bytes=settings.session.ledger_bytes,

@@ -55,6 +55,8 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
     "info": (
         "answer_heard",
         "audio_committed",
+        "client_away",
+        "client_back",
         "client_paused",
         "client_refused",
         "draining",

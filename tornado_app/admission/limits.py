@@ -81,14 +81,16 @@ class Admission:
     def used_by(self, user_id: str) -> int:
         return self._users[user_id]
 
-    def admit(self, user_id: str) -> Refusal | None:
+    def admit(self, user_id: str, *, takes_over: bool = False) -> Refusal | None:
         """Count one more connection of this user, or say why not.
 
-        Each connection admitted is to be released once.
+        Each connection admitted is to be released once.  *takes_over*: it comes in place of one
+        that is counted, and will be released at once, so there is room for one more.
         """
-        if self.used >= self.connections:
+        spare = int(takes_over)
+        if self.used >= self.connections + spare:
             return Refusal("connections", "server_busy", self.used, self.connections)
-        if self._users[user_id] >= self.connections_per_user:
+        if self._users[user_id] >= self.connections_per_user + spare:
             used = self._users[user_id]
             return Refusal(
                 "connections_per_user", "connection_limit", used, self.connections_per_user

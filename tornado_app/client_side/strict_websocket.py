@@ -89,6 +89,8 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         self._fragments: bytearray | None = None
         self._fragments_opcode = CONTINUATION
         self._failed = False
+        self.was_lost = False
+        """It is over, and neither side had closed it."""
 
     # Public methods.
 
@@ -164,6 +166,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
                 self._client.start(self._receive, self._gone.set)
                 await self._gone.wait()
         finally:
+            self.was_lost = not (self.client_terminated or self.server_terminated)
             self._forget()
             self._abort()
             self.handler.on_ws_connection_close(self.close_code, self.close_reason)

@@ -1,6 +1,7 @@
 """A client's WebSocket, as its connection uses it."""
 
 import contextlib
+from collections.abc import Callable
 
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClosedError
@@ -13,9 +14,20 @@ from tornado_app.protocol.close import Close
 class ClientSocket:
     """What a `Connection` may do to its client.  Thread: loop."""
 
-    def __init__(self, protocol: StrictWebSocketProtocol, writer: ClientWriter) -> None:
+    def __init__(
+        self,
+        protocol: StrictWebSocketProtocol,
+        writer: ClientWriter,
+        on_replaced: Callable[[], None],
+    ) -> None:
         self._protocol = protocol
         self._writer = writer
+        self._on_replaced = on_replaced
+
+    @property
+    def was_lost(self) -> bool:
+        """It is closed, and nobody had closed it."""
+        return self._protocol.was_lost
 
     @property
     def is_full(self) -> bool:
@@ -37,6 +49,10 @@ class ClientSocket:
 
     def resume(self) -> None:
         self._protocol.resume_reading()
+
+    def replace(self, close: Close) -> None:
+        self._on_replaced()
+        self.close(close)
 
     def close(self, close: Close) -> None:
         self._writer.close(close.code, close.reason)

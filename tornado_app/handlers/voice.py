@@ -51,6 +51,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._entrance: Entrance | None = None
         self._client: ClientSocket | None = None
         self._connection: Connection | None = None
+        self._place_timer: asyncio.TimerHandle | None = None
 
     def prepare(self) -> None:
         """Address and scheme are the client's, not its load balancer's, from here on."""
@@ -126,21 +127,21 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             on_room=self._on_room,
             loop=asyncio.get_running_loop(),
         )
-        self._client = ClientSocket(protocol, writer)
+        self._client = ClientSocket(protocol, writer, self._on_replaced)
         if self._guest is None:
             # Refused or not yet known, it holds a socket until it has gone.
             self._doorstep.waiting.enter(self, self.request.remote_ip or "", protocol.abort)
         if self._refused is not None:
             self._turn_away(self._refused)
         elif self._guest is not None:
-            self._connect(self._guest, self._client, protocol)
+            self._enter_call(self._guest)
         elif self._entrance is not None:
             self._entrance.open(self._settings.auth.first_message_s, asyncio.get_running_loop())
 
     def on_message(self, message: str | bytes) -> None:
         connection = self._connection
         if connection is None:
-            self._introduce(message)
+            self._hear_first(message)
             return
         if _size_bytes(message) > self._message_bytes:
             connection.feed(events.ClientRefused(self._too_large(message)))
@@ -171,7 +172,10 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._feed(events.ClientHeard())
 
     def on_close(self) -> None:
-        self._feed(events.ClientGone(self.close_code))
+        self._stop_waiting_for_place()
+        if self._connection is not None and self._client is not None:
+            gone = events.ClientGone(self.close_code, is_lost=self._client.was_lost)
+            self._connection.lose_client(gone)
         # Each holds the other, and the collector of cycles comes late.
         self._connection = self._client = None
 
@@ -248,7 +252,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             client.pause()
             keys.add_done_callback(lambda _: self._on_keys(client))
         elif not entrance.behind:
-            self._come_in(entrance, client)
+            self._come_in(entrance)
 
     def _on_keys(self, client: ClientSocket) -> None:
         """What the first message waited for is there, or will not come; or the client has gone."""
@@ -257,14 +261,14 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             return
         client.resume()
         try:
-            self._come_in(entrance, client)
+            self._come_in(entrance)
             for message in entrance.behind:
                 self.on_message(message)
         except Exception:  # noqa: BLE001  as the protocol does it for every other callback
             get_logger().exception("handler_failed")
             self.close(1011, "internal")
 
-    def _come_in(self, entrance: Entrance, client: ClientSocket) -> None:
+    def _come_in(self, entrance: Entrance) -> None:
         try:
             self._guest = entrance.admit()
         except Refused as refused:
@@ -275,14 +279,50 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         protocol = self.ws_connection
         if isinstance(protocol, StrictWebSocketProtocol):
             protocol.max_message_bytes = self.max_message_size
-            self._connect(self._guest, client, protocol)
+            self._enter_call(self._guest)
 
-    def _connect(
-        self, guest: Guest, client: ClientSocket, protocol: StrictWebSocketProtocol
-    ) -> None:
-        self._connection = self._gateway.connect(guest, client)
+    def _enter_call(self, guest: Guest) -> None:
+        """A call that goes on may have to wait until its client says where."""
+        last_seq = guest.opening.last_seq
+        if guest.resumes is not None and last_seq is None:
+            loop, wait_s = asyncio.get_running_loop(), self._settings.auth.first_message_s
+            self._place_timer = loop.call_later(wait_s, self._connect, None)
+        else:
+            self._connect(last_seq)
+
+    def _hear_first(self, message: str | bytes) -> None:
+        """What comes while there is no call."""
+        if self._place_timer is None:
+            self._introduce(message)
+            return
+        last_seq, refused = None, None
+        try:
+            last_seq = self._dialect.read_place(message)
+        except InvalidMessage as wrong:
+            refused = wrong
+        self._connect(last_seq)
+        if refused is not None:
+            self._feed(events.ClientRefused(refused))
+        elif last_seq is None:
+            self.on_message(message)
+
+    def _connect(self, last_seq: int | None) -> None:
+        self._stop_waiting_for_place()
+        guest, client, protocol = self._guest, self._client, self.ws_connection
+        if guest is None or client is None or not isinstance(protocol, StrictWebSocketProtocol):
+            return
+        self._connection = self._gateway.connect(guest, client, last_seq=last_seq)
         # A message that is too large, and read to be refused in words, has to find room.
         protocol.unfinished.count_in(self._connection.budget, sure_bytes=self._message_bytes)
+
+    def _stop_waiting_for_place(self) -> None:
+        if self._place_timer is not None:
+            self._place_timer.cancel()
+            self._place_timer = None
+
+    def _on_replaced(self) -> None:
+        """Another WebSocket has the call."""
+        self._connection = None
 
     def _leave_entrance(self) -> None:
         entrance, self._entrance = self._entrance, None  # each holds the other

@@ -22,6 +22,7 @@ TOKEN_INVALID: Final = Close(4401, "token_invalid")
 TOKEN_REVOKED: Final = Close(4401, "token_revoked")
 FORBIDDEN: Final = Close(4403, "forbidden")
 IDLE_TIMEOUT: Final = Close(4408, "idle_timeout")
+RESUMED_ELSEWHERE: Final = Close(4409, "resumed_elsewhere")
 TOKEN_EXPIRED: Final = Close(4410, "token_expired")
 LIMIT_REACHED: Final = Close(4429, "limit_reached")
 UPSTREAM_FAILED: Final = Close(4502, "upstream_failed")
@@ -38,6 +39,7 @@ CLOSES: Final = (
     TOKEN_REVOKED,
     FORBIDDEN,
     IDLE_TIMEOUT,
+    RESUMED_ELSEWHERE,
     TOKEN_EXPIRED,
     LIMIT_REACHED,
     UPSTREAM_FAILED,

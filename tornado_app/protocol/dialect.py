@@ -18,6 +18,9 @@ class Dialect:
     """What the query of an opening request chooses; raises `InvalidRequest`."""
     read_introduction: Callable[[str | bytes], Introduction]
     """What the first frame of a client without a token says of it; raises `Refused`."""
+    read_place: Callable[[str | bytes], int | None]
+    """The last message that a client has of the session which it resumes, if this frame says it;
+    raises `InvalidMessage` if it says it wrongly."""
     parse: Callable[[str], ClientMessage]
     """What one text frame asks; raises `InvalidMessage`.  Binary frames are bare audio."""
     encode: Callable[[ServerMessage, int, int], bytes]

@@ -43,6 +43,9 @@ class Opening:
     target: StreamFormat
     output_encoding: OutputEncoding
     wants_resume: bool
+    resume_token: str = field(default="", repr=False)
+    last_seq: int | None = None
+    """The last message that a client has of the session which it wants to resume."""
     choices: Mapping[str, str] = field(default_factory=dict)
     """Fields of `tornado_app.policy` as they were written; whether they may be, that room says."""
     ignored: tuple[str, ...] = ()

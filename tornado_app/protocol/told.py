@@ -62,9 +62,13 @@ class ConnectionStatus(ServerMessageBase, frozen=True):
     expires_at: int | None = None
     """Unix time in milliseconds at which the model ends the session by itself."""
     resumed: bool | None = None
-    """False: the client asked to resume a session, and this is a new one."""
+    """True: this is the session that the client asked to resume; false: it is a new one."""
     negotiated: Negotiated | None = None
-    """In the first one: what is in force."""
+    """In the first one, and the first after a resumption: what is in force."""
+    resume_token: str | None = None
+    """In the same: resumes this session, once."""
+    chunk: int | None = None
+    """After a resumption: the newest audio of the client that has come."""
     context_lost: bool | None = None
     """True after a reconnection: the model starts afresh and remembers nothing."""
     context: Context | None = None

@@ -43,7 +43,7 @@ class Answers:
     ) -> None:
         self._model = model
         self._actions = actions
-        self._playout = Playout()
+        self.playout = self._playout = Playout()
         self._typed = 0
         self._refs: dict[str, Ref] = {}
         self.waits = AnswerWaits(actions)

@@ -34,6 +34,12 @@ class ResumeClient(Struct, frozen=True):
     pass
 
 
+class DropClient(Struct, frozen=True):
+    """Close this WebSocket; the session waits for another."""
+
+    close: Close
+
+
 class CloseClient(Struct, frozen=True):
     close: Close
 
@@ -158,6 +164,7 @@ Command: TypeAlias = (
     | PingClient
     | PauseClient
     | ResumeClient
+    | DropClient
     | CloseClient
     | DialUpstream
     | SendUpstream

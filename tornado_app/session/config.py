@@ -108,6 +108,10 @@ class SessionConfig:
     format_changes_per_minute: float = 300.0
     tools: ToolRules = ToolRules()
     pictures: PictureRules = PictureRules()
+    resume_window_s: float = 0.0
+    """How long the session waits for a client that was lost; 0: not at all."""
+    resume_bytes: int = 1 << 20
+    """How much of what a client was told is kept for it."""
     has_opus: bool = True
     """The server has its codec."""
     ledger_entries: int = 1000

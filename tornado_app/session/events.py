@@ -16,6 +16,11 @@ from tornado_app.protocol.told import LimitUse
 class Opened(Struct, frozen=True):
     """The client's WebSocket is open."""
 
+    resume_token: str | None = None
+
+    def __repr__(self) -> str:
+        return "Opened()"
+
 
 ClientAudio: TypeAlias = asked.Audio
 ClientFile: TypeAlias = asked.AudioFile
@@ -61,6 +66,19 @@ class ClientGone(Struct, frozen=True):
     """The client's WebSocket is closed, whoever closed it."""
 
     code: int | None
+    is_lost: bool = False
+    """Nobody closed it: the connection broke."""
+
+
+class ClientBack(Struct, frozen=True):
+    """The client is there again, by another WebSocket, and has been sent what it had missed."""
+
+    resume_token: str
+    token_expires_at_unix_s: float
+    """Of the token that it has shown."""
+
+    def __repr__(self) -> str:
+        return "ClientBack()"
 
 
 class UpstreamOpened(Struct, frozen=True):
@@ -220,6 +238,7 @@ Event: TypeAlias = (
     | ClientSlow
     | ClientHasRoom
     | ClientGone
+    | ClientBack
     | UpstreamOpened
     | UpstreamSaid
     | UpstreamBacklog

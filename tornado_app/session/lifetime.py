@@ -70,6 +70,22 @@ class Lifetime:
         self._timers.set("token_expiry", ends_at + self._config.token_leeway_s)
         self._timers.set("token_warning", max(warned_at, ends_at - TOKEN_WARNING_S))
 
+    def away(self) -> None:
+        """The client is lost, and may come back within the window."""
+        self._timers.clear("ping")
+        self._timers.clear("read")
+        self._timers.set("resume", self._actions.now + self._config.resume_window_s)
+
+    def back(self, expires_at_unix_s: float) -> None:
+        """It is back, with another token."""
+        now, timers = self._actions.now, self._timers
+        self.heard()
+        timers.clear("resume")
+        timers.set("ping", now + self._config.ping_interval_s)
+        timers.set("read", now + self._config.read_timeout_s)
+        self._expires_at_unix_s = expires_at_unix_s
+        self._expect_end(warned_at=now + (self._ends_at - now) / 2)
+
     def heard(self) -> None:
         """A frame of the client came."""
         self._heard_at = self._actions.now

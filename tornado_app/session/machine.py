@@ -29,7 +29,7 @@ from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.told import GoingAway
 from tornado_app.session import events
-from tornado_app.session.commands import CloseClient, CloseUpstream, Command, Finish
+from tornado_app.session.commands import CloseClient, CloseUpstream, Command, DropClient, Finish
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.parts import Parts
@@ -60,8 +60,10 @@ class Session:
         self._rates = parts.rates
         self._listening = parts.listening
         self._lifetime = parts.lifetime
+        self._formatting = parts.formatting
         self._deadlines = parts.deadlines
         self.ended = False
+        self._is_away = False
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
         """Everything that *event* leads to.  Nothing once the session has ended."""
@@ -160,6 +162,7 @@ class Session:
         event: events.Opened
         | events.ClientSlow
         | events.ClientGone
+        | events.ClientBack
         | events.UpstreamOpened
         | events.UpstreamBacklog
         | events.UpstreamRoundTrip
@@ -169,8 +172,8 @@ class Session:
         | events.TokenRevoked,
     ) -> None:
         match event:
-            case events.Opened():
-                self._open()
+            case events.Opened(resume_token):
+                self._open(resume_token)
             case events.UpstreamOpened(connect_ms, served_by):
                 self._model.on_opened(connect_ms, served_by)
             case events.UpstreamBacklog(unsent_bytes):
@@ -180,9 +183,11 @@ class Session:
             case events.UpstreamLost(failure):
                 self._on_lost(failure)
             case events.ClientSlow(why):
-                self._end(LIMIT_REACHED, f"client_slow_{why}")
-            case events.ClientGone(code):
-                self._end(None, "client_gone", code)
+                self._on_slow(why)
+            case events.ClientGone(code, is_lost):
+                self._on_gone(code, is_lost=is_lost)
+            case events.ClientBack():
+                self._come_back(event)
             case events.Drain(deadline):
                 self._drain(deadline)
             case events.Stop(close):
@@ -192,10 +197,42 @@ class Session:
             case _:
                 assert_never(event)
 
-    def _open(self) -> None:
+    def _open(self, resume_token: str | None) -> None:
         log_opened(self._actions, self._config)
         self._lifetime.start()
-        self._model.open()
+        self._model.open(resume_token)
+
+    def _on_slow(self, why: str) -> None:
+        if why == "write_timeout" and self._config.resume_window_s:  # as of a network that is gone
+            self._actions.do(DropClient(LIMIT_REACHED))
+            self._go_away()
+        else:
+            self._end(LIMIT_REACHED, f"client_slow_{why}")
+
+    def _on_gone(self, code: int | None, *, is_lost: bool) -> None:
+        if is_lost and self._config.resume_window_s:
+            self._go_away()
+        else:
+            self._end(None, "client_gone", code)
+
+    def _go_away(self) -> None:
+        """The client is lost; all goes on but its loudspeaker, and what it is told is kept."""
+        if "drain" in self._timers:
+            self._end(None, "drained")
+        elif not self._is_away:
+            self._is_away = True
+            self._lifetime.away()
+            self._answers.playout.away(self._actions.now)
+            self._actions.log("client_away")
+
+    def _come_back(self, event: events.ClientBack) -> None:
+        if self._is_away:
+            self._is_away = False
+            self._answers.playout.back(self._actions.now)
+        self._lifetime.back(event.token_expires_at_unix_s)
+        self._actions.log("client_back")
+        formats, chunk = self._formatting.formats, self._actions.chunk
+        self._model.say_first(formats, event.resume_token, chunk=chunk)
 
     def _admit(self, ref: Ref | None, *, is_audio: bool = False) -> bool:
         """Whether the client may say one more thing now; it is called *ref*."""
@@ -271,6 +308,8 @@ class Session:
     def _on_timer(self, name: str) -> None:
         if name == "drain":
             self._end(GOING_AWAY, "drained")
+        elif name == "resume":
+            self._end(None, "client_gone")
         else:
             self._act_on(self._deadlines.on_timer(name))
 
@@ -305,6 +344,9 @@ class Session:
             self._end(ending.close, ending.cause)
 
     def _drain(self, deadline: float) -> None:
+        if self._is_away:  # and nobody is let in any more
+            self._end(None, "drained")
+            return
         self._timers.set("drain", deadline)
         self._actions.say(GoingAway("draining", self._config.unix_ms(deadline)))
 

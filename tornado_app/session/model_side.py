@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tornado_app.admission.budget import Budget
+from tornado_app.policy.formats import CallFormats
 from tornado_app.protocol.endings import Ending, Failure, classify
 from tornado_app.protocol.realtime.events import ErrorFacts, SessionFacts
 from tornado_app.protocol.realtime.functions import Function
@@ -14,7 +15,7 @@ from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel,
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.kept import KeptOrders, order_bytes
 from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
-from tornado_app.session.negotiated import negotiated
+from tornado_app.session.negotiated import first_formats, negotiated
 from tornado_app.session.rebuilding import CarriedOver, Rebuilding
 from tornado_app.session.redialling import Redialling
 from tornado_app.session.timers import Timers
@@ -112,9 +113,22 @@ class ModelSide:
     def reconnects(self) -> int:
         return max(0, self.connections - 1)
 
-    def open(self) -> None:
-        self._say(negotiated=negotiated(self._config))
+    def open(self, resume_token: str | None) -> None:
+        self.say_first(first_formats(self._config), resume_token)
         self._dial()
+
+    def say_first(
+        self, formats: CallFormats, resume_token: str | None, *, chunk: int | None = None
+    ) -> None:
+        """How things are, to a client that has come, or with *chunk* has come back."""
+        ignored = self._config.ignored if chunk is None else ()
+        wants_resume = self._config.wants_resume and chunk is None
+        self._say(
+            negotiated=negotiated(self._config, formats, self.in_force, ignored),
+            resume_token=resume_token,
+            chunk=chunk,
+            resumed=True if chunk is not None else False if wants_resume else None,
+        )
 
     @property
     def is_free(self) -> bool:
@@ -322,8 +336,11 @@ class ModelSide:
         expires_at: int | None = None,
         context: Context | None = None,
         negotiated: Negotiated | None = None,
+        *,
+        resumed: bool | None = None,
+        resume_token: str | None = None,
+        chunk: int | None = None,
     ) -> None:
-        resumed = False if self._config.wants_resume and self.connections == 0 else None
         self._actions.say(
             ConnectionStatus(
                 status=self.state,
@@ -335,6 +352,8 @@ class ModelSide:
                 context=context,
                 context_lost=True if context == "lost" else None,
                 negotiated=negotiated,
+                resume_token=resume_token,
+                chunk=chunk,
             )
         )
 

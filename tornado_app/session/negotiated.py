@@ -27,9 +27,9 @@ def configured(
     )
 
 
-def negotiated(config: SessionConfig) -> Negotiated:
-    formats = first_formats(config)
-    in_force = config.model_session
+def negotiated(
+    config: SessionConfig, formats: CallFormats, in_force: ModelSession, ignored: tuple[str, ...]
+) -> Negotiated:
     return Negotiated(
         input=_input(formats),
         output=_output(formats),
@@ -39,7 +39,7 @@ def negotiated(config: SessionConfig) -> Negotiated:
         transcription_language=in_force.transcription_language,
         **_of_answers(in_force),
         images=None if in_force.only_transcribes else config.pictures.are_allowed,
-        ignored=config.ignored,
+        ignored=ignored,
     )
 
 

@@ -51,7 +51,7 @@ class Parts:
         self.answers = Answers(config, model, actions, timers, budget)
         downlink = self.answers.downlink
         self.memory = Memory(budget, downlink, rebuilding)
-        formatting = Formatting(config, actions, self.uplink, downlink)
+        self.formatting = formatting = Formatting(config, actions, self.uplink, downlink)
         self.configuring = Configuring(
             config, model, actions, timers, budget, formatting=formatting
         )

@@ -44,6 +44,16 @@ class Playout:
         self._place_ms = 0.0
         """Below 0: it plays something that is not on the tape any more."""
         self._played_at = 0.0
+        self._is_away = False
+
+    def away(self, now: float) -> None:
+        """The client is gone for a while; what it has heard meanwhile it will say itself."""
+        self._play(now)
+        self._is_away = True
+
+    def back(self, now: float) -> None:
+        self._play(now)
+        self._is_away = False
 
     def sent(self, item_id: str, duration_ms: float, now: float) -> None:
         """*duration_ms* more of *item_id* went to the client."""
@@ -107,7 +117,8 @@ class Playout:
 
     def _play(self, now: float) -> None:
         """Let the loudspeaker play from when it was last looked at until *now*."""
-        self._place_ms += (now - self._played_at) * 1000
+        if not self._is_away:
+            self._place_ms += (now - self._played_at) * 1000
         self._place_ms = min(self._place_ms, self._tape_ms)
         self._played_at = now
 

@@ -15,6 +15,9 @@ class Timers:
         self._due_at[name] = at
         self._find_earliest()
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._due_at
+
     def clear(self, name: str) -> None:
         self._due_at.pop(name, None)
         self._find_earliest()

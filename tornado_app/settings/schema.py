@@ -97,6 +97,8 @@ class Session(msgspec.Struct, frozen=True):
     vad_silence_ms: Annotated[int, Meta(ge=50, le=10_000)]
     transcription_model: Annotated[str, Meta(max_length=200)]
     max_output_tokens: Annotated[int, Meta(ge=0, le=4096)]
+    resume_window_s: Annotated[float, Meta(ge=0, le=600)]
+    resume_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)]
     ledger_entries: Annotated[int, Meta(ge=0, le=100_000)]
     ledger_bytes: Annotated[int, Meta(ge=4096, le=268_435_456)]
 

@@ -832,12 +832,14 @@ class Call {
   _message(data) {
     if (typeof data === "string") {
       const said = JSON.parse(data);
-      this._lastSeq = said.seq;
+      if (said.type === "audio") this._audioSeq = said.seq; // whole when its frame is there
+      else this._lastSeq = said.seq;
       this._lastError = null;
       this._note("in", said.type, data);
       this[`_on_${said.type}`]?.(said.data, said.error);
     } else {
       this._note("in", "audio", undefined, data.byteLength);
+      this._lastSeq = this._audioSeq;
       if (this._expected?.size === data.byteLength) this._answer(this._expected, data);
       this._expected = null;
     }

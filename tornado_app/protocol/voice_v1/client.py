@@ -9,6 +9,7 @@ from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.opening import Introduction
 from tornado_app.protocol.voice_v1.explaining import as_object, explain, words_of
+from tornado_app.protocol.voice_v1.opening import LAST_SEQ_MAX
 from workers.formats import Container
 
 ItemId = Annotated[
@@ -137,6 +138,14 @@ class RefreshToken(_Named, asked.RefreshToken, tag="refresh_token", frozen=True)
     token: Annotated[str, Meta(min_length=1, description="a JSON Web Token")]
 
 
+class ResumeFrom(_Named, tag="resume_from", frozen=True):
+    """The first message of a client that resumes, unless its opening request has ``last_seq``."""
+
+    last_seq: Annotated[
+        int, Meta(ge=0, le=LAST_SEQ_MAX, description=f"an integer from 0 to {LAST_SEQ_MAX}")
+    ]
+
+
 class Authenticate(_Named, tag="authenticate", frozen=True):
     """The first message of a client whose opening request had no token."""
 
@@ -161,6 +170,7 @@ _Message: TypeAlias = (
     | Configure
     | ToolResult
     | RefreshToken
+    | ResumeFrom
     | Authenticate
 )
 
@@ -194,6 +204,9 @@ def parse_client(text: str) -> asked.ClientMessage:
     if isinstance(message, Authenticate):
         sentence = "authenticate comes first, and only if the opening request had no token."
         raise InvalidMessage("invalid_message", sentence, "type", ref=message.ref)
+    if isinstance(message, ResumeFrom):
+        sentence = "resume_from comes first, and only with resume and no last_seq in the address."
+        raise InvalidMessage("invalid_message", sentence, "type", ref=message.ref)
     return _result(message) if isinstance(message, ToolResult) else message
 
 
@@ -216,6 +229,19 @@ def read_introduction(text: str | bytes) -> Introduction:
         raise InvalidMessage("token_missing", FIRST, ref=message.ref)
     query = {name: [value] for name, value in (message.parameters or {}).items()}
     return Introduction(message.token, query, message.ref)
+
+
+def read_place(text: str | bytes) -> int | None:
+    """What the first frame of a client that resumes says of where it is; None if it is another.
+
+    Raises:
+        InvalidMessage: If it is wrong, and is ``resume_from``.
+    """
+    fields = None if isinstance(text, bytes) else as_object(text)
+    if isinstance(text, bytes) or fields is None or fields.get("type") != "resume_from":
+        return None
+    message = _decode(text)
+    return message.last_seq if isinstance(message, ResumeFrom) else None
 
 
 def _file(message: AudioData, name: str) -> asked.AudioFile:

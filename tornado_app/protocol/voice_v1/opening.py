@@ -48,6 +48,7 @@ FORMAT_PARAMETERS = (
 """The same, but read here as well: what one may be depends on the others."""
 
 PARAMETERS = frozenset({*SESSION_PARAMETERS, *FORMAT_PARAMETERS, "token", "resume", "last_seq"})
+LAST_SEQ_MAX = 99_999_999
 IGNORED_SHOWN = 16
 IGNORED_LENGTH = 64
 
@@ -71,6 +72,10 @@ def parse_opening(query: Mapping[str, Sequence[str]], rules: OpeningRules) -> Op
         target=_stream(target, _rate_hz(query, "output_rate", target), 1),
         output_encoding=_choice(query, "output_encoding", OUTPUT_ENCODINGS),
         wants_resume="resume" in query,
+        resume_token=_last(query, "resume") or "",
+        last_seq=_integer(query, "last_seq", 0, LAST_SEQ_MAX, default=-1)
+        if "last_seq" in query
+        else None,
         choices={
             name: query[name][-1]
             for name in (*FORMAT_PARAMETERS, *SESSION_PARAMETERS)

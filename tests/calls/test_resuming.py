@@ -1,0 +1,248 @@
+"""Whole calls whose client is lost, and comes back to the same call."""
+
+import asyncio
+import base64
+
+import pytest
+
+from tests.calls.house import Ground, House, VoiceClient, until, whole_log
+from tests.fakes.upstream import FakeUpstream
+
+KEEPS = {"session_resume_window_s": 20}
+CHUNK = bytes(range(240)) * 4
+
+
+def cut(client: VoiceClient) -> None:
+    """Without a close frame."""
+    client.socket.protocol.stream.close()
+
+
+def token_of(client: VoiceClient) -> str:
+    """The newest."""
+    heard = [m for m in client.heard if isinstance(m, dict)]
+    return [m["data"]["resume_token"] for m in heard if "resume_token" in m["data"]][-1]
+
+
+def last_seq(client: VoiceClient) -> int:
+    return max(m["seq"] for m in client.heard if isinstance(m, dict))
+
+
+async def back(house: House, client: VoiceClient, seq: int | None = None, **how) -> VoiceClient:
+    place = last_seq(client) if seq is None else seq
+    return await house.call(f"resume={token_of(client)}&last_seq={place}", **how)
+
+
+async def away(house: House) -> None:
+    """The gateway has noticed."""
+    await until(lambda: any(c._line._client is None for c in house.gateway.connections), "nobody")
+
+
+def piece(number: int) -> dict:
+    audio = base64.b64encode(bytes([number]) * 4800).decode()
+    return {
+        "type": "response.output_audio.delta",
+        "response_id": "r",
+        "item_id": "item",
+        "output_index": 0,
+        "content_index": 0,
+        "delta": audio,
+    }
+
+
+async def begin_answer(fake: FakeUpstream) -> None:
+    await fake.send({"type": "response.created", "response": {"id": "r", "status": "in_progress"}})
+
+
+async def end_answer(fake: FakeUpstream) -> None:
+    done = {"id": "r", "status": "completed", "output": []}
+    await fake.send({"type": "response.done", "response": done})
+
+
+def audio_of(*clients: VoiceClient) -> bytes:
+    heard = [m for client in clients for m in client.heard]
+    texts = [
+        m["data"].get("audio", "") for m in heard if isinstance(m, dict) and m["type"] == "audio"
+    ]
+    return b"".join(map(base64.b64decode, texts)) + b"".join(
+        m for m in heard if isinstance(m, bytes)
+    )
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.parametrize("encoding", ["base64", "binary"])
+async def test_an_answer_that_is_cut_is_heard_whole(encoding):
+    """Three pieces before, two while nobody is there, one after: each once, in order."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected(f"output_encoding={encoding}")
+        await begin_answer(fake)
+        for number in range(3):
+            await fake.send(piece(number))
+        for _ in range(3):
+            await client.next("audio")
+            if encoding == "binary":
+                await client.read()
+        cut(client)
+        await away(house)
+        for number in (3, 4):
+            await fake.send(piece(number))
+        again = await back(house, client)
+        status = await again.status("connected")
+        assert status["data"]["resumed"]
+        assert status["data"]["session_id"] == client.heard[0]["data"]["session_id"]
+        await fake.send(piece(5))
+        await end_answer(fake)
+        await again.next("response_done")
+        numbers = [m["seq"] for m in client.heard + again.heard if isinstance(m, dict)]
+        assert list(range(1, len(numbers) + 1)) == numbers
+        assert b"".join(bytes([n]) * 4800 for n in range(6)) == audio_of(client, again)
+        assert 1 == len(fake.connections)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_question_that_is_cut_goes_on():
+    """The model gets the sound of both connections, in order, in one turn."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected("turn_detection=none")
+        await client.audio(CHUNK)
+        await client.next("audio_received")
+        cut(client)
+        again = await back(house, client)
+        status = await again.status("connected")
+        assert 1 == status["data"]["chunk"]
+        for _ in range(5):
+            await again.audio(CHUNK)
+        await again.say("commit_audio")
+        await fake.next_event("input_audio_buffer.commit")
+        appended = [
+            base64.b64decode(event["audio"])
+            for event in fake.connections[0].events
+            if event["type"] == "input_audio_buffer.append"
+        ]
+        assert CHUNK * 6 == b"".join(appended)
+        assert 6 == (await again.next("audio_received"))["data"]["chunk"] + 4
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_second_connection_takes_the_call_over():
+    """The first is told 4409, and nothing of it counts any more; the token was good once."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        again = await back(house, client)
+        assert (4409, "resumed_elsewhere") == await client.closed()
+        await again.status("connected")
+        await again.say("ping", id="p")
+        await again.next("pong")
+        third = await back(house, client)
+        assert (await third.status("connecting"))["data"]["resumed"] is False
+        assert 2 == len(house.gateway.connections)
+        assert 2 == len(fake.connections)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_what_cannot_be_resumed_is_a_new_session():
+    """Another's token, an unknown one, a place that is not: the same answer to all."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        cut(client)
+        await away(house)
+        firsts = [
+            await back(house, client, user="bob"),
+            await house.call("resume=unknown&last_seq=1"),
+            await house.call("resume="),
+        ]
+        for other in firsts:
+            first = (await other.status("connecting"))["data"]
+            assert first["resumed"] is False
+            assert first["session_id"] != client.heard[0]["data"]["session_id"]
+        assert 4 == len(house.gateway.connections)
+        beyond = await back(house, client, last_seq(client) + 1)
+        assert (await beyond.status("connecting"))["data"]["resumed"] is False
+        await until(lambda: 4 == len(house.gateway.connections), "the lost one is still there")
+        del fake
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_the_place_may_be_said_in_the_first_message():
+    """With an address that has no last_seq; another first message begins anew, and is heard."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        cut(client)
+        again = await house.call(f"resume={token_of(client)}")
+        await again.say("resume_from", last_seq=1)
+        assert 2 == (await again.next("connection_status"))["seq"]
+        assert (await again.status("connected"))["data"]["resumed"]
+        await again.say("resume_from", last_seq=1)
+        await again.error("invalid_message")
+
+        third = await house.call(f"resume={token_of(again)}")
+        await third.say("ping", id="x")
+        assert (await third.status("connecting"))["data"]["resumed"] is False
+        await third.next("pong")
+        assert (4409, "resumed_elsewhere") == await again.closed()
+        del fake
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_kept_session_is_a_connection_of_its_user_and_ends():
+    """It holds its place, lets its own client in, and gives it back with all its memory."""
+    async with (
+        FakeUpstream() as fake,
+        House(fake.url, session_resume_window_s=2, limits_connections_per_user=1) as house,
+    ):
+        client = await house.connected()
+        client.socket.close(1000)
+        await client.closed()
+        ground = await Ground.settled()
+        client = await house.connected()
+        cut(client)
+        await away(house)
+        assert 429 == (await house.refusal())[0]
+        again = await back(house, client)
+        await again.status("connected")
+        await until(
+            lambda: (
+                1
+                == house.gateway.limits_of(next(iter(house.gateway.connections)))[
+                    "connections_per_user"
+                ].used
+            ),
+            "two places",
+        )
+        cut(again)
+        await until(lambda: not house.gateway.connections, "it is still kept")
+        await (await house.connected()).say("ping")
+        assert 0 <= house.gateway.memory.held_bytes < 100_000
+        del ground, fake
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_draining_and_stopping_end_kept_sessions():
+    """Nobody waits for a client that will not be let in."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        cut(client)
+        await away(house)
+        house.gateway.drain(30.0)
+        assert await house.gateway.clients_gone(10)
+        await fake.connections[0].ended.wait()
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        cut(client)
+        await away(house)  # and the house stops with it
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_no_log_has_a_resume_token():
+    """Neither of the address nor of the session."""
+    with whole_log("debug") as log:
+        async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+            client = await house.connected()
+            cut(client)
+            again = await back(house, client)
+            await again.status("connected")
+            tokens = {token_of(client), token_of(again)}
+            await asyncio.sleep(0)
+            del fake
+    assert 2 == len(tokens)
+    assert not [token for token in tokens if token in log.getvalue()]
+    assert "client_back" in log.getvalue()

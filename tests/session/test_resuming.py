@@ -1,0 +1,123 @@
+"""Stories of clients that are lost and come back."""
+
+import pytest
+
+from tests.session.story import UNIX_MS, delta, response
+from tornado_app.protocol import asked
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.session import events
+from tornado_app.session.commands import CloseClient, DropClient, Log, PingClient
+
+WINDOW_S = 20.0
+TOKEN = "canary-token"
+LOST = events.ClientGone(None, is_lost=True)
+BACK = events.ClientBack("next-token", UNIX_MS / 1000 + 3600)
+
+
+@pytest.fixture
+def kept(stage):
+    story = stage(resume_window_s=WINDOW_S)
+    return story.feed(events.Opened(TOKEN)).model_ready()
+
+
+def test_the_first_status_has_the_token_of_a_call_that_can_be_resumed(stage):
+    """And no other."""
+    story = stage(resume_window_s=WINDOW_S).feed(events.Opened(TOKEN))
+    assert TOKEN == story.messages[0][1]["resume_token"]
+    assert "resume_token" not in str(story.model_ready().messages[-1])
+    assert "resume_token" not in str(stage().opened().messages)
+
+
+def test_a_lost_client_may_come_back(kept):
+    """Nothing ends; it is told that it is back, with another token and what is in force."""
+    kept.feed(events.ClientAudio(bytes(960)), at=1.0)
+    kept.feed(LOST, at=2.0)
+    assert ["client_away"] == [c.event for c in kept.fresh if isinstance(c, Log)]
+    assert not kept.session.ended
+    kept.feed(BACK, at=12.0)
+    (told,) = kept.messages
+    assert "connection_status" == told[0]
+    assert (
+        told[1] | {"status": "connected", "resumed": True, "resume_token": "next-token", "chunk": 1}
+        == told[1]
+    )
+    assert "marin" == told[1]["negotiated"]["voice"]
+    assert [] == kept.tick(30.0).closes
+    assert not kept.session.ended
+
+
+@pytest.mark.parametrize("gone_at", [0.0, 59.0])
+def test_who_does_not_come_back_in_time_is_gone(kept, gone_at):
+    """The heartbeat ends nothing meanwhile, and nobody is pinged."""
+    kept.feed(LOST, at=gone_at)
+    kept.tick(gone_at + WINDOW_S - 0.01)
+    assert not kept.session.ended
+    assert not any(isinstance(c, PingClient) for c in kept.fresh)
+    kept.tick(gone_at + WINDOW_S)
+    assert kept.session.ended
+    assert not kept.did(CloseClient)
+    fields = next(c.fields for c in kept.fresh if isinstance(c, Log))
+    assert "client_gone" == fields["cause"]
+
+
+@pytest.mark.parametrize("code", [None, 1000, 1001, 1002, 1005, 4000])
+def test_a_client_that_has_said_goodbye_is_not_waited_for(kept, code):
+    """Whatever it said."""
+    assert kept.feed(events.ClientGone(code)).session.ended
+
+
+def test_without_a_window_nobody_is_waited_for(stage):
+    """As ever."""
+    assert stage().connected().feed(LOST).session.ended
+
+
+def test_a_network_that_takes_nothing_is_lost_and_one_that_takes_too_little_is_not(stage):
+    """Its WebSocket is closed in any case."""
+    story = stage(resume_window_s=WINDOW_S).connected()
+    assert story.feed(events.ClientSlow("write_timeout")).did(DropClient)
+    assert not story.session.ended
+    assert (
+        stage(resume_window_s=WINDOW_S)
+        .connected()
+        .feed(events.ClientSlow("queue_full"))
+        .session.ended
+    )
+    assert stage().connected().feed(events.ClientSlow("write_timeout")).session.ended
+
+
+def test_a_server_that_goes_away_waits_for_nobody(kept, stage):
+    """Whoever is lost cannot come in any more; in either order."""
+    assert kept.feed(LOST, at=1.0).feed(events.Drain(50.0)).session.ended
+    other = stage(resume_window_s=WINDOW_S).connected()
+    other.feed(events.Drain(50.0))
+    assert other.feed(LOST, at=1.0).session.ended
+
+
+def test_the_loudspeaker_stands_still_while_nobody_is_there(kept):
+    """What was on its way is heard when it is back, and cut there."""
+    kept.said(realtime.ResponseCreated(response("resp_1")))
+    kept.said(delta(2000), at=0.0)
+    kept.feed(LOST, at=1.0)
+    kept.feed(BACK, at=11.0)
+    kept.client(asked.Interrupt(), at=11.5)
+    heard = next(data for name, data in kept.messages if name == "interrupted")
+    assert ("item_a", 1500) == (heard["item_id"], heard["heard_ms"])
+
+
+def test_the_token_of_the_new_connection_counts(kept):
+    """It came with it, and was checked at the door."""
+    kept.feed(LOST, at=1.0).feed(events.ClientBack("next", UNIX_MS / 1000 + 7200), at=2.0)
+    status = kept.feed(events.StatusAsked({})).messages[0][1]
+    assert UNIX_MS + 7_200_000 == status["token_expires_at"]
+
+
+def test_a_takeover_needs_no_loss(kept):
+    """The other connection may not have noticed yet."""
+    kept.feed(BACK, at=5.0)
+    assert kept.messages[0][1]["resumed"]
+    assert not kept.session.ended
+
+
+def test_no_token_stands_in_a_repr():
+    """Whatever is printed of an event."""
+    assert "canary" not in repr([events.Opened(TOKEN), events.ClientBack(TOKEN, 1.0)])

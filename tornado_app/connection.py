@@ -25,10 +25,13 @@ from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.events import parse_realtime
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.reading_on import ReadingOn
+from tornado_app.recordings.recorder import Recorder
 from tornado_app.resuming.line import Line
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
+from tornado_app.session.record import Entry
+from tornado_app.session.recorded import RecordedSession
 from tornado_app.tools.calls import Calls
 from tornado_app.tools.toolbox import Toolbox
 from tornado_app.upstream.link import (
@@ -65,6 +68,8 @@ class Equipment:
     keys_for: Callable[[str], Future[None] | None] = lambda _: None
     """What to wait for before `check_token` can judge a token."""
     tools: Toolbox = field(default_factory=Toolbox)
+    recorder: Recorder | None = None
+    """None: no call is recorded."""
 
 
 class Connection:
@@ -95,7 +100,8 @@ class Connection:
         self._log = log
         self._on_finished = on_finished
         self.budget = Budget(config.call_bytes, equipment.memory)
-        self._session = Session(config, self.budget, random.SystemRandom().random)
+        kind = RecordedSession if config.recorded else Session
+        self._session = kind(config, self.budget, random.SystemRandom().random)
         self._answer = self._session.downlink
         self._events: deque[events.Event] = deque()
         self._busy = False
@@ -242,6 +248,8 @@ class Connection:
                 self._check_token(token, ref)
             case commands.Finish():
                 self._finish()
+            case commands.Record(entries):
+                self._record(entries)
             case _:
                 assert_never(command)
 
@@ -255,6 +263,10 @@ class Connection:
                 self._client.pause()
             case commands.ResumeClient():
                 self._client.resume()
+
+    def _record(self, entries: list[Entry]) -> None:
+        if self._equipment.recorder is not None:
+            self._equipment.recorder.put(self.config.session_id, entries)
 
     def _send_client(self, command: commands.SendClient) -> None:
         text = self._encode(command.message, command.seq, command.timestamp_ms)
@@ -371,5 +383,7 @@ class Connection:
             self._timer.cancel()
             self._timer = None
         self._calls.end()
+        if self.config.recorded and self._equipment.recorder is not None:
+            self._equipment.recorder.end(self.config.session_id)
         self._audio.end()
         self._on_finished(self)

@@ -30,6 +30,7 @@ from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.opening import Opening
 from tornado_app.protocol.told import LimitUse
+from tornado_app.recordings.recorder import new_recorder
 from tornado_app.resuming.tickets import TicketDesk, TicketsHere
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
@@ -130,6 +131,7 @@ class Gateway:
             settings, rules, self._loop, self.mailbox.post_threadsafe, self._on_revoked
         )
         self.trust.begin()
+        self.recorder = new_recorder(settings.recordings)
         self._terms = Terms(settings, policy, self.tools.all_names, self.tools.names)
         self.issuer = Issuer(settings, rules, self._terms)
         self._equipment = Equipment(
@@ -144,6 +146,7 @@ class Gateway:
             self.check_token,
             keys_for=self.trust.awaited,
             tools=self.tools,
+            recorder=self.recorder,
         )
         self.standing = Standing(self._try_model, settings.upstream.model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
@@ -345,6 +348,8 @@ class Gateway:
         await self.files.stop()
         await self.trust.stop()
         await self.tools.stop()
+        if self.recorder is not None:
+            await self.recorder.stop(timeout_s)
         self.pool.stop()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)

@@ -8,6 +8,7 @@ from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.session.config import PictureRules, SessionConfig, ToolRules
+from tornado_app.session.record import RecordedParts
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms
 from workers.opus import library as opus
@@ -60,6 +61,13 @@ def picture_rules(settings: Settings, terms: CallTerms) -> PictureRules:
         per_call=limits.images_per_call,
         per_minute=limits.images_per_minute,
     )
+
+
+def recorded_parts(settings: Settings, wanted: bool | None) -> RecordedParts | None:
+    """What is written down of a call of whose recording its token says *wanted*; None: nothing."""
+    recordings = settings.recordings
+    is_recorded = {"none": False, "asked": wanted is True, "all": wanted is not False}
+    return recordings.parts if is_recorded[recordings.calls] else None
 
 
 def session_config(
@@ -123,4 +131,5 @@ def session_config(
         speech_kept_ms=settings.upstream.speech_kept_ms,
         lost_answer=settings.upstream.lost_answer,
         token_id=caller.token_id,
+        recorded=recorded_parts(settings, terms.model_session.record),
     )

@@ -117,7 +117,16 @@ class House:
     @property
     def threads(self) -> list[str]:
         """Threads of the gateway's own that are alive."""
-        mine = ("up-", "audio", "reaper", "tool-", "mcp-loop", "issuer-keys", "file-watch")
+        mine = (
+            "up-",
+            "audio",
+            "reaper",
+            "record",
+            "tool-",
+            "mcp-loop",
+            "issuer-keys",
+            "file-watch",
+        )
         new = set(threading.enumerate()) - self._threads_before
         return sorted(thread.name for thread in new if thread.name.startswith(mine))
 

@@ -121,8 +121,8 @@ def test_a_scope_says_who_may_at_all(name, source):
 
 
 def test_all_that_can_be_narrowed_is():
-    """Whether pictures may be shown has no half."""
-    assert FIELDS.keys() - {"images"} == NARROW.keys()
+    """Whether pictures may be shown, or a call is recorded, has no half."""
+    assert FIELDS.keys() - {"images", "record"} == NARROW.keys()
 
 
 @pytest.mark.parametrize(("name", "source"), NARROWED)

@@ -46,6 +46,7 @@ POLICY = PolicyReader({"voice": Grant(("marin", "ash"))}).read(
             "tools": {"token": True, "configure": {"characters": 100}},
             "tool_choice": {"token": True, "configure": ["none"]},
             "images": {"token": True, "configure": True},
+            "record": {"token": True},
             "session": {"token": True, "query": False},
         },
         "scopes": {
@@ -167,6 +168,10 @@ TABLE = [
     ("images", "token", (), 1, "true or false"),
     ("images", "query", (), True, f"{BY_ADDRESS} {QUERY}"),
     ("images", "configure", (), True, f"{BY_CLIENT} {CONFIGURE}"),
+    ("record", "token", (), False, False),
+    ("record", "token", (), "no", "true or false"),
+    ("record", "query", (), True, f"{BY_ADDRESS} {QUERY}"),
+    ("record", "configure", (), True, f"{BY_CLIENT} {CONFIGURE}"),
     ("session", "token", (), "realtime", "realtime"),
     ("session", "token", (), "translation", "one of realtime, transcription"),
     ("session", "token", (), ["transcription"], "one of realtime, transcription"),

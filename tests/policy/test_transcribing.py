@@ -17,6 +17,7 @@ SETTABLE = {
     "transcription_language": "de",
     "turn_detection": {"type": "server_vad", "threshold": 0.9},
     "metadata": {"plan": "gold"},
+    "record": True,
 }
 OF_ANSWERS = {
     "instructions": "Sing.",
@@ -68,7 +69,7 @@ def test_what_concerns_answers_is_refused_by_name(name, source):
     """Whoever says it, and whether it comes with the session or after it."""
     scribe = replace(FIRST, session="transcription")
     may = {
-        "token": "transcription_language, turn_detection, metadata, session",
+        "token": "transcription_language, turn_detection, metadata, record, session",
         "query": f"transcription_language, turn_detection, session, {FORMATS}",
         "configure": f"transcription_language, turn_detection, {FORMATS}",
     }[source]

@@ -28,6 +28,7 @@ VALUES = {
     "tools": [[], [BEEP]],
     "tool_choice": ["auto", "none", "required"],
     "images": [False, True],
+    "record": [False, True],
     "session": ["realtime"],  # one that only transcribes has fewer fields, and a test of its own
     "input_format": ["pcm16", "pcmu", "opus"],
     "input_rate": [8000, 24000, 48000],
@@ -53,7 +54,7 @@ def test_every_field_is_tried():
 def grants(name):
     """Nothing, all, or less; the bounds lie at, below and above what is asked for."""
     match FIELDS[name].measure:
-        case "value" if name == "images":
+        case "value" if name in {"images", "record"}:
             narrow = st.none()
         case "value":
             few = st.lists(st.sampled_from(GRANTED[name]), min_size=1, unique=True)

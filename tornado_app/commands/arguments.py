@@ -5,7 +5,7 @@ import math
 
 from terminal.arguments import Parser
 
-COMMANDS = ("serve", "talk", "doctor", "token", "model", "check-config")
+COMMANDS = ("serve", "talk", "doctor", "token", "recordings", "model", "check-config")
 TOKEN_TTL_S = 3600
 
 
@@ -72,9 +72,21 @@ def parser() -> Parser:
         "auth.sealing_key",
     )
 
+    _add_recordings(commands.add_parser("recordings", parents=[common], help="list recorded calls"))
     commands.add_parser("model", help="run the local Realtime server alone; see model --help")
     commands.add_parser("check-config", parents=[common], help="name everything that is wrong")
     return whole
+
+
+def _add_recordings(recordings: argparse.ArgumentParser) -> None:
+    recordings.add_argument("--user", metavar="NAME", help="those of this user alone")
+    recordings.add_argument("--json", action="store_true", help="an object in each line")
+    recordings.add_argument(
+        "--export", nargs="+", metavar="SESSION", help="copy the files of these calls"
+    )
+    recordings.add_argument(
+        "--to", metavar="DIRECTORY", default=".", help="where copies go (the current directory)"
+    )
 
 
 def _positive(text: str) -> float:

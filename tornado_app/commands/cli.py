@@ -54,6 +54,10 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             from tornado_app.commands.talk import command  # noqa: PLC0415
 
             return command.start(options, settings)
+        case "recordings":
+            from tornado_app.commands import recordings  # noqa: PLC0415
+
+            return recordings.run(options, settings)
         case "check-config":
             answer(f"The settings are right for {settings.server.environment}.")
             return 0

@@ -239,6 +239,8 @@ FIELDS: Mapping[str, Field] = {
         Field("tool_choice", check_tool_choice, CHOICE_MAY_BE, "value", _BUT_QUERY),
         # Of a client while the call runs it is asked whether it may, with the first picture.
         Field("images", _flag, "true or false", "value", _BUT_QUERY, is_done=True),
+        # It is settled before anything is said; whom it concerns is told.
+        Field("record", _flag, "true or false", "value", frozenset({"token"})),
         # Another address is dialled.
         Field(
             "session",

@@ -16,6 +16,7 @@ _FITTING = {
     "transcription_language",
     "turn_detection",
     "metadata",
+    "record",
     *FORMAT_FIELDS,  # of the output as well, for clients that say always what they play
 }
 _OF_ANSWERS = {

@@ -50,6 +50,8 @@ class Negotiated(ServerMessageBase, frozen=True):
     """0: no limit."""
     images: bool | None = None
     """Whether the client may show pictures."""
+    recorded: bool | None = None
+    """True: what is said is written down, and kept."""
 
 
 class ConnectionStatus(ServerMessageBase, frozen=True):

@@ -9,6 +9,7 @@ from tornado_app.errors import Ref
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime.orders import AnyOrder
 from tornado_app.protocol.told import ServerMessage
+from tornado_app.session.record import Entry
 from workers.formats import Container, StreamFormat
 
 
@@ -155,6 +156,12 @@ class NoteModel(Struct, frozen=True):
     accepted: bool
 
 
+class Record(Struct, frozen=True):
+    """Write this down of a call that is recorded; nobody waits for it."""
+
+    entries: list[Entry]
+
+
 class Finish(Struct, frozen=True):
     """The session is over: release all that belongs to it."""
 
@@ -185,5 +192,6 @@ Command: TypeAlias = (
     | CheckToken
     | Log
     | NoteModel
+    | Record
     | Finish
 )

@@ -6,6 +6,7 @@ from typing import Literal
 from tornado_app.policy.settling import CallRules
 from tornado_app.protocol.realtime.functions import Function, HandedServer, Manners
 from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.session.record import RecordedParts
 from workers.formats import StreamFormat
 
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
@@ -123,6 +124,8 @@ class SessionConfig:
     """What becomes of an answer whose model is lost."""
     token_id: str | None = None
     """The token's own number, by which it may be taken back."""
+    recorded: RecordedParts | None = None
+    """None: nothing of it is written down."""
 
     def unix_ms(self, now: float) -> int:
         """*now* as Unix milliseconds, untouched by steps of the wall clock."""

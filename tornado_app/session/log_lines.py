@@ -13,6 +13,7 @@ def log_opened(actions: Actions, config: SessionConfig) -> None:
         output=f"{config.target.encoding}/{config.target.rate_hz}",
         session=config.model_session.session,
         turn_detection=config.model_session.turn_detection,
+        recorded=config.recorded or "",
         scopes=sorted(config.scopes),
     )
 

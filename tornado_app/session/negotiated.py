@@ -40,6 +40,7 @@ def negotiated(
         **_of_answers(in_force),
         images=None if in_force.only_transcribes else config.pictures.are_allowed,
         ignored=ignored,
+        recorded=True if config.recorded else None,
     )
 
 

@@ -184,6 +184,16 @@ class Tools(msgspec.Struct, frozen=True):
     filler_after_ms: FillerDelay
 
 
+class Recordings(msgspec.Struct, frozen=True):
+    """Which calls are written down, and for how long."""
+
+    calls: Literal["none", "asked", "all"]
+    parts: Literal["both", "audio", "words"]
+    directory: Annotated[str, Meta(min_length=1, max_length=4096)]
+    keep_days: Annotated[float, Meta(gt=0, le=36_500)]
+    keep_bytes: Annotated[int, Meta(ge=1_048_576, le=1_125_899_906_842_624)]
+
+
 class Console(msgspec.Struct, frozen=True):
     """The page at `/`."""
 
@@ -218,6 +228,7 @@ class Settings(msgspec.Struct, frozen=True):
     buffers: Buffers
     logging: Logging
     tools: Tools
+    recordings: Recordings
     console: Console
     model: Model
 

@@ -73,6 +73,10 @@ class ModelSession:
     images: bool = False
     """The application lets its client show pictures; the model is not told."""
 
+    record: bool | None = None
+    """The application wants this call recorded, or not; None: it has not said.  The model is not
+    told."""
+
     @property
     def only_transcribes(self) -> bool:
         """Words come and no answers: what concerns answers means nothing."""

@@ -1,0 +1,74 @@
+"""Which recordings are deleted: those that are too old, and the oldest if there are too many."""
+
+import contextlib
+import fcntl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tornado_app.recordings.spool import SUFFIX
+from tornado_app.settings.schema import Recordings
+
+SUFFIXES = (".json", ".vtt", ".flac", SUFFIX)
+DAY_S = 86_400.0
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def directory(settings: Recordings) -> Path:
+    return ROOT / settings.directory
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All files of one recording."""
+
+    name: str
+    changed_at: float
+    """Unix time."""
+    size_bytes: int
+
+
+def excess(recordings: Iterable[Kept], now: float, keep_days: float, keep_bytes: int) -> list[Kept]:
+    """Those that are to go, the oldest first; *now* is Unix time.  Pure."""
+    by_age = sorted(recordings, key=lambda each: each.changed_at)
+    left_bytes = sum(each.size_bytes for each in by_age)
+    gone = []
+    for each in by_age:
+        if each.changed_at >= now - keep_days * DAY_S and left_bytes <= keep_bytes:
+            break
+        gone.append(each)
+        left_bytes -= each.size_bytes
+    return gone
+
+
+def kept(directory: Path) -> list[Kept]:
+    """All that is there, but for calls that run."""
+    found: dict[str, Kept] = {}
+    for path in directory.iterdir():
+        if path.suffix not in SUFFIXES:
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            stat = path.stat()
+            before = found.get(path.stem, Kept(path.stem, 0.0, 0))
+            changed_at = max(before.changed_at, stat.st_mtime)
+            size_bytes = before.size_bytes + stat.st_size
+            found[path.stem] = Kept(path.stem, changed_at, size_bytes)
+    return [each for each in found.values() if not _runs(directory / f"{each.name}{SUFFIX}")]
+
+
+def remove(directory: Path, name: str) -> None:
+    """Delete one recording."""
+    for suffix in SUFFIXES:
+        (directory / f"{name}{suffix}").unlink(missing_ok=True)
+
+
+def _runs(spool: Path) -> bool:
+    """Whether somebody writes it."""
+    try:
+        with spool.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

@@ -255,15 +255,22 @@ def test_what_is_wrong_inside_a_field_has_its_path(name, value, where, may_be):
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ({"type": "none", "threshold": 1}, "an object of type and, for none, nothing else"),
-        ({"type": "semantic_vad", "threshold": 1}, "for semantic_vad, eagerness, create_response"),
+        (
+            {"type": "none", "threshold": 1},
+            r"n.threshold must be left out; what none has is type\.",
+        ),
+        ({"type": "semantic_vad", "threshold": 1}, "what semantic_vad has is type, eagerness, cr"),
+        ({"type": "server_vad", "x" * 65: 1}, "^turn_detection.a field must be left out"),
+        ({"type": "server_vad", "<b>": 1}, "^turn_detection.a field must be left out"),
         ({}, VADS),
     ],
 )
 def test_turn_detection_has_the_parts_of_its_type(value, sentence):
-    """Those of another are named as what they are not."""
-    with pytest.raises(Refused, match=sentence):
-        apply(FIRST, rules_of(POLICY, frozenset(), {}), "token", {"turn_detection": value})
+    """Those of another are named as what they are not, also where a policy lists the types."""
+    listed = Policy({("turn_detection", "token"): Grant(values=("server_vad", "none"))}, {})
+    for policy in (POLICY, listed) if value else (POLICY,):
+        with pytest.raises(Refused, match=sentence):
+            apply(FIRST, rules_of(policy, frozenset(), {}), "token", {"turn_detection": value})
 
 
 @pytest.mark.parametrize(

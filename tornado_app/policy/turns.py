@@ -9,6 +9,8 @@ from typing import Any
 from tornado_app.policy.wrong import Wrong
 
 NAMES = ("server_vad", "semantic_vad", "none")
+PART_SHOWN = 64
+"""A longer name is nobody's, and is not repeated."""
 EAGERNESS = ("low", "medium", "high", "auto")
 
 
@@ -31,8 +33,9 @@ def check_turn_detection(name: str, value: Any) -> Mapping[str, Any]:
         if part == "type":
             continue
         if part not in known:
-            listed = ", ".join(known) or "nothing else"
-            raise Wrong(name, f"an object of type and, for {kind}, {listed}")
+            shown = part if part.isidentifier() and len(part) <= PART_SHOWN else "a field"
+            listed = ", ".join(("type", *known))
+            raise Wrong(f"{name}.{shown}", f"left out; what {kind} has is {listed}")
         attribute, check, may_be = known[part]
         if not check(given):
             raise Wrong(f"{name}.{part}", may_be)

@@ -13,6 +13,7 @@ from tests.calls.house import until, whole_log
 from tests.calls.tool_house import tool_call
 from tests.fakes.mcp_server import McpHouse
 from tests.fakes.upstream import unused_port
+from tornado_app.tools.mcp import guard
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
 TOOLS = ["get_weather", "stock", "picture", "refuses", "hang", "huge", "shop.find-it", "who"]
@@ -150,6 +151,21 @@ async def test_answers_that_are_none(tmp_path, answer, sentence):
             assert sentence in error
             server.answer = None
     assert "canary" not in log.getvalue() + error
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("code", guard.FAULTS)
+async def test_a_server_that_speaks_of_our_own_faults(tmp_path, code):
+    """It is believed nothing: no call is made twice, and its words are for the model alone."""
+    error = {"code": code, "message": "canary", "data": "x"}
+    body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
+    with McpHouse() as server, whole_log() as log:
+        async with tool_call(tmp_path, mcp_entry(server.url)) as call:
+            server.answer = (400, [(b"content-type", b"application/json")], body)
+            told = json.loads(await call.result_of("get_weather", CITY))
+            assert {"error": "The tool refused the call: canary"} == told
+        assert 1 == server.methods.count("tools/call")
+    assert "canary" not in log.getvalue()
 
 
 @pytest.mark.gen_test

@@ -4,6 +4,7 @@ The package takes a failed request for the end of the session.  So what fails is
 an error of JSON-RPC that only the call that asked is told.
 """
 
+import secrets
 import time
 from collections.abc import Callable
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -24,9 +25,11 @@ KEEP_ALIVE_S = 30.0
 ENVELOPE_BYTES = 1 << 20
 """What may be read of one answer beyond a result: a listing, or the same as text and as JSON."""
 
-# Error codes of JSON-RPC that no protocol uses: what the package is told in place of a failure.
+# Error codes of JSON-RPC for what the package is told in place of a failure.  A server may use them
+# as well, so they count only with `OURS`, which none knows.
 FAULTS = range(7001, 7009)
 UNREACHABLE, BROKEN_OFF, ELSEWHERE, TOO_LARGE, REFUSED, STRANGER, ENCODED, NO_JSON = FAULTS
+OURS = secrets.token_hex(16)
 NOT_PERFORMED = (UNREACHABLE, STRANGER)
 """Nobody was there, or whoever was did not know the session: it may be asked once more."""
 
@@ -113,6 +116,12 @@ class GuardedClient(httpx2.AsyncClient):
         return httpx2.Response(status, headers=headers, content=bytes(body), request=request)
 
 
+def believed(code: int, data: object) -> int:
+    """The code of an error; 0, if a server has used one of ours."""
+    is_forged = code in FAULTS and data != OURS
+    return 0 if is_forged else code
+
+
 def _is(kind: str, response: httpx2.Response) -> bool:
     found = response.headers.get("content-type", "").partition(";")[0]
     return bool(found.strip().lower() == kind)
@@ -124,5 +133,5 @@ def _is_encoded(response: httpx2.Response) -> bool:
 
 def _fault(request: httpx2.Request, code: int, word: str) -> httpx2.Response:
     """An answer that the package hands to whoever asked, and to nobody else."""
-    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": word}}
+    error = {"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": word, "data": OURS}}
     return httpx2.Response(502, json=error, request=request)

@@ -103,7 +103,7 @@ class Keeper:
             try:
                 answer = await session.send_request(request, _ANSWER, timeout_s)
             except MCPError as error:
-                if error.code not in guard.NOT_PERFORMED:
+                if _code_of(error) not in guard.NOT_PERFORMED:
                     raise
                 session = await self._renewed(session)
                 if session is None:
@@ -135,7 +135,7 @@ class Keeper:
 
     def _fault(self, error: MCPError) -> Result:
         """What a failed call is for the model, and for the log."""
-        code, word = error.code, error.message
+        code, word = _code_of(error), error.message
         match code:
             case guard.UNREACHABLE | guard.STRANGER:
                 return Result.fault("The tool cannot be reached.", detail=word)
@@ -159,7 +159,7 @@ class Keeper:
                 self._is_doubted.set()
                 return Result.fault("The tool broke off its answer.", detail="broken_off")
         sentence = f"The tool refused the call: {word[:SENTENCE_CHARACTERS]}"
-        return Result.fault(sentence, detail=f"code_{code}")
+        return Result.fault(sentence, detail=f"code_{error.code}")
 
     async def _keep(self) -> None:
         pause_s = FIRST_PAUSE_S
@@ -252,10 +252,14 @@ class Keeper:
             self._tell(state)
 
 
+def _code_of(error: MCPError) -> int:
+    return guard.believed(error.code, error.data)
+
+
 def _reason(error: BaseException) -> str:
     """A word for the log, without anything that a server says."""
     if isinstance(error, BaseExceptionGroup):
         return _reason(error.exceptions[0])
     if not isinstance(error, MCPError):
         return type(error).__name__
-    return error.message if error.code in guard.FAULTS else f"code_{error.code}"
+    return error.message if _code_of(error) in guard.FAULTS else f"code_{error.code}"

@@ -16,6 +16,7 @@ const KEPT_MS = 15_000;
 const AT_ONCE_MS = 8_000;
 const AHEAD_MS = 300_000;
 const ORDERS = 64;
+const SENT = 512;
 const SILENCE_DB = -120;
 
 const now = () => performance.now();
@@ -652,7 +653,8 @@ class Call {
     this._items = new Map();
     this._outbox = []; // speech and orders that were not sent yet
     this._levels = { you: SILENCE_DB, model: SILENCE_DB };
-    this._number = this._epoch = this._attempt = this._lastSeq = 0;
+    this._sent = []; // what the gateway may not have got
+    this._number = this._chunks = this._epoch = this._attempt = this._lastSeq = 0;
     this._allowance = { ms: AT_ONCE_MS, at: now() };
     this._register(tools);
     if (HAS_PAGE && (microphone || speaker)) this._sound = new Sound(this, this._options);
@@ -795,7 +797,8 @@ class Call {
     this._asked.clear();
     this._outbox = this._outbox.filter(({ message }) => message?.type !== "configure");
     this._resumeToken = null;
-    this._lastSeq = 0;
+    this._lastSeq = this._chunks = 0;
+    this._sent = [];
   }
 
   _end(error, more) {
@@ -845,12 +848,13 @@ class Call {
     }
   }
 
-  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, attempt, context_lost }) {
+  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, attempt, context_lost }) {
     if (negotiated) {
       this._isNew = !resumed && this._openedAt !== undefined;
       if (this._isNew && this._resumeToken) this._forget(); // else it was when the line dropped
       Object.assign(this, { negotiated, sessionId: session_id, _resumeToken: resume_token, _isTold: true });
-      if (!resumed) this._introduce();
+      if (resumed) this._shipAgain(chunk);
+      else this._introduce();
     }
     if (status === "reconnecting") {
       this._lostAt ??= now();
@@ -1120,15 +1124,35 @@ class Call {
     const key = `${rateHz} ${toHz}`;
     if (this._converter?.key !== key) this._converter = { key, convert: converter(rateHz, toHz) };
     const frame = encode(this._converter.convert(samples), format);
-    if (frame.byteLength) this._socket.send(frame);
+    if (frame.byteLength) this._ship(frame);
     this._note("out", "audio", undefined, frame.byteLength);
+  }
+
+  /** Send *data*, and know it until it has surely come: what is behind a frame that has not, has not. */
+  _ship(data) {
+    this._socket?.send(data);
+    this._sent.push({ data, chunk: typeof data === "string" ? 0 : ++this._chunks });
+    if (this._sent.length > SENT) this._sent.shift();
+  }
+
+  _on_audio_received({ chunk }) {
+    this._sent.splice(0, this._sent.findIndex((sent) => sent.chunk === chunk) + 1);
+  }
+
+  /** The session goes on, and has heard no more than *chunk*. */
+  _shipAgain(chunk) {
+    const first = this._sent.findIndex((sent) => sent.chunk > chunk);
+    const lost = first < 0 ? [] : this._sent.slice(first);
+    this._sent = [];
+    this._chunks = chunk;
+    for (const { data } of lost) this._ship(data);
   }
 
   _post(message) {
     const asked = this._asked.get(message.id);
     if (asked) asked.isSent = true;
     const text = JSON.stringify(message);
-    this._socket?.send(text);
+    this._ship(text);
     this._note("out", message.type, message.token ? undefined : text);
   }
 
@@ -1253,7 +1277,9 @@ class Call {
       answer = { output: String(error?.message ?? error), is_error: true };
     }
     if (!this._calls.delete(callId)) return; // it was cancelled meanwhile
-    this._post({ type: "tool_result", call_id: callId, ...answer, id: this._id() });
+    const result = { type: "tool_result", call_id: callId, ...answer, id: this._id() };
+    if (this._isTold) this._post(result);
+    else this._order(result);
     const status = answer.is_error ? "failed" : "done";
     this._emit("tool", { ...told, status, result: answer.output, ms: now() - begun });
   }

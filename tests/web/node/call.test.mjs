@@ -102,9 +102,41 @@ test("a gateway that can resume is asked to, and goes on where it was", async ()
   await until(() => gateway.sockets.length === 2);
   assert.equal(gateway.last.url.searchParams.get("resume"), "again");
   assert.equal(gateway.last.url.searchParams.get("last_seq"), "3");
-  gateway.last.connect({ resumed: true, resume_token: "once more" });
+  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 0 });
   await until(() => call.state === "connected");
   assert.equal(of("status").at(-1).contextLost, false);
+});
+
+test("what the gateway has surely not got is sent again, and nothing else", async () => {
+  const { gateway } = await connected({ parameters: { turn_detection: "none" } }, { resume_token: "again" });
+  call.say("Before.");
+  await call.play(second.subarray(0, 2400), 24_000);
+  const [text, ...frames] = gateway.last.sent;
+  assert.deepEqual(gateway.last.types(), ["text", ...Array(5).fill("audio"), "commit_audio"]);
+  gateway.last.say("audio_received", { chunk: 2 });
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 2);
+  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 3 });
+  assert.deepEqual(gateway.last.sent, frames.slice(3));
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 3);
+  gateway.last.connect({ resumed: true, resume_token: "third", chunk: 5 });
+  assert.deepEqual(gateway.last.sent, []); // the commit may have come
+  assert.equal(text.type, "text");
+});
+
+test("what a tool brings while the line is down is told when it is back", async () => {
+  let finish;
+  const tools = [{ name: "wait", description: "Waits.", run: () => new Promise((resolve) => (finish = resolve)) }];
+  const { gateway } = await connected({ tools }, { resume_token: "again" });
+  gateway.last.say("tool_call", { call_id: "c1", name: "wait", arguments: {} });
+  await until(() => finish);
+  gateway.last.onclose({ code: 1006 });
+  finish("done");
+  await until(() => gateway.sockets.length === 2);
+  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 0 });
+  await until(() => gateway.last.sent.length);
+  assert.deepEqual([gateway.last.sent[0].type, gateway.last.sent[0].output], ["tool_result", "done"]);
 });
 
 test("a token is refreshed before it expires, and not shown to inspectors", async () => {

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from tests.calls.house import House
+from tests.fakes.opus import Encoder
 from tests.fakes.upstream import FakeUpstream
 from tests.session.test_configuring import laid_over
 from workers import codecs
 from workers.formats import BYTES_PER_SAMPLE
+from workers.opus import library
 
 TONE_HZ = 440
 LEVEL = 0.2
@@ -269,3 +271,40 @@ def check_agreement(told, settings, session):
 def test_the_test_knows_every_width():
     """A format that is new here has a part in it."""
     assert {"pcm16", "float32", "pcmu", "pcma"} == set(BYTES_PER_SAMPLE)
+
+
+@pytest.mark.gen_test
+@pytest.mark.skipif(library.find() is None, reason="this system has no Opus")
+async def test_a_call_goes_to_opus_and_back():
+    """Both ways: packets from the next message on, and samples behind them again."""
+    async with FakeUpstream() as fake, House(fake.url, session_turn_detection="none") as house:
+        client = await house.connected()
+        await client.audio(codecs.encode(tone(Fraction(0), 24_000, 2400), "pcm16"))
+        await client.say("configure", input_format="opus", output_format="opus")
+        for packet in Encoder(24_000).packets(tone(Fraction(0), 24_000, 2240)):
+            await client.audio(packet)
+        formats = (await client.next("configured"))["data"]
+        assert ("opus", "opus") == (formats["input"]["format"], formats["output"]["format"])
+        await fake.send({"type": "response.created", "response": {"id": "resp_1"}})
+        pcm = base64.b64encode(codecs.encode(tone(Fraction(0), 24_000, 4800), "pcm16")).decode()
+        await fake.send({"type": "response.output_audio.delta", **PLACE, "delta": pcm})
+        first = await client.next("audio")
+        assert (0.0, 13.5) == (first["data"]["offset_ms"], first["data"]["duration_ms"])
+        await client.say(
+            "configure", input_format="pcm16", output_format="pcm16", input_rate=48_000
+        )
+        await client.audio(codecs.encode(tone(Fraction(0), 48_000, 4800), "pcm16"))
+        await client.next("configured")
+        await fake.send({"type": "response.output_audio.delta", **PLACE, "delta": pcm})
+        await fake.send({"type": "response.output_audio.done", **PLACE})
+        done = {"id": "resp_1", "status": "completed"}
+        await fake.send({"type": "response.done", "response": done})
+        await client.next("response_done")
+        await client.say("commit_audio")
+        await fake.next_event("input_audio_buffer.commit")
+
+        pieces = [m["data"] for m in client.heard if isinstance(m, dict) and m["type"] == "audio"]
+        assert abs(sum(piece["duration_ms"] for piece in pieces) - 400) < 0.1
+        assert "error" not in client.types
+        samples, _ = Torture(client, fake).of_model({})
+        assert 2400 + 5 * 480 + 2400 == len(samples)

@@ -691,3 +691,27 @@ def test_a_typed_turn_has_a_name_for_the_model(story):
     assert "parley_text_1" == story.orders[0].event_id
 
     assert "parley_text_2" == story.client(asked.Text("b")).orders[0].event_id
+
+
+def test_busy_without_a_name_is_about_what_was_asked(story):
+    """Not every server says which order its error is about; the turn is asked for again."""
+    story.connected().client(asked.Text("a", ref="t"))
+    story.said(error("conversation_already_has_active_response"))
+    begun = story.said(ResponseCreated(response()))
+    assert [] == begun.asked
+
+    assert ["response.create"] == story.said(DONE).asked
+
+
+def test_words_that_could_not_be_written_down_are_logged_with_the_reason(story):
+    """In a word of the model's that is safe to log."""
+    story.connected()
+    story.session._answers.on_user_transcript_failed("item_u", "audio_unintelligible")
+    story.tick(1.0)
+
+    codes = [
+        c.fields["code"]
+        for c in story.all
+        if isinstance(c, commands.Log) and c.event == "transcription_failed"
+    ]
+    assert ["audio_unintelligible"] == codes

@@ -136,3 +136,26 @@ def test_what_a_lost_model_owed(state, is_owed):
     assert (is_owed, "r") == request.lost()
 
     assert ("none", False) == (request.state, request.waits)
+
+
+@pytest.mark.parametrize(
+    ("state", "waiting", "gone", "after"),
+    [
+        ("asked", [], "a", "stopped"),
+        ("asked", [], "b", "asked"),
+        ("asked", ["b"], "b", "asked"),
+        ("busy", ["a"], "a", "none"),
+        ("busy", ["a", "b"], "a", "busy"),
+        ("none", [], "a", "none"),
+        ("stopped", [], "a", "stopped"),
+    ],
+)
+def test_a_turn_that_is_none_is_taken_out(state, waiting, gone, after):
+    """What was asked for it alone is stopped; what was to be made again for it is not."""
+    request = Request() if state == "busy" else sent(Turn("a", "r"))
+    for name in waiting:
+        request.want(Turn(name, name))
+    request.state = state
+    request.withdraw_one(gone)
+
+    assert (after, any(name != gone for name in waiting)) == (request.state, request.waits)

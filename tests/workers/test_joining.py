@@ -3,13 +3,16 @@
 import itertools
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import butter, sosfiltfilt
 
-from tests.workers.streams import noise
+from tests.workers.streams import converted, noise
 from workers.joining import JoiningResampler, cut, go_on
 from workers.resample import Resampler
 
@@ -18,6 +21,7 @@ RATES = [
     *(37_800, 44_056, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000),
 ]
 NOISE_FLOOR_DB = -120.0
+SPEECH = Path(__file__).resolve().parents[1] / "data" / "amiable.wav"
 
 
 def joined(parts, out_hz=24_000, *, cuts=1):
@@ -114,6 +118,27 @@ def test_many_changes_are_as_quiet_as_one(rates, seed):
     times = np.arange(len(output)) / 24_000
     inside = (times > 0.01) & (times < times[-1] - 0.01)
     assert level_db((output - signal(times))[inside]) < -90
+
+
+def test_speech_that_changes_its_rate_all_the_time_is_the_same_speech():
+    """Every 10 to 30 ms, it is 50 dB above what the changes do to it; ended with silence, 36."""
+    speech, rate_hz = soundfile.read(SPEECH, dtype="float32")
+    # What the slowest of the rates can hold.
+    low = sosfiltfilt(butter(10, 3_200, fs=rate_hz, output="sos"), speech).astype(np.float32)
+    rates = [8_000, 16_000, 24_000, 32_000, 48_000, 96_000]
+    at_rate = {rate: converted(low, rate_hz, rate) for rate in rates}
+    chosen, begin_s, parts = np.random.default_rng(1), Fraction(0), []
+    while begin_s < 3:
+        rate = int(chosen.choice([each for each in rates if not parts or each != parts[-1][0]]))
+        begin, length = int(begin_s * rate), rate // 100 * int(chosen.integers(1, 4))
+        parts.append((rate, at_rate[rate][begin : begin + length]))
+        begin_s += Fraction(length, rate)
+    output = joined(parts)
+
+    ideal = at_rate[24_000][: len(output)]
+    error = (output - ideal)[480:-480]
+    assert len(parts) > 100
+    assert 10 * np.log10((ideal**2).sum() / (error**2).sum()) > 50
 
 
 def test_equal_rates_on_the_grid_give_back_the_samples():

@@ -17,10 +17,11 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.formatting import Formatting, stays
 from tornado_app.session.lifetime import Lifetime
+from tornado_app.session.model_buffer import Turns
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rates import Rates
-from tornado_app.session.uplink import Turns, Uplink
+from tornado_app.session.uplink import Uplink
 
 
 class Listening:

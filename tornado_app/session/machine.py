@@ -32,8 +32,8 @@ from tornado_app.session import events
 from tornado_app.session.commands import CloseClient, CloseUpstream, Command, DropClient, Finish
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.log_lines import log_closed, log_opened
+from tornado_app.session.model_buffer import NO_TURNS
 from tornado_app.session.parts import Parts
-from tornado_app.session.uplink import NO_TURNS
 
 
 class Session:

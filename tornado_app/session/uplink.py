@@ -1,13 +1,12 @@
 """The client's speech on its way to the model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.orders import Append, Clear, Commit
+from tornado_app.protocol.realtime.orders import Append
 from tornado_app.protocol.told import (
     AudioFigures,
     AudioReceived,
@@ -24,6 +23,7 @@ from tornado_app.session.confirmations import Committed, Confirmations
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.files import Files
 from tornado_app.session.input_format import InputFormat
+from tornado_app.session.model_buffer import NO_TURNS, ModelBuffer, Turns
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import (
     PendingChunk,
@@ -32,33 +32,12 @@ from tornado_app.session.pending import (
     PendingFile,
     PendingHold,
     PendingQueue,
-    TypedTurn,
 )
 from tornado_app.session.rebuilding import CarriedOver
 from workers.formats import StreamFormat
 
-COMMIT_ID = "parley_commit"
-CLEAR_ID = "parley_clear"
-MIN_COMMIT_MS = 100.0
-"""The model refuses to commit less: ``input_audio_buffer_commit_empty``."""
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """Turns that are complete, in order: the committed audio, then typed ones."""
-
-    spoken: str | None
-    """The name of the commit, if the audio wants an answer of its own."""
-    typed: list[TypedTurn]
-    is_answered: bool = True
-    """False: the client interrupted before they were on their way."""
-    since: float | None = None
-    """When the client ended what was committed; None: nothing was, or it wants no answer."""
-
-
-NO_TURNS = Turns(None, [])
 
 
 class Uplink:
@@ -89,14 +68,8 @@ class Uplink:
         self._received_ms = 0.0
         self._sent_ms = 0.0
         self._clipped_samples = 0
-        self._uncommitted_ms = 0.0
-        self._commits = 0
+        self._buffer = ModelBuffer(model, actions, confirmations)
         self.confirmations = confirmations
-
-    @property
-    def _is_manual(self) -> bool:
-        """The client alone says when a turn is over."""
-        return self._model.in_force.turn_detection == "none"
 
     @property
     def buffered_ms(self) -> float:
@@ -170,7 +143,7 @@ class Uplink:
         self.pending.forget()
         self.input.ended(self._received_ms)
         self._actions.do(ResetUplink())
-        self._clear_upstream()
+        self._buffer.clear()
 
     def ready(self, result: Converted | Unusable) -> Turns:
         """Take the pool's next answer; returns what the model is asked to answer now."""
@@ -186,22 +159,22 @@ class Uplink:
         if not isinstance(pending, PendingHold):
             self.input.ended(self._received_ms)
         if isinstance(pending, PendingClear):
-            self._clear_upstream()
+            self._buffer.clear()
         elif isinstance(pending, PendingCommit):
-            return self._commit_upstream(pending)
+            return self._buffer.commit(pending)
         return NO_TURNS
 
     def on_committed(self, item_id: str) -> Committed:
         """The model has committed."""
         committed = self.confirmations.on_committed(item_id)
-        if committed.how == "unasked" and not self._is_manual:  # by its own turn detection
-            self._uncommitted_ms = 0.0
+        if committed.how == "unasked" and self._model.finds_speech:  # by its own turn detection
+            self._buffer.uncommitted_ms = 0.0
         return committed
 
     def on_commit_refused(self, name: str) -> str | None:
         """The name of a commit to which an answer was asked for already; *name*, if it is known."""
         turn = self.confirmations.on_commit_refused(name)
-        self._refuse_empty()
+        self._buffer.refuse_empty()
         return turn
 
     def on_lost(self, carried: CarriedOver | None, unsent_ms: float) -> None:
@@ -209,8 +182,8 @@ class Uplink:
         had not reached its socket.
         """
         # Both are the end of the same stream.
-        lost_ms = carried.lost_ms if carried else max(self._uncommitted_ms, unsent_ms)
-        self._uncommitted_ms = carried.uncommitted_ms if carried else 0.0
+        lost_ms = carried.lost_ms if carried else max(self._buffer.uncommitted_ms, unsent_ms)
+        self._buffer.uncommitted_ms = carried.uncommitted_ms if carried else 0.0
         self.confirmations.on_lost(is_kept=carried is not None)
         if lost_ms:
             self._actions.log("audio_lost", lost_ms=round(lost_ms))
@@ -250,7 +223,7 @@ class Uplink:
         too_much_ms = self.buffered_ms + duration_ms - self._config.hold_ms
         dropped_ms, uncommitted_ms = self._model.kept.drop_oldest_audio(too_much_ms)
         self._sent_ms -= dropped_ms
-        self._uncommitted_ms -= uncommitted_ms
+        self._buffer.uncommitted_ms -= uncommitted_ms
         if dropped_ms:
             self._backlog.drop(dropped_ms, self._actions.chunk)
         return self._backlog.room(self.buffered_ms, duration_ms, size_bytes)
@@ -277,44 +250,4 @@ class Uplink:
         if result.audio:
             self._model.send_audio(Append(result.audio, result.converted_ms))
             self._sent_ms += result.converted_ms
-            self._uncommitted_ms += result.converted_ms
-
-    def _commit_upstream(self, commit: PendingCommit) -> Turns:
-        turns = Turns(None, commit.typed, commit.is_answered)
-        # Rounded: durations of converted pieces add up to a hair off the whole millisecond.
-        if self._is_manual and round(self._uncommitted_ms, 3) < MIN_COMMIT_MS:
-            self._refuse_empty()
-            return turns
-        self._commits += 1
-        self._model.has_begun = True
-        name = f"{COMMIT_ID}_{self._commits}"
-        if self.confirmations.is_full or not self._model.send(Commit(event_id=name)):
-            self._refuse_orders()
-            return turns
-        self._uncommitted_ms = 0.0
-        self._model.rebuilding.ledger.spoke(name, is_committed=False)
-        # If nobody else takes from the buffer, the answer need not wait for "committed".
-        is_asked_now = self._is_manual and commit.is_answered
-        self.confirmations.await_commit(
-            name, wants_answer=commit.is_answered and not is_asked_now, is_turn=commit.is_answered
-        )
-        since = commit.since if commit.is_answered else None
-        return Turns(name if is_asked_now else None, commit.typed, commit.is_answered, since)
-
-    def _clear_upstream(self) -> None:
-        self._model.kept.forget_audio()
-        self._uncommitted_ms = 0.0
-        if self._model.state != "connected" and not self.confirmations.is_full:
-            self.confirmations.cleared()
-        elif not self.confirmations.is_full and self._model.send(Clear(event_id=CLEAR_ID)):
-            self.confirmations.await_clear()
-        else:
-            self._refuse_orders()
-
-    def _refuse_empty(self) -> None:
-        sentence = f"There is too little audio to commit; a turn needs {MIN_COMMIT_MS:.0f} ms."
-        self._actions.refuse(Refused("audio_buffer_empty", sentence))
-
-    def _refuse_orders(self) -> None:
-        sentence = "Too much is waiting for the model. Send it again when it is connected."
-        self._actions.refuse(Refused("audio_backlog", sentence, retry_after_ms=1000))
+            self._buffer.uncommitted_ms += result.converted_ms

@@ -9,10 +9,11 @@ from tornado_app.session.answers import IMAGE_ID, TEXT_ID, Answers
 from tornado_app.session.cancels import CANCEL_ID
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.configuring import Configuring
+from tornado_app.session.model_buffer import CLEAR_ID, COMMIT_ID
 from tornado_app.session.model_side import TRUNCATE_ID, UPDATE_ID, ModelSide
 from tornado_app.session.request import RESPONSE_ID
 from tornado_app.session.tools import TOOL_ID
-from tornado_app.session.uplink import CLEAR_ID, COMMIT_ID, Uplink
+from tornado_app.session.uplink import Uplink
 
 
 class Refusals:

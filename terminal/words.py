@@ -53,6 +53,11 @@ class WordWrap:
         self._word = ""
         self._space = ""
 
+    @property
+    def column(self) -> int:
+        """How far the line is that was shown so far."""
+        return self._column
+
     def feed(self, text: str) -> str:
         """What can be shown by now."""
         if self._width is None:

@@ -106,13 +106,15 @@ class TestHelp:
 
         assert (2, "", f"There is no command sevre; there are {names}.\n") == run("sevre")
 
-    @pytest.mark.parametrize("words", [("--prot", "1"), ("serve", "--prot", "1"), ("talk",)])
+    @pytest.mark.parametrize(
+        "words", [("--prot", "1"), ("serve", "--prot", "1"), ("talk", "--fats")]
+    )
     def test_arguments_that_are_wrong(self, run, words):
         """One line says which, the next where to look."""
         code, out, err = run(*words)
 
         assert (2, "", 2) == (code, out, err.count("\n"))
-        assert re.match(r"run.py.*: .*(--prot|FILE)", err)
+        assert re.match(r"run.py.*: .*(--prot|--fats)", err)
         assert "--help" in err
 
 
@@ -462,7 +464,7 @@ class TestTalk:
         """The address and the token come from the settings unless they are given."""
         wishes = []
 
-        async def note(wish):
+        async def note(wish, _):
             wishes.append(wish)
             return 7
 

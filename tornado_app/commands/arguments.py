@@ -4,9 +4,11 @@ import argparse
 import math
 
 from terminal.arguments import Parser
+from tornado_app.commands.raw_format import RawFormat, read_format
 
 COMMANDS = ("serve", "talk", "doctor", "token", "recordings", "model", "check-config")
 TOKEN_TTL_S = 3600
+COUNT_MAX = 100_000
 
 
 def parser() -> Parser:
@@ -22,30 +24,7 @@ def parser() -> Parser:
     serve.add_argument("--host", help="the address to listen on")
     serve.add_argument("--port", type=int, help="the port to listen on; 0 takes any free one")
 
-    talk = commands.add_parser("talk", parents=[common], help="send a recording, hear the answer")
-    talk.add_argument(
-        "file",
-        metavar="FILE",
-        help="a recording: WAV, FLAC, OGG, MP3 or what else libsndfile reads; - is standard input",
-    )
-    talk.add_argument(
-        "--url",
-        help="the gateway; by default the one of the settings. Parameters of docs/protocol.md "
-        "in it count, such as ?output_format=pcmu",
-    )
-    talk.add_argument("--token", help="by default one made with the settings' secret")
-    talk.add_argument(
-        "--save", metavar="FILE", help="write the answer there: .wav, .flac, .ogg, .mp3 or .aiff"
-    )
-    talk.add_argument(
-        "--fast", action="store_true", help="not in real time: as fast as the gateway takes it"
-    )
-    talk.add_argument(
-        "--chunk-ms",
-        metavar="MS",
-        type=_positive,
-        help="audio in one message (20; with --fast 100)",
-    )
+    _add_talk(commands.add_parser("talk", parents=[common], help="speak or write, hear the answer"))
 
     doctor = commands.add_parser(
         "doctor", parents=[common], help="try the whole way, step by step; say what to do"
@@ -87,6 +66,72 @@ def _add_recordings(recordings: argparse.ArgumentParser) -> None:
     recordings.add_argument(
         "--to", metavar="DIRECTORY", default=".", help="where copies go (the current directory)"
     )
+
+
+def _add_talk(talk: argparse.ArgumentParser) -> None:
+    talk.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="recordings, a turn each: WAV, FLAC, OGG, MP3 or what else libsndfile reads; - is "
+        "standard input. Without any, and without --text, each line that is typed is a turn",
+    )
+    talk.add_argument(
+        "--text", action="append", default=[], help="a typed turn; may be given several times"
+    )
+    talk.add_argument(
+        "--url",
+        help="the gateway; by default the one of the settings. Parameters of docs/protocol.md "
+        "in it count, such as ?output_format=pcmu",
+    )
+    talk.add_argument("--token", help="by default one made with the settings' secret")
+    talk.add_argument("--voice", metavar="NAME", help="who answers")
+    talk.add_argument(
+        "--instructions", metavar="TEXT", help="what the model is told, where the policy allows it"
+    )
+    talk.add_argument("--play", action="store_true", help="let them be heard (sounddevice)")
+    talk.add_argument(
+        "--microphone", action="store_true", help="speak freely, until Ctrl-C (sounddevice)"
+    )
+    talk.add_argument(
+        "--save", metavar="FILE", help="write the answers there: .wav, .flac, .ogg, .mp3 or .aiff"
+    )
+    talk.add_argument(
+        "--fast", action="store_true", help="not in real time: as fast as the gateway takes it"
+    )
+    talk.add_argument(
+        "--chunk-ms",
+        metavar="MS",
+        type=_positive,
+        help="audio in one message (20; with --fast 100)",
+    )
+    talk.add_argument(
+        "--audio-in",
+        metavar="raw:RATE:CHANNELS",
+        type=_raw,
+        help="FILE is 16-bit PCM without a header, and is spoken while it comes",
+    )
+    talk.add_argument("--json", action="store_true", help="one object of JSON a line, for scripts")
+    talk.add_argument("--repeat", metavar="N", type=_count, default=1, help="talk so many times")
+    talk.add_argument(
+        "--parallel", metavar="N", type=_count, default=1, help="so many at once; then a summary"
+    )
+
+
+def _raw(text: str) -> RawFormat:
+    try:
+        return read_format(text)
+    except ValueError:
+        sentence = f"must be raw:RATE:CHANNELS, such as raw:16000:1, not {text}"
+        raise argparse.ArgumentTypeError(sentence) from None
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= COUNT_MAX:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number from 1 to {COUNT_MAX}, not {text}"
+        )
+    return int(text)
 
 
 def _positive(text: str) -> float:

@@ -22,6 +22,7 @@ from tornado_app.commands.talk import conversation
 from tornado_app.commands.talk.address import read_address
 from tornado_app.commands.talk.conversation import Wish, run
 from tornado_app.commands.talk.keeper import Keeper, how_to_play
+from tornado_app.commands.talk.turns import Spoken, given
 from workers.recordings import open_recording
 
 AMIABLE = ROOT / "tests" / "data" / "amiable.wav"
@@ -39,7 +40,7 @@ async def talk_to(house: House | None, path: Path = AMIABLE, **changes) -> int:
         if values["save"]:
             keeper = stack.enter_context(Keeper(str(values["save"]), address.target.rate_hz))
         wish = Wish(
-            recording=recording,
+            turns=given([Spoken(recording)]),
             address=address,
             token=values["token"] or house.token(),
             keeper=keeper,
@@ -307,10 +308,24 @@ class TestWhatGoesWrong:
 
     @pytest.mark.gen_test
     async def test_a_model_that_is_lost_while_it_answers(self, short, capsys):
-        """No reason is known, and what has become of the connection is on lines of its own."""
+        """What has become of the connection is on a line of its own, and the answer goes on."""
         moment = "response.output_audio_transcript.delta"
         with whole_log():
             async with parley(fault=f"first-connections=1,drop@{moment}") as house:
+                code = await talk_to(house, short)
+            printed = capsys.readouterr()
+
+        assert 0 == code
+        assert "The model was lost; connecting again ..." in printed.err.splitlines()
+        assert "Answer: " in printed.out
+
+    @pytest.mark.gen_test
+    async def test_a_model_that_is_lost_for_good(self, short, capsys):
+        """Where nothing is kept of the call, no reason is known, and the talk has failed."""
+        moment = "response.output_audio_transcript.delta"
+        with whole_log():
+            faults = {"fault": f"first-connections=1,drop@{moment}"}
+            async with parley(**faults, session_ledger_entries=0) as house:
                 code = await talk_to(house, short)
             lines = capsys.readouterr().err.splitlines()
 

@@ -15,6 +15,7 @@ from tornado_app.commands.talk import dial
 from tornado_app.commands.talk.address import read_address
 from tornado_app.commands.talk.conversation import Wish, run
 from tornado_app.commands.talk.failure import Failed
+from tornado_app.commands.talk.turns import Spoken, given
 from workers.recordings import open_recording
 
 AMIABLE = ROOT / "tests" / "data" / "amiable.wav"
@@ -24,7 +25,7 @@ async def call(url, capsys, token="t"):
     """What is said of a gateway at *url*, which is none."""
     with contextlib.closing(open_recording(AMIABLE)) as recording:
         address = read_address(url, recording.rate_hz)
-        assert 1 == await run(Wish(recording, address, token, is_fast=True))
+        assert 1 == await run(Wish(given([Spoken(recording)]), address, token, is_fast=True))
     printed = capsys.readouterr()
     assert "" == printed.out
     assert token not in printed.err or token == "t"

@@ -16,6 +16,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def _narrow(monkeypatch):
     monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("NO_COLOR", "1")
 
 
 @contextlib.contextmanager
@@ -82,4 +83,4 @@ def test_progress_is_one_line_that_goes():
             screen.progress("Speaking 1.0 s of a file with a long name")
         screen.note("Spoke.")
 
-    assert "\r\x1b[KSpeaking 1.0 s of a\r\x1b[KSpoke.\n" == shown.getvalue()
+    assert "Speaking 1.0 s of a\r\x1b[KSpoke.\n" == shown.getvalue()

@@ -58,14 +58,17 @@ class Address:
             raise Failed(f"talk knows no such {side} as --url asks for: {error}.") from None
 
 
-def read_address(url: str, recording_hz: int) -> Address:
+def read_address(url: str, recording_hz: int, wished: Mapping[str, str] | None = None) -> Address:
     """The address with what a recording needs: its rate, and turns that end with it.
+
+    *wished* are parameters that count before those of *url*.
 
     Raises:
         Failed: If nobody can be called there.
     """
     parts = _parts(url)
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    query |= wished or {}
     query.setdefault("turn_detection", "none")
     if query.setdefault("input_format", "pcm16") not in TELEPHONE:
         query.setdefault("input_rate", str(_sent_hz(recording_hz)))

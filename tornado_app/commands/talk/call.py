@@ -3,15 +3,19 @@
 import asyncio
 import base64
 import json
+import math
 import time
 from typing import Any
 
 import numpy as np
 
 from terminal.streams import OutputLost
+from tornado_app.commands.talk.devices import Loudspeaker
 from tornado_app.commands.talk.failure import Failed
 from tornado_app.commands.talk.pace import Pace
-from tornado_app.commands.talk.screen import Screen
+from tornado_app.commands.talk.result import Answered
+from tornado_app.commands.talk.screen import meter
+from tornado_app.commands.talk.view import View
 from workers import codecs
 from workers.codecs import Samples
 from workers.formats import AudioFormat
@@ -24,11 +28,24 @@ HARMLESS = {"audio_backlog", "rate_limited", "internal"}
 """What is missing is said, and the talk goes on without it."""
 
 
+def level_dbfs(samples: Samples) -> float:
+    """The RMS level of *samples*, full scale +-1.0, from -120 up."""
+    if not len(samples):
+        return -120.0
+    return 10 * math.log10(max(float(np.mean(np.square(samples))), 1e-12))
+
+
 class Call:
     """One talk, as the gateway's messages tell it.  Thread: loop."""
 
     def __init__(
-        self, target: AudioFormat, pace: Pace, screen: Screen, *, ends_turns: bool
+        self,
+        target: AudioFormat,
+        pace: Pace,
+        screen: View,
+        speaker: Loudspeaker | None = None,
+        *,
+        ends_turns: bool,
     ) -> None:
         self.pace = pace
         self.is_connected = False
@@ -44,6 +61,31 @@ class Call:
         self._audio = bytearray()
         self._turns = self._answers = 0
         self._is_answered = True
+        self.is_configured = False
+        self.speaker = speaker
+        self.answers: list[Answered] = []
+        self._answer = Answered()
+        self._played_ms: dict[str, float] = {}
+        self._outbox: list[dict[str, Any]] = []
+
+    def begin_turn(self, *, is_typed: bool) -> None:
+        """Another turn of the user begins; a typed one is said at once, and needs no transcript."""
+        self.is_done = False
+        self.is_transcribed = self.has_committed = is_typed
+        self._turns, self._answers = int(is_typed), 0
+
+    def replies(self) -> list[dict[str, Any]]:
+        """What has to be sent by now, once."""
+        replies, self._outbox = self._outbox, []
+        return replies
+
+    def heard_all(self) -> list[dict[str, Any]]:
+        """Messages that say that every answer was heard to its end: nobody plays it here."""
+        items, self._played_ms = self._played_ms, {}
+        return [
+            {"type": "playback", "item_id": item_id, "played_ms": int(played_ms)}
+            for item_id, played_ms in items.items()
+        ]
 
     @property
     def rate_hz(self) -> int:
@@ -51,8 +93,11 @@ class Call:
 
     def heard(self) -> Samples:
         """All of the answer that has come."""
-        whole = len(self._audio) - len(self._audio) % self._target.bytes_per_frame
-        samples = codecs.decode(bytes(self._audio[:whole]), self._target.encoding)
+        return self._samples(bytes(self._audio))
+
+    def _samples(self, audio: bytes) -> Samples:
+        whole = audio[: len(audio) - len(audio) % self._target.bytes_per_frame]
+        samples = codecs.decode(whole, self._target.encoding)
         return np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
 
     def check(self) -> None:
@@ -106,17 +151,27 @@ class Call:
             case "audio_received":
                 self.pace.take(data["duration_ms"])
             case "transcript":
+                self._note_wait(data)
                 self.screen.transcript(
                     data["role"], data["item_id"], data["text"], final=data["final"]
                 )
                 if data["role"] == "user" and data["final"]:
                     self._take_written()
-            case "audio" if data.get("audio") is not None:
-                self._take_audio(base64.b64decode(data["audio"], validate=True))
+            case "audio":
+                self._take_piece(data)
+            case "interrupted" if self.speaker is not None:
+                self.speaker.flush()
+            case "configured":
+                self.is_configured = True
+            case "tool_activity":
+                self.screen.tool(data["name"], data["status"])
+            case "tool_call":
+                self._refuse_tool(data["call_id"])
             case "audio_committed":
                 self._turns += 1
             case "response_done" if not data.get("continues"):
                 self._answers += 1
+                self._note_answer()
                 self._end(data["status"])
             case "going_away":
                 self.screen.note("The gateway is going away and will close the call.")
@@ -146,8 +201,38 @@ class Call:
             self._answers += 1
             self._end_if_answered()
 
+    def _take_piece(self, data: dict[str, Any]) -> None:
+        self._note_wait(data)
+        ends_at_ms = data.get("offset_ms", 0.0) + data.get("duration_ms", 0.0)
+        if item_id := data.get("item_id"):
+            self._played_ms[item_id] = max(ends_at_ms, self._played_ms.get(item_id, 0.0))
+        self._answer.audio_ms += data.get("duration_ms", 0.0)
+        if data.get("audio") is not None:
+            self._take_audio(base64.b64decode(data["audio"], validate=True))
+
+    def _note_wait(self, data: dict[str, Any]) -> None:
+        self._answer.wait = self._answer.wait or data.get("wait") or {}
+
+    def _note_answer(self) -> None:
+        self.answers.append(self._answer)
+        self.screen.answered(self._answer)
+        self._answer = Answered()
+
+    def _refuse_tool(self, call_id: str) -> None:
+        """A function that the token gave to its client, and this one performs none."""
+        reply = {"type": "tool_result", "call_id": call_id, "is_error": True}
+        self._outbox.append(reply | {"output": "This client performs no functions."})
+        self.screen.note("The model called a function of the client, and talk performs none.")
+
     def _take_audio(self, audio: bytes) -> None:
         self._audio += audio
+        samples = self._samples(audio)
+        if self.speaker is not None:
+            self.speaker.play(samples)
+        level = meter(level_dbfs(samples))
+        waited_ms = self._answer.waited_ms
+        after = f", after {waited_ms:.0f} ms" if waited_ms is not None else ""
+        self.screen.progress(f"{level} Answer {self._answer.audio_ms / 1000:.1f} s{after}")
         if len(self._audio) > HEARD_BYTES:
             raise ValueError
 

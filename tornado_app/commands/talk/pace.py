@@ -27,6 +27,12 @@ class Pace:
     _before_messages: int = 0
     _at_once_ms: float = 1000 * FAST_BURST_S
 
+    def begin(self, now: float) -> None:
+        """Another recording; what waits of one before it counts for the gateway all the same."""
+        if self.messages:
+            self.go_on(now)
+        self.began_at = now
+
     def wait_s(self, now: float, chunk_ms: float) -> float:
         """How long to wait before a chunk is sent; real time has it recorded first."""
         ahead_ms = self.sent_ms - self._before_ms + chunk_ms

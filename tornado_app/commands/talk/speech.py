@@ -2,13 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 from tornado.websocket import WebSocketClientConnection
 
-from tornado_app.commands.talk.call import Call
+from tornado_app.commands.talk.call import Call, level_dbfs
+from tornado_app.commands.talk.devices import Microphone
 from tornado_app.commands.talk.failure import Failed
+from tornado_app.commands.talk.raw import RawRecording, as_it_comes
+from tornado_app.commands.talk.screen import meter
 from workers import pcm
 from workers.codecs import Samples
 from workers.formats import AudioFormat
@@ -33,8 +36,11 @@ async def speak(
     """
     pace, name, is_silent = call.pace, recording.name, True
     of = f" s of {recording.duration_s:.1f} s" if recording.duration_s else " s"
-    pace.began_at = time.monotonic()
-    for chunk in chunks(at_rate(recording, source.rate_hz), source.rate_hz, chunk_ms):
+    pace.begin(time.monotonic())
+    before_ms = pace.sent_ms
+    pieces = chunks(at_rate(recording, source.rate_hz), source.rate_hz, chunk_ms)
+    is_live = isinstance(recording, RawRecording | Microphone)
+    async for chunk in as_it_comes(pieces) if is_live else _at_once(pieces):
         size_ms = len(chunk) * 1000 / source.rate_hz
         await _wait_for_room(call, size_ms)
         await asyncio.sleep(pace.wait_s(time.monotonic(), size_ms))
@@ -43,14 +49,22 @@ async def speak(
         await _send(socket, pcm.encode(interleaved, source.encoding))
         pace.send(size_ms)
         is_silent = is_silent and not chunk.any()
-        call.screen.progress(f"Speaking {pace.sent_ms / 1000:.1f}{of} of {name}")
+        said_s = (pace.sent_ms - before_ms) / 1000
+        call.screen.progress(f"{meter(level_dbfs(chunk))} Speaking {said_s:.1f}{of} of {name}")
     if recording.fault:
         call.screen.note(recording.fault)
-    if not pace.messages:
+    if pace.sent_ms == before_ms:
         raise Failed(f"{name} holds no audio.")
     call.screen.note(
-        f"Spoke {pace.sent_ms / 1000:.2f} s of {name}{', which is silent' * is_silent}."
+        f"Spoke {(pace.sent_ms - before_ms) / 1000:.2f} s of {name}"
+        f"{', which is silent' * is_silent}."
     )
+
+
+async def _at_once(pieces: Iterator[Samples]) -> AsyncIterator[Samples]:
+    """Of a file that is there."""
+    for piece in pieces:
+        yield piece
 
 
 async def _send(socket: WebSocketClientConnection, audio: bytes) -> None:

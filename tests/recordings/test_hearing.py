@@ -55,8 +55,9 @@ def test_a_pause_within_an_answer_is_where_the_reports_have_it():
     assert [Clip(0, "a", 0, 500), Clip(800, "a", 500, 1500)] == lay_answers(notes)
 
 
-def test_a_last_report_that_is_a_little_late_makes_no_pause():
-    notes = [Sent(0, "a", 0, 1000), Told(500, "a", 500), Told(840, "a", 800), ENOUGH]
+@pytest.mark.parametrize("last", [[], [Told(860, "a", 820)]])
+def test_last_reports_that_are_a_little_late_make_no_pause(last):
+    notes = [Sent(0, "a", 0, 1000), Told(500, "a", 500), Told(840, "a", 800), *last, ENOUGH]
 
     assert [Clip(0, "a", 0, 1000)] == lay_answers(notes)
 

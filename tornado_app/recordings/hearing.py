@@ -24,9 +24,10 @@ little before they begin, in case that something comes late."""
 LATE_END_MS = 500.0
 """That an item was played to its end may be told some time after; what is told later says nothing
 of when it began."""
-LONE_MS = 100.0
-"""The last report has none behind it that would show that it was only late on its way: no shorter
-pause is believed to it alone."""
+LATE_MS = 100.0
+LAST_MS = 200.0
+"""The last reports have none behind them that would show that they were only late on their way: no
+pause shorter than `LATE_MS` is believed to those of the last `LAST_MS`."""
 HAIR_MS = 0.01
 
 Playing: TypeAlias = Sent | Told | Cut | Ended
@@ -195,8 +196,15 @@ class _Offsets:
                 self._offsets.append(least_ms)
         self._places.reverse()
         self._offsets.reverse()
-        if len(self._offsets) > 1 and self._offsets[-1] - self._offsets[-2] <= LONE_MS:
-            self._offsets[-1] = self._offsets[-2]
+        self._doubt_last()
+
+    def _doubt_last(self) -> None:
+        last_ms = self._places[-1] if self._places else 0.0
+        first = max(1, bisect_right(self._places, last_ms - LAST_MS))
+        for number in range(first, len(self._offsets)):
+            sure_ms = self._offsets[number - 1]
+            if self._offsets[number] - sure_ms <= LATE_MS:
+                self._offsets[number] = sure_ms
 
     def between(self, begin_ms: float, end_ms: float) -> Iterator[float]:
         """Places inside of this part of the tape where what holds may change."""

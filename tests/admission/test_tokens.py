@@ -388,6 +388,39 @@ class TestIssue:
             issue(user, RULES, NOW, ttl_s)
 
 
+class TestPreviousKey:
+    BEFORE = TokenRules(KEY[::-1], ("HS256",), leeway_s=10, max_lifetime_s=3600)
+    NOW_WITH_BOTH = replace(RULES, previous_key=KEY[::-1])
+
+    def test_its_tokens_are_good(self):
+        """Until it is removed; those of the current one are, too."""
+        made = issue("ada", self.BEFORE, NOW, 600)
+
+        assert "ada" == verify(made, self.NOW_WITH_BOTH, NOW).user_id
+        assert "ada" == verify(GOOD_TOKEN, self.NOW_WITH_BOTH, NOW).user_id
+        assert "token_invalid" == rejected(made)
+
+    def test_it_signs_nothing(self):
+        """New tokens are the current one's."""
+        made = issue("ada", self.NOW_WITH_BOTH, NOW, 600)
+
+        assert "ada" == verify(made, RULES, NOW).user_id
+        assert "token_invalid" == rejected(made, self.BEFORE)
+
+    def test_any_other(self):
+        """A third secret is none of the two."""
+        other = replace(RULES, key=b"x" * 32)
+
+        with pytest.raises(TokenRejected, match="another secret than this server's"):
+            verify(issue("ada", other, NOW, 600), self.NOW_WITH_BOTH, NOW)
+
+    def test_it_is_as_long(self):
+        """And hidden as well."""
+        with pytest.raises(ValueError, match="too short"):
+            replace(RULES, previous_key=KEY[:31])
+        assert "previous" not in repr(self.NOW_WITH_BOTH)
+
+
 class TestRules:
     def test_missing(self):
         """No token is another thing than a bad one."""

@@ -1,13 +1,16 @@
 """The operator's file of identity providers, and what is wrong with it: settings/issuers.py."""
 
 import json
+import socket
 
 import pytest
 
 from tests.calls.house import house_settings
 from tests.fakes.issuer import SigningKey, jwks
 from tornado_app.admission.issuers.fetching import Address
+from tornado_app.commands.cli import main
 from tornado_app.settings.issuers import Issuers, KeyFile, Remote, read_issuers
+from tornado_app.settings.reading import InvalidSettings
 
 KEY, RSA = SigningKey(), SigningKey("RS256", "rsa")
 PRODUCTION = {
@@ -242,3 +245,76 @@ def test_the_example_is_right(read):
     found, problems = read(text=(ROOT / "conf/issuers.toml").read_text(), **PRODUCTION)
 
     assert ([], ["keycloak"]) == (problems, [issuer.rules.name for issuer in found.issuers])
+
+
+class TestSecretsOfOurOwn:
+    """`auth.previous_secret`, and production without a secret."""
+
+    RANDOM = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQe"
+
+    @pytest.mark.parametrize(
+        ("changes", "expected"),
+        [
+            ({"auth_previous_secret": "short"}, "must be at least 32 bytes for HS256"),
+            ({"auth_previous_secret": RANDOM, "auth_secret": RANDOM}, "is the same as auth.secret"),
+            ({"auth_previous_secret": RANDOM, "auth_secret": ""}, "needs auth.secret"),
+            (PRODUCTION | {"auth_secret": ""}, "auth.secret (PARLEY_AUTH_SECRET): must be set"),
+            (
+                PRODUCTION
+                | {
+                    "auth_secret": "",
+                    "auth_issuers_file": "any.toml",
+                    "auth_application_keys": [RANDOM],
+                },
+                "auth.application_keys (PARLEY_AUTH_APPLICATION_KEYS): needs auth.secret",
+            ),
+            (
+                PRODUCTION | {"auth_secret": RANDOM, "auth_previous_secret": "secret" * 8},
+                "auth.previous_secret (PARLEY_AUTH_PREVIOUS_SECRET): is a placeholder",
+            ),
+        ],
+    )
+    def test_wrong(self, changes, expected):
+        """Each is one sentence."""
+        with pytest.raises(InvalidSettings) as caught:
+            house_settings(**changes)
+        [problem] = caught.value.problems
+
+        assert expected in problem
+
+    def test_production_needs_none_where_there_are_issuers(self):
+        """Then their tokens are the only ones."""
+        changes = PRODUCTION | {"auth_secret": "", "auth_issuers_file": "any.toml"}
+
+        assert not house_settings(**changes).auth.secret
+
+
+def test_check_config_says_it_all(tmp_path, capsys, monkeypatch):
+    """What is wrong with the issuers and with those who are taken back, and asks nobody."""
+    (tmp_path / "issuers.toml").write_text(
+        '[issuers.a]\nissuer = "http://id.example"\naudience = ["p"]\nalgorithms = ["none"]\n'
+        '[issuers.b]\nissuer = "http://b.example"\naudience = ["p"]\nalgorithms = ["RS256"]\n'
+        'discovery = true\nuser_prefix = "b:"\n'
+    )
+    (tmp_path / "revoked").write_text("user alice\nbob\n")
+    for name, value in {
+        "SERVER_ENVIRONMENT": "production",
+        "SERVER_ALLOWED_ORIGINS": '["https://example.com"]',
+        "UPSTREAM_URL": "local",
+        "AUTH_ISSUERS_FILE": str(tmp_path / "issuers.toml"),
+        "AUTH_REVOKED_FILE": str(tmp_path / "revoked"),
+    }.items():
+        monkeypatch.setenv(f"PARLEY_{name}", value)
+    monkeypatch.setattr(socket, "socket", None)
+
+    assert 2 == main(["check-config"])
+    lines = capsys.readouterr().err.splitlines()
+    for expected in (
+        "issuers: with more than one, each needs user_prefix",
+        "issuers.a.algorithms: must be a list",
+        "issuers.a: needs one of discovery, jwks_url, jwks_file, pem_files, secrets",
+        "issuers.b.issuer: must be https:// in production, except on loopback",
+        'line 2 must be "jti ID" or "user NAME"',
+    ):
+        assert 1 == sum(expected in line for line in lines), expected
+    assert 5 == len(lines)

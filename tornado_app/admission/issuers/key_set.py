@@ -121,7 +121,10 @@ def _read_jwk(entry: Any) -> Key | None:
     """One key of a set, or None if it is not for checking signatures."""
     if not isinstance(entry, dict) or "d" in entry or "k" in entry:
         return None
-    if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
+    operations = entry.get("key_ops", ["verify"])
+    if not isinstance(operations, list) or "verify" not in operations:
+        return None
+    if entry.get("use", "sig") != "sig":
         return None
     key_id = entry.get("kid")
     if key_id is not None and not (isinstance(key_id, str) and len(key_id) <= KEY_ID_CHARACTERS):

@@ -46,6 +46,7 @@ class RemoteKeys:
         self._waiters: set[_Waiter] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._state: State = "asking"
+        self._is_stopped = False
         self._log = get_logger()
 
     @property
@@ -60,6 +61,7 @@ class RemoteKeys:
         self._look()
 
     def stop(self) -> None:
+        self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()
         for waiter in self._waiters:
@@ -82,6 +84,8 @@ class RemoteKeys:
 
     def _look(self) -> None:
         """Ask, or set the timer for it."""
+        if self._is_stopped:  # an answer was under way
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

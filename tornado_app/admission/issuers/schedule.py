@@ -33,7 +33,7 @@ class Schedule:
         if self.is_wanted:
             return self.asked_at + REST_S
         if self.failures:
-            return self.asked_at + min(REST_S * 2.0 ** (self.failures - 1), LONGEST_REST_S)
+            return self.asked_at + min(REST_S * 2.0 ** min(self.failures - 1, 10), LONGEST_REST_S)
         return self.answered_at + self.refresh_s
 
     @property

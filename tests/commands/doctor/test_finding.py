@@ -7,6 +7,7 @@ import pytest
 
 from tornado_app.commands.doctor.finding import Skipped, Step, Trouble, examine
 from tornado_app.commands.talk.failure import Failed
+from tornado_app.errors import Refused
 from tornado_app.settings.reading import InvalidSettings
 
 
@@ -56,6 +57,7 @@ async def test_what_needs_a_failed_step_is_skipped_and_says_so():
     ("error", "says", "advice"),
     [
         (Trouble("wrong"), "wrong", "the step's own"),
+        (Refused("invalid_message", "No token."), "No token.", "the step's own"),
         (Failed("no gateway"), "no gateway", "the step's own"),
         (InvalidSettings(["a is wrong", "b too"]), "a is wrong. b too.", "the step's own"),
         (OSError(13, "Permission denied"), "Permission denied.", "the step's own"),

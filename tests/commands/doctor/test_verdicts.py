@@ -26,7 +26,7 @@ def lost(kind, stage="dial", **facts):
     return classify(Failure(stage, kind, **facts), None)
 
 
-OPENED, CREATED, UPDATED = {"opened": 0.1}, {"opened": 0.1, "created": 0.2}, 3
+OPENED, CREATED = {"opened": 0.1}, {"opened": 0.1, "created": 0.2}
 
 
 @pytest.mark.parametrize(

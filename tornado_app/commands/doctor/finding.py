@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tornado_app.commands.talk.failure import Failed
+from tornado_app.errors import Refused
 from tornado_app.settings.reading import InvalidSettings
 
 Status = Literal["ok", "failed", "skipped"]
@@ -43,8 +44,8 @@ class Finding:
 class Step:
     """Something to try.
 
-    `work` returns what to say of it; it raises `Trouble`, `Failed`, `InvalidSettings`, `Skipped`
-    or `OSError` if it cannot.  `advice` is for whatever it does not say itself.
+    `work` returns what to say of it; it raises `Trouble`, `Failed`, `Refused`, `InvalidSettings`,
+    `Skipped` or `OSError` if it cannot.  `advice` is for whatever it does not say itself.
     """
 
     name: str
@@ -85,8 +86,8 @@ async def _try(step: Step) -> Finding:
         return found("failed", f"It took longer than {step.deadline_s:g} s.", step.advice)
     except Trouble as trouble:
         return found("failed", str(trouble), trouble.advice or step.advice)
-    except Failed as failed:
-        return found("failed", str(failed), step.advice)
+    except (Failed, Refused) as told:
+        return found("failed", str(told), step.advice)
     except InvalidSettings as invalid:
         return found("failed", " ".join(f"{line}." for line in invalid.problems), step.advice)
     except OSError as error:

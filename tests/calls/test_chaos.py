@@ -132,7 +132,7 @@ def check_links(conversation: Conversation, links: list[Recorded], session) -> N
         else:
             assert any(pcm in link.appended for link in links), f"turn {number} was not heard"
     last = links[-1]
-    entries = session._rebuilding.ledger.entries
+    entries = session.ledger.entries
     assert [item.id for item in last.items] == [entry.id for entry in entries]
     for item, entry in zip(last.items, entries, strict=True):
         assert item.wire["type"] == "message"
@@ -157,7 +157,7 @@ def check_heard(client: VoiceClient, session) -> None:
         if isinstance(message, dict) and message["type"] == "audio":
             item_id = message["data"]["item_id"]
             heard_ms[item_id] = heard_ms.get(item_id, 0.0) + message["data"]["duration_ms"]
-    for entry in session._rebuilding.ledger.entries:
+    for entry in session.ledger.entries:
         if isinstance(entry, ModelSaid):
             was_sent_ms = heard_ms.get(entry.id, 0.0)
             if entry.heard_ms is None:
@@ -196,7 +196,7 @@ async def one(number: int, house: House) -> None:
     client = await house.call(f"turn_detection={turns}&model={model}")
     [session] = [
         each._session
-        for each in house.gateway._connections
+        for each in house.gateway.connections
         if each.config.model_session.model == model
     ]
     try:
@@ -219,7 +219,7 @@ def is_quiet(model: Recorded, session) -> bool:
     asking = session._answers.asking
     is_heard = session.is_connected and asking.known.running is None and asking.is_free
     is_said = model._responses.main is None and not model._listening.speaking
-    entries = session._rebuilding.ledger.entries
+    entries = session.ledger.entries
     is_written = all(e.is_written for e in entries if isinstance(e, UserSaid))
     return is_heard and is_said and is_written and isinstance(entries[-1], ModelSaid)
 

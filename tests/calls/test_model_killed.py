@@ -110,12 +110,12 @@ async def test_an_answer_in_the_middle_of_which_it_dies():
         broken = (await client.next("response_done", SPEECH_S))["data"]
         assert ("failed", True) == (broken["status"], broken["continues"])
         await client.status("connected")
-        [connection] = here.gateway._connections
-        first = connection._session._rebuilding.ledger.entries[1]
+        [connection] = here.gateway.connections
+        first = connection._session.ledger.entries[1]
         await answer(client)
         await client.say("get_status")
         await client.next("status")
-        rest = connection._session._rebuilding.ledger.entries[2]
+        rest = connection._session.ledger.entries[2]
 
     assert first.text
     assert "thirty" not in first.text

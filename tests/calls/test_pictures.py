@@ -50,6 +50,9 @@ async def test_a_picture_goes_to_the_model_and_is_answered():
             await show(client, jpeg(), "jpeg", id="b")
             await client.status("connected")
             again = await fake.connection(1)
+            # What was said before comes first, with the picture by reference.
+            before = (await again.next_event("conversation.item.create"))["item"]
+            assert ASKED in before["content"][0]["text"]
             item = (await again.next_event("conversation.item.create"))["item"]
             url = item["content"][0]["image_url"]
             assert f"data:image/jpeg;base64,{encoded(jpeg())}" == url

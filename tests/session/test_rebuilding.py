@@ -352,7 +352,7 @@ def test_an_answer_of_which_nothing_was_heard_is_none(story):
     story.tick(at=story.session.wake_at()).model_ready()
 
     assert [("user", "Tell me.")] == told(story)
-    assert ["parley_text_1"] == [e.id for e in story.session._rebuilding.ledger.entries]
+    assert ["parley_text_1"] == [e.id for e in story.session.ledger.entries]
 
 
 def test_an_answer_that_was_asked_for_is_asked_for_again(story):

@@ -53,6 +53,7 @@ class Session:
         self._uplink = parts.uplink
         self._answers = parts.answers
         self.downlink = parts.answers.downlink
+        self.ledger = parts.ledger
         self._memory = parts.memory
         self._configuring = parts.configuring
         self._words = parts.words

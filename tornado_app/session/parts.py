@@ -32,9 +32,8 @@ class Parts:
     def __init__(self, config: SessionConfig, budget: Budget, jitter: Callable[[], float]) -> None:
         self.actions = actions = Actions(config)
         self.timers = timers = Timers()
-        rebuilding = Rebuilding(
-            Ledger(config.ledger_entries, config.ledger_bytes), SpeechKept(config.speech_kept_ms)
-        )
+        self.ledger = Ledger(config.ledger_entries, config.ledger_bytes)
+        rebuilding = Rebuilding(self.ledger, SpeechKept(config.speech_kept_ms))
         self.model = model = ModelSide(
             config, actions, timers, budget, jitter, rebuilding=rebuilding
         )

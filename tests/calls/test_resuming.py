@@ -134,6 +134,7 @@ async def test_a_second_connection_takes_the_call_over():
         await again.next("pong")
         third = await back(house, client)
         assert (await third.status("connecting"))["data"]["resumed"] is False
+        await third.status("connected")
         assert 2 == len(house.gateway.connections)
         assert 2 == len(fake.connections)
 

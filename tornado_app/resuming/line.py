@@ -3,23 +3,20 @@
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import NamedTuple
+from typing import TypeAlias
 
 from tornado_app.client_side.client import Client
 from tornado_app.protocol.close import RESUMED_ELSEWHERE, Close
 
-ENTRY_BYTES = 200
+ENTRY_BYTES = 64
 """What a message takes in memory beside its bytes."""
 FULL_PART = 2
 """While nobody is there, an answer is held back when this part of the room is used: messages that
 cannot be held back have the rest."""
 
 
-class _Sent(NamedTuple):
-    at: float
-    payload: bytes
-    binary: bool
-    urgent: bool
+_Kept: TypeAlias = bytes | tuple[bytes]
+"""A message, or in a tuple the binary frame behind it: most are messages, kept as they are."""
 
 
 class Line:
@@ -36,12 +33,14 @@ class Line:
         self._room_bytes = room_bytes
         self._kept_s = kept_s
         self._clock = clock
-        self._sent: deque[_Sent] = deque()
+        self._sent: deque[_Kept] = deque()
         self._sent_bytes = 0
-        self._messages = 0
-        """So many of what is kept are messages, and not frames behind one."""
+        self._forgotten_seq = 0
+        """The messages up to this one are not kept."""
         self._last_seq = 0
-        self._missed: deque[_Sent] = deque()
+        self._marks: deque[tuple[float, int]] = deque()
+        """When it was looked, and what was the last message then: cheaper than a time for each."""
+        self._missed: deque[_Kept] = deque()
         """What a client that has come back is still to be given."""
         self._away_bytes = 0
         self._is_paused = False
@@ -60,7 +59,7 @@ class Line:
 
     def has(self, last_seq: int) -> bool:
         """Whether all behind *last_seq* is kept, and there is such a message."""
-        return self._last_seq - self._messages <= last_seq <= self._last_seq
+        return self._forgotten_seq <= last_seq <= self._last_seq
 
     def attach(self, client: Client, last_seq: int) -> None:
         """Go on with *client*, which has everything up to *last_seq*."""
@@ -82,25 +81,41 @@ class Line:
         """Give a client that has come back what it has missed, as fast as it reads."""
         client, missed = self._client, self._missed
         while missed and client is not None and not client.is_full:
-            sent = missed.popleft()
-            client.send(sent.payload, binary=sent.binary, urgent=sent.urgent)
+            kept = missed.popleft()
+            if isinstance(kept, tuple):
+                client.send(kept[0], binary=True)
+            else:
+                client.send(kept)
 
     def forget_old(self) -> None:
-        """Keep nothing any longer than it is needed.
+        """Keep nothing any longer than it is needed.  Called once a second.
 
         While nobody is there everything is: it goes with the session.
         """
-        oldest = self._clock() - self._kept_s
-        while self._client is not None and self._sent and self._sent[0].at < oldest:
-            self._forget_first()
+        now, marks = self._clock(), self._marks
+        if self._client is None:
+            return
+        while marks and marks[0][0] < now - self._kept_s:
+            _, seq = marks.popleft()
+            while self._forgotten_seq < seq:
+                self._forget_first()
+        if self._last_seq > self._forgotten_seq:
+            marks.append((now, self._last_seq))
 
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
-        sent = _Sent(self._clock(), payload, binary, urgent)
-        self._keep(sent)
+        kept: _Kept = payload
+        if binary:
+            kept = (payload,)
+        else:
+            self._last_seq += 1
+        self._sent.append(kept)
+        self._sent_bytes += len(payload) + ENTRY_BYTES
+        if self._sent_bytes > self._room_bytes:
+            self._make_room()
         if self._client is None:
             self._away_bytes += len(payload)
         elif self._missed:
-            self._missed.append(sent)
+            self._missed.append(kept)
         else:
             self._client.send(payload, binary=binary, urgent=urgent)
 
@@ -132,30 +147,30 @@ class Line:
         if client is not None:
             client.replace(close)
 
-    def _keep(self, sent: _Sent) -> None:
-        self._sent.append(sent)
-        self._sent_bytes += len(sent.payload) + ENTRY_BYTES
-        if not sent.binary:
-            self._last_seq += 1
-            self._messages += 1
-        while self._sent_bytes > self._room_bytes and len(self._sent) > 1:
+    def _make_room(self) -> None:
+        """The newest message stays, with its frame, however large."""
+        while self._sent_bytes > self._room_bytes and self._forgotten_seq < self._last_seq - 1:
             self._forget_first()
 
     def _forget_first(self) -> None:
         """The oldest message, with the frame behind it."""
-        first = self._sent.popleft()
-        self._sent_bytes -= len(first.payload) + ENTRY_BYTES
-        self._messages -= not first.binary
-        if not first.binary and self._sent and self._sent[0].binary:
-            self._forget_first()
+        self._forgotten_seq += 1
+        self._drop_first()
+        if self._sent and isinstance(self._sent[0], tuple):
+            self._drop_first()
 
-    def _behind(self, last_seq: int) -> deque[_Sent]:
+    def _drop_first(self) -> None:
+        kept = self._sent.popleft()
+        size_bytes = len(kept[0]) if isinstance(kept, tuple) else len(kept)
+        self._sent_bytes -= size_bytes + ENTRY_BYTES
+
+    def _behind(self, last_seq: int) -> deque[_Kept]:
         """What follows that message and its frame."""
         wanted = self._last_seq - last_seq
         count = messages = 0
-        for sent in reversed(self._sent):
+        for kept in reversed(self._sent):
             if messages == wanted:
                 break
-            messages += not sent.binary
+            messages += not isinstance(kept, tuple)
             count += 1
         return deque(islice(self._sent, len(self._sent) - count, None))

@@ -320,7 +320,7 @@ class Stage:
                 outbound_bytes=OUTBOUND_BYTES,
                 **self._changes,
             ),
-            ClientSocket(self.client, self.writer),
+            ClientSocket(self.client, self.writer, lambda: None),
             VOICE_V1,
             self._equipment,
             self.log,

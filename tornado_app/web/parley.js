@@ -835,7 +835,8 @@ class Call {
   _message(data) {
     if (typeof data === "string") {
       const said = JSON.parse(data);
-      if (said.type === "audio") this._audioSeq = said.seq; // whole when its frame is there
+      // Whole when its frame is there.
+      if (said.type === "audio") this._audioSeq = said.seq;
       else this._lastSeq = said.seq;
       this._lastError = null;
       this._note("in", said.type, data);
@@ -961,7 +962,8 @@ class Call {
       const token = await this._options.getToken();
       if (this._isTold) this._post({ type: "refresh_token", token });
     } catch ({ message }) {
-      this._complain(new CallError("token_missing", `There is no token: ${message}`)); // 4410 will follow
+      // 4410 will follow.
+      this._complain(new CallError("token_missing", `There is no token: ${message}`));
     }
   }
 

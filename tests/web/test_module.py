@@ -114,7 +114,7 @@ def test_a_page_talks_with_its_microphone(page):
     heard, _ = played(page)
     assert np.abs(sent).max() > 0.05
     _, likeness = best_match(sent, heard)
-    assert likeness > 0.95
+    assert likeness > 0.98
     latency = events(page, "latency")[0]
     assert latency["totalMs"] > 0
     assert 0 == page.evaluate("call.stats.underruns")
@@ -141,8 +141,10 @@ def interrupted_by_voice(page):
 
     heard, first = played(page)
     behind = heard[round((told["frame"] - first) * SENT_HZ / PLAYED_HZ) :]
-    begins, likeness = best_match(sound_of(page, new), behind)
-    assert likeness > 0.95
+    answer = sound_of(page, new)
+    begins, _ = best_match(answer, behind)
+    alike = likenesses(answer, behind, SENT_HZ // 2)
+    assert np.median(alike) > 0.98  # in pieces, as the loudspeaker's clock is another
     between = np.flatnonzero(np.abs(behind[: begins - SENT_HZ // 100]) > 1e-3)
     page.evaluate("call.close()")
     return 1000 * between[-1] / SENT_HZ if len(between) else 0.0

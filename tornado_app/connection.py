@@ -187,6 +187,11 @@ class Connection:
         return not self._session.ended and not self._client.is_full
 
     @property
+    def is_heard(self) -> bool:
+        """The client was heard since it came, or came back."""
+        return self._session.is_heard
+
+    @property
     def ended(self) -> bool:
         return self._session.ended
 

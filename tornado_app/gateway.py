@@ -222,12 +222,13 @@ class Gateway:
         """Which session that is there a client may go on with, by its resume token."""
         if not opening.resume_token:
             return None
-        session_id = self._tickets.session_of(
-            opening.resume_token, caller.user_id, dialect.subprotocol
-        )
-        connection = self._connections.get(session_id or "")
-        is_like = connection is not None and connection.config.scopes <= caller.scopes
-        return session_id if is_like else None
+        opened = self._tickets.opened_by(opening.resume_token, caller.user_id, dialect.subprotocol)
+        connection = self._connections.get(opened.session_id) if opened is not None else None
+        if opened is None or connection is None:
+            return None
+        # Of a client that was not heard since nobody knows whether it got the next token.
+        is_good = opened.is_newest or not connection.is_heard
+        return opened.session_id if is_good and connection.config.scopes <= caller.scopes else None
 
     def _resume(self, guest: Guest, client: Client, last_seq: int | None) -> Connection | None:
         """One that cannot be resumed any more is ended: its client has come, and begins anew."""
@@ -241,7 +242,9 @@ class Gateway:
         if last_seq is None or not connection.can_resume(last_seq):
             connection.feed(events.Stop(RESUMED_ELSEWHERE))
             return None
-        token = self._tickets.issue(session_id, guest.caller.user_id, guest.dialect.subprotocol)
+        token = self._tickets.issue(
+            session_id, guest.caller.user_id, guest.dialect.subprotocol, guest.opening.resume_token
+        )
         self._places[session_id].leave()
         self._places[session_id] = guest.place.hold()
         back = events.ClientBack(token, guest.caller.expires_at)

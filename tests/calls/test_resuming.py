@@ -140,6 +140,28 @@ async def test_a_second_connection_takes_the_call_over():
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_a_connection_that_breaks_before_the_next_token_arrives():
+    """The one before is still good, until the client is known to have the next."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        cut(client)
+        query = f"resume={token_of(client)}&last_seq={last_seq(client)}"
+        for _ in range(3):  # it answers no ping
+            mute = await house.raw(query)
+            assert b"resumed" in (await mute.receive()).payload
+            await mute.close()
+        again = await back(house, client)
+        for _ in range(4):  # what the others were told comes as well
+            assert (await again.status("connected"))["data"]["resumed"]
+        [connection] = house.gateway.connections
+        await until(lambda: connection.is_heard, "its pong never came")
+        late = await back(house, client)
+        assert (await late.status("connecting"))["data"]["resumed"] is False
+        await late.status("connected")
+        assert 2 == len(fake.connections)
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_what_cannot_be_resumed_is_a_new_session():
     """Another's token, an unknown one, a place that is not: the same answer to all."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:

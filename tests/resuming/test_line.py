@@ -168,6 +168,22 @@ def test_an_answer_is_held_back_when_half_the_room_is_used_and_nobody_is_there()
     assert not told.is_full
 
 
+def test_a_client_that_is_back_is_pinged_behind_what_it_had_missed():
+    """Its answer says that it has all of that."""
+    told = line(Socket())
+    say(told, [(False, 1)] * 3)
+    slow = Socket(room=2)
+    told.attach(slow, 0)
+    told.ping()
+    assert [] == slow.calls
+    slow.room = 4
+    told.go_on()
+    assert 3 == len(slow.got)
+    assert ["ping"] == slow.calls
+    told.go_on()
+    assert ["ping"] == slow.calls
+
+
 def test_a_client_that_is_not_read_is_not_read_when_it_is_back():
     """The session's word counts, whichever socket there is."""
     first, second = Socket(), Socket()

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.session.story import UNIX_MS, delta, response
+from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import events
@@ -109,6 +110,27 @@ def test_the_token_of_the_new_connection_counts(kept):
     kept.feed(LOST, at=1.0).feed(events.ClientBack("next", UNIX_MS / 1000 + 7200), at=2.0)
     status = kept.feed(events.StatusAsked({})).messages[0][1]
     assert UNIX_MS + 7_200_000 == status["token_expires_at"]
+
+
+def test_it_is_told_how_much_of_it_has_come(kept):
+    """Audio, orders and what was no good, each once: what is behind may be said again."""
+    kept.feed(events.ClientAudio(bytes(960)))
+    kept.client(asked.Interrupt())
+    kept.feed(events.StatusAsked({}))
+    kept.feed(events.ClientRefused(InvalidMessage("invalid_message", "No.")))
+    kept.feed(events.ClientRefused(InvalidMessage("invalid_audio", "No.", is_audio=True)))
+    kept.feed(events.ClientPinged()).feed(events.ClientHeard())
+    kept.feed(LOST, at=1.0).feed(BACK, at=2.0)
+    assert (2, 5) == (kept.messages[0][1]["chunk"], kept.messages[0][1]["received"])
+
+
+def test_it_is_pinged_behind_what_it_is_told(kept):
+    """Until it answers nobody knows that it has the next token."""
+    assert kept.session.is_heard
+    kept.feed(LOST, at=1.0).feed(BACK, at=2.0)
+    assert isinstance(kept.fresh[-1], PingClient)
+    assert not kept.session.is_heard
+    assert kept.feed(events.ClientPinged(), at=2.1).session.is_heard
 
 
 def test_a_takeover_needs_no_loss(kept):

@@ -9,7 +9,7 @@ from tornado.concurrent import Future
 from tornado.iostream import StreamBufferFullError, StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
-from tornado_app.client_side.frames import BINARY, TEXT, frame
+from tornado_app.client_side.frames import BINARY, PING, TEXT, frame
 from tornado_app.client_side.stream import ClientStream
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 
@@ -106,7 +106,13 @@ class ClientWriter:
         All that is sent within one turn of the loop becomes one write.  A message that
         is not *urgent* may wait `gather_s` for company.
         """
-        data = frame(BINARY if binary else TEXT, payload)
+        self._put(frame(BINARY if binary else TEXT, payload), urgent=urgent)
+
+    def ping(self) -> None:
+        """Behind what was sent before: the answer says that the client has that."""
+        self._put(frame(PING, b""), urgent=True)
+
+    def _put(self, data: bytes, *, urgent: bool) -> None:
         if self._waiting_bytes + len(data) > self._limit_bytes:
             # Much at once is no fault of the client: what its socket takes does not count.
             self._flush()

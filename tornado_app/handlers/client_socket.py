@@ -1,10 +1,6 @@
 """A client's WebSocket, as its connection uses it."""
 
-import contextlib
 from collections.abc import Callable
-
-from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketClosedError
 
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.client_side.writer import ClientWriter
@@ -41,8 +37,7 @@ class ClientSocket:
         self._writer.send(payload, binary=binary, urgent=urgent)
 
     def ping(self) -> None:
-        with contextlib.suppress(WebSocketClosedError, StreamClosedError):
-            self._protocol.write_ping(b"")
+        self._writer.ping()
 
     def pause(self) -> None:
         self._protocol.pause_reading()

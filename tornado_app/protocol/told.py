@@ -71,6 +71,8 @@ class ConnectionStatus(ServerMessageBase, frozen=True):
     """In the same: resumes this session, once."""
     chunk: int | None = None
     """After a resumption: the newest audio of the client that has come."""
+    received: int | None = None
+    """In the same: how many messages of the client have come in this call, audio among them."""
     context_lost: bool | None = None
     """True after a reconnection: the model starts afresh and remembers nothing."""
     context: Context | None = None

@@ -44,6 +44,7 @@ class Line:
         """What a client that has come back is still to be given."""
         self._away_bytes = 0
         self._is_paused = False
+        self._is_ping_due = False
 
     @property
     def is_full(self) -> bool:
@@ -67,6 +68,7 @@ class Line:
         if before is not None:
             before.replace(RESUMED_ELSEWHERE)
         self._missed = self._behind(last_seq)
+        self._is_ping_due = False
         self._away_bytes = 0
         if self._is_paused:
             client.pause()
@@ -86,6 +88,8 @@ class Line:
                 client.send(kept[0], binary=True)
             else:
                 client.send(kept)
+        if self._is_ping_due and not missed:
+            self.ping()
 
     def forget_old(self) -> None:
         """Keep nothing any longer than it is needed.  Called once a second.
@@ -120,7 +124,9 @@ class Line:
             self._client.send(payload, binary=binary, urgent=urgent)
 
     def ping(self) -> None:
-        if self._client is not None:
+        """Behind what a client that has come back has missed."""
+        self._is_ping_due = bool(self._missed)
+        if self._client is not None and not self._is_ping_due:
             self._client.ping()
 
     def pause(self) -> None:

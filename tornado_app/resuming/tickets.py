@@ -5,7 +5,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 TOKEN_BYTES = 32
 
@@ -19,6 +19,15 @@ class Ticket:
     session_id: str
     user_id: str
     subprotocol: str
+    shown: bytes | None = None
+    """The digest of the token that this one was given for: the client may not have got this one."""
+
+
+class Opened(NamedTuple):
+    """Which session a token opens, and whether no other was given for it since."""
+
+    session_id: str
+    is_newest: bool
 
 
 class TicketStore(Protocol):
@@ -27,7 +36,8 @@ class TicketStore(Protocol):
     def put(self, ticket: Ticket) -> None:
         """In place of the one that this session had."""
 
-    def find(self, digest: bytes) -> Ticket | None: ...
+    def find(self, digest: bytes) -> Ticket | None:
+        """The ticket of this token, or that was given for it."""
 
     def drop(self, session_id: str) -> None:
         """Nothing, if there is none."""
@@ -42,7 +52,9 @@ class TicketsHere:
 
     def put(self, ticket: Ticket) -> None:
         self.drop(ticket.session_id)
-        self._by_session[ticket.session_id] = self._by_digest[ticket.digest] = ticket
+        self._by_session[ticket.session_id] = ticket
+        for digest in _digests(ticket):
+            self._by_digest[digest] = ticket
 
     def find(self, digest: bytes) -> Ticket | None:
         return self._by_digest.get(digest)
@@ -50,7 +62,8 @@ class TicketsHere:
     def drop(self, session_id: str) -> None:
         ticket = self._by_session.pop(session_id, None)
         if ticket is not None:
-            del self._by_digest[ticket.digest]
+            for digest in _digests(ticket):
+                del self._by_digest[digest]
 
 
 class TicketDesk:
@@ -62,26 +75,34 @@ class TicketDesk:
         self._store = store
         self._make = make
 
-    def issue(self, session_id: str, user_id: str, subprotocol: str) -> str:
-        """A token that opens this session once, in place of the one before."""
+    def issue(self, session_id: str, user_id: str, subprotocol: str, shown: str = "") -> str:
+        """A token that opens this session, in place of the one before.
+
+        *shown*: the one that it is given for, which is known until the next is issued.
+        """
         token = self._make(TOKEN_BYTES)
-        self._store.put(Ticket(_digest(token), session_id, user_id, subprotocol))
+        before = _digest(shown) if shown else None
+        self._store.put(Ticket(_digest(token), session_id, user_id, subprotocol, before))
         return token
 
-    def session_of(self, token: str, user_id: str, subprotocol: str) -> str | None:
-        """Which session *token* opens for this user; None, whatever the reason."""
+    def opened_by(self, token: str, user_id: str, subprotocol: str) -> Opened | None:
+        """What *token* opens for this user; None, whatever the reason."""
         digest = _digest(token)
         ticket = self._store.find(digest)
         if ticket is None:
             return None
         # A digest that is found is nearly equal to itself, but nothing here depends on how near.
-        is_it = hmac.compare_digest(ticket.digest, digest)
+        is_newest = hmac.compare_digest(ticket.digest, digest)
         is_theirs = (ticket.user_id, ticket.subprotocol) == (user_id, subprotocol)
-        return ticket.session_id if is_it and is_theirs else None
+        return Opened(ticket.session_id, is_newest) if is_theirs else None
 
     def forget(self, session_id: str) -> None:
         """The session is over."""
         self._store.drop(session_id)
+
+
+def _digests(ticket: Ticket) -> list[bytes]:
+    return [ticket.digest] if ticket.shown is None else [ticket.digest, ticket.shown]
 
 
 def _digest(token: str) -> bytes:

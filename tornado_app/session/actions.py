@@ -28,6 +28,13 @@ class Actions:
         is to answer later keeps it."""
         self.chunk = 0
         """The number of the client's newest audio."""
+        self.orders = 0
+        """How much came of the client beside audio."""
+
+    @property
+    def received(self) -> int:
+        """How many messages of the client have come."""
+        return self.chunk + self.orders
 
     def do(self, command: Command) -> None:
         self._commands.append(command)

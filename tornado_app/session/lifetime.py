@@ -1,5 +1,7 @@
 """How long a session may live: the client's signs of life, and its token."""
 
+import math
+
 from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.close import IDLE_TIMEOUT, TOKEN_EXPIRED, TOKEN_REVOKED
@@ -79,12 +81,17 @@ class Lifetime:
     def back(self, expires_at_unix_s: float) -> None:
         """It is back, with another token."""
         now, timers = self._actions.now, self._timers
-        self.heard()
+        self._heard_at = -math.inf
         timers.clear("resume")
         timers.set("ping", now + self._config.ping_interval_s)
         timers.set("read", now + self._config.read_timeout_s)
         self._expires_at_unix_s = expires_at_unix_s
         self._expect_end(warned_at=now + (self._ends_at - now) / 2)
+
+    @property
+    def is_heard(self) -> bool:
+        """A frame came since the client is there, or is back."""
+        return self._heard_at > -math.inf
 
     def heard(self) -> None:
         """A frame of the client came."""

@@ -29,7 +29,14 @@ from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.told import GoingAway
 from tornado_app.session import events
-from tornado_app.session.commands import CloseClient, CloseUpstream, Command, DropClient, Finish
+from tornado_app.session.commands import (
+    CloseClient,
+    CloseUpstream,
+    Command,
+    DropClient,
+    Finish,
+    PingClient,
+)
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.model_buffer import NO_TURNS
@@ -105,6 +112,11 @@ class Session:
         """The model is ready to hear and to answer."""
         return self._model.state == "connected"
 
+    @property
+    def is_heard(self) -> bool:
+        """The client was heard since it came, or came back: it has what it was told first."""
+        return self._lifetime.is_heard
+
     def wake_at(self) -> float:
         """When a `Tick` is due; infinity, and so for ever once the session has ended, if never."""
         return self._timers.earliest
@@ -129,10 +141,10 @@ class Session:
                 self._answers.tools.done(event)
                 self._settle_tools()
             case events.ClientSaid(message):
-                if self._admit(message.ref):
+                if self._admit_order(message.ref):
                     self._refuse_client_if(self._listening.obey(message))
             case events.StatusAsked(limits, ref):
-                if self._admit(ref):
+                if self._admit_order(ref):
                     self._uplink.pending.in_turn(partial(self._listening.tell_status, limits))
             case events.TokenChecked(result, ref):
                 self._actions.ref = ref
@@ -232,8 +244,8 @@ class Session:
             self._answers.playout.back(self._actions.now)
         self._lifetime.back(event.token_expires_at_unix_s)
         self._actions.log("client_back")
-        formats, chunk = self._formatting.formats, self._actions.chunk
-        self._model.say_first(formats, event.resume_token, chunk=chunk)
+        self._model.say_first(self._formatting.formats, event.resume_token, is_back=True)
+        self._actions.do(PingClient())  # whose answer says that it has the token
 
     def _admit(self, ref: Ref | None, *, is_audio: bool = False) -> bool:
         """Whether the client may say one more thing now; it is called *ref*."""
@@ -247,11 +259,17 @@ class Session:
         self._refuse_client(refused)
         return False
 
+    def _admit_order(self, ref: Ref | None) -> bool:
+        self._actions.orders += 1
+        return self._admit(ref)
+
     def _on_refused(self, refused: InvalidMessage) -> None:
         """A message was wrong, and so was nothing but a message."""
         if refused.is_audio:
             self._actions.chunk += 1
             refused.chunk = self._actions.chunk
+        else:
+            self._actions.orders += 1
         if self._admit(refused.ref, is_audio=refused.is_audio):
             self._refuse_client(refused)
 

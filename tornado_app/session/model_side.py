@@ -118,16 +118,16 @@ class ModelSide:
         self._dial()
 
     def say_first(
-        self, formats: CallFormats, resume_token: str | None, *, chunk: int | None = None
+        self, formats: CallFormats, resume_token: str | None, *, is_back: bool = False
     ) -> None:
-        """How things are, to a client that has come, or with *chunk* has come back."""
-        ignored = self._config.ignored if chunk is None else ()
-        wants_resume = self._config.wants_resume and chunk is None
+        """How things are, to a client that has come, or has come back."""
+        ignored = () if is_back else self._config.ignored
         self._say(
             negotiated=negotiated(self._config, formats, self.in_force, ignored),
             resume_token=resume_token,
-            chunk=chunk,
-            resumed=True if chunk is not None else False if wants_resume else None,
+            chunk=self._actions.chunk if is_back else None,
+            received=self._actions.received if is_back else None,
+            resumed=is_back if is_back or self._config.wants_resume else None,
         )
 
     @property
@@ -340,6 +340,7 @@ class ModelSide:
         resumed: bool | None = None,
         resume_token: str | None = None,
         chunk: int | None = None,
+        received: int | None = None,
     ) -> None:
         self._actions.say(
             ConnectionStatus(
@@ -354,6 +355,7 @@ class ModelSide:
                 negotiated=negotiated,
                 resume_token=resume_token,
                 chunk=chunk,
+                received=received,
             )
         )
 

@@ -654,7 +654,7 @@ class Call {
     this._outbox = []; // speech and orders that were not sent yet
     this._levels = { you: SILENCE_DB, model: SILENCE_DB };
     this._sent = []; // what the gateway may not have got
-    this._number = this._chunks = this._epoch = this._attempt = this._lastSeq = 0;
+    this._number = this._chunks = this._shipped = this._epoch = this._attempt = this._lastSeq = 0;
     this._allowance = { ms: AT_ONCE_MS, at: now() };
     this._register(tools);
     if (HAS_PAGE && (microphone || speaker)) this._sound = new Sound(this, this._options);
@@ -797,7 +797,7 @@ class Call {
     this._asked.clear();
     this._outbox = this._outbox.filter(({ message }) => message?.type !== "configure");
     this._resumeToken = null;
-    this._lastSeq = this._chunks = 0;
+    this._lastSeq = this._chunks = this._shipped = 0;
     this._sent = [];
   }
 
@@ -849,13 +849,14 @@ class Call {
     }
   }
 
-  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, attempt, context_lost }) {
+  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, received, attempt, context_lost }) {
     if (negotiated) {
+      const isTold = this._isTold; // of this connection: what one before was told comes again, too
       this._isNew = !resumed && this._openedAt !== undefined;
       if (this._isNew && this._resumeToken) this._forget(); // else it was when the line dropped
       Object.assign(this, { negotiated, sessionId: session_id, _resumeToken: resume_token, _isTold: true });
-      if (resumed) this._shipAgain(chunk);
-      else this._introduce();
+      if (!resumed) this._introduce();
+      else if (!isTold) this._shipAgain(chunk, received);
     }
     if (status === "reconnecting") {
       this._lostAt ??= now();
@@ -1130,10 +1131,11 @@ class Call {
     this._note("out", "audio", undefined, frame.byteLength);
   }
 
-  /** Send *data*, and know it until it has surely come: what is behind a frame that has not, has not. */
+  /** Send *data*, and know it until it has surely come. */
   _ship(data) {
     this._socket?.send(data);
-    this._sent.push({ data, chunk: typeof data === "string" ? 0 : ++this._chunks });
+    const chunk = typeof data === "string" ? 0 : ++this._chunks;
+    this._sent.push({ data, chunk, number: ++this._shipped });
     if (this._sent.length > SENT) this._sent.shift();
   }
 
@@ -1141,12 +1143,12 @@ class Call {
     this._sent.splice(0, this._sent.findIndex((sent) => sent.chunk === chunk) + 1);
   }
 
-  /** The session goes on, and has heard no more than *chunk*. */
-  _shipAgain(chunk) {
-    const first = this._sent.findIndex((sent) => sent.chunk > chunk);
-    const lost = first < 0 ? [] : this._sent.slice(first);
+  /** The session goes on, and has heard no more than *chunk*, and *received* messages of any kind. */
+  _shipAgain(chunk, received) {
+    const lost = this._sent.filter(({ number }) => number > received);
     this._sent = [];
     this._chunks = chunk;
+    this._shipped = received;
     for (const { data } of lost) this._ship(data);
   }
 

@@ -102,12 +102,12 @@ test("a gateway that can resume is asked to, and goes on where it was", async ()
   await until(() => gateway.sockets.length === 2);
   assert.equal(gateway.last.url.searchParams.get("resume"), "again");
   assert.equal(gateway.last.url.searchParams.get("last_seq"), "3");
-  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 0 });
+  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 0, received: 0 });
   await until(() => call.state === "connected");
   assert.equal(of("status").at(-1).contextLost, false);
 });
 
-test("what the gateway has surely not got is sent again, and nothing else", async () => {
+test("what the gateway has not got is sent again, and nothing else", async () => {
   const { gateway } = await connected({ parameters: { turn_detection: "none" } }, { resume_token: "again" });
   call.say("Before.");
   await call.play(second.subarray(0, 2400), 24_000);
@@ -116,13 +116,34 @@ test("what the gateway has surely not got is sent again, and nothing else", asyn
   gateway.last.say("audio_received", { chunk: 2 });
   gateway.last.onclose({ code: 1006 });
   await until(() => gateway.sockets.length === 2);
-  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 3 });
+  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 3, received: 4 });
   assert.deepEqual(gateway.last.sent, frames.slice(3));
   gateway.last.onclose({ code: 1006 });
   await until(() => gateway.sockets.length === 3);
-  gateway.last.connect({ resumed: true, resume_token: "third", chunk: 5 });
-  assert.deepEqual(gateway.last.sent, []); // the commit may have come
+  gateway.last.connect({ resumed: true, resume_token: "third", chunk: 5, received: 6 });
+  assert.deepEqual(gateway.last.types(), ["commit_audio"]);
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 4);
+  gateway.last.connect({ resumed: true, resume_token: "fourth", chunk: 5, received: 7 });
+  assert.deepEqual(gateway.last.sent, []);
+  call.say("Behind.");
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 5);
+  gateway.last.connect({ resumed: true, resume_token: "fifth", chunk: 5, received: 7 });
+  assert.deepEqual([gateway.last.sent[0].text, gateway.last.sent.length], ["Behind.", 1]);
   assert.equal(text.type, "text");
+});
+
+test("what was said to a connection that broke before it was heard is no reason to send again twice", async () => {
+  const { gateway } = await connected({}, { resume_token: "again" });
+  call.say("Once.");
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 2);
+  for (const resume_token of ["never heard", "newest"]) gateway.last.connect({ resumed: true, resume_token, chunk: 0, received: 0 });
+  assert.deepEqual(gateway.last.sent.map(({ text }) => text), ["Once."]);
+  gateway.last.onclose({ code: 1006 });
+  await until(() => gateway.sockets.length === 3);
+  assert.equal(gateway.last.url.searchParams.get("resume"), "newest");
 });
 
 test("what a tool brings while the line is down is told when it is back", async () => {
@@ -134,7 +155,7 @@ test("what a tool brings while the line is down is told when it is back", async 
   gateway.last.onclose({ code: 1006 });
   finish("done");
   await until(() => gateway.sockets.length === 2);
-  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 0 });
+  gateway.last.connect({ resumed: true, resume_token: "once more", chunk: 0, received: 1 });
   await until(() => gateway.last.sent.length);
   assert.deepEqual([gateway.last.sent[0].type, gateway.last.sent[0].output], ["tool_result", "done"]);
 });

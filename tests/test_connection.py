@@ -408,10 +408,10 @@ async def test_a_look_finds_what_is_unsent():
     """The session hears it, though the link's own word was lost, and its timers are seen to."""
     async with a_call() as (_, connection):
         connection.feed(events.UpstreamBacklog(1 << 20))
-        before_ms = connection._session._uplink.buffered_ms
+        before_ms = connection._session._conductor.uplink.buffered_ms
         connection.look()
 
-        assert 0.0 == connection._session._uplink.buffered_ms < before_ms
+        assert 0.0 == connection._session._conductor.uplink.buffered_ms < before_ms
 
 
 @pytest.mark.gen_test

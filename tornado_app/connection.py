@@ -22,7 +22,6 @@ from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.realtime.events import parse_realtime
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.reading_on import ReadingOn
 from tornado_app.recordings.recorder import Recorder
@@ -94,6 +93,7 @@ class Connection:
             window_s = config.resume_window_s
             self._line = Line(client, config.resume_bytes, window_s, equipment.clock)
         self._client: Client = self._line or client
+        self._dialect = dialect
         self._encode = dialect.encode
         self._equipment = equipment
         self._clock = equipment.clock
@@ -240,9 +240,9 @@ class Connection:
             case commands.CloseUpstream():
                 self._close_upstream()
             case commands.DropClient(close):
-                self._client.replace(close)
+                self._client.replace(self._dialect.closing(close))
             case commands.CloseClient(close):
-                self._client.close(close)
+                self._client.close(self._dialect.closing(close))
             case commands.Log(event, fields):
                 self._log.log(level_number(event), event, **fields)
             case commands.NoteModel(accepted):
@@ -275,7 +275,8 @@ class Connection:
 
     def _send_client(self, command: commands.SendClient) -> None:
         text = self._encode(command.message, command.seq, command.timestamp_ms)
-        self._client.send(text, urgent=command.urgent)
+        if text:
+            self._client.send(text, urgent=command.urgent)
         if command.binary is not None:
             self._client.send(command.binary, binary=True)
 
@@ -312,7 +313,7 @@ class Connection:
             # The upstream thread calls this; the link is in the box before it is started.
             self._equipment.mailbox.post_threadsafe(self._hear, box[0], said)
 
-        link = Link(dial, self.config.session_id, post, parse_realtime, self._clock)
+        link = Link(dial, self.config.session_id, post, self._dialect.read_model, self._clock)
         box.append(link)
         self._forget_link()
         self._link = link

@@ -263,6 +263,7 @@ class Gateway:
             guest.terms,
             functions,
             handed=handed,
+            client_conducts=guest.dialect.client_conducts,
         )
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
         connection = Connection(

@@ -78,6 +78,7 @@ def session_config(
     functions: tuple[Function, ...],
     *,
     handed: tuple[HandedServer, ...] = (),
+    client_conducts: bool = False,
 ) -> SessionConfig:
     """The facts of a call that begins now."""
     return SessionConfig(
@@ -123,7 +124,8 @@ def session_config(
         if terms.model_session.only_transcribes
         else tool_rules(settings, functions, handed),
         pictures=picture_rules(settings, terms),
-        resume_window_s=settings.session.resume_window_s,
+        # Clients of the API begin anew.
+        resume_window_s=0.0 if client_conducts else settings.session.resume_window_s,
         resume_bytes=settings.session.resume_bytes,
         has_opus=opening_rules().has_opus,
         ledger_entries=settings.session.ledger_entries,
@@ -131,5 +133,6 @@ def session_config(
         speech_kept_ms=settings.upstream.speech_kept_ms,
         lost_answer=settings.upstream.lost_answer,
         token_id=caller.token_id,
+        client_conducts=client_conducts,
         recorded=recorded_parts(settings, terms.model_session.record),
     )

@@ -216,7 +216,7 @@ async def one(number: int, house: House) -> None:
 
 def is_quiet(model: Recorded, session) -> bool:
     """Neither side has anything more to say."""
-    asking = session._answers.asking
+    asking = session._conductor.answers.asking
     is_heard = session.is_connected and asking.known.running is None and asking.is_free
     is_said = model._responses.main is None and not model._listening.speaking
     entries = session.ledger.entries

@@ -416,7 +416,9 @@ class Stage:
             "client": self.client.is_paused,
             "backlog": session._backlog.paused,
             "orders": bool(session._model.kept),
-            "uplink": bool(session._uplink.pending._entries or self.connection._uplink._waiting),
+            "uplink": bool(
+                session._conductor.uplink.pending._entries or self.connection._uplink._waiting
+            ),
             "downlink": session.downlink.holds,
             "words": bool(session.downlink._in_pool),
             "lane": self.connection._downlink.waiting > 0,

@@ -97,11 +97,11 @@ class SlowWorld:
         assert not session._backlog.paused
         assert not session.downlink.holds
         assert abs(self.story.figures.buffered_ms) < 1e-6
-        assert not session._uplink.pending.replies
-        assert not session._uplink.confirmations._orders
-        assert not session._answers.asking._request.waits
+        assert not session._conductor.uplink.pending.replies
+        assert not session._conductor.uplink.confirmations._orders
+        assert not session._conductor.answers.asking._request.waits
         assert 0 == session.downlink.waiting_ms
-        conversation_bytes = session._memory._conversation._counted_bytes
+        conversation_bytes = session._conductor.memory._conversation._counted_bytes
         assert conversation_bytes == self.story.budget.held_bytes
         kept_bytes = conversation_bytes + session.downlink.transcripts.kept_bytes
         assert kept_bytes == self.story.process.held_bytes

@@ -194,7 +194,7 @@ class Story:
     @property
     def figures(self) -> AudioFigures:
         """What ``status`` would say of the client's audio: its reply comes in its turn only."""
-        return self.session._uplink.figures()
+        return self.session._conductor.uplink.figures()
 
     @property
     def orders(self) -> list[AnyOrder]:

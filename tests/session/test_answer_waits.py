@@ -198,7 +198,10 @@ def test_an_answer_that_was_interrupted_unheard_has_none(story):
     story.is_full = False
     story.said(delta(100), 1.7)
     assert [] == waits(story)
-    assert ({}, {}) == (story.session._answers.waits.open, story.session._answers.waits.texts)
+    assert ({}, {}) == (
+        story.session._conductor.answers.waits.open,
+        story.session._conductor.answers.waits.texts,
+    )
 
 
 def test_an_answer_without_a_word_leaves_nothing_behind(story):
@@ -207,7 +210,7 @@ def test_an_answer_without_a_word_leaves_nothing_behind(story):
     story.said(realtime.ResponseCreated(response()), 1.1)
     story.said(realtime.ResponseFinished(response(status="completed")), 1.2)
 
-    assert {} == story.session._answers.waits.open
+    assert {} == story.session._conductor.answers.waits.open
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,10 @@ def test_a_written_answer_carries_it_on_its_first_words(story, first):
     story.said(realtime.ResponseFinished(response(status="completed")), 1.8)
 
     assert ["transcript"] == [name for name, _ in waits(story)]
-    assert ({}, {}) == (story.session._answers.waits.open, story.session._answers.waits.texts)
+    assert ({}, {}) == (
+        story.session._conductor.answers.waits.open,
+        story.session._conductor.answers.waits.texts,
+    )
 
 
 def test_the_words_of_a_spoken_answer_carry_none(story):
@@ -249,12 +255,12 @@ def test_answers_of_which_all_was_lost_are_not_kept_for_ever(stage):
         answers(told, number, number, f"r{number}")
         told.feed(events.DownlinkReady(events.Unusable(None)))
         told.said(realtime.ResponseFinished(response(f"r{number}", "completed")))
-    assert ANSWERS_KEPT == len(told.session._answers.waits.open)
+    assert ANSWERS_KEPT == len(told.session._conductor.answers.waits.open)
     told.said(realtime.ResponseCreated(response("last")))
     for number in range(ANSWERS_KEPT + 9):
-        told.session._answers.waits.written("last", f"item_{number}")
+        told.session._conductor.answers.waits.written("last", f"item_{number}")
 
-    assert ANSWERS_KEPT == len(told.session._answers.waits.texts)
+    assert ANSWERS_KEPT == len(told.session._conductor.answers.waits.texts)
 
 
 def test_parts_are_told_to_a_tenth_of_a_millisecond(story):

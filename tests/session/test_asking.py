@@ -651,8 +651,8 @@ def test_what_is_asked_while_an_answer_runs_is_asked_at_its_end(story):
     """Once, for all that waits."""
     story.connected()
     story.said(ResponseCreated(response()))
-    story.session._answers.asking.want(None)
-    story.session._answers.asking.want(None)
+    story.session._conductor.answers.asking.want(None)
+    story.session._conductor.answers.asking.want(None)
     story.session._actions.take()
     assert ["response.create"] == story.said(DONE).asked
 
@@ -706,7 +706,7 @@ def test_busy_without_a_name_is_about_what_was_asked(story):
 def test_words_that_could_not_be_written_down_are_logged_with_the_reason(story):
     """In a word of the model's that is safe to log."""
     story.connected()
-    story.session._answers.on_user_transcript_failed("item_u", "audio_unintelligible")
+    story.session._conductor.answers.on_user_transcript_failed("item_u", "audio_unintelligible")
     story.tick(1.0)
 
     codes = [

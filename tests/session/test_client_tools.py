@@ -453,7 +453,7 @@ def test_every_call_ends_in_exactly_one_way(steps, hangs_up):
             answered |= set(outputs(stage)) - before
     if not hangs_up:
         stage.tick(stage.now + 21)
-        assert 0 == len(stage.session._answers.tools._open)
+        assert 0 == len(stage.session._conductor.answers.tools._open)
     stage.feed(events.ClientGone(None) if hangs_up else events.Stop(events.Close(1001, "bye")))
     stage.check()
 

@@ -364,7 +364,7 @@ def test_a_model_that_is_lost_takes_it_along():
 def test_it_counts_as_no_answer_in_a_row_of_calls():
     """A model that does nothing but call is stopped all the same."""
     told = filling()
-    following = told.session._answers.tools._following
+    following = told.session._conductor.answers.tools._following
     done(told)
     assert 1 == following._in_a_row
     ends(told, "resp_2")
@@ -390,7 +390,7 @@ def test_a_filler_that_calls_a_tool_is_an_answer_that_did():
 def test_the_end_of_one_behind_the_last_result_that_nobody_waits_for():
     """The client has interrupted something else: then nothing follows."""
     told = filling()
-    told.session._answers.tools._rounds.interrupted()
+    told.session._conductor.answers.tools._rounds.interrupted()
     ends(told, "resp_2")
 
     assert "continues" not in told.messages[-1][1]

@@ -30,7 +30,7 @@ def test_a_reply_waits_for_those_before_it(story, question, reply):
 
     assert ["audio_received"] == story.feed(READY).told
     assert ["audio_received", reply] == story.feed(READY).told
-    assert 0 == story.session._uplink.pending.replies
+    assert 0 == story.session._conductor.uplink.pending.replies
     assert ["audio_received"] == story.feed(READY).told
 
 

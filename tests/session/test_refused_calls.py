@@ -18,7 +18,9 @@ RED = '{"colour":"red"}'
 def refused(room_bytes=100_000, tools=(COLOUR,)):
     """Calls of `get_weather` of the server, and of what the client performs."""
     budget = Budget(room_bytes, ProcessBudget(1 << 20, 4))
-    client = Story(model_session=model_session(tools=tools)).session._answers.tools._client
+    client = Story(
+        model_session=model_session(tools=tools)
+    ).session._conductor.answers.tools._client
     rules = ToolRules((), at_once=2, arguments_bytes=64)
     return RefusedCalls(rules, client, budget)
 

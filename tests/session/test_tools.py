@@ -319,7 +319,7 @@ def test_a_result_does_not_talk_over_the_user():
     ends(begins(told, "resp_2"), "resp_2")
     told.tick(told.now + 50)
     assert 0 == asks(told)
-    assert not told.session._answers.tools.is_waiting
+    assert not told.session._conductor.answers.tools.is_waiting
 
 
 def test_a_result_behind_what_the_user_said_is_answered_after_that():
@@ -534,7 +534,7 @@ def test_whatever_happens_every_call_has_an_end(steps):
                 told.tick(told.now + 9)
                 told.model_ready()
     told.tick(told.now + 6)
-    tools = told.session._answers.tools
+    tools = told.session._conductor.answers.tools
     assert 0 == len(tools._open)
     told.feed(events.ClientGone(None))
     told.check()

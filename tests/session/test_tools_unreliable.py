@@ -40,7 +40,7 @@ class UnreliableModelWithTools(UnreliableModel):
     def what_runs_is_what_is_performed(self):
         """Nothing is forgotten on one side only, and no call is answered twice."""
         if hasattr(self, "line"):
-            running = self.line.story.session._answers.tools._open
+            running = self.line.story.session._conductor.answers.tools._open
             assert sorted(call_id for call_id, _ in running.all) == sorted(self.line.performing)
             assert len(running) <= 3
             outputs = self.line.model.outputs
@@ -49,7 +49,7 @@ class UnreliableModelWithTools(UnreliableModel):
     def _assert_settled(self):
         """And every call has ended, with what belongs to it."""
         super()._assert_settled()
-        tools = self.line.story.session._answers.tools
+        tools = self.line.story.session._conductor.answers.tools
         assert ([], {}) == (tools._open.all, tools._rounds._rounds)
         assert not self.line.performing
 

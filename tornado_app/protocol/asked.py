@@ -107,8 +107,22 @@ class RefreshToken(ClientMessageBase, frozen=True):
         return "RefreshToken(hidden)"
 
 
+class ClientEvent(ClientMessageBase, frozen=True):
+    """What a client asks of the model itself, in the API's own words."""
+
+    kind: str
+    """Its ``type``."""
+    fields: dict[str, Any]
+    text: str
+    """As the client has written it, if it can be read in one way only; else as it was read."""
+
+    def __repr__(self) -> str:
+        return f"ClientEvent({self.kind!r})"
+
+
 Command: TypeAlias = (
-    CommitAudio
+    ClientEvent
+    | CommitAudio
     | ClearAudio
     | Ping
     | Pong

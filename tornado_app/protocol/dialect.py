@@ -4,8 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tornado_app.protocol.asked import ClientMessage
+from tornado_app.protocol.close import Close
 from tornado_app.protocol.opening import Introduction, Opening, OpeningRules
+from tornado_app.protocol.realtime.events import UpstreamEvent, parse_realtime
+from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.protocol.told import ServerMessage
+
+
+def _as_it_is(close: Close) -> Close:
+    return close
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +31,11 @@ class Dialect:
     parse: Callable[[str], ClientMessage]
     """What one text frame asks; raises `InvalidMessage`.  Binary frames are bare audio."""
     encode: Callable[[ServerMessage, int, int], bytes]
-    """What is told, as a text frame; with its number and its time in Unix milliseconds."""
+    """What is told, as a text frame; with its number and its time in Unix milliseconds.  Empty: it
+    has no spelling, and is not said."""
+    closing: Callable[[Close], Close] = _as_it_is
+    """How an ending is spelled."""
+    client_conducts: bool = False
+    """The client asks the model itself, and is told what that says."""
+    read_model: Callable[[str | bytes], UpstreamEvent | Overheard] = parse_realtime
+    """What an event of the model is to a session."""

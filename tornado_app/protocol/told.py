@@ -285,8 +285,32 @@ class ErrorReport(Reply, frozen=True):
         )
 
 
+class RelayedEvent(ServerMessageBase, frozen=True):
+    """What the model says, in its own words."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "RelayedEvent(hidden)"
+
+
+class RelayedError(ServerMessageBase, frozen=True):
+    """What the model refuses, or the gateway in its place, in the API's own words."""
+
+    type: str
+    code: str | None
+    message: str
+    param: str | None = None
+    event_id: str | None = None
+    """What the client calls its event."""
+
+
+Relayed: TypeAlias = RelayedEvent | RelayedError
+"""What only clients are told that conduct their calls."""
+
 ServerMessage: TypeAlias = (
-    ConnectionStatus
+    Relayed
+    | ConnectionStatus
     | Configured
     | AudioReceived
     | AudioCommitted

@@ -124,6 +124,8 @@ class SessionConfig:
     """What becomes of an answer whose model is lost."""
     token_id: str | None = None
     """The token's own number, by which it may be taken back."""
+    client_conducts: bool = False
+    """The client asks the model itself; what both say is relayed."""
     recorded: RecordedParts | None = None
     """None: nothing of it is written down."""
 

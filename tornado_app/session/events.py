@@ -10,6 +10,7 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import UpstreamEvent
+from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.protocol.told import LimitUse
 
 
@@ -87,7 +88,7 @@ class UpstreamOpened(Struct, frozen=True):
 
 
 class UpstreamSaid(Struct, frozen=True):
-    event: UpstreamEvent
+    event: UpstreamEvent | Overheard
 
 
 class UpstreamBacklog(Struct, frozen=True):

@@ -14,6 +14,7 @@ from tornado_app.protocol.realtime.orders import (
     Clear,
     Commit,
     CreateItem,
+    Relayed,
     UpdateSession,
 )
 from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
@@ -148,6 +149,8 @@ def order_bytes(order: AnyOrder) -> int:
     match order:
         case Append(audio):
             return ENTRY_BYTES + len(audio)
+        case Relayed(text=text):
+            return ENTRY_BYTES + len(text)
         case CreateItem(item):
             return item_bytes(item)
         case UpdateSession(session):

@@ -91,6 +91,8 @@ class Listening:
                 return self._lifetime.refresh(token, message.ref)
             case asked.Pong():
                 pass  # a sign of life, which is noted of each message
+            case asked.ClientEvent():
+                return Refused("unknown_type", "There is no such message.", "type")
             case _:
                 assert_never(message)
         return None

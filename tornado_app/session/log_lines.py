@@ -1,8 +1,8 @@
 """The first line of a session in the operator's log, and its last."""
 
+from tornado_app.protocol.told import AudioFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.uplink import Uplink
 
 
 def log_opened(actions: Actions, config: SessionConfig) -> None:
@@ -21,7 +21,7 @@ def log_opened(actions: Actions, config: SessionConfig) -> None:
 def log_closed(
     actions: Actions,
     config: SessionConfig,
-    uplink: Uplink,
+    figures: AudioFigures,
     *,
     cause: str,
     close_code: int | None,
@@ -30,7 +30,6 @@ def log_closed(
     reconnects: int,
 ) -> None:
     """It is over; what was lost of it is counted."""
-    figures = uplink.figures()
     actions.log(
         "session_closed",
         always=True,

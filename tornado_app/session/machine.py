@@ -27,6 +27,7 @@ from tornado_app.protocol.close import (
 )
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.protocol.told import GoingAway
 from tornado_app.session import events
 from tornado_app.session.commands import (
@@ -37,10 +38,12 @@ from tornado_app.session.commands import (
     Finish,
     PingClient,
 )
+from tornado_app.session.conductor import Conductor
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.gateway_conducts import GatewayConducts
 from tornado_app.session.log_lines import log_closed, log_opened
-from tornado_app.session.model_buffer import NO_TURNS
 from tornado_app.session.parts import Parts
+from tornado_app.session.relaying.client_conducts import ClientConducts
 
 
 class Session:
@@ -57,19 +60,11 @@ class Session:
         self._timers = parts.timers
         self._model = parts.model
         self._backlog = parts.backlog
-        self._uplink = parts.uplink
-        self._answers = parts.answers
-        self.downlink = parts.answers.downlink
-        self.ledger = parts.ledger
-        self._memory = parts.memory
-        self._configuring = parts.configuring
-        self._words = parts.words
-        self._hearing = parts.hearing
         self._rates = parts.rates
-        self._listening = parts.listening
         self._lifetime = parts.lifetime
-        self._formatting = parts.formatting
-        self._deadlines = parts.deadlines
+        self.ledger = parts.ledger
+        self._conductor = conductor = _conductor(parts)
+        self.downlink = conductor.downlink
         self.ended = False
         self._is_away = False
 
@@ -83,7 +78,7 @@ class Session:
             self._lifetime.heard()  # nothing can be heard of a client that is not read
         self._dispatch(event)
         if self._backlog.paused and not self.ended:
-            self._uplink.ease()
+            self._conductor.ease()
         return actions.take()
 
     def go_on(self, now: float) -> list[Command]:
@@ -126,11 +121,11 @@ class Session:
             case events.ClientAudio(payload):
                 self._actions.chunk += 1
                 if self._admit(event.ref, is_audio=True):
-                    self._uplink.audio(payload)
-            case events.ClientFile(text, container):
+                    self._conductor.audio(payload)
+            case events.ClientFile():
                 self._actions.chunk += 1
                 if self._admit(event.ref, is_audio=True):
-                    self._refuse_client_if(self._uplink.files.take(text, container))
+                    self._refuse_client_if(self._conductor.file(event))
             case events.UplinkReady(result):
                 self._on_uplink(result)
             case events.UpstreamSaid(said):
@@ -138,14 +133,14 @@ class Session:
             case events.DownlinkReady(result):
                 self.downlink.ready(result)
             case events.ToolDone():
-                self._answers.tools.done(event)
-                self._settle_tools()
+                self._conductor.tool_done(event)
+                self._conductor.settle()
             case events.ClientSaid(message):
                 if self._admit_order(message.ref):
-                    self._refuse_client_if(self._listening.obey(message))
+                    self._refuse_client_if(self._conductor.obey(message))
             case events.StatusAsked(limits, ref):
                 if self._admit_order(ref):
-                    self._uplink.pending.in_turn(partial(self._listening.tell_status, limits))
+                    self._conductor.tell_status(limits)
             case events.TokenChecked(result, ref):
                 self._actions.ref = ref
                 self._on_token_checked(result)
@@ -161,7 +156,7 @@ class Session:
                 self._on_tick()
             case events.Look(unsent_bytes, is_held, queued_bytes):
                 self._model.on_unsent(unsent_bytes)
-                self._memory.look(queued_bytes, finds_speech=self._model.finds_speech)
+                self._conductor.look(queued_bytes)
                 if is_held:
                     self._model.not_heard()
                 self._on_tick()
@@ -235,16 +230,14 @@ class Session:
         elif not self._is_away:
             self._is_away = True
             self._lifetime.away()
-            self._answers.playout.away(self._actions.now)
+            self._conductor.away()
             self._actions.log("client_away")
 
     def _come_back(self, event: events.ClientBack) -> None:
-        if self._is_away:
-            self._is_away = False
-            self._answers.playout.back(self._actions.now)
+        was_away, self._is_away = self._is_away, False
         self._lifetime.back(event.token_expires_at_unix_s)
         self._actions.log("client_back")
-        self._model.say_first(self._formatting.formats, event.resume_token, is_back=True)
+        self._conductor.back(event.resume_token, was_away=was_away)
         self._actions.do(PingClient())  # whose answer says that it has the token
 
     def _admit(self, ref: Ref | None, *, is_audio: bool = False) -> bool:
@@ -253,6 +246,8 @@ class Session:
         self._lifetime.heard()
         refused = self._rates.message(self._actions.now)
         if refused is None:
+            return True
+        if self._conductor.takes(refused):
             return True
         if is_audio:
             refused.chunk = self._actions.chunk
@@ -278,7 +273,7 @@ class Session:
             self._refuse_client(refused)
 
     def _refuse_client(self, refused: Refused) -> None:
-        self._uplink.refuse_in_turn(refused)
+        self._conductor.refuse(refused)
         self._count_error()
 
     def _count_error(self) -> None:
@@ -287,7 +282,7 @@ class Session:
     def _end_over(self, refused: Refused | None, cause: str) -> None:
         """End the session if a rate was so far exceeded."""
         if refused is not None:
-            self._uplink.pending.forget()
+            self._conductor.forget_pending()
             self._actions.refuse(refused)
             self._end(LIMIT_REACHED, cause)
 
@@ -296,11 +291,7 @@ class Session:
             self._count_error()
         if self.ended:
             return
-        turns = self._uplink.ready(result)
-        if turns is not NO_TURNS:
-            self._listening.answer(turns)
-        if self._uplink.pending.replies:
-            self._uplink.pending.say_due()
+        self._conductor.uplink_ready(result)
 
     def _on_token_checked(self, result: float | Refused) -> None:
         if isinstance(result, Refused):
@@ -308,21 +299,17 @@ class Session:
             self._refuse_client(result)
         else:
             told = self._lifetime.refreshed(result)
-            self._uplink.pending.in_turn(partial(self._actions.say, told))
+            self._conductor.in_turn(partial(self._actions.say, told))
 
-    def _on_upstream(self, said: realtime.UpstreamEvent) -> None:
-        self._act_on(self._hearing.hear(said))
-        self._settle_tools()
+    def _on_upstream(self, said: realtime.UpstreamEvent | Overheard) -> None:
+        self._act_on(self._conductor.hear(said))
+        self._conductor.settle()
 
     def _on_tick(self) -> None:
         for name in self._timers.take_due(self._actions.now):
             if not self.ended:
                 self._on_timer(name)
-        self._settle_tools()
-
-    def _settle_tools(self) -> None:
-        if self._answers.tools.is_waiting:
-            self._answers.tools.settle()
+        self._conductor.settle()
 
     def _on_timer(self, name: str) -> None:
         if name == "drain":
@@ -330,7 +317,7 @@ class Session:
         elif name == "resume":
             self._end(None, "client_gone")
         else:
-            self._act_on(self._deadlines.on_timer(name))
+            self._act_on(self._conductor.on_timer(name))
 
     def _act_on(self, end: Ending | Failure | None) -> None:
         if isinstance(end, Failure):
@@ -349,16 +336,12 @@ class Session:
         unsent_ms = self._model.unsent_audio_ms
         ending = self._model.on_lost(failure)
         if was_connected:
-            carried = self._model.carry_over() if ending is None else None
-            self._uplink.on_lost(carried, unsent_ms)
-            self._answers.on_lost(is_kept=carried is not None)
-            self._configuring.on_lost()
-            self._words.on_lost()
+            self._conductor.on_lost(unsent_ms, goes_on=ending is None)
         self._end_if(ending)
 
     def _end_if(self, ending: Ending | None) -> None:
         if ending is not None:
-            self._uplink.pending.forget()
+            self._conductor.forget_pending()
             self._actions.refuse(ending.refused)
             self._end(ending.close, ending.cause)
 
@@ -372,8 +355,7 @@ class Session:
     def _end(self, close: Close | None, cause: str, client_code: int | None = None) -> None:
         """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
         untaken_ms = self.downlink.waiting_ms
-        self._answers.tools.shut(is_told=close is not None)
-        self._configuring.shut()
+        self._conductor.shut(is_told=close is not None)
         if close is not None:
             self.downlink.finish()
         else:
@@ -381,7 +363,7 @@ class Session:
         log_closed(
             self._actions,
             self._config,
-            self._uplink,
+            self._conductor.figures(),
             cause=cause,
             close_code=close.code if close else client_code,
             untaken_ms=untaken_ms,
@@ -390,10 +372,13 @@ class Session:
         )
         self._timers.clear_all()
         self._model.shut()
-        self._uplink.shut()
-        self._memory.shut()
+        self._conductor.release()
         self._actions.do(CloseUpstream())
         if close is not None:
             self._actions.do(CloseClient(close))
         self._actions.do(Finish())
         self.ended = True
+
+
+def _conductor(parts: Parts) -> Conductor:
+    return ClientConducts(parts) if parts.config.client_conducts else GatewayConducts(parts)

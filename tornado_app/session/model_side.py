@@ -1,6 +1,7 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tornado_app.admission.budget import Budget
 from tornado_app.policy.formats import CallFormats
@@ -70,6 +71,8 @@ class ModelSide:
         self._last_error: ErrorFacts | None = None
         self.in_force: ModelSession = config.model_session
         """What the model has taken, and the next one is begun with."""
+        self.body: Callable[[], dict[str, Any]] = self._body
+        """What a model is begun with, as the API has it."""
         self.has_spoken = False
         """There was audio on this link: its voice cannot change any more."""
         self.has_begun = False
@@ -182,9 +185,11 @@ class ModelSide:
     def on_opened(self, connect_ms: float, served_by: str = "") -> None:
         self._served_by = served_by
         self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
-        body = session_body(self.in_force, self._config.tools.told)
         # Allowed before session.created is read, and saves a round trip.
-        self._let_go(UpdateSession(session=body, event_id=UPDATE_ID))
+        self._let_go(UpdateSession(session=self.body(), event_id=UPDATE_ID))
+
+    def _body(self) -> dict[str, Any]:
+        return session_body(self.in_force, self._config.tools.told)
 
     def on_created(self, facts: SessionFacts) -> bool:
         """True: it is connected with this."""

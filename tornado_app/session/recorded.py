@@ -10,6 +10,7 @@ from tornado_app.admission.budget import Budget
 from tornado_app.protocol import asked, told
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
+from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.session import events
 from tornado_app.session.commands import Command, Record, SendClient
 from tornado_app.session.config import SessionConfig
@@ -85,7 +86,7 @@ class Notes:
         match event:
             case events.UplinkReady(result):
                 self._note_speech(result, now)
-            case events.UpstreamSaid(said):
+            case events.UpstreamSaid(said) if not isinstance(said, Overheard):
                 self._note_said(said, now)
             case events.ClientSaid(asked.Playback(item_id=item_id, played_ms=played_ms)):
                 self._entries.append(Told(self._ms(now), item_id, played_ms))

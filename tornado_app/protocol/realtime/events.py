@@ -234,6 +234,14 @@ _KINDS: dict[str, type[KnownEvent]] = {
 
 def parse_realtime(text: str | bytes) -> UpstreamEvent:
     """Parse one frame from the model.  Total: any input gives a value, nothing is raised."""
+    event = parse_plain(text)
+    if isinstance(event, AudioDelta):
+        return hear_audio(event.response_id, event.item_id, event.delta)
+    return event
+
+
+def parse_plain(text: str | bytes) -> KnownEvent | Unknown | Malformed:
+    """The same, with audio as it was sent."""
     event: KnownEvent | Unknown | Malformed
     try:
         event = _decoder.decode(text)
@@ -241,8 +249,6 @@ def parse_realtime(text: str | bytes) -> UpstreamEvent:
         event = _parse_other(text)
         if isinstance(event, Malformed) and (whole := _whole(text)):
             event = _parse_other(whole)
-    if isinstance(event, AudioDelta):
-        return hear_audio(event.response_id, event.item_id, event.delta)
     return event
 
 

@@ -63,8 +63,18 @@ class Truncate(Order, tag="conversation.item.truncate", frozen=True):
     event_id: str | None = None
 
 
+class Relayed(Struct, frozen=True):
+    """An order of a client that asks the model itself, as it has written it."""
+
+    kind: str
+    """Its ``type``."""
+    text: bytes
+    event_id: str = ""
+
+
 AnyOrder: TypeAlias = (
-    UpdateSession
+    Relayed
+    | UpdateSession
     | Append
     | Commit
     | Clear
@@ -83,4 +93,6 @@ def encode_order(order: AnyOrder) -> bytes:
     if isinstance(order, Append):
         # The hot path: base64 needs no escaping, so the text is put together as it is.
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
+    if isinstance(order, Relayed):
+        return order.text
     return _encoder.encode(order)

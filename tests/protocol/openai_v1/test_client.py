@@ -1,0 +1,115 @@
+"""What a frame of a client of the API is taken for."""
+
+import contextlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.errors import InvalidMessage
+from tornado_app.protocol import asked
+from tornado_app.protocol.openai_v1.client import parse_client, plain_audio
+
+APPEND = "input_audio_buffer.append"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"input_audio_buffer.append","audio":"QUJD"}',
+        '{"type": "input_audio_buffer.append", "audio": "QUJD"}',
+        '{"audio":"QUJD","type":"input_audio_buffer.append"}',
+        ' {\n "audio" : "QUJD" ,\t"type":"input_audio_buffer.append" } \n',
+    ],
+)
+def test_an_append_that_is_written_plainly_is_not_parsed(text):
+    assert "QUJD" == plain_audio(text)
+    assert asked.Audio("QUJD") == parse_client(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"input_audio_buffer.append","audio":"QUJD","event_id":"e"}',
+        '{"type":"input_audio_buffer.append","event_id":"e","audio":"QUJD"}',
+        '{"type":"input_audio_buffer.append","audio":"QU\\u004aD"}',
+        '{"type":"input_audio_buffer.append","audio":"QUJD","audio":"QUJE"}',
+        '{"type":"input_audio_buffer.append","audio":"QUJD","type":"session.update"}',
+        '{"audio":"QUJD","type":"input_audio_buffer.append","type":"session.update"}',
+        '{"audio":"QUJD","type":"session.update"}',
+        '{"type":"input_audio_buffer.append","audio":"QUJD"}{}',
+        '{"type":"input_audio_buffer.append","audio":"QUJD',
+        '{"type":"input_audio_buffer.append","audio":null}',
+        '{"t\\u0079pe":"input_audio_buffer.append","audio":"QUJD"}',
+        '{"type":"session.update","session":{"audio":"QUJD"}}',
+    ],
+)
+def test_any_doubt_leads_to_the_parser(text):
+    assert plain_audio(text) is None
+
+
+@given(
+    st.permutations([("type", APPEND), ("audio", "QUJD"), ("event_id", "e"), ("x", 1)]),
+    st.integers(1, 4),
+    st.sampled_from(["", " ", "\n\t "]),
+)
+def test_the_searches_find_what_the_parser_finds(pairs, count, space):
+    body = f",{space}".join(
+        f"{json.dumps(k)}{space}:{space}{json.dumps(v)}" for k, v in pairs[:count]
+    )
+    text = f"{space}{{{space}{body}{space}}}{space}"
+    audio = plain_audio(text)
+
+    assert audio is None or {"type": APPEND, "audio": audio} == json.loads(text)
+
+
+def test_what_is_not_ambiguous_stays_as_the_client_has_written_it():
+    text = '{ "type" : "input_audio_buffer.commit", "event_id":"mine" }'
+
+    event = parse_client(text)
+
+    assert isinstance(event, asked.ClientEvent)
+    assert ("input_audio_buffer.commit", text, "mine") == (event.kind, event.text, event.ref)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"response.create","type":"session.update","session":{}}',
+        '{"type":"session.update","session":{"voice":"a","voice":"b"}}',
+    ],
+)
+def test_of_a_name_that_stands_twice_the_model_is_told_one(text):
+    event = parse_client(text)
+
+    assert isinstance(event, asked.ClientEvent)
+    assert event.fields == json.loads(event.text)
+    assert "session.update" == event.kind
+    assert event.text.count('"type"') == 1
+    assert event.text.count('"voice"') <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "field"),
+    [
+        ("nonsense", "invalid_json", None),
+        ("[" * 200_000, "invalid_json", None),
+        ('{"type":NaN}', "invalid_json", None),
+        ("[]", "invalid_message", None),
+        ("{}", "invalid_message", "type"),
+        ('{"type":1}', "invalid_message", "type"),
+        ('{"type":"response.create","event_id":1}', "invalid_message", "event_id"),
+    ],
+)
+def test_what_is_no_event_is_refused(text, code, field):
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(text)
+
+    assert (code, field) == (refused.value.code, refused.value.field)
+
+
+@given(st.text())
+def test_any_text_is_an_event_or_refused(text):
+    with contextlib.suppress(InvalidMessage):
+        assert isinstance(parse_client(text), asked.Audio | asked.ClientEvent)

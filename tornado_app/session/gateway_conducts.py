@@ -1,0 +1,153 @@
+"""The gateway conducts: it asks for answers, cuts them, and tells the client what happens."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tornado_app.errors import Refused
+from tornado_app.protocol import asked
+from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.protocol.told import AudioFigures, LimitUse
+from tornado_app.session.answers import Answers
+from tornado_app.session.awaited_words import AwaitedWords
+from tornado_app.session.configuring import Configuring
+from tornado_app.session.confirmations import Confirmations
+from tornado_app.session.deadlines import Deadlines
+from tornado_app.session.events import Converted, ToolDone, Unusable
+from tornado_app.session.formatting import Formatting
+from tornado_app.session.hearing import Hearing
+from tornado_app.session.listening import Listening
+from tornado_app.session.memory import Memory
+from tornado_app.session.model_buffer import NO_TURNS
+from tornado_app.session.parts import Parts
+from tornado_app.session.uplink import Uplink
+
+
+class GatewayConducts:
+    """A `Conductor`.  Thread: loop."""
+
+    def __init__(self, parts: Parts) -> None:
+        config, model, actions = parts.config, parts.model, parts.actions
+        timers, budget = parts.timers, parts.budget
+        self._actions = actions
+        self._model = model
+        confirmations = Confirmations(model, actions, timers, config.response_timeout_s)
+        self.uplink = Uplink(
+            config,
+            model,
+            actions,
+            budget=budget,
+            backlog=parts.backlog,
+            confirmations=confirmations,
+        )
+        self.answers = Answers(config, model, actions, timers, budget)
+        self.downlink = downlink = self.answers.downlink
+        self.memory = Memory(budget, downlink, parts.rebuilding)
+        self._formatting = formatting = Formatting(config, actions, self.uplink, downlink)
+        self._configuring = Configuring(
+            config, model, actions, timers, budget, formatting=formatting
+        )
+        self._words = AwaitedWords(
+            model, actions, timers, downlink, timeout_s=config.response_stall_s
+        )
+        hearing = Hearing(
+            actions,
+            model,
+            self.uplink,
+            self.answers,
+            self._configuring,
+            scribe=parts.scribe,
+            awaited=self._words,
+        )
+        # The hot path calls these as they are.
+        self.audio = self.uplink.audio
+        self.hear: Callable[[Any], Ending | Failure | None] = hearing.hear
+        self.listening = Listening(
+            config,
+            actions,
+            model,
+            self.uplink,
+            self.answers,
+            rates=parts.rates,
+            configuring=self._configuring,
+            formatting=formatting,
+            lifetime=parts.lifetime,
+        )
+        self._deadlines = Deadlines(
+            model,
+            self.answers,
+            confirmations,
+            self._configuring,
+            parts.lifetime,
+            awaited=self._words,
+        )
+
+    def file(self, message: asked.AudioFile) -> Refused | None:
+        return self.uplink.files.take(message.text, message.container)
+
+    def obey(self, message: asked.Command) -> Refused | None:
+        return self.listening.obey(message)
+
+    def tell_status(self, limits: dict[str, LimitUse]) -> None:
+        self.in_turn(partial(self.listening.tell_status, limits))
+
+    def takes(self, too_fast: Refused) -> bool:  # noqa: ARG002  whatever it says of it
+        return False
+
+    def refuse(self, refused: Refused) -> None:
+        self.uplink.refuse_in_turn(refused)
+
+    def in_turn(self, say: Callable[[], None]) -> None:
+        self.uplink.pending.in_turn(say)
+
+    def forget_pending(self) -> None:
+        self.uplink.pending.forget()
+
+    def ease(self) -> None:
+        self.uplink.ease()
+
+    def uplink_ready(self, result: Converted | Unusable) -> None:
+        turns = self.uplink.ready(result)
+        if turns is not NO_TURNS:
+            self.listening.answer(turns)
+        if self.uplink.pending.replies:
+            self.uplink.pending.say_due()
+
+    def tool_done(self, result: ToolDone) -> None:
+        self.answers.tools.done(result)
+
+    def settle(self) -> None:
+        if self.answers.tools.is_waiting:
+            self.answers.tools.settle()
+
+    def on_timer(self, name: str) -> Ending | Failure | None:
+        return self._deadlines.on_timer(name)
+
+    def on_lost(self, unsent_ms: float, *, goes_on: bool) -> None:
+        carried = self._model.carry_over() if goes_on else None
+        self.uplink.on_lost(carried, unsent_ms)
+        self.answers.on_lost(is_kept=carried is not None)
+        self._configuring.on_lost()
+        self._words.on_lost()
+
+    def away(self) -> None:
+        self.answers.playout.away(self._actions.now)
+
+    def back(self, resume_token: str, *, was_away: bool) -> None:
+        if was_away:
+            self.answers.playout.back(self._actions.now)
+        self._model.say_first(self._formatting.formats, resume_token, is_back=True)
+
+    def look(self, queued_bytes: int) -> None:
+        self.memory.look(queued_bytes, finds_speech=self._model.finds_speech)
+
+    def figures(self) -> AudioFigures:
+        return self.uplink.figures()
+
+    def shut(self, *, is_told: bool) -> None:
+        self.answers.tools.shut(is_told=is_told)
+        self._configuring.shut()
+
+    def release(self) -> None:
+        self.uplink.shut()
+        self.memory.shut()

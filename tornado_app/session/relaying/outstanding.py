@@ -1,0 +1,70 @@
+"""What the client has asked of the model, and the model has not answered.
+
+A model that is lost takes these along: the next one is asked again, and the client notices nothing.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+from tornado_app.protocol.realtime.orders import AnyOrder
+
+OURS = "parley_"
+"""Names of orders begin so that the client has given none, or one of ours."""
+KEPT = 256
+"""A model answers each of these at once; one that answers none of so many is not asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    kind: str
+    name: str
+    """What the model calls it in an error."""
+    ref: str | None
+    """What the client calls it."""
+    order: AnyOrder
+    item_id: str = ""
+    """The item that it is about, if the client has named one."""
+
+
+class Outstanding:
+    """In the order in which it was asked.  Thread: loop."""
+
+    def __init__(self) -> None:
+        self._asked: deque[Asked] = deque(maxlen=KEPT)
+        self._named = 0
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def name_for(self, ref: str | None) -> str:
+        """What to call an order that the client calls *ref*."""
+        if ref and not ref.startswith(OURS):
+            return ref
+        self._named += 1
+        return f"{OURS}relayed_{self._named}"
+
+    def note(self, asked: Asked) -> None:
+        self._asked.append(asked)
+
+    def answered(self, kind: str, item_id: str = "") -> Asked | None:
+        """The model has done the oldest of this *kind*; of several items, that of this one."""
+        for asked in self._asked:
+            if asked.kind == kind and asked.item_id in {"", item_id}:
+                self._asked.remove(asked)
+                return asked
+        return None
+
+    def refused(self, name: str) -> Asked | None:
+        """An error names an order."""
+        for asked in self._asked:
+            if asked.name == name:
+                self._asked.remove(asked)
+                return asked
+        return None
+
+    @property
+    def all(self) -> tuple[Asked, ...]:
+        return tuple(self._asked)
+
+    def forget(self) -> None:
+        self._asked.clear()

@@ -1,0 +1,56 @@
+"""The model's ``error`` events, as the client is shown them."""
+
+from tornado_app.protocol.close import UPSTREAM_FAILED
+from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_word
+from tornado_app.protocol.realtime.events import ErrorFacts
+from tornado_app.protocol.told import RelayedError
+from tornado_app.session.actions import Actions
+from tornado_app.session.commands import NoteModel
+from tornado_app.session.model_side import UPDATE_ID, ModelSide
+from tornado_app.session.relaying.outstanding import OURS, Outstanding
+from tornado_app.session.relaying.updating import Updating
+
+
+class Refusals:
+    """Thread: loop."""
+
+    def __init__(
+        self, actions: Actions, model: ModelSide, outstanding: Outstanding, updating: Updating
+    ) -> None:
+        self._actions = actions
+        self._model = model
+        self._outstanding = outstanding
+        self._updating = updating
+
+    def on_error(self, error: ErrorFacts) -> Ending | None:
+        """An ending if the session cannot go on; most errors leave it as it was."""
+        code = safe_word(error.code or "")
+        self._model.on_error(error)
+        self._actions.log(
+            "upstream_error", code=code, param=safe_word((error.param or "").replace(".", "_"))
+        )
+        if error.event_id == UPDATE_ID:
+            self._model.shut()
+            self._actions.log("upstream_rejected", cause="bad_session", detail=code)
+            self._actions.do(NoteModel(False))
+            return Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, "bad_session")
+        if self._model.state != "connected":
+            return None  # a close follows, and `classify` will say what it was
+        if needs_a_person(error.type or "", code):
+            self._actions.log("upstream_rejected", cause=code or safe_word(error.type or ""))
+        self._tell(error)
+        return None
+
+    def _tell(self, error: ErrorFacts) -> None:
+        name = error.event_id or ""
+        asked = self._outstanding.refused(name) if name else None
+        ref = asked.ref if asked else None if name.startswith(OURS) else error.event_id
+        self._actions.say(
+            RelayedError(
+                error.type or "invalid_request_error",
+                error.code,
+                error.message or "The model refused this.",
+                error.param,
+                ref,
+            )
+        )

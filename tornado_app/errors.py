@@ -34,6 +34,8 @@ ErrorCode = Literal[
     "upstream_timeout",
     "session_expired",
     "idle_timeout",
+    "conversation_idle",
+    "call_limit",
     "server_busy",
     "going_away",
     "internal",

@@ -7,7 +7,7 @@ from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.protocol.realtime.functions import Function, HandedServer
-from tornado_app.session.config import PictureRules, SessionConfig, ToolRules
+from tornado_app.session.config import PictureRules, SessionConfig, TimeRules, ToolRules
 from tornado_app.session.record import RecordedParts
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms
@@ -61,6 +61,26 @@ def picture_rules(settings: Settings, terms: CallTerms) -> PictureRules:
         per_call=limits.images_per_call,
         per_minute=limits.images_per_minute,
     )
+
+
+def time_rules(settings: Settings, terms: CallTerms) -> TimeRules:
+    """How long what may last in a call; what is said of that in its terms only narrows it."""
+    session, asked = settings.session, terms.model_session
+    return TimeRules(
+        idle_timeout_s=_shorter(session.idle_timeout_s, asked.idle_timeout_s),
+        idle_warning_s=session.idle_warning_s,
+        max_call_s=_shorter(session.max_call_s, asked.max_call_s),
+        call_warning_s=session.call_warning_s,
+        call_grace_s=session.call_grace_s,
+        goodbye="" if asked.only_transcribes else session.goodbye,
+        microphone_silence_s=session.microphone_silence_s,
+        first_audio_s=session.first_audio_timeout_s,
+    )
+
+
+def _shorter(*limits_s: float) -> float:
+    """The shortest; 0 is none."""
+    return min((limit_s for limit_s in limits_s if limit_s), default=0.0)
 
 
 def recorded_parts(settings: Settings, wanted: bool | None) -> RecordedParts | None:
@@ -132,6 +152,7 @@ def session_config(
         ledger_bytes=settings.session.ledger_bytes,
         speech_kept_ms=settings.upstream.speech_kept_ms,
         lost_answer=settings.upstream.lost_answer,
+        times=time_rules(settings, terms),
         token_id=caller.token_id,
         client_conducts=client_conducts,
         recorded=recorded_parts(settings, terms.model_session.record),

@@ -55,6 +55,8 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
     ),
     "info": (
         "answer_heard",
+        "goodbye_asked",
+        "limit_near",
         "audio_committed",
         "client_away",
         "client_back",

@@ -10,7 +10,7 @@ from tornado_app.admission.claims import Caller
 from tornado_app.admission.sealing import Seal, Unreadable, read_key
 from tornado_app.errors import Refused
 from tornado_app.policy import template
-from tornado_app.policy.fields import FIELDS, Source, from_text
+from tornado_app.policy.fields import CALL_S_MAX, FIELDS, Source, from_text
 from tornado_app.policy.grants import Grant, Policy
 from tornado_app.policy.settling import CLIENT_MAY, CallRules, rules_of, settle
 from tornado_app.policy.wrong import Wrong
@@ -228,6 +228,8 @@ def house_grants(settings: Settings) -> Mapping[str, Grant]:
         "model": _first_of(settings.upstream.model, session.models),
         "turn_detection": _first_of(session.turn_detection, session.turn_detections),
         "max_output_tokens": Grant(low=1, high=session.max_output_tokens or 4096),
+        "idle_timeout_s": Grant(low=1, high=session.idle_timeout_s or CALL_S_MAX),
+        "max_call_s": Grant(low=1, high=session.max_call_s or CALL_S_MAX),
     }
 
 
@@ -244,6 +246,8 @@ def first_session(settings: Settings) -> ModelSession:
         vad_silence_ms=session.vad_silence_ms,
         transcription_model=session.transcription_model,
         max_output_tokens=session.max_output_tokens,
+        idle_timeout_s=session.idle_timeout_s,
+        max_call_s=session.max_call_s,
     )
 
 

@@ -21,6 +21,8 @@ NARROW = {
     "output": (["text"], "text", "audio", "one of text"),
     "speed": ({"min": 0.5, "max": 1}, 1, 1.01, "a number from 0.5 to 1"),
     "max_output_tokens": ({"min": 2, "max": 9}, 9, 10, "an integer from 2 to 9"),
+    "idle_timeout_s": ({"min": 60, "max": 90}, 90, 91, "an integer from 60 to 90"),
+    "max_call_s": ({"min": 60, "max": 600}, 60, 59, "an integer from 60 to 600"),
     "metadata": ({"characters": 2}, {"a": "b"}, {"a": "bc"}, "at most 2 characters"),
     "history": (
         {"characters": 3},

@@ -18,6 +18,8 @@ SETTABLE = {
     "turn_detection": {"type": "server_vad", "threshold": 0.9},
     "metadata": {"plan": "gold"},
     "record": True,
+    "idle_timeout_s": 60,
+    "max_call_s": 600,
 }
 OF_ANSWERS = {
     "instructions": "Sing.",
@@ -69,7 +71,10 @@ def test_what_concerns_answers_is_refused_by_name(name, source):
     """Whoever says it, and whether it comes with the session or after it."""
     scribe = replace(FIRST, session="transcription")
     may = {
-        "token": "transcription_language, turn_detection, metadata, record, session",
+        "token": (
+            "transcription_language, turn_detection, metadata, record, idle_timeout_s, "
+            "max_call_s, session"
+        ),
         "query": f"transcription_language, turn_detection, session, {FORMATS}",
         "configure": f"transcription_language, turn_detection, {FORMATS}",
     }[source]

@@ -29,6 +29,8 @@ VALUES = {
     "tool_choice": ["auto", "none", "required"],
     "images": [False, True],
     "record": [False, True],
+    "idle_timeout_s": [1, 60, 900],
+    "max_call_s": [1, 600, 3600],
     "session": ["realtime"],  # one that only transcribes has fewer fields, and a test of its own
     "input_format": ["pcm16", "pcmu", "opus"],
     "input_rate": [8000, 24000, 48000],

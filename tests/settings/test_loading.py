@@ -423,6 +423,10 @@ class TestBetween:
                 {"PARLEY_MODEL_CHAT_URL": "http://a/v1", "PARLEY_MODEL_MODE": "echo"},
                 "model.chat_url",
             ),
+            (
+                {"PARLEY_SESSION_GOODBYE": "Bye.", "PARLEY_SESSION_CALL_GRACE_S": "0"},
+                "session.goodbye",
+            ),
             ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "auth.secret"),
             ({"PARLEY_AUTH_SESSION_CLAIM": "sub"}, "auth.session_claim"),
             ({"PARLEY_AUTH_SEALING_KEY": RANDOM}, "auth.sealing_key"),

@@ -44,6 +44,8 @@ HISTORY_CHARACTERS = 131_072
 METADATA_PAIRS = 16
 METADATA_KEY_CHARACTERS = 64
 METADATA_CHARACTERS = 512
+CALL_S_MAX = 86_400
+CALL_MAY_BE = f"an integer from 1 to {CALL_S_MAX}"
 
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 _KEY = re.compile(rf"[A-Za-z0-9_-]{{1,{METADATA_KEY_CHARACTERS}}}", re.ASCII)
@@ -178,6 +180,7 @@ def _turn(name: str, value: Any) -> Turn:
 
 _EVERYBODY = frozenset(SOURCES)
 _CLIENT = frozenset[Source]({"query", "configure"})
+_TOKEN = frozenset[Source]({"token"})
 _BUT_QUERY = frozenset[Source]({"token", "configure"})
 _NAME = f"a text of 1 to {NAME_CHARACTERS} printable characters"
 
@@ -241,6 +244,9 @@ FIELDS: Mapping[str, Field] = {
         Field("images", _flag, "true or false", "value", _BUT_QUERY, is_done=True),
         # It is settled before anything is said; whom it concerns is told.
         Field("record", _flag, "true or false", "value", frozenset({"token"})),
+        # How long a call may be is settled before it begins.
+        Field("idle_timeout_s", check_whole(1, CALL_S_MAX), CALL_MAY_BE, "number", _TOKEN),
+        Field("max_call_s", check_whole(1, CALL_S_MAX), CALL_MAY_BE, "number", _TOKEN),
         # Another address is dialled.
         Field(
             "session",

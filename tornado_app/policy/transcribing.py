@@ -17,6 +17,8 @@ _FITTING = {
     "turn_detection",
     "metadata",
     "record",
+    "idle_timeout_s",
+    "max_call_s",
     *FORMAT_FIELDS,  # of the output as well, for clients that say always what they play
 }
 _OF_ANSWERS = {

@@ -22,8 +22,10 @@ TOKEN_INVALID: Final = Close(4401, "token_invalid")
 TOKEN_REVOKED: Final = Close(4401, "token_revoked")
 FORBIDDEN: Final = Close(4403, "forbidden")
 IDLE_TIMEOUT: Final = Close(4408, "idle_timeout")
+CONVERSATION_IDLE: Final = Close(4408, "conversation_idle")
 RESUMED_ELSEWHERE: Final = Close(4409, "resumed_elsewhere")
 TOKEN_EXPIRED: Final = Close(4410, "token_expired")
+CALL_LIMIT: Final = Close(4411, "call_limit")
 LIMIT_REACHED: Final = Close(4429, "limit_reached")
 UPSTREAM_FAILED: Final = Close(4502, "upstream_failed")
 SESSION_EXPIRED: Final = Close(4504, "session_expired")
@@ -39,8 +41,10 @@ CLOSES: Final = (
     TOKEN_REVOKED,
     FORBIDDEN,
     IDLE_TIMEOUT,
+    CONVERSATION_IDLE,
     RESUMED_ELSEWHERE,
     TOKEN_EXPIRED,
+    CALL_LIMIT,
     LIMIT_REACHED,
     UPSTREAM_FAILED,
     SESSION_EXPIRED,

@@ -217,6 +217,17 @@ class TokenRefreshed(Reply, frozen=True):
     expires_at: int
 
 
+class LimitWarning(ServerMessageBase, frozen=True):
+    """A limit is near, or what it is about has lasted so long; nothing is cut off yet."""
+
+    limit: str
+    """The name of its setting."""
+    used: float
+    allowed: float
+    reset_at: int | None = None
+    """Unix time in milliseconds at which none of it is used any more, if time does that."""
+
+
 class GoingAway(ServerMessageBase, frozen=True):
     reason: str
     deadline: int
@@ -328,6 +339,7 @@ ServerMessage: TypeAlias = (
     | ToolActivity
     | TokenExpiring
     | TokenRefreshed
+    | LimitWarning
     | GoingAway
     | Status
     | ErrorReport

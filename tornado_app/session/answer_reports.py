@@ -66,6 +66,10 @@ class AnswerReports:
         sentence = "The answer stopped half way, and was ended. Ask again."
         self._tell(running, Refused("upstream_timeout", sentence))
 
+    def without_sound(self, running: Running) -> None:
+        sentence = "Nothing of the answer has come in time, and it was ended. Ask again."
+        self._tell(running, Refused("upstream_timeout", sentence))
+
     def _tell(self, running: Running, refused: Refused) -> None:
         if not running.is_filler:
             self._downlink.say(ErrorReport.of(refused, running.ref))

@@ -45,6 +45,8 @@ class Answers:
         self._actions = actions
         self.playout = self._playout = Playout()
         self._typed = 0
+        self.speech_since: float | None = None
+        """When the user began to say what they are saying."""
         self._refs: dict[str, Ref] = {}
         self.waits = AnswerWaits(actions)
         self._transcripts = Transcripts(actions, timers, self.waits)
@@ -109,6 +111,7 @@ class Answers:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
         hit the next answer, so only the truncation is sent.  Without it the answer goes on.
         """
+        self.speech_since = self._actions.now
         self.tools.on_speech_started()
         self.asking.expect(is_expected=False)
         if self._is_heard and self._model.in_force.interrupt_response:
@@ -116,6 +119,7 @@ class Answers:
 
     def on_speech_stopped(self) -> None:
         """The user has said it; the model answers by itself, mostly."""
+        self.speech_since = None
         self.waits.turn_ended(self._actions.now)
         self.tools.on_speech_stopped()
 
@@ -151,6 +155,8 @@ class Answers:
         self.downlink.words(("user", item_id), delta)
 
     def on_user_transcript_done(self, item_id: str, text: str | None) -> None:
+        if self.asking.known.is_expected and not (text or "").strip():
+            self.asking.expect(is_expected=False)  # a noise need not be answered
         self.downlink.words_end(("user", item_id), text)
 
     def on_user_transcript_failed(self, item_id: str, code: str) -> None:
@@ -172,6 +178,7 @@ class Answers:
 
         *is_kept*: the next one is told of the conversation.
         """
+        self.speech_since = None
         self.downlink.words_over("user")
         self.asking.on_lost(is_kept=is_kept)
         if not is_kept:
@@ -190,6 +197,11 @@ class Answers:
     def _hears_words(self, response_id: str) -> bool:
         """All texts of an answer are final when the client is told that it is over."""
         return self.asking.hears(response_id) and not self.asking.known.has_ended(response_id)
+
+    @property
+    def is_busy(self) -> bool:
+        """An answer runs, is asked for or to come, or waits for tools or for the client."""
+        return not self.asking.is_idle or self.tools.is_waiting or self.downlink.has_audio
 
     @property
     def _is_heard(self) -> bool:

@@ -6,6 +6,8 @@ end of its own (`ModelSide.due` says when a wait is over):
     waits for                              at most               what then
     response.created of what was asked     response_timeout_s    an error; it is not asked again
     the next event of the answer           response_stall_s      an error; it is cancelled
+    its first sound, or word               first_audio_s         an error; it is cancelled
+    an answer to a turn found by the model response_timeout_s    an error
     response.done of a cancelled answer    CANCEL_TIMEOUT_S      cancelled; then it counts as over
     the end of an answer we know not of    CANCEL_TIMEOUT_S      whatever runs is cancelled, and the
                                                                  turn asked again; then we give up
@@ -60,8 +62,6 @@ class Asking:
             config, model, actions, timers, known=self.known, request=self._request
         )
         self._cancels = Cancels(model)
-        self._is_expected = False
-        """The model begins an answer by itself, and has not yet."""
 
     def want(self, turn: str | None, *, is_result: bool = False) -> None:
         """Ask for an answer, now or as soon as the model is free.
@@ -71,6 +71,11 @@ class Asking:
         """
         self._request.want(Turn(turn, self._actions.ref, is_result))
         self._go_on()
+
+    @property
+    def is_idle(self) -> bool:
+        """No answer runs, and none is asked for or to come."""
+        return self._request.is_idle and self.known.running is None and not self.known.is_expected
 
     @property
     def is_free(self) -> bool:
@@ -83,7 +88,7 @@ class Asking:
         name = self._request.next_filler(ref)
         self._model.send(CreateResponse(name, spoken_while_waiting(sentence)))
         self._request.sent()
-        self._patience.begin()
+        self._patience.ask()
 
     def drop_filler(self) -> None:
         """A sentence that was asked for, and has not begun, is not wanted any more."""
@@ -91,11 +96,15 @@ class Asking:
 
     def expect(self, *, is_expected: bool) -> None:
         """Whether the model is to answer a turn unasked."""
-        self._is_expected = is_expected
+        self.known.is_expected = is_expected
+        if is_expected and self.known.running is None:
+            self._patience.ask()
+        else:
+            self._patience.arm()
 
     def withdraw(self) -> None:
         """No answer that was asked for, or was to be, is wanted any more."""
-        self._is_expected = False
+        self.known.is_expected = False
         self._request.withdraw()
         self._patience.arm()
 
@@ -113,6 +122,7 @@ class Asking:
     def mute(self) -> None:
         """Nothing more of any answer so far is for the client; the one that runs is to end soon."""
         self._waits.drop()
+        self._patience.forget_first()
         self.known.mute_ended()
         running = self.known.running
         if running is not None and not running.is_muted:
@@ -132,7 +142,7 @@ class Asking:
             if not known.has_ended(response_id):
                 self._begin(response_id)  # its own beginning was lost
         elif known.runs(response_id):
-            self._patience.heard()
+            self._patience.sounded()
         return not known.has_muted(response_id)
 
     def heard(self) -> None:
@@ -199,8 +209,9 @@ class Asking:
         is_owed, ref = self._carry_over() if is_kept else self._request.lost()
         if self.known.running is not None:
             self._break_off(self.known.running, is_kept=is_kept)
-        self._is_expected = False
+        self.known.is_expected = False
         self.known.forget_ended()
+        self._patience.forget_first()
         self._patience.arm()
         if is_owed:
             self._reports.lost(ref)
@@ -208,7 +219,7 @@ class Asking:
     def _carry_over(self) -> tuple[bool, Ref | None]:
         """Ask the next model for what this one was asked for, or would have answered unasked."""
         self._request.put_back()
-        if self._is_expected and self.known.running is None:
+        if self.known.is_expected and self.known.running is None:
             self._request.want(Turn(None, None))
         return False, None
 
@@ -231,22 +242,56 @@ class Asking:
         if not self._patience.is_over():
             self._patience.arm()
             return None
-        if self.known.running is not None:
+        if self._patience.is_first_late:
+            self._on_first_late()
+        elif self.known.running is not None:
             self._on_running_late(self.known.running)
         elif self._request.state == "busy":
             return self._on_busy_late()
+        elif self._request.state == "none":
+            self._on_unasked_late()
         else:
             self._on_request_late()
         return None
 
+    def _on_first_late(self) -> None:
+        """Nothing has come of an answer, whether or not it has begun."""
+        running = self.known.running
+        if running is not None:
+            self._reports.log_late("first_audio")
+            self._give_up(running)
+            self._reports.without_sound(running)
+        elif self._request.state == "asked":
+            self._reports.log_late("first_audio")
+            if not self._request.is_filler:
+                self._reports.not_begun(self._request.ref)
+            self._request.withdraw()  # and it is cancelled, should it begin
+            self._patience.forget_first()
+            self._patience.begin()
+        else:
+            self._on_unasked_late()
+
+    def _on_unasked_late(self) -> None:
+        """The model has not answered a turn that it had found by itself."""
+        self._reports.log_late("response.created")
+        self.known.is_expected = False
+        self._patience.forget_first()
+        self._reports.not_begun(None)
+        self._go_on()
+
+    def _give_up(self, running: Running) -> None:
+        """It is over for the client, and the model is told to stop."""
+        self._cancels.cancel(running)
+        self._tell_end(running, "failed", None)
+        running.is_muted = True
+        self._patience.forget_first()
+        self._patience.begin()
+
     def _on_running_late(self, running: Running) -> None:
         if not running.is_muted:
             self._reports.log_late("response")
-            self._cancels.cancel(running)
-            self._tell_end(running, "failed", None)
-            running.is_muted = True
+            self._give_up(running)
             self._reports.stopped_half_way(running)
-            self._patience.begin()
             return
         self._reports.log_late("response.done")
         if running.cancel:
@@ -284,10 +329,10 @@ class Asking:
         if self.known.running is not None:  # which has ended, as the model has but one
             self._end("cancelled" if self.known.running.is_muted else "incomplete", None)
             self.known.mute_ended()
-        self._is_expected = False
+        self.known.is_expected = False
         is_filler, is_stopped = self._request.awaits_filler, self._request.begun()
         running = self.known.begin(response_id, self._request.ref, is_filler=is_filler)
-        self._patience.begin()
+        self._patience.ask()
         self._waits.begun(response_id)
         self._reports.begun(running)
         if is_stopped:
@@ -300,6 +345,7 @@ class Asking:
         running = cast(Running, self.known.running)
         self._tell_end(running, status, response, goes_on=goes_on)
         self.known.end()
+        self._patience.forget_first()
         self._patience.arm()
 
     def _tell_end(
@@ -332,7 +378,7 @@ class Asking:
         elif self._model.send(self._order()):
             request.sent()
             self._waits.asked()
-            self._patience.begin()
+            self._patience.ask()
         else:
             self._reports.not_asked(request.ref)
             self._patience.arm()

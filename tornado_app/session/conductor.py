@@ -49,6 +49,29 @@ class Conductor(Protocol):
     @property
     def downlink(self) -> Outward: ...
 
+    @property
+    def is_busy(self) -> bool:
+        """An answer runs, is asked for or to come, or waits for tools or for the client."""
+
+    @property
+    def heard_until(self) -> float:
+        """Until when the client has heard something; now, if it does."""
+
+    @property
+    def speech_since(self) -> float | None:
+        """When the user began to say what they are saying."""
+
+    @property
+    def sound_at(self) -> float:
+        """When there was a sound in the client's audio."""
+
+    @property
+    def has_streamed(self) -> bool:
+        """The client has sent audio that was no file, and its sound is looked at."""
+
+    def say_alone(self, sentence: str) -> bool:
+        """Have the model say this, in no turn; False: it cannot now."""
+
     def audio(self, payload: str | bytes) -> None:
         """Speech of the client."""
 

@@ -1,6 +1,6 @@
 """The facts of one session that never change while it lives."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tornado_app.policy.settling import CallRules
@@ -52,6 +52,25 @@ class PictureRules:
     side_px: int = 8192
     per_call: int = 20
     per_minute: float = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRules:
+    """How long what may last; 0 of a limit: for ever."""
+
+    idle_timeout_s: float = 0.0
+    """Nobody has said anything, and nothing has played."""
+    idle_warning_s: float = 60.0
+    max_call_s: float = 0.0
+    call_warning_s: float = 60.0
+    call_grace_s: float = 20.0
+    """How long the end of a call may wait until nobody speaks."""
+    goodbye: str = field(default="", repr=False)
+    """What the model is to say before that; empty: nothing."""
+    microphone_silence_s: float = 0.0
+    """A client that streams has sent nothing but digital silence, or nothing at all."""
+    first_audio_s: float = 0.0
+    """An answer was asked for, and nothing of it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +141,7 @@ class SessionConfig:
     """How much of the speech that no transcript stands for yet."""
     lost_answer: LostAnswer = "continue"
     """What becomes of an answer whose model is lost."""
+    times: TimeRules = TimeRules()
     token_id: str | None = None
     """The token's own number, by which it may be taken back."""
     client_conducts: bool = False

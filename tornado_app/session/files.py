@@ -22,9 +22,12 @@ class Files:
         self._actions = actions
         self._pending = pending
         self._budget = budget
+        self.taken = 0
+        """How many the client has sent."""
 
     def take(self, text: str, container: Container) -> Refused | None:
         """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
+        self.taken += 1
         chunk = self._actions.chunk
         size_bytes = len(text) * 3 // 4 - text.count("=", -2)
         if size_bytes > self._config.file_bytes:

@@ -82,6 +82,32 @@ class GatewayConducts:
             awaited=self._words,
         )
 
+    @property
+    def is_busy(self) -> bool:
+        return self.answers.is_busy
+
+    @property
+    def heard_until(self) -> float:
+        return self.answers.playout.heard_until(self._actions.now)
+
+    @property
+    def speech_since(self) -> float | None:
+        return self.answers.speech_since
+
+    @property
+    def sound_at(self) -> float:
+        return self.uplink.sound_at
+
+    @property
+    def has_streamed(self) -> bool:
+        return self.uplink.has_streamed
+
+    def say_alone(self, sentence: str) -> bool:
+        if not self.answers.asking.is_free:
+            return False
+        self.answers.asking.fill(sentence, None)
+        return True
+
     def file(self, message: asked.AudioFile) -> Refused | None:
         return self.uplink.files.take(message.text, message.container)
 

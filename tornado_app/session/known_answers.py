@@ -31,6 +31,8 @@ class KnownAnswers:
 
     def __init__(self) -> None:
         self.running: Running | None = None
+        self.is_expected = False
+        """The model begins an answer by itself, and has not yet."""
         self._over: dict[str, bool] = {}
         """The last answers that ended, and whether they were muted."""
 

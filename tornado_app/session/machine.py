@@ -44,6 +44,7 @@ from tornado_app.session.gateway_conducts import GatewayConducts
 from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.client_conducts import ClientConducts
+from tornado_app.session.time_limits import LIMITS, TimeLimits
 
 
 class Session:
@@ -65,6 +66,7 @@ class Session:
         self.ledger = parts.ledger
         self._conductor = conductor = _conductor(parts)
         self.downlink = conductor.downlink
+        self._times = TimeLimits(parts, conductor)
         self.ended = False
         self._is_away = False
 
@@ -124,6 +126,7 @@ class Session:
                     self._conductor.audio(payload)
             case events.ClientFile():
                 self._actions.chunk += 1
+                self._times.active_at = self._actions.now
                 if self._admit(event.ref, is_audio=True):
                     self._refuse_client_if(self._conductor.file(event))
             case events.UplinkReady(result):
@@ -138,6 +141,7 @@ class Session:
             case events.ClientSaid(message):
                 if self._admit_order(message.ref):
                     self._refuse_client_if(self._conductor.obey(message))
+                self._times.client_said(message)
             case events.StatusAsked(limits, ref):
                 if self._admit_order(ref):
                     self._conductor.tell_status(limits)
@@ -208,6 +212,7 @@ class Session:
     def _open(self, resume_token: str | None) -> None:
         log_opened(self._actions, self._config)
         self._lifetime.start()
+        self._times.start()
         self._model.open(resume_token)
 
     def _on_slow(self, why: str) -> None:
@@ -236,6 +241,7 @@ class Session:
     def _come_back(self, event: events.ClientBack) -> None:
         was_away, self._is_away = self._is_away, False
         self._lifetime.back(event.token_expires_at_unix_s)
+        self._times.active_at = self._actions.now
         self._actions.log("client_back")
         self._conductor.back(event.resume_token, was_away=was_away)
         self._actions.do(PingClient())  # whose answer says that it has the token
@@ -302,6 +308,7 @@ class Session:
             self._conductor.in_turn(partial(self._actions.say, told))
 
     def _on_upstream(self, said: realtime.UpstreamEvent | Overheard) -> None:
+        self._times.active_at = self._actions.now
         self._act_on(self._conductor.hear(said))
         self._conductor.settle()
 
@@ -316,6 +323,8 @@ class Session:
             self._end(GOING_AWAY, "drained")
         elif name == "resume":
             self._end(None, "client_gone")
+        elif name in LIMITS:
+            self._end_if(self._times.on_timer(name))
         else:
             self._act_on(self._conductor.on_timer(name))
 

@@ -31,6 +31,8 @@ class Patience:
         self._timers = timers
         self._known = known
         self._request = request
+        self._first_since: float | None = None
+        """When an answer was asked for, or began, of which nothing has come."""
         self._since = 0.0
         """When the present wait began, or the answer that runs was last heard of."""
 
@@ -38,6 +40,21 @@ class Patience:
         """Wait anew, for what is to come next."""
         self._since = self._actions.now
         self.arm()
+
+    def ask(self) -> None:
+        """Wait for the first sound, or word, of an answer."""
+        if self._first_since is None:
+            self._first_since = self._actions.now
+        self.begin()
+
+    def sounded(self) -> None:
+        """It has come."""
+        self._first_since = None
+        self._since = self._actions.now
+
+    def forget_first(self) -> None:
+        """Nobody waits for it any more."""
+        self._first_since = None
 
     def heard(self) -> None:
         """Something came of the answer that runs.  The timer stays: it looks again when it ends."""
@@ -56,11 +73,33 @@ class Patience:
         due_at = self._due_at()
         return due_at is not None and self._actions.now >= due_at
 
+    @property
+    def is_first_late(self) -> bool:
+        """Whether it is the first sound of an answer."""
+        due_at = self._first_due_at()
+        return due_at is not None and self._actions.now >= due_at
+
     def _due_at(self) -> float | None:
+        dues = (self._next_due_at(), self._first_due_at())
+        return min((due_at for due_at in dues if due_at is not None), default=None)
+
+    def _first_due_at(self) -> float | None:
+        timeout_s = self._config.times.first_audio_s
+        is_awaited = self._known.is_heard or self._is_expected or self._request.state == "asked"
+        if not timeout_s or self._first_since is None or not is_awaited:
+            return None
+        return self._model.due(self._first_since, timeout_s)
+
+    def _next_due_at(self) -> float | None:
         if self._known.is_heard:
             return self._model.due(self._since, self._config.response_stall_s)
         if self._known.running is not None or self._request.state == "busy":
             return self._model.due(self._since, CANCEL_TIMEOUT_S)
-        if self._request.state != "none":
+        if self._request.state != "none" or self._is_expected:
             return self._model.due(self._since, self._config.response_timeout_s)
         return None
+
+    @property
+    def _is_expected(self) -> bool:
+        """The model is to begin an answer by itself, while none runs."""
+        return self._known.is_expected and self._known.running is None

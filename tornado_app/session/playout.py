@@ -44,6 +44,8 @@ class Playout:
         self._place_ms = 0.0
         """Below 0: it plays something that is not on the tape any more."""
         self._played_at = 0.0
+        self._ended_at = 0.0
+        """When it last came to the end of the tape, or something was heard of it."""
         self._is_away = False
 
     def away(self, now: float) -> None:
@@ -89,10 +91,10 @@ class Playout:
                 place_ms = starts_at_ms + min(left_ms, piece.sent_ms)
                 left_ms -= piece.sent_ms
                 if left_ms < 0:
-                    self._place_ms = place_ms
+                    self._put(place_ms, now)
                     return
         if place_ms is not None:
-            self._place_ms = max(self._place_ms, place_ms)
+            self._put(max(self._place_ms, place_ms), now)
 
     def unheard(self, now: float) -> list[Unheard]:
         """Items with something left to play, oldest first, with what was heard of each."""
@@ -110,17 +112,32 @@ class Playout:
         left_ms = self._tape_ms - self._place_ms
         return now + left_ms / 1000 if left_ms >= HAIR_MS else now
 
+    def heard_until(self, now: float) -> float:
+        """*now*, if something plays, else when the last of it ended; 0 if nothing has played."""
+        self._play(now)
+        return now if self._tape_ms - self._place_ms >= HAIR_MS else self._ended_at
+
     def forget(self) -> None:
         """The client has been told to flush what it had queued."""
+        if self._place_ms < self._tape_ms:
+            self._ended_at = self._played_at
         self._pieces.clear()
         self._tape_ms = self._place_ms = 0.0
 
     def _play(self, now: float) -> None:
         """Let the loudspeaker play from when it was last looked at until *now*."""
+        place_ms = self._place_ms
         if not self._is_away:
-            self._place_ms += (now - self._played_at) * 1000
-        self._place_ms = min(self._place_ms, self._tape_ms)
+            place_ms += (now - self._played_at) * 1000
+        if self._place_ms < self._tape_ms <= place_ms:
+            self._ended_at = now - (place_ms - self._tape_ms) / 1000
+        self._place_ms = min(place_ms, self._tape_ms)
         self._played_at = now
+
+    def _put(self, place_ms: float, now: float) -> None:
+        if place_ms > self._place_ms:
+            self._ended_at = now
+        self._place_ms = place_ms
 
     def _laid_out(self) -> Iterator[tuple[float, _Piece]]:
         """Where on the tape each piece begins."""

@@ -36,6 +36,8 @@ from tornado_app.session.pending import (
 from tornado_app.session.rebuilding import CarriedOver
 from workers.formats import StreamFormat
 
+SILENT_DBFS = -90.0
+"""Digital silence, and the last bit of a converter: no microphone that is on is so quiet."""
 MARKS_PENDING = 64
 """How many commits and clears may be on their way through the pool."""
 
@@ -67,9 +69,16 @@ class Uplink:
         self.files = Files(config, actions, self.pending, budget)
         self._received_ms = 0.0
         self._sent_ms = 0.0
+        self.sound_at = config.opened_at
+        """When there was a sound in the client's audio."""
         self._clipped_samples = 0
         self._buffer = ModelBuffer(model, actions, confirmations)
         self.confirmations = confirmations
+
+    @property
+    def has_streamed(self) -> bool:
+        """The client has sent audio that was no file."""
+        return self._actions.chunk > self.files.taken
 
     @property
     def buffered_ms(self) -> float:
@@ -237,6 +246,8 @@ class Uplink:
                 self._actions.refuse(Refused(result.code, result.sentence, "audio", chunk=number))
             return
         self._clipped_samples += result.clipped_samples
+        if result.level_dbfs > SILENT_DBFS:
+            self.sound_at = self._actions.now
         if acknowledge:
             self._received_ms += result.duration_ms
             received = AudioReceived(

@@ -187,6 +187,9 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(
             f"needs another {label('model.mode')}: an echo asks no chat model", names
         )
+    if settings.session.goodbye and not settings.session.call_grace_s:
+        names = ("session.goodbye", "session.call_grace_s")
+        yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)
     url = settings.upstream.url
     if url not in {"", LOCAL} and not _is_websocket(url):
         reason = (

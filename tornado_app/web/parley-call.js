@@ -25,7 +25,7 @@ s { opacity: .65; }
 @media (forced-colors: active) { button { border: 1px solid; } }
 `;
 
-const EVENTS = ["status", "transcript", "speech", "speaking", "playback_ended", "interrupted", "tool", "error", "problem"];
+const EVENTS = ["status", "transcript", "speech", "speaking", "playback_ended", "interrupted", "tool", "error", "problem", "limit"];
 const NAMES = { user: "You", assistant: "Model" };
 
 const make = (name, more = {}, ...children) => {

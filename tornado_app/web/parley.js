@@ -601,12 +601,13 @@ const problem = (kind) => new CallError(kind, PROBLEMS[kind]);
 // ---- What a close code means (docs/protocol.md, section 5) ----
 
 const TRIES = 6;
-const FINAL = [1000, 1002, 1007, 1009, 4400, 4401, 4403, 4409];
+const FINAL = [1000, 1002, 1007, 1009, 4400, 4401, 4403, 4409, 4411];
 const AT_ONCE = [1001, 4410, 4504];
 const MEANINGS = {
   1000: "The call has ended.",
   1001: "This server is being stopped; the call moves on.",
   4409: "The call goes on at another place.",
+  4411: "The call has lasted as long as it may.",
 };
 
 /**
@@ -620,6 +621,21 @@ export function afterClose({ closeCode, error, attempt, random = Math.random() }
   if (isFinal || attempt > TRIES) return { delayMs: null, sentence };
   const backOffMs = isMoving && attempt === 1 ? 0 : 250 * 2 ** (attempt - 1) * (0.8 + 0.4 * random);
   return { delayMs: Math.max(error?.retry_after_ms ?? 0, Math.round(backOffMs)), sentence };
+}
+
+/** What a `limit_warning` means to a person. */
+export function limitSentence({ limit, used, allowed }) {
+  const leftS = Math.max(0, Math.round(allowed - used));
+  switch (limit) {
+    case "max_call_s":
+      return `The call may last ${leftS} s more.`;
+    case "idle_timeout_s":
+      return `Nobody says anything. The call ends in ${leftS} s.`;
+    case "microphone_silence_s":
+      return "Your microphone sends no sound. Is it switched off?";
+    default:
+      return `${used} of ${allowed} are used (${limit}).`;
+  }
 }
 
 // ---- The call ----
@@ -966,6 +982,11 @@ class Call {
       // 4410 will follow.
       this._complain(new CallError("token_missing", `There is no token: ${message}`));
     }
+  }
+
+  _on_limit_warning({ limit, used, allowed, reset_at: resetAt }) {
+    if (limit === "microphone_silence_s" && (this.muted || this._isFile)) return;
+    this._emit("limit", { limit, used, allowed, resetAt, sentence: limitSentence({ limit, used, allowed }) });
   }
 
   _on_going_away() {

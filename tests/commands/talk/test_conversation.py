@@ -350,6 +350,16 @@ class TestWhatGoesWrong:
         assert "Answer: (echo" in out
 
     @pytest.mark.gen_test
+    async def test_a_call_that_has_its_time(self, said):
+        """It is told before, in words."""
+        async with parley(session_max_call_s=0.6, session_call_grace_s=0) as house:
+            code = await talk_to(house, fast=False)
+
+        assert 1 == code
+        assert "The call may last 0 s more." in (out := said())
+        assert "The call has lasted 0.6 s, which is as long as it may." in out
+
+    @pytest.mark.gen_test
     async def test_a_gateway_that_goes_away(self, said):
         """In the middle of a sentence."""
         async with parley() as house:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
-import { connect } from "../../../tornado_app/web/parley.js";
+import { afterClose, connect } from "../../../tornado_app/web/parley.js";
 import { Gateway, until } from "./gateway.mjs";
 
 const NAMES = ["status", "transcript", "speech", "speaking", "playback", "playback_ended", "interrupted", "response", "latency", "tool", "error", "message"];
@@ -342,4 +342,23 @@ test("a call that is closed says so once, and answers nothing more", async () =>
   assert.equal(gateway.last.closedWith, 1000);
   assert.equal(of("status").filter(({ state }) => state === "ended").length, 1);
   assert.throws(() => call.say("Hello?"), { code: "not_connected" });
+});
+
+test("a limit that is near is a sentence, and a call that has had its time is not begun again", async () => {
+  const { gateway, of } = await connected();
+  call.on("limit", ({ limit, sentence }) => told.push([limit, sentence]));
+  const told = [];
+  gateway.last.say("limit_warning", { limit: "max_call_s", used: 540, allowed: 600 });
+  gateway.last.say("limit_warning", { limit: "microphone_silence_s", used: 30, allowed: 30 });
+  call.mute();
+  gateway.last.say("limit_warning", { limit: "microphone_silence_s", used: 30, allowed: 30 });
+  assert.deepEqual(told, [
+    ["max_call_s", "The call may last 60 s more."],
+    ["microphone_silence_s", "Your microphone sends no sound. Is it switched off?"],
+  ]);
+  for (const closeCode of [4408, 4411]) {
+    const error = { retryable: false, sentence: "It is over." };
+    assert.deepEqual(afterClose({ closeCode, error, attempt: 1 }), { delayMs: null, sentence: "It is over." });
+  }
+  assert.equal(of("error").length, 0);
 });

@@ -173,6 +173,8 @@ class Call:
                 self._answers += 1
                 self._note_answer()
                 self._end(data["status"])
+            case "limit_warning":
+                self.screen.note(_limit_sentence(data["limit"], data["used"], data["allowed"]))
             case "going_away":
                 self.screen.note("The gateway is going away and will close the call.")
             case "error":
@@ -270,3 +272,16 @@ class Call:
     def _end_if_answered(self) -> None:
         if self._is_last:
             self.is_done = True
+
+
+def _limit_sentence(limit: str, used: float, allowed: float) -> str:
+    left_s = max(0, round(allowed - used))
+    match limit:
+        case "max_call_s":
+            return f"The call may last {left_s} s more."
+        case "idle_timeout_s":
+            return f"Nobody says anything; the call ends in {left_s} s."
+        case "microphone_silence_s":
+            return "The microphone sends no sound."
+        case _:
+            return f"{used:g} of {allowed:g} are used ({limit})."

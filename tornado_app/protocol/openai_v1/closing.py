@@ -18,6 +18,8 @@ _CAUSES: Final[Mapping[Close, ErrorCode]] = {
     ours.TOKEN_EXPIRED: "token_expired",
     ours.FORBIDDEN: "permission_denied",
     ours.IDLE_TIMEOUT: "idle_timeout",
+    ours.CONVERSATION_IDLE: "conversation_idle",
+    ours.CALL_LIMIT: "call_limit",
     ours.LIMIT_REACHED: "rate_limited",
     ours.UPSTREAM_FAILED: "upstream_unavailable",
 }

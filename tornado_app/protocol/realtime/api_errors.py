@@ -64,6 +64,8 @@ _WORDS: dict[ErrorCode, tuple[ErrorType, str]] = {
     "upstream_timeout": (_SERVER, "server_error"),
     "session_expired": (_REQUEST, "session_expired"),
     "idle_timeout": (_REQUEST, "idle_timeout"),
+    "conversation_idle": (_REQUEST, "conversation_idle"),
+    "call_limit": (_REQUEST, "call_limit"),
     "server_busy": (_SERVER, "server_busy"),
     "going_away": (_SERVER, "going_away"),
     "internal": (_SERVER, "server_error"),

@@ -73,6 +73,10 @@ class ModelSession:
     images: bool = False
     """The application lets its client show pictures; the model is not told."""
 
+    idle_timeout_s: float = 0.0
+    """A call in which nothing is said ends after so long; 0: it goes on.  The model is not told."""
+    max_call_s: float = 0.0
+    """So does any other; 0: it goes on.  The model is not told."""
     record: bool | None = None
     """The application wants this call recorded, or not; None: it has not said.  The model is not
     told."""

@@ -23,6 +23,7 @@ TYPES: dict[type[told.ServerMessageBase], str] = {
     told.ToolActivity: "tool_activity",
     told.TokenExpiring: "token_expiring",
     told.TokenRefreshed: "token_refreshed",
+    told.LimitWarning: "limit_warning",
     told.GoingAway: "going_away",
     told.Status: "status",
     told.ErrorReport: "error",

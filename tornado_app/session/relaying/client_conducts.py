@@ -37,6 +37,15 @@ class ClientConducts:
             actions, model, parts.scribe, self._outstanding, updating=self._updating
         )
         self.audio = self.speaking.audio
+        # What answers run and what is heard of them, its client knows.
+        self.is_busy = False
+        self.speech_since: float | None = None
+        self.heard_until = self.sound_at = config.opened_at
+        self.has_streamed = False
+
+    def say_alone(self, sentence: str) -> bool:  # noqa: ARG002
+        """Nothing is said in the name of its client."""
+        return True
 
     def file(self, message: asked.AudioFile) -> Refused | None:  # noqa: ARG002
         return _no_event()

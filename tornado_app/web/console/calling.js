@@ -40,6 +40,7 @@ export class Calling {
       tool: (event) => this._tool(event),
       error: (event) => this._error(event),
       problem: (event) => this._problem(event),
+      limit: ({ limit, sentence }) => talk.sentence(limit, { fact: sentence }, true),
       level: (event) => this.isConnected && this.loudness.level(event),
     };
     for (const [name, listener] of Object.entries(listeners)) call.on(name, listener);

@@ -125,6 +125,7 @@ function aboutRow({ latest: entry, bytes, ms }) {
     tool_call: () => said.name ?? "",
     tool_result: () => (said.is_error ? "an error" : ""),
     error: () => entry.data?.error ?? "",
+    limit_warning: () => `${said.used} of ${said.allowed} (${said.limit})`,
     configure: () => Object.keys(entry.data ?? {}).filter((name) => name !== "type" && name !== "id").join(", "),
   }[entry.type]?.();
   return (text ?? "").slice(0, SHOWN * 2);

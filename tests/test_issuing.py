@@ -1,12 +1,18 @@
 """Tests of tornado_app/issuing.py."""
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.calls.house import SECRET, house_settings
+from tornado_app.admission.claims import Caller
 from tornado_app.admission.tokens import TokenRules, verify
 from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
 from tornado_app.issuing import Issuer, Wanted, read_wanted
+from tornado_app.policy.fields import FIELDS
 from tornado_app.terms import Terms
 
 NOW = 1_795_600_000.0
@@ -129,6 +135,94 @@ def test_a_token_that_would_not_be_taken_is_not_made(wanted, sentence):
         made()[0].issue(wanted, NOW)
 
     assert sentence == refused.value.sentence
+
+
+LENDER = Caller("alice", frozenset({"a"}), NOW + 300, "t-1", {})
+
+
+def test_what_is_lent_ends_with_what_it_is_lent_from():
+    """Whatever is asked for, and so does the call; it has its number, to be taken back with it."""
+    lent = verify(made()[0].lend(LENDER, {}, 600, NOW, as_client=True).token, RULES, NOW)
+
+    assert replace(LENDER, call_until=NOW + 300) == lent
+    assert NOW + 300 == lent.expires_at == lent.call_ends_at
+    short = made()[0].lend(LENDER, {}, 60, NOW, as_client=True)
+    assert NOW + 60 == short.expires_at < verify(short.token, RULES, NOW).call_ends_at
+
+
+def test_what_is_lent_begins_as_it_was_asked_and_may_be_changed():
+    """As by a client of the lender's own; what that had fixed stays fixed and goes along."""
+    issuer, terms = made()
+    own = {
+        "voice": "cedar",
+        "instructions": "Greet {user_id}.",
+        "client_may": {"speed": {"min": 1.0, "max": 1.2}},
+    }
+    lender = verify(issuer.issue(Wanted("alice", 300, (), own), NOW).token, RULES, NOW)
+    lent = issuer.lend(lender, {"speed": 1.1, "output": "text"}, 60, NOW, as_client=True)
+    caller = verify(lent.token, RULES, NOW)
+
+    begun = terms.settle(caller, {}, NOW).model_session
+    assert (1.1, "text", "cedar", "Greet alice.") == (
+        begun.speed,
+        begun.output,
+        begun.voice,
+        begun.instructions,
+    )
+    changed = terms.settle(caller, {"speed": "1.2", "output": "audio"}, NOW).model_session
+    assert (1.2, "audio") == (changed.speed, changed.output)
+    for choice in ({"speed": "1.3"}, {"voice": "ash"}):
+        with pytest.raises(Refused):
+            terms.settle(caller, choice, NOW)
+
+
+@pytest.mark.parametrize(
+    ("said", "as_client", "field"),
+    [
+        ({"instructions": "canary"}, True, "instructions"),
+        ({"tools": [{"name": "look"}]}, True, "tools"),
+        ({"metadata": {"a": "canary"}}, True, "metadata"),
+        ({"record": True}, True, "record"),
+        ({"voice": "canary"}, True, "voice"),
+        ({"model": "canary"}, True, "model"),
+        ({"model": "canary"}, False, "model"),
+        ({"instructions": "{canary}"}, False, "instructions"),
+    ],
+)
+def test_nobody_lends_what_they_may_not_say(said, as_client, field):
+    """A client's key no more than a client, the application's no more than a token."""
+    with pytest.raises(Refused) as refused:
+        made()[0].lend(LENDER, said, 60, NOW, as_client=as_client)
+
+    assert field == refused.value.field
+    assert "canary" not in refused.value.sentence
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(FIELDS)), st.sampled_from(["ash", "text", 1.5, 4096, "de"])
+    ),
+    st.dictionaries(st.sampled_from(sorted(FIELDS)), st.sampled_from(["cedar", "audio", 0.5, 10])),
+)
+@settings(max_examples=300)
+def test_no_secret_gives_more_than_its_lender_has(said, own):
+    """What a client could not have chosen with the token, it does not get by lending."""
+    issuer, terms = made()
+    try:
+        lender = verify(issuer.issue(Wanted("alice", 300, (), own), NOW).token, RULES, NOW)
+        lent = issuer.lend(lender, said, 60, NOW, as_client=True)
+    except Refused:
+        return
+    rules = terms.settle(lender, {}, NOW).rules
+    for name, value in said.items():
+        sources = [source for source in ("query", "configure") if name in rules.open_to(source)]
+        assert sources
+        rules.check(sources[-1], name, value)
+    begun = terms.settle(verify(lent.token, RULES, NOW), {}, NOW).model_session
+    plain = terms.settle(lender, {}, NOW).model_session
+    for name in ("voice", "speed", "output", "max_output_tokens", "instructions", "model"):
+        if name not in said:
+            assert getattr(plain, name) == getattr(begun, name)
 
 
 @pytest.mark.parametrize(

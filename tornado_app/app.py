@@ -11,6 +11,9 @@ from tornado_app.client_side.front_door import Doorstep, FrontDoor
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.console import console_routes, page_headers
+from tornado_app.handlers.openai.answering import ELSEWHERE, Elsewhere
+from tornado_app.handlers.openai.client_secrets import ClientSecretsHandler, SecretRates
+from tornado_app.handlers.openai.models import ModelsHandler
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.handlers.quiet import NowhereHandler, error_message
 from tornado_app.handlers.sessions import SessionRate, SessionsHandler
@@ -26,6 +29,9 @@ HOST = r"(?:https?://[^/]+)?"
 # What pages of other origins may import; who may call is decided by the token, not by the script.
 MODULES = ("parley.js", "parley.d.ts", "parley-call.js", "parley-call.d.ts")
 SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+
+# Azure's are below /openai; with two slashes where somebody's base URL ends in one.
+API = rf"{HOST}(?:/openai)?/v1/+"
 
 Route = tuple[str, Any, dict[str, Any]]
 
@@ -47,6 +53,7 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
         [
             (rf"{HOST}/ws", VoiceHandler, voice),
             *_sessions(gateway, doorstep),
+            *_openai(gateway, doorstep),
             *_modules(),
             *_console(gateway, doorstep),
             (rf"{HOST}/healthz", HealthHandler, {"health": health}),
@@ -84,6 +91,24 @@ def _file(name: str, headers: dict[str, str], path: str | None = None) -> Route:
 
 def _sessions(gateway: Gateway, doorstep: Doorstep) -> list[Route]:
     """The address at which tokens are made; nowhere, if nobody has a key for it."""
-    keys = ApplicationKeys(key.reveal() for key in gateway.settings.auth.application_keys)
+    keys = _application_keys(gateway)
     given = {"gateway": gateway, "doorstep": doorstep, "keys": keys, "rate": SessionRate()}
     return [(rf"{HOST}/sessions", SessionsHandler, given)] if keys else []
+
+
+def _openai(gateway: Gateway, doorstep: Doorstep) -> list[Route]:
+    """The addresses of the OpenAI API; nowhere, if they are switched off."""
+    if not gateway.settings.openai.enabled:
+        return []
+    all_of_them = {"gateway": gateway, "doorstep": doorstep}
+    secrets = {**all_of_them, "keys": _application_keys(gateway), "rates": SecretRates()}
+    return [
+        (rf"{API}realtime/client_secrets/?", ClientSecretsHandler, secrets),
+        (rf"{API}models/?", ModelsHandler, all_of_them),
+        (rf"{API}models/([^/]+)/?", ModelsHandler, all_of_them),
+        *((f"{HOST}{path}", Elsewhere, {**all_of_them, "said": said}) for path, said in ELSEWHERE),
+    ]
+
+
+def _application_keys(gateway: Gateway) -> ApplicationKeys:
+    return ApplicationKeys(key.reveal() for key in gateway.settings.auth.application_keys)

@@ -295,7 +295,7 @@ class Connection:
         except Refused as refused:
             return refused
         self.token_id = caller.token_id
-        return caller.expires_at
+        return caller.call_ends_at
 
     def _send_upstream(self, text: bytes) -> None:
         if self._link is None:

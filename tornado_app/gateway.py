@@ -161,8 +161,31 @@ class Gateway:
         Raises:
             Refused: If this request may not come in, whoever it is of.
         """
-        self._check_door(knock)
+        self._check_door(knock.origin)
         return self.trust.awaited(knock.token)
+
+    async def identify(self, origin: str | None, token: str | None) -> Caller:
+        """Who asks something that is no call, from a page of that *origin* or from none.
+
+        Raises:
+            Refused: As `admit`.
+        """
+        self._check_door(origin)
+        if (keys := self.trust.awaited(token)) is not None:
+            await keys
+        return self.trust.identify(token)
+
+    def allows_origin(self, origin: str | None) -> bool:
+        """Whether pages of it may connect; None is no page."""
+        return self._origins.allows(origin)
+
+    def models_for(self, caller: Caller) -> tuple[str, ...]:
+        """Those that *caller* may ask for, the one first that it gets unasked.
+
+        Raises:
+            Refused: ``token_invalid``, if what its token says of a call cannot be.
+        """
+        return self._terms.models_for(caller)
 
     def admit(self, knock: Knock) -> Guest:
         """Let a request in, or say why not.  Cheap checks come first, the place is taken last.
@@ -170,7 +193,7 @@ class Gateway:
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
-        self._check_door(knock)
+        self._check_door(knock.origin)
         caller = self.trust.identify(knock.token)
         opening = knock.dialect.read_opening(knock.query, self._opening_rules)
         now = time.time()  # noqa: TID251  the date that people know
@@ -197,7 +220,7 @@ class Gateway:
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
-        self._check_door(knock)
+        self._check_door(knock.origin)
         opening = knock.dialect.read_opening(knock.query, self._opening_rules)
         self._terms.check_choices(opening.choices)
         self._expected.add(turn_away)
@@ -247,7 +270,7 @@ class Gateway:
         )
         self._places[session_id].leave()
         self._places[session_id] = guest.place.hold()
-        back = events.ClientBack(token, guest.caller.expires_at)
+        back = events.ClientBack(token, guest.caller.call_ends_at)
         connection.token_id = guest.caller.token_id
         connection.resume(client, last_seq, back)
         self._end_if_revoked(connection)
@@ -359,11 +382,11 @@ class Gateway:
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
         return clean and joined
 
-    def _check_door(self, knock: Knock) -> None:
+    def _check_door(self, origin: str | None) -> None:
         """What is asked of everybody, whoever it is."""
         if self.draining:
             raise _going_away()
-        if not self._origins.allows(knock.origin):
+        if not self.allows_origin(origin):
             raise Refused("origin_denied", "Pages of this origin may not connect.")
 
     def _send_strangers_away(self) -> None:

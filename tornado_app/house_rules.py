@@ -116,7 +116,7 @@ def session_config(
         ignored=opening.ignored,
         opened_at=time.monotonic(),
         opened_at_unix_ms=time.time_ns() // 1_000_000,
-        token_expires_at_unix_s=caller.expires_at,
+        token_expires_at_unix_s=caller.call_ends_at,
         token_leeway_s=settings.auth.leeway_s,
         ping_interval_s=settings.heartbeat.interval_s,
         read_timeout_s=settings.heartbeat.read_timeout_s,

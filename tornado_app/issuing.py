@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tornado_app.admission import tokens
+from tornado_app.admission.claims import CALL_END, Caller
 from tornado_app.errors import Refused
+from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import Terms
 
@@ -33,6 +35,14 @@ class Issued:
     """Unix time in seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lent(Issued):
+    """A token that somebody made with their own."""
+
+    model_session: ModelSession = field(repr=False)
+    """What a call begins with that it opens."""
+
+
 class Issuer:
     """Makes tokens that this gateway takes.  Thread: any; nothing here changes."""
 
@@ -48,20 +58,51 @@ class Issuer:
             Refused: If there is no secret; else with the field, and what it may be, and never with
                 a value of `session`.
         """
-        if self._rules is None:
-            sentence = "No token: this server has no auth.secret to sign one with."
-            raise Refused("invalid_message", sentence)
         others = {}
         if wanted.session:
             self._check(wanted)
             others = {self._claim: self._terms.sealed(wanted.session)}
+        token = self._signed(wanted, now, others)
+        return Issued(token, int(now + wanted.ttl_s))
+
+    def lend(
+        self, caller: Caller, said: Mapping[str, Any], ttl_s: float, now: float, *, as_client: bool
+    ) -> Lent:
+        """A token that gives no more and no longer than that of *caller*, with *said* of its call.
+
+        It has the same number, to be taken back with that one.  *as_client*: as of `Terms.lent`.
+
+        Raises:
+            Refused: If there is no secret, or *said* is not allowed; with the field.
+        """
+        session = self._terms.lent(caller, said, as_client=as_client)
+        begun = self._terms.begun(caller.scopes, session)
+        expires_at = min(now + ttl_s, caller.expires_at)
+        others: dict[str, Any] = {CALL_END: int(caller.call_ends_at)}
+        if session:
+            others[self._claim] = self._terms.sealed(session)
+        wanted = Wanted(caller.user_id, expires_at - now, tuple(sorted(caller.scopes)))
+        token = self._signed(wanted, now, others, caller.token_id)
+        return Lent(token, int(expires_at), begun)
+
+    def _signed(
+        self, wanted: Wanted, now: float, others: Mapping[str, Any], token_id: str | None = None
+    ) -> str:
+        if self._rules is None:
+            sentence = "No token: this server has no auth.secret to sign one with."
+            raise Refused("invalid_message", sentence)
         try:
-            token = tokens.issue(
-                wanted.user, self._rules, now, wanted.ttl_s, wanted.scopes, others=others
+            return tokens.issue(
+                wanted.user,
+                self._rules,
+                now,
+                wanted.ttl_s,
+                wanted.scopes,
+                others=others,
+                token_id=token_id,
             )
         except ValueError as error:
             raise Refused("invalid_message", f"No token: {error}") from None
-        return Issued(token, int(now + wanted.ttl_s))
 
     def _check(self, wanted: Wanted) -> None:
         try:

@@ -64,6 +64,9 @@ class Terms:
         """
         rules, begun = self._begun_by(caller)
         query = {name: from_text(name, text) for name, text in choices.items()}
+        if query.get("model") == begun.model:
+            # Many clients always say one, and there is nothing to decide.
+            del query["model"]
         session = settle(begun, rules, {}, query)
         return CallTerms(self._filled(session, caller, now), rules)
 
@@ -91,6 +94,51 @@ class Terms:
         """
         rules = rules_of(self._policy, frozenset(), {}, self._taken)
         return {name: _offer(rules, name, self._first) for name in FIELDS if name in SHOWN}
+
+    def models_for(self, caller: Caller) -> tuple[str, ...]:
+        """Those that the client of *caller* may ask for, the one first that it gets unasked.
+
+        Raises:
+            Refused: As `check_caller`.
+        """
+        rules, begun = self._begun_by(caller)
+        grants = rules.policy.grants("model", "query", caller.scopes)
+        named = [name for grant in grants for name in grant.values or self._settings.session.models]
+        return tuple(dict.fromkeys([begun.model, *(n for n in named if _may(rules, "model", n))]))
+
+    def lent(
+        self, caller: Caller, said: Mapping[str, Any], *, as_client: bool
+    ) -> Mapping[str, Any]:
+        """What a token says that *caller* lets somebody else have, with *said* of its call.
+
+        *as_client*: it may say no more than a client; else what a token may.  What it says is
+        where the call begins, and its client may change it as it could without.
+
+        Raises:
+            Refused: With the first that it may not say.
+        """
+        own = self.said_by(caller)
+        if as_client:
+            self._check_as_client(self._begun_by(caller)[0], said)
+        if not said:
+            return own
+        left = {name: True for name in said if FIELDS[name].sources - {"token"}}
+        lent = {**own, **said, CLIENT_MAY: {**left, **own.get(CLIENT_MAY, {})}}
+        self.check(caller.scopes, lent)
+        return lent
+
+    def begun(self, scopes: frozenset[str], said: Mapping[str, Any]) -> ModelSession:
+        """What a call begins with whose token says this; raises as `check`."""
+        return self._begun(scopes, said)[1]
+
+    def _check_as_client(self, rules: CallRules, said: Mapping[str, Any]) -> None:
+        while_running = rules.open_to("configure")
+        may = dict.fromkeys([*rules.open_to("query"), *while_running])
+        for name, value in said.items():
+            if name not in may:
+                sentence = f"{name} may not be set with this key; what may be set is "
+                raise Refused("permission_denied", f"{sentence}{', '.join(may)}.", name)
+            rules.check("configure" if name in while_running else "query", name, value)
 
     def sealed(self, said: Mapping[str, Any]) -> str | Mapping[str, Any]:
         """*said* as it stands in a token: sealed, or where there is no key in the clear.

@@ -233,7 +233,9 @@ class TestHostile:
             lambda item: st.lists(item, max_size=3) | st.dictionaries(st.text(), item, max_size=3),
             max_leaves=5,
         ),
-        st.sampled_from(["sub", "exp", "nbf", "iat", "jti", "scope", "scopes", "aud", "iss"]),
+        st.sampled_from(
+            ["sub", "exp", "nbf", "iat", "jti", "scope", "scopes", "aud", "iss", "call_exp"]
+        ),
     )
     def test_any_claim(self, value, name):
         """Whatever a signed claim holds, the token is read or rejected."""
@@ -257,6 +259,16 @@ class TestGood:
     def test_least(self):
         """A user and an end are all that a token needs."""
         assert Caller("ada", frozenset(), NOW + 60, None) == verify(GOOD_TOKEN, RULES, NOW)
+
+    def test_a_call_may_outlive_its_token(self):
+        """As far as the token says, and as a token itself may live; else it ends with it."""
+        longer = verify(token(call_exp=NOW + 900), RULES, NOW)
+        shorter = verify(token(call_exp=NOW + 1), RULES, NOW)
+
+        assert (NOW + 60, NOW + 900) == (longer.expires_at, longer.call_ends_at)
+        assert NOW + 60 == shorter.call_ends_at == verify(GOOD_TOKEN, RULES, NOW).call_ends_at
+        for wrong in (NOW + 3611, "soon", None, True, 10**400):
+            rejected(token(call_exp=wrong))
 
     @pytest.mark.parametrize(
         "header",

@@ -8,7 +8,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from tests.calls.house import WAIT_S, House, whole_log
 from tests.fakes.upstream import FakeUpstream
-from tornado_app.handlers.sessions import BODY_BYTES, BURST
+from tornado_app.handlers.bodies import BODY_BYTES
+from tornado_app.handlers.sessions import BURST
 
 NOBODY = "ws://127.0.0.1:9/"
 KEYS = ["zQ8v3kXw7Lr2Tn5Yb9Pd4Jm6Hc1Gf0As", "Rt5Yq2Wx8Zk1Vn4Lb7Mj3Hc6Pd9Gs0Fa"]

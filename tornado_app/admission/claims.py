@@ -15,6 +15,8 @@ from tornado_app.admission.json_object import read_object
 TokenProblem = Literal["token_missing", "token_invalid", "token_expired"]
 
 LONGEST_NAME = 128
+CALL_END = "call_exp"
+"""Beside `exp`, which says how long a token opens calls: how long those may go on."""
 
 Path = tuple[str, ...]
 """Where a claim stands: its name, or the names on the way to one that stands in another."""
@@ -43,6 +45,13 @@ class Caller:
     token_id: str | None
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """All that the token says; some of it is for nobody else."""
+    call_until: float = 0.0
+    """Unix time in seconds to which a call may go on that the token has opened, if it says so."""
+
+    @property
+    def call_ends_at(self) -> float:
+        """When a call ends that was opened with the token, unless another is shown by then."""
+        return max(self.expires_at, self.call_until)
 
 
 def reject(sentence: str) -> NoReturn:
@@ -101,6 +110,18 @@ def check_times(
     if expires_at + leeway_s <= now:
         raise TokenRejected("token_expired", "The token has expired. Connect with a fresh one.")
     return expires_at
+
+
+def call_end(
+    claims: Mapping[str, Any], now: float, leeway_s: float, max_lifetime_s: float
+) -> float:
+    """How long a call may go on, in Unix time; 0: that is not said.  Raises TokenRejected."""
+    if CALL_END not in claims:
+        return 0.0
+    ends_at = _time(claims, CALL_END)
+    if ends_at - now > max_lifetime_s + leeway_s:
+        reject(f"The token's call may last more than {max_lifetime_s:g} seconds ({CALL_END}).")
+    return ends_at
 
 
 def at(claims: Mapping[str, Any], path: Path) -> Any:

@@ -14,6 +14,7 @@ import jwt
 from tornado_app.admission.claims import (
     Caller,
     TokenRejected,
+    call_end,
     check_names,
     check_shape,
     check_times,
@@ -88,6 +89,7 @@ def verify(token: str, rules: TokenRules, now: float) -> Caller:
         user_id=name_at(claims, ("sub",)),
         scopes=_scopes(claims),
         token_id=token_id_at(claims, ("jti",)),
+        call_until=call_end(claims, now, rules.leeway_s, rules.max_lifetime_s),
         # Last, so that a token is only called expired, and refreshed, if nothing else is wrong.
         expires_at=check_times(claims, now, rules.leeway_s, rules.max_lifetime_s),
         claims=claims,
@@ -102,8 +104,11 @@ def issue(
     scopes: Sequence[str] = (),
     *,
     others: Mapping[str, Any] | None = None,
+    token_id: str | None = None,
 ) -> str:
     """Make a token that `verify` takes from *now* for *ttl_s* seconds, with *others* as claims.
+
+    Without a *token_id* it gets one that no other has.
 
     Raises:
         ValueError: If `verify` would not take it.
@@ -113,7 +118,7 @@ def issue(
         "sub": user_id,
         "iat": int(now),
         "exp": int(now + ttl_s),
-        "jti": uuid.uuid4().hex,
+        "jti": token_id or uuid.uuid4().hex,
         "scope": " ".join(scopes),
     }
     claims |= {"iss": rules.issuer} if rules.issuer else {}

@@ -18,12 +18,8 @@ def read_knock(request: HTTPServerRequest, dialect: Dialect, *, allow_query_toke
     Raises:
         Refused: If it has more parameters than anybody needs.
     """
-    try:
-        query = parse_qs(request.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
-    except ValueError:
-        sentence = f"The address may have {MAX_PARAMETERS} parameters."
-        raise Refused("invalid_message", sentence) from None
-    token = _token(request)
+    query = read_query(request)
+    token = bearer(request) or _offered_token(request)
     if token is None and allow_query_token and "token" in query:
         token = query["token"][-1]
     return Knock(
@@ -35,18 +31,31 @@ def read_knock(request: HTTPServerRequest, dialect: Dialect, *, allow_query_toke
     )
 
 
+def read_query(request: HTTPServerRequest) -> dict[str, list[str]]:
+    """The parameters of the address.
+
+    Raises:
+        Refused: If there are more of them than anybody needs.
+    """
+    try:
+        return parse_qs(request.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+    except ValueError:
+        sentence = f"The address may have {MAX_PARAMETERS} parameters."
+        raise Refused("invalid_message", sentence) from None
+
+
 def offered(request: HTTPServerRequest) -> list[str]:
     """The subprotocols that the client speaks."""
     header = request.headers.get("Sec-WebSocket-Protocol", "")
     return [offer.strip() for offer in header.split(",") if offer.strip()]
 
 
-def _token(request: HTTPServerRequest) -> str | None:
-    """The first place that has one wins."""
+def bearer(request: HTTPServerRequest) -> str | None:
+    """What the header Authorization bears (RFC 6750, 2.1)."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and credentials:
-        return credentials.strip()
-    for offer in offered(request):
-        if offer.startswith(TOKEN_PREFIX):
-            return offer.removeprefix(TOKEN_PREFIX)
-    return None
+    return credentials.strip() if scheme.lower() == "bearer" and credentials else None
+
+
+def _offered_token(request: HTTPServerRequest) -> str | None:
+    offers = (offer for offer in offered(request) if offer.startswith(TOKEN_PREFIX))
+    return next((offer.removeprefix(TOKEN_PREFIX) for offer in offers), None)

@@ -36,8 +36,12 @@ class QuietHandler(RequestHandler):
         """The one message of a client of whom no more is known."""
         return error_message(self.settings["dialect"], refused)
 
+    def http_error(self, refused: Refused) -> bytes:
+        """The body of an answer that refuses."""
+        return self.error_message(refused)
+
     def refuse(self, refused: Refused, status: int) -> None:
-        """Finish with the protocol's `error` message, and the headers that go with *status*."""
+        """Finish with what says it, and the headers that go with *status*."""
         if refused.retry_after_ms is not None:
             self.set_header("Retry-After", str(-(-refused.retry_after_ms // 1000)))
         if status == 401:
@@ -48,7 +52,7 @@ class QuietHandler(RequestHandler):
             self.set_header("Upgrade", "websocket")
             self.set_header("Connection", "Upgrade")
             self.set_header("Sec-WebSocket-Version", "13")
-        self.answer(status, self.error_message(refused))
+        self.answer(status, self.http_error(refused))
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         """What Tornado found wrong with a request, or what went wrong here."""

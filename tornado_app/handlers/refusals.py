@@ -25,10 +25,14 @@ _OPENING: dict[ErrorCode, tuple[int, Close]] = {
     "going_away": (503, GOING_AWAY),
 }
 
+_WITH_A_BODY: dict[ErrorCode, int] = {"message_too_large": 413, "rate_limited": 429}
+"""Beside what an opening may be refused for."""
+
 
 def http_status(refused: Refused) -> int:
     """For a client that can read an HTTP answer."""
-    return _OPENING.get(refused.code, (400, BAD_REQUEST))[0]
+    status, _ = _OPENING.get(refused.code, (400, BAD_REQUEST))
+    return _WITH_A_BODY.get(refused.code, status)
 
 
 def close_for(refused: Refused) -> Close:

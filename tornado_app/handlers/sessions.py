@@ -1,36 +1,23 @@
 """``POST /sessions``: an application's server asks for a token (docs/tokens.md)."""
 
 import time
-from typing import cast
-
-from tornado.http1connection import HTTP1Connection
-from tornado.web import stream_request_body
+from collections.abc import Mapping
+from typing import Any
 
 from tornado_app.admission.application_keys import ApplicationKeys
-from tornado_app.admission.json_object import read_object
 from tornado_app.admission.limits import Bucket
 from tornado_app.admission.proxies import client_address
 from tornado_app.client_side.front_door import Doorstep
-from tornado_app.errors import ErrorCode, Refused
+from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
-from tornado_app.handlers.quiet import QuietHandler, as_json
+from tornado_app.handlers.bodies import BodyHandler
+from tornado_app.handlers.quiet import as_json
+from tornado_app.handlers.refusals import http_status
 from tornado_app.issuing import read_wanted
 from tornado_app.logs import get_logger
 
-BODY_BYTES = 65_536
-READ_BYTES = 4 * BODY_BYTES
-"""A body that is too large is read to be refused in words; one that is much larger is not read."""
 PER_S = 50.0
 BURST = 200.0
-
-_STATUS: dict[ErrorCode, int] = {
-    "token_missing": 401,
-    "token_invalid": 401,
-    "origin_denied": 403,
-    "permission_denied": 403,
-    "message_too_large": 413,
-    "rate_limited": 429,
-}
 
 _KEY = "It needs the header Authorization: Bearer, with one of auth.application_keys."
 
@@ -49,9 +36,8 @@ class SessionRate:
         return Refused("rate_limited", sentence, retry_after_ms=int(wait_s * 1000) + 1)
 
 
-@stream_request_body
-class SessionsHandler(QuietHandler):
-    """Reads at most `READ_BYTES`, and answers when all of the body is there.  Thread: loop."""
+class SessionsHandler(BodyHandler):
+    """Answers when all of the body is there.  Thread: loop."""
 
     allowed = ("POST",)
 
@@ -62,37 +48,20 @@ class SessionsHandler(QuietHandler):
         self._doorstep = doorstep
         self._keys = keys
         self._rate = rate
-        self._body = bytearray()
-        self._refused: Refused | None = None
 
     def prepare(self) -> None:
         """Who it is is known before the body comes; that is not kept of a stranger."""
-        cast(HTTP1Connection, self.request.connection).set_max_body_size(READ_BYTES)
+        self.begin_body()
         if self.request.method in self.allowed:
-            self._refused = self._stranger() or self._rate.take()
-
-    def data_received(self, chunk: bytes) -> None:
-        if self._refused is None and len(self._body) + len(chunk) > BODY_BYTES:
-            sentence = f"The body may have {BODY_BYTES} bytes."
-            self._refused = Refused("message_too_large", sentence)
-        if self._refused is not None:
-            self._body.clear()
-            return
-        self._body += chunk
+            self.refused = self._stranger() or self._rate.take()
 
     def post(self) -> None:
         try:
-            if self._refused is not None:
-                raise self._refused
-            self._issue()
+            self._issue(self.read_body())
         except Refused as refused:
-            self.refuse(refused, _STATUS.get(refused.code, 400))
+            self.refuse(refused, http_status(refused))
 
-    def _issue(self) -> None:
-        asked = read_object(bytes(self._body))
-        if asked is None:
-            sentence = "The body must be a JSON object in which each name stands once."
-            raise Refused("invalid_json", sentence)
+    def _issue(self, asked: Mapping[str, Any]) -> None:
         wanted = read_wanted(asked, self._gateway.settings.auth.max_lifetime_s)
         issued = self._gateway.issuer.issue(wanted, time.time())  # noqa: TID251  `exp` is wall time
         get_logger().info("token_issued", user_id=wanted.user, with_session=bool(wanted.session))

@@ -22,6 +22,7 @@ from tornado_app.handlers.quiet import QuietHandler
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.logs import get_logger
 from tornado_app.protocol import asked
+from tornado_app.protocol.close import Close
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.session import events
@@ -64,15 +65,10 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             self.refuse(*wrong)
             return
         try:
-            knock = read_knock(
-                self.request,
-                self._dialect,
-                allow_query_token=self._settings.auth.allow_query_token,
-            )
-            await self._enter(knock)
+            await self._enter(self.read_knock())
         except Refused as refused:
             self._log_refused(refused)
-            if self._dialect.subprotocol not in offered(self.request):
+            if self.reads_http():
                 self.refuse(refused, http_status(refused))
                 return
             self._refused = refused
@@ -85,6 +81,26 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             if self._guest is not None:
                 self._gateway.release(self._guest)
             self._doorstep.waiting.leave(self)
+
+    # How clients of this address come in; others do it otherwise.
+
+    @property
+    def may_introduce(self) -> bool:
+        """Whether a client may say who it is when its WebSocket is open."""
+        return self._settings.auth.allow_first_message
+
+    def read_knock(self) -> Knock:
+        """What the request asks for; raises Refused."""
+        allow_query_token = self._settings.auth.allow_query_token
+        return read_knock(self.request, self._dialect, allow_query_token=allow_query_token)
+
+    def reads_http(self) -> bool:
+        """Whether the client can read an HTTP answer to a request that is refused."""
+        return self._dialect.subprotocol not in offered(self.request)
+
+    def close_for(self, refused: Refused) -> Close:
+        """How a WebSocket ends that was opened to say *refused*."""
+        return close_for(refused)
 
     def _check_cross_origin(self, check: Any) -> None:
         """`Gateway.admit` has checked it, for all requests alike.
@@ -231,7 +247,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
-        if not knock.token and self._settings.auth.allow_first_message:
+        if not knock.token and self.may_introduce:
             self._entrance = Entrance(self._gateway, knock, self._refuse)
         else:
             if (keys := self._gateway.keys_for(knock)) is not None:
@@ -339,7 +355,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
     def _turn_away(self, refused: Refused) -> None:
         if self._client is not None:  # else `open` will
             self._client.send(self.error_message(refused))
-            self._client.close(close_for(refused))
+            self._client.close(self.close_for(refused))
 
     def _log_refused(self, refused: Refused) -> None:
         ip = self.request.remote_ip

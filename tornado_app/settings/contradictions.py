@@ -33,7 +33,7 @@ VOICES = (
 )
 """https://platform.openai.com/docs/guides/realtime-conversations, voice options."""
 
-REGISTERED_CLAIMS = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes")
+REGISTERED_CLAIMS = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes", "call_exp")
 
 API_HOSTS = ("api.openai.com", ".openai.azure.com")
 

@@ -76,6 +76,7 @@ def _resolve(values: dict[str, Any]) -> dict[str, Any]:
         "upstream.try_at_start": not development,
         "logging.format": "console" if development else "json",
         "console.enabled": development,
+        "openai.enabled": development,
     }
     return values | {n: meaning for n, meaning in meanings.items() if values.get(n) == "auto"}
 

@@ -209,6 +209,12 @@ class Console(msgspec.Struct, frozen=True):
     token_url: Annotated[str, Meta(max_length=2000)]
 
 
+class OpenAI(msgspec.Struct, frozen=True):
+    """The addresses of the OpenAI API."""
+
+    enabled: Annotated[bool, Meta(description='"auto", true or false')]
+
+
 class Model(msgspec.Struct, frozen=True):
     """The model on this computer."""
 
@@ -238,6 +244,7 @@ class Settings(msgspec.Struct, frozen=True):
     tools: Tools
     recordings: Recordings
     console: Console
+    openai: OpenAI
     model: Model
 
 

@@ -1,0 +1,137 @@
+"""Tests of tornado_app/protocol/realtime/asked_session.py."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.realtime import RealtimeSessionCreateRequest
+from openai.types.realtime.client_secret_create_response import ClientSecretCreateResponse
+
+from tests.protocol.realtime.test_model_session import WANTED
+from tornado_app.errors import Refused
+from tornado_app.policy.fields import FIELDS
+from tornado_app.protocol.realtime.asked_session import (
+    PATHS,
+    api_path,
+    fields_asked,
+    session_shown,
+)
+
+TOOL = {"type": "function", "name": "look", "description": "Looks.", "parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("session", "fields"),
+    [
+        ({}, {}),
+        ({"model": "m", "instructions": "Be.", "tools": [TOOL], "tool_choice": "none"}, ...),
+        ({"max_output_tokens": "inf"}, {}),
+        ({"max_output_tokens": 9}, {"max_output_tokens": 9}),
+        ({"output_modalities": ["text"]}, {"output": "text"}),
+        ({"output_modalities": ["text", "audio"]}, {"output": ["text", "audio"]}),
+        ({"audio": None}, {}),
+        ({"audio": {"output": {"voice": "ash", "speed": 1.1}}}, {"voice": "ash", "speed": 1.1}),
+        ({"audio": {"output": {"voice": None}}}, {}),
+        ({"audio": {"input": {"turn_detection": None}}}, {"turn_detection": "none"}),
+        (
+            {"audio": {"input": {"transcription": {"model": "whisper-1", "language": "de"}}}},
+            {"transcription_language": "de"},
+        ),
+        ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}}}, {}),
+        ({"tracing": None, "truncation": "auto", "prompt": None}, {}),
+    ],
+)
+def test_what_a_session_sets(session, fields):
+    """By the names of the policy, which alone judges the values."""
+    wanted = session if fields is ... else fields
+
+    assert wanted == fields_asked({"type": "realtime", **session})
+    assert {"session": "transcription", **wanted} == fields_asked(
+        {"type": "transcription", **session}
+    )
+
+
+@pytest.mark.parametrize(
+    ("session", "path"),
+    [
+        ({}, "session.type"),
+        ({"type": "realtime", "temperature": 0.8}, "session.temperature"),
+        ({"type": "realtime", "tracing": "auto"}, "session.tracing"),
+        ({"type": "realtime", "audio": []}, "session.audio"),
+        ({"type": "realtime", "audio": {"both": {}}}, "session.audio.both"),
+        ({"type": "realtime", "audio": {"input": 1}}, "session.audio.input"),
+        (
+            {"type": "realtime", "audio": {"output": {"format": {"type": "audio/pcmu"}}}},
+            "session.audio.output.format",
+        ),
+        ({"type": "realtime", "x" * 999: 1}, "session"),
+    ],
+)
+def test_what_cannot_be_asked(session, path):
+    """Named by where it stands in the API's own object."""
+    with pytest.raises(Refused) as caught:
+        fields_asked(session)
+
+    assert path == caught.value.field
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ("voice", "session.audio.output.voice"),
+        ("turn_detection.threshold", "session.audio.input.turn_detection.threshold"),
+        ("tools[0].name", "session.tools[0].name"),
+        ("expires_after", "expires_after"),
+        (None, None),
+    ],
+)
+def test_a_refusal_names_the_place_in_the_api(field, path):
+    """Whatever the policy calls it."""
+    assert path == api_path(field)
+
+
+def test_places_are_of_fields_that_there_are():
+    """Each of them is one of the policy's."""
+    assert set(PATHS) <= set(FIELDS)
+
+
+@pytest.mark.parametrize("kind", ["realtime", "transcription"])
+def test_what_is_shown_is_a_session_of_the_api(kind):
+    """Its own library reads it, and the operator's words are not in it."""
+    begun = replace(WANTED, session=kind, instructions="canary")
+    shown = {"id": "sess_1", **session_shown(begun, {})}
+    answer = {"value": "ek_1", "expires_at": 1, "session": shown}
+
+    read = ClientSecretCreateResponse.model_validate(answer).session
+    assert kind == read.type
+    assert "canary" not in str(shown)
+    if kind == "realtime":
+        said = session_shown(begun, {"instructions": "Mine."})
+        assert ("Mine.", WANTED.voice) == (said["instructions"], read.audio.output.voice)
+        RealtimeSessionCreateRequest.model_validate(shown)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "audio", "input", "output", "voice", "model", "language"])
+            | st.text(max_size=8),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["type", "audio", "model", "tools", "x"]), JSON))
+def test_whatever_is_asked_is_read_or_refused(session):
+    """Nobody's session object is a fault of ours."""
+    try:
+        fields = fields_asked(session)
+    except Refused:
+        return
+    assert set(fields) <= set(FIELDS)

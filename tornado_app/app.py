@@ -12,6 +12,7 @@ from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.console import console_routes, page_headers
 from tornado_app.handlers.openai.answering import ELSEWHERE, Elsewhere
+from tornado_app.handlers.openai.calls import RealtimeHandler
 from tornado_app.handlers.openai.client_secrets import ClientSecretsHandler, SecretRates
 from tornado_app.handlers.openai.models import ModelsHandler
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
@@ -21,6 +22,7 @@ from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.handlers.web import WebFileHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
+from tornado_app.protocol.openai_v1.dialect import OPENAI_V1
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.web.files import WebFile, names_in
 
@@ -32,6 +34,7 @@ SHARED = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "c
 
 # Azure's are below /openai; with two slashes where somebody's base URL ends in one.
 API = rf"{HOST}(?:/openai)?/v1/+"
+CALLS = rf"{HOST}(?:/openai|(?:/openai)?/v1)/+realtime/?"
 
 Route = tuple[str, Any, dict[str, Any]]
 
@@ -103,6 +106,7 @@ def _openai(gateway: Gateway, doorstep: Doorstep) -> list[Route]:
     all_of_them = {"gateway": gateway, "doorstep": doorstep}
     secrets = {**all_of_them, "keys": _application_keys(gateway), "rates": SecretRates()}
     return [
+        (CALLS, RealtimeHandler, {**all_of_them, "dialect": OPENAI_V1}),
         (rf"{API}realtime/client_secrets/?", ClientSecretsHandler, secrets),
         (rf"{API}models/?", ModelsHandler, all_of_them),
         (rf"{API}models/([^/]+)/?", ModelsHandler, all_of_them),

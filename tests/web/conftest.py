@@ -15,7 +15,7 @@ import pytest
 
 from tests.calls.house import House
 from tests.clients.program import KEY, running
-from tests.web.stage import SPEECH, Backstage
+from tests.web.stage import HERE, SPEECH, Backstage, pages, until
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -25,6 +25,10 @@ SOUND = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
+)
+SHELL = (
+    '<!doctype html><title>Test</title><script src="/recorder.js"></script>'
+    '<script type="module" src="/page.js"></script>'
 )
 
 
@@ -159,3 +163,35 @@ def talker(playwright):
     spoken = f"--use-file-for-fake-audio-capture={SPEECH}%noloop"
     with chromium(playwright, *SOUND, spoken) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def origin(house):
+    """The address of a page of another origin, which calls the house."""
+    script = "text/javascript"
+    files = {
+        "/": ("text/html", SHELL),
+        "/recorder.js": (script, (HERE / "recorder.js").read_text()),
+        "/page.js": (script, (HERE / "page.js").read_text()),
+    }
+    gateway = house.http("")
+    files[f"/?gateway={gateway}"] = files["/"]
+    with pages(gateway, files) as address:
+        yield f"{address}/?gateway={gateway}"
+
+
+@pytest.fixture
+def page(talker, origin, house):
+    """A page that is loaded and has a token; what it complains about fails the test."""
+    complaints = []
+    page = talker.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda line: line.type == "error" and complaints.append(line.text))
+    page.goto(origin)
+    until(page, "window.isLoaded")
+    page.evaluate("token => { window.token = token }", house.token())
+    yield page
+    page.evaluate("window.call?.close()")
+    page.close()
+    expected = ("WebSocket connection to", "ERR_CONNECTION")
+    assert not [line for line in complaints if not line.startswith(expected)]

@@ -10,23 +10,41 @@ window.events = (name) => window.log.filter(({ kind }) => kind === name);
 window.start = (options, run = {}) => {
   window.log = [];
   window.recorded = [];
+  window.marks = [];
   const tools = (options.tools ?? []).map((tool) => ({ ...tool, run: run[tool.name] }));
   window.call = connect({ getToken: () => window.token, ...options, tools });
   for (const name of NAMES.split(" ")) {
     window.call.on(name, (event) => {
-      const { currentTime = 0, sampleRate = 0 } = window.context ?? {};
-      window.log.push({ frame: Math.round(currentTime * sampleRate), ...event, kind: name });
+      window.log.push({ ...event, kind: name });
+      if (name === "interrupted") window.mark?.();
     });
   }
 };
+
+/** Sound goes to the test and comes from it as base64: of a million numbers, JSON is slow. */
+const base64 = (blocks) => {
+  const whole = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));
+  let at = 0;
+  for (const block of blocks) {
+    whole.set(block, at);
+    at += block.length;
+  }
+  let bytes = "";
+  for (at = 0; at < whole.length; at += 8192) {
+    bytes += String.fromCharCode(...new Uint8Array(whole.slice(at, at + 8192).buffer));
+  }
+  return btoa(bytes);
+};
+const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)).buffer);
 
 /** A microphone of the page's own, which is silent until `window.speak`. */
 window.microphone = (rateHz) => {
   const context = new AudioContext();
   const stream = context.createMediaStreamDestination();
-  window.speak = (samples) => {
+  window.speak = (sound) => {
+    const samples = floats(sound);
     const buffer = new AudioBuffer({ length: samples.length, sampleRate: rateHz });
-    buffer.copyToChannel(Float32Array.from(samples), 0);
+    buffer.copyToChannel(samples, 0);
     const source = new AudioBufferSourceNode(context, { buffer });
     source.connect(stream);
     source.start();
@@ -35,9 +53,10 @@ window.microphone = (rateHz) => {
 };
 
 /** All that came of an item. */
-window.soundOf = (itemId) => window.events("audio").filter((event) => event.itemId === itemId).flatMap(({ samples }) => [...samples]);
+window.soundOf = (itemId) =>
+  base64(window.events("audio").filter((event) => event.itemId === itemId).map(({ samples }) => samples));
 
 /** All that was played, and the frame at which it begins. */
-window.played = () => ({ frame: window.recorded[0]?.frame ?? 0, samples: window.recorded.flatMap(({ samples }) => [...samples]) });
+window.played = () => ({ frame: window.recorded[0]?.frame ?? 0, sound: base64(window.recorded.map(({ samples }) => samples)) });
 
 window.isLoaded = true;

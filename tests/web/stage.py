@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -145,13 +145,20 @@ def until(page: Any, condition: str, timeout_s: float = WAIT_S) -> Any:
 
 def best_match(part: np.ndarray, whole: np.ndarray) -> tuple[int, float]:
     """Where *part* lies in *whole*, and how alike they are there: 1.0 is the same."""
-    size = 1 << int(np.ceil(np.log2(len(part) + len(whole))))
-    spectrum = np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size))
-    at = int(np.argmax(np.fft.irfft(spectrum, size)[: len(whole)]))
-    there = whole[at : at + len(part)]
-    there = np.pad(there, (0, len(part) - len(there)))
-    norm = np.linalg.norm(part) * np.linalg.norm(there)
-    return at, float(part @ there / norm) if norm else 0.0
+    return next(_matches([part], whole))
+
+
+def _matches(parts: list[np.ndarray], whole: np.ndarray) -> Iterator[tuple[int, float]]:
+    """`best_match` of each; the whole, which is long, is transformed once."""
+    size = 1 << int(np.ceil(np.log2(max(map(len, parts), default=0) + len(whole))))
+    spectrum = np.fft.rfft(whole, size)
+    for part in parts:
+        alike = np.fft.irfft(spectrum * np.conj(np.fft.rfft(part, size)), size)
+        at = int(np.argmax(alike[: len(whole)]))
+        there = whole[at : at + len(part)]
+        there = np.pad(there, (0, len(part) - len(there)))
+        norm = np.linalg.norm(part) * np.linalg.norm(there)
+        yield at, float(part @ there / norm) if norm else 0.0
 
 
 def likenesses(sent: np.ndarray, heard: np.ndarray, size: int) -> np.ndarray:
@@ -161,4 +168,4 @@ def likenesses(sent: np.ndarray, heard: np.ndarray, size: int) -> np.ndarray:
     """
     blocks = [sent[at : at + size] for at in range(0, len(sent) - size, size)]
     loud = [block for block in blocks if np.sqrt(np.mean(block**2)) > 0.01]
-    return np.array([best_match(block, heard)[1] for block in loud])
+    return np.array([alike for _, alike in _matches(loud, heard)])

@@ -19,7 +19,6 @@ from tests.calls.house import ROOT
 
 QUICK = {
     "help": ("--help",),
-    "model-help": ("model", "--help"),
     "check-config": ("check-config",),
     "token": ("token", "--user", "alice"),
 }
@@ -167,10 +166,14 @@ class TestServers:
         if redirections == ">/dev/full":
             assert b"the server runs all the same" in err
 
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_a_signal_while_it_starts(self, environ, words, number):
+    @pytest.mark.parametrize(
+        ("number", "delays_s"),
+        [(signal.SIGINT, (0, 0.2, 0.5)), (signal.SIGTERM, (0.1, 0.35))],
+        ids=["SIGINT", "SIGTERM"],
+    )
+    def test_a_signal_while_it_starts(self, environ, words, number, delays_s):
         """At any moment from run.py's first lines on: one sentence or a quiet end, nobody left."""
-        for delay_s in (0, 0.1, 0.25, 0.4, 0.6):
+        for delay_s in delays_s:
             with started(words, environ, stdout=-1, stderr=-1) as process:
                 until(lambda pid=process.pid: catches_signals(pid))
                 with contextlib.suppress(subprocess.TimeoutExpired):

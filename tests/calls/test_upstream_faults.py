@@ -143,7 +143,7 @@ def speak(response: str = "resp_1", item: str = "item_1") -> list[dict]:
         pytest.param(
             lambda: fake(script=says_no(1001, "invalid_request_error", "session_expired")),
             EXPIRED,
-            NEVER,
+            TWICE,
             id="expired",
         ),
         pytest.param(
@@ -323,8 +323,9 @@ async def test_a_model_that_is_lost_for_good():
 
 @pytest.mark.gen_test
 async def test_the_session_of_the_model_ends_by_itself():
-    """At sixty minutes: an error, 1001, and for the client 4504."""
-    async with FakeUpstream() as upstream, House(upstream.url, **PATIENT) as house:
+    """At sixty minutes: an error, 1001, and for a client with nothing to go on with 4504."""
+    how = PATIENT | {"session_ledger_entries": 0}
+    async with FakeUpstream() as upstream, House(upstream.url, **how) as house:
         client = await house.connected()
         await upstream.send(
             {"type": "error", "error": {"type": "invalid_request_error", "code": "session_expired"}}

@@ -22,6 +22,7 @@ from tests.client_side.test_writer import FakeLoop
 from tests.fakes.upstream import TEXT, frame
 from tests.session.story import config
 from tornado_app import connection as connection_module
+from tornado_app import links as links_module
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileJob
@@ -294,7 +295,7 @@ class Stage:
         """
         stage = cls(room_bytes, gather_s, **changes)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(connection_module, "Link", stage._new_link)
+            patch.setattr(links_module, "Link", stage._new_link)
             patch.setattr(connection_module.random, "SystemRandom", lambda: Random(0))
             stage.call()
             yield stage
@@ -341,7 +342,7 @@ class Stage:
 
     @property
     def link(self) -> StageLink | None:
-        link = self.connection._link
+        link = self.connection._links._used
         return link if isinstance(link, StageLink) else None
 
     def feed(self, event: events.Event) -> None:

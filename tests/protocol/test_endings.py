@@ -24,9 +24,9 @@ def closed(code: int | None, reason: str = "") -> Failure:
         # 6.2, in its order
         (closed(1000), None, "upstream_unavailable", True),
         (closed(1005), None, "upstream_unavailable", True),
-        (closed(1001, CAP), None, "session_expired", False),
-        (closed(1001, CAP), ErrorFacts(code="session_expired"), "session_expired", False),
-        (closed(1001), ErrorFacts(code="session_expired"), "session_expired", False),
+        (closed(1001, CAP), None, "session_expired", True),
+        (closed(1001, CAP), ErrorFacts(code="session_expired"), "session_expired", True),
+        (closed(1001), ErrorFacts(code="session_expired"), "session_expired", True),
         (closed(1001), None, "upstream_unavailable", True),
         (closed(None), None, "upstream_unavailable", True),
         (Failure("open", "reset"), None, "upstream_unavailable", True),

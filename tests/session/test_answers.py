@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import Story, converted, delta, model_session, response
+from tests.session.story import FORGETFUL, Story, converted, delta, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
@@ -267,9 +267,10 @@ def test_an_error_of_the_model_is_told_in_our_words(story, error, code, sentence
     assert [(code, sentence)] == [(data["code"], data["sentence"]) for _, data in story.messages]
 
 
-def test_the_end_of_a_session_is_told_by_its_close(story):
+def test_the_end_of_a_session_is_told_by_its_close(stage):
     """The error that comes just before says the same."""
-    story.connected().said(UpstreamError(ErrorFacts("invalid_request_error", "session_expired")))
+    story = stage(**FORGETFUL).connected()
+    story.said(UpstreamError(ErrorFacts("invalid_request_error", "session_expired")))
     assert [] == story.told
 
     assert ["session_expired"] == story.lost(Failure("open", "closed", close_code=1001)).errors

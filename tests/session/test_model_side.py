@@ -207,9 +207,10 @@ def test_timeouts_have_their_own_code_in_the_end(stage):
     assert ["upstream_timeout"] == story.errors
 
 
-def test_the_models_own_time_limit_ends_the_session_with_its_own_code(story):
-    """60 minutes are over: the client reconnects for a new session."""
-    story.connected().lost(
+def test_the_models_own_time_limit_ends_the_session_with_its_own_code(stage):
+    """60 minutes are over, and there is nothing to tell the next one: the client begins anew."""
+    story = stage(**FORGETFUL).connected()
+    story.lost(
         Failure("open", "closed", None, 1001, "Your session hit the maximum duration of 60 minutes")
     )
 

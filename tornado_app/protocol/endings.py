@@ -84,7 +84,7 @@ def classify(failure: Failure, last_error: ErrorFacts | None) -> Ending:
     code = (last_error.code or "") if last_error else ""
     reason = failure.close_reason
     if code == "session_expired" or "maximum duration" in reason:
-        return Ending("session_expired", EXPIRED, False, SESSION_EXPIRED, "session_expired")
+        return Ending("session_expired", EXPIRED, True, SESSION_EXPIRED, "session_expired")
     if failure.kind == "closed" and _is_fatal_close(failure, kind):
         return _rejected(safe_word(reason.rpartition(".")[2]) or safe_word(code) or "refused")
     if failure.http_status is not None and _is_fatal_status(failure.http_status):

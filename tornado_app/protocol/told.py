@@ -9,6 +9,9 @@ from tornado_app.errors import ErrorCode, Ref, Refused
 Context = Literal["kept", "rebuilt", "lost"]
 """What a model knows of the conversation after a reconnection: it is the same one; it was told
 again; nothing."""
+Why = Literal["session_limit", "context_limit"]
+"""Why there is another link to the model: the longest session is over, or nearly; what the model
+knows was nearly too much for it."""
 UpstreamStatus = Literal["connecting", "connected", "reconnecting", "disconnected"]
 SessionType = Literal["realtime", "transcription"]
 ResponseStatus = Literal["completed", "cancelled", "failed", "incomplete"]
@@ -77,6 +80,8 @@ class ConnectionStatus(ServerMessageBase, frozen=True):
     """True after a reconnection: the model starts afresh and remembers nothing."""
     context: Context | None = None
     """After a reconnection: what the model knows of the conversation."""
+    reason: Why | None = None
+    """None: the link was the first, or was lost."""
 
 
 class Configured(Reply, frozen=True):

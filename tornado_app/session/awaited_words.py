@@ -6,7 +6,8 @@
     nothing comes for too long       the client is told, and the transcript ends as far as it came
     the model is lost                the same: the next one knows nothing of that turn
 
-Beside an answer words may be missing, and nobody waits for them.
+Beside an answer words may be missing, and nobody waits for them but who wants to do without this
+model (`are_near`).
 """
 
 from collections import deque
@@ -21,6 +22,8 @@ from tornado_app.session.timers import Timers
 TIMER = "words_late"
 AWAITED = 64
 """Turns; a model that owes the words of more has its deadline missed by the oldest."""
+NEAR_S = 10.0
+"""Words that come beside an answer are there by then, or they are missing."""
 ENDED_KEPT = 16
 """Turns whose words came before the model said that it had made one of them."""
 
@@ -51,11 +54,16 @@ class AwaitedWords:
         self._timeout_s = timeout_s
         self._turns: dict[str, _Turn] = {}
         """The one that was heard of longest ago first."""
+        self._besides: dict[str, float] = {}
+        """The same beside answers, and when each became a turn."""
         self._ended: deque[str] = deque(maxlen=ENDED_KEPT)
 
     def committed(self, item_id: str) -> None:
         """The model has made a turn of speech; `Actions.ref` is the client's name for that."""
-        if not self._model.in_force.only_transcribes or item_id in self._ended:
+        if item_id in self._ended:
+            return
+        if not self._model.in_force.only_transcribes:
+            self._expect(item_id)
             return
         if len(self._turns) >= AWAITED:
             self._late(next(iter(self._turns)))
@@ -72,8 +80,14 @@ class AwaitedWords:
         """They are complete, or there will be none."""
         if self._turns.pop(item_id, None):
             self._arm()
-        elif self._model.in_force.only_transcribes:
+        elif self._besides.pop(item_id, None) is None:
             self._ended.append(item_id)
+
+    @property
+    def are_near(self) -> bool:
+        """Some are on their way, mostly."""
+        now = self._actions.now
+        return bool(self._turns) or any(now < at + NEAR_S for at in self._besides.values())
 
     def on_timer(self) -> None:
         """Some may be late."""
@@ -95,8 +109,15 @@ class AwaitedWords:
             )
             self._actions.refuse(Refused("upstream_unavailable", sentence), ref)
         self._turns.clear()
+        self._besides.clear()
         self._ended.clear()
         self._arm()
+
+    def _expect(self, item_id: str) -> None:
+        if self._model.in_force.transcription_model:
+            self._besides[item_id] = self._actions.now
+            if len(self._besides) > AWAITED:
+                del self._besides[next(iter(self._besides))]
 
     def _late(self, item_id: str) -> None:
         turn = self._turns.pop(item_id)

@@ -57,6 +57,26 @@ class CloseUpstream(Struct, frozen=True):
     pass
 
 
+class PrepareUpstream(Struct, frozen=True):
+    """Dial another link beside the one in use; one that was prepared is closed."""
+
+
+class SendPrepared(Struct, frozen=True):
+    """By the link that is prepared."""
+
+    order: AnyOrder
+
+
+class DropPrepared(Struct, frozen=True):
+    """Close the link that is prepared, if there is one."""
+
+
+class SwapUpstream(Struct, frozen=True):
+    """Go on with the link that is prepared; the one in use is closed, and what it has still to say
+    is not heard.
+    """
+
+
 class ConvertUplink(Struct, frozen=True):
     payload: str | bytes
 
@@ -176,6 +196,10 @@ Command: TypeAlias = (
     | DialUpstream
     | SendUpstream
     | CloseUpstream
+    | PrepareUpstream
+    | SendPrepared
+    | DropPrepared
+    | SwapUpstream
     | ConvertUplink
     | DecodeUplink
     | FlushUplink

@@ -72,6 +72,12 @@ class Conductor(Protocol):
     def say_alone(self, sentence: str) -> bool:
         """Have the model say this, in no turn; False: it cannot now."""
 
+    @property
+    def is_quiet(self) -> bool:
+        """Nobody would notice now that the model is another one: neither side speaks, nothing
+        plays, and nobody owes anybody anything.
+        """
+
     def audio(self, payload: str | bytes) -> None:
         """Speech of the client."""
 
@@ -111,6 +117,9 @@ class Conductor(Protocol):
 
     def on_lost(self, unsent_ms: float, *, goes_on: bool) -> None:
         """A model that was connected is gone; *goes_on*: it is dialled again."""
+
+    def on_connected(self) -> None:
+        """There is another one."""
 
     def away(self) -> None:
         """The client is lost, and may come back."""

@@ -142,6 +142,12 @@ class SessionConfig:
     lost_answer: LostAnswer = "continue"
     """What becomes of an answer whose model is lost."""
     times: TimeRules = TimeRules()
+    session_limit_s: float = 0.0
+    """How long a model's session may be that does not say so itself; 0: for ever."""
+    roll_over_before_s: float = 300.0
+    """How long before its end a quiet moment for going over to the next is looked for."""
+    context_tokens: int = 0
+    """The same as soon as what the model knows is so much; 0: never."""
     token_id: str | None = None
     """The token's own number, by which it may be taken back."""
     client_conducts: bool = False

@@ -72,6 +72,11 @@ class Configuring:
         self._changes: deque[Change] = deque()
         self._asked = 0
 
+    @property
+    def is_idle(self) -> bool:
+        """No change is under way."""
+        return not self._changes
+
     def refusal(self, changes: Mapping[str, Any]) -> Refused | None:
         """Why *changes* may not be made, if that can be said whatever is in force."""
         if "history" in changes and len(changes) > 1:

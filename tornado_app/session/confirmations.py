@@ -66,6 +66,11 @@ class Confirmations:
         """Another is to be refused."""
         return len(self._orders) >= AWAITED
 
+    @property
+    def is_idle(self) -> bool:
+        """None is waited for."""
+        return not self._orders
+
     def await_commit(self, name: str, *, wants_answer: bool, is_turn: bool) -> None:
         """*is_turn*: an answer to it is asked for, now or when it is confirmed."""
         self._orders.append(

@@ -243,6 +243,11 @@ class Downlink:
         return any(isinstance(e, Sound | InPool) for e in (*self._in_pool, *self._waiting))
 
     @property
+    def is_empty(self) -> bool:
+        """Nothing waits for the client, and no words of the user's are to be gone on with."""
+        return not (self._waiting or self._in_pool or self.transcripts.kept_bytes_of("user"))
+
+    @property
     def waiting_ms(self) -> float:
         """How long the audio plays that waits, or is being converted."""
         waiting_bytes = sum(e.left_bytes for e in self._waiting if isinstance(e, Sound))

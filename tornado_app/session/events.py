@@ -105,6 +105,28 @@ class UpstreamLost(Struct, frozen=True):
     failure: Failure
 
 
+class PreparedOpened(Struct, frozen=True):
+    """As of `UpstreamOpened`, and so for the next three: the link that is prepared to follow."""
+
+    connect_ms: float
+    served_by: str = ""
+
+
+class PreparedSaid(Struct, frozen=True):
+    event: UpstreamEvent | Overheard
+
+
+class PreparedBacklog(Struct, frozen=True):
+    unsent_bytes: int
+
+
+class PreparedLost(Struct, frozen=True):
+    failure: Failure
+
+
+Prepared: TypeAlias = PreparedOpened | PreparedSaid | PreparedBacklog | PreparedLost
+
+
 class Piece(Protocol):
     """What one message holds; `workers.chain.Piece` is one."""
 
@@ -245,6 +267,7 @@ Event: TypeAlias = (
     | UpstreamBacklog
     | UpstreamRoundTrip
     | UpstreamLost
+    | Prepared
     | UplinkReady
     | DownlinkReady
     | ToolDone

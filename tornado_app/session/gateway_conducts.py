@@ -20,6 +20,7 @@ from tornado_app.session.listening import Listening
 from tornado_app.session.memory import Memory
 from tornado_app.session.model_buffer import NO_TURNS
 from tornado_app.session.parts import Parts
+from tornado_app.session.quiet import Quiet
 from tornado_app.session.uplink import Uplink
 
 
@@ -59,6 +60,10 @@ class GatewayConducts:
             scribe=parts.scribe,
             awaited=self._words,
         )
+        self._quiet = Quiet(
+            model, actions, self.uplink, self.answers, self._configuring, awaited=self._words
+        )
+        self.on_connected = hearing.on_connected
         # The hot path calls these as they are.
         self.audio = self.uplink.audio
         self.hear: Callable[[Any], Ending | Failure | None] = hearing.hear
@@ -107,6 +112,10 @@ class GatewayConducts:
             return False
         self.answers.asking.fill(sentence, None)
         return True
+
+    @property
+    def is_quiet(self) -> bool:
+        return self._quiet.is_now
 
     def file(self, message: asked.AudioFile) -> Refused | None:
         return self.uplink.files.take(message.text, message.container)

@@ -99,6 +99,7 @@ class Hearing:
                 answers.asking.begin(response.id)
             case realtime.ResponseFinished(response):
                 answers.finish(response)
+                self._model.on_usage(response.usage)
             case realtime.OutputItemDone(response_id, item):
                 scribe.item_done(response_id, item)
                 answers.tools.hear(response_id, item)
@@ -165,12 +166,15 @@ class Hearing:
         elif committed.how == "unasked" and self._model.answers_unasked:
             self._answers.asking.expect(is_expected=True)
 
-    def _on_connected_if(self, has_connected: bool) -> None:
+    def on_connected(self) -> None:
         """What was kept is on its way only now, and what answers it is awaited."""
+        self._answers.asking.on_connected()
+        self._uplink.confirmations.on_connected()
+        self._configuring.on_connected()
+
+    def _on_connected_if(self, has_connected: bool) -> None:
         if has_connected:
-            self._answers.asking.on_connected()
-            self._uplink.confirmations.on_connected()
-            self._configuring.on_connected()
+            self.on_connected()
 
     def _hear_no_words(self, item_id: str, error: realtime.ErrorFacts) -> None:
         """Beside an answer words may be missing; where there is nothing else, they are missed."""

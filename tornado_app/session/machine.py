@@ -44,6 +44,8 @@ from tornado_app.session.gateway_conducts import GatewayConducts
 from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.client_conducts import ClientConducts
+from tornado_app.session.rolling_over import RollingOver
+from tornado_app.session.term import TIMER
 from tornado_app.session.time_limits import LIMITS, TimeLimits
 
 
@@ -67,6 +69,9 @@ class Session:
         self._conductor = conductor = _conductor(parts)
         self.downlink = conductor.downlink
         self._times = TimeLimits(parts, conductor)
+        self._rolling = RollingOver(
+            config, parts.model, parts.actions, parts.timers, parts.prepared, conductor=conductor
+        )
         self.ended = False
         self._is_away = False
 
@@ -179,6 +184,7 @@ class Session:
         | events.UpstreamBacklog
         | events.UpstreamRoundTrip
         | events.UpstreamLost
+        | events.Prepared
         | events.Drain
         | events.Stop
         | events.TokenRevoked,
@@ -194,6 +200,13 @@ class Session:
                 self._model.latency_ms = latency_ms
             case events.UpstreamLost(failure):
                 self._on_lost(failure)
+            case (
+                events.PreparedOpened()
+                | events.PreparedSaid()
+                | events.PreparedBacklog()
+                | events.PreparedLost()
+            ):
+                self._rolling.prepared.on_event(event)
             case events.ClientSlow(why):
                 self._on_slow(why)
             case events.ClientGone(code, is_lost):
@@ -325,6 +338,8 @@ class Session:
             self._end(None, "client_gone")
         elif name in LIMITS:
             self._end_if(self._times.on_timer(name))
+        elif name == TIMER:
+            self._rolling.on_timer()
         else:
             self._act_on(self._conductor.on_timer(name))
 
@@ -341,6 +356,8 @@ class Session:
             self._on_lost(failure)
 
     def _on_lost(self, failure: Failure) -> None:
+        if self._rolling.takes_over(failure):
+            return
         was_connected = self._model.state == "connected"
         unsent_ms = self._model.unsent_audio_ms
         ending = self._model.on_lost(failure)
@@ -380,6 +397,7 @@ class Session:
             reconnects=self._model.reconnects,
         )
         self._timers.clear_all()
+        self._rolling.stop()
         self._model.shut()
         self._conductor.release()
         self._actions.do(CloseUpstream())

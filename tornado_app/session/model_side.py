@@ -9,16 +9,31 @@ from tornado_app.protocol.endings import Ending, Failure, classify
 from tornado_app.protocol.realtime.events import ErrorFacts, SessionFacts
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
-from tornado_app.protocol.realtime.orders import AnyOrder, Append, Truncate, UpdateSession
-from tornado_app.protocol.told import ConnectionStatus, Context, Negotiated, UpstreamStatus
+from tornado_app.protocol.realtime.orders import (
+    AnyOrder,
+    Append,
+    CreateItem,
+    Truncate,
+    UpdateSession,
+)
+from tornado_app.protocol.told import ConnectionStatus, Context, Negotiated, UpstreamStatus, Why
+from tornado_app.session import term
 from tornado_app.session.actions import Actions
-from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel, SendUpstream
+from tornado_app.session.commands import (
+    CloseUpstream,
+    DialUpstream,
+    NoteModel,
+    SendUpstream,
+    SwapUpstream,
+)
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.kept import KeptOrders, order_bytes
 from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.negotiated import first_formats, negotiated
+from tornado_app.session.prepared import PreparedModel
 from tornado_app.session.rebuilding import CarriedOver, Rebuilding
 from tornado_app.session.redialling import Redialling
+from tornado_app.session.term import Term
 from tornado_app.session.timers import Timers
 from tornado_app.session.unsent import Unsent
 
@@ -83,6 +98,11 @@ class ModelSide:
         self.latency_ms: float | None = None
         self._context: Context | None = None
         """What the model knows of the conversation, if it is not the first."""
+        self._reason: Why | None = None
+        """Why it is another one, if the one before was not lost."""
+        self.term = Term(config, jitter)
+        self._ahead: list[CreateItem] = []
+        """What the next one was told before this one was left."""
 
     @property
     def name(self) -> str:
@@ -237,7 +257,12 @@ class ModelSide:
         self._forget_link()
         wait_s = self._redialling.next(held_s, ending.retry_after_s)
         attempt = self._redialling.attempt
+        is_over = ending.code == "session_expired"
+        if held_s is not None:
+            self._reason = "session_limit" if is_over else None
         retry = ending.retry and wait_s is not None
+        if is_over and not self.rebuilding.ledger.is_kept:
+            retry = False
         self._actions.log(
             "upstream_rejected" if ending.code == "upstream_rejected" else "upstream_lost",
             cause=ending.cause,
@@ -250,13 +275,13 @@ class ModelSide:
         )
         if ending.code == "upstream_rejected":
             self._actions.do(NoteModel(False))
-        if not ending.retry or wait_s is None:
+        if not retry or wait_s is None:
             self.state = "disconnected"
             self._say()
             return ending
         self.state = "reconnecting"
         self._timers.set("redial", now + wait_s)
-        self._say(attempt=attempt)
+        self._say(attempt=attempt, reason=self._reason)
         return None
 
     def carry_over(self) -> CarriedOver | None:
@@ -272,10 +297,37 @@ class ModelSide:
             return None
         unsent = self.kept.take_speech()
         is_told = not self.in_force.only_transcribes
-        carried = self.rebuilding.carry_over(unsent, is_told=is_told)
+        ahead, self._ahead = self._ahead, []
+        carried = self.rebuilding.carry_over(unsent, is_told=is_told, ahead=ahead)
         self.kept.put_first(carried.orders)
         self._context = "rebuilt"
         return carried
+
+    def has_expired(self, failure: Failure) -> bool:
+        """The model has ended a session that was as long as it may be."""
+        return classify(failure, self._last_error).code == "session_expired"
+
+    def leave(self, next_one: PreparedModel) -> None:
+        """It is to be one that `is_ready` from now on.  Have it `carry_over`, and then `arrive`."""
+        self._forget_link()
+        self.state = "reconnecting"
+        self._ahead = next_one.told
+        self._actions.do(SwapUpstream())
+
+    def arrive(self, next_one: PreparedModel, reason: Why) -> None:
+        """It is."""
+        self._redialling.succeeded()
+        self._created, self._served_by = next_one.created, next_one.served_by
+        self._updated = True
+        for event_id in next_one.refused:
+            self.rebuilding.refused(event_id)
+        self._be_connected(next_one.begun_at, reason)
+        self.release()
+
+    def on_usage(self, usage: dict[str, Any] | None) -> None:
+        """An answer is over, and says how much the model knows."""
+        if self.term.counts(usage):
+            self._timers.set(term.TIMER, self._actions.now)
 
     def redial(self) -> None:
         self._dial()
@@ -294,6 +346,7 @@ class ModelSide:
     def _forget_link(self) -> None:
         self._timers.clear("ready")
         self._timers.clear("release")
+        self._timers.clear(term.TIMER)
         self._count_unsent(0)
         self._unsent.clear()
         self._socket_is_full = False
@@ -308,20 +361,28 @@ class ModelSide:
             return False
         self._timers.clear("ready")
         self.connections += 1
-        self.state = "connected"
-        self.connected_at = self._actions.now
-        self._say(
-            attempt=self._redialling.attempt or None,
-            expires_at=_unix_ms(self._created.expires_at),
-            context=self._context,
-        )
-        self._actions.do(NoteModel(True))
+        self._be_connected(self._actions.now, self._reason)
         self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
         if not self.rebuilding.is_begun:
             for order in self.rebuilding.history(self.in_force.history):
                 self._let_go(order)
         self.release()
         return True
+
+    def _be_connected(self, begun_at: float, reason: Why | None) -> None:
+        now = self._actions.now
+        self.state, self.connected_at = "connected", now
+        expires_at = _unix_s(self._created.expires_at) if self._created else None
+        self.term.begin(begun_at, expires_at, now)
+        if self.term.look_at is not None:
+            self._timers.set(term.TIMER, self.term.look_at)
+        self._say(
+            attempt=self._redialling.attempt or None,
+            expires_at=None if expires_at is None else int(expires_at * 1000),
+            context=self._context,
+            reason=reason,
+        )
+        self._actions.do(NoteModel(True))
 
     def _let_go(self, order: AnyOrder) -> None:
         self._actions.do(SendUpstream(order))
@@ -342,6 +403,7 @@ class ModelSide:
         context: Context | None = None,
         negotiated: Negotiated | None = None,
         *,
+        reason: Why | None = None,
         resumed: bool | None = None,
         resume_token: str | None = None,
         chunk: int | None = None,
@@ -357,6 +419,7 @@ class ModelSide:
                 resumed=resumed,
                 context=context,
                 context_lost=True if context == "lost" else None,
+                reason=reason,
                 negotiated=negotiated,
                 resume_token=resume_token,
                 chunk=chunk,
@@ -372,6 +435,6 @@ def _sent_ahead_bytes(config: SessionConfig) -> int:
     return int(config.outbox_bytes * SENT_AHEAD_PART)
 
 
-def _unix_ms(unix_s: float | None) -> int | None:
+def _unix_s(unix_s: float | None) -> float | None:
     """A time of the model's, if it is one: before the year 5000."""
-    return int(unix_s * 1000) if unix_s is not None and 0 < unix_s < 1e11 else None
+    return unix_s if unix_s is not None and 0 < unix_s < 1e11 else None

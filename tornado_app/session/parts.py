@@ -10,6 +10,7 @@ from tornado_app.session.ledger.ledger import Ledger
 from tornado_app.session.ledger.speech import SpeechKept
 from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.prepared import PreparedModel
 from tornado_app.session.rates import Rates
 from tornado_app.session.rebuilding import Rebuilding
 from tornado_app.session.scribe import Scribe
@@ -28,6 +29,7 @@ class Parts:
         self.rebuilding = Rebuilding(self.ledger, SpeechKept(config.speech_kept_ms))
         self.scribe = Scribe(self.rebuilding)
         self.model = ModelSide(config, actions, timers, budget, jitter, rebuilding=self.rebuilding)
+        self.prepared = PreparedModel(config, actions, budget, jitter)
         self.backlog = Backlog(config, actions, timers, budget)
         self.rates = Rates(config)
         self.lifetime = Lifetime(config, actions, timers)

@@ -7,7 +7,7 @@ items.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,11 +76,28 @@ class Rebuilding:
         if has_picture and self.ledger.is_kept:
             self.pictures.keep(name, item)
 
-    def carry_over(self, unsent: Iterable[AnyOrder], *, is_told: bool) -> CarriedOver:
+    def ahead(self) -> list[CreateItem]:
+        """The conversation for a next model, while this one is still there and nothing in it is
+        under way.
+        """
+        self.ledger.break_off()
+        self._shorten_names()
+        return [self._telling(entry) for entry in self.ledger.entries]
+
+    def stands(self, told: Sequence[CreateItem]) -> bool:
+        """Whether the conversation still begins with what a next model was told ahead."""
+        entries = self.ledger.entries[: len(told)]
+        return [self._telling(entry) for entry in entries] == list(told)
+
+    def carry_over(
+        self, unsent: Iterable[AnyOrder], *, is_told: bool, ahead: Sequence[CreateItem] = ()
+    ) -> CarriedOver:
         """The model is gone.  *unsent*: orders for its audio buffer that had not left.
 
         *is_told*: the next one takes items; one that only transcribes has no conversation.
+        *ahead*: what the next one was told already, and which still `stands`.
         """
+        known = {order.item["id"] for order in ahead}
         lost_ms = self.speech.lost_ms
         sent = deque(self.speech.take(unsent))
         commits = {each.event_id or "" for each in sent if isinstance(each, Commit)}
@@ -93,7 +110,8 @@ class Rebuilding:
                 orders += _until_commit(sent, entry.id)
             elif is_told:
                 self._told.add(entry.id)
-                orders.append(self._telling(entry))
+                if entry.id not in known:
+                    orders.append(self._telling(entry))
         uncommitted = [each for each in sent if isinstance(each, Append)]
         return CarriedOver([*orders, *sent], lost_ms, sum(o.duration_ms for o in uncommitted))
 

@@ -35,6 +35,10 @@ class Redialling:
         # On top of it: those who were all asked to wait so long must not all come at once.
         return asked_s + self._back_off_s()
 
+    def succeeded(self) -> None:
+        """There is another link, and nothing was lost: the next loss counts from one."""
+        self.attempt = 0
+
     def _back_off_s(self) -> float:
         """Exponential, with the upper half jittered, so that clients spread out."""
         config = self._config

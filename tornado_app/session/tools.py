@@ -94,6 +94,11 @@ class Tools:
         """Something was called, and no answer has been asked for yet."""
         return self._rounds.is_open
 
+    @property
+    def is_idle(self) -> bool:
+        """None runs, and no answer is to follow one."""
+        return not len(self._open) and not self._rounds.is_open
+
     def hear(self, response_id: str, item: OutputItem) -> None:
         """An item of an answer is complete."""
         if item.is_models_own:

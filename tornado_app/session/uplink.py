@@ -85,6 +85,13 @@ class Uplink:
         """Audio that was accepted and has not left for the model."""
         return self.pending.audio_ms + self._model.kept.audio_ms + self._model.unsent_audio_ms
 
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing is in the middle of a turn that the client ends, and nothing to be confirmed."""
+        is_in_turn = not self._model.finds_speech and self._buffer.uncommitted_ms > 0
+        asked = self.pending.count(PendingCommit, PendingClear, PendingFile, PendingHold)
+        return not (is_in_turn or asked) and self.confirmations.is_idle
+
     def ease(self) -> None:
         """Something may have left: read a client again that was paused."""
         self._backlog.ease(self.buffered_ms, self.pending.audio_ms)

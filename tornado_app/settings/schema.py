@@ -80,6 +80,9 @@ class Upstream(msgspec.Struct, frozen=True):
     reconnect_max_ms: Annotated[int, Meta(ge=1, le=600_000)]
     lost_answer: LostAnswer
     speech_kept_ms: Annotated[int, Meta(ge=0, le=600_000)]
+    session_limit_s: Annotated[float, Meta(ge=0, le=604_800)]
+    roll_over_before_s: Annotated[float, Meta(ge=10, le=86_400)]
+    context_tokens: Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -865,7 +865,7 @@ class Call {
     }
   }
 
-  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, received, attempt, context_lost }) {
+  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, received, attempt, context_lost, reason }) {
     if (negotiated) {
       const isTold = this._isTold; // of this connection: what one before was told comes again, too
       this._isNew = !resumed && this._openedAt !== undefined;
@@ -878,7 +878,8 @@ class Call {
       this._lostAt ??= now();
       this._enter("reconnecting", "The model was lost and is called again. Please go on talking.", { attempt });
     }
-    if (status === "connected") this._connected(this._isNew || Boolean(context_lost));
+    const isRollOver = Boolean(reason) && this._lostAt === undefined; // nothing was gone, and nobody has noticed
+    if (status === "connected" && !isRollOver) this._connected(this._isNew || Boolean(context_lost));
     this._drain();
   }
 

@@ -49,6 +49,7 @@ class Call:
     ) -> None:
         self.pace = pace
         self.is_connected = False
+        self._status = ""
         self.is_done = False
         self.is_transcribed = False
         """What the user said has come back as text, which may be after the answer."""
@@ -186,6 +187,9 @@ class Call:
             "connected": f"Connected ({model}).",
             "reconnecting": "The model was lost; connecting again ...",
         }
+        if status == self._status:
+            return  # another session of the model goes on, and nobody has noticed
+        self._status = status
         self.screen.note(said.get(status, f"The model is {status}."))
         if status == "connected":
             self.is_connected = True

@@ -97,6 +97,11 @@ class SpeechKept:
         self._speaks = start_ms, end_ms
 
     @property
+    def is_heard(self) -> bool:
+        """The model hears the user speak, or has just done so and made no turn of it yet."""
+        return self._speaks is not None
+
+    @property
     def awaits_commit(self) -> bool:
         """The model was asked to make a turn of it, and has not said that it did."""
         return self._commits > 0

@@ -47,6 +47,11 @@ class ClientConducts:
         """Nothing is said in the name of its client."""
         return True
 
+    @property
+    def is_quiet(self) -> bool:
+        is_spoken = self._model.rebuilding.speech.is_heard or self._hearing.is_answering
+        return self._model.is_free and not (is_spoken or self._outstanding.all)
+
     def file(self, message: asked.AudioFile) -> Refused | None:  # noqa: ARG002
         return _no_event()
 
@@ -102,11 +107,15 @@ class ClientConducts:
         return None
 
     def on_lost(self, unsent_ms: float, *, goes_on: bool) -> None:  # noqa: ARG002
+        self._hearing.is_answering = False
         if not goes_on:
             return
         self._model.carry_over()
         for each in self._outstanding.all:
             self._model.send(each.order)
+
+    def on_connected(self) -> None:
+        """What it was asked for is on its way."""
 
     def away(self) -> None:
         """It cannot come back."""

@@ -41,6 +41,8 @@ class Hearing:
         self._outstanding = outstanding
         self._updating = updating
         self._refusals = Refusals(actions, model, outstanding, updating)
+        self.is_answering = False
+        """An answer has begun and not ended."""
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 
     def hear(self, overheard: Overheard) -> Ending | Failure | None:
@@ -105,8 +107,11 @@ class Hearing:
             case realtime.ResponseCreated():
                 self._model.has_begun = True
                 self._outstanding.answered("response.create")
+                self.is_answering = True
             case realtime.ResponseFinished(response):
                 tokens = (response.counts or {}).get("total_tokens")
+                self.is_answering = False
+                self._model.on_usage(response.usage)
                 self._actions.log("response_done", status=response.status, tokens=tokens)
             case realtime.OutputItemDone(response_id, item):
                 self._scribe.item_done(response_id, item)

@@ -1,0 +1,192 @@
+"""The links of one call to its model: the one in use, and one that is made ready to follow it.
+
+What each has to say comes as events of its own kind, and of a link that is neither comes nothing.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from tornado_app.mailbox import Mailbox
+from tornado_app.reading_on import ReadingOn
+from tornado_app.session import commands, events
+from tornado_app.session.config import SessionConfig
+from tornado_app.upstream.link import (
+    Dial,
+    Link,
+    LinkDrained,
+    LinkLost,
+    LinkOpened,
+    LinkRoundTrip,
+    LinkSaid,
+)
+
+
+class Links:
+    """Thread: loop."""
+
+    def __init__(
+        self,
+        session_id: str,
+        dial: Callable[[SessionConfig], Dial],
+        retire: Callable[[Link], None],
+        mailbox: Mailbox,
+        clock: Callable[[], float],
+        *,
+        read: Callable[[bytes | str], object],
+        reading: ReadingOn,
+        feed: Callable[[events.Event], None],
+    ) -> None:
+        """*retire* takes a link that has ended, to join its thread off the loop; *read* says what a
+        message of the model is.
+        """
+        self._session_id = session_id
+        self._dial = dial
+        self._retire = retire
+        self._mailbox = mailbox
+        self._clock = clock
+        self._read = read
+        self._reading = reading
+        self._feed = feed
+        self._used: Link | None = None
+        self._prepared: Link | None = None
+        self._unsent_bytes = 0
+
+    def perform(
+        self,
+        command: commands.DialUpstream
+        | commands.CloseUpstream
+        | commands.PrepareUpstream
+        | commands.DropPrepared
+        | commands.SwapUpstream,
+        config: SessionConfig,
+    ) -> None:
+        """*config*: as it is now."""
+        match command:
+            case commands.DialUpstream():
+                link = self._new(config)
+                self._forget_used()
+                self._used = link
+                self._reading.begin(link)
+                link.start()
+            case commands.CloseUpstream():
+                self._close_used()
+            case commands.PrepareUpstream():
+                self._drop_prepared()
+                self._prepared = link = self._new(config)
+                link.start()
+            case commands.DropPrepared():
+                self._drop_prepared()
+            case commands.SwapUpstream():
+                self._swap()
+            case _:
+                assert_never(command)
+
+    def send(self, text: bytes) -> None:
+        """By the link in use.  The hot path."""
+        if self._used is None:
+            return
+        unsent_bytes = self._used.send(text)
+        if unsent_bytes != self._unsent_bytes:
+            self._count_unsent(unsent_bytes)
+
+    def send_prepared(self, text: bytes) -> None:
+        """By the other one."""
+        if self._prepared is not None:
+            self._feed(events.PreparedBacklog(self._prepared.send(text)))
+
+    def look(self) -> int:
+        """As of `ReadingOn.look`."""
+        self._unsent_bytes = self._reading.look()
+        return self._unsent_bytes
+
+    def close(self) -> None:
+        """Both are closed: the session had a fault of ours."""
+        self._drop_prepared()
+        self._close_used()
+
+    def end(self) -> None:
+        """The session is over.  Its connection is let go: each holds the other."""
+        self.close()
+        self._feed = _nobody_hears
+
+    def _new(self, config: SessionConfig) -> Link:
+        dial = self._dial(config)
+        box: list[Link] = []
+
+        def post(said: object) -> None:
+            # The upstream thread calls this; the link is in the box before it is started.
+            self._mailbox.post_threadsafe(self._hear, box[0], said)
+
+        box.append(Link(dial, self._session_id, post, self._read, self._clock))
+        return box[0]
+
+    def _swap(self) -> None:
+        """The link in use is closed, and what it has still to say is for nobody."""
+        link, self._prepared = self._prepared, None
+        self._close_used()
+        if link is not None:
+            self._used = link
+            self._reading.begin(link)
+            self._count_unsent(link.unsent_bytes)
+
+    def _hear(self, link: Link, said: object) -> None:
+        """What an upstream thread has to say, on the loop."""
+        if isinstance(said, LinkLost):
+            self._retire(link)
+        if link is self._used:
+            self._hear_used(link, said)
+        elif link is self._prepared:
+            self._hear_prepared(link, said)
+
+    def _hear_used(self, link: Link, said: object) -> None:
+        match said:
+            case LinkSaid(event, posted_bytes):
+                self._feed(events.UpstreamSaid(event))
+                self._reading.reckon()
+                link.consumed(posted_bytes)
+            case LinkOpened(connect_ms, served_by):
+                self._feed(events.UpstreamOpened(connect_ms, served_by))
+            case LinkDrained():
+                self._count_unsent(0)
+            case LinkRoundTrip(latency_ms):
+                self._feed(events.UpstreamRoundTrip(latency_ms))
+            case LinkLost(failure):
+                self._forget_used()
+                self._feed(events.UpstreamLost(failure))
+
+    def _hear_prepared(self, link: Link, said: object) -> None:
+        match said:
+            case LinkSaid(event, posted_bytes):
+                self._feed(events.PreparedSaid(event))
+                link.consumed(posted_bytes)
+            case LinkOpened(connect_ms, served_by):
+                self._feed(events.PreparedOpened(connect_ms, served_by))
+            case LinkDrained():
+                self._feed(events.PreparedBacklog(0))
+            case LinkLost(failure):
+                self._prepared = None
+                self._feed(events.PreparedLost(failure))
+
+    def _count_unsent(self, unsent_bytes: int) -> None:
+        self._unsent_bytes = unsent_bytes
+        self._feed(events.UpstreamBacklog(unsent_bytes))
+
+    def _forget_used(self) -> None:
+        self._used = None
+        self._unsent_bytes = 0
+        self._reading.end()
+
+    def _close_used(self) -> None:
+        link = self._used
+        self._forget_used()
+        if link is not None:
+            link.close()
+
+    def _drop_prepared(self) -> None:
+        link, self._prepared = self._prepared, None
+        if link is not None:
+            link.close()
+
+
+def _nobody_hears(_: events.Event) -> None:
+    """What a link says behind the end of a call."""

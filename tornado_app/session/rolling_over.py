@@ -1,0 +1,120 @@
+"""From one session of the model to the next, without anybody noticing, before its time is over.
+
+    begun          a time is set, some minutes before the model ends the session by itself (`Term`)
+    looking        the next one is prepared, and as soon as it is quiet, told the conversation
+    it has it      the two are swapped, if it is still quiet
+    no time left   they are swapped all the same, and what is under way goes on as after a loss
+    the model was first, or the next one never came     it was lost, like any other
+
+It is looked for by the facts, a few times a second: what was quiet need not be any more.
+"""
+
+from tornado_app.protocol.endings import Failure
+from tornado_app.session.actions import Actions
+from tornado_app.session.conductor import Conductor
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.model_side import ModelSide
+from tornado_app.session.prepared import PreparedModel
+from tornado_app.session.term import TIMER
+from tornado_app.session.timers import Timers
+
+LOOK_S = 0.25
+QUIET_S = 0.5
+"""So long it has been quiet: between two sentences it is, too, but not for long."""
+TOKEN_BYTES = 4
+"""Of a text, as a rule of thumb (https://platform.openai.com/tokenizer)."""
+
+
+class RollingOver:
+    """Thread: loop."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        model: ModelSide,
+        actions: Actions,
+        timers: Timers,
+        prepared: PreparedModel,
+        *,
+        conductor: Conductor,
+    ) -> None:
+        self._config = config
+        self._model = model
+        self._actions = actions
+        self._timers = timers
+        self.prepared = prepared
+        self._conductor = conductor
+        self._quiet_since: float | None = None
+
+    def on_timer(self) -> None:
+        """A quiet moment is looked for, now and until there was one."""
+        if self._model.state != "connected":
+            return  # and the next model sets the time anew
+        self._timers.set(TIMER, self._actions.now + LOOK_S)
+        self._see_if_quiet()
+        self.prepared.look(self._model.body())
+        if self.prepared.is_ready:
+            self._go_on()
+
+    def takes_over(self, failure: Failure) -> bool:
+        """The model is gone.  True: its time was over, and the next one goes on at once."""
+        is_connected = self._model.state == "connected"
+        if is_connected and self._can_force and self._model.has_expired(failure):
+            self._swap(is_forced=True)
+            return True
+        self.stop()
+        return False
+
+    def stop(self) -> None:
+        """Nothing is looked for any more."""
+        self.prepared.drop()
+        self._quiet_since = None
+
+    @property
+    def _can_force(self) -> bool:
+        prepared = self.prepared
+        return prepared.is_ready and self._model.rebuilding.stands(prepared.told)
+
+    def _see_if_quiet(self) -> None:
+        if not self._conductor.is_quiet:
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = self._actions.now
+
+    def _go_on(self) -> None:
+        now, force_at, quiet_since = self._actions.now, self._model.term.force_at, self._quiet_since
+        if force_at is not None and now >= force_at:
+            if self._can_force:
+                self._swap(is_forced=True)
+            else:
+                self.prepared.drop()
+        elif quiet_since is not None and now >= quiet_since + QUIET_S and self._tell():
+            self._swap(is_forced=False)
+
+    def _tell(self) -> bool:
+        """True: the next model knows all of the conversation."""
+        model = self._model
+        if model.term.why == "context_limit":
+            model.rebuilding.ledger.trim(self._config.context_tokens * TOKEN_BYTES // 2)
+        ahead = [] if model.in_force.only_transcribes else model.rebuilding.ahead()
+        return self.prepared.tell(ahead)
+
+    def _swap(self, *, is_forced: bool) -> None:
+        swap_s = 0.0
+        if not is_forced and self._quiet_since is not None:
+            swap_s = self._actions.now - self._quiet_since - QUIET_S
+        model, next_one = self._model, self.prepared
+        why = "session_limit" if is_forced else model.term.why
+        self._actions.log(
+            "rolled_over",
+            reason=why,
+            is_forced=is_forced,
+            ready_ms=round(next_one.ready_ms, 1),
+            swap_ms=round(swap_s * 1000, 1),
+        )
+        model.leave(next_one)
+        self._conductor.on_lost(0.0, goes_on=True)
+        model.arrive(next_one, why)
+        self._conductor.on_connected()
+        next_one.taken()
+        self._quiet_since = None

@@ -64,9 +64,10 @@ types: $(VENV)/.checks
 imports: $(VENV)/.checks
 	$(BIN)/lint-imports
 
-# docs/configuration.md from conf/gateway.toml.
+# docs/configuration.md from conf/gateway.toml, docs/metrics.md from the definitions.
 docs: $(VENV)/.checks
 	@$(BIN)/python -m docs.configuration
+	@$(BIN)/python -m docs.metrics
 
 format: $(VENV)/.checks
 	$(BIN)/ruff format .

@@ -9,6 +9,7 @@ from tornado.web import Application
 
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.health import LAG_REMEMBERED_S, LOOP_LAG_S, POOL_STUCK_S, PROBE_S, Health
+from tornado_app.metrics.tally import Tally
 from workers.pool import AudioPool
 
 
@@ -43,6 +44,7 @@ class FakeGateway:
         self.standing = SimpleNamespace(rejected=False)
         self.trust = SimpleNamespace(is_blind=False, without_good_keys=dict)
         self.connections = frozenset({1, 2, 3})
+        self.tally = Tally()
         self.stuck_s = 0.0
         self.pool = SimpleNamespace(oldest_in_flight_s=lambda: self.stuck_s)
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 from typing import Any
 
+from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from tornado_app.admission.application_keys import ApplicationKeys
@@ -11,6 +12,7 @@ from tornado_app.client_side.front_door import Doorstep, FrontDoor
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.console import console_routes, page_headers
+from tornado_app.handlers.metrics import make_metrics_server
 from tornado_app.handlers.openai.answering import ELSEWHERE, Elsewhere
 from tornado_app.handlers.openai.calls import RealtimeHandler
 from tornado_app.handlers.openai.client_secrets import ClientSecretsHandler, SecretRates
@@ -22,8 +24,10 @@ from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.handlers.web import WebFileHandler
 from tornado_app.health import Health
 from tornado_app.logs import log_request
+from tornado_app.metrics.page import Page
 from tornado_app.protocol.openai_v1.dialect import OPENAI_V1
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
+from tornado_app.readings import LocalModel, look
 from tornado_app.web.files import WebFile, names_in
 
 # A request may name the whole address (RFC 9112, 3.2.2), as proxies do.
@@ -41,13 +45,24 @@ Route = tuple[str, Any, dict[str, Any]]
 
 def make_front_door(gateway: Gateway, health: Health) -> FrontDoor:
     """The whole HTTP server; it listens on nothing yet."""
-    doorstep = Doorstep(gateway.settings, asyncio.get_running_loop())
+    doorstep = Doorstep(gateway.settings, asyncio.get_running_loop(), gateway.hear)
     return FrontDoor(make_app(gateway, health, doorstep), doorstep, _spell)
 
 
 def _spell(sentence: str) -> bytes:
     """What those are told whose requests cannot be read."""
     return error_message(VOICE_V1, Refused("invalid_message", sentence))
+
+
+def make_metrics_app(
+    gateway: Gateway, health: Health, door: FrontDoor, model: LocalModel | None
+) -> HTTPServer:
+    """What a scraper talks to, on an address of its own; it listens on nothing yet."""
+
+    def see() -> Page:
+        return look(gateway, health, len(door.doorstep.waiting), model)
+
+    return make_metrics_server(see, VOICE_V1)
 
 
 def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Application:

@@ -21,6 +21,10 @@ from tornado_app.errors import Ref, Refused
 from tornado_app.links import Links
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
+from tornado_app.metrics.calls import CallReadings, count_totals
+from tornado_app.metrics.definitions import ADDED_LATENCY
+from tornado_app.metrics.tally import Tally
+from tornado_app.metrics.translation import hear
 from tornado_app.protocol.close import INTERNAL
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.orders import encode_order
@@ -62,6 +66,7 @@ class Equipment:
     tools: Toolbox = field(default_factory=Toolbox)
     recorder: Recorder | None = None
     """None: no call is recorded."""
+    tally: Tally = field(default_factory=Tally)
 
 
 class Connection:
@@ -250,8 +255,8 @@ class Connection:
                 self._client.replace(self._dialect.closing(close))
             case commands.CloseClient(close):
                 self._client.close(self._dialect.closing(close))
-            case commands.Log(event, fields):
-                self._log.log(level_number(event), event, **fields)
+            case commands.Log() | commands.Timed():
+                self._note(command)
             case commands.NoteModel(accepted):
                 self._equipment.on_model(accepted)
             case commands.CallTool() | commands.CancelTool():
@@ -264,6 +269,15 @@ class Connection:
                 self._record(entries)
             case _:
                 assert_never(command)
+
+    def _note(self, fact: commands.Log | commands.Timed) -> None:
+        tally = self._equipment.tally
+        if isinstance(fact, commands.Timed):
+            tally.observe(ADDED_LATENCY, fact.seconds, fact.direction)
+            return
+        hear(tally, fact.event, fact.fields)
+        if fact.is_written:
+            self._log.log(level_number(fact.event), fact.event, **fact.fields)
 
     def _tell_socket(
         self, command: commands.PingClient | commands.PauseClient | commands.ResumeClient
@@ -343,5 +357,23 @@ class Connection:
         if self.config.recorded and self._equipment.recorder is not None:
             self._equipment.recorder.end(self.config.session_id)
         self._audio.end()
+        count_totals(self._equipment.tally, self._session.totals())
         self._links.end()
         self._on_finished(self)
+
+    @property
+    def readings(self) -> CallReadings:
+        """How it is just now."""
+        session, links = self._session, self._links
+        waiting_model_ms, waiting_client_ms = session.waiting_ms
+        return CallReadings(
+            state=session.state,
+            totals=session.totals(),
+            to_model_ms=waiting_model_ms,
+            to_client_ms=waiting_client_ms,
+            uplink_pieces=self._uplink.waiting,
+            downlink_pieces=self._downlink.waiting,
+            unread_bytes=links.unread_bytes,
+            unsent_bytes=links.unsent_bytes,
+            client_bytes=self._client.queued_bytes,
+        )

@@ -18,12 +18,17 @@ from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.client import Client
 from tornado_app.client_side.read_watch import new_read_watch
+from tornado_app.client_side.traffic import Traffic
 from tornado_app.connection import Connection, Equipment
 from tornado_app.errors import Refused
 from tornado_app.house_rules import file_rules, opening_rules, session_config
 from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
+from tornado_app.metrics.definitions import BRIEF_S
+from tornado_app.metrics.distribution import Distribution
+from tornado_app.metrics.tally import Tally
+from tornado_app.metrics.translation import hear
 from tornado_app.policy.grants import Policy
 from tornado_app.protocol.close import GOING_AWAY, RESUMED_ELSEWHERE
 from tornado_app.protocol.dialect import Dialect
@@ -111,7 +116,13 @@ class Gateway:
         gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
         self.read_watch = new_read_watch(self._loop, gather_s)
-        self.pool = AudioPool(settings.audio.threads)
+        self.tally = Tally()
+        self.traffic = Traffic()
+        self.pool_waits, self.pool_runs = Distribution(BRIEF_S), Distribution(BRIEF_S)
+        """Of its jobs.  Thread: one of the pool's at a time."""
+        self.pool = AudioPool(
+            settings.audio.threads, timed=self._on_job if settings.metrics.enabled else None
+        )
         self._reaper = ThreadPoolExecutor(1, thread_name_prefix="reaper")
         self._links_open = 0
         self._links_gone = _set_event()
@@ -147,9 +158,23 @@ class Gateway:
             keys_for=self.trust.awaited,
             tools=self.tools,
             recorder=self.recorder,
+            tally=self.tally,
         )
         self.standing = Standing(self._try_model, settings.upstream.model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
+
+    def hear(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Something that belongs to no call has happened, and counts."""
+        hear(self.tally, event, fields)
+
+    def _on_job(self, waited_s: float, ran_s: float) -> None:
+        self.pool_waits.observe(waited_s)
+        self.pool_runs.observe(ran_s)
+
+    @property
+    def links_open(self) -> int:
+        """Links to models that have not ended."""
+        return self._links_open
 
     @property
     def connections(self) -> frozenset[Connection]:

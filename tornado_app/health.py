@@ -3,6 +3,7 @@
 from asyncio import AbstractEventLoop, TimerHandle
 
 from tornado_app.gateway import Gateway
+from tornado_app.metrics.definitions import LOOP_LAG
 
 PROBE_S = 0.5
 LOOP_LAG_S = 2.0
@@ -61,6 +62,8 @@ class Health:
 
     def _probe(self) -> None:
         now = self._loop.time()
-        if now - self._due_at > LOOP_LAG_S:
+        lag_s = now - self._due_at
+        if lag_s > LOOP_LAG_S:
             self._lagged_at = now
+        self._gateway.tally.observe(LOOP_LAG, max(0.0, lag_s))
         self.start()

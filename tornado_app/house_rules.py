@@ -159,4 +159,5 @@ def session_config(
         token_id=caller.token_id,
         client_conducts=client_conducts,
         recorded=recorded_parts(settings, terms.model_session.record),
+        is_timed=settings.metrics.enabled,
     )

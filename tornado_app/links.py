@@ -94,6 +94,16 @@ class Links:
         if self._prepared is not None:
             self._feed(events.PreparedBacklog(self._prepared.send(text)))
 
+    @property
+    def unread_bytes(self) -> int:
+        """What was said and not heard yet."""
+        return sum(link.unread_bytes for link in (self._used, self._prepared) if link is not None)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What waits for the sockets."""
+        return sum(link.unsent_bytes for link in (self._used, self._prepared) if link is not None)
+
     def look(self) -> int:
         """As of `ReadingOn.look`."""
         self._unsent_bytes = self._reading.look()
@@ -140,8 +150,8 @@ class Links:
 
     def _hear_used(self, link: Link, said: object) -> None:
         match said:
-            case LinkSaid(event, posted_bytes):
-                self._feed(events.UpstreamSaid(event))
+            case LinkSaid(event, posted_bytes, read_at):
+                self._feed(events.UpstreamSaid(event, read_at))
                 self._reading.reckon()
                 link.consumed(posted_bytes)
             case LinkOpened(connect_ms, served_by):

@@ -7,6 +7,8 @@ import logging
 import math
 import re
 import sys
+import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TextIO
 
@@ -17,11 +19,14 @@ from tornado.web import RequestHandler
 
 from terminal.colours import takes_colours
 from tornado_app.console_lines import ConsoleLines
-from tornado_app.log_levels import Level, level_number
+from tornado_app.log_levels import LEVELS, Level, level_number
 
 Output = Literal["console", "json"]
 
 HIDDEN = "[hidden]"
+
+_lines = Counter[tuple[str, str]]()
+_lines_lock = threading.Lock()
 
 # A key that is one of these, or ends in one: upstream_api_key, resume_token, input_audio.
 SECRET_KEYS = (
@@ -65,6 +70,7 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
     stream = stream or sys.stderr
     both: list[Processor] = [
         structlog.stdlib.add_log_level,
+        _count,
         structlog.stdlib.add_logger_name,
         _time(output),
         structlog.processors.format_exc_info,
@@ -95,6 +101,22 @@ def configure(level: Level, output: Output, stream: TextIO | None = None) -> Non
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
+
+
+def _count(_logger: Any, method: str, event: EventDict) -> EventDict:
+    """A structlog processor that counts what somebody may have to look at."""
+    if method in {"warning", "error", "exception", "critical"}:
+        level = "warning" if method == "warning" else "error"
+        name = str(event.get("event", ""))
+        with _lines_lock:
+            _lines[level, name if name in LEVELS else "other"] += 1
+    return event
+
+
+def lines_written() -> dict[tuple[str, str], int]:
+    """How many lines of warning and error there were, by level and event.  Thread: any."""
+    with _lines_lock:
+        return dict(_lines)
 
 
 def _time(output: Output) -> Processor:

@@ -2,6 +2,7 @@
 
 from asyncio import AbstractEventLoop, TimerHandle
 from collections import Counter
+from collections.abc import Callable, Mapping
 
 from tornado_app.log_levels import level_number
 from tornado_app.logs import get_logger
@@ -15,9 +16,16 @@ class RareLines:
     Thread: loop.
     """
 
-    def __init__(self, loop: AbstractEventLoop, per_minute: int = 1) -> None:
+    def __init__(
+        self,
+        loop: AbstractEventLoop,
+        per_minute: int = 1,
+        hear: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
+    ) -> None:
+        """*hear* is told of each, written or not."""
         self._loop = loop
         self._per_minute = per_minute
+        self._hear = hear
         self._written: Counter[str] = Counter()
         self._unlogged: Counter[str] = Counter()
         self._timer: TimerHandle | None = None
@@ -25,6 +33,7 @@ class RareLines:
 
     def log(self, event: str, **fields: object) -> None:
         """One line, unless this minute has enough of *event*."""
+        self._hear(event, fields)
         if self._written[event] >= self._per_minute:
             self._unlogged[event] += 1
             return

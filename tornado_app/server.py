@@ -8,10 +8,11 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
+from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_app.admission.tokens import TokenRules
-from tornado_app.app import make_front_door
+from tornado_app.app import make_front_door, make_metrics_app
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.heap import new_heap
@@ -34,6 +35,9 @@ class Server:
         self._rules = rules
         self._policy = policy
         self._embedded: EmbeddedModel | None = None
+        self._metrics: HTTPServer | None = None
+        self.metrics_port: int | None = None
+        """Where it may be scraped; None: nowhere."""
         self._log = get_logger()
 
     async def start(self) -> None:
@@ -47,16 +51,21 @@ class Server:
         sockets = bind_sockets(settings.server.port, settings.server.host, backlog=BACKLOG)
         self.port: int = sockets[0].getsockname()[1]
         try:
-            find_model = await self._find_model()
+            scraped = self._bind_metrics()
         except BaseException:
             _close(sockets)
+            raise
+        try:
+            find_model = await self._find_model()
+        except BaseException:
+            _close(sockets + scraped)
             raise
         self.model_host = find_model().host
         self.gateway = Gateway(settings, self._rules, find_model, self._policy)
         try:
             await self.gateway.tools.ready()
         except BaseException:  # it is told to end meanwhile
-            _close(sockets)
+            _close(sockets + scraped)
             await self.gateway.stop(STOP_TIMEOUT_S)
             if self._embedded is not None:
                 await self._embedded.stop()
@@ -65,6 +74,9 @@ class Server:
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
+        if scraped:
+            self._metrics = make_metrics_app(self.gateway, self.health, self._http, self._embedded)
+            self._metrics.add_sockets(scraped)
         if settings.upstream.try_at_start and not self.is_embedded:
             self.gateway.standing.start()
         heap = new_heap(lambda: self.gateway.memory.held_bytes)
@@ -91,13 +103,30 @@ class Server:
         self._http.stop()
         if self._trimming is not None:
             self._trimming.cancel()
+        if self._metrics is not None:
+            self._metrics.stop()
         await self.gateway.standing.stop()
         clean = await self.gateway.stop(STOP_TIMEOUT_S)
         await self._http.close_all_connections()
+        if self._metrics is not None:
+            await self._metrics.close_all_connections()
         self.health.stop()
         if self._embedded is not None:
             await self._embedded.stop()
         self._log.info("stopped", clean=clean)
+
+    def _bind_metrics(self) -> list[socket.socket]:
+        """Where a scraper is answered: nowhere, if that is switched off."""
+        metrics = self._settings.metrics
+        if not metrics.enabled:
+            return []
+        try:
+            sockets = bind_sockets(metrics.port, metrics.host)
+        except OSError as error:
+            why = f"metrics.host and metrics.port, {metrics.host}:{metrics.port}: {error.strerror}"
+            raise OSError(why) from None
+        self.metrics_port = sockets[0].getsockname()[1]
+        return sockets
 
     async def _find_model(self) -> Callable[[], Endpoint]:
         endpoint = configured_endpoint(self._settings)

@@ -38,6 +38,9 @@ class _Keys(Protocol):
     @property
     def state(self) -> State: ...
 
+    @property
+    def age_s(self) -> float | None: ...
+
     def current(self) -> KeySet | None: ...
 
 
@@ -47,6 +50,8 @@ class _KeptKeys:
 
     parts: list[KeySet]
     state: State = "good"
+    age_s: float | None = None
+    """They are as they were written, however long ago."""
 
     def current(self) -> KeySet:
         return KeySet(tuple(key for part in self.parts for key in part.keys))
@@ -129,6 +134,20 @@ class Trust:
         """Issuers whose keys are not those of the last question, by the operator's name."""
         states = {rules.name: keys.state for rules, keys in self._issuers.values()}
         return {name: state for name, state in states.items() if state != "good"}
+
+    def key_states(self) -> Mapping[str, tuple[State, float | None]]:
+        """How the keys of each issuer are, and how many seconds ago they were asked for."""
+        return {rules.name: (keys.state, keys.age_s) for rules, keys in self._issuers.values()}
+
+    @property
+    def revoked(self) -> Revocations:
+        """Who is taken back now."""
+        return self._revoked
+
+    def revocations_age_s(self) -> float | None:
+        """How long ago the file of them was last seen as it is; None: there is none."""
+        name = self._settings.auth.revoked_file
+        return self._watch.age_s(ROOT / name) if name else None
 
     @property
     def is_blind(self) -> bool:

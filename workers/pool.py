@@ -138,10 +138,19 @@ class AudioPool:
         One for each core is enough: short transforms hold the interpreter's lock.
     clock : callable
         Monotonic seconds.
+    timed : callable, optional
+        Told of each batch how long it waited for a thread and how long that took, in seconds.  It
+        is called on a pool thread, by one at a time, and must return at once.
     """
 
-    def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        threads: int,
+        clock: Callable[[], float] = time.monotonic,
+        timed: Callable[[float, float], None] | None = None,
+    ) -> None:
         self._clock = clock
+        self._timed = timed
         self._threads: list[threading.Thread] = []
         self._executor = ThreadPoolExecutor(
             max_workers=threads,
@@ -204,14 +213,23 @@ class AudioPool:
     def _perform(
         self, job: object, works: Sequence[LaneWork], done: Callable[[list[LaneResult]], None]
     ) -> None:
+        begun = self._clock() if self._timed else 0.0
         try:
             results = run_batch(works)
         except Exception as error:  # noqa: BLE001  whose batch is not answered waits for ever
             failed = WorkFailed(type(error).__name__)
             results = [LaneResult(w.chain.start(), [failed for _ in w.payloads]) for w in works]
         # Before `done`, so that whoever acts on the results finds the batch gone.
-        self._forget(job)
+        if self._timed:
+            self._tell_time(job, begun, self._timed)
+        else:
+            self._forget(job)
         done(results)
+
+    def _tell_time(self, job: object, begun: float, timed: Callable[[float, float], None]) -> None:
+        with self._jobs_lock:
+            submitted = self._jobs.pop(job, begun)
+            timed(begun - submitted, self._clock() - begun)
 
     def _forget(self, job: object) -> None:
         with self._jobs_lock:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import pytest
 import structlog
+from prometheus_client.parser import text_string_to_metric_families
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketClientConnection, websocket_connect
@@ -21,7 +22,7 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 from tests.fakes.raw_websocket import RawClient
 from tornado_app import logs
 from tornado_app.admission.tokens import TokenRules, issue
-from tornado_app.app import make_front_door
+from tornado_app.app import make_front_door, make_metrics_app
 from tornado_app.commands.configuration import read_policy
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
@@ -100,14 +101,20 @@ class House:
         sockets = bind_sockets(0, "127.0.0.1")
         self.port = sockets[0].getsockname()[1]
         self.server.add_sockets(sockets)
+        self.metrics = make_metrics_app(self.gateway, self.health, self.server, None)
+        scraped = bind_sockets(0, "127.0.0.1")
+        self.metrics_port = scraped[0].getsockname()[1]
+        self.metrics.add_sockets(scraped)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for client in self._clients:
             client.socket.close()
         self.server.stop()
+        self.metrics.stop()
         assert await self.gateway.stop(WAIT_S), "a link of the gateway did not end"
         await self.server.close_all_connections()
+        await self.metrics.close_all_connections()
         self.health.stop()
         deadline = time.monotonic() + WAIT_S
         while self.threads and time.monotonic() < deadline:
@@ -181,6 +188,12 @@ class House:
         response = await AsyncHTTPClient().fetch(request, raise_error=False)
         return response.code, json.loads(response.body)
 
+    async def scrape(self) -> "Scrape":
+        """What is counted now."""
+        request = HTTPRequest(f"http://127.0.0.1:{self.metrics_port}/metrics")
+        response = await AsyncHTTPClient().fetch(request)
+        return Scrape(response.body.decode())
+
     async def refusal(
         self, query: str = "", **how: Any
     ) -> tuple[int, dict[str, Any], HTTPResponse]:
@@ -190,6 +203,26 @@ class House:
         response = refused.value.response
         assert response is not None
         return refused.value.code, json.loads(response.body), response
+
+
+class Scrape:
+    """A page of metrics, as Prometheus' own library reads it."""
+
+    def __init__(self, text: str) -> None:
+        families = text_string_to_metric_families(text)
+        self.samples = {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+    def __call__(self, name: str, **labels: str) -> float:
+        """One series of Parley's; 0 if it is not there."""
+        return self.samples.get((f"parley_{name}", *sorted(labels.items())), 0)
+
+    def sum(self, name: str) -> float:
+        """All series of that name."""
+        return sum(value for key, value in self.samples.items() if key[0] == f"parley_{name}")
 
 
 class VoiceClient:

@@ -183,6 +183,20 @@ def test_a_stuck_batch_is_seen_by_its_age():
     assert pool.join(timeout_s=5.0)
 
 
+def test_each_batch_is_timed():
+    """How long it waited for a thread, and how long that took."""
+    now, times, finished = [10.0], [], threading.Event()
+    pool = AudioPool(1, lambda: now[0], lambda *both: times.append(both))
+
+    pool.submit([], lambda _: finished.set())
+
+    assert finished.wait(5.0)
+    assert [(0.0, 0.0)] == times
+    assert 0 == pool.in_flight
+    pool.stop()
+    assert pool.join(timeout_s=5.0)
+
+
 def test_stop_drops_what_waits_and_join_says_who_is_left():
     """A batch that waits is never done, one that runs is; a thread that is stuck is reported."""
     pool, stuck, done = AudioPool(threads=1), StuckChain(), []

@@ -31,6 +31,8 @@ class _Watched:
     tell: Callable[[Any], None]
     stamp: Stamp
     told: Any
+    seen_at: float
+    """When it was last read, or was as it had been read."""
 
 
 class FileWatch:
@@ -51,11 +53,19 @@ class FileWatch:
         *read* is called in the thread and may raise ValueError with a reason; *tell* is called on
         the loop, and gets an `Unreadable` then, once.
         """
-        self._files.append(_Watched(path, read, tell, None, known))
+        self._files.append(_Watched(path, read, tell, None, known, time.monotonic()))
 
     def start(self) -> None:
         if self._files:
             self._thread.start()
+
+    def age_s(self, path: Path) -> float | None:
+        """How long ago that file was last seen to be as it was read; None: it is not watched.
+
+        Thread: any.
+        """
+        seen_at = [file.seen_at for file in self._files if file.path == path]
+        return time.monotonic() - seen_at[0] if seen_at else None
 
     async def stop(self) -> None:
         self._ended.set()
@@ -77,9 +87,13 @@ class FileWatch:
         except OSError:
             stamp, age_s = None, 0.0
         if stamp == file.stamp and not 0 <= age_s < SETTLED_S:
+            if not isinstance(file.told, Unreadable):
+                file.seen_at = time.monotonic()
             return
         file.stamp = stamp
         found = self._found(file)
+        if not isinstance(found, Unreadable):
+            file.seen_at = time.monotonic()
         if found != file.told:
             file.told = found
             self._post_threadsafe(file.tell, found)

@@ -48,6 +48,11 @@ class UplinkLane:
         self._in_lane = 0
         self._job: FileJob | None = None
 
+    @property
+    def waiting(self) -> int:
+        """How many chunks, flushes and files have not been answered."""
+        return len(self._waiting) + self._in_lane + (self._job is not None)
+
     def put(self, payload: str | bytes | Flush) -> None:
         """Convert *payload* after all that was put before it.  The caller bounds what waits."""
         if self._waiting or self._job is not None:

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import socket
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tornado.concurrent import Future
@@ -40,7 +40,13 @@ _TORNADO_SAYS = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 class Doorstep:
     """What server and handlers know of those who stand before the door.  Thread: loop."""
 
-    def __init__(self, settings: Settings, loop: AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        loop: AbstractEventLoop,
+        hear: Callable[[str, Mapping[str, object]], None] = lambda _event, _fields: None,
+    ) -> None:
+        """*hear* is told who was refused or cut, also if nobody else is."""
         limits = settings.limits
         self.header_bytes = settings.auth.token_bytes + OTHER_HEADER_BYTES
         self.trusted = networks(settings.server.trusted_proxies)
@@ -50,8 +56,8 @@ class Doorstep:
             self.trusted,
             lambda bound, ip: self.alarms.log("visitors_cut", limit=bound, ip=ip),
         )
-        self.alarms = RareLines(loop, 1)
-        self.refusals = RareLines(loop, REFUSALS_PER_MINUTE)
+        self.alarms = RareLines(loop, 1, hear)
+        self.refusals = RareLines(loop, REFUSALS_PER_MINUTE, hear)
 
     def close(self) -> None:
         self.alarms.close()

@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
 from tornado_app.client_side.read_watch import ReadWatch
+from tornado_app.client_side.traffic import Traffic
 
 TURN_S = 0.0005
 """How long one client is read before the others have their turn.
@@ -36,7 +37,12 @@ class ClientStream:
     """How much may wait to be written; None is without end."""
 
     def __init__(
-        self, sock: socket.socket, early: bytes, read_watch: ReadWatch, read_bytes: int
+        self,
+        sock: socket.socket,
+        early: bytes,
+        read_watch: ReadWatch,
+        read_bytes: int,
+        traffic: Traffic | None = None,
     ) -> None:
         """*early* is what was read already; *read_bytes* is how much is asked for at once."""
         self.socket = sock
@@ -46,6 +52,7 @@ class ClientStream:
         self._loop = asyncio.get_running_loop()
         self._read_watch = read_watch
         self._early = early
+        self._traffic = traffic or Traffic()
         self._receive: Callable[[bytes], None] = _nothing
         self._on_gone: Callable[[], None] = _nothing
         self._closed = False
@@ -56,7 +63,13 @@ class ClientStream:
         self._drained.set_result(None)
 
     @classmethod
-    def take_over(cls, stream: IOStream, read_watch: ReadWatch, read_bytes: int) -> "ClientStream":
+    def take_over(
+        cls,
+        stream: IOStream,
+        read_watch: ReadWatch,
+        read_bytes: int,
+        traffic: Traffic | None = None,
+    ) -> "ClientStream":
         """Take the connection out of *stream*, with what it had read beyond the handshake.
 
         Raises:
@@ -78,7 +91,7 @@ class ClientStream:
         finally:
             stream.close()
         sock.setblocking(False)
-        return cls(sock, early, read_watch, read_bytes)
+        return cls(sock, early, read_watch, read_bytes, traffic)
 
     def start(self, receive: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
         """Call *receive* with whatever comes, and *on_gone* once, at the end.
@@ -88,6 +101,7 @@ class ClientStream:
         """
         self._receive, self._on_gone = receive, on_gone
         early, self._early = self._early, b""
+        self._traffic.received_bytes += len(early)
         if not self._paused:
             self._watch()
         if early:
@@ -188,6 +202,7 @@ class ClientStream:
             if not data:
                 self.close()
                 return
+            self._traffic.received_bytes += len(data)
             self._receive(data)
             if len(data) < self._read_bytes or not self._watched or time.monotonic() >= until:
                 return
@@ -203,12 +218,14 @@ class ClientStream:
 
     def _send(self, data: bytes | bytearray) -> int:
         try:
-            return self.socket.send(data)
+            sent = self.socket.send(data)
         except BlockingIOError:
             return 0
         except OSError as error:
             self.close(error)
             return 0
+        self._traffic.sent_bytes += sent
+        return sent
 
 
 def _nothing(*_: object) -> None:

@@ -45,6 +45,7 @@ from tornado_app.client_side.frames import (
 )
 from tornado_app.client_side.read_watch import ReadWatch
 from tornado_app.client_side.stream import ClientStream
+from tornado_app.client_side.traffic import Traffic
 from tornado_app.client_side.unfinished import COUNTED_BYTES, Unfinished
 
 # Lingering for zero seconds: closing sends a reset.
@@ -74,12 +75,14 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
         *,
         max_message_bytes: int,
         read_bytes: int = 4096,
+        traffic: Traffic | None = None,
     ) -> None:
         # permessage-deflate is never negotiated: a small message could inflate to gigabytes.
         params = _WebSocketParams(max_message_size=max_message_bytes, compression_options=None)
         super().__init__(handler, mask_outgoing=False, params=params)
         self.before_close = None
         self._read_watch = read_watch
+        self._traffic = traffic
         self.max_message_bytes = max_message_bytes
         self._chunk_bytes = read_bytes
         self._pieces: list[bytes] = []
@@ -144,7 +147,9 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
 
     def start_pinging(self) -> None:
         """Tune the stream: Tornado calls this as soon as there is one, before `open()`."""
-        self._client = ClientStream.take_over(self.stream, self._read_watch, self._chunk_bytes)
+        self._client = ClientStream.take_over(
+            self.stream, self._read_watch, self._chunk_bytes, self._traffic
+        )
         # It has all that Tornado asks of a stream from here on.
         self.stream = cast(IOStream, self._client)
         # Tornado's HTTP/1 server leaves Nagle's algorithm on when it hands the stream over.

@@ -127,6 +127,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             self._gateway.read_watch,
             max_message_bytes=self.max_message_size,
             read_bytes=self._settings.buffers.read_bytes,
+            traffic=self._gateway.traffic,
         )
 
     def open(self, *_args: str, **_kwargs: str) -> None:

@@ -71,6 +71,11 @@ class Recorder:
         self._finisher = threading.Thread(target=self._finish, name="recording-finisher")
         self._finisher.daemon = True
 
+    @property
+    def queued_bytes(self) -> int:
+        """What waits to be written.  Thread: any."""
+        return self._queued_bytes
+
     def start(self) -> None:
         """Begin with what an earlier process has left."""
         self._writer.start()

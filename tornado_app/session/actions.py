@@ -1,7 +1,10 @@
 """What one event leads to, collected in order."""
 
+import math
+from collections import Counter
+
 from tornado_app.admission.limits import Bucket
-from tornado_app.errors import Ref, Refused
+from tornado_app.errors import ErrorCode, Ref, Refused
 from tornado_app.protocol.told import ErrorReport, ServerMessage
 from tornado_app.session.commands import Command, Log, SendClient
 from tornado_app.session.config import SessionConfig
@@ -17,12 +20,17 @@ class Actions:
     def __init__(self, config: SessionConfig) -> None:
         self._config = config
         self._commands: list[Command] = []
-        self._seq = 0
+        self.messages = 0
+        """To the client."""
+        self.errors = Counter[ErrorCode]()
+        """Of them, by their code."""
         self._lines = Bucket(LINES_PER_S, LINES_BURST)
         self.unlogged = 0
         """Lines that were left out because there were too many."""
         self.now = config.opened_at
         """Set by the session before each event, so that all it says bears one time."""
+        self.read_at = math.inf
+        """When the link had what the model said last."""
         self.ref: Ref | None = None
         """What the client calls the message that is acted upon in this event, if it is one: whoever
         is to answer later keeps it."""
@@ -43,20 +51,22 @@ class Actions:
         self, message: ServerMessage, *, urgent: bool = True, binary: bytes | None = None
     ) -> None:
         """One message to the client, with the next number."""
-        self._seq += 1
+        self.messages += 1
+        if type(message) is ErrorReport:
+            self.errors[message.code] += 1
         timestamp_ms = self._config.unix_ms(self.now)
-        self._commands.append(SendClient(message, self._seq, timestamp_ms, urgent, binary))
+        self._commands.append(SendClient(message, self.messages, timestamp_ms, urgent, binary))
 
     def refuse(self, refused: Refused, ref: Ref | None = None) -> None:
         """*ref*: of a message that is answered late; else it is of the one that is acted upon."""
         self.say(ErrorReport.of(refused, self.ref if ref is None else ref))
 
     def log(self, event: str, *, always: bool = False, **fields: object) -> None:
-        """One line for the operator, unless this session has filled the log already."""
-        if not always and self._lines.take(self.now):
+        """A fact for the operator: a line, unless this session has filled the log already."""
+        is_written = always or not self._lines.take(self.now)
+        if not is_written:
             self.unlogged += 1
-            return
-        self._commands.append(Log(event, fields))
+        self._commands.append(Log(event, fields, is_written))
 
     def take(self) -> list[Command]:
         commands, self._commands = self._commands, []

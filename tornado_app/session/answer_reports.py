@@ -9,6 +9,7 @@ from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted
 from tornado_app.session.actions import Actions
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.known_answers import Running
+from tornado_app.session.log_lines import log_answered
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
@@ -47,8 +48,7 @@ class AnswerReports:
         self._downlink.say(done)
 
     def log_end(self, status: ResponseStatus, response: ResponseFacts | None) -> None:
-        usage = response.counts if response else None
-        self._actions.log("response_done", status=status, tokens=(usage or {}).get("total_tokens"))
+        log_answered(self._actions, status, response)
 
     def log_late(self, waited_for: str) -> None:
         self._actions.log("upstream_late", waited_for=waited_for)

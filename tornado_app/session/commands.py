@@ -1,7 +1,7 @@
 """Everything a session can ask for."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -164,10 +164,19 @@ class CheckToken(Struct, frozen=True):
 
 
 class Log(Struct, frozen=True):
-    """One line for the operator; never holds what was said, a token or a key."""
+    """A fact for the operator; never holds what was said, a token or a key."""
 
     event: str
     fields: Mapping[str, object]
+    is_written: bool = True
+    """False: it counts, and the log has enough lines of this session."""
+
+
+class Timed(Struct, frozen=True):
+    """So long a piece of audio was here that waited for nobody else."""
+
+    direction: Literal["to_model", "to_client"]
+    seconds: float
 
 
 class NoteModel(Struct, frozen=True):
@@ -215,6 +224,7 @@ Command: TypeAlias = (
     | CancelTool
     | CheckToken
     | Log
+    | Timed
     | NoteModel
     | Record
     | Finish

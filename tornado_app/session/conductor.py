@@ -14,6 +14,7 @@ from tornado_app.protocol.realtime.events import UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.protocol.told import AudioFigures, LimitUse
 from tornado_app.session.events import Converted, ToolDone, Unusable
+from tornado_app.session.sent import Sent
 
 
 class Outward(Protocol):
@@ -21,6 +22,7 @@ class Outward(Protocol):
 
     may_go_on: bool
     """Something waits that may go as soon as the client has room: call `go_on`."""
+    sent: Sent
 
     @property
     def holds(self) -> bool:
@@ -33,6 +35,9 @@ class Outward(Protocol):
     def broken_pieces(self) -> int: ...
 
     def go_on(self) -> None: ...
+
+    def not_taken(self) -> None:
+        """The client had no room: what waits does not wait for us."""
 
     def ready(self, result: Converted | Unusable) -> None: ...
 

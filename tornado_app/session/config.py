@@ -154,6 +154,8 @@ class SessionConfig:
     """The client asks the model itself; what both say is relayed."""
     recorded: RecordedParts | None = None
     """None: nothing of it is written down."""
+    is_timed: bool = False
+    """Some pieces of its audio are timed on their way."""
 
     def unix_ms(self, now: float) -> int:
         """*now* as Unix milliseconds, untouched by steps of the wall clock."""

@@ -77,6 +77,8 @@ class Downlink:
         self._breakage = Breakage(actions)
         self._joints = Joints()
         self._output = Output(config, actions, playout, waits)
+        self.sent = self._output.sent
+        self._probe = self.sent.probe
         self._waiting: deque[Sound | End | Said] = deque()
         self._in_pool: deque[InPool | Said] = deque()
         self._in_pool_bytes = 0
@@ -96,6 +98,8 @@ class Downlink:
         sound = self._joints.join(heard)
         if not sound.pcm:
             return
+        if self._actions.now >= self._probe.due_at and not self._waiting and not self._in_pool:
+            self.sent.begin()
         if self._waits.open:
             self._waits.heard(heard.response_id)
         if self._open is None or self._open.item_id != sound.item_id:
@@ -188,12 +192,17 @@ class Downlink:
         self._settle()
         self._look()
 
+    def not_taken(self) -> None:
+        """The client had no room: what waits does not wait for us."""
+        self._probe.forget()
+
     def drop(self, *last: Said) -> list[str]:
         """Interrupted: audio that waits is not sent; messages are, with *last* behind them.
 
         Those that are large wait for room, with what is behind them.  Returns the items of which
         something was dropped.
         """
+        self._probe.forget()
         self._actions.do(ResetDownlink())
         entries = [*self._in_pool, *self._waiting, *last]
         self._in_pool.clear()

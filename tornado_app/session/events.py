@@ -1,5 +1,6 @@
 """Everything that can happen to a session."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal, Protocol, TypeAlias
 
@@ -89,6 +90,8 @@ class UpstreamOpened(Struct, frozen=True):
 
 class UpstreamSaid(Struct, frozen=True):
     event: UpstreamEvent | Overheard
+    read_at: float = math.inf
+    """When the link had it; infinity: that is not known."""
 
 
 class UpstreamBacklog(Struct, frozen=True):

@@ -1,8 +1,10 @@
-"""The first line of a session in the operator's log, and its last."""
+"""The lines in the operator's log that all sessions have alike."""
 
-from tornado_app.protocol.told import AudioFigures
+from tornado_app.protocol.realtime.events import ResponseFacts
+from tornado_app.protocol.told import AudioFigures, ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.token_types import tokens_by_type
 
 
 def log_opened(actions: Actions, config: SessionConfig) -> None:
@@ -15,6 +17,17 @@ def log_opened(actions: Actions, config: SessionConfig) -> None:
         turn_detection=config.model_session.turn_detection,
         recorded=config.recorded or "",
         scopes=sorted(config.scopes),
+    )
+
+
+def log_answered(actions: Actions, status: ResponseStatus, response: ResponseFacts | None) -> None:
+    """An answer is over; *response*: what the model said of it in the end, if it did."""
+    usage = response.counts if response else None
+    actions.log(
+        "response_done",
+        status=status,
+        tokens=(usage or {}).get("total_tokens"),
+        tokens_by_type=tokens_by_type(usage),
     )
 
 

@@ -15,7 +15,7 @@ and none of them knows what is at the other end of a command.
 
 from collections.abc import Callable
 from functools import partial
-from typing import assert_never
+from typing import Literal, assert_never
 
 from tornado_app.admission.budget import Budget
 from tornado_app.errors import InvalidMessage, Ref, Refused
@@ -28,7 +28,7 @@ from tornado_app.protocol.close import (
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import GoingAway
+from tornado_app.protocol.told import GoingAway, UpstreamStatus
 from tornado_app.session import events
 from tornado_app.session.commands import (
     CloseClient,
@@ -47,6 +47,7 @@ from tornado_app.session.relaying.client_conducts import ClientConducts
 from tornado_app.session.rolling_over import RollingOver
 from tornado_app.session.term import TIMER
 from tornado_app.session.time_limits import LIMITS, TimeLimits
+from tornado_app.session.totals import Totals, total
 
 
 class Session:
@@ -119,6 +120,20 @@ class Session:
         """The client was heard since it came, or came back: it has what it was told first."""
         return self._lifetime.is_heard
 
+    @property
+    def state(self) -> UpstreamStatus | Literal["away"]:
+        """How its model is, or that its client is away."""
+        return "away" if self._is_away else self._model.state
+
+    @property
+    def waiting_ms(self) -> tuple[float, float]:
+        """How long the audio plays that waits for the model, and for the client."""
+        return self._conductor.figures().buffered_ms, self.downlink.waiting_ms
+
+    def totals(self) -> Totals:
+        """What there was so far."""
+        return total(self._conductor.figures(), self.downlink.sent, self._actions)
+
     def wake_at(self) -> float:
         """When a `Tick` is due; infinity, and so for ever once the session has ended, if never."""
         return self._timers.earliest
@@ -136,7 +151,8 @@ class Session:
                     self._refuse_client_if(self._conductor.file(event))
             case events.UplinkReady(result):
                 self._on_uplink(result)
-            case events.UpstreamSaid(said):
+            case events.UpstreamSaid(said, read_at):
+                self._actions.read_at = read_at
                 self._on_upstream(said)
             case events.DownlinkReady(result):
                 self.downlink.ready(result)
@@ -170,7 +186,7 @@ class Session:
                     self._model.not_heard()
                 self._on_tick()
             case events.ClientHasRoom():
-                pass  # whoever feeds it goes on with what waits
+                self.downlink.not_taken()  # whoever feeds it goes on with what waits
             case _:
                 self._on_connection(event)
 

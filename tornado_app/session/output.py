@@ -10,6 +10,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Offsets, Sound, piece_bytes
 from tornado_app.session.playout import Playout
+from tornado_app.session.sent import Sent
 from tornado_app.session.waiting import InPool
 
 
@@ -30,6 +31,7 @@ class Output:
         self.piece_bytes = piece_bytes(config)
         """How much of the model's audio becomes one message."""
         self._config = config
+        self.sent = Sent(config, actions)
 
     def change(self, formats: CallFormats, *, has_begun: bool) -> None:
         """What follows is in *formats*.
@@ -81,3 +83,4 @@ class Output:
         )
         self._playout.sent(item_id, duration_ms, self._actions.now)
         self._actions.say(message, binary=binary)
+        self.sent.note(duration_ms)

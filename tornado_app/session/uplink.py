@@ -33,6 +33,7 @@ from tornado_app.session.pending import (
     PendingHold,
     PendingQueue,
 )
+from tornado_app.session.probe import Probe
 from tornado_app.session.rebuilding import CarriedOver
 from workers.formats import StreamFormat
 
@@ -74,6 +75,7 @@ class Uplink:
         self._clipped_samples = 0
         self._buffer = ModelBuffer(model, actions, confirmations)
         self.confirmations = confirmations
+        self._probe = Probe(actions, "to_model", is_on=config.is_timed)
 
     @property
     def has_streamed(self) -> bool:
@@ -116,6 +118,8 @@ class Uplink:
         pending.append(PendingChunk(actions.chunk, actions.ref, kept_bytes, duration_ms))
         pending.audio_ms += duration_ms
         actions.do(ConvertUplink(payload))
+        if actions.now >= self._probe.due_at:
+            self._probe.begin(actions.chunk, actions.now)
         self._backlog.taken(self.buffered_ms, pending.audio_ms, duration_ms)
 
     def change_input(self, source: StreamFormat) -> None:
@@ -167,6 +171,8 @@ class Uplink:
         if isinstance(pending, PendingChunk):  # nearly always
             self.pending.audio_ms -= pending.duration_ms
             self._forward(result, pending.number, acknowledge=True)
+            if pending.number == self._probe.piece:
+                self._end_probe(result)
             return NO_TURNS
         is_file = isinstance(pending, PendingFile)
         if is_file and self._is_too_much(result, pending.number):
@@ -218,6 +224,13 @@ class Uplink:
             return
         self.pending.append(mark)
         self._actions.do(FlushUplink())
+
+    def _end_probe(self, result: Converted | Unusable) -> None:
+        """What waits for the model, or was refused, says nothing about us."""
+        if self._model.is_free and not isinstance(result, Unusable):
+            self._probe.end()
+        else:
+            self._probe.forget()
 
     def _is_too_much(self, result: Converted | Unusable, number: int) -> bool:
         """Whether a file that was decoded has no room."""

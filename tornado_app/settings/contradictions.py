@@ -75,6 +75,9 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
     ):
         if _value(settings, name) > _value(settings, most):
             yield Contradiction(f"must not be more than {label(most)}{why}", (name, most))
+    if settings.metrics.enabled and 0 < settings.metrics.port == settings.server.port:
+        names = ("metrics.port", "server.port")
+        yield Contradiction(f"must not be that of {label(names[1])}", names)
 
 
 def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:

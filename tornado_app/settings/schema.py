@@ -205,6 +205,14 @@ class Recordings(msgspec.Struct, frozen=True):
     keep_bytes: Annotated[int, Meta(ge=1_048_576, le=1_125_899_906_842_624)]
 
 
+class Metrics(msgspec.Struct, frozen=True):
+    """Where a scraper finds what is counted."""
+
+    enabled: bool
+    host: Word
+    port: Annotated[int, Meta(ge=0, le=65535)]
+
+
 class Console(msgspec.Struct, frozen=True):
     """The page at `/`."""
 
@@ -246,6 +254,7 @@ class Settings(msgspec.Struct, frozen=True):
     logging: Logging
     tools: Tools
     recordings: Recordings
+    metrics: Metrics
     console: Console
     openai: OpenAI
     model: Model

@@ -55,12 +55,18 @@ class EmbeddedModel:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._url = ""
+        self.deaths = 0
+        """Times that it ended by itself."""
         self._log = get_logger()
 
     @property
     def endpoint(self) -> Endpoint:
         """Where it listens now; the port changes when it had to be started again."""
         return Endpoint(self._url, self._key, "authorization")
+
+    @property
+    def is_up(self) -> bool:
+        return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
         """Return when it listens.
@@ -128,6 +134,7 @@ class EmbeddedModel:
         while True:
             if self._process is not None:
                 code = await self._process.wait()
+                self.deaths += 1
                 self._log.error("local_model_died", exit_code=code)
             await asyncio.sleep(delay_s)
             try:

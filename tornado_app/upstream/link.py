@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
+from msgspec import Struct
 from websocket import ABNF
 
 from tornado_app.logs import get_logger
@@ -65,14 +66,15 @@ class LinkOpened:
     """Who answers, if the server says so; else it is the model that was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkSaid:
+class LinkSaid(Struct, frozen=True):
     """One message, parsed.  Answer it with `Link.consumed(posted_bytes)`."""
 
     event: Any
     """Whatever the parser makes of a message: a link knows no dialect."""
     posted_bytes: int
     """The size of all messages up to this one, so that no answer depends on another."""
+    read_at: float = math.inf
+    """When it was whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,11 @@ class Link:
     def posted_bytes(self) -> int:
         """The size of all messages so far.  Thread: any."""
         return self._posted_bytes
+
+    @property
+    def unread_bytes(self) -> int:
+        """What is posted and not `consumed`.  Thread: any."""
+        return max(0, self._posted_bytes - self._consumed_bytes)
 
     @property
     def paused_s(self) -> float:
@@ -238,7 +245,7 @@ class Link:
             case ABNF.OPCODE_TEXT | ABNF.OPCODE_BINARY:
                 self._posted_bytes += len(data) + MESSAGE_OVERHEAD_BYTES
                 text = data.decode() if opcode == ABNF.OPCODE_TEXT else data
-                self._post(LinkSaid(self._parse(text), self._posted_bytes))
+                self._post(LinkSaid(self._parse(text), self._posted_bytes, self._clock()))
             case ABNF.OPCODE_PONG if data == self._ping_payload():
                 self._post(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
             case ABNF.OPCODE_CLOSE:

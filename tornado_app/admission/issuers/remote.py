@@ -53,6 +53,13 @@ class RemoteKeys:
     def state(self) -> State:
         return self._state
 
+    @property
+    def age_s(self) -> float | None:
+        """How long ago was asked for what counts now; None: nothing does."""
+        if self._keys is None:
+            return None
+        return self._loop.time() - self._schedule.answered_at
+
     def current(self) -> KeySet | None:
         """The keys that count now."""
         return self._keys if self._loop.time() < self._schedule.ends_at else None

@@ -17,6 +17,7 @@ from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.speaking import Speaking
 from tornado_app.session.relaying.straight import Straight
 from tornado_app.session.relaying.updating import Updating
+from tornado_app.session.sent import Sent
 
 
 class ClientConducts:
@@ -29,12 +30,17 @@ class ClientConducts:
         self._lifetime = parts.lifetime
         self._memory = ConversationMemory(parts.budget, parts.rebuilding)
         self._outstanding = Outstanding()
-        self.downlink = Straight()
+        self.downlink = Straight(Sent(config, actions))
         self.speaking = Speaking(config, model, actions, budget=parts.budget, backlog=parts.backlog)
         self._updating = Updating(config, model, actions)
         self._asking = Asking(model, actions, self.speaking, self._outstanding)
         self._hearing = Hearing(
-            actions, model, parts.scribe, self._outstanding, updating=self._updating
+            actions,
+            model,
+            parts.scribe,
+            self._outstanding,
+            updating=self._updating,
+            sent=self.downlink.sent,
         )
         self.audio = self.speaking.audio
         # What answers run and what is heard of them, its client knows.

@@ -6,11 +6,14 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard, Place
 from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
+from tornado_app.session.answer_reports import status_of
+from tornado_app.session.log_lines import log_answered
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.refusals import Refusals
 from tornado_app.session.relaying.updating import Updating
 from tornado_app.session.scribe import Scribe
+from tornado_app.session.sent import Sent
 
 MALFORMED_PER_S = 1.0
 MALFORMED_BURST = 100.0
@@ -34,12 +37,14 @@ class Hearing:
         outstanding: Outstanding,
         *,
         updating: Updating,
+        sent: Sent,
     ) -> None:
         self._actions = actions
         self._model = model
         self._scribe = scribe
         self._outstanding = outstanding
         self._updating = updating
+        self._sent = sent
         self._refusals = Refusals(actions, model, outstanding, updating)
         self.is_answering = False
         """An answer has begun and not ended."""
@@ -55,6 +60,9 @@ class Hearing:
                 self._model.has_spoken = True
                 sound_ms = len(delta or "") * 3 / 4 / MODEL_BYTES_PER_MS
                 scribe.sound(item_id, response_id, sound_ms)
+                if self._actions.now >= self._sent.probe.due_at:
+                    self._sent.begin()
+                self._sent.note(sound_ms)
             case realtime.AnswerTranscriptDelta():
                 scribe.words(said.item_id, said.response_id, said.delta, is_spoken=True)
             case realtime.AnswerTextDelta():
@@ -109,10 +117,9 @@ class Hearing:
                 self._outstanding.answered("response.create")
                 self.is_answering = True
             case realtime.ResponseFinished(response):
-                tokens = (response.counts or {}).get("total_tokens")
                 self.is_answering = False
                 self._model.on_usage(response.usage)
-                self._actions.log("response_done", status=response.status, tokens=tokens)
+                log_answered(self._actions, status_of(response), response)
             case realtime.OutputItemDone(response_id, item):
                 self._scribe.item_done(response_id, item)
         self._show(text)

@@ -1,0 +1,50 @@
+"""`GET /metrics`, on an address of its own."""
+
+import asyncio
+from collections.abc import Callable
+
+from tornado.httpserver import HTTPServer
+from tornado.web import Application
+
+from tornado_app.handlers.quiet import NowhereHandler, QuietHandler
+from tornado_app.logs import log_request
+from tornado_app.metrics.page import Page
+from tornado_app.protocol.dialect import Dialect
+
+IDLE_CONNECTION_S = 120.0
+"""Scrapers keep their connections from one time to the next."""
+
+
+class MetricsHandler(QuietHandler):
+    """Thread: loop; the page is written down in another, so that no call waits for it."""
+
+    allowed = ("GET", "HEAD")
+
+    def initialize(self, look: Callable[[], Page]) -> None:
+        self._look = look
+
+    async def get(self) -> None:
+        page, accept = self._look(), self.request.headers.get("Accept", "")
+        loop = asyncio.get_running_loop()
+        body, content_type = await loop.run_in_executor(None, page.render, accept)
+        self.set_header("Content-Type", content_type)
+        self.set_header("Cache-Control", "no-store")
+        await self.finish(body)
+
+    async def head(self) -> None:
+        """As GET; Tornado leaves the body out."""
+        await self.get()
+
+
+def make_metrics_server(look: Callable[[], Page], dialect: Dialect) -> HTTPServer:
+    """It listens on nothing yet."""
+    app = Application(
+        [(r"/metrics", MetricsHandler, {"look": look})],
+        default_handler_class=NowhereHandler,
+        dialect=dialect,
+        log_function=log_request,
+        serve_traceback=False,
+    )
+    return HTTPServer(
+        app, idle_connection_timeout=IDLE_CONNECTION_S, max_header_size=16_384, max_body_size=1024
+    )

@@ -85,6 +85,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "token_refused",
         "tool_done",
         "tool_filler",
+        "update_narrowed",
         "upstream_connected",
     ),
     "debug": (

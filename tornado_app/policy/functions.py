@@ -42,6 +42,23 @@ def check_tools(name: str, value: Any) -> tuple[Function, ...]:
     return functions
 
 
+def check_names(name: str, functions: Collection[Function]) -> None:
+    """Whether functions are called as the API wants it, and are not too much.
+
+    Raises:
+        Wrong: If not.
+    """
+    for number, function in enumerate(functions):
+        if not _NAME.fullmatch(function.name):
+            raise Wrong(f"{name}[{number}].name", "1 to 64 letters, digits, _ and -")
+    if len({function.name for function in functions}) < len(functions):
+        raise Wrong(name, "a list in which no name stands twice")
+    if len(functions) > ALL_TOOLS_MAX:
+        raise Wrong(name, f"a list of at most {ALL_TOOLS_MAX}")
+    if size_bytes(functions) > TOOLS_BYTES:
+        raise Wrong(name, f"at most {TOOLS_BYTES} bytes in all")
+
+
 def check_beside(name: str, functions: Collection[Function], taken: Collection[str]) -> None:
     """Whether there may be these *functions* beside tools of the server called *taken*.
 

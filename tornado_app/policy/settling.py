@@ -8,10 +8,11 @@ from tornado_app.errors import Refused
 from tornado_app.policy import transcribing
 from tornado_app.policy.fields import FIELDS, Source
 from tornado_app.policy.formats import FORMAT_FIELDS
-from tornado_app.policy.functions import check_beside, check_chosen
+from tornado_app.policy.functions import check_beside, check_chosen, check_names
 from tornado_app.policy.grants import Grant, Policy, joined
 from tornado_app.policy.reading import read_grant
 from tornado_app.policy.wrong import Wrong
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession
 
 CLIENT_MAY = "client_may"
@@ -89,6 +90,23 @@ class CallRules:
         if source != "token" and narrowed is not None and not narrowed.allows(name, checked):
             raise Refused("invalid_message", f"{name} must be {narrowed.words(name)}.", name)
         return checked
+
+    def check_functions(self, source: Source, functions: tuple[Function, ...]) -> None:
+        """Whether tools may be named whose schemas are for the model alone to understand.
+
+        Raises:
+            Refused: If there is too much of them for *source*.
+            Wrong: If one is called as a tool of the server, or twice, or there are too many.
+        """
+        check_names("tools", functions)
+        check_beside("tools", functions, self.taken)
+        grants = self.policy.grants("tools", source, self.scopes)
+        narrowed = (self.left or {}).get("tools")
+        for group in (grants, (narrowed,) if narrowed else ()):
+            if group and not any(grant.allows("tools", functions) for grant in group):
+                raise Refused(
+                    "invalid_message", f"tools must be {joined('tools', group)}.", "tools"
+                )
 
     def _wrong(self, wrong: Wrong, name: str, grants: tuple[Grant, ...]) -> str:
         """A value that no grant has is best answered with those they have."""

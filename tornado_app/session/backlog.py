@@ -82,6 +82,12 @@ class Backlog:
             else:
                 self._pause("model_slow", f"{waiting_ms:.0f} ms of audio wait for the model")
 
+    def rest(self, wait_s: float) -> None:
+        """Read the client no further for so long: what it sends comes too fast."""
+        self._rests_until = max(self._rests_until, self._actions.now + wait_s)
+        self._timers.set("audio_rate", self._rests_until)
+        self._pause("too_fast", "Messages come too fast")
+
     def ease(self, waiting_ms: float, converting_ms: float) -> None:
         """Read a client that is paused, if its time has come and little enough waits."""
         is_rested = self._actions.now >= self._rests_until

@@ -173,13 +173,16 @@ class ModelSide:
             return True
         return self.kept.keep(order)
 
-    def truncate(self, item_id: str, heard_ms: int) -> None:
-        """Of an answer only so much was heard."""
+    def truncate(self, item_id: str, heard_ms: int) -> list[AnyOrder]:
+        """Of an answer only so much was heard; returns what the model is told anew for that."""
         if not self.rebuilding.cut(item_id, heard_ms):
             self.send(Truncate(item_id, heard_ms, content_index=0, event_id=TRUNCATE_ID))
         elif not self.kept.change_first(self.rebuilding.retold):
-            for order in self.rebuilding.again(item_id):
+            again = self.rebuilding.again(item_id)
+            for order in again:
                 self.send(order)
+            return again
+        return []
 
     def on_unsent(self, unsent_bytes: int) -> None:
         """So much waits for the model's socket."""

@@ -128,6 +128,14 @@ class Rebuilding:
         self.ledger.cut(item_id, heard_ms)
         return item_id in self._told
 
+    def is_told(self, item_id: str) -> bool:
+        """The model knows of this item by its words alone."""
+        return item_id in self._told
+
+    def untold(self, item_id: str) -> None:
+        """There is no such item any more; another may be called so."""
+        self._told.discard(item_id)
+
     def retold(self, order: AnyOrder) -> AnyOrder | None:
         """An order that has not left, as the ledger is now."""
         if not isinstance(order, CreateItem) or not (order.event_id or "").startswith(LEDGER_ID):

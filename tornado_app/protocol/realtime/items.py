@@ -14,6 +14,7 @@ ID_LETTERS = 32
 
 class ContentPart(Struct, frozen=True):
     text: str | None = None
+    type: str = ""
 
 
 class Item(Struct, frozen=True):
@@ -21,6 +22,13 @@ class Item(Struct, frozen=True):
     type: str = ""
     role: str | None = None
     content: tuple[ContentPart, ...] = ()
+    name: str = ""
+    """Of a function that is called."""
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is a picture in it."""
+        return any(part.type == "input_image" for part in self.content)
 
     @property
     def text(self) -> str:

@@ -12,6 +12,7 @@ from tornado_app.protocol.realtime.events import (
     Unknown,
     parse_plain,
 )
+from tornado_app.protocol.realtime.items import Item
 
 
 class Place(Struct, frozen=True):
@@ -20,6 +21,8 @@ class Place(Struct, frozen=True):
     type: str = ""
     response_id: str = ""
     item_id: str = ""
+    item: Item = Item()
+    audio_end_ms: float = 0.0
 
 
 RelayedEvent: TypeAlias = PlainEvent | AudioDelta | Place | Malformed

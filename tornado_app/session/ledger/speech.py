@@ -106,6 +106,13 @@ class SpeechKept:
         """The model was asked to make a turn of it, and has not said that it did."""
         return self._commits > 0
 
+    @property
+    def oldest_commit(self) -> str:
+        """The name of the oldest order of which that is so; empty, if there is none."""
+        commits = (each for each in self._sent if isinstance(each, Commit))
+        commit = next(commits, None) if self._commits else None
+        return (commit and commit.event_id) or ""
+
     def committed(self, item_id: str) -> None:
         """The model has made a turn of it: of all before the oldest commit, or of the speech that
         it has found by itself.
@@ -138,7 +145,7 @@ class SpeechKept:
     def speech_of(self, item_id: str) -> str:
         """The audio of a turn as base64; empty, if it is not kept."""
         turn = self._turns.get(item_id, ())
-        return b64encode(b"".join(b64decode(each.audio) for each in turn)).decode()
+        return b64encode(b"".join(map(_decoded, turn))).decode()
 
     def look(self, *, finds_speech: bool) -> None:
         """Once a second.  *finds_speech*: the model does."""
@@ -230,3 +237,11 @@ class SpeechKept:
 
 def _ms(orders: Iterable[Sent]) -> float:
     return sum(order.duration_ms for order in orders if isinstance(order, Append))
+
+
+def _decoded(order: Append) -> bytes:
+    """Its samples; of what a client has sent on its own there may be none."""
+    try:
+        return b64decode(order.audio)
+    except ValueError:
+        return b""

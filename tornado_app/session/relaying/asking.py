@@ -1,90 +1,208 @@
-"""What a client asks beside speech, as orders to the model."""
+"""What a client asks beside speech, as orders to the model, as far as it may."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from tornado_app.errors import Refused
+from tornado_app.policy.api_items import check_item, check_known
+from tornado_app.policy.api_session import narrow_response
+from tornado_app.policy.api_words import refusal
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.orders import AnyOrder, Clear, Commit, Relayed
+from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.pictures import Pictures
+from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
+from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Asked, Outstanding
+from tornado_app.session.relaying.shown_pictures import pictures_of
 from tornado_app.session.relaying.speaking import Speaking
+from tornado_app.session.relaying.standing import Client
+from tornado_app.session.relaying.tools import Tools
+from tornado_app.session.relaying.updating import Updating
 
-APPEND = "input_audio_buffer.append"
-COMMIT = "input_audio_buffer.commit"
+TRUNCATE = "conversation.item.truncate"
 CLEAR = "input_audio_buffer.clear"
-ANSWERED = frozenset(
-    {
-        "conversation.item.create",
-        "conversation.item.delete",
-        "conversation.item.retrieve",
-        "conversation.item.truncate",
-        "response.create",
-    }
-)
-"""What the model answers with an event that can be told from others."""
+NO_ITEM = {
+    "conversation.item.retrieve": "item_retrieve_invalid_item_id",
+    "conversation.item.delete": "item_delete_invalid_item_id",
+    "conversation.item.truncate": "item_truncate_invalid_item_id",
+}
+"""What the API says of an item that there is not."""
+REFUSED = ("transcription_session.update", "session.close")
+"""Of other dialects: they would change what is in force past all rules, or end what is mended."""
 
 
 class Asking:
     """Thread: loop."""
 
     def __init__(
-        self, model: ModelSide, actions: Actions, speaking: Speaking, outstanding: Outstanding
+        self,
+        model: ModelSide,
+        actions: Actions,
+        *,
+        speaking: Speaking,
+        outstanding: Outstanding,
+        client: Client,
+        updating: Updating,
+        pictures: Pictures,
+        answers: Answers,
+        tools: Tools,
+        items: ItemEvents,
     ) -> None:
         self._model = model
         self._actions = actions
         self._speaking = speaking
         self._outstanding = outstanding
+        self._client = client
+        self._updating = updating
+        self._pictures = pictures
+        self._answers = answers
+        self._tools = tools
+        self._items = items
 
     def ask(self, event: asked.ClientEvent) -> None:
-        """Have the model asked, behind all that the client has said before."""
+        """Have the model asked, behind all that the client has said before.
+
+        Raises:
+            Refused: If the client may not ask for it.
+        """
         match event.kind:
             case "input_audio_buffer.append":
                 self._append(event)
             case "input_audio_buffer.commit" | "input_audio_buffer.clear":
                 self._speaking.end_stream(partial(self._mark, event))
-            case _:
-                self._speaking.pending.in_turn(partial(self.relay, event), len(event.text))
+            case "session.update":
+                self._in_turn(self._updating.ask(event))
+            case "response.create":
+                self._ask_for_answer(event)
+            case "conversation.item.create":
+                self._create_item(event)
+            case kind if kind in NO_ITEM:
+                self._about_item(event)
+            case "response.cancel" if self._tools.cancel(_name_in(event), CLIENT_CANCELLED):
+                pass
+            case "response.cancel":
+                self._cancel(event)
+            case kind if kind in REFUSED:
+                message = f"Invalid value for 'type': {kind} is not served."
+                raise refusal("invalid_value", message, "type")
+            case kind:
+                self._in_turn(Relayed(kind, event.text.encode(), _ref(event) or ""))
 
-    def relay(self, event: asked.ClientEvent, fields: dict[str, Any] | None = None) -> None:
-        """As the client has written it, or with *fields* in its place."""
-        ref = event.ref if isinstance(event.ref, str) else None
-        name = self._outstanding.name_for(ref) if event.kind in ANSWERED else ref or ""
-        if fields is not None or name != (ref or ""):
-            fields = {**(event.fields if fields is None else fields), "event_id": name}
-        text = event.text.encode() if fields is None else msgspec.json.encode(fields)
-        order = Relayed(event.kind, text, name)
-        if self.send(order) and event.kind in ANSWERED:
-            item_id = item_id_of(event.fields)
-            self._outstanding.note(Asked(event.kind, name, ref, order, item_id))
-
-    def send(self, order: AnyOrder) -> bool:
+    def send(self, order: AnyOrder) -> None:
         """Let it through, or keep it; a client that is told that there is no room has lost it."""
-        if self._model.send(order):
-            return True
-        sentence = "Too much is waiting for the model. Send it again when it answers."
-        self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
-        return False
+        if not self._model.send(order):
+            sentence = "Too much is waiting for the model. Send it again when it answers."
+            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
+
+    def _in_turn(self, order: Relayed) -> None:
+        self._speaking.pending.in_turn(partial(self.send, order), len(order.text))
+
+    def _ask_for_answer(self, event: asked.ClientEvent) -> None:
+        wanted = event.fields.get("response")
+        body = narrow_response(wanted, self._client.standing())
+        if self._tools.holds_conversation and body.get("conversation") in {None, "auto"}:
+            sentence = "Conversation already has an active response in progress."
+            raise refusal("conversation_already_has_active_response", sentence, None)
+        for item in body.get("input") or ():
+            self._look_at_pictures(item)
+        fields = event.fields if body == (wanted or {}) else {**event.fields, "response": body}
+        self._relay(event, fields)
+
+    def _cancel(self, event: asked.ClientEvent) -> None:
+        """The model may have another name for it."""
+        answer = self._answers.named(_name_in(event))
+        if answer is None or answer.model_name == answer.name:
+            self._in_turn(Relayed(event.kind, event.text.encode(), _ref(event) or ""))
+        else:
+            fields = {**event.fields, "response_id": answer.model_name}
+            self._in_turn(Relayed(event.kind, msgspec.json.encode(fields), _ref(event) or ""))
+
+    def _create_item(self, event: asked.ClientEvent) -> None:
+        standing, item = self._client.standing(), event.fields.get("item")
+        if item is not None:
+            check_item("item", item, standing)
+            self._look_at_pictures(item)
+        check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
+        self._relay(event, event.fields)
+
+    def _look_at_pictures(self, item: Any) -> None:
+        for shown in pictures_of(item):
+            if refused := self._pictures.refusal(shown):
+                raise refused
+
+    def _about_item(self, event: asked.ClientEvent) -> None:
+        name = item_id_of(event.fields)
+        if self._client.standing().is_hidden(name):
+            message = f"The item with id '{name[:64]}' does not exist."
+            raise refusal(NO_ITEM[event.kind], message, None)
+        heard_ms = event.fields.get("audio_end_ms")
+        is_number = isinstance(heard_ms, int) and not isinstance(heard_ms, bool)
+        if event.kind == TRUNCATE and is_number and self._model.rebuilding.is_told(name):
+            self._cut(name, heard_ms, event.fields)
+        else:
+            self._relay(event, event.fields)
+
+    def _cut(self, name: str, heard_ms: Any, fields: Mapping[str, Any]) -> None:
+        """Of an answer whose audio this model has never had: it is told of it anew."""
+        for order in self._model.truncate(name, heard_ms):
+            self._items.retell(order)
+        cut = {each: fields.get(each) for each in ("item_id", "content_index", "audio_end_ms")}
+        event = {"type": "conversation.item.truncated", "event_id": f"event_{name}_cut", **cut}
+        self._actions.say(RelayedEvent(msgspec.json.encode(event).decode()))
+
+    def _relay(self, event: asked.ClientEvent, fields: Mapping[str, Any]) -> None:
+        """As the client has written it, if *fields* are its own and it has a name for it."""
+        ref = _ref(event)
+        name = self._outstanding.name_for(ref)
+        text = event.text.encode()
+        if fields is not event.fields or name != ref:
+            text = msgspec.json.encode({**fields, "event_id": name})
+        order = Relayed(event.kind, text, name)
+        item_id = item_id_of(event.fields)
+        self._outstanding.note(Asked(event.kind, name, ref, order, item_id))
+        self._in_turn(order)
 
     def _mark(self, event: asked.ClientEvent) -> None:
-        ref = event.ref if isinstance(event.ref, str) else None
+        ref = _ref(event)
         name = self._outstanding.name_for(ref)
-        self.send(Commit(name) if event.kind == COMMIT else Clear(name))
+        order: AnyOrder = Clear(name)
+        if event.kind == CLEAR:
+            self._model.kept.forget_audio()
+        else:
+            order = Commit(name)
+            self._model.rebuilding.ledger.spoke(name, is_committed=False)
+        self._outstanding.note(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
+        self.send(order)
 
     def _append(self, event: asked.ClientEvent) -> None:
         """One that is not written as most are."""
         audio = event.fields.get("audio")
         if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
+            self._actions.chunk += 1
             self._speaking.audio(audio)
         else:
-            self.relay(event)
+            self._in_turn(Relayed(event.kind, event.text.encode(), _ref(event) or ""))
 
 
-def item_id_of(fields: dict[str, Any]) -> str:
+def item_id_of(fields: Mapping[str, Any]) -> str:
     """Which item an event of the client is about; empty, if it has named none."""
     item = fields.get("item")
     name = item.get("id") if isinstance(item, dict) else fields.get("item_id")
     return name if isinstance(name, str) else ""
+
+
+def _ref(event: asked.ClientEvent) -> str | None:
+    return event.ref if isinstance(event.ref, str) else None
+
+
+def _name_in(event: asked.ClientEvent) -> str | None:
+    """Which answer a client wants to end; None: the one that runs."""
+    name = event.fields.get("response_id")
+    return name if isinstance(name, str) else None

@@ -1,22 +1,34 @@
 """The client conducts: what it asks is relayed as far as it may, what the model says is shown."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from tornado_app.errors import Refused
+from tornado_app.policy.api_words import ApiRefusal
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.protocol.realtime.events import UpstreamEvent
-from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import AudioFigures, LimitUse
+from tornado_app.protocol.told import AudioFigures, LimitUse, RelayedError
 from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.parts import Parts
+from tornado_app.session.pictures import Pictures
+from tornado_app.session.relaying import answers as answers_room
+from tornado_app.session.relaying import tools as tools_room
+from tornado_app.session.relaying.answer_events import AnswerEvents
+from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.hearing import Hearing
+from tornado_app.session.relaying.item_events import ItemEvents
+from tornado_app.session.relaying.losing import Losing
 from tornado_app.session.relaying.outstanding import Outstanding
+from tornado_app.session.relaying.refusals import Refusals
 from tornado_app.session.relaying.speaking import Speaking
+from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.straight import Straight
+from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.updating import Updating
+from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.sent import Sent
 
 
@@ -28,35 +40,93 @@ class ClientConducts:
         self._actions = actions
         self._model = model
         self._lifetime = parts.lifetime
+        self._backlog = parts.backlog
         self._memory = ConversationMemory(parts.budget, parts.rebuilding)
-        self._outstanding = Outstanding()
         self.downlink = Straight(Sent(config, actions))
         self.speaking = Speaking(config, model, actions, budget=parts.budget, backlog=parts.backlog)
-        self._updating = Updating(config, model, actions)
-        self._asking = Asking(model, actions, self.speaking, self._outstanding)
-        self._hearing = Hearing(
+        veil, self._outstanding = Veil(config), Outstanding()
+        client = Client(config, model, veil)
+        updating = Updating(
+            model, actions, self._outstanding, client=client, veil=veil, speaking=self.speaking
+        )
+        timeout_s = config.response_timeout_s
+        self._answers = Answers(actions, model, parts.timers, veil, timeout_s)
+        self._tools = Tools(config, model, actions, parts.timers, answers=self._answers)
+        known: dict[str, Any] = {"outstanding": self._outstanding, "veil": veil}
+        known |= {"tools": self._tools, "answers": self._answers}
+        items = ItemEvents(model, parts.scribe, **known)
+        self._asking = Asking(
+            model,
+            actions,
+            speaking=self.speaking,
+            outstanding=self._outstanding,
+            client=client,
+            updating=updating,
+            pictures=Pictures(config.pictures, actions),
+            answers=self._answers,
+            tools=self._tools,
+            items=items,
+        )
+        hearing = Hearing(
             actions,
             model,
             parts.scribe,
-            self._outstanding,
-            updating=self._updating,
+            updating=updating,
+            refusals=Refusals(
+                actions,
+                model,
+                self._outstanding,
+                updating=updating,
+                veil=veil,
+                answers=self._answers,
+            ),
+            answers=AnswerEvents(actions, model, **known),
+            items=items,
+            outstanding=self._outstanding,
+            open_answers=self._answers,
             sent=self.downlink.sent,
         )
+        self._losing = Losing(
+            config,
+            model,
+            actions,
+            answers=self._answers,
+            tools=self._tools,
+            items=items,
+            outstanding=self._outstanding,
+            client=client,
+        )
+        # The hot path calls these as they are.
         self.audio = self.speaking.audio
-        # What answers run and what is heard of them, its client knows.
-        self.is_busy = False
-        self.speech_since: float | None = None
-        self.heard_until = self.sound_at = config.opened_at
+        self.hear: Callable[[Any], Ending | Failure | None] = hearing.hear
+        self._hearing = hearing
+        # The sound itself is not looked at.
+        self.sound_at = config.opened_at
         self.has_streamed = False
+
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._answers.open) or self._tools.holds_conversation
+
+    @property
+    def heard_until(self) -> float:
+        return self._hearing.heard_until
+
+    @property
+    def speech_since(self) -> float | None:
+        return self._hearing.speech_since
+
+    @property
+    def is_quiet(self) -> bool:
+        is_spoken = self._model.rebuilding.speech.is_heard or self.is_busy
+        return self._model.is_free and not (is_spoken or len(self._outstanding))
 
     def say_alone(self, sentence: str) -> bool:  # noqa: ARG002
         """Nothing is said in the name of its client."""
         return True
 
-    @property
-    def is_quiet(self) -> bool:
-        is_spoken = self._model.rebuilding.speech.is_heard or self._hearing.is_answering
-        return self._model.is_free and not (is_spoken or self._outstanding.all)
+    def on_connected(self) -> None:
+        self._answers.on_connected()
 
     def file(self, message: asked.AudioFile) -> Refused | None:  # noqa: ARG002
         return _no_event()
@@ -64,17 +134,22 @@ class ClientConducts:
     def obey(self, message: asked.Command) -> Refused | None:
         if not isinstance(message, asked.ClientEvent):
             return _no_event()
-        self._asking.ask(message)
+        try:
+            self._asking.ask(message)
+        except Refused as refused:
+            return refused
         return None
 
     def tell_status(self, limits: dict[str, LimitUse]) -> None:
         """The API has no such question."""
 
-    def takes(self, too_fast: Refused) -> bool:  # noqa: ARG002
+    def takes(self, too_fast: Refused) -> bool:
+        """A client of the API knows of no such limit, and does nothing wrong: it is read later."""
+        self._backlog.rest((too_fast.retry_after_ms or 0) / 1000)
         return True
 
     def refuse(self, refused: Refused) -> None:
-        self.in_turn(lambda: self._actions.refuse(refused))
+        self.in_turn(partial(self._refuse, refused))
 
     def in_turn(self, say: Callable[[], None]) -> None:
         self.speaking.pending.in_turn(say)
@@ -89,14 +164,10 @@ class ClientConducts:
         self.speaking.ready(result)
 
     def tool_done(self, result: ToolDone) -> None:
-        """Nothing is called yet."""
-
-    def hear(self, said: UpstreamEvent | Overheard) -> Ending | Failure | None:
-        assert isinstance(said, Overheard)  # noqa: S101  its dialect reads no other
-        return self._hearing.hear(said)
+        self._tools.done(result)
 
     def settle(self) -> None:
-        """Nothing is awaited."""
+        """All is settled by whatever causes it."""
 
     def on_timer(self, name: str) -> Ending | Failure | None:
         match name:
@@ -108,20 +179,17 @@ class ClientConducts:
                 self._model.release()
             case "audio_rate":
                 pass  # `ease` follows every event
+            case answers_room.TIMER:
+                self._answers.on_timer()
+            case tools_room.TIMER:
+                self._tools.on_timer()
             case _:
                 return self._lifetime.on_timer(name)
         return None
 
     def on_lost(self, unsent_ms: float, *, goes_on: bool) -> None:  # noqa: ARG002
-        self._hearing.is_answering = False
-        if not goes_on:
-            return
-        self._model.carry_over()
-        for each in self._outstanding.all:
-            self._model.send(each.order)
-
-    def on_connected(self) -> None:
-        """What it was asked for is on its way."""
+        if goes_on:
+            self._losing.on_lost()
 
     def away(self) -> None:
         """It cannot come back."""
@@ -135,13 +203,25 @@ class ClientConducts:
     def figures(self) -> AudioFigures:
         return self.speaking.figures()
 
-    def shut(self, *, is_told: bool) -> None:
-        """Nothing runs."""
+    def shut(self, *, is_told: bool) -> None:  # noqa: ARG002
+        self._tools.shut()
 
     def release(self) -> None:
         self._outstanding.forget()
         self.speaking.pending.forget()
         self._memory.shut()
+
+    def _refuse(self, refused: Refused) -> None:
+        if not isinstance(refused, ApiRefusal):
+            self._actions.refuse(refused)
+            return
+        ref = self._actions.ref
+        event_id = ref if isinstance(ref, str) else None
+        self._actions.say(
+            RelayedError(
+                "invalid_request_error", refused.word, refused.sentence, refused.field, event_id
+            )
+        )
 
 
 def _no_event() -> Refused:

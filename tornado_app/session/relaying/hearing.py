@@ -1,14 +1,15 @@
-"""What each event of the model means for the record of a call, and whether it is shown."""
+"""What each event of the model means for the record of a call, and how its client is shown it."""
 
 from tornado_app.admission.limits import Bucket
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
-from tornado_app.protocol.realtime.overhearing import Overheard, Place
-from tornado_app.protocol.told import RelayedEvent
+from tornado_app.protocol.realtime.overhearing import Overheard, Place, RelayedEvent
+from tornado_app.protocol.told import RelayedEvent as Told
 from tornado_app.session.actions import Actions
-from tornado_app.session.answer_reports import status_of
-from tornado_app.session.log_lines import log_answered
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.relaying.answer_events import AnswerEvents
+from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.refusals import Refusals
 from tornado_app.session.relaying.updating import Updating
@@ -23,7 +24,6 @@ OPENING = (
     realtime.UpstreamError,
     realtime.Malformed,
 )
-MODEL_BYTES_PER_MS = 48.0
 
 
 class Hearing:
@@ -34,35 +34,68 @@ class Hearing:
         actions: Actions,
         model: ModelSide,
         scribe: Scribe,
-        outstanding: Outstanding,
         *,
         updating: Updating,
+        refusals: Refusals,
+        answers: AnswerEvents,
+        items: ItemEvents,
+        outstanding: Outstanding,
+        open_answers: Answers,
         sent: Sent,
     ) -> None:
         self._actions = actions
         self._model = model
         self._scribe = scribe
-        self._outstanding = outstanding
         self._updating = updating
+        self._refusals = refusals
+        self._answers = answers
+        self._items = items
+        self._outstanding = outstanding
+        self._open_answers = open_answers
         self._sent = sent
-        self._refusals = Refusals(actions, model, outstanding, updating)
-        self.is_answering = False
-        """An answer has begun and not ended."""
+        self.heard_until = actions.now
+        """Until when the client plays what it was told, if it plays as it is told."""
+        self.speech_since: float | None = None
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 
     def hear(self, overheard: Overheard) -> Ending | Failure | None:
         """Act on it.  An ending ends the session, a failure the link; mostly it is neither."""
-        said, scribe = overheard.said, self._scribe
+        said, text = overheard.said, overheard.text
         if self._model.state != "connected" and not isinstance(said, OPENING):
             return None
         match said:
             case realtime.AudioDelta(response_id, item_id, delta):
                 self._model.has_spoken = True
-                sound_ms = len(delta or "") * 3 / 4 / MODEL_BYTES_PER_MS
-                scribe.sound(item_id, response_id, sound_ms)
+                sound_ms = len(delta or "") * 3 / 4 / self._updating.answer_bytes_per_ms
+                self._scribe.sound(item_id, response_id, sound_ms)
                 if self._actions.now >= self._sent.probe.due_at:
                     self._sent.begin()
                 self._sent.note(sound_ms)
+                begins_at = max(self.heard_until, self._actions.now)
+                self.heard_until = begins_at + sound_ms / 1000
+                self._show(self._answers.show(said, text))
+            case realtime.SessionCreated(session):
+                self._model.on_created(session)
+            case realtime.SessionUpdated():
+                if self._updating.on_updated(text):
+                    self._open_answers.on_connected()
+            case realtime.UpstreamError(error):
+                return self._refusals.on_error(error)
+            case realtime.Malformed(size_bytes):
+                return self._hear_malformed(size_bytes)
+            case _:
+                self._note(said)
+                is_of_answer = isinstance(said, Place) and said.type.startswith("response.")
+                if is_of_answer or isinstance(said, AnswerEvents.KINDS):
+                    self._show(self._answers.show(said, text))
+                else:
+                    self._show(self._items.show(said, text))
+        return None
+
+    def _note(self, said: RelayedEvent) -> None:
+        """Write it down."""
+        scribe = self._scribe
+        match said:
             case realtime.AnswerTranscriptDelta():
                 scribe.words(said.item_id, said.response_id, said.delta, is_spoken=True)
             case realtime.AnswerTextDelta():
@@ -77,56 +110,28 @@ class Hearing:
                 scribe.user_words_end(item_id, text)
             case realtime.UserTranscriptFailed(item_id):
                 scribe.user_words_end(item_id, None)
-            case Place() | realtime.AudioDone():
-                pass
-            case _:
-                return self._hear_state(said, overheard.text)
-        self._show(overheard.text)
-        return None
-
-    def _hear_state(
-        self,
-        said: realtime.PlainEvent | realtime.Malformed,
-        text: str,
-    ) -> Ending | Failure | None:
-        match said:
-            case realtime.SessionCreated(session):
-                self._model.on_created(session)
-                return None
-            case realtime.SessionUpdated():
-                self._updating.on_updated(text)
-                return None
-            case realtime.UpstreamError(error):
-                return self._refusals.on_error(error)
-            case realtime.Malformed(size_bytes):
-                return self._hear_malformed(size_bytes)
-            case realtime.ItemAdded():
-                self._outstanding.answered("conversation.item.create", said.item.id)
-                self._scribe.added(said)
-            case realtime.UserSpeechStarted():
-                self._model.has_begun = True
-                self._scribe.speech_started(said)
-            case realtime.UserSpeechStopped():
-                self._scribe.speech_stopped(said)
-            case realtime.Committed():
-                self._model.has_begun = True
-                self._scribe.committed(said, "")
-                self._actions.log("audio_committed")
             case realtime.ResponseCreated():
                 self._model.has_begun = True
-                self._outstanding.answered("response.create")
-                self.is_answering = True
-            case realtime.ResponseFinished(response):
-                self.is_answering = False
-                self._model.on_usage(response.usage)
-                log_answered(self._actions, status_of(response), response)
             case realtime.OutputItemDone(response_id, item):
-                self._scribe.item_done(response_id, item)
-        self._show(text)
-        return None
+                scribe.item_done(response_id, item)
+            case realtime.UserSpeechStarted():
+                self._model.has_begun = True
+                self.speech_since = self.heard_until = self._actions.now
+                scribe.speech_started(said)
+            case realtime.UserSpeechStopped():
+                self.speech_since = None
+                scribe.speech_stopped(said)
+            case realtime.Committed():
+                self._model.has_begun = True
+                name = self._model.rebuilding.speech.oldest_commit
+                if name:
+                    self._outstanding.answered("input_audio_buffer.commit")
+                scribe.committed(said, name)
+                self._actions.log("audio_committed")
 
     def _show(self, text: str) -> None:
-        self._actions.say(RelayedEvent(text))
+        if text:
+            self._actions.say(Told(text))
 
     def _hear_malformed(self, size_bytes: int) -> Failure | None:
         """One is an accident; a flood is no Realtime API, and costs the other sessions time."""

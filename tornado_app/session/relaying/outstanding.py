@@ -5,8 +5,11 @@ A model that is lost takes these along: the next one is asked again, and the cli
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
-from tornado_app.protocol.realtime.orders import AnyOrder
+import msgspec
+
+from tornado_app.protocol.realtime.orders import AnyOrder, Relayed
 
 OURS = "parley_"
 """Names of orders begin so that the client has given none, or one of ours."""
@@ -24,6 +27,15 @@ class Asked:
     order: AnyOrder
     item_id: str = ""
     """The item that it is about, if the client has named one."""
+    is_kept_elsewhere: bool = False
+    """It goes to the next model by another way."""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """As it was sent."""
+        text = self.order.text if isinstance(self.order, Relayed) else b"{}"
+        fields: dict[str, Any] = msgspec.json.decode(text)
+        return fields
 
 
 class Outstanding:
@@ -63,8 +75,9 @@ class Outstanding:
         return None
 
     @property
-    def all(self) -> tuple[Asked, ...]:
-        return tuple(self._asked)
+    def again(self) -> tuple[Asked, ...]:
+        """What the next model is asked."""
+        return tuple(asked for asked in self._asked if not asked.is_kept_elsewhere)
 
     def forget(self) -> None:
         self._asked.clear()

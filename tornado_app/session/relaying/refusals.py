@@ -6,21 +6,36 @@ from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.protocol.told import RelayedError
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import NoteModel
-from tornado_app.session.model_side import UPDATE_ID, ModelSide
-from tornado_app.session.relaying.outstanding import OURS, Outstanding
+from tornado_app.session.model_side import TRUNCATE_ID, UPDATE_ID, ModelSide
+from tornado_app.session.rebuilding import HISTORY_ID
+from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.outstanding import OURS, Asked, Outstanding
+from tornado_app.session.relaying.tools import TOOL_ID
 from tornado_app.session.relaying.updating import Updating
+from tornado_app.session.relaying.veil import GENERIC, Veil
+
+OF_OURS = frozenset({HISTORY_ID, TRUNCATE_ID})
 
 
 class Refusals:
     """Thread: loop."""
 
     def __init__(
-        self, actions: Actions, model: ModelSide, outstanding: Outstanding, updating: Updating
+        self,
+        actions: Actions,
+        model: ModelSide,
+        outstanding: Outstanding,
+        *,
+        updating: Updating,
+        veil: Veil,
+        answers: Answers,
     ) -> None:
         self._actions = actions
         self._model = model
         self._outstanding = outstanding
         self._updating = updating
+        self._veil = veil
+        self._answers = answers
 
     def on_error(self, error: ErrorFacts) -> Ending | None:
         """An ending if the session cannot go on; most errors leave it as it was."""
@@ -43,14 +58,23 @@ class Refusals:
 
     def _tell(self, error: ErrorFacts) -> None:
         name = error.event_id or ""
+        if error.code == "session_expired" or self._is_of_ours(name):
+            return  # a close follows, which is mended; or nobody has asked for it
         asked = self._outstanding.refused(name) if name else None
-        ref = asked.ref if asked else None if name.startswith(OURS) else error.event_id
-        self._actions.say(
-            RelayedError(
-                error.type or "invalid_request_error",
-                error.code,
-                error.message or "The model refused this.",
-                error.param,
-                ref,
-            )
-        )
+        match asked:
+            case Asked(kind="session.update"):
+                self._updating.on_refused(name)
+            case Asked(kind="input_audio_buffer.commit"):
+                self._model.rebuilding.not_committed(name)
+        ref = asked.ref if asked else None if name.startswith(OURS) else name
+        message = self._veil.message(error.message or GENERIC)
+        kind = error.type or "invalid_request_error"
+        self._actions.say(RelayedError(kind, error.code, message, error.param, ref or None))
+
+    def _is_of_ours(self, name: str) -> bool:
+        """What was told the model by the gateway itself."""
+        rebuilding = self._model.rebuilding
+        if name.startswith(TOOL_ID):
+            rebuilding.ledger.remove(name)
+            return True
+        return self._answers.refused(name) or rebuilding.refused(name) or name in OF_OURS

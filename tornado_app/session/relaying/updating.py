@@ -1,31 +1,170 @@
-"""What is in force of a call that its client configures."""
+"""What is in force of a call that its client configures, beneath what operator and token say.
 
-from typing import Any
+The model takes a ``session.update`` whole or refuses it whole, in the order in which it was asked.
+What it has taken is what the next one is begun with.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import msgspec
 
+from tornado_app.policy.api_session import narrow_session
+from tornado_app.protocol import asked
+from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetection
+from tornado_app.protocol.realtime.orders import Relayed
 from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
-from tornado_app.session.config import SessionConfig
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.relaying.begun_with import begun_with
+from tornado_app.session.relaying.outstanding import Asked, Outstanding
+from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
+from tornado_app.session.relaying.standing import Client
+from tornado_app.session.relaying.veil import Veil
+
+UPDATE = "session.update"
+G711_BYTES_PER_MS = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    name: str
+    body: Mapping[str, Any]
+    own: Mapping[str, Any]
 
 
 class Updating:
     """Thread: loop."""
 
-    def __init__(self, config: SessionConfig, model: ModelSide, actions: Actions) -> None:
-        self._config = config
+    def __init__(
+        self,
+        model: ModelSide,
+        actions: Actions,
+        outstanding: Outstanding,
+        *,
+        client: Client,
+        veil: Veil,
+        speaking: Speaking,
+    ) -> None:
         self._model = model
         self._actions = actions
+        self._outstanding = outstanding
+        self._client = client
+        self._veil = veil
+        self._speaking = speaking
+        self._changes: deque[_Change] = deque()
+        self._taken: dict[str, Any] = {}
+        """What the model has taken of the client's."""
         self._is_begun = False
+        self.answer_bytes_per_ms = MODEL_BYTES_PER_MS
+        model.body = self._body
 
-    def on_updated(self, text: str) -> None:
-        """The model has taken an update: the client's, or what it was begun with."""
-        if self._model.state == "connected":
-            self._actions.say(RelayedEvent(text))
-            return
-        if self._model.on_updated() and not self._is_begun:
+    def ask(self, event: asked.ClientEvent) -> Relayed:
+        """The order for it.
+
+        Raises:
+            ApiRefusal: If the client may not have it.
+        """
+        wanted = event.fields.get("session")
+        standing = self._client.standing()
+        body = narrow_session(wanted, standing)
+        ref = event.ref if isinstance(event.ref, str) else None
+        name = self._outstanding.name_for(ref)
+        text = msgspec.json.encode({"type": UPDATE, "event_id": name, "session": body})
+        order = Relayed(UPDATE, text, name)
+        left_out = sorted(set(wanted) - set(body)) if isinstance(wanted, dict) else []
+        if left_out:
+            self._actions.log("update_narrowed", fields=left_out)
+        self._changes.append(_Change(name, body, _own(body, wanted)))
+        self._outstanding.note(Asked(UPDATE, name, ref, order))
+        return order
+
+    def on_updated(self, text: str) -> bool:
+        """The model has taken an update: the client's, or what it was begun with.
+
+        True: it is connected with this.
+        """
+        self._learn(text)
+        if self._model.state != "connected":
+            return self._on_begun(text)
+        if self._changes and self._outstanding.answered(UPDATE):
+            change = self._changes.popleft()
+            self._taken = merged(self._taken, change.body)
+            self._client.own = merged(self._client.own, change.own)
+            self._actions.log("session_configured", fields=sorted(change.body))
+        self._actions.say(RelayedEvent(self._veil.session(text, "session.updated", self.own)))
+        return False
+
+    def on_refused(self, name: str) -> None:
+        """The model has refused an update."""
+        self._changes = deque(change for change in self._changes if change.name != name)
+
+    @property
+    def own(self) -> Mapping[str, Any]:
+        """What the client may see of what it has asked for."""
+        return self._client.own
+
+    def _on_begun(self, text: str) -> bool:
+        if not self._model.on_updated():
+            return False
+        if not self._is_begun:
             self._is_begun = True
-            event: dict[str, Any] = msgspec.json.decode(text)
-            event["type"] = "session.created"
-            self._actions.say(RelayedEvent(msgspec.json.encode(event).decode()))
+            self._actions.say(RelayedEvent(self._veil.session(text, "session.created", self.own)))
+        return True
+
+    def _body(self) -> dict[str, Any]:
+        return merged(begun_with(self._model.in_force, self._client.config), self._taken)
+
+    def _learn(self, text: str) -> None:
+        """What the model says of itself, as far as others go by it."""
+        audio = _dict(_dict(_dict(msgspec.json.decode(text)).get("session")).get("audio"))
+        hearing, speaking = _dict(audio.get("input")), _dict(audio.get("output"))
+        self._speaking.bytes_per_ms = _bytes_per_ms(hearing)
+        self.answer_bytes_per_ms = _bytes_per_ms(speaking)
+        if "turn_detection" in hearing:
+            self._model.in_force = _with_turns(self._model.in_force, hearing["turn_detection"])
+
+
+def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """As the API lays an update over what is there: objects field by field, all else as it is."""
+    both = dict(before)
+    for name, value in change.items():
+        was = both.get(name)
+        if isinstance(was, dict) and isinstance(value, dict) and name != "tool_choice":
+            both[name] = merged(was, value)
+        else:
+            both[name] = value
+    return both
+
+
+def _own(body: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
+    """What of *body* is the client's, and may be shown to it."""
+    own: dict[str, Any] = {}
+    if "instructions" in body:
+        own["instructions"] = wanted.get("instructions") or ""
+    if "tools" in body:
+        own["tools"] = wanted.get("tools") or []
+    return own
+
+
+def _with_turns(in_force: ModelSession, detection: Any) -> ModelSession:
+    kind = _dict(detection).get("type", "none")
+    if kind not in {"server_vad", "semantic_vad", "none"}:
+        return in_force
+    return replace(
+        in_force,
+        turn_detection=cast(TurnDetection, kind),
+        create_response=_dict(detection).get("create_response") is not False,
+        interrupt_response=_dict(detection).get("interrupt_response") is not False,
+    )
+
+
+def _bytes_per_ms(way: Mapping[str, Any]) -> float:
+    kind = _dict(way.get("format")).get("type")
+    return G711_BYTES_PER_MS if kind in {"audio/pcmu", "audio/pcma"} else MODEL_BYTES_PER_MS
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

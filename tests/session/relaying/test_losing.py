@@ -1,0 +1,191 @@
+"""The model is lost, and a client that conducts notices as little of it as may be."""
+
+import json
+
+import pytest
+
+from tests.session.relaying.call import TOOL, Call
+from tests.session.relaying.test_relaying import written
+
+
+@pytest.fixture
+def call():
+    call = Call().begun()
+    call.asks("conversation.item.create", item={"id": "item_q", **written("What is it?")})
+    item = {"id": "item_q", **written("What is it?"), "status": "completed"}
+    call.says("conversation.item.added", item=item, previous_item_id=None)
+    call.says("conversation.item.done", item=item, previous_item_id=None)
+    call.asks("response.create", response={"metadata": {"k": "v"}}).begins("resp_1")
+    return call
+
+
+def done(call):
+    (response,) = [e["response"] for e in call.all_shown if e["type"] == "response.done"]
+    return response
+
+
+def echoed(call):
+    """The model says what it has been told."""
+    for event in call.sent:
+        if event["type"] == "conversation.item.create":
+            call.says("conversation.item.added", item=event["item"], previous_item_id=None)
+            call.says("conversation.item.done", item=event["item"], previous_item_id=None)
+
+
+def test_names_go_on_to_mean_the_same_items_and_the_client_notices_nothing(call):
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel.")
+    call.ends_item("resp_1", "item_a", "A towel.").ends("resp_1")
+    before = len(call.all_shown)
+
+    call.loses_model().finds_model()
+    told = [e["item"]["id"] for e in call.sent if e["type"] == "conversation.item.create"]
+    echoed(call)
+
+    assert ["item_q", "item_a"] == told
+    assert before == len(call.all_shown)
+
+
+def test_what_was_asked_and_not_answered_is_asked_of_the_next(call):
+    call.begins_item("resp_1", "item_a").ends_item("resp_1", "item_a").ends("resp_1")
+    call.asks("conversation.item.create", item=written("And now?"), event_id="e1")
+    call.asks("response.create", event_id="e2")
+    before = len(call.all_shown)
+
+    call.loses_model().finds_model()
+
+    asked = [(e["type"], e.get("event_id")) for e in call.sent]
+    assert [("conversation.item.create", "e1"), ("response.create", "e2")] == asked[-2:]
+    assert before == len(call.all_shown)
+
+
+def test_an_answer_of_which_nothing_was_said_is_asked_for_again_by_its_name(call):
+    call.loses_model().finds_model()
+
+    (again,) = [e for e in call.sent if e["type"] == "response.create"]
+    assert "v" == again["response"]["metadata"]["k"]
+    call.answers("resp_9", "item_b", "A towel.", metadata=again["response"]["metadata"])
+
+    kinds = [event["type"] for event in call.all_shown]
+    assert 1 == kinds.count("response.created")
+    assert ("resp_1", "completed") == (done(call)["id"], done(call)["status"])
+    assert {"k": "v"} == done(call)["metadata"]
+    assert ["item_b"] == [item["id"] for item in done(call)["output"]]
+
+
+def test_an_answer_in_its_midst_goes_on_as_another_item_of_the_same(call):
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel, and")
+
+    call.lost()
+    assert [
+        "response.output_audio.done",
+        "response.output_audio_transcript.done",
+        "response.content_part.done",
+        "conversation.item.done",
+        "response.output_item.done",
+    ] == call.kinds
+    assert "incomplete" == call.shown[-1]["item"]["status"]
+    call.tick(call.session.wake_at())
+    call.finds_model()
+    (again,) = [e for e in call.sent if e["type"] == "response.create"]
+    assert "broke off" in again["response"]["instructions"]
+    call.answers("resp_9", "item_b", "nothing else.", metadata=again["response"]["metadata"])
+
+    assert ("resp_1", "completed") == (done(call)["id"], done(call)["status"])
+    assert ["item_a", "item_b"] == [item["id"] for item in done(call)["output"]]
+    begun = [e for e in call.all_shown if e["type"] == "response.output_item.added"]
+    assert [0, 1] == [event["output_index"] for event in begun]
+
+
+@pytest.mark.parametrize("lost_answer", ["tell", "ask_again"])
+def test_an_answer_that_broke_off_has_failed_if_the_operator_wants_it_so(lost_answer):
+    call = Call(lost_answer=lost_answer).begun()
+    call.asks("response.create").begins("resp_1").begins_item("resp_1", "item_a")
+    call.says_words("resp_1", "item_a", "A towel, and")
+
+    call.loses_model()
+
+    assert ("resp_1", "failed") == (done(call)["id"], done(call)["status"])
+    assert "server_error" == done(call)["status_details"]["error"]["code"]
+    call.finds_model()
+    assert "response.create" not in [event["type"] for event in call.sent]
+
+
+def test_a_call_of_the_clients_tool_that_is_whole_is_the_end_of_the_answer(call):
+    call.calls("resp_1", "item_c", "call_c", "own")
+
+    call.loses_model()
+
+    assert ("resp_1", "completed") == (done(call)["id"], done(call)["status"])
+    call.finds_model()
+    told = [e["item"] for e in call.sent if e["type"] == "conversation.item.create"]
+    assert "call_c" in [item.get("call_id") for item in told]
+
+
+def test_a_tool_of_the_server_runs_on_and_the_next_model_has_its_result():
+    call = Call(tools=(TOOL,)).begun()
+    call.asks("response.create").begins("resp_1").calls("resp_1", "item_s", "call_s", TOOL.name)
+    call.ends("resp_1")
+
+    call.loses_model().finds_model().gets("call_s", "42")
+    assert ["conversation.item.create", "response.create"] == [e["type"] for e in call.sent]
+    call.answers("resp_9", "item_b", "It is 42.", metadata=call.sent[1]["response"]["metadata"])
+
+    assert ("resp_1", "completed") == (done(call)["id"], done(call)["status"])
+    assert TOOL.name not in json.dumps(call.all_shown)
+
+
+def test_speech_that_nobody_has_committed_is_sent_again():
+    call = Call().begun()
+    call.asks("input_audio_buffer.append", audio="QUJD" * 1600)
+    call.asks("input_audio_buffer.commit", event_id="mine")
+
+    call.loses_model().finds_model()
+
+    kinds = [event["type"] for event in call.sent]
+    assert ["input_audio_buffer.append", "input_audio_buffer.commit"] == kinds[1:]
+    assert "mine" == call.sent[2]["event_id"]
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    assert ["input_audio_buffer.committed"] == call.kinds
+
+
+def test_an_item_that_the_model_knows_by_its_words_alone_is_cut_in_them(call):
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel and a fish.")
+    words = {"response_id": "resp_1", "item_id": "item_a", "transcript": "A towel and a fish."}
+    call.says("response.output_audio_transcript.done", **words)
+    call.ends_item("resp_1", "item_a", "A towel and a fish.").ends("resp_1")
+    call.loses_model().finds_model()
+    echoed(call)
+
+    cut = {"item_id": "item_a", "content_index": 0, "audio_end_ms": 400}
+    call.asks("conversation.item.truncate", **cut)
+
+    assert ["conversation.item.delete", "conversation.item.create"] == [
+        event["type"] for event in call.sent
+    ]
+    assert cut == {name: call.shown[0][name] for name in cut}
+    assert ["conversation.item.truncated"] == call.kinds
+    call.says("conversation.item.deleted", item_id="item_a")
+    assert [] == call.shown
+
+
+def test_a_deleted_item_is_not_told_again(call):
+    call.begins_item("resp_1", "item_a").ends_item("resp_1", "item_a").ends("resp_1")
+    call.asks("conversation.item.delete", item_id="item_q")
+    call.says("conversation.item.deleted", item_id="item_q")
+
+    call.loses_model().finds_model()
+
+    assert "item_q" not in json.dumps(call.sent)
+
+
+def test_a_tool_result_of_the_client_is_told_again(call):
+    call.calls("resp_1", "item_c", "call_c", "own").ends("resp_1")
+    result = {"id": "item_r", "type": "function_call_output", "call_id": "call_c", "output": "7"}
+    call.asks("conversation.item.create", item=result)
+    call.says("conversation.item.added", item=result, previous_item_id="item_c")
+
+    call.loses_model().finds_model()
+
+    told = [e["item"] for e in call.sent if e["type"] == "conversation.item.create"]
+    assert ["item_q", "item_c", "item_r"] == [item["id"] for item in told]
+    assert "7" == told[-1]["output"]

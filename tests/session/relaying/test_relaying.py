@@ -1,0 +1,175 @@
+"""A client that conducts: what it asks goes on as it is, and so does what the model says."""
+
+import json
+
+import pytest
+
+from tests.session.relaying.call import SECRET, TOOL, Call
+from tornado_app.protocol.close import BYE
+from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.realtime.overhearing import overhear
+from tornado_app.session import events
+from workers.formats import AudioFormat
+
+
+@pytest.fixture
+def call():
+    return Call().begun()
+
+
+def test_a_call_begins_with_the_session_as_it_is_in_force_and_nothing_of_the_operator(call):
+    (created,) = [event for event in call.all_shown if event["type"] == "session.created"]
+
+    assert "sess_1" == created["session"]["id"]
+    assert "" == created["session"]["instructions"]
+    assert SECRET in json.dumps(call.all_sent[0])
+    assert SECRET not in json.dumps(call.all_shown)
+
+
+def test_nothing_is_said_that_the_api_has_no_event_for(call):
+    assert ["session.created"] == [event["type"] for event in call.all_shown]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "something.new", "x": [1, 2.0],  "event_id":"e"}',
+        '{"type":"response.cancel"}',
+        '{ "type":"output_audio_buffer.clear" }',
+    ],
+)
+def test_an_event_that_nothing_has_to_be_changed_of_passes_byte_for_byte(call, text):
+    (order,) = call.asks_text(text).orders
+
+    assert text.encode() == encode_order(order)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type": "something.new",  "x": 1e400}',
+        '{"type":"rate_limits.updated","rate_limits":[]}',
+        '{"type":"input_audio_buffer.timeout_triggered","item_id":"i"}',
+        '{"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"AAAA"}',
+    ],
+)
+def test_what_the_model_says_passes_byte_for_byte(call, text):
+    call.feed(events.UpstreamSaid(overhear(text)))
+
+    (command,) = call.fresh
+    assert text == command.message.text
+
+
+def test_audio_is_not_decoded_and_not_answered(call):
+    call.asks("input_audio_buffer.append", audio="QUJD" * 100)
+
+    assert [{"type": "input_audio_buffer.append", "audio": "QUJD" * 100}] == call.sent
+    assert [] == call.shown
+
+
+def test_audio_of_another_format_goes_through_the_pool_and_what_is_behind_it_waits():
+    call = Call(source=AudioFormat("pcm16", 48_000, 1)).begun()
+
+    call.asks("input_audio_buffer.append", audio="QUJD" * 1600)
+    call.asks("input_audio_buffer.commit", event_id="mine")
+    call.asks("response.create")
+    assert [] == call.sent
+
+    call.hears_back(100.0)
+    assert ["input_audio_buffer.append"] == [each["type"] for each in call.sent]
+    call.hears_back(0.0)
+    assert [
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "response.create",
+    ] == [each["type"] for each in call.sent]
+    assert "mine" == call.sent[1]["event_id"]
+
+
+@pytest.mark.parametrize("name", ["mine", "parley_session", "parley_answer_1", "parley_tool_1"])
+def test_an_error_bears_the_name_that_the_client_gave(call, name):
+    call.asks("conversation.item.retrieve", item_id="nope", event_id=name)
+    sent_as = call.sent[0]["event_id"]
+    error = {"type": "invalid_request_error", "code": "item_retrieve_invalid_item_id"}
+    call.says("error", error={**error, "message": "No such item.", "event_id": sent_as})
+
+    assert name == call.error["event_id"]
+    assert "item_retrieve_invalid_item_id" == call.error["code"]
+    assert not call.session.ended
+
+
+def test_an_error_bears_no_name_that_the_client_has_not_given(call):
+    call.asks("conversation.item.create", item=written("hello"))
+    sent_as = call.sent[0]["event_id"]
+    call.says("error", error={"code": "x", "message": "No.", "event_id": sent_as})
+
+    assert call.error["event_id"] is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"Invalid value: '{SECRET}'.",
+        f"... {SECRET[20:60]} ...",
+        "Tool 'secret_lookup' is no function.",
+        "Incorrect API key provided: sk-abc.",
+    ],
+)
+def test_an_error_that_repeats_what_is_hidden_is_said_in_other_words(message):
+    call = Call(tools=(TOOL,)).begun()
+
+    call.says("error", error={"code": "invalid_value", "message": message})
+
+    assert "invalid_value" == call.error["code"]
+    assert "The model refused this." == call.error["message"]
+
+
+@pytest.mark.parametrize("field", ["instructions", "tools"])
+@pytest.mark.parametrize("kind", ["response.created", "response.done"])
+def test_an_answer_that_says_what_it_was_made_with_is_shown_without(kind, field):
+    call = Call(tools=(TOOL,)).begun()
+    told = {"instructions": SECRET, "tools": [{"type": "function", "name": TOOL.name}]}
+
+    call.says(kind, response={"id": "r", "status": "completed", field: told[field]})
+
+    assert "OYSTER" not in json.dumps(call.shown)
+    assert TOOL.name not in json.dumps(call.shown)
+
+
+def test_a_binary_frame_is_refused_in_words(call):
+    call.feed(events.ClientAudio(b"\x00\x00"))
+
+    assert "invalid_value" == call.error["code"]
+
+
+def test_a_client_that_sends_too_fast_is_read_later_and_told_nothing():
+    call = Call(messages_per_s=1.0, message_burst=2.0).begun()
+
+    for _ in range(4):
+        call.asks("input_audio_buffer.clear")
+
+    assert 4 == sum(each["type"] == "input_audio_buffer.clear" for each in call.all_sent)
+    assert ["session.created"] == [event["type"] for event in call.all_shown]
+    assert any(type(command).__name__ == "PauseClient" for command in call.all)
+
+
+def test_what_is_asked_before_the_model_is_there_is_kept_for_it():
+    call = Call()
+    call.opened()
+    call.asks("conversation.item.create", item=written("hello"))
+    assert [] == call.sent
+
+    call.begun()
+
+    assert "conversation.item.create" == call.sent[-1]["type"]
+
+
+def test_the_end_of_a_call_leaves_nothing(call):
+    call.asks("conversation.item.create", item=written("hello"))
+    call.feed(events.Stop(BYE))
+
+    call.check()
+
+
+def written(text):
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}

@@ -1,0 +1,163 @@
+"""Tools of the server in an answer to a client that conducts: the client sees nothing of them."""
+
+import json
+
+import pytest
+
+from tests.session.relaying.call import SECRET, TOOL, Call
+from tornado_app.session.commands import CallTool, CancelTool
+
+
+@pytest.fixture
+def call():
+    return Call(tools=(TOOL,)).begun()
+
+
+@pytest.fixture
+def calling(call):
+    """The model has called a tool of the server, and has said all."""
+    call.asks("response.create", response={"metadata": {"k": "v"}}, event_id="mine")
+    call.begins("resp_1", metadata={"k": "v"})
+    call.calls("resp_1", "item_call", "call_1", TOOL.name)
+    call.ends("resp_1", output=[{"type": "function_call", "name": TOOL.name, "call_id": "call_1"}])
+    return call
+
+
+def test_the_client_sees_one_answer_and_no_tool(calling):
+    calling.gets("call_1", "OYSTER")
+    assert ["conversation.item.create", "response.create"] == [e["type"] for e in calling.sent]
+    assert "v" == calling.sent[1]["response"]["metadata"]["k"]
+    calling.answers("resp_2", "item_a", "It is 42.")
+
+    kinds = [event["type"] for event in calling.all_shown]
+    assert 1 == kinds.count("response.created") == kinds.count("response.done")
+    (done,) = (e["response"] for e in calling.all_shown if e["type"] == "response.done")
+    assert ("resp_1", "completed") == (done["id"], done["status"])
+    assert ["item_a"] == [item["id"] for item in done["output"]]
+    assert {"k": "v"} == done["metadata"]
+    assert 20 == done["usage"]["total_tokens"]
+    assert 8 == done["usage"]["input_token_details"]["text_tokens"]
+    of_answers = [e for e in calling.all_shown if "response_id" in e]
+    assert {"resp_1"} == {event["response_id"] for event in of_answers}
+    assert {0} == {event["output_index"] for event in of_answers}
+    said = json.dumps(calling.all_shown)
+    assert not any(word in said for word in (TOOL.name, "OYSTER", SECRET, "call_1", "item_call"))
+
+
+def test_the_tool_is_called_once_with_what_the_model_has_written(calling):
+    calls = [c for c in calling.all if isinstance(c, CallTool)]
+
+    assert [CallTool("call_1", TOOL.name, "{}")] == calls
+
+
+def test_what_stands_behind_a_hidden_item_is_shown_behind_one_that_is_not(calling):
+    calling.gets("call_1")
+    item = {"id": "item_u", "type": "message", "role": "user", "content": []}
+    calling.says("conversation.item.added", item=item, previous_item_id="parley_tool_1")
+
+    assert calling.shown[0]["previous_item_id"] is None
+
+
+def test_while_a_tool_runs_the_answer_runs_for_the_client(calling):
+    calling.asks("response.create", event_id="other")
+
+    assert [] == calling.sent
+    assert "conversation_already_has_active_response" == calling.error["code"]
+    assert "other" == calling.error["event_id"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"response_id": "resp_1"}])
+def test_a_client_may_cancel_an_answer_that_waits_for_a_tool(calling, fields):
+    calling.asks("response.cancel", **fields)
+
+    assert [] == calling.sent
+    (done,) = calling.shown
+    assert ("resp_1", "cancelled") == (done["response"]["id"], done["response"]["status"])
+    assert "client_cancelled" == done["response"]["status_details"]["reason"]
+
+    calling.gets("call_1")
+    assert ["conversation.item.create"] == [event["type"] for event in calling.sent]
+    calling.asks("response.create")
+    assert ["response.create"] == [event["type"] for event in calling.sent]
+
+
+def test_speech_ends_an_answer_that_waits_for_a_tool(calling):
+    calling.says("input_audio_buffer.speech_started", item_id="item_u", audio_start_ms=10)
+
+    assert ["response.done", "input_audio_buffer.speech_started"] == calling.kinds
+    assert "turn_detected" == calling.shown[0]["response"]["status_details"]["reason"]
+
+
+def test_a_tool_of_the_client_is_shown_and_the_client_goes_on(call):
+    call.asks("response.create").begins("resp_1")
+    call.calls("resp_1", "item_s", "call_s", TOOL.name, 0)
+    call.calls("resp_1", "item_c", "call_c", "own", 1)
+    call.ends("resp_1")
+    assert "response.done" not in call.kinds
+
+    call.gets("call_s")
+
+    (done,) = call.shown
+    assert ["item_c"] == [item["id"] for item in done["response"]["output"]]
+    assert ["conversation.item.create"] == [event["type"] for event in call.sent]
+    shown = [e for e in call.all_shown if e["type"] == "response.output_item.done"]
+    assert [0] == [event["output_index"] for event in shown]
+
+
+def test_a_tool_that_is_late_is_an_error_to_the_model_alone(calling):
+    calling.tick(calling.session.wake_at())
+    while not calling.did(CancelTool):
+        calling.tick(calling.session.wake_at())
+
+    assert "did not answer" in calling.sent[0]["item"]["output"]
+    assert [] == calling.shown
+
+
+def test_a_model_that_only_calls_tools_comes_to_an_end(call):
+    call.asks("response.create").begins("resp_0")
+    for number in range(40):
+        if "response.done" in [event["type"] for event in call.all_shown]:
+            break
+        name = f"resp_{number}"
+        call.calls(name, f"item_{number}", f"call_{number}", TOOL.name)
+        call.ends(name).gets(f"call_{number}")
+        call.begins(f"resp_{number + 1}")
+    else:
+        raise AssertionError("it never ended")
+
+    assert number < 20
+
+
+def test_an_answer_that_goes_on_and_is_cancelled_is_so_by_the_models_name_for_it(calling):
+    calling.gets("call_1").begins("resp_2").begins_item("resp_2", "item_a")
+
+    calling.asks("response.cancel", response_id="resp_1")
+
+    assert "resp_2" == calling.sent[0]["response_id"]
+
+
+def test_an_answer_that_cannot_go_on_has_failed(calling):
+    calling.gets("call_1")
+    name = calling.sent[1]["event_id"]
+    calling.says("error", error={"code": "x", "message": "No.", "event_id": name})
+
+    (done,) = calling.shown
+    assert ("resp_1", "failed") == (done["response"]["id"], done["response"]["status"])
+
+
+def test_tools_that_the_model_calls_itself_are_hidden(call):
+    call.says("mcp_list_tools.in_progress", item_id="item_m")
+    item = {"id": "item_m", "type": "mcp_list_tools", "server_label": "OYSTER"}
+    call.says("conversation.item.added", item=item, previous_item_id=None)
+    call.says("conversation.item.done", item=item, previous_item_id=None)
+    call.says("mcp_list_tools.completed", item_id="item_m")
+    call.asks("response.create").begins("resp_1")
+    facts = {"type": "mcp_call", "server_label": "OYSTER", "name": "look", "content": []}
+    call.begins_item("resp_1", "item_n", 0, **facts)
+    call.says("response.mcp_call.in_progress", item_id="item_n", output_index=0)
+    call.ends_item("resp_1", "item_n", "", 0, **facts)
+    call.ends("resp_1", output=[{"type": "mcp_call"}])
+
+    assert "OYSTER" not in json.dumps(call.all_shown)
+    assert "item_n" not in json.dumps(call.all_shown)
+    assert ["response.create"] == [event["type"] for event in call.sent]

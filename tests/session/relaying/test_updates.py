@@ -1,0 +1,264 @@
+"""What a client may make of its session and of an answer, and what it is shown of it."""
+
+import json
+
+import pytest
+
+from tests.session.relaying.call import EVERYTHING, NOTHING, SECRET, TOOL, Call
+from tests.session.story import model_session
+from tornado_app.policy.fields import FIELDS
+from tornado_app.policy.grants import ALL, Grant, Policy
+from tornado_app.policy.settling import CallRules
+
+OWN = {"type": "function", "name": "own", "description": "Mine.", "parameters": {"type": "object"}}
+CHOOSY = CallRules(
+    Policy(
+        {(name, "configure"): ALL for name in FIELDS}
+        | {
+            ("voice", "configure"): Grant(values=("marin", "cedar")),
+            ("turn_detection", "configure"): Grant(values=("none",)),
+            ("max_output_tokens", "configure"): Grant(low=1, high=500),
+            ("instructions", "configure"): Grant(characters=10),
+            ("speed", "configure"): Grant(low=0.9, high=1.1),
+            ("output", "configure"): Grant(values=("text",)),
+        },
+        {},
+    ),
+    frozenset(),
+)
+
+
+def update(**session):
+    return {"session": {"type": "realtime", **session}}
+
+
+def hearing(**fields):
+    return update(audio={"input": fields})
+
+
+def speaking(**fields):
+    return update(audio={"output": fields})
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        {"voice": {}},
+        {"temperature": 0.8},
+        {"audio": {"input": {"vad": {}}}},
+        {"audio": {"output": {"speaker": "x"}}},
+        {"mcp_servers": []},
+    ],
+)
+def test_a_field_that_there_is_not_is_refused_as_the_api_does(session):
+    call = Call().begun().asks("session.update", **update(**session), event_id="mine")
+
+    assert [] == call.sent
+    assert ("unknown_parameter", "mine") == (call.error["code"], call.error["event_id"])
+    assert call.error["param"].startswith("session.")
+
+
+def test_an_update_without_a_type_is_refused_for_that_first():
+    call = Call().begun().asks("session.update", session={"temperature": 1})
+
+    assert "missing_required_parameter" == call.error["code"]
+    assert "session.type" == call.error["param"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        (speaking(voice="verse"), "session.audio.output.voice"),
+        (speaking(voice={"id": "voice_1"}), "session.audio.output.voice"),
+        (speaking(speed=1.5), "session.audio.output.speed"),
+        (hearing(turn_detection={"type": "semantic_vad"}), "session.audio.input.turn_detection"),
+        (hearing(turn_detection={"threshold": 0.1}), "session.audio.input.turn_detection"),
+        (update(max_output_tokens=501), "session.max_output_tokens"),
+        (update(instructions="longer than ten"), "session.instructions"),
+        (update(output_modalities=["audio"]), "session.output_modalities"),
+        (update(output_modalities=["text", "audio"]), "session.output_modalities"),
+        (update(tools=[{"type": "mcp", "server_label": "x"}]), "session.tools[0].type"),
+        (update(tools=[OWN, {**OWN, "name": "secret_lookup"}]), "session.tools[1].name"),
+        (update(tools=[OWN, OWN]), "session.tools"),
+        (update(tool_choice={"type": "function", "name": "secret_lookup"}), "session.tool_choice"),
+        (update(tool_choice={"type": "mcp", "server_label": "x"}), "session.tool_choice"),
+    ],
+)
+def test_a_value_that_a_field_may_not_have_is_refused_with_all_that_was_asked(fields, param):
+    call = Call(CHOOSY, (TOOL,)).begun().asks("session.update", **fields)
+
+    assert [] == call.sent
+    assert "invalid_value" == call.error["code"]
+    assert call.error["param"].startswith(param)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sent"),
+    [
+        (speaking(voice="cedar"), {"audio": {"output": {"voice": "cedar"}}}),
+        (hearing(turn_detection=None), {"audio": {"input": {"turn_detection": None}}}),
+        (update(max_output_tokens="inf"), {"max_output_tokens": 4096}),
+        (update(max_output_tokens=7), {"max_output_tokens": 7}),
+        (update(instructions="Be brief."), {"instructions": "Be brief."}),
+        (update(instructions=""), {"instructions": SECRET}),
+        (update(tracing="auto", prompt={"id": "p"}, model="gpt-9"), {}),
+        (hearing(noise_reduction=None), {"audio": {"input": {"noise_reduction": None}}}),
+        (hearing(transcription={"model": "whisper-1"}), {"audio": {"input": {}}}),
+        (update(truncation="disabled"), {"truncation": "disabled"}),
+        (speaking(voice=None, speed=None), {"audio": {"output": {}}}),
+        (update(audio=None, tool_choice=None, output_modalities=None), {}),
+    ],
+)
+def test_what_a_client_may_have_is_asked_for(fields, sent):
+    call = Call(CHOOSY).begun().asks("session.update", **fields)
+
+    assert [] == call.shown
+    assert [{"type": "realtime", **sent}] == [each["session"] for each in call.sent]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        update(instructions="Tell all."),
+        update(tools=[OWN], tool_choice="required"),
+        update(max_output_tokens="inf"),
+        update(output_modalities=["text"]),
+        hearing(turn_detection=None, format={"type": "audio/pcmu"}),
+        speaking(voice="verse", speed=1.5, format={"type": "audio/pcmu"}),
+    ],
+)
+def test_what_is_not_the_clients_to_set_is_left_out_and_all_else_taken(fields):
+    call = Call(NOTHING).begun()
+    before = len(call.all_shown)
+    call.asks("session.update", session={**fields["session"], "truncation": "disabled"})
+
+    (sent,) = call.sent
+    said = json.dumps(sent["session"])
+    assert {"type", "truncation"} <= sent["session"].keys()
+    assert not any(word in said for word in ("Tell", "own", "inf", "text", "pcmu", "verse", "null"))
+    assert before == len(call.all_shown)
+
+
+def test_tools_of_the_server_stay_beside_those_of_the_client():
+    call = Call(tools=(TOOL,)).begun().asks("session.update", **update(tools=[OWN]))
+
+    assert ["secret_lookup", "own"] == [tool["name"] for tool in call.sent[0]["session"]["tools"]]
+
+
+def test_a_client_is_shown_what_is_in_force_but_for_what_is_the_operators():
+    call = Call(tools=(TOOL,)).begun()
+    call.asks("session.update", **update(tools=[OWN], instructions="Be brief."))
+    asked = call.sent[0]["session"]
+    call.says("session.updated", session={**asked, "id": "sess_model", "voice": "x"})
+
+    (event,) = call.shown
+    assert "session.updated" == event["type"]
+    assert ("sess_1", "Be brief.") == (event["session"]["id"], event["session"]["instructions"])
+    assert [OWN] == event["session"]["tools"]
+
+
+def test_an_answer_may_differ_as_far_as_a_session_may():
+    call = Call(CHOOSY, (TOOL,)).begun()
+    asked = {"voice": "verse"}
+
+    call.asks("response.create", response={"audio": {"output": asked}}, event_id="mine")
+    assert ("invalid_value", "mine") == (call.error["code"], call.error["event_id"])
+
+    call.asks("response.create", response={"tools": [OWN], "instructions": "", "metadata": {}})
+    assert ["secret_lookup", "own"] == [t["name"] for t in call.sent[0]["response"]["tools"]]
+    assert "instructions" not in call.sent[0]["response"]
+
+
+def test_an_answer_beside_the_conversation_has_no_tools_of_the_server():
+    call = Call(tools=(TOOL,)).begun()
+
+    call.asks("response.create", response={"conversation": "none", "input": []})
+
+    assert {"conversation": "none", "input": [], "tools": []} == call.sent[0]["response"]
+
+
+ITEMS = {
+    "system": {"type": "message", "role": "system", "content": []},
+    "assistant": {"type": "message", "role": "assistant", "content": []},
+    "call": {"type": "function_call", "call_id": "c", "name": "own", "arguments": "{}"},
+    "picture": {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_image", "image_url": "data:image/png;base64,QUJD"}],
+    },
+}
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_an_item_that_is_not_the_clients_to_bring_is_refused(kind):
+    call = Call(NOTHING).begun().asks("conversation.item.create", item=ITEMS[kind], event_id="e")
+
+    assert [] == call.sent
+    assert ("permission_denied", "e") == (call.error["code"], call.error["event_id"])
+
+    call.asks("response.create", response={"input": [ITEMS[kind]]})
+    assert "permission_denied" == call.error["code"]
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "mcp_approval_response", "approve": True},
+        {"type": "message", "role": "developer", "content": []},
+        {"type": "message", "content": []},
+        {"type": "new_thing"},
+        {"id": "parley_tool_1", **ITEMS["assistant"]},
+        "nothing",
+    ],
+)
+def test_an_item_that_there_is_not_is_refused(item):
+    call = Call().begun().asks("conversation.item.create", item=item)
+
+    assert [] == call.sent
+    assert call.error["code"] in {"invalid_value", "invalid_type"}
+
+
+@pytest.mark.parametrize("kind", ["retrieve", "delete", "truncate"])
+def test_an_item_that_is_hidden_is_one_that_there_is_not(kind):
+    call = Call().begun()
+
+    call.asks(f"conversation.item.{kind}", item_id="parley_tool_1", event_id="mine")
+
+    assert [] == call.sent
+    assert (f"item_{kind}_invalid_item_id", "mine") == (call.error["code"], call.error["event_id"])
+
+
+@pytest.mark.parametrize("kind", ["transcription_session.update", "session.close"])
+def test_events_of_other_dialects_are_not_served(kind):
+    call = Call().begun().asks(kind, session={"instructions": "x"})
+
+    assert [] == call.sent
+    assert "invalid_value" == call.error["code"]
+
+
+def test_the_next_model_is_begun_with_what_the_client_has_set():
+    call = Call(EVERYTHING, (TOOL,), model_session=model_session(instructions=SECRET)).begun()
+    call.asks("session.update", **update(tools=[OWN], audio={"output": {"voice": "cedar"}}))
+    call.says("session.updated", session={})
+    call.asks("session.update", **update(audio={"output": {"voice": "verse"}}))
+    call.says("error", error={"code": "x", "event_id": call.sent[0]["event_id"]})
+
+    call.loses_model()
+    call.feed_opened()
+
+    session = call.sent[0]["session"]
+    assert "cedar" == session["audio"]["output"]["voice"]
+    assert ["secret_lookup", "own"] == [tool["name"] for tool in session["tools"]]
+    assert SECRET == session["instructions"]
+
+
+def test_an_update_that_the_model_had_not_answered_is_asked_of_the_next():
+    call = Call().begun()
+    call.asks("session.update", **update(instructions="Be brief."))
+    call.loses_model().finds_model()
+
+    (asked,) = [e for e in call.sent if e.get("event_id", "").startswith("parley_relayed")]
+    assert "Be brief." == asked["session"]["instructions"]
+    assert [] == call.shown
+    call.says("session.updated", session={"instructions": "Be brief."})
+    assert "Be brief." == call.shown[0]["session"]["instructions"]

@@ -1,0 +1,100 @@
+"""What may be asked of a session and of one answer: the fields that the API has, and who sets each.
+
+https://platform.openai.com/docs/api-reference/realtime-client-events/response/create
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tornado_app.policy import api_words as words
+from tornado_app.policy.api_items import check_input
+from tornado_app.policy.api_words import Rule, Standing, fields, passes, refusal, within
+
+_INPUT: Final[Mapping[str, Rule]] = {
+    "format": words.input_format,
+    "transcription": words.transcription,
+    "noise_reduction": passes,
+    "turn_detection": words.turn_detection,
+}
+_OUTPUT: Final[Mapping[str, Rule]] = {
+    "format": words.output_format,
+    "voice": words.voice,
+    "speed": words.as_field("speed"),
+}
+_SESSION: Final[Mapping[str, Rule]] = {
+    "type": passes,
+    # It was chosen with the address, or by the operator.
+    "model": words.never,
+    "output_modalities": words.output_modalities,
+    "instructions": words.instructions,
+    "include": passes,
+    # What stands in them is not to be seen here: they would bring instructions and tools along.
+    "prompt": words.never,
+    "tools": words.tools,
+    "tool_choice": words.tool_choice,
+    "max_output_tokens": words.max_output_tokens,
+    "truncation": passes,
+    # It would keep the call in the operator's account.
+    "tracing": words.never,
+    "parallel_tool_calls": passes,
+    "reasoning": passes,
+    "audio": within({"input": within(_INPUT), "output": within(_OUTPUT)}),
+}
+_TRANSCRIPTION: Final[Mapping[str, Rule]] = {
+    "type": passes,
+    "model": words.never,
+    "include": passes,
+    "audio": within({"input": within(_INPUT)}),
+}
+_RESPONSE: Final[Mapping[str, Rule]] = {
+    "audio": within({"output": within({"format": words.output_format, "voice": words.voice})}),
+    "conversation": passes,
+    "input": check_input,
+    "instructions": words.own_instructions,
+    "max_output_tokens": words.max_output_tokens,
+    "metadata": passes,
+    "output_modalities": words.output_modalities,
+    "parallel_tool_calls": passes,
+    "prompt": words.never,
+    "reasoning": passes,
+    "tool_choice": words.tool_choice,
+    "tools": words.tools,
+}
+
+
+def narrow_session(asked: Any, standing: Standing) -> dict[str, Any]:
+    """What of the ``session`` of an update the model is asked for.
+
+    Raises:
+        ApiRefusal: As the API would, or for what this client may not have.
+    """
+    if isinstance(asked, dict) and "type" not in asked:
+        raise refusal(
+            "missing_required_parameter",
+            "Missing required parameter: 'session.type'.",
+            "session.type",
+        )
+    rules = _TRANSCRIPTION if standing.only_transcribes else _SESSION
+    body = fields("session", asked, standing, rules)
+    if "tool_choice" in body:
+        entries = asked.get("tools") or () if "tools" in body else standing.client_tools
+        words.check_chosen("session.tool_choice", body["tool_choice"], entries)
+    return body
+
+
+def narrow_response(asked: Any, standing: Standing) -> dict[str, Any]:
+    """What of the ``response`` of a request holds for that answer.
+
+    An answer beside the conversation has no tools of the server, as what they find could not be
+    told it.
+
+    Raises:
+        ApiRefusal: As `narrow_session`.
+    """
+    body = {} if asked is None else fields("response", asked, standing, _RESPONSE)
+    own = asked["tools"] or () if "tools" in body else standing.client_tools
+    if body.get("conversation") not in {None, "auto"} and standing.server_tools:
+        body["tools"] = list(own)
+    if "tool_choice" in body:
+        words.check_chosen("response.tool_choice", body["tool_choice"], own)
+    return body

@@ -1,0 +1,108 @@
+"""One answer as its client knows it, which may be several of the model's.
+
+Behind tools of the server, or a model that was lost, another answer of the model goes on where the
+one before ended: the client is shown one, with one name and the items of all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+@dataclass(slots=True, eq=False)
+class ShownItem:
+    """An item of the answer that has begun and not ended."""
+
+    index: int
+    item: dict[str, Any]
+    parts: dict[int, str] = field(default_factory=dict)
+    """Its parts that are open: "audio" or "text", by their index."""
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    name: str
+    """What the client calls it."""
+    created: dict[str, Any]
+    """The answer as its ``response.created`` had it."""
+    asked: Mapping[str, Any] | None = None
+    """What was asked for it alone; None: nobody has asked, or nothing was said."""
+    model_name: str = ""
+    """What the model calls the one that goes on; empty: none does."""
+    items: dict[str, ShownItem] = field(default_factory=dict)
+    """Those that are open."""
+    indexes: dict[int, int] = field(default_factory=dict)
+    """Where the client sees what the model says at this index."""
+    ended_items: list[dict[str, Any]] = field(default_factory=list)
+    usage: dict[str, Any] | None = None
+    count: int = 0
+    """How many items the client was shown."""
+    rounds: int = 0
+    """How many answers of the model went before."""
+    has_hidden: bool = False
+    """The model says more than the client is shown."""
+    calls_client: bool = False
+    """The client has a tool to call for it, and goes on by itself."""
+
+    @property
+    def is_plain(self) -> bool:
+        """The client is shown what the model says, as it says it."""
+        return not self.has_hidden and not self.rounds
+
+    @property
+    def is_beside(self) -> bool:
+        """It is none of the conversation."""
+        return self.created.get("conversation_id") is None and bool(
+            (self.asked or {}).get("conversation") not in {None, "auto"}
+        )
+
+    @property
+    def has_whole_call(self) -> bool:
+        """A tool of the client has all that it needs."""
+        return any(
+            item.get("type") == "function_call" and item.get("status") == "completed"
+            for item in self.ended_items
+        )
+
+    def begin_item(self, index: int, item: dict[str, Any]) -> int:
+        """An item is shown; returns its index for the client."""
+        shown_at = self.count
+        self.indexes[index] = shown_at
+        self.count += 1
+        self.items[str(item.get("id", ""))] = ShownItem(shown_at, item)
+        return shown_at
+
+    def end_item(self, item: dict[str, Any]) -> None:
+        self.items.pop(str(item.get("id", "")), None)
+        self.ended_items.append(item)
+
+    def add_usage(self, usage: Any) -> None:
+        if isinstance(usage, dict):
+            self.usage = usage if self.usage is None else summed(self.usage, usage)
+
+    def done(self, status: str, details: Mapping[str, Any] | None) -> str:
+        """``response.done``, as the gateway says it."""
+        response = self.created | {
+            "status": status,
+            "status_details": details,
+            "output": self.ended_items,
+            "usage": self.usage,
+        }
+        event = {"type": "response.done", "event_id": f"event_{self.name}", "response": response}
+        return msgspec.json.encode(event).decode()
+
+
+def summed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts of two answers as those of one."""
+    both = dict(one)
+    for name, value in other.items():
+        was = both.get(name)
+        if isinstance(was, dict) and isinstance(value, dict):
+            both[name] = summed(was, value)
+        elif isinstance(was, int | float) and isinstance(value, int | float):
+            both[name] = was + value
+        else:
+            both[name] = value
+    return both

@@ -1,0 +1,208 @@
+"""The answers of the model, as their client is shown them."""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tornado_app.protocol.realtime.orders import Relayed
+from tornado_app.protocol.told import RelayedEvent
+from tornado_app.session.actions import Actions
+from tornado_app.session.ledger.entries import ModelSaid
+from tornado_app.session.model_side import ModelSide
+from tornado_app.session.relaying.answer import Answer
+from tornado_app.session.relaying.breaking_off import FAILED, broken_off
+from tornado_app.session.relaying.veil import Veil
+from tornado_app.session.timers import Timers
+
+RESPONSE_ID = "parley_answer"
+TIMER = "relayed_answer"
+TAG = "parley_answer"
+"""Which of the metadata of an answer tells it from those that begin unasked."""
+METADATA_PAIRS = 16
+ANSWERS_KEPT = 64
+"""So many may be open: beside the conversation a client may ask for several at a time."""
+
+
+class Answers:
+    """Thread: loop."""
+
+    def __init__(
+        self, actions: Actions, model: ModelSide, timers: Timers, veil: Veil, timeout_s: float
+    ) -> None:
+        self._timers = timers
+        self._timeout_s = timeout_s
+        self._since = 0.0
+        self._actions = actions
+        self._model = model
+        self._veil = veil
+        self._by_model: dict[str, Answer] = {}
+        self._going_on: deque[tuple[str, Answer]] = deque()
+        """Those of which the model was asked to go on, by the names of the orders."""
+        self._asked = 0
+
+    @property
+    def open(self) -> tuple[Answer, ...]:
+        """In the order in which they began; those too that wait to go on."""
+        waiting = (answer for _, answer in self._going_on)
+        return (*self._by_model.values(), *waiting)
+
+    def named(self, name: str | None) -> Answer | None:
+        """The one that the client calls so; None: the first of the conversation."""
+        return next((a for a in self.open if name in {None, a.name} and a.model_name), None)
+
+    def has_item(self, item_id: str) -> bool:
+        """Whether an item is being said in one of them."""
+        return any(item_id in answer.items for answer in self._by_model.values())
+
+    def find(self, model_name: str) -> Answer | None:
+        return self._by_model.get(model_name)
+
+    def goes_on(self, text: str) -> bool:
+        """Whether a ``response.created`` is of an answer that the client knows already."""
+        response = _response(text)
+        answer = self._meant(response)
+        if answer is None:
+            return False
+        answer.model_name = str(response.get("id", ""))
+        answer.rounds += 1
+        answer.indexes.clear()
+        self._by_model[answer.model_name] = answer
+        return True
+
+    def created(self, text: str, asked: Mapping[str, Any] | None) -> str:
+        """``response.created`` of a new one; *asked*: what the client has asked for it."""
+        response = _response(text)
+        name = str(response.get("id", ""))
+        self._by_model[name] = Answer(name, response, asked, name)
+        if len(self._by_model) > ANSWERS_KEPT:
+            del self._by_model[next(iter(self._by_model))]
+        return self._veil.response(text, {})
+
+    def shown(self, answer: Answer, text: str) -> str:
+        """An event of an answer, with the client's name and index for it."""
+        if answer.is_plain:
+            return text
+        event = msgspec.json.decode(text)
+        event["response_id"] = answer.name
+        index = event.get("output_index")
+        if isinstance(index, int):
+            event["output_index"] = answer.indexes.get(index, index)
+        return msgspec.json.encode(event).decode()
+
+    def begun_item(self, answer: Answer, text: str) -> str:
+        """``response.output_item.added``, of one that is shown."""
+        event = msgspec.json.decode(text)
+        index, item = event.get("output_index"), event.get("item")
+        answer.begin_item(index if isinstance(index, int) else 0, item)
+        if item.get("type") == "function_call":
+            answer.calls_client = True
+        return self.shown(answer, text)
+
+    def begun_part(self, answer: Answer, text: str) -> str:
+        event = msgspec.json.decode(text)
+        part, shown = event.get("part"), answer.items.get(str(event.get("item_id", "")))
+        if shown is not None and isinstance(part, dict):
+            index = event.get("content_index")
+            shown.parts[index if isinstance(index, int) else 0] = str(part.get("type", ""))
+        return self.shown(answer, text)
+
+    def ended_item(self, answer: Answer, text: str) -> str:
+        answer.end_item(msgspec.json.decode(text).get("item") or {})
+        return self.shown(answer, text)
+
+    def done(self, answer: Answer, text: str) -> str:
+        """``response.done``, of an answer that does not go on."""
+        self._by_model.pop(answer.model_name, None)
+        if answer.is_plain:
+            return self._veil.response(text, {})
+        response = _response(text)
+        answer.add_usage(response.get("usage"))
+        return answer.done(str(response.get("status")), response.get("status_details"))
+
+    def pause(self, answer: Answer, text: str) -> None:
+        """``response.done`` of an answer that goes on."""
+        self._by_model.pop(answer.model_name, None)
+        answer.add_usage(_response(text).get("usage"))
+        answer.model_name = ""
+
+    def go_on(self, answer: Answer, response: Mapping[str, Any]) -> None:
+        """Ask the model for another one, which the client is shown as this."""
+        self._asked += 1
+        name = f"{RESPONSE_ID}_{self._asked}"
+        metadata = dict(list((response.get("metadata") or {}).items())[: METADATA_PAIRS - 1])
+        wanted = {**response, "metadata": {**metadata, TAG: name}}
+        event = {"type": "response.create", "event_id": name, "response": wanted}
+        order = Relayed("response.create", msgspec.json.encode(event), name)
+        self._going_on.append((name, answer))
+        self.on_connected()
+        if not self._model.send(order):
+            self._going_on.pop()
+            self.end(answer, "failed", FAILED)
+
+    def on_connected(self) -> None:
+        """What was asked is on its way from now on."""
+        self._since = self._actions.now
+        self.on_timer()
+
+    def on_timer(self) -> None:
+        """A model may be late with what is to go on."""
+        due_at = self._model.due(self._since, self._timeout_s) if self._going_on else None
+        if due_at is None:
+            self._timers.clear(TIMER)
+        elif self._actions.now < due_at:
+            self._timers.set(TIMER, due_at)
+        else:
+            self._actions.log("upstream_late", waited_for="answer")
+            while self._going_on:
+                self.end(self._going_on.popleft()[1], "failed", FAILED)
+
+    def refused(self, name: str) -> bool:
+        """Whether an error is about an answer that was to go on; then it is over."""
+        for entry in self._going_on:
+            if entry[0] == name:
+                self._going_on.remove(entry)
+                self.end(entry[1], "failed", FAILED)
+                return True
+        return name.startswith(RESPONSE_ID)
+
+    def end(self, answer: Answer, status: str, details: Mapping[str, Any]) -> None:
+        """Say that it is over, and of each of its items."""
+        self._by_model.pop(answer.model_name, None)
+        self.break_off(answer)
+        self._actions.say(RelayedEvent(answer.done(status, details)))
+
+    def break_off(self, answer: Answer) -> None:
+        """There will be no more of what it was saying."""
+        for text in broken_off(answer, self._text_of):
+            self._actions.say(RelayedEvent(text))
+
+    def take_all(self) -> list[Answer]:
+        """The model is gone: none of them is said by it any more."""
+        answers = list(self.open)
+        self._by_model.clear()
+        self._going_on.clear()
+        for answer in answers:
+            answer.model_name = ""
+        return answers
+
+    def _meant(self, response: Mapping[str, Any]) -> Answer | None:
+        """Which one goes on with this; a server that repeats no metadata says it by the order."""
+        metadata = response.get("metadata")
+        tag = metadata.get(TAG) if isinstance(metadata, dict) else None
+        for entry in self._going_on:
+            if entry[0] == tag or "metadata" not in response:
+                self._going_on.remove(entry)
+                return entry[1]
+        return None
+
+    def _text_of(self, item_id: str) -> str:
+        entry = self._model.rebuilding.ledger.find(item_id)
+        return entry.text if isinstance(entry, ModelSaid) else ""
+
+
+def _response(text: str) -> dict[str, Any]:
+    event = msgspec.json.decode(text)
+    response = event.get("response") if isinstance(event, dict) else None
+    return response if isinstance(response, dict) else {}

@@ -1,0 +1,58 @@
+"""How an answer ends that broke off, as the API ends one: item by item, each part of it first.
+
+https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from tornado_app.session.relaying.answer import Answer, ShownItem
+
+FAILED = {
+    "type": "failed",
+    "error": {
+        "type": "server_error",
+        "code": "server_error",
+        "message": "The model was lost before it had answered. Ask again.",
+    },
+}
+CLIENT_CANCELLED = {"type": "cancelled", "reason": "client_cancelled"}
+TURN_DETECTED = {"type": "cancelled", "reason": "turn_detected"}
+
+
+def broken_off(answer: Answer, text_of: Callable[[str], str]) -> Iterator[str]:
+    """The events that end all open items; *text_of*: what there is of an item's text."""
+    for name in tuple(answer.items):
+        yield from _ended(answer, name, answer.items[name], text_of(name))
+
+
+def _ended(answer: Answer, name: str, shown: ShownItem, text: str) -> Iterator[str]:
+    of = {"response_id": answer.name, "output_index": shown.index}
+    content: list[dict[str, Any]] = []
+    for index, kind in sorted(shown.parts.items()):
+        part = {**of, "item_id": name, "content_index": index}
+        if kind == "audio":
+            yield _event("response.output_audio.done", part)
+            yield _event("response.output_audio_transcript.done", {**part, "transcript": text})
+            spoken = {"type": "audio", "transcript": text}
+            yield _event("response.content_part.done", {**part, "part": spoken})
+            content.append({"type": "output_audio", "transcript": text})
+        else:
+            yield _event("response.output_text.done", {**part, "text": text})
+            yield _event(
+                "response.content_part.done", {**part, "part": {"type": "text", "text": text}}
+            )
+            content.append({"type": "output_text", "text": text})
+    item = {**shown.item, "status": "incomplete"}
+    if item.get("type") == "message":
+        item["content"] = content
+    yield _event("conversation.item.done", {"previous_item_id": None, "item": item})
+    yield _event("response.output_item.done", {**of, "item": item})
+    answer.end_item(item)
+
+
+def _event(kind: str, fields: dict[str, Any]) -> str:
+    event = {"type": kind, "event_id": "event_parley_broken_off", **fields}
+    return msgspec.json.encode(event).decode()

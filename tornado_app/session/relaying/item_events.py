@@ -1,0 +1,164 @@
+"""Events of the conversation and of what the user says, as the client is shown them."""
+
+from typing import Any
+
+import msgspec
+
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.functions import OutputItem
+from tornado_app.protocol.realtime.items import Item
+from tornado_app.protocol.realtime.orders import AnyOrder, DeleteItem
+from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
+from tornado_app.session.model_side import ModelSide
+from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.breaking_off import TURN_DETECTED
+from tornado_app.session.relaying.outstanding import Outstanding
+from tornado_app.session.relaying.tools import Tools
+from tornado_app.session.relaying.veil import Veil
+from tornado_app.session.scribe import Scribe
+
+
+class ItemEvents:
+    """Thread: loop."""
+
+    def __init__(
+        self,
+        model: ModelSide,
+        scribe: Scribe,
+        *,
+        answers: Answers,
+        tools: Tools,
+        outstanding: Outstanding,
+        veil: Veil,
+    ) -> None:
+        self._model = model
+        self._answers = answers
+        self._ledger = model.rebuilding.ledger
+        self._scribe = scribe
+        self._tools = tools
+        self._outstanding = outstanding
+        self._veil = veil
+        self._forgetting: dict[str, int] = {}
+        """Items that the model was asked to forget, to be told of them anew."""
+
+    def retell(self, order: AnyOrder) -> None:
+        """The model is told to forget an item, and of it again; the client need not know."""
+        if isinstance(order, DeleteItem):
+            self._forgetting[order.item_id] = self._forgetting.get(order.item_id, 0) + 1
+
+    def forget(self) -> None:
+        """The model is gone, and says no more of it."""
+        self._forgetting.clear()
+
+    def show(self, said: RelayedEvent, text: str) -> str:
+        """Empty: it is not shown."""
+        match said:
+            case realtime.ItemAdded(item, before):
+                if self._is_retold(item.id):
+                    return ""
+                if self._hides(item.type, item.name, item.id):
+                    self._scribe.added(said)
+                    return ""
+                self._added(said)
+                return self._placed(text, before)
+            case Place(type="conversation.item.done", item=item):
+                hidden = self._is_retold(item.id) or self._veil.hides(item.id)
+                return "" if hidden else self._placed(text, None)
+            case realtime.Committed(_, before):
+                return self._placed(text, before)
+            case realtime.Cleared():
+                self._outstanding.answered("input_audio_buffer.clear")
+            case realtime.UserSpeechStarted():
+                if self._model.in_force.interrupt_response:
+                    self._tools.cancel(None, TURN_DETECTED)
+            case Place():
+                return self._show_other(said, text)
+        return text
+
+    def _show_other(self, said: Place, text: str) -> str:
+        match said.type:
+            case "conversation.item.deleted":
+                if self._has_forgotten(said.item_id):
+                    return ""
+                self._model.rebuilding.untold(said.item_id)
+                self._outstanding.answered("conversation.item.delete", said.item_id)
+                self._ledger.remove(said.item_id)
+            case "conversation.item.truncated":
+                self._outstanding.answered("conversation.item.truncate", said.item_id)
+                self._ledger.cut(said.item_id, said.audio_end_ms)
+            case "conversation.item.retrieved":
+                self._outstanding.answered("conversation.item.retrieve", said.item.id)
+            case kind if kind.startswith("mcp_"):
+                return ""
+        return "" if self._veil.hides(said.item_id) else text
+
+    def _added(self, said: realtime.ItemAdded) -> None:
+        item, after = said.item, said.previous_item_id
+        is_models = self._ledger.find(item.id) is not None or self._answers.has_item(item.id)
+        asked = None
+        if not is_models:
+            asked = self._outstanding.answered("conversation.item.create", item.id)
+        if asked is None:
+            self._scribe.added(said)
+        else:
+            self._brought(item, asked.fields.get("item") or {})
+            self._ledger.place(item.id, after)
+
+    def _brought(self, item: Item, wanted: dict[str, Any]) -> None:
+        """The client has put it there."""
+        ledger = self._ledger
+        match item.type, item.role:
+            case "message", "user" if item.text or item.shows:
+                ledger.typed(item.id, item.text, has_picture=item.shows)
+                if item.shows and ledger.is_kept:
+                    picture = {name: wanted[name] for name in wanted if name != "id"}
+                    self._model.rebuilding.pictures.keep(item.id, picture)
+            case "message", "user":
+                ledger.spoke(item.id, is_committed=True)
+            case "message", "assistant":
+                ledger.said(item.id, "", is_spoken=False)
+                ledger.said_whole(item.id, item.text)
+                ledger.completed(item.id)
+            case "message", "system":
+                ledger.noted(item.id, item.text)
+            case "function_call", _:
+                called = msgspec.convert(wanted, OutputItem, strict=False)
+                ledger.called(called, item.id)
+            case "function_call_output", _:
+                call_id, output = wanted.get("call_id"), wanted.get("output")
+                ledger.answered(item.id, str(call_id), str(output))
+
+    def _placed(self, text: str, before: str | None) -> str:
+        """Behind an item that the client knows of."""
+        if before is None and "previous_item_id" not in text:
+            return text
+        event: dict[str, Any] | None = None
+        if before is None:
+            event = msgspec.json.decode(text)
+            before = event.get("previous_item_id")
+        if not isinstance(before, str) or not self._veil.hides(before):
+            return text
+        event = event or msgspec.json.decode(text)
+        shown: str | None = before
+        while shown is not None and self._veil.hides(shown):
+            shown = self._ledger.before(shown)
+        event["previous_item_id"] = shown
+        return msgspec.json.encode(event).decode()
+
+    def _is_retold(self, item_id: str) -> bool:
+        """The client knows of it, and the model was told of it again."""
+        return self._model.rebuilding.is_told(item_id)
+
+    def _has_forgotten(self, item_id: str) -> bool:
+        left = self._forgetting.pop(item_id, 0)
+        if left > 1:
+            self._forgetting[item_id] = left - 1
+        return left > 0
+
+    def _hides(self, kind: str, name: str, item_id: str) -> bool:
+        is_hidden = kind.startswith("mcp_") or (
+            kind == "function_call" and self._veil.hides_tool(name)
+        )
+        if is_hidden:
+            self._veil.hide(item_id)
+        return is_hidden or self._veil.hides(item_id)

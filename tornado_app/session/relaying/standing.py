@@ -1,0 +1,46 @@
+"""What a client has asked for itself, and how it stands towards what it may ask for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tornado_app.policy.api_words import Standing
+from tornado_app.protocol.opening import MODEL_FORMAT
+from tornado_app.protocol.realtime.functions import tool_entry
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.model_side import ModelSide
+from tornado_app.session.relaying.veil import Veil
+
+
+class Client:
+    """Thread: loop."""
+
+    def __init__(self, config: SessionConfig, model: ModelSide, veil: Veil) -> None:
+        self.config = config
+        self._model = model
+        self._veil = veil
+        self.own: Mapping[str, Any] = {}
+        """Instructions and tools that the model has taken of it."""
+        self._server_tools = tuple(tool_entry(each) for each in config.tools.told)
+        self._token_tools = tuple(tool_entry(each) for each in config.model_session.tools)
+
+    @property
+    def instructions(self) -> str:
+        """What the model goes by."""
+        return self.own.get("instructions") or self.config.model_session.instructions
+
+    def standing(self) -> Standing:
+        config, in_force = self.config, self._model.in_force
+        return Standing(
+            rules=config.call_rules,
+            instructions=config.model_session.instructions,
+            max_output_tokens=config.model_session.max_output_tokens,
+            turn_detection=in_force.turn_detection,
+            server_tools=self._server_tools,
+            client_tools=tuple(self.own.get("tools", self._token_tools)),
+            only_transcribes=in_force.only_transcribes,
+            transcribes=bool(in_force.transcription_model),
+            converts_input=config.source != MODEL_FORMAT,
+            converts_output=config.target != MODEL_FORMAT,
+            is_hidden=self._veil.hides,
+            shows=config.pictures.are_allowed,
+        )

@@ -1,0 +1,103 @@
+"""What of the model's words is not for the client: the operator's instructions, tools, items.
+
+Most events have nothing of it, which is seen without parsing them, and go as they are.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tornado_app.protocol.realtime.functions import tool_entry
+from tornado_app.session.config import SessionConfig
+
+HIDDEN_KEPT = 4096
+"""So many items may be hidden at once: what is older nobody asks for."""
+PIECE_CHARACTERS = 16
+"""So much of a hidden text in a row is no accident."""
+MESSAGE_CHARACTERS = 1000
+OURS = "parley_"
+GENERIC = "The model refused this."
+
+
+class Veil:
+    """Thread: loop."""
+
+    def __init__(self, config: SessionConfig) -> None:
+        self._session_id = config.session_id
+        self._expires_at: Any = None
+        self._tools = frozenset(function.name for function in config.tools.functions)
+        self._texts = _hidden_texts(config)
+        self._items: dict[str, None] = {}
+
+    def hides_tool(self, name: str) -> bool:
+        """Whether a function is the server's."""
+        return name in self._tools
+
+    def hide(self, item_id: str) -> None:
+        """The client is told nothing of this item."""
+        self._items[item_id] = None
+        if len(self._items) > HIDDEN_KEPT:
+            del self._items[next(iter(self._items))]
+
+    def hides(self, item_id: str) -> bool:
+        return item_id in self._items or item_id.startswith(OURS)
+
+    def session(self, text: str, kind: str, own: Mapping[str, Any]) -> str:
+        """An event with a session in it; *own* is what the client has asked for itself."""
+        event = msgspec.json.decode(text)
+        session = event.get("session")
+        if not isinstance(session, dict):
+            session = {}
+        event["type"], event["session"] = kind, session
+        session["id"] = self._session_id
+        if "expires_at" in session:
+            # Another model may go on with the call, and the client's call does not end with one.
+            self._expires_at = self._expires_at or session["expires_at"]
+            session["expires_at"] = self._expires_at
+        self._clean(session, own)
+        return msgspec.json.encode(event).decode()
+
+    def response(self, text: str, own: Mapping[str, Any]) -> str:
+        """An event with an answer in it, of which some servers say all that it was made with."""
+        if '"instructions"' not in text and '"tools"' not in text and '"mcp_' not in text:
+            return text
+        event = msgspec.json.decode(text)
+        response = event.get("response")
+        if isinstance(response, dict):
+            self._clean(response, own)
+        return msgspec.json.encode(event).decode()
+
+    def message(self, message: str) -> str:
+        """An error's own words, unless they repeat what is hidden."""
+        words = message[:MESSAGE_CHARACTERS]
+        if "sk-" in words or any(name in words for name in self._tools):
+            return GENERIC
+        for start in range(max(1, len(words) - PIECE_CHARACTERS + 1)):
+            piece = words[start : start + PIECE_CHARACTERS]
+            if len(piece) == PIECE_CHARACTERS and any(piece in text for text in self._texts):
+                return GENERIC
+        return words
+
+    def _clean(self, said: dict[str, Any], own: Mapping[str, Any]) -> None:
+        if "instructions" in said:
+            said["instructions"] = own.get("instructions", "")
+        if isinstance(said.get("tools"), list):
+            said["tools"] = [tool for tool in said["tools"] if self._is_theirs(tool)]
+        choice = said.get("tool_choice")
+        if isinstance(choice, dict) and not self._is_theirs({"type": "function", **choice}):
+            said["tool_choice"] = "auto"
+        if said.get("prompt") is not None:
+            said["prompt"] = None
+
+    def _is_theirs(self, tool: Any) -> bool:
+        is_function = isinstance(tool, dict) and tool.get("type") == "function"
+        return is_function and tool.get("name") not in self._tools
+
+
+def _hidden_texts(config: SessionConfig) -> tuple[str, ...]:
+    texts = [config.model_session.instructions]
+    texts += [turn.text for turn in config.model_session.history]
+    texts += [msgspec.json.encode(tool_entry(each)).decode() for each in config.tools.told]
+    texts += [function.description for function in config.tools.functions]
+    return tuple(text for text in texts if len(text) >= PIECE_CHARACTERS)

@@ -244,8 +244,8 @@ async def test_what_belonged_to_a_stranger_is_freed_without_the_collector():
 
 
 def parts_alive() -> int:
-    parts = (Entrance, VoiceHandler, StrictWebSocketProtocol)
-    return sum(isinstance(part, parts) for part in gc.get_objects())
+    parts = {Entrance, VoiceHandler, StrictWebSocketProtocol}
+    return sum(type(part) in parts for part in gc.get_objects())
 
 
 @pytest.mark.gen_test

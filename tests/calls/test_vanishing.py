@@ -21,7 +21,7 @@ from tornado_app.upstream.link import Link
 from tornado_app.upstream.socket import UpstreamSocket
 
 CHUNK = bytes(960)
-PARTS = (Connection, Session, ClientStream, StrictWebSocketProtocol, Link, UpstreamSocket, Lane)
+PARTS = {Connection, Session, ClientStream, StrictWebSocketProtocol, Link, UpstreamSocket, Lane}
 
 
 def reset(client: RawClient) -> None:
@@ -131,7 +131,7 @@ async def test_what_belonged_to_a_call_is_freed_without_the_collector(dialled):
 
 def parts_alive() -> int:
     """In this process: other tests may have left some in what is shown of their failures."""
-    return sum(isinstance(part, PARTS) for part in gc.get_objects())
+    return sum(type(part) in PARTS for part in gc.get_objects())
 
 
 @pytest.mark.parametrize("vanish", [reset, half_close, close_politely])

@@ -37,6 +37,13 @@ def speaker(playwright, tmp_path_factory):
         yield started
 
 
+@pytest.fixture(scope="module")
+def url():
+    """A gateway that hears and speaks, for several calls."""
+    with running_gateway(model_mode="speech") as served:
+        yield served.url
+
+
 def waits(row):
     """{"model": ms, ...} of what stands beside an answer."""
     return {
@@ -77,13 +84,12 @@ class TestSpoken:
         assert total >= sum(log.values()) - ALLOWED_MS
         assert abs(total - sum(log.values()) - shown.get("way", 0.0)) <= ALLOWED_MS
 
-    def test_a_blocked_microphone_is_noticed_when_it_is_allowed(self, playwright):
+    def test_a_blocked_microphone_is_noticed_when_it_is_allowed(self, playwright, url):
         """The page says what to do, takes what is typed meanwhile, and begins by itself."""
         silent = ("--use-fake-device-for-media-stream", SOUND[-1])
         with (
-            running_gateway(model_mode="speech") as served,
             chromium(playwright, *silent) as started,
-            opened(started, served.url, permissions=[]) as console,
+            opened(started, url, permissions=[]) as console,
         ):
             page = console.page
             page.click("#start")
@@ -93,24 +99,18 @@ class TestSpoken:
 
 
 class TestTyped:
-    def test_somebody_types_and_is_answered(self, browser):
+    def test_somebody_types_and_is_answered(self, browser, url):
         """Without a microphone; the answer is heard and written."""
-        with (
-            running_gateway(model_mode="speech") as served,
-            opened(browser, served.url) as console,
-        ):
+        with opened(browser, url) as console:
             page = console.page
             page.fill("#type", "What is twelve times seven?")
             page.keyboard.press("Enter")
             page.wait_for_selector(".turn.model:not([aria-hidden]) >> text=84")
             assert not page.is_visible("#mute")
 
-    def test_settings_hold_from_the_next_answer_on(self, browser):
+    def test_settings_hold_from_the_next_answer_on(self, browser, url):
         """Formats and the voice, applied while the call runs; another voice later is refused."""
-        with (
-            running_gateway(model_mode="speech") as served,
-            opened(browser, served.url) as console,
-        ):
+        with opened(browser, url) as console:
             page = console.page
             page.fill("#type", "Hello")
             page.click("#open-settings")

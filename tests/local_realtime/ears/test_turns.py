@@ -17,7 +17,7 @@ from local_realtime.sound.audio import Sound
 from tests.local_realtime.wording import TEXTS
 
 BYTES_PER_MS = 48
-CUT_EVERY_MS = 300
+CUT_EVERY_MS = 900
 SPOKEN = ["What is the weather in Paris?", "My name is Anna.", "Count to seven.", "Good morning."]
 
 needs_the_model = pytest.mark.skipif(

@@ -1,7 +1,7 @@
 """Ears and voice: the models themselves."""
 
 import asyncio
-from itertools import combinations
+from itertools import combinations, cycle
 
 import numpy as np
 import pytest
@@ -39,9 +39,10 @@ def test_recordings_are_understood(models, speech):
 
 
 def test_it_understands_itself(models):
-    """At most 10 % of the words are wrong, over all voices."""
+    """At most 10 % of the words are wrong, over all voices, each of which says another sentence."""
     spoken = [
-        (text, models._mouth.say(text, voice, 1.0)[1]) for text in SPOKEN for voice in TIMBRES
+        (text, models._mouth.say(text, voice, 1.0)[1])
+        for text, voice in zip(cycle(SPOKEN), TIMBRES, strict=False)
     ]
     heard = transcript_of(models, *(sound for _, sound in spoken))
 
@@ -53,8 +54,11 @@ def pitches_hz(sound):
     signal = np.frombuffer(sound.pcm, "<i2").astype(float)
     lags, width, found = np.arange(1, 481), 2000, []
     for frame in sliding_window_view(signal, width + lags[-1])[::480]:
-        differences = [((frame[:width] - frame[lag:][:width]) ** 2).sum() for lag in lags]
-        normal = np.array(differences) * lags / np.maximum(np.cumsum(differences), 1)
+        # Of (frame - delayed)^2 the sum, term by term.
+        energy = np.cumsum(np.pad(frame**2, (1, 0)))
+        powers = energy[width:] - energy[:-width]
+        differences = powers[0] + powers[1:] - 2 * np.correlate(frame, frame[:width])[1:]
+        normal = differences * lags / np.maximum(np.cumsum(differences), 1)
         low = np.flatnonzero(normal < 0.2)
         if not len(low) or frame.std() < signal.std() / 2:
             found.append(np.nan)

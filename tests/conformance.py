@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from kosoku import FailureError, run_fuzzingclient
 from tornado.websocket import WebSocketHandler
 
+from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.read_watch import LoopReadWatch
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.client_side.writer import ClientWriter
@@ -55,6 +56,7 @@ class EchoHandler(WebSocketHandler):
             write_timeout_s=5.0,
             on_slow=self.on_slow,
             loop=asyncio.get_running_loop(),
+            gathered=GatheredWrites(asyncio.get_running_loop()),
         )
 
     def on_slow(self, why: str) -> None:

@@ -17,6 +17,7 @@ from tornado_app.admission.places import Place
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.client import Client
+from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.client_side.traffic import Traffic
 from tornado_app.connection import Connection, Equipment
@@ -116,6 +117,7 @@ class Gateway:
         gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
         self.read_watch = new_read_watch(self._loop, gather_s)
+        self.gathered_writes = GatheredWrites(self._loop)
         self.tally = Tally()
         self.traffic = Traffic()
         self.pool_waits, self.pool_runs = Distribution(BRIEF_S), Distribution(BRIEF_S)

@@ -16,6 +16,7 @@ from tornado.websocket import WebSocketClosedError
 from tests.conformance import EchoHandler
 from tests.fakes.raw_websocket import DEADLINE_S, TEXT, RawClient, client_frame
 from tornado_app.client_side.frames import BINARY, frame
+from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.writer import PART_BYTES, ClientWriter
 
 GATHER_BYTES = 100
@@ -118,20 +119,23 @@ class Client(SimpleNamespace):
     """A writer with the fakes around it."""
 
     @classmethod
-    def new(cls) -> "Client":
-        loop = FakeLoop()
+    def new(cls, loop: FakeLoop | None = None, gathered: GatheredWrites | None = None) -> "Client":
+        loop = loop or FakeLoop()
+        gathered = gathered or GatheredWrites(loop, GATHER_S)
         protocol, slow, room = FakeProtocol(loop), [], []
         writer = ClientWriter(
             protocol,
             gather_bytes=GATHER_BYTES,
             queue_bytes=QUEUE_BYTES,
             write_timeout_s=WRITE_TIMEOUT_S,
-            gather_s=GATHER_S,
             loop=loop,
+            gathered=gathered,
             on_slow=slow.append,
             on_room=lambda: room.append(writer.queued_bytes),
         )
-        return cls(loop=loop, protocol=protocol, slow=slow, room=room, writer=writer)
+        return cls(
+            loop=loop, protocol=protocol, slow=slow, room=room, writer=writer, gathered=gathered
+        )
 
     def block(self) -> None:
         """Let the socket be full, with one message on its way."""
@@ -180,7 +184,9 @@ def test_acknowledgement_waits_for_company(client: Client) -> None:
 
     client.writer.send(b"b")
     client.loop.run()
+    assert client.protocol.log == [A + B]
 
+    client.loop.run(GATHER_S)
     assert client.protocol.log == [A + B]
     assert client.loop.pending == 0
 
@@ -196,6 +202,23 @@ def test_acknowledgements_wait_no_longer_than_gather_s(client: Client) -> None:
     client.loop.run(GATHER_S * 0.2)
 
     assert client.protocol.log == [A + B]
+
+
+def test_acknowledgements_of_all_clients_have_one_timer() -> None:
+    """They go together; one whose own has gone already has nothing more to write."""
+    first = Client.new()
+    loop, second = first.loop, Client.new(first.loop, first.gathered)
+    first.writer.send(b"a", urgent=False)
+    loop.run(GATHER_S / 2)
+    second.writer.send(b"b", urgent=False)
+    assert loop.pending == 1
+    first.writer.send(b"c")
+
+    loop.run(GATHER_S)
+
+    assert first.protocol.log == [A + C]
+    assert second.protocol.log == [B]
+    assert loop.pending == 0
 
 
 def test_acknowledgements_go_when_there_are_gather_bytes_of_them(client: Client) -> None:
@@ -487,6 +510,7 @@ class FloodHandler(EchoHandler):
             write_timeout_s=self.flood.write_timeout_s,
             on_slow=self.on_slow,
             loop=asyncio.get_running_loop(),
+            gathered=GatheredWrites(asyncio.get_running_loop()),
         )
 
     def on_message(self, _message) -> None:

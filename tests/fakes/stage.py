@@ -27,6 +27,7 @@ from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileJob
 from tornado_app.audio.pipeline import AudioPipeline
+from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection, Equipment
 from tornado_app.handlers.client_socket import ClientSocket
@@ -311,6 +312,7 @@ class Stage:
             on_slow=lambda why: self.feed(events.ClientSlow(why)),
             on_room=self._on_room,
             loop=self.loop,
+            gathered=GatheredWrites(self.loop),
         )
         now = self.loop.now
         self.connection = Connection(

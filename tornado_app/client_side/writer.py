@@ -10,6 +10,7 @@ from tornado.iostream import StreamBufferFullError, StreamClosedError
 from tornado.websocket import WebSocketClosedError
 
 from tornado_app.client_side.frames import BINARY, PING, TEXT, frame
+from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.stream import ClientStream
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 
@@ -48,7 +49,7 @@ class ClientWriter:
         write_timeout_s: float,
         on_slow: Callable[[str], None],
         loop: asyncio.AbstractEventLoop,
-        gather_s: float = 0.05,
+        gathered: GatheredWrites,
         on_room: Callable[[], None] = lambda: None,
     ) -> None:
         """*queue_bytes* is what may wait before the client is given up.  A message counts for an
@@ -63,7 +64,7 @@ class ClientWriter:
         self._limit_bytes = queue_bytes
         self._large_bytes = queue_bytes // 8
         self._write_timeout_s = write_timeout_s
-        self._gather_s = gather_s
+        self._gathered = gathered
         self._on_slow = on_slow
         self._on_room = on_room
         self._loop = loop
@@ -76,7 +77,8 @@ class ClientWriter:
         self._slow = False
         self._full = False
         self._flush_soon: asyncio.Handle | None = None
-        self._flush_later: asyncio.TimerHandle | None = None
+        self._has_joined = False
+        """It is called when the gathered writes are due, whatever was written before that."""
         self._write_deadline: asyncio.TimerHandle | None = None
         self._allow(0)
         protocol.before_close = self._finish
@@ -104,7 +106,7 @@ class ClientWriter:
         """Queue one message.  Never raises: what cannot be sent is counted in `dropped_messages`.
 
         All that is sent within one turn of the loop becomes one write.  A message that
-        is not *urgent* may wait `gather_s` for company.
+        is not *urgent* may wait for company, with all others that do (`GatheredWrites`).
         """
         self._put(frame(BINARY if binary else TEXT, payload), urgent=urgent)
 
@@ -143,8 +145,13 @@ class ClientWriter:
             return
         if urgent:
             self._flush_soon = self._loop.call_soon(self._flush)
-        elif self._flush_later is None:
-            self._flush_later = self._loop.call_later(self._gather_s, self._flush)
+        elif not self._has_joined:
+            self._has_joined = True
+            self._gathered.join(self._write_gathered)
+
+    def _write_gathered(self) -> None:
+        self._has_joined = False
+        self._flush()
 
     def _flush(self) -> None:
         """Write until the queue is empty or the socket has no more room."""
@@ -254,9 +261,6 @@ class ClientWriter:
         if self._flush_soon is not None:
             self._flush_soon.cancel()
             self._flush_soon = None
-        if self._flush_later is not None:
-            self._flush_later.cancel()
-            self._flush_later = None
 
     def _cancel_deadline(self) -> None:
         if self._write_deadline is not None:

@@ -143,6 +143,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             on_slow=self._on_slow,
             on_room=self._on_room,
             loop=asyncio.get_running_loop(),
+            gathered=self._gateway.gathered_writes,
         )
         self._client = ClientSocket(protocol, writer, self._on_replaced)
         if self._guest is None:

@@ -37,7 +37,7 @@ from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.opening import Opening
 from tornado_app.protocol.told import LimitUse
 from tornado_app.recordings.recorder import new_recorder
-from tornado_app.resuming.tickets import TicketDesk, TicketsHere
+from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
@@ -80,7 +80,7 @@ class Guest:
     terms: CallTerms
     ip: str
     place: Place
-    resumes: str | None = None
+    resumes: Ticket | None = None
     """The session that it may go on with."""
 
 
@@ -268,27 +268,27 @@ class Gateway:
                 return resumed
         return self._begin(guest, client)
 
-    def _resumed_by(self, caller: Caller, opening: Opening, dialect: Dialect) -> str | None:
-        """Which session that is there a client may go on with, by its resume token."""
+    def _resumed_by(self, caller: Caller, opening: Opening, dialect: Dialect) -> Ticket | None:
+        """What a client may go on with, by its resume token: a session that is there."""
         if not opening.resume_token:
             return None
         opened = self._tickets.opened_by(opening.resume_token, caller.user_id, dialect.subprotocol)
-        connection = self._connections.get(opened.session_id) if opened is not None else None
-        if opened is None or connection is None:
+        if opened is None:
+            return None
+        connection = self._connections.get(opened.ticket.session_id)
+        if connection is None:
             return None
         # Of a client that was not heard since nobody knows whether it got the next token.
         is_good = opened.is_newest or not connection.is_heard
-        return opened.session_id if is_good and connection.config.scopes <= caller.scopes else None
+        return opened.ticket if is_good and connection.config.scopes <= caller.scopes else None
 
     def _resume(self, guest: Guest, client: Client, last_seq: int | None) -> Connection | None:
         """One that cannot be resumed any more is ended: its client has come, and begins anew."""
-        session_id = guest.resumes or ""
-        connection = self._connections.get(session_id)
-        if (
-            connection is None
-            or self._resumed_by(guest.caller, guest.opening, guest.dialect) is None
-        ):
-            return None
+        ticket = self._resumed_by(guest.caller, guest.opening, guest.dialect)
+        if ticket is None or ticket != guest.resumes:
+            return None  # the client came by another connection meanwhile
+        session_id = ticket.session_id
+        connection = self._connections[session_id]
         if last_seq is None or not connection.can_resume(last_seq):
             connection.feed(events.Stop(RESUMED_ELSEWHERE))
             return None

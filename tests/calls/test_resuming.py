@@ -162,6 +162,36 @@ async def test_a_connection_that_breaks_before_the_next_token_arrives():
 
 
 @pytest.mark.gen_test(timeout=60)
+async def test_a_connection_that_is_late_takes_nothing_over():
+    """Its client gave it up, and has come by another meanwhile."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        cut(client)
+        late = await house.call(f"resume={token_of(client)}")
+        mute = await house.raw(f"resume={token_of(client)}&last_seq={last_seq(client)}")
+        assert b"resumed" in (await mute.receive()).payload
+        await late.say("resume_from", last_seq=last_seq(client))
+        assert (await late.status("connecting"))["data"]["resumed"] is False
+        await mute.close()
+        again = await back(house, client)
+        assert (await again.status("connected"))["data"]["resumed"]
+        del fake
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_connection_that_says_nothing_ends_no_call():
+    """It was lost as well, perhaps: it is a call of its own then."""
+    async with FakeUpstream() as fake, House(fake.url, auth_first_message_s=1, **KEEPS) as house:
+        client = await house.connected()
+        cut(client)
+        mute = await house.call(f"resume={token_of(client)}")
+        assert (await mute.status("connecting"))["data"]["resumed"] is False
+        again = await back(house, client)
+        assert (await again.status("connected"))["data"]["resumed"]
+        del fake
+
+
+@pytest.mark.gen_test(timeout=60)
 async def test_what_cannot_be_resumed_is_a_new_session():
     """Another's token, an unknown one, a place that is not: the same answer to all."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:

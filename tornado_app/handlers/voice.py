@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 from tornado.iostream import StreamClosedError
@@ -304,7 +305,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         last_seq = guest.opening.last_seq
         if guest.resumes is not None and last_seq is None:
             loop, wait_s = asyncio.get_running_loop(), self._settings.auth.first_message_s
-            self._place_timer = loop.call_later(wait_s, self._connect, None)
+            self._place_timer = loop.call_later(wait_s, self._begin_anew, guest)
         else:
             self._connect(last_seq)
 
@@ -323,6 +324,11 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             self._feed(events.ClientRefused(refused))
         elif last_seq is None:
             self.on_message(message)
+
+    def _begin_anew(self, guest: Guest) -> None:
+        """It says nothing, and may be lost as well: the call that it asked for is left alone."""
+        self._guest = replace(guest, resumes=None)
+        self._connect(None)
 
     def _connect(self, last_seq: int | None) -> None:
         self._stop_waiting_for_place()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 TOKEN_BYTES = 32
+BEFORE_KEPT = 64
+"""So often a client may be lost again before it learns its next token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +21,16 @@ class Ticket:
     session_id: str
     user_id: str
     subprotocol: str
-    shown: bytes | None = None
-    """The digest of the token that this one was given for: the client may not have got this one."""
+    before: tuple[bytes, ...] = ()
+    """Digests of those that the client may have in its place: the one that it has shown last, and
+    those that were given for that and that it may not have got.
+    """
 
 
 class Opened(NamedTuple):
-    """Which session a token opens, and whether no other was given for it since."""
+    """What a token opens, and whether no other was given for it since."""
 
-    session_id: str
+    ticket: Ticket
     is_newest: bool
 
 
@@ -37,7 +41,7 @@ class TicketStore(Protocol):
         """In place of the one that this session had."""
 
     def find(self, digest: bytes) -> Ticket | None:
-        """The ticket of this token, or that was given for it."""
+        """The ticket of this token, or that followed it."""
 
     def drop(self, session_id: str) -> None:
         """Nothing, if there is none."""
@@ -78,10 +82,16 @@ class TicketDesk:
     def issue(self, session_id: str, user_id: str, subprotocol: str, shown: str = "") -> str:
         """A token that opens this session, in place of the one before.
 
-        *shown*: the one that it is given for, which is known until the next is issued.
+        *shown*: the one that it is given for.
         """
         token = self._make(TOKEN_BYTES)
-        before = _digest(shown) if shown else None
+        before: tuple[bytes, ...] = ()
+        if shown:
+            digest = _digest(shown)
+            ticket = self._store.find(digest)
+            before = (digest,)
+            if ticket is not None and ticket.digest != digest:
+                before = (*ticket.before, ticket.digest)[-BEFORE_KEPT:]
         self._store.put(Ticket(_digest(token), session_id, user_id, subprotocol, before))
         return token
 
@@ -94,7 +104,7 @@ class TicketDesk:
         # A digest that is found is nearly equal to itself, but nothing here depends on how near.
         is_newest = hmac.compare_digest(ticket.digest, digest)
         is_theirs = (ticket.user_id, ticket.subprotocol) == (user_id, subprotocol)
-        return Opened(ticket.session_id, is_newest) if is_theirs else None
+        return Opened(ticket, is_newest) if is_theirs else None
 
     def forget(self, session_id: str) -> None:
         """The session is over."""
@@ -102,7 +112,7 @@ class TicketDesk:
 
 
 def _digests(ticket: Ticket) -> list[bytes]:
-    return [ticket.digest] if ticket.shown is None else [ticket.digest, ticket.shown]
+    return [ticket.digest, *ticket.before]
 
 
 def _digest(token: str) -> bytes:

@@ -79,9 +79,9 @@ bench: $(VENV)/.checks
 conformance: $(VENV)/.checks
 	$(PYTEST) tests/calls/test_conformance.py
 
-# Conversations whose model is lost at random moments: make chaos CHAOS=1000 SEED=7
+# Conversations whose model or client is lost at random moments, or both: make chaos CHAOS=1000 SEED=7
 chaos: $(VENV)/.checks
-	CHAOS=$(or $(CHAOS),1000) SEED=$(or $(SEED),$(shell date +%s)) $(PYTEST) -s tests/calls/test_chaos.py
+	CHAOS=$(or $(CHAOS),350) SEED=$(or $(SEED),$(shell date +%s)) $(PYTEST) -s tests/calls/test_chaos.py
 
 fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000

@@ -1,30 +1,35 @@
-"""A wire between gateway and model that breaks when it is told to."""
+"""A wire to a gateway or a model that breaks when it is told to."""
 
 import asyncio
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 from tornado.netutil import bind_sockets
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 READ_BYTES = 4096
+Break: TypeAlias = Literal["closed", "reset", "half_open"]
+"""How both ends learn of it; of one that is half open he who dialled does, and the other never."""
 
 
 class FaultProxy:
     """``async with FaultProxy(port, breaks) as proxy:`` dial `url`.
 
-    *breaks*: for each connection after how many bytes of both directions it breaks, and whether
-    with an RST; when there is none left, they hold.
+    *breaks*: for each connection after how many bytes of both directions it breaks, and how; when
+    there is none left, they hold.
     """
 
-    def __init__(self, port: int, breaks: Iterator[tuple[int, bool]]) -> None:
+    def __init__(self, port: int, breaks: Iterator[tuple[int, Break]]) -> None:
         self._to = port
         self._breaks = breaks
         self._wires: set[asyncio.Task[None]] = set()
+        self._left_open: list[asyncio.StreamWriter] = []
         self.broken = 0
+        self.is_calm = False
+        """Nothing breaks any more."""
 
     async def __aenter__(self) -> Self:
         [listener] = bind_sockets(0, "127.0.0.1")
@@ -37,6 +42,9 @@ class FaultProxy:
         for wire in list(self._wires):
             wire.cancel()
         await asyncio.gather(*self._wires, return_exceptions=True)
+        for writer in self._left_open:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # in which the transports close their sockets
 
     @property
     def url(self) -> str:
@@ -46,42 +54,49 @@ class FaultProxy:
         task = asyncio.current_task()
         assert task is not None
         self._wires.add(task)
-        left_bytes, is_reset = next(self._breaks, (None, False))
+        left_bytes, how = next(self._breaks, (None, "closed"))
+        wire = _Wire(left_bytes, lambda: self.is_calm)
+        writers = [writer]
         try:
-            model_reader, model_writer = await asyncio.open_connection("127.0.0.1", self._to)
-            wire = _Wire(left_bytes)
-            pumps = [
-                asyncio.ensure_future(wire.pump(reader, model_writer)),
-                asyncio.ensure_future(wire.pump(model_reader, writer)),
-            ]
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            self.broken += wire.is_broken
-            for each in (writer, model_writer):
-                _end(each, is_reset=is_reset and wire.is_broken)
+            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
+            writers.append(there_writer)
+            await wire.join((reader, there_writer), (there_reader, writer))
         except (OSError, asyncio.CancelledError):
-            writer.transport.abort()
+            pass  # of a server's task asyncio says that it was cancelled as if that were a fault
         finally:
             self._wires.discard(task)
+            self.broken += wire.is_broken
+            if wire.is_broken and how == "half_open":
+                self._left_open.append(writers.pop())
+            for each in writers:
+                _end(each, is_reset=wire.is_broken and how != "closed")
 
 
 class _Wire:
-    def __init__(self, left_bytes: int | None) -> None:
+    def __init__(self, left_bytes: int | None, is_calm: Callable[[], bool]) -> None:
         self._left_bytes = left_bytes
+        self._is_calm = is_calm
         self.is_broken = False
 
-    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def join(self, *ways: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:
         """Returns when one end has gone, or the wire is to break."""
+        pumps = [asyncio.ensure_future(self._pump(*way)) for way in ways]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(READ_BYTES):
-                if self._left_bytes is not None:
+                if self._left_bytes is not None and not self._is_calm():
                     data = data[: self._left_bytes]
                     self._left_bytes -= len(data)
                 writer.write(data)
                 await writer.drain()
-                if self._left_bytes == 0:
+                if self._left_bytes == 0 and not self._is_calm():
                     self.is_broken = True
                     return
 

@@ -96,7 +96,7 @@ clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules $(AXE)/node_modules
 
 # Without the models, the stock clients, and what checks and measures.
-$(VENV)/.smokes: requirements-smoke.txt
+$(VENV)/.smokes: requirements-smoke.txt requirements.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -r requirements-smoke.txt
 	@touch $@

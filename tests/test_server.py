@@ -122,6 +122,35 @@ async def test_a_wrong_key_is_found_out_at_the_start():
     assert ("model_rejects", "error", "http_401") == (line["event"], line["level"], line["cause"])
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_several_are_tried_at_the_start():
+    """What is wrong with one is said, and calls go to the next: here the model on this computer."""
+    async with FakeUpstream(handshake=401) as upstream:
+        settings = house_settings(
+            server_port=0,
+            upstream_url=upstream.url,
+            upstream_fallbacks=[{"name": "here", "url": "local"}],
+            upstream_try_at_start=True,
+            model_mode="echo",
+        )
+        with whole_log("warning") as log:
+            async with started(settings) as server:
+                await until(lambda: server.gateway.several.out, "it is not found out")
+                answer = await ready(server)
+                client = await call(server, settings)
+                await client.status("connected")
+                client.socket.close(1000)
+                await client.closed()
+
+    assert 200 == answer
+    [line] = map(json.loads, log.getvalue().splitlines())
+    assert ("model_rejects", "first", "http_401") == (
+        line["event"],
+        line["upstream"],
+        line["cause"],
+    )
+
+
 @pytest.mark.gen_test
 async def test_in_development_nothing_is_dialled_at_the_start():
     """A program that is started twenty times a day asks nobody."""

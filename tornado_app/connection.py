@@ -38,7 +38,8 @@ from tornado_app.session.record import Entry
 from tornado_app.session.recorded import RecordedSession
 from tornado_app.tools.calls import Calls
 from tornado_app.tools.toolbox import Toolbox
-from tornado_app.upstream.link import Dial, Link
+from tornado_app.upstream.link import AnyLink, Dial
+from tornado_app.upstream.several import Several
 
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
@@ -53,7 +54,7 @@ class Equipment:
     pipeline: AudioPipeline
     files: FileDecoder
     dial: Callable[[SessionConfig], Dial]
-    retire: Callable[[Link], None]
+    retire: Callable[[AnyLink], None]
     """Takes a link that has ended, to join its thread off the loop."""
     memory: ProcessBudget
     on_model: Callable[[bool], None]
@@ -67,6 +68,8 @@ class Equipment:
     recorder: Recorder | None = None
     """None: no call is recorded."""
     tally: Tally = field(default_factory=Tally)
+    several: Several | None = None
+    """The upstreams, if there are more than one; else *dial* says where the one is."""
 
 
 class Connection:
@@ -106,6 +109,9 @@ class Connection:
         self._timer: TimerHandle | None = None
         self._timer_at = math.inf
         self._reading = ReadingOn(self._client, self._session, log)
+        several = equipment.several
+        self._route = several.new_route(config) if several else None
+        race = partial(several.race, self._route) if several and self._route else None
         self._links = Links(
             config.session_id,
             equipment.dial,
@@ -115,6 +121,7 @@ class Connection:
             read=dialect.read_model,
             reading=self._reading,
             feed=self.feed,
+            race=race,
         )
         self._finished = False
         self._calls = Calls(equipment.tools, config, self.feed, log)
@@ -257,8 +264,8 @@ class Connection:
                 self._client.close(self._dialect.closing(close))
             case commands.Log() | commands.Timed():
                 self._note(command)
-            case commands.NoteModel(accepted):
-                self._equipment.on_model(accepted)
+            case commands.NoteModel():
+                self._note_model(command)
             case commands.CallTool() | commands.CancelTool():
                 self._calls.perform(command)
             case commands.CheckToken(token, ref):
@@ -317,6 +324,13 @@ class Connection:
             return refused
         self.token_id = caller.token_id
         return caller.call_ends_at
+
+    def _note_model(self, note: commands.NoteModel) -> None:
+        several = self._equipment.several
+        if several is None:
+            self._equipment.on_model(note.accepted)
+        elif self._route is not None and note.upstream:
+            several.note(self._route, note)
 
     def _arm_timer(self, at: float) -> None:
         """Have a `Tick` come at *at*; an early one is harmless and arms the next."""

@@ -22,6 +22,7 @@ from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.client_side.traffic import Traffic
 from tornado_app.connection import Connection, Equipment
 from tornado_app.errors import Refused
+from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.house_rules import file_rules, opening_rules, session_config
 from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
@@ -45,7 +46,8 @@ from tornado_app.terms import CallTerms, Terms, first_session
 from tornado_app.tools.found import read_tools
 from tornado_app.trust import Trust
 from tornado_app.upstream import endpoint
-from tornado_app.upstream.link import Dial, Link
+from tornado_app.upstream.link import AnyLink, Dial
+from tornado_app.upstream.several import Several
 from tornado_app.upstream.standing import Standing
 from tornado_app.upstream.trial import Trial
 from workers.pool import AudioPool
@@ -93,7 +95,11 @@ class Gateway:
         rules: tokens.TokenRules | None,
         find_model: Callable[[], endpoint.Endpoint],
         policy: Policy,
+        find_local: Callable[[], endpoint.Endpoint] | None = None,
     ) -> None:
+        """*find_model*: where the first upstream is; *find_local*: the model on this computer, if
+        it is one of the others.
+        """
         self.settings = settings
         self.draining = False
         self._origins = OriginRules.read(
@@ -102,6 +108,7 @@ class Gateway:
             and not settings.server.allowed_origins,
         )
         self._find_model = find_model
+        self._find_local = find_local or find_model
         self._opening_rules = opening_rules()
         self._admission = limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
@@ -161,6 +168,7 @@ class Gateway:
             tools=self.tools,
             recorder=self.recorder,
             tally=self.tally,
+            several=self._several(links),
         )
         self.standing = Standing(self._try_model, settings.upstream.model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
@@ -371,10 +379,21 @@ class Gateway:
             "connections_per_user": LimitUse(mine, limit.connections_per_user),
         }
 
-    def new_trial(self) -> Trial:
+    @property
+    def several(self) -> Several | None:
+        """The upstreams, if there are more than one."""
+        return self._equipment.several
+
+    @property
+    def is_rejected(self) -> bool:
+        """No model takes any call, and none will until a person acts."""
+        return self.standing.rejected if self.several is None else self.several.rejected
+
+    def new_trial(self, upstream: Upstream = PLAIN) -> Trial:
         """A dial that asks the model for what a call would, and has not begun."""
-        dial = endpoint.trial_dial(self.settings, self._find_model())
-        return Trial(dial, first_session(self.settings), self.mailbox, self.tools.all_told)
+        wanted = upstream.asked(first_session(self.settings))
+        dial = endpoint.trial_dial(self.settings, self._place_of(upstream), wanted.model)
+        return Trial(dial, wanted, self.mailbox, self.tools.all_told)
 
     def drain(self, deadline_s: float) -> None:
         """Tell every client that it has *deadline_s* left.  Nobody new is let in from now on."""
@@ -393,6 +412,8 @@ class Gateway:
         self.draining = True
         self._send_strangers_away()
         self._look_timer.cancel()
+        if self.several is not None:
+            await self.several.stop()
         for connection in self.connections:
             connection.feed(events.Stop(GOING_AWAY))
         clean = await _wait(self._links_gone, timeout_s)
@@ -439,16 +460,41 @@ class Gateway:
     def _on_model(self, accepted: bool) -> None:
         self.standing.on_call(accepted=accepted)
 
-    async def _try_model(self) -> Ending | None:
-        return await self.new_trial().run(self.settings.upstream.ready_timeout_s)
+    async def _try_model(self, upstream: Upstream = PLAIN) -> Ending | None:
+        return await self.new_trial(upstream).run(self.settings.upstream.ready_timeout_s)
 
-    def _dial(self, config: SessionConfig) -> Dial:
-        dial = endpoint.dial(self.settings, self._find_model(), config)
-        self._links_open += 1
-        self._links_gone.clear()
+    def _several(self, links: Mailbox) -> Several | None:
+        settings = self.settings
+        if not settings.upstream.fallbacks:
+            return None
+        several = Several(
+            settings,
+            endpoint.upstreams(settings),
+            links,
+            dial=self._dial,
+            opened=self._count_link,
+            retire=self._retire,
+            attempt=self._try_model,
+        )
+        several.begin(try_all=settings.upstream.try_at_start)
+        return several
+
+    def _place_of(self, upstream: Upstream) -> endpoint.Endpoint:
+        if upstream.name in {"", self.settings.upstream.name}:
+            return self._find_model()
+        found = endpoint.listed(self.settings)[upstream.name]
+        return self._find_local() if found is None else found
+
+    def _dial(self, config: SessionConfig, upstream: Upstream = PLAIN) -> Dial:
+        dial = endpoint.dial(self.settings, self._place_of(upstream), config, upstream)
+        self._count_link()
         return dial
 
-    def _retire(self, link: Link) -> None:
+    def _count_link(self) -> None:
+        self._links_open += 1
+        self._links_gone.clear()
+
+    def _retire(self, link: AnyLink) -> None:
         self._links_open -= 1
         if not self._links_open:
             self._links_gone.set()

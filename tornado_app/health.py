@@ -49,7 +49,7 @@ class Health:
             return "pool_stuck"
         if self._loop.time() - self._lagged_at < LAG_REMEMBERED_S:
             return "loop_slow"
-        if self._gateway.standing.rejected:
+        if self._gateway.is_rejected:
             return "upstream_rejected"
         if self._gateway.trust.is_blind:
             return "no_issuer_keys"
@@ -59,6 +59,12 @@ class Health:
     def issuers(self) -> dict[str, str]:
         """Identity providers whose keys are not fresh, and how they are."""
         return dict(self._gateway.trust.without_good_keys())
+
+    @property
+    def upstreams(self) -> dict[str, int]:
+        """How many there are, and past how many calls are sent; empty, if there is one."""
+        several = self._gateway.several
+        return {} if several is None else {"listed": several.count, "out": len(several.out)}
 
     def _probe(self) -> None:
         now = self._loop.time()

@@ -151,6 +151,7 @@ def session_config(
         ledger_entries=settings.session.ledger_entries,
         ledger_bytes=settings.session.ledger_bytes,
         speech_kept_ms=settings.upstream.speech_kept_ms,
+        upstreams=1 + len(settings.upstream.fallbacks),
         lost_answer=settings.upstream.lost_answer,
         times=time_rules(settings, terms),
         session_limit_s=settings.upstream.session_limit_s,

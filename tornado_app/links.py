@@ -11,6 +11,7 @@ from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.upstream.link import (
+    AnyLink,
     Dial,
     Link,
     LinkDrained,
@@ -19,6 +20,10 @@ from tornado_app.upstream.link import (
     LinkRoundTrip,
     LinkSaid,
 )
+from tornado_app.upstream.race import Deliver, Race, Read
+
+NewRace = Callable[[SessionConfig, Read, Deliver], Race]
+"""Makes a dial whose *deliver* gets what a link would post, each message as *read* has it."""
 
 
 class Links:
@@ -28,16 +33,17 @@ class Links:
         self,
         session_id: str,
         dial: Callable[[SessionConfig], Dial],
-        retire: Callable[[Link], None],
+        retire: Callable[[AnyLink], None],
         mailbox: Mailbox,
         clock: Callable[[], float],
         *,
-        read: Callable[[bytes | str], object],
+        read: Read,
         reading: ReadingOn,
         feed: Callable[[events.Event], None],
+        race: NewRace | None = None,
     ) -> None:
         """*retire* takes a link that has ended, to join its thread off the loop; *read* says what a
-        message of the model is.
+        message of the model is; *race* is for several upstreams, *dial* for the only one.
         """
         self._session_id = session_id
         self._dial = dial
@@ -47,8 +53,9 @@ class Links:
         self._read = read
         self._reading = reading
         self._feed = feed
-        self._used: Link | None = None
-        self._prepared: Link | None = None
+        self._new_race = race
+        self._used: AnyLink | None = None
+        self._prepared: AnyLink | None = None
         self._unsent_bytes = 0
 
     def perform(
@@ -119,7 +126,9 @@ class Links:
         self.close()
         self._feed = _nobody_hears
 
-    def _new(self, config: SessionConfig) -> Link:
+    def _new(self, config: SessionConfig) -> AnyLink:
+        if self._new_race is not None:
+            return self._new_race(config, self._read, self._hear)
         dial = self._dial(config)
         box: list[Link] = []
 
@@ -139,7 +148,7 @@ class Links:
             self._reading.begin(link)
             self._count_unsent(link.unsent_bytes)
 
-    def _hear(self, link: Link, said: object) -> None:
+    def _hear(self, link: AnyLink, said: object) -> None:
         """What an upstream thread has to say, on the loop."""
         if isinstance(said, LinkLost):
             self._retire(link)
@@ -148,34 +157,34 @@ class Links:
         elif link is self._prepared:
             self._hear_prepared(link, said)
 
-    def _hear_used(self, link: Link, said: object) -> None:
+    def _hear_used(self, link: AnyLink, said: object) -> None:
         match said:
             case LinkSaid(event, posted_bytes, read_at):
                 self._feed(events.UpstreamSaid(event, read_at))
                 self._reading.reckon()
                 link.consumed(posted_bytes)
-            case LinkOpened(connect_ms, served_by):
-                self._feed(events.UpstreamOpened(connect_ms, served_by))
+            case LinkOpened(connect_ms, served_by, upstream):
+                self._feed(events.UpstreamOpened(connect_ms, served_by, upstream))
             case LinkDrained():
                 self._count_unsent(0)
             case LinkRoundTrip(latency_ms):
                 self._feed(events.UpstreamRoundTrip(latency_ms))
-            case LinkLost(failure):
+            case LinkLost(failure, error):
                 self._forget_used()
-                self._feed(events.UpstreamLost(failure))
+                self._feed(events.UpstreamLost(failure, error))
 
-    def _hear_prepared(self, link: Link, said: object) -> None:
+    def _hear_prepared(self, link: AnyLink, said: object) -> None:
         match said:
             case LinkSaid(event, posted_bytes):
                 self._feed(events.PreparedSaid(event))
                 link.consumed(posted_bytes)
-            case LinkOpened(connect_ms, served_by):
-                self._feed(events.PreparedOpened(connect_ms, served_by))
+            case LinkOpened(connect_ms, served_by, upstream):
+                self._feed(events.PreparedOpened(connect_ms, served_by, upstream))
             case LinkDrained():
                 self._feed(events.PreparedBacklog(0))
-            case LinkLost(failure):
+            case LinkLost(failure, error):
                 self._prepared = None
-                self._feed(events.PreparedLost(failure))
+                self._feed(events.PreparedLost(failure, error))
 
     def _count_unsent(self, unsent_bytes: int) -> None:
         self._unsent_bytes = unsent_bytes

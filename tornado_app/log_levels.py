@@ -52,6 +52,8 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "upstream_lost",
         "answer_audio_broken",
         "upstream_malformed",
+        "upstream_out",
+        "upstream_passed_over",
         "visitors_cut",
     ),
     "info": (
@@ -85,6 +87,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "token_refused",
         "tool_done",
         "tool_filler",
+        "upstream_back",
         "update_narrowed",
         "upstream_connected",
     ),

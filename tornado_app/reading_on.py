@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from tornado_app.session.machine import Session
-from tornado_app.upstream.link import Link
+from tornado_app.upstream.link import AnyLink
 
 LINK_STUCK_S = 10.0
 """A link that nobody holds back reads on in milliseconds."""
@@ -28,10 +28,10 @@ class ReadingOn:
         self._session = session
         self._answer = session.downlink
         self._log = log
-        self._link: Link | None = None
+        self._link: AnyLink | None = None
         self.is_held = False
 
-    def begin(self, link: Link) -> None:
+    def begin(self, link: AnyLink) -> None:
         """Read *link* from now on."""
         self._link, self.is_held = link, False
         self.reckon()

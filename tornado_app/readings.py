@@ -100,7 +100,7 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
     yield d.POOL_JOBS, (), gateway.pool.in_flight
     yield d.POOL_OLDEST, (), gateway.pool.oldest_in_flight_s()
     yield d.LINKS, (), gateway.links_open
-    yield d.MODEL_REJECTED, (), gateway.standing.rejected
+    yield d.MODEL_REJECTED, (), gateway.is_rejected
     yield d.MEMORY_HELD, (), gateway.memory.held_bytes
     yield d.MEMORY_BUDGET, (), limits.process_bytes
     if gateway.recorder is not None:

@@ -20,7 +20,7 @@ from tornado_app.logs import get_logger
 from tornado_app.policy.grants import Policy
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
-from tornado_app.upstream.endpoint import Endpoint, configured_endpoint
+from tornado_app.upstream.endpoint import Endpoint, configured_endpoint, listed
 
 STOP_TIMEOUT_S = 5.0
 BACKLOG = 1024
@@ -61,7 +61,7 @@ class Server:
             _close(sockets + scraped)
             raise
         self.model_host = find_model().host
-        self.gateway = Gateway(settings, self._rules, find_model, self._policy)
+        self.gateway = Gateway(settings, self._rules, find_model, self._policy, self._find_local)
         try:
             await self.gateway.tools.ready()
         except BaseException:  # it is told to end meanwhile
@@ -77,14 +77,16 @@ class Server:
         if scraped:
             self._metrics = make_metrics_app(self.gateway, self.health, self._http, self._embedded)
             self._metrics.add_sockets(scraped)
-        if settings.upstream.try_at_start and not self.is_embedded:
+        is_watched = self.gateway.several is not None
+        if settings.upstream.try_at_start and not self.is_embedded and not is_watched:
             self.gateway.standing.start()
         heap = new_heap(lambda: self.gateway.memory.held_bytes)
         self._trimming = asyncio.ensure_future(heap.keep()) if heap is not None else None
 
     @property
     def is_embedded(self) -> bool:
-        return self._embedded is not None
+        """The first model that is dialled is the one on this computer."""
+        return configured_endpoint(self._settings) is None
 
     async def drain(self) -> None:
         """Let clients go elsewhere: readiness first, then word to each, then the deadline."""
@@ -129,15 +131,20 @@ class Server:
         return sockets
 
     async def _find_model(self) -> Callable[[], Endpoint]:
+        """Where the first upstream is; the model on this computer is started, if it is any."""
+        if None in listed(self._settings).values():
+            model = self._settings.model
+            environment = chat_environment(model)
+            embedded = EmbeddedModel(model.mode, model.pace, model.fault, environment)
+            await embedded.start()
+            self._embedded = embedded
         endpoint = configured_endpoint(self._settings)
-        if endpoint is not None:
-            return lambda: endpoint
-        model = self._settings.model
-        environment = chat_environment(model)
-        embedded = EmbeddedModel(model.mode, model.pace, model.fault, environment)
-        await embedded.start()
-        self._embedded = embedded
-        return lambda: embedded.endpoint
+        return self._find_local if endpoint is None else lambda: endpoint
+
+    def _find_local(self) -> Endpoint:
+        if self._embedded is None:
+            raise LookupError("no local model was started")
+        return self._embedded.endpoint
 
 
 async def serve(

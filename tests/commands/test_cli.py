@@ -214,6 +214,21 @@ class TestCheckConfig:
         assert (0, "The settings are right for development.\n", "") == run("check-config")
         assert not (tmp_path / "state").exists()
 
+    def test_several_upstreams(self, run, tmp_path, monkeypatch):
+        """They are listed in order, and no key with them."""
+        monkeypatch.setenv("AZURE_KEY", "sk-CANARY")
+        config = tmp_path / "own.toml"
+        config.write_text(
+            "[upstream]\nurl = 'wss://api.openai.com/v1/realtime'\n"
+            "[[upstream.fallbacks]]\nname = 'azure'\napi_key = { env = 'AZURE_KEY' }\n"
+            "url = 'wss://resource.openai.azure.com/openai/v1/realtime?model=d'\n"
+            "[[upstream.fallbacks]]\nname = 'here'\nurl = 'local'\n"
+        )
+        code, out, err = run("check-config", "--config", str(config))
+
+        assert (0, "") == (code, err)
+        assert "Models, in this order: first (openai), azure (azure), here (local)." in out
+
     def test_everything_that_is_wrong_at_once(self, run, tmp_path, monkeypatch):
         """Each problem in a line of its own, whether it is in the file or the environment."""
         monkeypatch.setenv("PARLEY_LIMITS_CONNECTIONS", "many")

@@ -19,7 +19,7 @@ NOBODY = "ws://127.0.0.1:9/v1/realtime"
 
 def trial(url: str, functions: tuple[Function, ...] = ()) -> Trial:
     settings = house_settings()
-    dial = trial_dial(settings, Endpoint(url, "sk-key", "authorization"))
+    dial = trial_dial(settings, Endpoint(url, "sk-key", "authorization"), "gpt-realtime-2.1")
     return Trial(dial, first_session(settings), Mailbox(asyncio.get_running_loop()), functions)
 
 

@@ -37,6 +37,8 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules | 
             lines.append("  OPENAI_API_KEY takes OpenAI's instead.")
     else:
         lines.append(f"Model: {settings.upstream.model} at {server.model_host}")
+    if others := settings.upstream.fallbacks:
+        lines.append(f"  When it is out: {', '.join(each.name for each in others)}.")
     if server.metrics_port is not None:
         lines.append(f"Metrics: http://{settings.metrics.host}:{server.metrics_port}/metrics")
     if settings.console.enabled:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from terminal.words import answer, complain
 from tornado_app.commands.arguments import COMMANDS, parser
-from tornado_app.commands.configuration import load_settings
+from tornado_app.commands.configuration import load_settings, models_in_order
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 
@@ -60,6 +60,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             return recordings.run(options, settings)
         case "check-config":
             answer(f"The settings are right for {settings.server.environment}.")
+            if models := models_in_order(settings):
+                answer(models)
             return 0
         case _:
             from tornado_app.commands import serve  # noqa: PLC0415

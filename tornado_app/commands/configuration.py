@@ -22,7 +22,7 @@ from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import house_grants
 from tornado_app.tools.found import read_tools
-from tornado_app.upstream.endpoint import configured_endpoint
+from tornado_app.upstream.endpoint import listed, provider_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "conf" / "gateway.toml"
@@ -108,7 +108,7 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
     found = read_tools(settings.tools, lambda *_: None)
     for problem in found.problems:
         yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))
-    if configured_endpoint(settings) is None:
+    if None in listed(settings).values():
         for label in found.toolbox.handed_labels:
             sentence = "the model on this computer asks no server of tools; leave it to the gateway"
             where = f"{settings.tools.file}: mcp.{label}.handled_by"
@@ -137,6 +137,13 @@ def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:
     except InvalidFault as invalid:
         # One sentence, which `label` begins.
         yield Contradiction(str(invalid).removesuffix("."), ("model.fault",))
+
+
+def models_in_order(settings: Settings) -> str:
+    """Whom calls go to, by the operator's names; empty, if there is one."""
+    found = listed(settings)
+    shown = (f"{name} ({provider_of(endpoint)})" for name, endpoint in found.items())
+    return f"Models, in this order: {', '.join(shown)}." if len(found) > 1 else ""
 
 
 def token_rules(settings: Settings) -> tokens.TokenRules | None:

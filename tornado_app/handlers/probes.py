@@ -39,8 +39,9 @@ class ReadyHandler(HealthHandler):
 
     def get(self) -> None:
         reason = self._health.not_ready()
-        issuers = {"issuers": self._health.issuers} if self._health.issuers else {}
+        facts = {"issuers": self._health.issuers, "upstreams": self._health.upstreams}
+        told = {name: fact for name, fact in facts.items() if fact}
         if reason is None:
-            self.answer(200, as_json({"status": "ready", **issuers}))
+            self.answer(200, as_json({"status": "ready", **told}))
         else:
-            self.answer(503, as_json({"status": "not_ready", "reason": reason, **issuers}))
+            self.answer(503, as_json({"status": "not_ready", "reason": reason, **told}))

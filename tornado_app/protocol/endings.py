@@ -23,8 +23,12 @@ FailureKind = Literal[
     "protocol",
     "stalled",
     "outbox_full",
+    "rejected",
+    "out",
     "ended",
 ]
+"""*rejected*: a request of ours, by name in `Failure.detail`, or by every upstream there is; *out*:
+no upstream may be dialled now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ def classify(failure: Failure, last_error: ErrorFacts | None) -> Ending:
     reason = failure.close_reason
     if code == "session_expired" or "maximum duration" in reason:
         return Ending("session_expired", EXPIRED, True, SESSION_EXPIRED, "session_expired")
+    if failure.kind == "rejected":
+        return _rejected(safe_word(failure.detail) or "refused")
     if failure.kind == "closed" and _is_fatal_close(failure, kind):
         return _rejected(safe_word(reason.rpartition(".")[2]) or safe_word(code) or "refused")
     if failure.http_status is not None and _is_fatal_status(failure.http_status):

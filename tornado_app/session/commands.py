@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from tornado_app.errors import Ref
 from tornado_app.protocol.close import Close
+from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.realtime.orders import AnyOrder
 from tornado_app.protocol.told import ServerMessage
 from tornado_app.session.record import Entry
@@ -180,9 +181,15 @@ class Timed(Struct, frozen=True):
 
 
 class NoteModel(Struct, frozen=True):
-    """The model took this session, or refused it for good."""
+    """The model took this session, or refused it for good; one of several upstreams, or let it
+    down.
+    """
 
     accepted: bool
+    upstream: str = ""
+    """Which of several it was; empty: none of them, or there is one."""
+    ending: Ending | None = None
+    """Of one that let it down."""
 
 
 class Record(Struct, frozen=True):

@@ -139,6 +139,8 @@ class SessionConfig:
     ledger_bytes: int = 524_288
     speech_kept_ms: float = 15_000.0
     """How much of the speech that no transcript stands for yet."""
+    upstreams: int = 1
+    """How many there are to go to, if one lets the call down."""
     lost_answer: LostAnswer = "continue"
     """What becomes of an answer whose model is lost."""
     times: TimeRules = TimeRules()

@@ -109,7 +109,7 @@ class Configuring:
         self._asked += 1
         name = f"{CONFIGURE_ID}_{self._asked}"
         items = self._history.send(name, wanted) if "history" in changes else 0
-        body = change_body(wanted, fields, self._config.tools.told)
+        body = change_body(self._model.upstream.asked(wanted), fields, self._config.tools.told)
         if asked and not self._model.send(UpdateSession(body, event_id=name)):
             return too_much()
         if "history" in changes and not items:

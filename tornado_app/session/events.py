@@ -7,10 +7,11 @@ from typing import Literal, Protocol, TypeAlias
 from msgspec import Struct
 
 from tornado_app.errors import ErrorCode, InvalidMessage, Ref, Refused
+from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
-from tornado_app.protocol.realtime.events import UpstreamEvent
+from tornado_app.protocol.realtime.events import ErrorFacts, UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.protocol.told import LimitUse
 
@@ -86,6 +87,8 @@ class ClientBack(Struct, frozen=True):
 class UpstreamOpened(Struct, frozen=True):
     connect_ms: float
     served_by: str = ""
+    upstream: Upstream = PLAIN
+    """Which of several."""
 
 
 class UpstreamSaid(Struct, frozen=True):
@@ -106,6 +109,8 @@ class UpstreamRoundTrip(Struct, frozen=True):
 
 class UpstreamLost(Struct, frozen=True):
     failure: Failure
+    error: ErrorFacts | None = None
+    """What the model had said before, of which the session has not heard."""
 
 
 class PreparedOpened(Struct, frozen=True):
@@ -113,6 +118,7 @@ class PreparedOpened(Struct, frozen=True):
 
     connect_ms: float
     served_by: str = ""
+    upstream: Upstream = PLAIN
 
 
 class PreparedSaid(Struct, frozen=True):
@@ -125,6 +131,7 @@ class PreparedBacklog(Struct, frozen=True):
 
 class PreparedLost(Struct, frozen=True):
     failure: Failure
+    error: ErrorFacts | None = None
 
 
 Prepared: TypeAlias = PreparedOpened | PreparedSaid | PreparedBacklog | PreparedLost

@@ -3,7 +3,12 @@
 from typing import assert_never
 
 from tornado_app.admission.limits import Bucket
-from tornado_app.protocol.endings import Ending, Failure, safe_word, unfulfilled
+from tornado_app.protocol.endings import (
+    Ending,
+    Failure,
+    safe_word,
+    unfulfilled,
+)
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.told import SpeechStarted, SpeechStopped
@@ -98,6 +103,8 @@ class Hearing:
                 self._model.has_begun = True
                 answers.asking.begin(response.id)
             case realtime.ResponseFinished(response):
+                if (failure := self._model.refusal(response.error)) is not None:
+                    return failure  # the next is asked
                 answers.finish(response)
                 self._model.on_usage(response.usage)
             case realtime.OutputItemDone(response_id, item):

@@ -208,14 +208,14 @@ class Session:
         match event:
             case events.Opened(resume_token):
                 self._open(resume_token)
-            case events.UpstreamOpened(connect_ms, served_by):
-                self._model.on_opened(connect_ms, served_by)
+            case events.UpstreamOpened():
+                self._model.on_opened(event)
             case events.UpstreamBacklog(unsent_bytes):
                 self._model.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):
                 self._model.latency_ms = latency_ms
-            case events.UpstreamLost(failure):
-                self._on_lost(failure)
+            case events.UpstreamLost(failure, error):
+                self._on_lost(failure, error)
             case (
                 events.PreparedOpened()
                 | events.PreparedSaid()
@@ -371,12 +371,12 @@ class Session:
             self._actions.do(CloseUpstream())
             self._on_lost(failure)
 
-    def _on_lost(self, failure: Failure) -> None:
+    def _on_lost(self, failure: Failure, error: realtime.ErrorFacts | None = None) -> None:
         if self._rolling.takes_over(failure):
             return
         was_connected = self._model.state == "connected"
         unsent_ms = self._model.unsent_audio_ms
-        ending = self._model.on_lost(failure)
+        ending = self._model.on_lost(failure, error)
         if was_connected:
             self._conductor.on_lost(unsent_ms, goes_on=ending is None)
         self._end_if(ending)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from tornado_app.admission.budget import Budget
+from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.policy.formats import CallFormats
-from tornado_app.protocol.endings import Ending, Failure, classify
+from tornado_app.protocol.endings import Ending, Failure, classify, needs_a_person, safe_word
 from tornado_app.protocol.realtime.events import ErrorFacts, SessionFacts
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
@@ -27,6 +28,7 @@ from tornado_app.session.commands import (
     SwapUpstream,
 )
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.events import UpstreamOpened
 from tornado_app.session.kept import KeptOrders, order_bytes
 from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.negotiated import first_formats, negotiated
@@ -43,6 +45,8 @@ SENT_AHEAD_MS = 1000.0
 """How much audio may lie in the model's socket before more is kept here, if what is oldest is to
 be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
 less."""
+CONFIGURE_S = 1.0
+"""From the model's session to our own, while there are others: a model takes it in 0.1 s."""
 SENT_AHEAD_PART = 0.25
 """How much of the link's outbox may be full before more is kept here: what is kept can be counted
 and refused, and an outbox that runs over ends the link."""
@@ -81,12 +85,15 @@ class ModelSide:
         """When the model's socket had taken all there was."""
         self._unheard_until = 0.0
         self._served_by = ""
+        self.upstream = PLAIN
+        """Which of several it is, or was last."""
+        self._has_opened = False
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
         self.in_force: ModelSession = config.model_session
         """What the model has taken, and the next one is begun with."""
-        self.body: Callable[[], dict[str, Any]] = self._body
+        self.body: Callable[[Upstream], dict[str, Any]] = self._body
         """What a model is begun with, as the API has it."""
         self.has_spoken = False
         """There was audio on this link: its voice cannot change any more."""
@@ -108,7 +115,12 @@ class ModelSide:
     def name(self) -> str:
         """Who answers, as it says itself; before that, who was asked."""
         created = self._created.model if self._created else ""
-        return self._served_by or created or self.in_force.asked_model
+        return self._served_by or created or self.upstream.asked(self.in_force).asked_model
+
+    @property
+    def has_others(self) -> bool:
+        """What one upstream refuses, another may give."""
+        return self._config.upstreams > 1
 
     @property
     def client_functions(self) -> tuple[Function, ...]:
@@ -205,14 +217,18 @@ class ModelSide:
             # What the socket did not take is known when these are sent.
             self._timers.set("release", self._actions.now)
 
-    def on_opened(self, connect_ms: float, served_by: str = "") -> None:
-        self._served_by = served_by
-        self._actions.log("upstream_open", connect_ms=round(connect_ms, 1))
+    def on_opened(self, opened: UpstreamOpened) -> None:
+        self._served_by, self.upstream = opened.served_by, opened.upstream
+        self._has_opened = True
+        self._actions.log("upstream_open", connect_ms=round(opened.connect_ms, 1))
+        if self.has_others:
+            patience_s = min(CONFIGURE_S, self._config.ready_timeout_s)
+            self._timers.set("ready", self._actions.now + patience_s)
         # Allowed before session.created is read, and saves a round trip.
-        self._let_go(UpdateSession(session=self.body(), event_id=UPDATE_ID))
+        self._let_go(UpdateSession(session=self.body(self.upstream), event_id=UPDATE_ID))
 
-    def _body(self) -> dict[str, Any]:
-        return session_body(self.in_force, self._config.tools.told)
+    def _body(self, upstream: Upstream) -> dict[str, Any]:
+        return session_body(upstream.asked(self.in_force), self._config.tools.told)
 
     def on_created(self, facts: SessionFacts) -> bool:
         """True: it is connected with this."""
@@ -247,23 +263,46 @@ class ModelSide:
         if error.event_id in {None, UPDATE_ID}:
             self._last_error = error
 
+    def refusal(self, error: ErrorFacts) -> Failure | None:
+        """How the link ends by *error*: this upstream refuses for good, and another may not.
+
+        None: it does not, or there is no other.
+        """
+        code = safe_word(error.code or "")
+        if not self.has_others:
+            return None
+        if error.event_id == UPDATE_ID:
+            return Failure("open", "rejected", detail="bad_session")
+        if self.state == "connected" and needs_a_person(error.type or "", code):
+            return Failure("open", "rejected", detail=code or safe_word(error.type or ""))
+        return None
+
     def on_not_ready(self) -> Ending | None:
         """The model took the connection and never became ready."""
         self._actions.do(CloseUpstream())
         return self.on_lost(Failure("open", "timeout", detail="not ready"))
 
-    def on_lost(self, failure: Failure) -> Ending | None:
-        """The link is gone.  The ending to tell the client, or None: it will be dialled again."""
+    def on_lost(self, failure: Failure, error: ErrorFacts | None = None) -> Ending | None:
+        """The link is gone.  The ending to tell the client, or None: it will be dialled again.
+
+        *error*: what the model said before, if it was not heard here.
+        """
         now = self._actions.now
-        ending = classify(failure, self._last_error)
+        ending = classify(failure, error or self._last_error)
         held_s = None if self.connected_at is None else now - self.connected_at
+        has_let_down = self.has_others and self._has_opened
+        note = self._note(ending)
         self._forget_link()
         wait_s = self._redialling.next(held_s, ending.retry_after_s)
         attempt = self._redialling.attempt
         is_over = ending.code == "session_expired"
         if held_s is not None:
             self._reason = "session_limit" if is_over else None
-        retry = ending.retry and wait_s is not None
+        is_late = ending.code == "upstream_timeout" and wait_s is not None
+        goes_elsewhere = has_let_down and (ending.code == "upstream_rejected" or is_late)
+        if goes_elsewhere:
+            wait_s = 0.0
+        retry = (ending.retry or goes_elsewhere) and wait_s is not None
         if is_over and not self.rebuilding.ledger.is_kept:
             retry = False
         self._actions.log(
@@ -275,9 +314,10 @@ class ModelSide:
             detail=failure.detail,
             attempt=attempt,
             retry=retry,
+            upstream=self.upstream.name or None,
         )
-        if ending.code == "upstream_rejected":
-            self._actions.do(NoteModel(False))
+        if note is not None:
+            self._actions.do(note)
         if not retry or wait_s is None:
             self.state = "disconnected"
             self._say()
@@ -286,6 +326,12 @@ class ModelSide:
         self._timers.set("redial", now + wait_s)
         self._say(attempt=attempt, reason=self._reason)
         return None
+
+    def _note(self, ending: Ending) -> NoteModel | None:
+        if self.has_others:
+            # Of those that were dialled in vain, the race has told.
+            return NoteModel(False, self.upstream.name, ending) if self._has_opened else None
+        return NoteModel(False) if ending.code == "upstream_rejected" else None
 
     def carry_over(self) -> CarriedOver | None:
         """A link that was connected is gone, and is dialled again: what the next model is told.
@@ -321,6 +367,7 @@ class ModelSide:
         """It is."""
         self._redialling.succeeded()
         self._created, self._served_by = next_one.created, next_one.served_by
+        self.upstream, self._has_opened = next_one.upstream, True
         self._updated = True
         for event_id in next_one.refused:
             self.rebuilding.refused(event_id)
@@ -354,7 +401,7 @@ class ModelSide:
         self._unsent.clear()
         self._socket_is_full = False
         self._created = None
-        self._updated = self.has_spoken = False
+        self._updated = self.has_spoken = self._has_opened = False
         self._last_error = None
         self.connected_at = None
         self.latency_ms = None
@@ -365,7 +412,12 @@ class ModelSide:
         self._timers.clear("ready")
         self.connections += 1
         self._be_connected(self._actions.now, self._reason)
-        self._actions.log("upstream_connected", model=self.name, reconnects=self.reconnects)
+        self._actions.log(
+            "upstream_connected",
+            model=self.name,
+            reconnects=self.reconnects,
+            upstream=self.upstream.name or None,
+        )
         if not self.rebuilding.is_begun:
             for order in self.rebuilding.history(self.in_force.history):
                 self._let_go(order)
@@ -385,7 +437,7 @@ class ModelSide:
             context=self._context,
             reason=reason,
         )
-        self._actions.do(NoteModel(True))
+        self._actions.do(NoteModel(True, self.upstream.name))
 
     def _let_go(self, order: AnyOrder) -> None:
         self._actions.do(SendUpstream(order))

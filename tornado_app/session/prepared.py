@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from tornado_app.admission.budget import Budget
+from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol.endings import Failure, classify
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession
 from tornado_app.protocol.realtime.overhearing import Overheard, RelayedEvent
 from tornado_app.session import events
 from tornado_app.session.actions import Actions
-from tornado_app.session.commands import DropPrepared, PrepareUpstream, SendPrepared
+from tornado_app.session.commands import DropPrepared, NoteModel, PrepareUpstream, SendPrepared
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.kept import KeptOrders
 
@@ -52,7 +53,11 @@ class PreparedModel:
 
     def _begin(self) -> None:
         """What is known of one that was not dialled yet."""
+        self._body_for: Callable[[Upstream], Mapping[str, Any]] = _nothing
         self._body: Mapping[str, Any] = {}
+        self.upstream = PLAIN
+        """Which of several it is, as soon as it `is_ready`."""
+        self._has_opened = False
         self.created: realtime.SessionFacts | None = None
         self._updated = False
         self._last_error: realtime.ErrorFacts | None = None
@@ -74,13 +79,14 @@ class PreparedModel:
     def is_ready(self) -> bool:
         return self._state == "ready"
 
-    def look(self, body: Mapping[str, Any]) -> None:
-        """Go on as things are; *body* is what it is to be configured with."""
+    def look(self, body_for: Callable[[Upstream], Mapping[str, Any]]) -> None:
+        """Go on as things are; *body_for* is what it is to be configured with, at any upstream."""
         now = self._actions.now
-        if self._state != "none" and body != self._body:
+        if self._state != "none" and body_for(PLAIN) != self._body:
             self.drop()
         if self._state == "none" and now >= self._dial_at:
-            self._state, self._body, self.begun_at = "dialled", body, now
+            self._state, self.begun_at = "dialled", now
+            self._body_for, self._body = body_for, body_for(PLAIN)
             self._actions.do(PrepareUpstream())
         elif self._state == "dialled" and now >= self.begun_at + self._config.ready_timeout_s:
             self._fail(Failure("open", "timeout", detail="not ready"))
@@ -104,15 +110,17 @@ class PreparedModel:
         if self._state == "none":
             return  # it was dropped, and this was on its way
         match event:
-            case events.PreparedOpened(_, served_by):
-                self.served_by = served_by
-                update = UpdateSession(session=dict(self._body), event_id=UPDATE_ID)
+            case events.PreparedOpened(_, served_by, upstream):
+                self.served_by, self.upstream, self._has_opened = served_by, upstream, True
+                body = dict(self._body_for(upstream))
+                update = UpdateSession(session=body, event_id=UPDATE_ID)
                 self._actions.do(SendPrepared(update))
             case events.PreparedSaid(said):
                 self._hear(said.said if isinstance(said, Overheard) else said)
             case events.PreparedBacklog(unsent_bytes):
                 self._unsent_bytes = unsent_bytes
-            case events.PreparedLost(failure):
+            case events.PreparedLost(failure, error):
+                self._last_error = error or self._last_error
                 self._fail(failure)
 
     def drop(self) -> None:
@@ -146,7 +154,7 @@ class PreparedModel:
 
     def _on_error(self, error: realtime.ErrorFacts) -> None:
         if error.event_id == UPDATE_ID:
-            self._fail(Failure("open", "closed", detail="bad_session"))
+            self._fail(Failure("open", "rejected", detail="bad_session"))
         elif error.event_id is None:
             self._last_error = error
         else:
@@ -174,4 +182,11 @@ class PreparedModel:
             detail=failure.detail,
             attempt=self._failures,
         )
+        if self._has_opened and self._config.upstreams > 1:
+            self._actions.do(NoteModel(False, self.upstream.name, ending))
         self.drop()
+
+
+def _nothing(_: Upstream) -> Mapping[str, Any]:
+    """What one is to be configured with that was not dialled."""
+    return {}

@@ -52,7 +52,7 @@ class RollingOver:
             return  # and the next model sets the time anew
         self._timers.set(TIMER, self._actions.now + LOOK_S)
         self._see_if_quiet()
-        self.prepared.look(self._model.body())
+        self.prepared.look(self._model.body)
         if self.prepared.is_ready:
             self._go_on()
 

@@ -2,7 +2,14 @@
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.close import UPSTREAM_FAILED
-from tornado_app.protocol.endings import REJECTED, Ending, needs_a_person, safe_word, unfulfilled
+from tornado_app.protocol.endings import (
+    REJECTED,
+    Ending,
+    Failure,
+    needs_a_person,
+    safe_word,
+    unfulfilled,
+)
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import IMAGE_ID, TEXT_ID, Answers
@@ -37,13 +44,17 @@ class Refusals:
         self._answers = answers
         self._configuring = configuring
 
-    def on_error(self, error: ErrorFacts) -> Ending | None:
-        """An ending if the session cannot go on; most errors leave it as it was."""
+    def on_error(self, error: ErrorFacts) -> Ending | Failure | None:
+        """An ending if the session cannot go on, a failure if it cannot go on with this model;
+        most errors leave it as it was.
+        """
         code = safe_word(error.code or "")
         self._model.on_error(error)
         self._actions.log(
             "upstream_error", code=code, param=safe_word((error.param or "").replace(".", "_"))
         )
+        if (failure := self._model.refusal(error)) is not None:
+            return failure
         if error.event_id == UPDATE_ID:
             self._model.shut()
             self._actions.log("upstream_rejected", cause="bad_session", detail=code)

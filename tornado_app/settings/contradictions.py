@@ -4,11 +4,17 @@ import json
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from tornado_app.admission import origins, proxies, sealing
 from tornado_app.admission.application_keys import LEAST_CHARACTERS
 from tornado_app.admission.budget import ENTRY_BYTES, LOW_PART
+from tornado_app.settings.fallbacks import (
+    VOICES,
+    WEBSOCKET_ADDRESS,
+    has_known_voices,
+    is_websocket,
+    wrong_fallbacks,
+)
 from tornado_app.settings.reading import label
 from tornado_app.settings.schema import LOCAL, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
@@ -28,14 +34,7 @@ LONGEST_CHUNK_MS = 10_000  # docs/protocol.md, audio
 LONGEST_MS_PER_BYTE = 1 / 8  # one byte a sample at 8 kHz, in a binary frame
 """Of audio on its way to the model: 24 kHz pcm16, as base64."""
 
-VOICES = (
-    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"),
-)
-"""https://platform.openai.com/docs/guides/realtime-conversations, voice options."""
-
 REGISTERED_CLAIMS = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes", "call_exp")
-
-API_HOSTS = ("api.openai.com", ".openai.azure.com")
 
 
 class Contradiction(NamedTuple):
@@ -71,6 +70,7 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
             yield Contradiction(f"must be less than {label(large)}", (small, large))
     for name, most, why in (
         ("upstream.reconnect_initial_ms", "upstream.reconnect_max_ms", ""),
+        ("upstream.breaker_open_s", "upstream.breaker_open_max_s", ""),
         ("audio.file_ms", "audio.hold_ms", ": all of a file waits for the model at once"),
     ):
         if _value(settings, name) > _value(settings, most):
@@ -194,12 +194,10 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         names = ("session.goodbye", "session.call_grace_s")
         yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)
     url = settings.upstream.url
-    if url not in {"", LOCAL} and not _is_websocket(url):
-        reason = (
-            f'must be "{LOCAL}", or ws:// or wss:// with a host, and hold no user name, password '
-            "or fragment"
-        )
-        yield Contradiction(reason, ("upstream.url",))
+    if url not in {"", LOCAL} and not is_websocket(url):
+        yield Contradiction(WEBSOCKET_ADDRESS, ("upstream.url",))
+    for reason in wrong_fallbacks(settings):
+        yield Contradiction(reason, ("upstream.fallbacks",))
     token_url = settings.console.token_url
     if token_url and not _is_page_address(token_url):
         reason = "must begin with / and be on this host, or be https://, or http:// on loopback"
@@ -225,10 +223,7 @@ def _unusable_secrets(settings: Settings) -> Iterator[Contradiction]:
 
 def _unknown_voices(settings: Settings) -> Iterator[Contradiction]:
     """A voice that no session can have; which ones another server has, only that server knows."""
-    url = settings.upstream.url
-    if url not in {"", LOCAL} and not (
-        _is_websocket(url) and (urlsplit(url).hostname or "").endswith(API_HOSTS)
-    ):
+    if not has_known_voices(settings.upstream.url):
         return
     for name in ("session.voice", "session.voices"):
         value = _value(settings, name)
@@ -236,10 +231,6 @@ def _unknown_voices(settings: Settings) -> Iterator[Contradiction]:
             if voice not in VOICES:
                 reason = f"{json.dumps(voice)} is no voice of the model; it has {', '.join(VOICES)}"
                 yield Contradiction(reason, (name, "upstream.url"))
-
-
-def _is_websocket(url: str) -> bool:
-    return is_url(url, {"ws", "wss"})
 
 
 def _unsafe(settings: Settings) -> Iterator[Contradiction]:

@@ -46,7 +46,7 @@ def load(
     for name, other in OTHER_VARIABLES.items():
         if variable(name) not in environ and not values[name]:
             values[name] = environ.get(other, "")
-    settings = _build(fallback | source.convert(_resolve(values)))
+    settings = _build(fallback | source.convert(_resolve(values), environ))
 
     # What follows from a value that could not be read would only mislead.
     if source.readable:

@@ -17,6 +17,7 @@ from tornado_app.settings.environment import (
     variables,
 )
 from tornado_app.settings.secret import Secret
+from tornado_app.settings.tables import Tables, struct_of
 from tornado_app.settings.toml_text import read_toml
 
 SECRET_FILE_CHARACTERS = 16_384
@@ -116,12 +117,23 @@ class Source:
         self.wrong.add(name)
         self.problems.append(f"{name}: {reason}")
 
-    def convert(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Give each value its type; those that have another are left out."""
+    def convert(
+        self, values: Mapping[str, Any], environ: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Give each value its type; those that have another are left out.
+
+        *environ*: where secrets in tables may be kept.
+        """
         converted: dict[str, Any] = {}
         for name, kind in self.types.items():
             if name not in values:
                 self.problems.append(f"{name}: has no default")
+                continue
+            if struct := struct_of(kind):
+                tables = Tables(name, struct, environ or {}, allowed)
+                converted[name] = tables.read(values[name])
+                self.problems += tables.problems
+                self.wrong |= {name} if tables.problems else set()
                 continue
             try:
                 converted[name] = msgspec.convert(values[name], kind, dec_hook=_secret)
@@ -221,6 +233,8 @@ def _describe(info: inspect.Type) -> str:
             return f"a number from {low} to {high}"
         case inspect.LiteralType(values=values):
             return f"one of {', '.join(json.dumps(value) for value in values)}"
+        case inspect.DictType():
+            return 'names and what they are called there, such as { marin = "alloy" }'
         case inspect.StrType(min_length=low, max_length=high):
             return f"text of {low or 0} to {high} characters"
         case inspect.VarTupleType(item_type=item, min_length=low):

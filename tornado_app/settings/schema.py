@@ -58,13 +58,46 @@ class Auth(msgspec.Struct, frozen=True):
     token_bytes: Annotated[int, Meta(ge=1024, le=65_536)]
 
 
+AuthHeader = Literal["authorization", "api-key"]
+UpstreamName = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z0-9][a-z0-9_-]{0,31}\Z",
+        description="up to 32 lower-case letters, digits, - and _",
+    ),
+]
+
+
+class Fallback(msgspec.Struct, frozen=True, kw_only=True):
+    """A table ``[[upstream.fallbacks]]``: another model, for when those before it are out."""
+
+    name: UpstreamName
+    url: Annotated[str, Meta(min_length=1, max_length=2000)]
+    api_key: Secret = Secret("")
+    auth_header: AuthHeader = "authorization"
+    model: Annotated[str, Meta(max_length=200)] = ""
+    models: dict[Word, Word] = {}
+    voices: dict[Word, Word] = {}
+    transcription_model: Annotated[str, Meta(max_length=200)] = ""
+
+
 class Upstream(msgspec.Struct, frozen=True):
     """The model: where it is and how long it may take."""
 
+    name: UpstreamName
     url: Annotated[str, Meta(max_length=2000)]
     api_key: Secret
-    auth_header: Literal["authorization", "api-key"]
+    auth_header: AuthHeader
     model: Word
+    fallbacks: Annotated[
+        tuple[Fallback, ...],
+        Meta(description="tables, written as [[upstream.fallbacks]] (a list of objects as JSON)"),
+    ]
+    fallback_after_ms: Annotated[int, Meta(ge=10, le=60_000)]
+    breaker_failures: Annotated[int, Meta(ge=1, le=1000)]
+    breaker_window_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    breaker_open_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    breaker_open_max_s: Annotated[float, Meta(ge=0.1, le=3600)]
     safety_identifier: bool
     try_at_start: Annotated[bool, Meta(description='"auto", true or false')]
     connect_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
 from tornado_app.session.config import SessionConfig
-from tornado_app.settings.schema import LOCAL, Settings
+from tornado_app.settings.schema import LOCAL, AuthHeader, Fallback, Settings
 from tornado_app.upstream.link import Dial
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
@@ -23,7 +24,7 @@ class Endpoint:
 
     url: str
     api_key: str = field(repr=False)
-    auth_header: Literal["authorization", "api-key"]
+    auth_header: AuthHeader
 
     @property
     def host(self) -> str:
@@ -41,9 +42,39 @@ def configured_endpoint(settings: Settings) -> Endpoint | None:
     return Endpoint(upstream.url or OPENAI_URL, key, upstream.auth_header)
 
 
+def fallback_endpoint(fallback: Fallback) -> Endpoint | None:
+    """What a table of `upstream.fallbacks` names, or None: the model on this computer."""
+    if fallback.url == LOCAL:
+        return None
+    return Endpoint(fallback.url, fallback.api_key.reveal(), fallback.auth_header)
+
+
+def listed(settings: Settings) -> dict[str, Endpoint | None]:
+    """All upstreams by name, in order; None: the model on this computer."""
+    upstream = settings.upstream
+    others = {each.name: fallback_endpoint(each) for each in upstream.fallbacks}
+    return {upstream.name: configured_endpoint(settings), **others}
+
+
+def upstreams(settings: Settings) -> list[Upstream]:
+    """How each of them calls what a call asks for."""
+    return [
+        Upstream(settings.upstream.name),
+        *(
+            Upstream(each.name, each.model, each.models, each.voices, each.transcription_model)
+            for each in settings.upstream.fallbacks
+        ),
+    ]
+
+
 def provider(settings: Settings) -> Provider:
-    """Whom a caller's voice goes to."""
-    endpoint = configured_endpoint(settings)
+    """Whom a caller's voice goes to; if it may go to different ones, none of them is named."""
+    found = {provider_of(endpoint) for endpoint in listed(settings).values()}
+    return found.pop() if len(found) == 1 else "other"
+
+
+def provider_of(endpoint: Endpoint | None) -> Provider:
+    """Whose *endpoint* is; None: the model on this computer."""
     if endpoint is None:
         return "local"
     host = urlsplit(endpoint.url).hostname or ""
@@ -52,22 +83,24 @@ def provider(settings: Settings) -> Provider:
     return "azure" if host.endswith(AZURE) else "other"
 
 
-def dial(settings: Settings, endpoint: Endpoint, config: SessionConfig) -> Dial:
+def dial(
+    settings: Settings, endpoint: Endpoint, config: SessionConfig, upstream: Upstream = PLAIN
+) -> Dial:
     """Everything that a link needs to know.
 
     Of what the model has said and the client has not taken, half may be in its queue and a quarter
     on the way there; the rest stays with the model until there is room.
     """
     inbox_bytes = settings.limits.outbound_bytes / 4 / max(1.0, _growth(config))
-    wanted = config.model_session
+    wanted = upstream.asked(config.model_session)
     transcribes = wanted.only_transcribes
     url = _transcribing(endpoint.url) if transcribes else _with_model(endpoint.url, wanted.model)
     return _dial(settings, endpoint, url, config.user_id, int(inbox_bytes))
 
 
-def trial_dial(settings: Settings, endpoint: Endpoint) -> Dial:
+def trial_dial(settings: Settings, endpoint: Endpoint, model: str) -> Dial:
     """What a link needs to know that nobody speaks over."""
-    url = _with_model(endpoint.url, settings.upstream.model)
+    url = _with_model(endpoint.url, model)
     return _dial(settings, endpoint, url, TRIAL_USER_ID, settings.limits.outbound_bytes // 4)
 
 

@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 from msgspec import Struct
 from websocket import ABNF
 
+from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.logs import get_logger
 from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.upstream.failures import PeerClosed, failure_from
 from tornado_app.upstream.socket import UpstreamSocket, masked_text_frame
 from tornado_app.upstream.wire import Broken, Wire
@@ -64,6 +66,8 @@ class LinkOpened:
     connect_ms: float
     served_by: str = ""
     """Who answers, if the server says so; else it is the model that was asked for."""
+    upstream: Upstream = PLAIN
+    """Which of several this is."""
 
 
 class LinkSaid(Struct, frozen=True):
@@ -90,6 +94,29 @@ class LinkRoundTrip:
 @dataclass(frozen=True, slots=True)
 class LinkLost:
     failure: Failure
+    error: ErrorFacts | None = None
+    """What the model said before, if nobody has been told."""
+
+
+class AnyLink(Protocol):
+    """What a call needs of its link; `Link` says what each does."""
+
+    def start(self) -> None: ...
+    def send(self, text: bytes) -> int: ...
+    def consumed(self, posted_bytes: int) -> None: ...
+    def hold(self, is_held: bool) -> None: ...
+    def look(self) -> None: ...
+    def close(self) -> None: ...
+    def join(self, timeout_s: float) -> bool: ...
+
+    @property
+    def unsent_bytes(self) -> int: ...
+    @property
+    def unread_bytes(self) -> int: ...
+    @property
+    def posted_bytes(self) -> int: ...
+    @property
+    def paused_s(self) -> float: ...
 
 
 class Link:

@@ -113,6 +113,22 @@ async def test_a_key_that_is_refused(doctor):
 
 
 @pytest.mark.gen_test(timeout=120)
+async def test_a_key_of_a_fallback_that_is_refused(doctor):
+    """Each is tried, under its own name; the call goes to one that is well."""
+    async with FakeUpstream(handshake=401) as fake:
+        second = {"name": "second", "url": fake.url, "api_key": KEY}
+        code, out = await doctor(
+            "--json", upstream_url="local", upstream_fallbacks=json.dumps([second])
+        )
+
+    assert 1 == code
+    assert "second: The key was refused (http_401)." == of(out, "key")["says"]
+    assert "first" not in of(out, "key")["says"]
+    assert "ok" == statuses(out)["call"]
+    assert "other" == json.loads(out)["model"]
+
+
+@pytest.mark.gen_test(timeout=120)
 async def test_a_model_that_nobody_finds(doctor):
     """Its address, its query and its key are in no report."""
     url = f"ws://127.0.0.1:9/?key={CANARY}"

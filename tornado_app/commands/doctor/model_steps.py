@@ -1,9 +1,12 @@
 """Key, model and configuration: by a dial of our own, or by what a call is told."""
 
+import asyncio
+from collections.abc import Callable
+
 from tornado_app.commands.doctor.case import Case
-from tornado_app.commands.doctor.finding import Trouble
+from tornado_app.commands.doctor.finding import Skipped, Trouble
 from tornado_app.commands.doctor.verdicts import Dialled
-from tornado_app.upstream.endpoint import configured_endpoint, provider
+from tornado_app.upstream.endpoint import listed, provider_of, upstreams
 
 _ELSEWHERE = (
     "Its log says why (model_rejects, upstream_rejected); or run doctor there without --url."
@@ -11,32 +14,60 @@ _ELSEWHERE = (
 
 
 class FromHere:
-    """One dial with the settings of this computer tells of all three.  Thread: loop."""
+    """One dial of each model with the settings of this computer tells of all three.
+    Thread: loop.
+    """
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self._dialled: Dialled | None = None
+        self._dialled: dict[str, Dialled] = {}
 
     async def key(self) -> str:
-        return (await self._dial()).key()
+        return await self._of_each(Dialled.key)
 
     async def model(self) -> str:
-        return (await self._dial()).model()
+        return await self._of_each(Dialled.model)
 
     async def configuration(self) -> str:
-        return (await self._dial()).configuration()
+        return await self._of_each(Dialled.configuration)
 
-    async def _dial(self) -> Dialled:
-        if self._dialled is None:
-            settings, server = self._case.known, self._case.server
-            if server is None:
-                raise Trouble("No gateway was started.")
-            trial = server.gateway.new_trial()
-            verdict = await trial.run(settings.upstream.ready_timeout_s)
-            endpoint = configured_endpoint(settings)
+    async def _of_each(self, say: Callable[[Dialled], str]) -> str:
+        """What is to be said of all models; what is wrong with one of them is wrong.
+
+        Raises:
+            Trouble, Skipped: As of *say*.
+        """
+        if not self._dialled:
+            await self._dial()
+        if len(self._dialled) == 1:
+            return say(*self._dialled.values())
+        said: list[str] = []
+        wrong: dict[str, Trouble] = {}
+        for name, dialled in self._dialled.items():
+            try:
+                said.append(f"{name}: {say(dialled)}")
+            except Skipped as skipped:
+                said.append(f"{name}: {skipped}")
+            except Trouble as trouble:
+                wrong[name] = trouble
+        if wrong:
+            reasons = " ".join(f"{name}: {trouble}" for name, trouble in wrong.items())
+            advice = dict.fromkeys(trouble.advice for trouble in wrong.values())
+            raise Trouble(reasons, " ".join(filter(None, advice)))
+        return " ".join(said)
+
+    async def _dial(self) -> None:
+        settings, server = self._case.known, self._case.server
+        if server is None:
+            raise Trouble("No gateway was started.")
+        endpoints = listed(settings)
+        trials = {each.name: server.gateway.new_trial(each) for each in upstreams(settings)}
+        timeout_s = settings.upstream.ready_timeout_s
+        verdicts = await asyncio.gather(*(trial.run(timeout_s) for trial in trials.values()))
+        for (name, trial), verdict in zip(trials.items(), verdicts, strict=True):
+            endpoint = endpoints[name]
             has_key = endpoint is not None and bool(endpoint.api_key)
-            self._dialled = Dialled(provider(settings), has_key, trial.reached_s, verdict)
-        return self._dialled
+            self._dialled[name] = Dialled(provider_of(endpoint), has_key, trial.reached_s, verdict)
 
 
 class FromOutside:

@@ -73,11 +73,17 @@ def _values(query: str) -> list[str]:
     return [value for _, value in parse_qsl(query)]
 
 
-def _urls(settings: msgspec.Struct) -> Iterator[str]:
-    for section in msgspec.structs.asdict(settings).values():
-        for name, value in msgspec.structs.asdict(section).items():
-            if name.endswith("url"):
-                yield value
+def _urls(value: object) -> Iterator[str]:
+    match value:
+        case msgspec.Struct():
+            for name, part in msgspec.structs.asdict(value).items():
+                if name.endswith("url"):
+                    yield part
+                else:
+                    yield from _urls(part)
+        case tuple():
+            for each in value:
+                yield from _urls(each)
 
 
 def _secrets(value: object) -> Iterator[str]:

@@ -90,6 +90,8 @@ class Hearing:
                     self._show(self._answers.show(said, text))
                 else:
                     self._show(self._items.show(said, text))
+                if isinstance(said, realtime.ResponseFinished):
+                    return self._model.refusal(said.response.error)
         return None
 
     def _note(self, said: RelayedEvent) -> None:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
+from tornado_app.failover.upstreams import Upstream
 from tornado_app.policy.api_session import narrow_session
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetection
@@ -114,8 +115,13 @@ class Updating:
             self._actions.say(RelayedEvent(self._veil.session(text, "session.created", self.own)))
         return True
 
-    def _body(self) -> dict[str, Any]:
-        return merged(begun_with(self._model.in_force, self._client.config), self._taken)
+    def _body(self, upstream: Upstream) -> dict[str, Any]:
+        begun = begun_with(upstream.asked(self._model.in_force), self._client.config)
+        voice = _dict(_dict(self._taken.get("audio")).get("output")).get("voice")
+        there = {}
+        if isinstance(voice, str) and voice in upstream.voices:
+            there = {"audio": {"output": {"voice": upstream.voices[voice]}}}
+        return merged(merged(begun, self._taken), there)
 
     def _learn(self, text: str) -> None:
         """What the model says of itself, as far as others go by it."""

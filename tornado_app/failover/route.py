@@ -1,0 +1,81 @@
+"""One call's way among the upstreams: whom it tries next, and whom it tries no more."""
+
+import math
+from collections.abc import Collection
+
+from tornado_app.failover.upstreams import Choice, Upstreams
+from tornado_app.protocol.endings import Ending, Failure
+
+_OF_THE_MODEL = {"model_not_found", "invalid_model", "http_404"}
+_OF_THE_CALL = {"bad_session"}
+SOON_S = 1.0
+"""When to ask again, if somebody else is just finding out."""
+
+
+class Route:
+    """Thread: loop.
+
+    What an upstream refuses to one call need not be refused to others: its client may have asked
+    for a model that this key cannot have.  Then the call goes elsewhere, and no breaker opens.
+    """
+
+    def __init__(self, upstreams: Upstreams, *, asks_the_usual: bool) -> None:
+        """*asks_the_usual*: the call has the model of the settings."""
+        self._upstreams = upstreams
+        self._asks_the_usual = asks_the_usual
+        self._refused: dict[str, str] = {}
+        """Those that refused this call for good, with the cause."""
+        self._late = ""
+        """The last that did not answer in time: it is tried behind the others."""
+
+    def next(self, now: float, tried: Collection[str] = ()) -> Choice | None:
+        """Whom to dial, of those not yet *tried*."""
+        return self._upstreams.choose(now, {*tried, *self._refused}, (self._late,))
+
+    def good(self, name: str) -> bool:
+        """It took this call.  True: its breaker was open."""
+        if self._late != name:
+            self._late = ""
+        return self._upstreams.breaker(name).good()
+
+    def bad(self, name: str, ending: Ending, now: float, *, is_probe: bool = False) -> bool:
+        """It took this call not, or let it down.  True: by this its breaker has opened."""
+        if ending.code == "session_expired":
+            return False
+        if ending.code == "upstream_timeout":
+            self._late = name
+        if ending.code == "upstream_rejected":
+            self._refused[name] = ending.cause
+        breaker = self._upstreams.breaker(name)
+        if ending.code == "upstream_rejected" and self._is_about_the_call(ending.cause):
+            if is_probe:
+                breaker.give_up()
+            return False
+        if ending.code == "upstream_rejected":
+            del self._refused[name]  # the breaker knows, and when to try again
+        return breaker.bad(ending, now, is_probe=is_probe)
+
+    def give_up(self, name: str) -> None:
+        """Its probe was broken off."""
+        self._upstreams.breaker(name).give_up()
+
+    def has_better(self, used: str) -> bool:
+        """Whether one that is wanted more than *used* may be dialled."""
+        others = {*self._refused, self._late}
+        return any(name not in others for name in self._upstreams.are_better(used))
+
+    def nobody(self, now: float) -> Failure:
+        """Why nobody is left to be dialled, as if one had been."""
+        names = [each.name for each in self._upstreams.listed]
+        breakers = {n: self._upstreams.breaker(n) for n in names if n not in self._refused}
+        hopeful = [each for each in breakers.values() if not each.is_rejected]
+        if not hopeful:
+            causes = [*self._refused.values(), *(each.cause for each in breakers.values())]
+            return Failure("dial", "rejected", detail=causes[0])
+        wait_s = min(each.try_at for each in hopeful) - now
+        return Failure("dial", "out", retry_after_s=wait_s if 0 < wait_s < math.inf else SOON_S)
+
+    def _is_about_the_call(self, cause: str) -> bool:
+        if cause in _OF_THE_CALL:
+            return True
+        return cause in _OF_THE_MODEL and not self._asks_the_usual

@@ -40,7 +40,7 @@ PATIENCE_S = 80.0
 class Model:
     """Takes orders, says events; answers what is asked, if it does not `sleeps`."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: int = 0) -> None:
         self.says: list[realtime.UpstreamEvent] = []
         self.active: str | None = None
         self.obeys = True
@@ -51,7 +51,8 @@ class Model:
         """The answer that runs goes on only when it is cancelled."""
         self._items = 0
         self._item_of_answer: dict[str, int] = {}
-        self._responses = 0
+        self._responses = 1000 * link
+        """No two answers of a call have one name, whichever link they come by."""
         self._deltas = 0
         self._calls = 0
         self._calls_of_answer: list[OutputItem] = []
@@ -178,6 +179,7 @@ class Line:
     loses_orders: bool = False
     is_linked: bool = False
     """Of a link that was closed nothing is heard any more, whatever its model says."""
+    links: int = 0
     performing: list[str] = field(default_factory=list)
     """The calls of tools that are under way."""
 
@@ -211,7 +213,8 @@ class Line:
                         self.is_linked = False
                     case commands.DialUpstream():
                         self.is_linked = True
-                        self.model = Model()
+                        self.links += 1
+                        self.model = Model(self.links - 1)
                         self.model.says.append(realtime.SessionCreated())
                         waiting.append(events.UpstreamOpened(1.0))
 

@@ -1,0 +1,359 @@
+"""Anything that client, model, line and clock can do, in any order: what holds after each step.
+
+A few hundred conversations with every run; ``SESSIONS=20000`` tries so many.
+"""
+
+import math
+import os
+from collections import Counter
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.session.story import UNIX_MS, model_session
+from tests.session.test_tools import WEATHER
+from tests.session.unreliable_model import Line
+from tornado_app.protocol import asked, told
+from tornado_app.protocol.close import CLOSES, GOING_AWAY
+from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.realtime import events as realtime
+from tornado_app.protocol.realtime.answer_audio import AnswerAudio
+from tornado_app.protocol.realtime.orders import Truncate
+from tornado_app.session import commands, events
+from tornado_app.session.config import TimeRules, ToolRules
+from tornado_app.session.ledger.entries import ModelSaid
+
+EXAMPLES = int(os.environ.get("SESSIONS", "200"))
+STEPS = 40
+TIMES = TimeRules(
+    idle_timeout_s=300,
+    max_call_s=600,
+    call_grace_s=20,
+    goodbye="Goodbye.",
+    microphone_silence_s=30,
+    first_audio_s=10,
+)
+ENDS = {
+    "ping_interval_s": 30.0,
+    "read_timeout_s": 60.0,
+    "reconnect_attempts": 3,
+    "token_expires_at_unix_s": UNIX_MS / 1000 + 900,
+    "times": TIMES,
+}
+"""What ends a call by itself, beside what happens in it."""
+
+MODEL_BYTES_PER_MS = 48
+
+
+def changes(config):
+    """What the session of one conversation has that others have not."""
+    return {
+        "model_session": model_session(
+            turn_detection=config["turn_detection"],
+            transcription_model="ears" if config["transcribes"] else "",
+            interrupt_response=config["interrupts"],
+        ),
+        "tools": ToolRules((WEATHER,)),
+        "resume_window_s": 20.0 if config["resumes"] else 0.0,
+        "ledger_entries": 100 if config["is_kept"] else 0,
+        "backlog": config["backlog"],
+    } | (ENDS if config["ends"] else {})
+
+
+CONFIGS = st.fixed_dictionaries(
+    {
+        "turn_detection": st.sampled_from(["server_vad", "none"]),
+        "transcribes": st.booleans(),
+        "interrupts": st.booleans(),
+        "resumes": st.booleans(),
+        "is_kept": st.booleans(),
+        "backlog": st.sampled_from(["push_back", "refuse", "drop_oldest"]),
+        "ends": st.booleans(),
+    }
+)
+
+
+class Call(RuleBasedStateMachine):
+    """One session, and everything that it was given and has said."""
+
+    @initialize(config=CONFIGS)
+    def begin(self, config):
+        self.received_ms = Counter()
+        """Of each item of the model's, on this link and those before."""
+        self.sent_ms = Counter()
+        """Of the same, what the client was given."""
+        self.started, self.over = [], []
+        self.stopped: set[str] = set()
+        """Answers of which the client is to hear nothing more."""
+        self.looked_at = 0
+        self.is_here = True
+        self.line = Line(changes(config))
+
+    # What happens.
+
+    def happen(self, event, at=None):
+        story = self.line.story
+        if not story.session.ended:
+            self.line.happen(event, at)
+
+    def say(self, message):
+        if self.is_here:
+            self.happen(events.ClientSaid(message))
+
+    @rule(ms=st.sampled_from([20, 100, 900]))
+    def speak(self, ms):
+        if self.is_here:
+            self.happen(events.ClientAudio(bytes(ms * MODEL_BYTES_PER_MS)))
+
+    @rule(ref=st.sampled_from([None, "t1", "t2"]))
+    def type(self, ref):
+        self.say(asked.Text("hello", ref=ref))
+
+    @rule(
+        message=st.sampled_from(
+            [
+                asked.CommitAudio(),
+                asked.ClearAudio(),
+                asked.Ping("p"),
+                asked.Configure({"speed": 1.2}),
+                asked.Configure({"turn_detection": "none"}),
+                asked.ToolResult("call_1", "42"),
+            ]
+        )
+    )
+    def order(self, message):
+        self.say(message)
+
+    @rule(heard_ms=st.sampled_from([None, 0, 10, 10_000]), last=st.booleans())
+    def interrupt(self, heard_ms, last):
+        items = [*self.sent_ms]
+        item = items[-1] if last and items else None
+        self.say(asked.Interrupt(item, heard_ms))
+
+    @precondition(lambda self: self.sent_ms)
+    @rule(share=st.sampled_from([0.0, 0.5, 1.0, 3.0]))
+    def play(self, share):
+        item = [*self.sent_ms][-1]
+        self.say(asked.Playback(item, int(self.sent_ms[item] * share)))
+
+    @rule()
+    def barge_in(self):
+        """As the model hears it."""
+        if self.line.is_linked:
+            self.line.model.barge_in()
+
+    @rule()
+    def barge_in_alone(self):
+        """The model hears speech and cancels nothing, nor does the end of it come."""
+        if self.line.is_linked:
+            self.line.model.says.append(realtime.UserSpeechStarted("item_u", 0))
+
+    @rule(text=st.sampled_from([None, "", "yes please"]))
+    def transcribe(self, text):
+        said = realtime.UserTranscriptDone(f"item_{self.line.model.last_item}", text)
+        self.line.model.says.append(said)
+
+    @rule(times=st.integers(1, 4))
+    def answer(self, times):
+        for _ in range(times):
+            self.line.model.speak()
+
+    @rule()
+    def answer_unasked(self):
+        if self.line.is_linked and self.line.model.active is None:
+            self.line.model.begin()
+
+    @rule()
+    def call_tool(self):
+        self.line.model.call_tool()
+
+    @precondition(lambda self: self.line.performing)
+    @rule()
+    def tool_done(self):
+        self.happen(events.ToolDone(self.line.performing.pop(0), "42", "done"))
+
+    @rule(obeys=st.booleans(), refuses=st.booleans())
+    def change_the_model(self, obeys, refuses):
+        self.line.model.obeys, self.line.model.refuses = obeys, refuses
+
+    @rule()
+    def deliver(self):
+        while self.line.model.says and not self.line.story.session.ended:
+            self._deliver(0, 1)
+
+    @rule(place=st.integers(0, 5), copies=st.integers(0, 2))
+    def deliver_badly(self, place, copies):
+        """Out of order, twice, or never."""
+        if self.line.model.says and not self.line.story.session.ended:
+            self._deliver(place, copies)
+
+    def _deliver(self, place, copies):
+        def count(event):
+            if isinstance(event, AnswerAudio):
+                self.received_ms[event.item_id] += copies * len(event.pcm) / MODEL_BYTES_PER_MS
+            return [event] * copies
+
+        self.line.deliver(place, count)
+
+    @rule(is_final=st.booleans())
+    def lose_the_model(self, is_final):
+        if not self.line.is_linked:
+            return
+        self.line.is_linked = False
+        failure = Failure("open", "closed", close_code=4000) if is_final else None
+        self.happen(events.UpstreamLost(failure or Failure("open", "reset")))
+
+    @precondition(lambda self: self.is_here)
+    @rule(is_lost=st.booleans())
+    def lose_the_client(self, is_lost):
+        self.is_here = False
+        self.happen(events.ClientGone(None, is_lost=is_lost))
+
+    @precondition(lambda self: not self.is_here)
+    @rule()
+    def come_back(self):
+        self.is_here = True
+        self.happen(events.ClientBack("token", UNIX_MS / 1000 + self.line.story.now + 900))
+
+    @rule(is_full=st.booleans())
+    def fill(self, is_full):
+        self.line.story.is_full = is_full
+        if not is_full:
+            self.happen(events.ClientHasRoom())
+
+    @rule(unsent=st.sampled_from([0, 100_000, 3 << 20]))
+    def look(self, unsent):
+        if self.line.is_linked:
+            self.happen(events.Look(unsent, self.line.story.is_full, 0))
+
+    @rule(loses=st.booleans())
+    def change_the_line(self, loses):
+        self.line.loses_orders = loses
+
+    @rule(seconds=st.sampled_from([0.01, 0.3, 2.0, 6.0, 25.0]))
+    def wait(self, seconds):
+        if not self.line.story.session.ended:
+            self.line.wait(seconds)
+
+    @rule(seconds=st.sampled_from([1.0, 30.0]))
+    def drain(self, seconds):
+        self.happen(events.Drain(self.line.story.now + seconds))
+
+    @rule()
+    def stop(self):
+        self.happen(events.Stop(GOING_AWAY))
+
+    # What holds.
+
+    @invariant()
+    def is_told_in_order(self):
+        """One answer at a time for the client; nothing of one that was stopped or is over."""
+        if not hasattr(self, "line"):
+            return
+        everything = self.line.story.all
+        for command in everything[self.looked_at :]:
+            match command:
+                case commands.SendClient(message):
+                    self._look_at(message)
+                case commands.SendUpstream(Truncate(item_id, heard_ms)):
+                    received_ms = self.received_ms[item_id]
+                    assert 0 <= heard_ms <= received_ms, "cut beyond the audio that exists"
+        self.looked_at = len(everything)
+
+    def _look_at(self, message):
+        match message:
+            case told.ResponseStarted(response_id):
+                assert self.started == self.over, "two answers at once"
+                self.started.append(response_id)
+            case told.ResponseDone(response_id):
+                self.over.append(response_id)
+                assert self.started == self.over, "the end of an answer that did not begin"
+            case told.Audio(item_id=item_id, response_id=response_id):
+                assert response_id in self.started
+                assert response_id not in self.over, "sound behind the end"
+                assert response_id not in self.stopped, "a stale delta"
+                self.sent_ms[item_id] += message.duration_ms
+            case told.Interrupted(heard_ms, item_id):
+                assert heard_ms <= self.sent_ms[item_id or ""] + 1, "more heard than sent"
+                self.stopped.update(self.started)
+
+    @invariant()
+    def no_more_is_heard_than_there_was(self):
+        if not hasattr(self, "line"):
+            return
+        session = self.line.story.session
+        for item, sent_ms in self.sent_ms.items():
+            heard_ms = session._conductor.answers.playout.heard(item, self.line.story.now)
+            assert heard_ms <= sent_ms + 1
+        for entry in session.ledger.entries:
+            if isinstance(entry, ModelSaid) and entry.heard_ms is not None:
+                assert entry.heard_ms <= entry.audio_ms + 1
+
+    @invariant()
+    def whoever_waits_is_woken(self):
+        """A session that is silent has a timer for what it waits for."""
+        if not hasattr(self, "line") or self.line.story.session.ended:
+            return
+        session, story = self.line.story.session, self.line.story
+        answers, model, timers = session._conductor.answers, session._model, session._timers
+        assert ("resume" if session._is_away else "read") in timers
+        assert model.state in {"connecting", "connected", "reconnecting"}
+        if model.state != "connected":
+            assert "ready" in timers or "redial" in timers
+        else:
+            asking = answers.asking
+            if asking.known.running is not None or asking._request.state != "none":
+                assert "response" in timers
+            assert not (asking._request.waits and asking.is_free)
+        if len(answers.tools._open):
+            assert "tools" in timers
+        if session._backlog.paused:
+            waits = session._conductor.uplink.buffered_ms > 0 or "audio_rate" in timers
+            assert waits or self.line.story.budget.held_bytes > 0, "a pause without a reason"
+        if not story.is_full:
+            assert not session.downlink.holds, "an answer is held for nobody"
+
+    @invariant()
+    def an_end_is_one(self):
+        if not hasattr(self, "line"):
+            return
+        story = self.line.story
+        closes = [c.close for c in story.all if isinstance(c, commands.CloseClient)]
+        ends = [c for c in story.all if isinstance(c, commands.Log) and c.event == "session_closed"]
+        assert len(closes) <= 1
+        assert set(closes) <= set(CLOSES)
+        assert len(ends) == story.session.ended
+        if not story.session.ended:
+            assert not closes
+            return
+        assert isinstance(story.all[-1], commands.Finish)
+        assert math.inf == story.session.wake_at()
+        before = len(story.all)
+        for event in (events.Tick(), events.ClientGone(1000), events.ClientSaid(asked.Ping())):
+            assert not story.session.handle(event, story.now)
+        assert before == len(story.all)
+
+    def teardown(self):
+        """Behind all that, everything that was asked for is answered, or told of."""
+        if not hasattr(self, "line"):
+            return
+        story = self.line.story
+        self.line.story.is_full = False
+        self.happen(events.ClientHasRoom())
+        if not self.is_here:
+            self.come_back()
+        if not story.session.ended:
+            self.happen(events.Look(0, False, 0))
+            self.line.model.obeys = True
+            self.line.behave(lambda: story.session.ended)
+            self.is_told_in_order()
+        if not story.session.ended:
+            assert self.started == self.over, "an answer has no end"
+            assert not {"response", "confirm", "configure"} & self.line.timers
+        story.check()
+
+
+Call.TestCase.settings = settings(deadline=None, max_examples=EXAMPLES, stateful_step_count=STEPS)
+TestCall = Call.TestCase
+TestCall.__doc__ = "A session, whatever happens to it."

@@ -67,6 +67,7 @@ imports: $(VENV)/.checks
 # docs/configuration.md from conf/gateway.toml, docs/metrics.md from the definitions.
 docs: $(VENV)/.checks
 	@$(BIN)/python -m docs.configuration
+	@$(BIN)/python -m docs.interrupting
 	@$(BIN)/python -m docs.metrics
 
 format: $(VENV)/.checks

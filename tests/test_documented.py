@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from docs import configuration
+from docs import configuration, interrupting
 from local_realtime.cli import _parser as model_parser
 from local_realtime.rehearsal.bad_frames import BAD_FRAMES
 from local_realtime.rehearsal.faults import KINDS, Number, Words
@@ -24,6 +24,7 @@ from tornado_app.protocol.close import CLOSES
 from tornado_app.protocol.voice_v1.client import MESSAGES
 from tornado_app.protocol.voice_v1.opening import SESSION_PARAMETERS
 from tornado_app.protocol.voice_v1.server import TYPES
+from tornado_app.session.interrupting import TABLE, Event, Heard, Step
 from tornado_app.settings.schema import SECTIONS
 
 ROOT = Path(__file__).parents[1]
@@ -158,6 +159,14 @@ def test_the_page_of_settings_is_made_from_the_file_of_defaults():
     assert made == read("docs/configuration.md")
     shown = {setting.name for setting in configuration.settings(read("conf/gateway.toml"))}
     assert set(SETTINGS) == shown
+
+
+def test_the_table_of_interruptions_is_drawn_as_it_is():
+    """`make docs` was run after the last change of it."""
+    made = interrupting.page()
+
+    assert made == read("docs/interrupting.md")
+    assert made.count("\n| ") == len(Heard) + len(Event) + len(Step) + len(TABLE) + 4
 
 
 @pytest.mark.parametrize(("side", "name", "kind"), messages())

@@ -153,6 +153,8 @@ def session_config(
         speech_kept_ms=settings.upstream.speech_kept_ms,
         upstreams=1 + len(settings.upstream.fallbacks),
         lost_answer=settings.upstream.lost_answer,
+        false_start=settings.session.false_start,
+        false_start_ms=settings.session.false_start_ms,
         times=time_rules(settings, terms),
         session_limit_s=settings.upstream.session_limit_s,
         roll_over_before_s=settings.upstream.roll_over_before_s,

@@ -58,6 +58,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
     ),
     "info": (
         "answer_heard",
+        "false_start",
         "goodbye_asked",
         "limit_near",
         "audio_committed",

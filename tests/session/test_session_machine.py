@@ -58,6 +58,7 @@ def changes(config):
         "resume_window_s": 20.0 if config["resumes"] else 0.0,
         "ledger_entries": 100 if config["is_kept"] else 0,
         "backlog": config["backlog"],
+        "false_start": config["false_start"],
     } | (ENDS if config["ends"] else {})
 
 
@@ -69,9 +70,28 @@ CONFIGS = st.fixed_dictionaries(
         "resumes": st.booleans(),
         "is_kept": st.booleans(),
         "backlog": st.sampled_from(["push_back", "refuse", "drop_oldest"]),
+        "false_start": st.sampled_from(["stop", "go_on"]),
         "ends": st.booleans(),
     }
 )
+
+
+class CountedLine(Line):
+    """Counts what the session has received of each item, on this link and those before."""
+
+    def __post_init__(self):
+        self.received_ms = Counter()
+        super().__post_init__()
+
+    def deliver(self, place, change):
+        def counted(event):
+            came = change(event)
+            if isinstance(event, AnswerAudio):
+                size_bytes = len(event.pcm) * len(came)
+                self.received_ms[event.item_id] += size_bytes / MODEL_BYTES_PER_MS
+            return came
+
+        super().deliver(place, counted)
 
 
 class Call(RuleBasedStateMachine):
@@ -79,16 +99,17 @@ class Call(RuleBasedStateMachine):
 
     @initialize(config=CONFIGS)
     def begin(self, config):
-        self.received_ms = Counter()
-        """Of each item of the model's, on this link and those before."""
         self.sent_ms = Counter()
-        """Of the same, what the client was given."""
+        """Of each item of the model's, what the client was given."""
         self.started, self.over = [], []
         self.stopped: set[str] = set()
         """Answers of which the client is to hear nothing more."""
+        self.before = self.stopped
+        self.goes_on = False
+        """Some answer has gone on behind a noise, and may be heard behind its end."""
         self.looked_at = 0
         self.is_here = True
-        self.line = Line(changes(config))
+        self.line = CountedLine(changes(config))
 
     # What happens.
 
@@ -151,8 +172,8 @@ class Call(RuleBasedStateMachine):
 
     @rule(text=st.sampled_from([None, "", "yes please"]))
     def transcribe(self, text):
-        said = realtime.UserTranscriptDone(f"item_{self.line.model.last_item}", text)
-        self.line.model.says.append(said)
+        for item in (f"item_{self.line.model.last_item}", "item_u"):
+            self.line.model.says.append(realtime.UserTranscriptDone(item, text))
 
     @rule(times=st.integers(1, 4))
     def answer(self, times):
@@ -189,12 +210,7 @@ class Call(RuleBasedStateMachine):
             self._deliver(place, copies)
 
     def _deliver(self, place, copies):
-        def count(event):
-            if isinstance(event, AnswerAudio):
-                self.received_ms[event.item_id] += copies * len(event.pcm) / MODEL_BYTES_PER_MS
-            return [event] * copies
-
-        self.line.deliver(place, count)
+        self.line.deliver(place, lambda event: [event] * copies)
 
     @rule(is_final=st.booleans())
     def lose_the_model(self, is_final):
@@ -257,7 +273,7 @@ class Call(RuleBasedStateMachine):
                 case commands.SendClient(message):
                     self._look_at(message)
                 case commands.SendUpstream(Truncate(item_id, heard_ms)):
-                    received_ms = self.received_ms[item_id]
+                    received_ms = self.line.received_ms[item_id]
                     assert 0 <= heard_ms <= received_ms, "cut beyond the audio that exists"
         self.looked_at = len(everything)
 
@@ -271,12 +287,20 @@ class Call(RuleBasedStateMachine):
                 assert self.started == self.over, "the end of an answer that did not begin"
             case told.Audio(item_id=item_id, response_id=response_id):
                 assert response_id in self.started
-                assert response_id not in self.over, "sound behind the end"
+                assert self.goes_on or response_id not in self.over, "sound behind the end"
                 assert response_id not in self.stopped, "a stale delta"
-                self.sent_ms[item_id] += message.duration_ms
+                ends_at_ms = message.offset_ms + message.duration_ms
+                assert ends_at_ms <= self.line.received_ms[item_id] + 1, "more sent than there was"
+                assert message.offset_ms <= self.sent_ms[item_id] + 1, "a hole"
+                self.sent_ms[item_id] = max(self.sent_ms[item_id], ends_at_ms)
             case told.Interrupted(heard_ms, item_id):
                 assert heard_ms <= self.sent_ms[item_id or ""] + 1, "more heard than sent"
-                self.stopped.update(self.started)
+                self.before = self.stopped
+                self.stopped = self.stopped | set(self.started)
+            case told.AnswerGoesOn(item_id, offset_ms):
+                assert offset_ms <= self.sent_ms[item_id], "it goes on behind what was sent"
+                self.stopped = self.before
+                self.goes_on = True
 
     @invariant()
     def no_more_is_heard_than_there_was(self):
@@ -305,7 +329,9 @@ class Call(RuleBasedStateMachine):
             asking = answers.asking
             if asking.known.running is not None or asking._request.state != "none":
                 assert "response" in timers
+            assert "response" in timers or not asking.known.is_expected
             assert not (asking._request.waits and asking.is_free)
+        assert ("doubt" in timers) == (answers.cutting.doubt is not None)
         if len(answers.tools._open):
             assert "tools" in timers
         if session._backlog.paused:

@@ -428,6 +428,13 @@ class TestBetween:
                 "model.chat_url",
             ),
             (
+                {
+                    "PARLEY_SESSION_FALSE_START": "go_on",
+                    "PARLEY_SESSION_TRANSCRIPTION_MODEL": "",
+                },
+                "session.false_start",
+            ),
+            (
                 {"PARLEY_SESSION_GOODBYE": "Bye.", "PARLEY_SESSION_CALL_GRACE_S": "0"},
                 "session.goodbye",
             ),

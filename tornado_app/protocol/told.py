@@ -189,6 +189,13 @@ class Interrupted(Reply, frozen=True):
     item_id: str | None = None
 
 
+class AnswerGoesOn(ServerMessageBase, frozen=True):
+    """What interrupted was a noise: the rest of the item comes again, from there."""
+
+    item_id: str
+    offset_ms: int
+
+
 class ToolCall(ServerMessageBase, frozen=True):
     """The model calls a tool of the client's, which has until ``deadline`` to answer."""
 
@@ -339,6 +346,7 @@ ServerMessage: TypeAlias = (
     | ResponseDone
     | Audio
     | Interrupted
+    | AnswerGoesOn
     | ToolCall
     | ToolCallCancelled
     | ToolActivity

@@ -1,24 +1,26 @@
 """The model's answers: what of each is passed on, and how one is interrupted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
-from tornado_app.admission.budget import Budget
+from tornado_app.admission.budget import Budget, text_bytes
 from tornado_app.errors import Ref, Refused
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.realtime.items import shows
 from tornado_app.protocol.realtime.orders import CreateItem
-from tornado_app.protocol.told import Interrupted
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.asking import Asking
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.cutting import Cutting
 from tornado_app.session.downlink import Downlink
+from tornado_app.session.interrupting import Event
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS
-from tornado_app.session.playout import Playout, Unheard
+from tornado_app.session.playout import Playout
 from tornado_app.session.rounds import Rounds
 from tornado_app.session.timers import Timers
 from tornado_app.session.tools import Tools
@@ -68,6 +70,17 @@ class Answers:
             playout=self._playout,
             waits=self.waits,
         )
+        self.cutting = Cutting(
+            config,
+            model,
+            actions,
+            timers,
+            playout=self._playout,
+            downlink=self.downlink,
+            asking=self.asking,
+            tools=self.tools,
+            rounds=rounds,
+        )
 
     def typed(self, item: Mapping[str, Any], since: float, *, is_answered: bool = True) -> None:
         """A typed turn, or one with a picture, which came at *since*."""
@@ -92,40 +105,44 @@ class Answers:
         *turn*: as of `Asking.want`.
         """
         self.tools.on_turn()
-        if self._is_heard:
-            self.interrupt(None, None)
+        self.cutting.happen(Event.TURN)
         self.asking.want(turn)
 
     def on_playback(self, item_id: str, played_ms: int) -> None:
-        self._playout.told(item_id, played_ms, self._actions.now)
+        self.cutting.told(item_id, played_ms)
 
     def interrupt(self, item_id: str | None, heard_ms: int | None) -> None:
         """The client stops the answer; the conversation keeps only what was heard."""
         if heard_ms is not None:
-            self._playout.told(item_id, heard_ms, self._actions.now)
-        self.asking.withdraw()
-        self.asking.cancel()
-        self._cut(item_id)
+            self.cutting.told(item_id, heard_ms)
+        self.cutting.happen(Event.INTERRUPT, item_id)
 
-    def on_speech_started(self) -> None:
+    def on_speech_started(self, item_id: str) -> None:
         """Barge-in.  The model cancels by itself (``interrupt_response``); a cancel of ours could
         hit the next answer, so only the truncation is sent.  Without it the answer goes on.
         """
         self.speech_since = self._actions.now
         self.tools.on_speech_started()
         self.asking.expect(is_expected=False)
-        if self._is_heard and self._model.in_force.interrupt_response:
-            self._cut(None)
+        if self._model.in_force.interrupt_response:
+            self.cutting.speech(item_id)
 
     def on_speech_stopped(self) -> None:
         """The user has said it; the model answers by itself, mostly."""
+        self.cutting.speech_over()
         self.speech_since = None
         self.waits.turn_ended(self._actions.now)
         self.tools.on_speech_stopped()
 
     def on_audio(self, heard: AnswerAudio) -> None:
-        if self.asking.hears(heard.response_id):
+        response_id = heard.response_id
+        if self._puts_off(response_id, partial(self.on_audio, heard), len(heard.pcm)):
+            return
+        if self.asking.hears(response_id):
             self.downlink.audio(heard)
+        elif self.cutting.keeps(response_id):
+            self.cutting.came(heard.item_id)
+            self.downlink.keep(heard)
         else:
             self._cut_unheard(heard)
 
@@ -135,10 +152,15 @@ class Answers:
             self.downlink.broken(heard.size_bytes)
 
     def on_audio_done(self, item_id: str, response_id: str) -> None:
+        if self._puts_off(response_id, partial(self.on_audio_done, item_id, response_id)):
+            return
         if self.asking.hears(response_id):
             self.downlink.end_item(item_id or None)
 
     def on_transcript_delta(self, item_id: str, response_id: str, delta: str) -> None:
+        act = partial(self.on_transcript_delta, item_id, response_id, delta)
+        if self._puts_off(response_id, act, text_bytes(delta)):
+            return
         if self._hears_words(response_id):
             self.downlink.words(("assistant", item_id), delta)
 
@@ -148,16 +170,21 @@ class Answers:
             self.waits.written(response_id, item_id)
 
     def on_transcript_done(self, item_id: str, response_id: str, text: str | None) -> None:
+        act = partial(self.on_transcript_done, item_id, response_id, text)
+        if self._puts_off(response_id, act, text_bytes(text or "")):
+            return
         if self._hears_words(response_id):
             self.downlink.words_end(("assistant", item_id), text)
 
     def on_user_transcript_delta(self, item_id: str, delta: str) -> None:
         self.downlink.words(("user", item_id), delta)
+        self.cutting.words(item_id, delta, is_whole=False)
 
     def on_user_transcript_done(self, item_id: str, text: str | None) -> None:
+        self.downlink.words_end(("user", item_id), text)
+        self.cutting.words(item_id, text, is_whole=True)
         if self.asking.known.is_expected and not (text or "").strip():
             self.asking.expect(is_expected=False)  # a noise need not be answered
-        self.downlink.words_end(("user", item_id), text)
 
     def on_user_transcript_failed(self, item_id: str, code: str) -> None:
         """There will be no more of it than there is."""
@@ -166,6 +193,7 @@ class Answers:
 
     def finish(self, response: ResponseFacts) -> None:
         """``response.done``."""
+        self.cutting.finished(response)
         self.tools.hear_end(response)
         self.asking.finish(response)
 
@@ -196,21 +224,17 @@ class Answers:
 
     def _hears_words(self, response_id: str) -> bool:
         """All texts of an answer are final when the client is told that it is over."""
-        return self.asking.hears(response_id) and not self.asking.known.has_ended(response_id)
+        is_heard = self.asking.hears(response_id) or self.cutting.keeps(response_id)
+        return is_heard and not self.asking.known.has_ended(response_id)
+
+    def _puts_off(self, response_id: str, act: Callable[[], None], size_bytes: int = 0) -> bool:
+        """Whether it waits until it is known what has interrupted."""
+        return self.cutting.doubt is not None and self.cutting.put_off(response_id, act, size_bytes)
 
     @property
     def is_busy(self) -> bool:
         """An answer runs, is asked for or to come, or waits for tools or for the client."""
         return not self.asking.is_idle or self.tools.is_waiting or self.downlink.has_audio
-
-    @property
-    def _is_heard(self) -> bool:
-        """An answer runs, or plays, or waits for the client to take it."""
-        return (
-            self.asking.known.is_heard
-            or bool(self._playout.unheard(self._actions.now))
-            or self.downlink.has_audio
-        )
 
     def _cut_unheard(self, unheard: AnswerAudio) -> None:
         """What came after the interruption is for nobody: an item that was heard to its end by
@@ -221,28 +245,3 @@ class Answers:
         heard_ms = self._model.rebuilding.ledger.heard_before(name, duration_ms)
         if heard_ms is not None:
             self._model.truncate(name, heard_ms)
-
-    def _cut(self, item_id: str | None) -> None:
-        now = self._actions.now
-        dropped = self.downlink.cut()
-        unheard = self._playout.unheard(now)
-        names = {item.item_id for item in unheard}
-        # What was sent of these has been heard, and what was not sent never will be.
-        unheard += [
-            Unheard(name, self._playout.heard(name, now)) for name in dropped if name not in names
-        ]
-        for item in unheard:
-            self._model.truncate(item.item_id, item.heard_ms)
-        self.asking.mute()
-        self.tools.on_interrupted()
-        interrupted = self._interrupted(unheard, item_id)
-        self._actions.say(interrupted)
-        self._actions.log("interrupted", heard_ms=interrupted.heard_ms)
-        self._playout.forget()
-
-    def _interrupted(self, unheard: list[Unheard], item_id: str | None) -> Interrupted:
-        for item in unheard:
-            if item_id in {None, item.item_id}:
-                return Interrupted(item.heard_ms, item.item_id, ref=self._actions.ref)
-        heard_ms = self._playout.heard(item_id, self._actions.now) if item_id else 0
-        return Interrupted(heard_ms, item_id, ref=self._actions.ref)

@@ -113,6 +113,32 @@ class Asking:
         self._request.withdraw_one(turn)
         self._patience.arm()
 
+    @property
+    def is_asked(self) -> bool:
+        """An answer is asked for or to come, and none runs that is heard."""
+        is_open = self._request.waits or self._request.state in {"asked", "busy"}
+        return is_open or self.known.is_expected
+
+    def want_rest(self, ref: Ref | None) -> None:
+        """Ask for the rest of an answer that broke off."""
+        self._request.want(Turn(None, ref, is_rest=True))
+        self._go_on()
+
+    def refuse_unasked(self) -> None:
+        """What the model is to answer by itself is none; nothing is asked for before that has begun
+        and is stopped, or is late.
+        """
+        known = self.known
+        known.is_unwanted = known.is_expected and known.running is None
+        known.is_expected = False
+        self._patience.forget_first()
+        self._patience.begin()
+
+    def unmute(self, names: frozenset[str]) -> None:
+        """These answers are for the client again, as far as they were not told to stop."""
+        self.known.unmute(names)
+        self._patience.begin()
+
     def cancel(self) -> None:
         """Have the model stop, unless it is about to."""
         running = self.known.running
@@ -209,7 +235,7 @@ class Asking:
         is_owed, ref = self._carry_over() if is_kept else self._request.lost()
         if self.known.running is not None:
             self._break_off(self.known.running, is_kept=is_kept)
-        self.known.is_expected = False
+        self.known.is_expected = self.known.is_unwanted = False
         self.known.forget_ended()
         self._patience.forget_first()
         self._patience.arm()
@@ -233,7 +259,7 @@ class Asking:
             self._end("completed", None)  # but for the word that it is over
         else:
             if is_open:
-                is_rest = isinstance(last, ModelSaid)
+                is_rest = isinstance(last, ModelSaid) and self._config.lost_answer == "continue"
                 self._request.want(Turn(None, running.ref, is_rest=is_rest))
             self._end("failed", None, goes_on=is_open)
 
@@ -244,6 +270,9 @@ class Asking:
             return None
         if self._patience.is_first_late:
             self._on_first_late()
+        elif self.known.is_unwanted and self.known.running is None:
+            self.known.is_unwanted = False
+            self._go_on()
         elif self.known.running is not None:
             self._on_running_late(self.known.running)
         elif self._request.state == "busy":
@@ -329,8 +358,9 @@ class Asking:
         if self.known.running is not None:  # which has ended, as the model has but one
             self._end("cancelled" if self.known.running.is_muted else "incomplete", None)
             self.known.mute_ended()
-        self.known.is_expected = False
-        is_filler, is_stopped = self._request.awaits_filler, self._request.begun()
+        is_unasked = self.known.is_unwanted and self._request.state == "none"
+        self.known.is_expected = self.known.is_unwanted = False
+        is_filler, is_stopped = self._request.awaits_filler, self._request.begun() or is_unasked
         running = self.known.begin(response_id, self._request.ref, is_filler=is_filler)
         self._patience.ask()
         self._waits.begun(response_id)
@@ -373,7 +403,8 @@ class Asking:
     def _go_on(self) -> None:
         """Ask for what waits, if the model is free."""
         request = self._request
-        if not request.waits or request.state != "none" or self.known.running is not None:
+        is_busy = self.known.running is not None or self.known.is_unwanted
+        if not request.waits or request.state != "none" or is_busy:
             self._patience.arm()
         elif self._model.send(self._order()):
             request.sent()
@@ -389,6 +420,6 @@ class Asking:
         wanted: dict[str, Any] = {}
         if self._request.is_for_results and is_forced:
             wanted["tool_choice"] = "auto"
-        if self._request.is_for_rest and self._config.lost_answer == "continue":
+        if self._request.is_for_rest:
             wanted |= gone_on_with(self._model.in_force.instructions)
         return CreateResponse(event_id, wanted or None)

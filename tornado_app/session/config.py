@@ -10,6 +10,7 @@ from tornado_app.session.record import RecordedParts
 from workers.formats import StreamFormat
 
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
+FalseStart = Literal["stop", "go_on"]
 LostAnswer = Literal["continue", "ask_again", "tell"]
 
 
@@ -143,6 +144,10 @@ class SessionConfig:
     """How many there are to go to, if one lets the call down."""
     lost_answer: LostAnswer = "continue"
     """What becomes of an answer whose model is lost."""
+    false_start: FalseStart = "stop"
+    """What becomes of an answer that was stopped by a noise."""
+    false_start_ms: float = 1500.0
+    """How long a noise may be, and how long behind it words may come."""
     times: TimeRules = TimeRules()
     session_limit_s: float = 0.0
     """How long a model's session may be that does not say so itself; 0: for ever."""

@@ -1,7 +1,14 @@
 """What each deadline that has passed means to the parts of a session."""
 
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.session import awaited_words, configuring, confirmations, tools, transcripts
+from tornado_app.session import (
+    awaited_words,
+    configuring,
+    confirmations,
+    cutting,
+    tools,
+    transcripts,
+)
 from tornado_app.session.answers import Answers
 from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
@@ -43,6 +50,8 @@ class Deadlines:
                 pass  # `ease` follows every event
             case "response":
                 return self._answers.on_timer()
+            case cutting.TIMER:
+                self._answers.cutting.on_timer()
             case tools.TIMER:
                 self._answers.tools.on_timer()
             case confirmations.TIMER:

@@ -30,6 +30,7 @@ from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.output import Output
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound
 from tornado_app.session.playout import Playout
+from tornado_app.session.tape import Tape
 from tornado_app.session.transcripts import Key, Role, Transcripts
 from tornado_app.session.uttering import Uttering
 from tornado_app.session.waiting import (
@@ -73,6 +74,8 @@ class Downlink:
         self._playout = playout
         self.transcripts = transcripts
         self._waits = waits
+        self.tape = Tape(playout) if config.false_start == "go_on" else None
+        """What was not heard of answers, if it may be sent again."""
         self._uttering = Uttering(actions, transcripts)
         self._breakage = Breakage(actions)
         self._joints = Joints()
@@ -102,10 +105,26 @@ class Downlink:
             self.sent.begin()
         if self._waits.open:
             self._waits.heard(heard.response_id)
+        if self.tape is not None:
+            self.tape.add(sound, self._actions.now)
+        self.resume(sound)
+
+    def resume(self, sound: Sound) -> None:
+        """Whole samples, which may have been sent before."""
         if self._open is None or self._open.item_id != sound.item_id:
             self._end_open()
             self._open = End(sound.item_id, sound.response_id)
         self._wait(sound)
+
+    def keep(self, heard: AnswerAudio) -> None:
+        """More of an answer that is held back."""
+        sound = self._joints.join(heard)
+        if sound.pcm and self.tape is not None:
+            self.tape.add(sound, self._actions.now)
+
+    def rewind(self, item_id: str, offset_ms: float) -> None:
+        """What comes next of this item is what is behind *offset_ms*."""
+        self._output.rewind(item_id, offset_ms)
 
     def change(self, formats: CallFormats, done: Callable[[], None]) -> None:
         """Go on in other formats behind the pieces that are in the pool, in the middle of an item
@@ -202,6 +221,14 @@ class Downlink:
         Those that are large wait for room, with what is behind them.  Returns the items of which
         something was dropped.
         """
+        self._joints.end()
+        return self._drop(*last)
+
+    def hold_back(self) -> list[str]:
+        """The same of an answer that may go on; more of it is for `keep`."""
+        return self._drop()
+
+    def _drop(self, *last: Said) -> list[str]:
         self._probe.forget()
         self._actions.do(ResetDownlink())
         entries = [*self._in_pool, *self._waiting, *last]
@@ -210,7 +237,6 @@ class Downlink:
         self._in_pool_bytes, self._open, self._sent_of = 0, None, NO_ITEM
         self._output.pass_through()
         self._settle()
-        self._joints.end()
         dropped: dict[str, None] = {}
         for entry in entries:
             if isinstance(entry, Sound | InPool):
@@ -265,7 +291,8 @@ class Downlink:
     @property
     def kept_bytes(self) -> int:
         """What waits takes so much."""
-        return sum(map(size_of, self._waiting)) + sum(map(size_of, self._in_pool))
+        tape_bytes = self.tape.size_bytes if self.tape is not None else 0
+        return tape_bytes + sum(map(size_of, self._waiting)) + sum(map(size_of, self._in_pool))
 
     @property
     def broken_pieces(self) -> int:

@@ -16,6 +16,7 @@ from tornado_app.session.deadlines import Deadlines
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.formatting import Formatting
 from tornado_app.session.hearing import Hearing
+from tornado_app.session.interrupting import Event
 from tornado_app.session.listening import Listening
 from tornado_app.session.memory import Memory
 from tornado_app.session.model_buffer import NO_TURNS
@@ -159,6 +160,7 @@ class GatewayConducts:
         return self._deadlines.on_timer(name)
 
     def on_lost(self, unsent_ms: float, *, goes_on: bool) -> None:
+        self.answers.cutting.happen(Event.LOST)
         carried = self._model.carry_over() if goes_on else None
         self.uplink.on_lost(carried, unsent_ms)
         self.answers.on_lost(is_kept=carried is not None)
@@ -184,5 +186,6 @@ class GatewayConducts:
         self._configuring.shut()
 
     def release(self) -> None:
+        self.answers.cutting.forget()
         self.uplink.shut()
         self.memory.shut()

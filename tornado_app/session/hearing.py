@@ -143,7 +143,7 @@ class Hearing:
                 self._model.has_begun = True
                 self._scribe.speech_started(said)
                 self._actions.say(SpeechStarted(said.item_id, int(said.audio_start_ms)))
-                self._answers.on_speech_started()
+                self._answers.on_speech_started(said.item_id)
             case realtime.UserSpeechStopped():
                 self._scribe.speech_stopped(said)
                 self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
@@ -167,6 +167,7 @@ class Hearing:
         if committed.how == "twice":
             return
         self._scribe.committed(said, committed.name)
+        self._answers.cutting.committed(said.item_id)
         self._awaited.committed(said.item_id)
         if committed.how == "answer":
             self._answers.want(None)

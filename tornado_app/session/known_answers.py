@@ -1,5 +1,6 @@
 """Which answers the model has spoken of: the one that runs, and the last ones that ended."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tornado_app.errors import Ref
@@ -33,6 +34,8 @@ class KnownAnswers:
         self.running: Running | None = None
         self.is_expected = False
         """The model begins an answer by itself, and has not yet."""
+        self.is_unwanted = False
+        """It may begin one by itself that is not wanted: until then nothing is asked for."""
         self._over: dict[str, bool] = {}
         """The last answers that ended, and whether they were muted."""
 
@@ -60,6 +63,21 @@ class KnownAnswers:
         if running is not None and (running.response_id == response_id or not response_id):
             return running.is_muted
         return self._over.get(response_id, False)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Of all that are, or were, for the client."""
+        names = {name for name, is_muted in self._over.items() if not is_muted}
+        if self.running is not None and not self.running.is_muted:
+            names.add(self.running.response_id)
+        return frozenset(names)
+
+    def unmute(self, names: Collection[str]) -> None:
+        """These are for the client again, but for one that was told to stop."""
+        running = self.running
+        if running is not None and running.response_id in names:
+            running.is_muted = bool(running.cancel) or running.is_told
+        self._over |= dict.fromkeys(self._over.keys() & names, False)
 
     def begin(self, response_id: str, ref: Ref | None, *, is_filler: bool) -> Running:
         self.running = Running(response_id, ref=ref, is_filler=is_filler)

@@ -44,6 +44,10 @@ class Output:
         self.passes_through = formats.passes_through and not has_begun
         self.will_pass = formats.passes_through and has_begun
 
+    def rewind(self, item_id: str, offset_ms: float) -> None:
+        """What comes next of this item was there already, and has its place."""
+        self._offsets.put(item_id, offset_ms)
+
     def pass_through(self) -> None:
         """The item is over that was begun in another format, if there was one."""
         if self.will_pass:

@@ -96,6 +96,11 @@ class Offsets:
     def __init__(self) -> None:
         self._offsets_ms: dict[str, float] = {}
 
+    def put(self, item_id: str, offset_ms: float) -> None:
+        """What comes next of this item is what is behind *offset_ms*."""
+        if item_id in self._offsets_ms:
+            self._offsets_ms[item_id] = offset_ms
+
     def move(self, item_id: str, duration_ms: float) -> float:
         """Where this piece begins; the next one begins behind it."""
         offset_ms = self._offsets_ms.pop(item_id, 0.0)

@@ -117,6 +117,23 @@ class Playout:
         self._play(now)
         return now if self._tape_ms - self._place_ms >= HAIR_MS else self._ended_at
 
+    def rewind(self, now: float) -> None:
+        """The client has flushed what it had not played: of that nothing is on the tape any more,
+        and what comes next of an item comes behind what was heard of it, in whole milliseconds.
+        """
+        self._play(now)
+        rest_ms, pieces = self._place_ms, []
+        for piece in self._pieces:
+            piece.sent_ms = min(piece.sent_ms, max(0.0, rest_ms))
+            rest_ms -= piece.sent_ms
+            if rest_ms <= HAIR_MS:
+                piece.sent_ms = float(int(piece.sent_ms + HAIR_MS))
+            if piece.sent_ms:
+                pieces.append(piece)
+        self._pieces = pieces
+        self._tape_ms = self._place_ms = sum(piece.sent_ms for piece in pieces)
+        self._ended_at = now
+
     def forget(self) -> None:
         """The client has been told to flush what it had queued."""
         if self._place_ms < self._tape_ms:

@@ -42,6 +42,7 @@ class Quiet:
             or speech.lost_ms > 0
             or not self._uplink.is_quiet
             or not answers.downlink.is_empty
+            or answers.cutting.doubt is not None
             or bool(answers.playout.unheard(self._actions.now))
         )
 

@@ -190,6 +190,9 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(
             f"needs another {label('model.mode')}: an echo asks no chat model", names
         )
+    if settings.session.false_start == "go_on" and not settings.session.transcription_model:
+        names = ("session.false_start", "session.transcription_model")
+        yield Contradiction(f'"go_on" needs {label(names[1])}: words tell a noise apart', names)
     if settings.session.goodbye and not settings.session.call_grace_s:
         names = ("session.goodbye", "session.call_grace_s")
         yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)

@@ -16,6 +16,7 @@ Algorithm = Literal["HS256", "HS384", "HS512"]
 TurnDetection = Literal["server_vad", "semantic_vad", "none"]
 BacklogPolicy = Literal["push_back", "refuse", "drop_oldest"]
 LostAnswer = Literal["continue", "ask_again", "tell"]
+FalseStart = Literal["stop", "go_on"]
 
 LOCAL = "local"
 """As `upstream.url`: the model on this computer, whatever keys there are."""
@@ -133,6 +134,8 @@ class Session(msgspec.Struct, frozen=True):
     vad_silence_ms: Annotated[int, Meta(ge=50, le=10_000)]
     transcription_model: Annotated[str, Meta(max_length=200)]
     max_output_tokens: Annotated[int, Meta(ge=0, le=4096)]
+    false_start: FalseStart
+    false_start_ms: Annotated[int, Meta(ge=100, le=4000)]
     idle_timeout_s: Annotated[float, Meta(ge=0, le=86_400)]
     idle_warning_s: Annotated[float, Meta(ge=0, le=3600)]
     max_call_s: Annotated[float, Meta(ge=0, le=86_400)]

@@ -103,6 +103,8 @@ export interface Events {
   speaking: { itemId: string; responseId: string };
   playback: { itemId: string; playedMs: number; receivedMs: number };
   playback_ended: { itemId: string; heardMs: number; interrupted: boolean };
+  /** What interrupted was a noise: the item is heard on, from there. */
+  goes_on: { itemId: string; offsetMs: number };
   interrupted: { itemId?: string; heardMs: number };
   response: { responseId: string; status: "started" | "completed" | "cancelled" | "failed" | "incomplete"; continues?: boolean };
   latency: Turn;

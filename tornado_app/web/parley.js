@@ -970,6 +970,12 @@ class Call {
     this._emit("interrupted", { itemId, heardMs });
   }
 
+  /** It was a noise: what was cut is heard after all. */
+  _on_answer_goes_on({ item_id: itemId, offset_ms: offsetMs }) {
+    delete this._item(itemId).heardMs;
+    this._emit("goes_on", { itemId, offsetMs });
+  }
+
   _on_audio(data) {
     if (data.wait) this._waits = { id: data.response_id, ...data.wait };
     this._expected = data;

@@ -362,3 +362,19 @@ test("a limit that is near is a sentence, and a call that has had its time is no
   }
   assert.equal(of("error").length, 0);
 });
+
+test("an answer that a noise has stopped is heard on", async () => {
+  const { gateway, of } = await connected();
+  const went = [];
+  call.on("goes_on", (event) => went.push(event));
+  gateway.last.sound({}, second.subarray(0, 12_000));
+  await until(() => of("playback").some(({ playedMs }) => playedMs > 150));
+  gateway.last.say("interrupted", { item_id: "item", heard_ms: 200 });
+  assert.equal(of("playback_ended").at(-1).interrupted, true);
+  gateway.last.say("answer_goes_on", { item_id: "item", offset_ms: 200 });
+  gateway.last.sound({ offset_ms: 200 }, second.subarray(0, 7200));
+  gateway.last.say("response_done", { response_id: "response", status: "cancelled", usage: null });
+  await until(() => of("playback_ended").length > 1);
+  assert.deepEqual(of("playback_ended").at(-1), { itemId: "item", heardMs: 500, interrupted: false });
+  assert.deepEqual(went, [{ itemId: "item", offsetMs: 200 }]);
+});

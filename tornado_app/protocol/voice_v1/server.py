@@ -18,6 +18,7 @@ TYPES: dict[type[told.ServerMessageBase], str] = {
     told.ResponseDone: "response_done",
     told.Audio: "audio",
     told.Interrupted: "interrupted",
+    told.AnswerGoesOn: "answer_goes_on",
     told.ToolCall: "tool_call",
     told.ToolCallCancelled: "tool_call_cancelled",
     told.ToolActivity: "tool_activity",

@@ -36,6 +36,7 @@ export class Calling {
       speaking: (event) => this._speaking(event),
       playback: (event) => talk.played(event),
       playback_ended: (event) => this._playedOut(event),
+      goes_on: (event) => talk.goesOn(event),
       latency: (event) => this._latency(event),
       tool: (event) => this._tool(event),
       error: (event) => this._error(event),

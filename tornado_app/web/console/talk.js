@@ -107,6 +107,15 @@ export class Talk {
     if (row.isCut) this._side(row, `heard ${(heardMs / 1000).toFixed(1)} of ${about(row.receivedMs)}`);
   }
 
+  /** What had interrupted it was a noise, and the rest is heard after all. */
+  goesOn({ itemId }) {
+    const row = this._byItem.get(itemId);
+    if (!row) return;
+    row.isOver = row.isCut = false;
+    this._side(row, "");
+    this._draw(row);
+  }
+
   /** How long an answer was waited for; it may be known before its first word. */
   latency(turn) {
     this._waits.set(turn.responseId, turn);

@@ -30,11 +30,12 @@ def test_the_defaults_say_something_of_every_field_and_source():
     assert [] == reader.problems
     expected = {(f.name, s) for f in FIELDS.values() for s in SOURCES if s in f.sources}
     assert expected == set(policy.everybody)
-    assert {} == policy.scopes
+    assert {"parley.conduct"} == set(policy.scopes)
     for name in ("voice", "model", "turn_detection", "max_output_tokens"):
         assert (Grant(values=(name,)),) == policy.grants(name, "query", NOBODY)
     for name in ("instructions", "history"):
         assert () == policy.grants(name, "configure", NOBODY)
+        assert () != policy.grants(name, "configure", frozenset({"parley.conduct"}))
 
 
 @pytest.mark.parametrize(

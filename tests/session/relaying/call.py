@@ -66,7 +66,9 @@ class Call(Story):
 
     def says(self, kind: str, **fields: Any) -> "Call":
         """The model sends one."""
-        text = json.dumps({"type": kind, "event_id": "event_m", **fields})
+        return self.says_text(json.dumps({"type": kind, "event_id": "event_m", **fields}))
+
+    def says_text(self, text: str) -> "Call":
         self.feed(events.UpstreamSaid(overhear(text)))
         return self
 

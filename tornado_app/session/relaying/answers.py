@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from tornado_app.protocol.realtime.orders import Relayed
-from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.breaking_off import FAILED, broken_off
+from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.timers import Timers
 
@@ -29,8 +29,16 @@ class Answers:
     """Thread: loop."""
 
     def __init__(
-        self, actions: Actions, model: ModelSide, timers: Timers, veil: Veil, timeout_s: float
+        self,
+        actions: Actions,
+        model: ModelSide,
+        timers: Timers,
+        *,
+        veil: Veil,
+        way: Way,
+        timeout_s: float,
     ) -> None:
+        self._way = way
         self._timers = timers
         self._timeout_s = timeout_s
         self._since = 0.0
@@ -95,6 +103,7 @@ class Answers:
         """``response.output_item.added``, of one that is shown."""
         event = msgspec.json.decode(text)
         index, item = event.get("output_index"), event.get("item")
+        item = item if isinstance(item, dict) else {}
         answer.begin_item(index if isinstance(index, int) else 0, item)
         if item.get("type") == "function_call":
             answer.calls_client = True
@@ -109,7 +118,8 @@ class Answers:
         return self.shown(answer, text)
 
     def ended_item(self, answer: Answer, text: str) -> str:
-        answer.end_item(msgspec.json.decode(text).get("item") or {})
+        item = msgspec.json.decode(text).get("item")
+        answer.end_item(item if isinstance(item, dict) else {})
         return self.shown(answer, text)
 
     def done(self, answer: Answer, text: str) -> str:
@@ -167,16 +177,18 @@ class Answers:
                 return True
         return name.startswith(RESPONSE_ID)
 
-    def end(self, answer: Answer, status: str, details: Mapping[str, Any]) -> None:
+    def end(self, answer: Answer, status: str, details: Mapping[str, Any] | None) -> None:
         """Say that it is over, and of each of its items."""
         self._by_model.pop(answer.model_name, None)
         self.break_off(answer)
-        self._actions.say(RelayedEvent(answer.done(status, details)))
+        self._way.say(answer.done(status, details))
 
     def break_off(self, answer: Answer) -> None:
         """There will be no more of what it was saying."""
+        if answer.items:
+            self._way.end_audio()
         for text in broken_off(answer, self._text_of):
-            self._actions.say(RelayedEvent(text))
+            self._way.say(text)
 
     def take_all(self) -> list[Answer]:
         """The model is gone: none of them is said by it any more."""

@@ -12,12 +12,13 @@ from tornado_app.policy.api_session import narrow_response
 from tornado_app.policy.api_words import refusal
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.orders import AnyOrder, Clear, Commit, Relayed
-from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
+from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
+from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Asked, Outstanding
 from tornado_app.session.relaying.shown_pictures import pictures_of
@@ -54,6 +55,7 @@ class Asking:
         answers: Answers,
         tools: Tools,
         items: ItemEvents,
+        way: Way,
     ) -> None:
         self._model = model
         self._actions = actions
@@ -65,6 +67,7 @@ class Asking:
         self._answers = answers
         self._tools = tools
         self._items = items
+        self._way = way
 
     def ask(self, event: asked.ClientEvent) -> None:
         """Have the model asked, behind all that the client has said before.
@@ -144,10 +147,14 @@ class Asking:
             raise refusal(NO_ITEM[event.kind], message, None)
         heard_ms = event.fields.get("audio_end_ms")
         is_number = isinstance(heard_ms, int) and not isinstance(heard_ms, bool)
-        if event.kind == TRUNCATE and is_number and self._model.rebuilding.is_told(name):
+        if event.kind == TRUNCATE and is_number and self._is_told_answer(name):
             self._cut(name, heard_ms, event.fields)
         else:
             self._relay(event, event.fields)
+
+    def _is_told_answer(self, name: str) -> bool:
+        rebuilding = self._model.rebuilding
+        return rebuilding.is_told(name) and isinstance(rebuilding.ledger.find(name), ModelSaid)
 
     def _cut(self, name: str, heard_ms: Any, fields: Mapping[str, Any]) -> None:
         """Of an answer whose audio this model has never had: it is told of it anew."""
@@ -155,7 +162,7 @@ class Asking:
             self._items.retell(order)
         cut = {each: fields.get(each) for each in ("item_id", "content_index", "audio_end_ms")}
         event = {"type": "conversation.item.truncated", "event_id": f"event_{name}_cut", **cut}
-        self._actions.say(RelayedEvent(msgspec.json.encode(event).decode()))
+        self._way.say(msgspec.json.encode(event).decode())
 
     def _relay(self, event: asked.ClientEvent, fields: Mapping[str, Any]) -> None:
         """As the client has written it, if *fields* are its own and it has a name for it."""

@@ -8,7 +8,10 @@ from tornado_app.errors import Refused
 from tornado_app.policy.api_words import ApiRefusal
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.told import AudioFigures, LimitUse, RelayedError
+from tornado_app.session.actions import Actions
+from tornado_app.session.config import SessionConfig
 from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.parts import Parts
@@ -18,6 +21,7 @@ from tornado_app.session.relaying import tools as tools_room
 from tornado_app.session.relaying.answer_events import AnswerEvents
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.asking import Asking
+from tornado_app.session.relaying.converting import Converting
 from tornado_app.session.relaying.hearing import Hearing
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.losing import Losing
@@ -42,15 +46,23 @@ class ClientConducts:
         self._lifetime = parts.lifetime
         self._backlog = parts.backlog
         self._memory = ConversationMemory(parts.budget, parts.rebuilding)
-        self.downlink = Straight(Sent(config, actions))
+        self.downlink = way = _way(config, actions)
         self.speaking = Speaking(config, model, actions, budget=parts.budget, backlog=parts.backlog)
         veil, self._outstanding = Veil(config), Outstanding()
         client = Client(config, model, veil)
         updating = Updating(
-            model, actions, self._outstanding, client=client, veil=veil, speaking=self.speaking
+            model,
+            actions,
+            self._outstanding,
+            client=client,
+            veil=veil,
+            speaking=self.speaking,
+            way=way,
         )
         timeout_s = config.response_timeout_s
-        self._answers = Answers(actions, model, parts.timers, veil, timeout_s)
+        self._answers = Answers(
+            actions, model, parts.timers, veil=veil, way=way, timeout_s=timeout_s
+        )
         self._tools = Tools(config, model, actions, parts.timers, answers=self._answers)
         known: dict[str, Any] = {"outstanding": self._outstanding, "veil": veil}
         known |= {"tools": self._tools, "answers": self._answers}
@@ -66,6 +78,7 @@ class ClientConducts:
             answers=self._answers,
             tools=self._tools,
             items=items,
+            way=way,
         )
         hearing = Hearing(
             actions,
@@ -84,7 +97,7 @@ class ClientConducts:
             items=items,
             outstanding=self._outstanding,
             open_answers=self._answers,
-            sent=self.downlink.sent,
+            way=way,
         )
         self._losing = Losing(
             config,
@@ -222,6 +235,11 @@ class ClientConducts:
                 "invalid_request_error", refused.word, refused.sentence, refused.field, event_id
             )
         )
+
+
+def _way(config: SessionConfig, actions: Actions) -> Straight | Converting:
+    sent = Sent(config, actions)
+    return Straight(actions, sent) if config.target == MODEL_FORMAT else Converting(actions, sent)
 
 
 def _no_event() -> Refused:

@@ -4,17 +4,16 @@ from tornado_app.admission.limits import Bucket
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard, Place, RelayedEvent
-from tornado_app.protocol.told import RelayedEvent as Told
 from tornado_app.session.actions import Actions
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer_events import AnswerEvents
 from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.refusals import Refusals
 from tornado_app.session.relaying.updating import Updating
 from tornado_app.session.scribe import Scribe
-from tornado_app.session.sent import Sent
 
 MALFORMED_PER_S = 1.0
 MALFORMED_BURST = 100.0
@@ -41,7 +40,7 @@ class Hearing:
         items: ItemEvents,
         outstanding: Outstanding,
         open_answers: Answers,
-        sent: Sent,
+        way: Way,
     ) -> None:
         self._actions = actions
         self._model = model
@@ -52,7 +51,7 @@ class Hearing:
         self._items = items
         self._outstanding = outstanding
         self._open_answers = open_answers
-        self._sent = sent
+        self._way = way
         self.heard_until = actions.now
         """Until when the client plays what it was told, if it plays as it is told."""
         self.speech_since: float | None = None
@@ -68,12 +67,11 @@ class Hearing:
                 self._model.has_spoken = True
                 sound_ms = len(delta or "") * 3 / 4 / self._updating.answer_bytes_per_ms
                 self._scribe.sound(item_id, response_id, sound_ms)
-                if self._actions.now >= self._sent.probe.due_at:
-                    self._sent.begin()
-                self._sent.note(sound_ms)
                 begins_at = max(self.heard_until, self._actions.now)
                 self.heard_until = begins_at + sound_ms / 1000
-                self._show(self._answers.show(said, text))
+                shown = self._answers.show(said, text)
+                if shown:
+                    self._way.say_audio(shown, sound_ms)
             case realtime.SessionCreated(session):
                 self._model.on_created(session)
             case realtime.SessionUpdated():
@@ -98,6 +96,8 @@ class Hearing:
         """Write it down."""
         scribe = self._scribe
         match said:
+            case realtime.AudioDone():
+                self._way.end_audio()
             case realtime.AnswerTranscriptDelta():
                 scribe.words(said.item_id, said.response_id, said.delta, is_spoken=True)
             case realtime.AnswerTextDelta():
@@ -133,7 +133,7 @@ class Hearing:
 
     def _show(self, text: str) -> None:
         if text:
-            self._actions.say(Told(text))
+            self._way.say(text)
 
     def _hear_malformed(self, size_bytes: int) -> Failure | None:
         """One is an accident; a flood is no Realtime API, and costs the other sessions time."""

@@ -11,7 +11,6 @@ another item of the same answer goes on; or it is over, as failed
 from typing import Any
 
 from tornado_app.protocol.realtime.functions import gone_on_with
-from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.model_side import ModelSide
@@ -64,7 +63,7 @@ class Losing:
         if self._tools.keep(answer):
             return
         if answer.calls_client and answer.has_whole_call:
-            self._actions.say(RelayedEvent(answer.done("completed", None)))
+            self._answers.end(answer, "completed", None)
         elif not answer.count:
             self._answers.go_on(answer, answer.asked or {})
         elif self._continues and not answer.is_beside:

@@ -19,7 +19,6 @@ from tornado_app.protocol.realtime.functions import (
     function_output,
 )
 from tornado_app.protocol.realtime.orders import CreateItem
-from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CallTool, CancelTool
 from tornado_app.session.config import SessionConfig
@@ -181,7 +180,7 @@ class Tools:
             return
         del self._paused[answer]
         if answer.calls_client or answer.rounds > ROUNDS_MAX:
-            self._actions.say(RelayedEvent(answer.done("completed", None)))
+            self._answers.end(answer, "completed", None)
         else:
             self._answers.go_on(answer, _gone_on_with(answer))
 

@@ -16,10 +16,10 @@ from tornado_app.policy.api_session import narrow_session
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetection
 from tornado_app.protocol.realtime.orders import Relayed
-from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.begun_with import begun_with
+from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.outstanding import Asked, Outstanding
 from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
 from tornado_app.session.relaying.standing import Client
@@ -48,6 +48,7 @@ class Updating:
         client: Client,
         veil: Veil,
         speaking: Speaking,
+        way: Way,
     ) -> None:
         self._model = model
         self._actions = actions
@@ -55,6 +56,7 @@ class Updating:
         self._client = client
         self._veil = veil
         self._speaking = speaking
+        self._way = way
         self._changes: deque[_Change] = deque()
         self._taken: dict[str, Any] = {}
         """What the model has taken of the client's."""
@@ -95,7 +97,7 @@ class Updating:
             self._taken = merged(self._taken, change.body)
             self._client.own = merged(self._client.own, change.own)
             self._actions.log("session_configured", fields=sorted(change.body))
-        self._actions.say(RelayedEvent(self._veil.session(text, "session.updated", self.own)))
+        self._way.say(self._veil.session(text, "session.updated", self.own))
         return False
 
     def on_refused(self, name: str) -> None:
@@ -112,7 +114,7 @@ class Updating:
             return False
         if not self._is_begun:
             self._is_begun = True
-            self._actions.say(RelayedEvent(self._veil.session(text, "session.created", self.own)))
+            self._way.say(self._veil.session(text, "session.created", self.own))
         return True
 
     def _body(self, upstream: Upstream) -> dict[str, Any]:
@@ -121,7 +123,7 @@ class Updating:
         there = {}
         if isinstance(voice, str) and voice in upstream.voices:
             there = {"audio": {"output": {"voice": upstream.voices[voice]}}}
-        return merged(merged(begun, self._taken), there)
+        return merged(merged(begun, self._taken), there) | {"type": begun["type"]}
 
     def _learn(self, text: str) -> None:
         """What the model says of itself, as far as others go by it."""

@@ -25,7 +25,7 @@ scrape_configs:
 
 - Counters grow from the start of the process, and are exact: what calls that run have summed up so far is added when the page is made.
 - Names are those of Prometheus: seconds, bytes, `_total` for counters; histograms have `_bucket`, `_sum` and `_count`.
-- Labels have the values that stand here, and no other: a word that is none of them is `other`. Names of the operator's own (tools, identity providers) are told apart up to {most} of them. No label names a user, a session, an address or anything that was said.
+- Labels have the values that stand here, and no other: a word that is none of them is `other`. Names of the operator's own (tools, identity providers, upstreams) are told apart up to {most} of them. No label names a user, a session, an address or anything that was said.
 - Beside those of Parley there are the process's own: `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds`, `process_virtual_memory_bytes`, and `python_info`.
 - A page of an idle gateway has some 30 KB; to make one takes the loop some 20 us for each call that is open, and another thread some milliseconds.
 - Without `metrics.enabled` no audio is timed: `parley_added_latency_seconds` and the two of the pool count nothing.

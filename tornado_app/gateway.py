@@ -475,6 +475,7 @@ class Gateway:
             opened=self._count_link,
             retire=self._retire,
             attempt=self._try_model,
+            hear=self.hear,
         )
         several.begin(try_all=settings.upstream.try_at_start)
         return several

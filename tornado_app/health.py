@@ -64,7 +64,7 @@ class Health:
     def upstreams(self) -> dict[str, int]:
         """How many there are, and past how many calls are sent; empty, if there is one."""
         several = self._gateway.several
-        return {} if several is None else {"listed": several.count, "out": len(several.out)}
+        return {} if several is None else {"listed": len(several.names), "out": len(several.out)}
 
     def _probe(self) -> None:
         now = self._loop.time()

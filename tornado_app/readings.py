@@ -101,6 +101,9 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
     yield d.POOL_OLDEST, (), gateway.pool.oldest_in_flight_s()
     yield d.LINKS, (), gateway.links_open
     yield d.MODEL_REJECTED, (), gateway.is_rejected
+    if gateway.several is not None:
+        for name in gateway.several.names:
+            yield d.UPSTREAM_OUT, (name,), name in gateway.several.out
     yield d.MEMORY_HELD, (), gateway.memory.held_bytes
     yield d.MEMORY_BUDGET, (), limits.process_bytes
     if gateway.recorder is not None:

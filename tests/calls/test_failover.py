@@ -214,6 +214,32 @@ async def test_one_that_is_tried_keeps_callers_off_no_other():
 
 
 @pytest.mark.gen_test
+async def test_what_a_scraper_finds():
+    """Which are out, and how many dials were passed on, by the operator's names."""
+    async with Row(fake(401), answering("b"), metrics_enabled=True) as house:
+        for _ in range(3):
+            assert "b" == await answered(house)
+        page = await house.scrape()
+
+    assert (1, 0) == (page("upstream_out", upstream="a"), page("upstream_out", upstream="b"))
+    assert 1 == page("upstream_passed_over_total", upstream="a")
+    assert 0 == page("model_rejected")
+
+
+@pytest.mark.gen_test
+async def test_one_that_is_silent_is_found_out_by_short_calls_as_well():
+    """They end before it is known that it is not only slow: it is tried beside them."""
+    settings = {"upstream_connect_timeout_s": 60, "upstream_ready_timeout_s": 0.3}
+    async with Row(fake("silent"), answering("b"), **settings) as house:
+        client = await house.call()
+        assert "b" == await answer_of(client)
+        client.socket.close()
+        await until(lambda: house.gateway.several.out, "it is believed to be slow for ever")
+
+        assert {"a": "timeout"} == house.gateway.several.out
+
+
+@pytest.mark.gen_test
 async def test_all_are_out():
     """Then the client is told, by what leaves most hope."""
     down = [fake(401), fake(503), None]

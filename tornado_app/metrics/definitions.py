@@ -143,6 +143,16 @@ ROLLOVERS = _model.counter(
 MODEL_REJECTED = _model.gauge(
     "model_rejected", "1: the model refuses every call until a person acts (`model_rejects`)."
 )
+UPSTREAM_OUT = _model.gauge(
+    "upstream_out",
+    "1: calls are sent past this one of several upstreams (`upstream_out`).",
+    Label("upstream"),
+)
+PASSED_OVER = _model.counter(
+    "upstream_passed_over",
+    "Dials of calls that went on to the next upstream, by the one that was passed.",
+    Label("upstream"),
+)
 MODEL_ERRORS = _model.counter(
     "model_errors", "`error` events of models.", Label("code", words.MODEL_CODES)
 )

@@ -88,6 +88,7 @@ _EVENTS: Mapping[str, Callable[[Tally, Fields], None]] = {
     "upstream_lost": _lost,
     "upstream_rejected": _lost,
     "rolled_over": _rolled_over,
+    "upstream_passed_over": _once(d.PASSED_OVER, "upstream"),
     "upstream_error": _once(d.MODEL_ERRORS, "code"),
     "upstream_late": _once(d.MODEL_LATE, "waited_for"),
     "audio_committed": _once(d.TURNS),

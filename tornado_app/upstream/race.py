@@ -58,6 +58,8 @@ class RaceRules:
     """Hears of each that has begun a session: by whose route, and its name."""
     bad: Callable[[Route, Contender, Ending], None]
     """Hears of each that has not."""
+    doubt: Callable[[str], None]
+    """Hears the name of each that was overtaken, and broken off before it was known why."""
 
 
 class Race:
@@ -248,6 +250,8 @@ class Race:
             self._forget(one)
             if one.is_probe:
                 self._route.give_up(one.upstream.name)
+            elif self._winner is not None:
+                self._rules.doubt(one.upstream.name)
             one.link.abort()
 
     def _forget(self, one: Contender) -> None:

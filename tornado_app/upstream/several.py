@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 from tornado_app.failover.breaker import BreakerRules
 from tornado_app.failover.route import Route
@@ -42,13 +43,17 @@ class Several:
         opened: Callable[[], None],
         retire: Callable[[AnyLink], None],
         attempt: Try,
+        hear: Callable[[str, Mapping[str, Any]], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         upstream = settings.upstream
-        """*opened* counts a race; *retire* takes it, and each link of it, at its end."""
+        """*opened* counts a race; *retire* takes it, and each link of it, at its end; *hear* is
+        told what counts.
+        """
         self._clock = clock
         self._dial = dial
         self._opened = opened
+        self._hear = hear
         self._try = attempt
         self._usual_model = upstream.model
         self._upstreams = Upstreams(
@@ -69,9 +74,10 @@ class Several:
             retire=retire,
             good=self._good,
             bad=self._lost_race,
+            doubt=self._doubt,
         )
         self._doubted: set[str] = set()
-        """Those that refused a call what others may get: a trial decides."""
+        """Those that refused a call what others may get, or were slow: a trial decides."""
         self._tried_at: dict[str, float] = {}
         self._trials: dict[str, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
@@ -99,8 +105,9 @@ class Several:
         )
 
     @property
-    def count(self) -> int:
-        return len(self._upstreams.listed)
+    def names(self) -> list[str]:
+        """The operator's own, in order."""
+        return [each.name for each in self._upstreams.listed]
 
     @property
     def out(self) -> dict[str, str]:
@@ -147,16 +154,18 @@ class Several:
     def _lost_race(self, route: Route, one: Contender, ending: Ending) -> None:
         name = one.upstream.name
         self._log.warning("upstream_passed_over", upstream=name, cause=ending.cause)
+        self._hear("upstream_passed_over", {"upstream": name})
         self._bad(route, name, ending, is_probe=one.is_probe)
 
     def _bad(self, route: Route, name: str, ending: Ending, *, is_probe: bool = False) -> None:
         if route.bad(name, ending, self._clock(), is_probe=is_probe):
             self._say_out(name, ending)
-        elif ending.code == "upstream_rejected" and self._has_rested(name):
-            self._doubted.add(name)
+        elif ending.code == "upstream_rejected":
+            self._doubt(name)
 
-    def _has_rested(self, name: str) -> bool:
-        return self._clock() - self._tried_at.get(name, -math.inf) >= REST_S
+    def _doubt(self, name: str) -> None:
+        if self._clock() - self._tried_at.get(name, -math.inf) >= REST_S:
+            self._doubted.add(name)
 
     async def _keep_watch(self) -> None:
         while True:

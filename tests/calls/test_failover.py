@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.calls.house import House, until, whole_log
+from tests.calls.test_openai_opening import bearer, dial
 from tests.calls.test_upstream_faults import deaf, fake, nothing, says_no
 from tests.fakes.upstream import FakeConnection, FakeUpstream, realtime, unused_port
 
@@ -293,6 +294,22 @@ async def test_names_and_voices_of_each():
     assert second.url not in heard + log.getvalue()
     [line] = [x for x in map(json.loads, log.getvalue().splitlines()) if "connected" in x["event"]]
     assert "b" == line["upstream"]
+
+
+@pytest.mark.gen_test
+async def test_a_client_of_the_realtime_api():
+    """It has the same way, and is told of a session like any other."""
+    second = answering("b")
+    tables = {"b": {"voices": {"marin": "alloy"}}}
+    async with Row(fake(script=says_no(3000, *NO_KEY)), second, tables=tables) as house:
+        client = await dial(house, **bearer(house.token()))
+        await client.next("session.created")
+        update = await (await second.connection()).next_event("session.update")
+        await client.say("response.create")
+        await client.next("response.done")
+
+    assert "alloy" == update["session"]["audio"]["output"]["voice"]
+    assert "error" not in client.types
 
 
 @pytest.mark.gen_test

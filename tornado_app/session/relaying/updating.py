@@ -118,12 +118,14 @@ class Updating:
         return True
 
     def _body(self, upstream: Upstream) -> dict[str, Any]:
-        begun = begun_with(upstream.asked(self._model.in_force), self._client.config)
+        config = self._client.config
+        there = replace(config, model_session=upstream.asked(config.model_session))
+        begun = begun_with(upstream.asked(self._model.in_force), there)
         voice = _dict(_dict(self._taken.get("audio")).get("output")).get("voice")
-        there = {}
+        renamed = {}
         if isinstance(voice, str) and voice in upstream.voices:
-            there = {"audio": {"output": {"voice": upstream.voices[voice]}}}
-        return merged(merged(begun, self._taken), there) | {"type": begun["type"]}
+            renamed = {"audio": {"output": {"voice": upstream.voices[voice]}}}
+        return merged(merged(begun, self._taken), renamed) | {"type": begun["type"]}
 
     def _learn(self, text: str) -> None:
         """What the model says of itself, as far as others go by it."""

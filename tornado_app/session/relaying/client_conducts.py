@@ -48,7 +48,7 @@ class ClientConducts:
         self._memory = ConversationMemory(parts.budget, parts.rebuilding)
         self.downlink = way = _way(config, actions)
         self.speaking = Speaking(config, model, actions, budget=parts.budget, backlog=parts.backlog)
-        veil, self._outstanding = Veil(config), Outstanding()
+        veil, self._outstanding = Veil(config), Outstanding(parts.budget)
         client = Client(config, model, veil)
         updating = Updating(
             model,

@@ -17,7 +17,8 @@ from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.sent import Sent
 
 HELD_FROM = 64
-"""So many events wait, and the model is read no further: most are a few hundred bytes of text."""
+HELD_FROM_CHARACTERS = 65_536
+"""So many events wait, or so much text, and the model is read no further."""
 
 
 class Way(Protocol):
@@ -41,6 +42,7 @@ class Converting:
         self.broken_pieces = 0
         self._waiting: deque[str | dict[str, Any]] = deque()
         """What is said, in its order; an event is one whose audio is in the pool."""
+        self._waiting_characters = 0
         self._of: dict[str, Any] | None = None
         """The last delta of the item whose audio has begun and not ended."""
         self._rest = b""
@@ -48,7 +50,8 @@ class Converting:
 
     @property
     def holds(self) -> bool:
-        return len(self._waiting) >= HELD_FROM
+        is_much = self._waiting_characters >= HELD_FROM_CHARACTERS
+        return is_much or len(self._waiting) >= HELD_FROM
 
     @property
     def waiting_ms(self) -> float:
@@ -57,6 +60,7 @@ class Converting:
     def say(self, text: str) -> None:
         if self._waiting:
             self._waiting.append(text)
+            self._waiting_characters += len(text)
         else:
             self._actions.say(RelayedEvent(text))
 
@@ -111,6 +115,7 @@ class Converting:
 
     def forget(self) -> None:
         self._waiting.clear()
+        self._waiting_characters = 0
         self._of, self._rest = None, b""
         self._actions.do(ResetDownlink())
 
@@ -120,4 +125,5 @@ class Converting:
     def _go_on(self) -> None:
         while self._waiting and isinstance(text := self._waiting[0], str):
             self._waiting.popleft()
+            self._waiting_characters -= len(text)
             self._actions.say(RelayedEvent(text))

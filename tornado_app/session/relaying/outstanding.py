@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
+from tornado_app.admission.budget import Budget
 from tornado_app.protocol.realtime.orders import AnyOrder, Relayed
+from tornado_app.session.kept import order_bytes
 
 OURS = "parley_"
 """Names of orders begin so that the client has given none, or one of ours."""
@@ -41,8 +43,9 @@ class Asked:
 class Outstanding:
     """In the order in which it was asked.  Thread: loop."""
 
-    def __init__(self) -> None:
-        self._asked: deque[Asked] = deque(maxlen=KEPT)
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._asked: deque[Asked] = deque()
         self._named = 0
 
     def __len__(self) -> int:
@@ -56,22 +59,25 @@ class Outstanding:
         return f"{OURS}relayed_{self._named}"
 
     def note(self, asked: Asked) -> None:
-        self._asked.append(asked)
+        """Keep it; of what is too much the oldest is not asked again."""
+        while self._asked and (len(self._asked) >= KEPT or not self._has_room(asked)):
+            self._remove(self._asked[0])
+        if self._has_room(asked):
+            self._asked.append(asked)
+            self._budget.take(order_bytes(asked.order))
 
     def answered(self, kind: str, item_id: str = "") -> Asked | None:
         """The model has done the oldest of this *kind*; of several items, that of this one."""
         for asked in self._asked:
             if asked.kind == kind and asked.item_id in {"", item_id}:
-                self._asked.remove(asked)
-                return asked
+                return self._remove(asked)
         return None
 
     def refused(self, name: str) -> Asked | None:
         """An error names an order."""
         for asked in self._asked:
             if asked.name == name:
-                self._asked.remove(asked)
-                return asked
+                return self._remove(asked)
         return None
 
     @property
@@ -80,4 +86,13 @@ class Outstanding:
         return tuple(asked for asked in self._asked if not asked.is_kept_elsewhere)
 
     def forget(self) -> None:
-        self._asked.clear()
+        while self._asked:
+            self._remove(self._asked[0])
+
+    def _has_room(self, asked: Asked) -> bool:
+        return self._budget.has_room(order_bytes(asked.order))
+
+    def _remove(self, asked: Asked) -> Asked:
+        self._asked.remove(asked)
+        self._budget.give(order_bytes(asked.order))
+        return asked

@@ -1,12 +1,13 @@
 """Anything that client, model, line and clock can do, in any order: what holds after each step.
 
-A few hundred conversations with every run; ``SESSIONS=20000`` tries so many.
+Two hundred conversations with every run; ``make sessions SESSIONS=20000`` tries so many.
 """
 
 import math
 import os
 from collections import Counter
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -381,5 +382,5 @@ class Call(RuleBasedStateMachine):
 
 
 Call.TestCase.settings = settings(deadline=None, max_examples=EXAMPLES, stateful_step_count=STEPS)
-TestCall = Call.TestCase
+TestCall = pytest.mark.timeout(180 + EXAMPLES)(Call.TestCase)
 TestCall.__doc__ = "A session, whatever happens to it."

@@ -1,9 +1,10 @@
 """The files of this room, read once when the server starts."""
 
-import gzip
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from zopfli import gzip
 
 ROOM = Path(__file__).parent
 
@@ -39,7 +40,7 @@ class WebFile:
         return cls(
             _TYPES[path.suffix],
             body,
-            gzip.compress(body, mtime=0),
+            gzip.compress(body, numiterations=1),
             hashlib.sha256(body).hexdigest()[:32],
         )
 

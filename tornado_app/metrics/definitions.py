@@ -162,6 +162,7 @@ MODEL_LATE = _model.counter(
     Label(
         "waited_for",
         (
+            "answer",
             "response.created",
             "first_audio",
             "response",

@@ -43,7 +43,11 @@ class Prometheus:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        await self.until(lambda: self.value("up"), lambda up: up == 1)
+        try:
+            await self.until(lambda: self.value("up"), lambda up: up == 1)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

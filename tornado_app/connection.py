@@ -187,10 +187,15 @@ class Connection:
                 self._line.forget_old()
             unsent_bytes = self._links.look()
             is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
+            better = self._better_upstreams()
         except Exception:  # noqa: BLE001  the calls behind this one are to be looked at as well
             self._fail()
             return
-        self.feed(events.Look(unsent_bytes, is_held, queued_bytes))
+        self.feed(events.Look(unsent_bytes, is_held, queued_bytes, better))
+
+    def _better_upstreams(self) -> frozenset[str]:
+        used = self._session.upstream
+        return self._route.better(used) if self._route and used else frozenset()
 
     @property
     def _has_room(self) -> bool:

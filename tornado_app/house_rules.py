@@ -158,6 +158,7 @@ def session_config(
         times=time_rules(settings, terms),
         session_limit_s=settings.upstream.session_limit_s,
         roll_over_before_s=settings.upstream.roll_over_before_s,
+        return_after_s=settings.upstream.return_after_s,
         context_tokens=settings.upstream.context_tokens,
         token_id=caller.token_id,
         client_conducts=client_conducts,

@@ -142,16 +142,16 @@ def test_whether_there_is_a_better_one():
     """Only one that everybody may dial, and that has not refused this call."""
     shared = upstreams()
     way = route(shared)
-    assert not way.has_better("openai")
-    assert way.has_better("azure")
+    assert not way.better("openai")
+    assert way.better("azure")
     way.bad("openai", WRONG_KEY, 0.0)
-    assert not way.has_better("azure")
-    assert way.has_better("here")
+    assert not way.better("azure")
+    assert way.better("here")
     way.good("openai")
-    assert way.has_better("azure")
+    assert way.better("azure")
     way.bad("openai", NO_SESSION, 0.0)
-    assert not way.has_better("azure")
-    assert route(shared).has_better("azure")
+    assert not way.better("azure")
+    assert route(shared).better("azure")
 
 
 def test_what_is_asked_for_is_called_otherwise_elsewhere():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.session.story import UNIX_MS, converted, delta, response
+from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
@@ -17,6 +18,7 @@ from tornado_app.session.commands import (
     DialUpstream,
     DropPrepared,
     Log,
+    NoteModel,
     PrepareUpstream,
     SendPrepared,
     SendUpstream,
@@ -57,9 +59,9 @@ def until(story, at):
     return story
 
 
-def prepare(story, ends_at_s=2 * LIMIT_S):
+def prepare(story, ends_at_s=2 * LIMIT_S, upstream=PLAIN):
     """The link that was asked for is there, and its model ready."""
-    story.feed(events.PreparedOpened(5.0, "next"))
+    story.feed(events.PreparedOpened(5.0, "next", upstream))
     sent = [each.order for each in story.fresh if isinstance(each, SendPrepared)]
     assert [UpdateSession] == [type(order) for order in sent]
     story.feed(events.PreparedSaid(created(ends_at_s)))
@@ -529,6 +531,76 @@ def test_a_context_that_is_nearly_full_is_a_reason_too(stage):
     uses(call, 1350, 5)
 
     assert has(looks(call, 1.0), PrepareUpstream)
+
+
+FIRST, SECOND = Upstream("first"), Upstream("second")
+WELL = events.Look(0, better=frozenset({"first"}))
+
+
+@pytest.fixture
+def elsewhere(stage):
+    """A call that the second upstream has; the first has to be well for up to 20 s."""
+    call = stage(upstreams=2, return_after_s=10.0).opened()
+    call.feed(events.UpstreamOpened(5.0, "", SECOND))
+    return turn(call.said(created(LIMIT_S)).said(UPDATED), 1, "One.", "First.")
+
+
+def looked_at(call, seconds, look=WELL):
+    """Once a second."""
+    at = len(call.all)
+    for _ in range(seconds):
+        call.feed(look)
+        looks(call)
+    return call.all[at:]
+
+
+def test_it_goes_back_to_a_better_upstream(elsewhere):
+    """When that has been well for a while; told in its own words, and at a quiet moment."""
+    assert not has(looked_at(elsewhere, 19), PrepareUpstream)
+    assert has(looked_at(elsewhere, 3), PrepareUpstream)
+    prepare(elsewhere, upstream=FIRST)
+    speaks(elsewhere)
+    assert not has(looked_at(elsewhere, 3), SwapUpstream)
+    elsewhere.said(realtime.UserSpeechStopped("u9", 100))
+    elsewhere.said(realtime.Committed("u9"))
+    elsewhere.said(realtime.ResponseCreated(response("r9")))
+    elsewhere.said(realtime.ResponseFinished(response("r9", "completed")))
+    happened = looked_at(elsewhere, 3)
+
+    assert ["u1", "a1", "u9"] == [order.item["id"] for order in told_ahead(happened)]
+    assert [("connected", "rebuilt", "upstream_back")] == statuses(happened)
+    assert "first" == elsewhere.session.upstream
+    assert NoteModel(True, "first") in happened
+
+
+def test_it_goes_nowhere_if_the_other_is_out_again(elsewhere):
+    """What was prepared is closed, and it has to be well anew."""
+    looked_at(elsewhere, 22)
+    happened = looked_at(elsewhere, 1, events.Look(0))
+    assert has(happened, DropPrepared)
+
+    assert not has(looked_at(elsewhere, 19), PrepareUpstream)
+
+
+def test_it_does_not_go_from_one_to_the_same(elsewhere):
+    """The dial was a race, which the other has lost: another time."""
+    looked_at(elsewhere, 22)
+    prepare(elsewhere, upstream=SECOND)
+    happened = looked_at(elsewhere, 3)
+    assert has(happened, DropPrepared)
+    assert not has(happened, SwapUpstream)
+    prepare(elsewhere, upstream=FIRST)
+
+    assert has(looked_at(elsewhere, 2), SwapUpstream)
+
+
+def test_nobody_goes_back_who_is_not_to(stage):
+    """As the operator has it."""
+    call = stage(upstreams=2, return_after_s=0.0).opened()
+    call.feed(events.UpstreamOpened(5.0, "", SECOND))
+    call.said(created(LIMIT_S)).said(UPDATED)
+
+    assert not has(looked_at(call, 30), PrepareUpstream)
 
 
 def test_what_is_prepared_ends_with_the_call(call):

@@ -59,10 +59,9 @@ class Route:
         """Its probe was broken off."""
         self._upstreams.breaker(name).give_up()
 
-    def has_better(self, used: str) -> bool:
-        """Whether one that is wanted more than *used* may be dialled."""
-        others = {*self._refused, self._late}
-        return any(name not in others for name in self._upstreams.are_better(used))
+    def better(self, used: str) -> frozenset[str]:
+        """Those that are wanted more than *used*, and may be dialled."""
+        return frozenset(self._upstreams.are_better(used)) - {*self._refused, self._late}
 
     def nobody(self, now: float) -> Failure:
         """Why nobody is left to be dialled, as if one had been."""

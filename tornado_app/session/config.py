@@ -153,6 +153,9 @@ class SessionConfig:
     """How long a model's session may be that does not say so itself; 0: for ever."""
     roll_over_before_s: float = 300.0
     """How long before its end a quiet moment for going over to the next is looked for."""
+    return_after_s: float = 0.0
+    """The same when an upstream that is wanted more has been well for so long, or up to twice that;
+    0: never."""
     context_tokens: int = 0
     """The same as soon as what the model knows is so much; 0: never."""
     token_id: str | None = None

@@ -241,6 +241,8 @@ class Look(Struct, frozen=True):
     """The model is not read, because the client has enough to take."""
     queued_bytes: int = 0
     """What the client has not read."""
+    better: frozenset[str] = frozenset()
+    """Of several upstreams those that are wanted more than the one in use, and may be dialled."""
 
 
 class Drain(Struct, frozen=True):

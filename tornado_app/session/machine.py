@@ -71,7 +71,13 @@ class Session:
         self.downlink = conductor.downlink
         self._times = TimeLimits(parts, conductor)
         self._rolling = RollingOver(
-            config, parts.model, parts.actions, parts.timers, parts.prepared, conductor=conductor
+            config,
+            parts.model,
+            parts.actions,
+            parts.timers,
+            parts.prepared,
+            conductor=conductor,
+            jitter=jitter,
         )
         self.ended = False
         self._is_away = False
@@ -114,6 +120,11 @@ class Session:
     def is_connected(self) -> bool:
         """The model is ready to hear and to answer."""
         return self._model.state == "connected"
+
+    @property
+    def upstream(self) -> str:
+        """Which of several the model is at, or was; empty: there is one, or none was reached."""
+        return self._model.upstream.name
 
     @property
     def is_heard(self) -> bool:
@@ -179,12 +190,8 @@ class Session:
                 self._end_over(self._rates.ping(self._actions.now), "too_many_pings")
             case events.Tick():
                 self._on_tick()
-            case events.Look(unsent_bytes, is_held, queued_bytes):
-                self._model.on_unsent(unsent_bytes)
-                self._conductor.look(queued_bytes)
-                if is_held:
-                    self._model.not_heard()
-                self._on_tick()
+            case events.Look():
+                self._look(event)
             case events.ClientHasRoom():
                 self.downlink.not_taken()  # whoever feeds it goes on with what waits
             case _:
@@ -237,6 +244,14 @@ class Session:
                 self._end_if(self._lifetime.revoked())
             case _:
                 assert_never(event)
+
+    def _look(self, facts: events.Look) -> None:
+        self._model.on_unsent(facts.unsent_bytes)
+        self._rolling.see(facts.better)
+        self._conductor.look(facts.queued_bytes)
+        if facts.is_held:
+            self._model.not_heard()
+        self._on_tick()
 
     def _open(self, resume_token: str | None) -> None:
         log_opened(self._actions, self._config)

@@ -129,6 +129,11 @@ class PreparedModel:
             self._actions.do(DropPrepared())
             self._forget()
 
+    def put_off(self) -> None:
+        """It is not who was wanted: another time."""
+        self._wait(0.0)
+        self.drop()
+
     def taken(self) -> None:
         """It is the one in use."""
         self._failures, self._dial_at = 0, 0.0
@@ -170,9 +175,7 @@ class PreparedModel:
 
     def _fail(self, failure: Failure) -> None:
         ending = classify(failure, self._last_error)
-        pause_s = min(PAUSE_MAX_S, 2.0**self._failures) * (0.5 + 0.5 * self._jitter())
-        self._failures += 1
-        self._dial_at = self._actions.now + max(pause_s, ending.retry_after_s or 0.0)
+        self._wait(ending.retry_after_s or 0.0)
         self._actions.log(
             "next_model_lost",
             cause=ending.cause,
@@ -185,6 +188,11 @@ class PreparedModel:
         if self._has_opened and self._config.upstreams > 1:
             self._actions.do(NoteModel(False, self.upstream.name, ending))
         self.drop()
+
+    def _wait(self, least_s: float) -> None:
+        pause_s = min(PAUSE_MAX_S, 2.0**self._failures) * (0.5 + 0.5 * self._jitter())
+        self._failures += 1
+        self._dial_at = self._actions.now + max(pause_s, least_s)
 
 
 def _nothing(_: Upstream) -> Mapping[str, Any]:

@@ -6,8 +6,13 @@
     no time left   they are swapped all the same, and what is under way goes on as after a loss
     the model was first, or the next one never came     it was lost, like any other
 
+An upstream that is there again, and wanted more than the one in use, is a reason as well; for that
+nobody is forced.
+
 It is looked for by the facts, a few times a second: what was quiet need not be any more.
 """
+
+from collections.abc import Callable
 
 from tornado_app.protocol.endings import Failure
 from tornado_app.session.actions import Actions
@@ -37,6 +42,7 @@ class RollingOver:
         prepared: PreparedModel,
         *,
         conductor: Conductor,
+        jitter: Callable[[], float],
     ) -> None:
         self._config = config
         self._model = model
@@ -44,12 +50,33 @@ class RollingOver:
         self._timers = timers
         self.prepared = prepared
         self._conductor = conductor
+        self._jitter = jitter
+        self._is_looking = False
         self._quiet_since: float | None = None
+        self._better: frozenset[str] = frozenset()
+        self._return_at: float | None = None
+        """When the upstream that is wanted more has been well for long enough."""
+
+    def see(self, better: frozenset[str]) -> None:
+        """Once a second: who is wanted more than the upstream in use, and may be dialled."""
+        term, now = self._model.term, self._actions.now
+        after_s = self._config.return_after_s
+        self._better = better
+        if not better or not after_s or not self._config.ledger_entries:
+            self._return_at = None
+            if term.why == "upstream_back":
+                self._look_no_more()
+        elif self._return_at is None:
+            self._return_at = now + after_s * (1 + self._jitter())  # not all calls at once
+        elif now >= self._return_at and not self._is_looking and self._model.state == "connected":
+            term.why = "upstream_back"
+            self._timers.set(TIMER, now)
 
     def on_timer(self) -> None:
         """A quiet moment is looked for, now and until there was one."""
         if self._model.state != "connected":
             return  # and the next model sets the time anew
+        self._is_looking = True
         self._timers.set(TIMER, self._actions.now + LOOK_S)
         self._see_if_quiet()
         self.prepared.look(self._model.body)
@@ -68,12 +95,26 @@ class RollingOver:
     def stop(self) -> None:
         """Nothing is looked for any more."""
         self.prepared.drop()
-        self._quiet_since = None
+        self._is_looking, self._quiet_since, self._return_at = False, None, None
+
+    def _look_no_more(self) -> None:
+        """Until the time of this session is nearly over."""
+        term = self._model.term
+        term.why = "session_limit"
+        self.stop()
+        if term.look_at is None:
+            self._timers.clear(TIMER)
+        else:
+            self._timers.set(TIMER, max(term.look_at, self._actions.now))
 
     @property
     def _can_force(self) -> bool:
         prepared = self.prepared
         return prepared.is_ready and self._model.rebuilding.stands(prepared.told)
+
+    @property
+    def _is_better(self) -> bool:
+        return self.prepared.upstream.name in self._better
 
     def _see_if_quiet(self) -> None:
         if not self._conductor.is_quiet:
@@ -88,6 +129,8 @@ class RollingOver:
                 self._swap(is_forced=True)
             else:
                 self.prepared.drop()
+        elif self._model.term.why == "upstream_back" and not self._is_better:
+            self.prepared.put_off()
         elif quiet_since is not None and now >= quiet_since + QUIET_S and self._tell():
             self._swap(is_forced=False)
 
@@ -117,4 +160,4 @@ class RollingOver:
         model.arrive(next_one, why)
         self._conductor.on_connected()
         next_one.taken()
-        self._quiet_since = None
+        self._is_looking, self._quiet_since, self._return_at = False, None, None

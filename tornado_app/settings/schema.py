@@ -99,6 +99,7 @@ class Upstream(msgspec.Struct, frozen=True):
     breaker_window_s: Annotated[float, Meta(ge=0.1, le=3600)]
     breaker_open_s: Annotated[float, Meta(ge=0.1, le=3600)]
     breaker_open_max_s: Annotated[float, Meta(ge=0.1, le=3600)]
+    return_after_s: Annotated[float, Meta(ge=0, le=3600)]
     safety_identifier: bool
     try_at_start: Annotated[bool, Meta(description='"auto", true or false')]
     connect_timeout_s: Annotated[float, Meta(ge=0.1, le=60)]

@@ -291,6 +291,7 @@ class ModelSide:
         ending = classify(failure, error or self._last_error)
         held_s = None if self.connected_at is None else now - self.connected_at
         has_let_down = self.has_others and self._has_opened
+        upstream = self.upstream.name if has_let_down else None
         note = self._note(ending)
         self._forget_link()
         wait_s = self._redialling.next(held_s, ending.retry_after_s)
@@ -314,7 +315,7 @@ class ModelSide:
             detail=failure.detail,
             attempt=attempt,
             retry=retry,
-            upstream=self.upstream.name or None,
+            upstream=upstream,
         )
         if note is not None:
             self._actions.do(note)

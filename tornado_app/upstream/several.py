@@ -202,7 +202,8 @@ class Several:
     def _say_out(self, name: str, ending: Ending) -> None:
         for_s = round(self._upstreams.breaker(name).try_at - self._clock(), 1)
         facts = {"upstream": name, "cause": ending.cause, "for_s": for_s}
+        words = advice(ending, name if name != self.names[0] else "")
         if ending.code == "upstream_rejected":
-            self._log.error("model_rejects", **facts, advice=advice(ending))
+            self._log.error("model_rejects", **facts, advice=words)
         else:
-            self._log.warning("upstream_out", **facts, advice=advice(ending))
+            self._log.warning("upstream_out", **facts, advice=words)

@@ -10,11 +10,11 @@ from tornado_app.protocol.endings import Ending
 REST_S = 30.0
 """Between two trials.  A model that refuses is asked again: a key is put right elsewhere, too."""
 
-_KEY = "Check upstream.api_key (PARLEY_UPSTREAM_API_KEY, OPENAI_API_KEY) and upstream.auth_header."
-_ADDRESS = "Check upstream.url and upstream.model."
+_KEY = "Check {at}.api_key{variables} and {at}.auth_header."
+_ADDRESS = "Check {at}.url and {at}.model."
 _MONEY = "The account has no money or no permission left."
-_SESSION = "Check upstream.model and the settings of [session]."
-_WAY = "Check upstream.url, the network, and the proxy if there is one."
+_SESSION = "Check {at}.model and the settings of [session]."
+_WAY = "Check {at}.url, the network, and the proxy if there is one."
 _ADVICE = {
     "http_401": _KEY,
     "http_403": _KEY,
@@ -27,11 +27,14 @@ _ADVICE = {
 }
 
 
-def advice(verdict: Ending) -> str:
-    """What a person has to look at."""
-    if verdict.code != "upstream_rejected":
-        return _WAY
-    return _ADVICE.get(verdict.cause, _SESSION)
+def advice(verdict: Ending, fallback: str = "") -> str:
+    """What a person has to look at; *fallback* names the upstream, if it is not the first."""
+    text = _WAY
+    if verdict.code == "upstream_rejected":
+        text = _ADVICE.get(verdict.cause, _SESSION)
+    if fallback:
+        return text.format(at=f"upstream.fallbacks.{fallback}", variables="")
+    return text.format(at="upstream", variables=" (PARLEY_UPSTREAM_API_KEY, OPENAI_API_KEY)")
 
 
 class Standing:

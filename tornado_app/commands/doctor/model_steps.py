@@ -67,7 +67,13 @@ class FromHere:
         for (name, trial), verdict in zip(trials.items(), verdicts, strict=True):
             endpoint = endpoints[name]
             has_key = endpoint is not None and bool(endpoint.api_key)
-            self._dialled[name] = Dialled(provider_of(endpoint), has_key, trial.reached_s, verdict)
+            self._dialled[name] = Dialled(
+                provider_of(endpoint),
+                has_key,
+                trial.reached_s,
+                verdict,
+                "" if name == settings.upstream.name else name,
+            )
 
 
 class FromOutside:

@@ -28,6 +28,8 @@ class Dialled:
     has_key: bool
     reached_s: Mapping[Stage, float]
     verdict: Ending | None
+    fallback: str = ""
+    """The name of the upstream, if it is not the first."""
 
     def key(self) -> str:
         """What to say of the key.
@@ -39,9 +41,11 @@ class Dialled:
         verdict = self.verdict
         if verdict is not None and verdict.cause in ABOUT_KEYS:
             what = "The key was refused" if self.has_key else "There is no key, and one is needed"
-            raise Trouble(f"{what} ({verdict.cause}).", advice(verdict))
+            raise Trouble(f"{what} ({verdict.cause}).", advice(verdict, self.fallback))
         if not self.has_key and self.provider in WANTS_A_KEY:
-            raise Trouble("There is no key.", "Set OPENAI_API_KEY or upstream.api_key.")
+            where = f"upstream.fallbacks.{self.fallback}" if self.fallback else "upstream"
+            others = "" if self.fallback else "OPENAI_API_KEY or "
+            raise Trouble("There is no key.", f"Set {others}{where}.api_key.")
         if self.provider == "local":
             return "None is needed: the model is on this computer."
         if "opened" not in self.reached_s and not (verdict and verdict.cause.startswith("http_")):
@@ -81,4 +85,4 @@ class Dialled:
             what = "It was reached, and did not go on"
         else:
             what = "It cannot be reached"
-        return Trouble(f"{what} ({verdict.cause}).", advice(verdict))
+        return Trouble(f"{what} ({verdict.cause}).", advice(verdict, self.fallback))

@@ -148,13 +148,19 @@ def backstage():
 
 
 @pytest.fixture(scope="module")
-def house(backstage):
-    """A gateway before the local model that hears and speaks."""
+def speech_model():
+    """The local model that hears and speaks."""
     with running("speech") as model:
-        house = House(model.websocket_url, KEY, session_transcription_model="any")
-        backstage.run(house.__aenter__())
-        yield house
-        backstage.run(house.__aexit__(None, None, None))
+        yield model
+
+
+@pytest.fixture(scope="module")
+def house(backstage, speech_model):
+    """A gateway before it."""
+    house = House(speech_model.websocket_url, KEY, session_transcription_model="any")
+    backstage.run(house.__aenter__())
+    yield house
+    backstage.run(house.__aexit__(None, None, None))
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ class Backstage:
 
 
 class Proxy:
-    """Between the page and the gateway; it can cut its connections, and let none in.
+    """Between the page and the gateway; it can cut its connections, let none in, and stand still.
 
     What goes to the page is late by *delay_s*, asked for each piece; none overtakes another.
     """
@@ -48,6 +48,9 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_open = True
+        self.flows = threading.Event()
+        """Not set: nothing is passed on, and nobody knows."""
+        self.flows.set()
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -74,9 +77,14 @@ class Proxy:
         await asyncio.gather(self._pass(reader, back), self._pass_late(there, writer))
         self._writers -= {writer, back}
 
+    async def _flow(self) -> None:
+        while not self.flows.is_set():
+            await asyncio.sleep(0.01)
+
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
+                await self._flow()
                 writer.write(data)
                 await writer.drain()
         writer.close()
@@ -85,6 +93,7 @@ class Proxy:
         loop, due_s = asyncio.get_running_loop(), 0.0
         with suppress(OSError):
             while data := await reader.read(4096):
+                await self._flow()
                 # Never two at once: a loop calls what is due at one time in any order.
                 due_s = max(due_s + 1e-5, loop.time() + self._delay_s())
                 loop.call_at(due_s, writer.write, data)

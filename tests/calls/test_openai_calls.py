@@ -177,3 +177,30 @@ async def test_a_model_that_is_lost_is_mended_unnoticed(echoing, after_bytes):
     assert 3 == len(set(begun))
     added = [e.item.id for e in heard if e.type == "conversation.item.added"]
     assert len(added) == len(set(added))
+
+
+@pytest.mark.gen_test
+async def test_a_call_that_only_transcribes_has_words_and_no_answers(echoing):
+    async with house_for(model_url(echoing)) as house:
+        key = house.token(scopes=CONDUCTING)
+        client = AsyncOpenAI(base_url=f"http://127.0.0.1:{house.port}/v1", api_key=key)
+        intent = {"intent": "transcription"}
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            client,
+            client.realtime.connect(extra_query=intent) as connection,
+        ):
+            (created,) = await until(connection, "session.created")
+            assert "transcription" == created.session.type
+            hearing = {"turn_detection": None, "transcription": {"model": "gpt-transcribe"}}
+            session = {"type": "transcription", "audio": {"input": hearing}}
+            await connection.session.update(session=session)
+            await until(connection, "session.updated")
+            for _ in range(5):
+                await connection.input_audio_buffer.append(audio=SILENCE)
+            await connection.input_audio_buffer.commit()
+            heard = await until(connection, "conversation.item.input_audio_transcription.completed")
+            assert "input_audio_buffer.committed" in kinds(heard)
+            await connection.response.create(event_id="mine")
+            (refused,) = await until(connection, "error")
+            assert "mine" == refused.error.event_id

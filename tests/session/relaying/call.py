@@ -41,6 +41,14 @@ class Call(Story):
             **changes,
         )
 
+    def opened(self) -> "Call":
+        super().opened()
+        return self
+
+    def lost(self, *how: Any, **more: Any) -> "Call":
+        super().lost(*how, **more)
+        return self
+
     def begun(self) -> "Call":
         """The model is there; its session is what it was asked for."""
         self.opened()

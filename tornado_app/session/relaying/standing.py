@@ -39,8 +39,9 @@ class Client:
             client_tools=tuple(self.own.get("tools", self._token_tools)),
             only_transcribes=in_force.only_transcribes,
             transcribes=bool(in_force.transcription_model),
-            converts_input=config.source != MODEL_FORMAT,
-            converts_output=config.target != MODEL_FORMAT,
+            # What is recorded is in the model's own format.
+            converts_input=config.source != MODEL_FORMAT or config.recorded is not None,
+            converts_output=config.target != MODEL_FORMAT or config.recorded is not None,
             is_hidden=self._veil.hides,
             shows=config.pictures.are_allowed,
         )

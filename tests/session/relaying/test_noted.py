@@ -1,0 +1,74 @@
+"""What is noted of a call that its client conducts, if it is recorded."""
+
+from base64 import b64encode
+
+import pytest
+
+from tests.session.relaying.call import Call
+from tests.session.relaying.test_relaying import written
+from tornado_app.admission.budget import Budget
+from tornado_app.session import commands
+from tornado_app.session.record import AnswerSound, Begun, Cut, Sent, Spoken, UserSound, Words
+from tornado_app.session.recorded import RecordedSession
+
+SECOND = b64encode(bytes(48_000)).decode()
+
+
+class RecordedCall(Call):
+    def __init__(self, parts="both", **changes):
+        super().__init__(recorded=parts, **changes)
+        budget = Budget(self.config.call_bytes, self.process)
+        self.session = RecordedSession(self.config, budget, lambda: 1.0)
+
+    @property
+    def noted(self):
+        records = (each for each in self.all if isinstance(each, commands.Record))
+        return [entry for each in records for entry in each.entries]
+
+
+def talked(call):
+    call.begun()
+    call.asks("input_audio_buffer.append", audio=SECOND)
+    call.asks("input_audio_buffer.append", audio="***")
+    call.asks("conversation.item.create", item=written("hello"))
+    call.asks("response.create").begins("resp_1").begins_item("resp_1", "item_a")
+    where = {"response_id": "resp_1", "item_id": "item_a"}
+    call.says("response.output_audio.delta", **where, delta=SECOND)
+    call.says("response.output_audio_transcript.done", **where, transcript="A towel.")
+    call.says("input_audio_buffer.speech_started", item_id="item_u", audio_start_ms=0)
+    cut = {"item_id": "item_a", "content_index": 0, "audio_end_ms": 400}
+    call.asks("conversation.item.truncate", **cut)
+    done = "conversation.item.input_audio_transcription.completed"
+    return call.says(done, item_id="item_u", transcript="Stop.")
+
+
+def test_both_sides_are_noted():
+    (begun, *noted) = talked(RecordedCall()).noted
+
+    assert isinstance(begun, Begun)
+    assert [
+        UserSound(0.0, SECOND.encode()),
+        Words(0.0, "user", "", "hello"),
+        AnswerSound("item_a", bytes(48_000)),
+        Sent(0.0, "item_a", 0.0, 1000.0),
+        Words(0.0, "assistant", "item_a", "A towel."),
+        Spoken(0.0, "item_u", "begun"),
+        Cut(0.0, "item_a", None),
+        Cut(0.0, "item_a", 400.0),
+        Words(0.0, "user", "item_u", "Stop."),
+    ] == noted
+
+
+@pytest.mark.parametrize(
+    ("parts", "kinds"), [("audio", Words), ("words", (UserSound, AnswerSound))]
+)
+def test_what_is_not_wanted_is_not_noted(parts, kinds):
+    assert not [entry for entry in talked(RecordedCall(parts)).noted if isinstance(entry, kinds)]
+
+
+def test_the_models_format_is_the_recorders():
+    call = RecordedCall().begun()
+    pcmu = {"format": {"type": "audio/pcmu"}}
+    call.asks("session.update", session={"type": "realtime", "audio": {"input": pcmu}})
+
+    assert {"input": {}} == call.sent[0]["session"]["audio"]

@@ -1,4 +1,4 @@
-"""The local model in its two modes, and recorded speech to send to it."""
+"""The local model in its two modes, perhaps behind the gateway, and recorded speech."""
 
 import wave
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from tests.clients.program import BYTES_PER_MS, running
+from tests.clients.program import BYTES_PER_MS, called
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -17,14 +17,14 @@ def speaking():
     """The local model that hears and speaks."""
     pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
     pytest.importorskip("hibari", reason="the packages of speech are not installed")
-    with running("speech") as program:
+    with called("speech") as program:
         yield program
 
 
 @pytest.fixture(scope="package")
 def echoing():
     """The local model that plays back what it hears, sample for sample."""
-    with running("echo") as program:
+    with called("echo") as program:
         yield program
 
 

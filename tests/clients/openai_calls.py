@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 from openai import AsyncOpenAI
 
-from tests.clients.program import KEY, MODEL
+from tests.clients.program import MODEL
 
 
 @asynccontextmanager
 async def calling(program, **options):
     """A connection with its `session.created` read; *options* are those of `connect`."""
-    client = AsyncOpenAI(base_url=program.base_url, api_key=KEY)
+    client = AsyncOpenAI(base_url=program.base_url, api_key=program.key)
     async with client, client.realtime.connect(model=MODEL, **options) as connection:
         assert (await connection.recv()).type == "session.created"
         yield connection

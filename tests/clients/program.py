@@ -1,15 +1,19 @@
-"""The local model as its users start it."""
+"""What the stock clients call, as its users start it: the local model, or the gateway before it."""
 
 import asyncio
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
+POLICY = Path(__file__).parent / "policy.toml"
+SEALING_KEY = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQeZk3q9vPx1Lw"
 KEY = "sk-local-model"
 MODEL = "gpt-realtime-2.1"
 """What both agents SDKs ask for unless they are told otherwise."""
@@ -19,13 +23,18 @@ DEADLINE_S = 25
 READY = re.compile(r"Local Realtime server ready: ws://(127\.0\.0\.1:\d+)/v1/realtime\n")
 
 
+AT_GATEWAY = os.environ.get("PARLEY_CLIENTS_AT") == "gateway"
+"""Else the clients call the local model itself."""
+
+
 @dataclass(frozen=True)
 class Program:
-    """A running ``python -m local_realtime``."""
+    """A running ``python -m local_realtime``, or a gateway."""
 
     process: subprocess.Popen[str]
     address: str
     """Host and port."""
+    key: str = KEY
 
     @property
     def port(self) -> str:
@@ -60,6 +69,56 @@ def running(mode: str, port: str = "0") -> Iterator[Program]:
             assert "Traceback" not in logged
         finally:
             process.kill()
+
+
+@contextmanager
+def gateway(mode: str, **changes: str) -> Iterator[Program]:
+    """A gateway before the local model, with a key that it has printed for its users."""
+    environ = {
+        "PARLEY_SERVER_PORT": "0",
+        "PARLEY_UPSTREAM_URL": "local",
+        "PARLEY_MODEL_MODE": mode,
+        "PARLEY_AUTH_SEALING_KEY": SEALING_KEY,
+        "PARLEY_SESSION_POLICY_FILE": str(POLICY),
+        "PARLEY_LIMITS_CONNECTIONS_PER_USER": "100",
+        **changes,
+    }
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "run.py"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **environ},
+        )
+        with process:
+            try:
+                yield _announced(process)
+                process.terminate()
+                process.wait(30)
+                log.seek(0)
+                logged = log.read()
+                assert "Traceback" not in logged, logged
+                assert "session_failed" not in logged, logged
+            finally:
+                process.kill()
+
+
+def _announced(process: subprocess.Popen[str]) -> Program:
+    printed = ""
+    while (line := process.stdout.readline()) and "OPENAI_API_KEY" not in line:
+        printed += line
+    address = re.search(r"OPENAI_BASE_URL=http://(\S+)/v1", printed)
+    key = re.search(r"OPENAI_API_KEY=(\S+)", line)
+    assert address, printed
+    assert key, printed
+    return Program(process, address[1], key[1])
+
+
+def called(mode: str) -> AbstractContextManager[Program]:
+    """What the clients call this time."""
+    return gateway(mode) if AT_GATEWAY else running(mode)
 
 
 async def output_of(*command: str | Path, **environment: str) -> tuple[str, str]:

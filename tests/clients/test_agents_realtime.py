@@ -6,7 +6,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from tests.clients.node_client import NODE_SCRIPTS, needs_node_client
-from tests.clients.program import BYTES_PER_MS, KEY, MODEL, output_of
+from tests.clients.program import BYTES_PER_MS, MODEL, output_of
 from tests.local_realtime.wording import TEXTS, errors
 
 pytestmark = needs_node_client
@@ -18,8 +18,8 @@ def story(tmp_path, recording):
     speech = tmp_path / "speech.pcm"
     speech.write_bytes(recording("amiable"))
 
-    async def run(script, program, *arguments, key=KEY):
-        call = {"url": program.websocket_url, "apiKey": key, "speech": str(speech)}
+    async def run(script, program, *arguments, key=None):
+        call = {"url": program.websocket_url, "apiKey": key or program.key, "speech": str(speech)}
         told, complaints = await output_of(
             "node", NODE_SCRIPTS / script, *arguments, PARLEY_CALL=json.dumps(call)
         )
@@ -115,7 +115,7 @@ async def test_a_wrong_key_is_refused(echoing, story):
 async def test_a_browsers_handshake(speaking, story):
     """A secret in a subprotocol, as from a page; the one selected gives nothing away."""
     session = {"type": "realtime", "model": MODEL}
-    async with AsyncOpenAI(base_url=speaking.base_url, api_key=KEY) as client:
+    async with AsyncOpenAI(base_url=speaking.base_url, api_key=speaking.key) as client:
         secret = await client.realtime.client_secrets.create(session=session)
     told = await story("stories.mjs", speaking, "browser", key=secret.value)
 

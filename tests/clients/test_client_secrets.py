@@ -4,15 +4,15 @@ import pytest
 from openai import AsyncOpenAI, AuthenticationError
 
 from tests.clients.openai_calls import ask, speak, until
-from tests.clients.program import KEY, MODEL
+from tests.clients.program import MODEL
 from tests.local_realtime.wording import TEXTS, errors
 
 BRIEF = {"type": "realtime", "model": MODEL, "instructions": "Answer in one word."}
 
 
-async def minted(program, session, key=KEY):
+async def minted(program, session, key=None):
     """A secret for a page, as its server gets it."""
-    async with AsyncOpenAI(base_url=program.base_url, api_key=key) as client:
+    async with AsyncOpenAI(base_url=program.base_url, api_key=key or program.key) as client:
         return await client.realtime.client_secrets.create(
             expires_after={"anchor": "created_at", "seconds": 60}, session=session
         )
@@ -44,7 +44,7 @@ async def test_a_wrong_key_gets_no_secret(echoing):
 async def test_a_transcription_session(speaking, recording, silence, chunks):
     """Nothing but the words comes back."""
     detail = {"transcription": {"model": "gpt-4o-mini-transcribe"}}
-    client = AsyncOpenAI(base_url=speaking.base_url, api_key=KEY)
+    client = AsyncOpenAI(base_url=speaking.base_url, api_key=speaking.key)
     connecting = client.realtime.connect(extra_query={"intent": "transcription"})
     async with client, connecting as connection:
         session = {"type": "transcription", "audio": {"input": detail}}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.node_client import NODE_MODULES, needs_node_client
-from tests.clients.program import KEY, output_of
+from tests.clients.program import output_of
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "local-model.md"
 SECTION = re.compile(r"^## With stock clients\n(.*?)^## ", re.MULTILINE | re.DOTALL)
@@ -27,7 +27,7 @@ def programs():
 @pytest.mark.parametrize(("language", "text"), programs(), ids=["openai", "agents", "node"])
 async def test_it_prints_what_the_document_says(speaking, tmp_path, language, text):
     """And nothing else."""
-    text = text.replace("127.0.0.1:8766", speaking.address).replace("any-key", KEY)
+    text = text.replace("127.0.0.1:8766", speaking.address).replace("any-key", speaking.key)
     script = tmp_path / f"program.{'mjs' if language == 'js' else 'py'}"
     script.write_text(text)
     if language == "js":

@@ -7,7 +7,7 @@ from agents import function_tool, set_tracing_disabled
 from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner
 from websockets.exceptions import ConnectionClosedError
 
-from tests.clients.program import BYTES_PER_MS, KEY
+from tests.clients.program import BYTES_PER_MS
 from tests.local_realtime.wording import TEXTS, errors
 
 SERVER_VAD = {"type": "server_vad", "silence_duration_ms": 500}
@@ -75,13 +75,13 @@ def said_in(events):
 
 
 @asynccontextmanager
-async def calling(program, tools=(), handoffs=(), key=KEY, **settings):
+async def calling(program, tools=(), handoffs=(), key=None, **settings):
     """A session of a stock runner; *settings* are those of the model."""
     agent = RealtimeAgent(
         name="Local", instructions="Be brief.", tools=list(tools), handoffs=list(handoffs)
     )
     runner = RealtimeRunner(agent, config={"model_settings": settings})
-    model_config = {"url": program.websocket_url, "api_key": key}
+    model_config = {"url": program.websocket_url, "api_key": key or program.key}
     async with await runner.run(model_config=model_config) as session:
         yield Call(session)
 

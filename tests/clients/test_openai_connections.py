@@ -8,7 +8,7 @@ from openai import AsyncOpenAI, OpenAI
 from websockets.exceptions import ConnectionClosedError
 
 from tests.clients.openai_calls import ask, calling, until
-from tests.clients.program import KEY, MODEL, running
+from tests.clients.program import MODEL, running
 
 
 @pytest.mark.gen_test
@@ -17,7 +17,7 @@ async def test_a_websocket_base_url(echoing):
     client = AsyncOpenAI(
         base_url="http://127.0.0.1:9/v1",
         websocket_base_url=f"ws://{echoing.address}/v1",
-        api_key=KEY,
+        api_key=echoing.key,
     )
     async with client, client.realtime.connect(model=MODEL) as connection:
         created = await connection.recv()
@@ -28,7 +28,7 @@ async def test_a_websocket_base_url(echoing):
 def test_the_client_without_a_loop(echoing):
     """`OpenAI` instead of `AsyncOpenAI`."""
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
-    client = OpenAI(base_url=echoing.base_url, api_key=KEY)
+    client = OpenAI(base_url=echoing.base_url, api_key=echoing.key)
     with client, client.realtime.connect(model=MODEL) as connection:
         connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
         connection.conversation.item.create(item=item)
@@ -73,7 +73,7 @@ async def test_a_wrong_key_is_refused(echoing):
 @pytest.mark.gen_test
 async def test_a_browsers_handshake(echoing):
     """The key in a subprotocol, as from a page; the one selected gives nothing away."""
-    offered = ["realtime", f"openai-insecure-api-key.{KEY}", "openai-agents-sdk.0.20.0"]
+    offered = ["realtime", f"openai-insecure-api-key.{echoing.key}", "openai-agents-sdk.0.20.0"]
     origin = "https://page.example"
     async with websockets.connect(
         echoing.websocket_url, subprotocols=offered, origin=origin

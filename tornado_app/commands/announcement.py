@@ -5,6 +5,7 @@ import time
 from terminal.words import AS_IT_IS
 from tornado_app.admission import tokens
 from tornado_app.commands.arguments import TOKEN_TTL_S
+from tornado_app.handlers.openai.keys import SECRET_PREFIX
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 
@@ -51,4 +52,11 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules | 
             "Try, in another terminal:",
             f"{AS_IT_IS}.venv/bin/python run.py talk tests/data/amiable.wav{address}",
         ]
+        if settings.openai.enabled:
+            base_url = f"http://{_reachable(shown)}:{server.port}/v1"
+            lines += [
+                "For a client of the OpenAI Realtime API:",
+                f"{AS_IT_IS}export OPENAI_BASE_URL={base_url}",
+                f"{AS_IT_IS}export OPENAI_API_KEY={SECRET_PREFIX}{token}",
+            ]
     return lines

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run examples test smoke elsewhere check docs format lint types imports clients axe conformance chaos sessions fuzz mutants bench clean
+.PHONY: run examples test smoke elsewhere check docs format lint types imports node-client clients axe conformance chaos sessions fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -23,6 +23,7 @@ SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decod
 	tests/local_realtime/test_server.py tests/test_server.py
 
 NODE_CLIENT := tests/clients/node
+CLIENTS := build/clients
 AXE := tests/web/axe
 NODE_IS_NEW := npm --version >/dev/null 2>&1 && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))'
 
@@ -34,7 +35,7 @@ examples: $(VENV)/.runs
 	@$(BIN)/python examples/everything.py
 
 test: $(VENV)/.checks
-	@$(NODE_IS_NEW) && $(MAKE) --silent clients axe || echo "The tests of the Node client are skipped, and axe's."
+	@$(NODE_IS_NEW) && $(MAKE) --silent node-client axe || echo "The tests of the Node client are skipped, and axe's."
 	@$(PYTEST) $(PARALLEL)
 
 # What an older or newer Python would break first: what parses, what starts, one call of each kind.
@@ -47,7 +48,12 @@ elsewhere: $(VENV)/.checks
 	@PYTHONPATH=tests/elsewhere $(PYTEST) $(PARALLEL) $(SOCKETS)
 
 # The stock Node client of tests/clients.
-clients: $(NODE_CLIENT)/node_modules/.installed
+node-client: $(NODE_CLIENT)/node_modules/.installed
+
+# All stock clients of the OpenAI Realtime API, against the local model and against the gateway.
+clients: $(VENV)/.checks $(CLIENTS)/.installed
+	@$(BIN)/python -m pytest -q tests/clients
+	@PARLEY_CLIENTS_AT=gateway $(BIN)/python -m pytest -q tests/clients
 
 # What looks for faults of accessibility in tests/web.
 axe: $(AXE)/node_modules/.installed
@@ -122,6 +128,12 @@ $(NODE_CLIENT)/node_modules/.installed: $(NODE_CLIENT)/package-lock.json
 	@$(NODE_IS_NEW) || { echo "The Node client needs Node 20 or newer, and npm."; exit 1; }
 	@echo "Installing the Node client into $(NODE_CLIENT) ..."
 	@npm ci --prefix $(NODE_CLIENT) --loglevel=error --no-audit --no-fund >/dev/null
+	@touch $@
+
+$(CLIENTS)/.installed: requirements-clients.txt
+	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	@echo "Installing the other stock clients into $(CLIENTS), 1.1 GB ..."
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(AXE)/node_modules/.installed: $(AXE)/package-lock.json

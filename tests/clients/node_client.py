@@ -10,5 +10,5 @@ NODE_MODULES = NODE_SCRIPTS / "node_modules"
 
 needs_node_client = pytest.mark.skipif(
     not (shutil.which("node") and (NODE_MODULES / ".installed").exists()),
-    reason="the Node client is not installed: `make clients` does it, with Node 20 or newer",
+    reason="the Node client is not installed: `make node-client` does it, with Node 20 or newer",
 )

@@ -121,7 +121,9 @@ def called(mode: str) -> AbstractContextManager[Program]:
     return gateway(mode) if AT_GATEWAY else running(mode)
 
 
-async def output_of(*command: str | Path, **environment: str) -> tuple[str, str]:
+async def output_of(
+    *command: str | Path, deadline_s: float = DEADLINE_S, **environment: str
+) -> tuple[str, str]:
     """What a client's program prints, and what it complains about, run where its file is.
 
     The agents SDKs are kept from sending their own spans to the web.
@@ -134,7 +136,7 @@ async def output_of(*command: str | Path, **environment: str) -> tuple[str, str]
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             printed, complaints = await process.communicate()
     finally:
         if process.returncode is None:

@@ -11,7 +11,7 @@ from tornado_app.admission.claims import Caller
 from tornado_app.admission.tokens import TokenRules, verify
 from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
-from tornado_app.issuing import Issuer, Wanted, read_wanted
+from tornado_app.issuing import CONDUCT, Issuer, Wanted, read_wanted
 from tornado_app.policy.fields import FIELDS
 from tornado_app.terms import Terms
 
@@ -174,6 +174,19 @@ def test_what_is_lent_begins_as_it_was_asked_and_may_be_changed():
     for choice in ({"speed": "1.3"}, {"voice": "ash"}):
         with pytest.raises(Refused):
             terms.settle(caller, choice, NOW)
+
+
+def test_what_is_for_servers_is_said_and_not_lent():
+    """A server that conducts says what its page begins with, which the page cannot change."""
+    issuer, terms = made()
+    lender = replace(LENDER, scopes=frozenset({"a", CONDUCT}))
+    said = {"instructions": "Greet {user_id}.", "tools": [{"name": "look"}]}
+    caller = verify(issuer.lend(lender, said, 60, NOW, as_client=True).token, RULES, NOW)
+
+    assert {"a"} == caller.scopes
+    settled = terms.settle(caller, {}, NOW)
+    assert "Greet alice." == settled.model_session.instructions
+    assert {"instructions", "tools"}.isdisjoint(settled.rules.open_to("configure"))
 
 
 @pytest.mark.parametrize(

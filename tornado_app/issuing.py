@@ -14,6 +14,9 @@ from tornado_app.terms import Terms
 TTL_S = 600.0
 """As long as a call may last, since it ends with its token."""
 SCOPES_MAX = 64
+CONDUCT = "parley.conduct"
+"""A scope for an application's servers (conf/policy.toml), which is not lent: a page may have it
+least of all."""
 
 _KNOWN = ("user", "ttl_s", "scopes", "session")
 
@@ -75,13 +78,14 @@ class Issuer:
         Raises:
             Refused: If there is no secret, or *said* is not allowed; with the field.
         """
-        session = self._terms.lent(caller, said, as_client=as_client)
-        begun = self._terms.begun(caller.scopes, session)
+        scopes = caller.scopes - {CONDUCT}
+        session = self._terms.lent(caller, said, as_client=as_client, scopes=scopes)
+        begun = self._terms.begun(scopes, session)
         expires_at = min(now + ttl_s, caller.expires_at)
         others: dict[str, Any] = {CALL_END: int(caller.call_ends_at)}
         if session:
             others[self._claim] = self._terms.sealed(session)
-        wanted = Wanted(caller.user_id, expires_at - now, tuple(sorted(caller.scopes)))
+        wanted = Wanted(caller.user_id, expires_at - now, tuple(sorted(scopes)))
         token = self._signed(wanted, now, others, caller.token_id)
         return Lent(token, int(expires_at), begun)
 

@@ -107,9 +107,15 @@ class Terms:
         return tuple(dict.fromkeys([begun.model, *(n for n in named if _may(rules, "model", n))]))
 
     def lent(
-        self, caller: Caller, said: Mapping[str, Any], *, as_client: bool
+        self,
+        caller: Caller,
+        said: Mapping[str, Any],
+        *,
+        as_client: bool,
+        scopes: frozenset[str],
     ) -> Mapping[str, Any]:
-        """What a token says that *caller* lets somebody else have, with *said* of its call.
+        """What a token of *scopes* says that *caller* lets somebody else have, with *said* of its
+        call.
 
         *as_client*: it may say no more than a client; else what a token may.  What it says is
         where the call begins, and its client may change it as it could without.
@@ -124,7 +130,7 @@ class Terms:
             return own
         left = {name: True for name in said if FIELDS[name].sources - {"token"}}
         lent = {**own, **said, CLIENT_MAY: {**left, **own.get(CLIENT_MAY, {})}}
-        self.check(caller.scopes, lent)
+        self.check(scopes, lent)
         return lent
 
     def begun(self, scopes: frozenset[str], said: Mapping[str, Any]) -> ModelSession:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-POLICY = Path(__file__).parent / "policy.toml"
 SEALING_KEY = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQeZk3q9vPx1Lw"
 KEY = "sk-local-model"
 MODEL = "gpt-realtime-2.1"
@@ -79,7 +78,6 @@ def gateway(mode: str, **changes: str) -> Iterator[Program]:
         "PARLEY_UPSTREAM_URL": "local",
         "PARLEY_MODEL_MODE": mode,
         "PARLEY_AUTH_SEALING_KEY": SEALING_KEY,
-        "PARLEY_SESSION_POLICY_FILE": str(POLICY),
         "PARLEY_LIMITS_CONNECTIONS_PER_USER": "100",
         **changes,
     }

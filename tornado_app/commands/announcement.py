@@ -6,6 +6,7 @@ from terminal.words import AS_IT_IS
 from tornado_app.admission import tokens
 from tornado_app.commands.arguments import TOKEN_TTL_S
 from tornado_app.handlers.openai.keys import SECRET_PREFIX
+from tornado_app.issuing import CONDUCT
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 
@@ -45,18 +46,21 @@ def announcement(server: Server, settings: Settings, rules: tokens.TokenRules | 
     if settings.console.enabled:
         lines.append(f"Talk to it in a browser: http://{_reachable(shown)}:{server.port}/")
     if settings.server.environment == "development" and rules is not None:
-        token = tokens.issue("developer", rules, time.time(), TOKEN_TTL_S)  # noqa: TID251  `exp`
         address = "" if server.port == DEFAULT_PORT else f" --url {url}"
         lines += [
-            f"Token for an hour: {token}",
+            f"Token for an hour: {_token(rules)}",
             "Try, in another terminal:",
             f"{AS_IT_IS}.venv/bin/python run.py talk tests/data/amiable.wav{address}",
         ]
         if settings.openai.enabled:
-            base_url = f"http://{_reachable(shown)}:{server.port}/v1"
             lines += [
                 "For a client of the OpenAI Realtime API:",
-                f"{AS_IT_IS}export OPENAI_BASE_URL={base_url}",
-                f"{AS_IT_IS}export OPENAI_API_KEY={SECRET_PREFIX}{token}",
+                f"{AS_IT_IS}export OPENAI_BASE_URL=http://{_reachable(shown)}:{server.port}/v1",
+                f"{AS_IT_IS}export OPENAI_API_KEY={SECRET_PREFIX}{_token(rules, CONDUCT)}",
             ]
     return lines
+
+
+def _token(rules: tokens.TokenRules, *scopes: str) -> str:
+    now = time.time()  # noqa: TID251  `exp` is wall time
+    return tokens.issue("developer", rules, now, TOKEN_TTL_S, scopes)

@@ -29,6 +29,7 @@ from tests.fakes.chat import FakeChat, text
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import read_policy, token_rules
+from tornado_app.reloading import House
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 
@@ -41,7 +42,7 @@ NOBODY = "ws://127.0.0.1:9/v1/realtime"
 @contextlib.asynccontextmanager
 async def started(settings: Settings):
     """A server in this process, stopped in the end."""
-    server = Server(settings, token_rules(settings), read_policy(settings))
+    server = Server(settings, House(token_rules(settings), read_policy(settings)))
     await server.start()
     try:
         yield server
@@ -184,7 +185,7 @@ async def test_a_taken_port():
             # Tornado's bind_sockets leaves the one that it could not bind to the collector.
             warnings.simplefilter("ignore", ResourceWarning)
             with pytest.raises(OSError, match="in use"):
-                await Server(settings, token_rules(settings), read_policy(settings)).start()
+                await Server(settings, House(token_rules(settings), read_policy(settings))).start()
             gc.collect()
 
     assert before == len(psutil.Process().children())

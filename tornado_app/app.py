@@ -49,6 +49,11 @@ def make_front_door(gateway: Gateway, health: Health) -> FrontDoor:
     return FrontDoor(make_app(gateway, health, doorstep), doorstep, _spell)
 
 
+def renew_front_door(door: FrontDoor, gateway: Gateway, health: Health) -> None:
+    """Have it go by what the gateway does."""
+    door.go_by(make_app(gateway, health, door.doorstep), gateway.settings)
+
+
 def _spell(sentence: str) -> bytes:
     """What those are told whose requests cannot be read."""
     return error_message(VOICE_V1, Refused("invalid_message", sentence))

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -44,6 +44,8 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms, Terms, first_session
 from tornado_app.tools.found import read_tools
+from tornado_app.tools.succession import Succession
+from tornado_app.tools.toolbox import Toolbox
 from tornado_app.trust import Trust
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.link import AnyLink, Dial
@@ -102,11 +104,7 @@ class Gateway:
         """
         self.settings = settings
         self.draining = False
-        self._origins = OriginRules.read(
-            settings.server.allowed_origins,
-            everything=settings.server.environment == "development"
-            and not settings.server.allowed_origins,
-        )
+        self._origins = _origin_rules(settings)
         self._find_model = find_model
         self._find_local = find_local or find_model
         self._opening_rules = opening_rules()
@@ -145,15 +143,16 @@ class Gateway:
         )
         self.files = FileDecoder(file_rules(settings), self._loop)
         links = Mailbox(self._loop, gather_s)
-        self.tools = read_tools(settings.tools, self.mailbox.post_threadsafe).toolbox
+        self._toolboxes = Succession(
+            read_tools(settings.tools, self.mailbox.post_threadsafe).toolbox
+        )
         self.tools.begin()
         self.trust = Trust(
             settings, rules, self._loop, self.mailbox.post_threadsafe, self._on_revoked
         )
         self.trust.begin()
         self.recorder = new_recorder(settings.recordings)
-        self._terms = Terms(settings, policy, self.tools.all_names, self.tools.names)
-        self.issuer = Issuer(settings, rules, self._terms)
+        self._settle_by(settings, rules, policy)
         self._equipment = Equipment(
             self._loop,
             links,
@@ -172,6 +171,47 @@ class Gateway:
         )
         self.standing = Standing(self._try_model, settings.upstream.model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
+
+    def _settle_by(
+        self, settings: Settings, rules: tokens.TokenRules | None, policy: Policy
+    ) -> None:
+        self._terms = Terms(settings, policy, self.tools.all_names, self.tools.names)
+        self.issuer = Issuer(settings, rules, self._terms)
+
+    def go_by(
+        self,
+        settings: Settings,
+        rules: tokens.TokenRules | None,
+        policy: Policy,
+        tools: Toolbox | None,
+    ) -> Coroutine[Any, Any, None]:
+        """Take from now on what the operator has changed; calls that run go on as they began.
+
+        *tools* are other ones, asked and `ready`; None: those that are there.  To be awaited: the
+        end of what is not used any more.
+
+        Raises:
+            OSError: If a file of keys cannot be read any more; nothing has changed then.
+            ValueError: If it is none.
+        """
+        retiring = self.trust.go_by(settings, rules)
+        limit = settings.limits
+        self.settings = settings
+        self._origins = _origin_rules(settings)
+        self._admission.connections = limit.connections
+        self._admission.connections_per_user = limit.connections_per_user
+        self.memory.resize(limit.process_bytes, limit.connections)
+        self.files.rules = file_rules(settings)
+        if tools is not None:
+            self._toolboxes.follow(tools)
+            self._equipment = replace(self._equipment, tools=tools)
+        self._settle_by(settings, rules, policy)
+        return retiring
+
+    @property
+    def tools(self) -> Toolbox:
+        """Those of calls that begin now."""
+        return self._toolboxes.current
 
     def hear(self, event: str, fields: Mapping[str, Any]) -> None:
         """Something that belongs to no call has happened, and counts."""
@@ -328,6 +368,7 @@ class Gateway:
             config, client, guest.dialect, self._equipment, log, on_finished=self._forget
         )
         self._connections[config.session_id] = connection
+        self._toolboxes.hold(config.session_id)
         self._places[config.session_id] = guest.place.hold()
         self._clients_gone.clear()
         token = None
@@ -422,7 +463,7 @@ class Gateway:
         self.read_watch.close()
         await self.files.stop()
         await self.trust.stop()
-        await self.tools.stop()
+        await self._toolboxes.stop()
         if self.recorder is not None:
             await self.recorder.stop(timeout_s)
         self.pool.stop()
@@ -515,10 +556,17 @@ class Gateway:
     def _forget(self, connection: Connection) -> None:
         session_id = connection.config.session_id
         self._tickets.forget(session_id)
+        self._toolboxes.leave(session_id)
         if self._connections.pop(session_id, None) is not None:
             self._places.pop(session_id).leave()
         if not self._connections:
             self._clients_gone.set()
+
+
+def _origin_rules(settings: Settings) -> OriginRules:
+    origins = settings.server.allowed_origins
+    everything = settings.server.environment == "development" and not origins
+    return OriginRules.read(origins, everything=everything)
 
 
 def _going_away() -> Refused:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -11,13 +12,13 @@ from functools import partial
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from tornado_app.admission.tokens import TokenRules
-from tornado_app.app import make_front_door, make_metrics_app
+from tornado_app import logs
+from tornado_app.app import make_front_door, make_metrics_app, renew_front_door
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
-from tornado_app.policy.grants import Policy
+from tornado_app.reloading import House, Reading, read_again, refuse, tell
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint, listed
@@ -30,10 +31,9 @@ BACKLOG = 1024
 class Server:
     """The whole of a running gateway.  Thread: loop."""
 
-    def __init__(self, settings: Settings, rules: TokenRules | None, policy: Policy) -> None:
+    def __init__(self, settings: Settings, house: House) -> None:
         self._settings = settings
-        self._rules = rules
-        self._policy = policy
+        self._house = house
         self._embedded: EmbeddedModel | None = None
         self._metrics: HTTPServer | None = None
         self.metrics_port: int | None = None
@@ -61,7 +61,8 @@ class Server:
             _close(sockets + scraped)
             raise
         self.model_host = find_model().host
-        self.gateway = Gateway(settings, self._rules, find_model, self._policy, self._find_local)
+        rules, policy = self._house.rules, self._house.policy
+        self.gateway = Gateway(settings, rules, find_model, policy, self._find_local)
         try:
             await self.gateway.tools.ready()
         except BaseException:  # it is told to end meanwhile
@@ -87,6 +88,28 @@ class Server:
     def is_embedded(self) -> bool:
         """The first model that is dialled is the one on this computer."""
         return configured_endpoint(self._settings) is None
+
+    async def reload(self, reading: Reading) -> None:
+        """Go by what the operator has written by now, if all of it is right."""
+        post = self.gateway.mailbox.post_threadsafe
+        renewed = await read_again(self._settings, self._house, reading, post)
+        if renewed is None:
+            return
+        house, settings, tools = renewed.house, renewed.settings, renewed.tools
+        logging = self._settings.logging
+        try:
+            retiring = self.gateway.go_by(settings, house.rules, house.policy, tools)
+        except (OSError, ValueError) as error:  # a file that was good a moment ago
+            refuse(str(error))
+            if tools is not None:
+                await tools.stop()
+            return
+        self._settings, self._house = settings, house
+        renew_front_door(self._http, self.gateway, self.health)
+        if renewed.settings.logging != logging:
+            logs.configure(settings.logging.level, settings.logging.format)
+        tell(renewed)
+        await retiring
 
     async def drain(self) -> None:
         """Let clients go elsewhere: readiness first, then word to each, then the deadline."""
@@ -139,7 +162,13 @@ class Server:
             await embedded.start()
             self._embedded = embedded
         endpoint = configured_endpoint(self._settings)
-        return self._find_local if endpoint is None else lambda: endpoint
+        return self._find_local if endpoint is None else self._find_configured
+
+    def _find_configured(self) -> Endpoint:
+        endpoint = configured_endpoint(self._settings)
+        if endpoint is None:
+            raise LookupError("no model is configured")
+        return endpoint
 
     def _find_local(self) -> Endpoint:
         if self._embedded is None:
@@ -149,16 +178,17 @@ class Server:
 
 async def serve(
     settings: Settings,
-    rules: TokenRules | None,
-    policy: Policy,
+    house: House,
+    reading: Reading,
     announce: Callable[[Server], None],
 ) -> int | None:
-    """Run until a signal ends it; a second one does so at once.
+    """Run until a signal ends it; a second one does so at once.  SIGHUP has it read again.
 
     Returns the signal if it came before the server listened, else None.
     """
-    stopping = _on_signals()
-    server = Server(settings, rules, policy)
+    reloading = asyncio.Event()
+    stopping = _on_signals(reloading)
+    server = Server(settings, house)
     told = asyncio.ensure_future(stopping.get())
     try:
         if not await _started(server, told):
@@ -168,7 +198,11 @@ async def serve(
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
         announce(server)
-        await _drained(server, told, stopping)
+        reloader = asyncio.ensure_future(_reload(server, reading, reloading))
+        try:
+            await _drained(server, told, stopping)
+        finally:
+            reloader.cancel()
     finally:
         told.cancel()
     return None
@@ -204,16 +238,35 @@ async def _drained(
         await server.stop()
 
 
-def _on_signals() -> "asyncio.Queue[int]":
+async def _reload(server: Server, reading: Reading, reloading: asyncio.Event) -> None:
+    """One reading at a time; whoever asks meanwhile gets one more."""
+    while True:
+        await reloading.wait()
+        reloading.clear()
+        try:
+            await server.reload(reading)
+        except Exception:  # noqa: BLE001  a fault of ours; the calls know nothing of it
+            get_logger().exception("reload_failed")
+
+
+def _on_signals(reloading: asyncio.Event) -> "asyncio.Queue[int]":
+    has_terminal = os.isatty(2)
     signals: asyncio.Queue[int] = asyncio.Queue(4)
 
     def note(number: int) -> None:
         if not signals.full():
             signals.put_nowait(number)
 
+    def on_hangup() -> None:
+        if has_terminal and not os.isatty(2):  # somebody has closed its window
+            note(signal.SIGHUP)
+        else:
+            reloading.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, partial(note, number))
+    loop.add_signal_handler(signal.SIGHUP, on_hangup)
     return signals
 
 

@@ -3,11 +3,11 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tornado_app.admission import tokens
 from tornado_app.admission.claims import Caller, TokenRejected, check_shape, peek
@@ -21,7 +21,7 @@ from tornado_app.admission.issuers.schedule import Schedule
 from tornado_app.admission.revocations import NONE, Revocations, read_revocations
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
-from tornado_app.settings.issuers import Issuers, KeyFile, Remote, read_issuers
+from tornado_app.settings.issuers import Issuer, Issuers, KeyFile, Remote, read_issuers
 from tornado_app.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +57,23 @@ class _KeptKeys:
         return KeySet(tuple(key for part in self.parts for key in part.keys))
 
 
+@dataclass(eq=False, slots=True)
+class _Known:
+    """Whom one reading of the settings trusts, and whom not."""
+
+    settings: Settings
+    own: tokens.TokenRules | None
+    watch: FileWatch
+    fetcher: KeyFetcher | None = None
+    issuers: dict[str, tuple[IssuerRules, _Keys]] = field(default_factory=dict)
+    sources: dict[str, Remote | KeyFile | KeySet] = field(default_factory=dict)
+    """By the operator's names."""
+    revoked: Revocations = NONE
+
+    def remote(self) -> set[RemoteKeys]:
+        return {keys for _, keys in self.issuers.values() if isinstance(keys, RemoteKeys)}
+
+
 class Trust:
     """Thread: loop."""
 
@@ -72,34 +89,59 @@ class Trust:
 
         *on_revoked* is called when somebody is taken back who was not before.
         """
-        self._settings = settings
-        self._own = own
         self._loop = loop
+        self._post = post
         self._on_revoked = on_revoked
-        self._revoked = NONE
         self._log = get_logger()
-        self._watch = FileWatch(post)
-        found = read_issuers(settings, ROOT)[0]
-        self._fetcher = self._fetcher_for(found, post)
-        self._issuers: dict[str, tuple[IssuerRules, _Keys]] = {
-            issuer.rules.issuer: (issuer.rules, self._keys_of(issuer.rules.name, issuer.source))
-            for issuer in found.issuers
-        }
-        self._watch_revoked()
+        self._go_by(_Known(settings, own, FileWatch(post)))
 
     def begin(self) -> None:
-        if self._fetcher is not None:
-            self._fetcher.start()
-        for keys in self._remote():
-            keys.start()
-        self._watch.start()
+        self._start(self._known)
+
+    def go_by(self, settings: Settings, own: tokens.TokenRules | None) -> Coroutine[Any, Any, None]:
+        """Other secrets, issuers and files from now on; to be awaited: the end of what was before.
+
+        The keys of an issuer that is asked at the same address are kept.
+
+        Raises:
+            OSError: If a file of keys, or of who is taken back, cannot be read; all is as before.
+            ValueError: If it is none.
+        """
+        before = self._known
+        self._go_by(_Known(settings, own, FileWatch(self._post)), before)
+        self._start(self._known, before)
+        if self._known.revoked != before.revoked:
+            self._on_revoked()
+        return self._end(before, self._known)
 
     async def stop(self) -> None:
-        for keys in self._remote():
+        await self._end(self._known)
+
+    def _go_by(self, known: _Known, before: _Known | None = None) -> None:
+        found = read_issuers(known.settings, ROOT)[0]
+        known.fetcher = self._fetcher_for(found, before)
+        for issuer in found.issuers:
+            keys = self._kept_keys(issuer, known, before) or self._keys_of(issuer, known)
+            known.issuers[issuer.rules.issuer] = (issuer.rules, keys)
+            known.sources[issuer.rules.name] = issuer.source
+        self._watch_revoked(known)
+        self._known = known
+
+    @staticmethod
+    def _start(known: _Known, before: _Known | None = None) -> None:
+        if known.fetcher is not None and (before is None or known.fetcher is not before.fetcher):
+            known.fetcher.start()
+        for keys in known.remote() - (before.remote() if before else set()):
+            keys.start()
+        known.watch.start()
+
+    @staticmethod
+    async def _end(known: _Known, after: _Known | None = None) -> None:
+        for keys in known.remote() - (after.remote() if after else set()):
             keys.stop()
-        if self._fetcher is not None:
-            await self._fetcher.stop()
-        await self._watch.stop()
+        if known.fetcher is not None and (after is None or known.fetcher is not after.fetcher):
+            await known.fetcher.stop()
+        await known.watch.stop()
 
     def identify(self, token: str | None) -> Caller:
         """Who shows this token.
@@ -111,7 +153,7 @@ class Trust:
             caller = self._verified(token or "")
         except TokenRejected as rejected:
             raise Refused(rejected.code, rejected.sentence) from None
-        if self._revoked.takes_back(caller):
+        if self._known.revoked.takes_back(caller):
             raise Refused("token_revoked", REVOKED)
         return caller
 
@@ -128,43 +170,45 @@ class Trust:
         return keys.wait(lambda newer: not self._lacks_key(token, rules, newer))
 
     def has_taken_back(self, user_id: str, token_id: str | None) -> bool:
-        return self._revoked.has(user_id, token_id)
+        return self._known.revoked.has(user_id, token_id)
 
     def without_good_keys(self) -> Mapping[str, State]:
         """Issuers whose keys are not those of the last question, by the operator's name."""
-        states = {rules.name: keys.state for rules, keys in self._issuers.values()}
+        states = {rules.name: keys.state for rules, keys in self._known.issuers.values()}
         return {name: state for name, state in states.items() if state != "good"}
 
     def key_states(self) -> Mapping[str, tuple[State, float | None]]:
         """How the keys of each issuer are, and how many seconds ago they were asked for."""
-        return {rules.name: (keys.state, keys.age_s) for rules, keys in self._issuers.values()}
+        issuers = self._known.issuers.values()
+        return {rules.name: (keys.state, keys.age_s) for rules, keys in issuers}
 
     @property
     def revoked(self) -> Revocations:
         """Who is taken back now."""
-        return self._revoked
+        return self._known.revoked
 
     def revocations_age_s(self) -> float | None:
         """How long ago the file of them was last seen as it is; None: there is none."""
-        name = self._settings.auth.revoked_file
-        return self._watch.age_s(ROOT / name) if name else None
+        name = self._known.settings.auth.revoked_file
+        return self._known.watch.age_s(ROOT / name) if name else None
 
     @property
     def is_blind(self) -> bool:
         """There are issuers, and of none a key: nobody of theirs can come in."""
-        states = [keys.state for _, keys in self._issuers.values()]
+        states = [keys.state for _, keys in self._known.issuers.values()]
         return bool(states) and all(state in {"asking", "missing"} for state in states)
 
     def _verified(self, token: str) -> Caller:
-        check_shape(token, self._settings.auth.token_bytes)
+        own = self._known.own
+        check_shape(token, self._known.settings.auth.token_bytes)
         now = time.time()  # noqa: TID251  `exp` is wall time
         rules, keys = self._issuer_of(token)
         if rules is None or keys is None:
-            if self._own is None:
+            if own is None:
                 raise TokenRejected(
                     "token_invalid", "The token is from no issuer of this server's."
                 )
-            return tokens.verify(token, self._own, now)
+            return tokens.verify(token, own, now)
         known = keys.current()
         try:
             return issued.verify(token, rules, known or KeySet(()), now)
@@ -175,10 +219,11 @@ class Trust:
 
     def _issuer_of(self, token: str) -> tuple[IssuerRules | None, _Keys | None]:
         """Whose the token says it is; nothing else in it is believed for that."""
-        if not self._issuers or len(token) > self._settings.auth.token_bytes:
+        issuers = self._known.issuers
+        if not issuers or len(token) > self._known.settings.auth.token_bytes:
             return None, None
         name = (peek(token)[1] or {}).get("iss")
-        return self._issuers.get(name, (None, None)) if isinstance(name, str) else (None, None)
+        return issuers.get(name, (None, None)) if isinstance(name, str) else (None, None)
 
     def _lacks_key(self, token: str, rules: IssuerRules, keys: KeySet) -> bool:
         try:
@@ -189,30 +234,43 @@ class Trust:
             return False
         return False
 
-    def _fetcher_for(self, found: Issuers, post: Callable[..., None]) -> KeyFetcher | None:
+    def _fetcher_for(self, found: Issuers, before: _Known | None) -> KeyFetcher | None:
         if not any(isinstance(issuer.source, Remote) for issuer in found.issuers):
             return None
-        return KeyFetcher(post, uses_environment=found.uses_environment)
+        fetcher = before.fetcher if before is not None else None
+        if fetcher is not None and fetcher.uses_environment == found.uses_environment:
+            return fetcher
+        return KeyFetcher(self._post, uses_environment=found.uses_environment)
 
-    def _keys_of(self, name: str, source: Remote | KeyFile | KeySet) -> _Keys:
-        match source:
-            case Remote() if self._fetcher is not None:
+    @staticmethod
+    def _kept_keys(issuer: Issuer, known: _Known, before: _Known | None) -> RemoteKeys | None:
+        """Those that are had already, of an issuer that is asked as before."""
+        if before is None or known.fetcher is not before.fetcher:
+            return None
+        keys = before.issuers.get(issuer.rules.issuer, (None, None))[1]
+        is_the_same = before.sources.get(issuer.rules.name) == issuer.source
+        return keys if is_the_same and isinstance(keys, RemoteKeys) else None
+
+    def _keys_of(self, issuer: Issuer, known: _Known) -> _Keys:
+        name = issuer.rules.name
+        match source := issuer.source:
+            case Remote() if known.fetcher is not None:
                 # Not all processes at once.
                 refresh_s = source.refresh_s * random.uniform(0.8, 1.0)  # noqa: S311  no secret
                 schedule = Schedule(refresh_s, source.stale_s)
-                fetch = self._fetcher.fetch
+                fetch = known.fetcher.fetch
                 return RemoteKeys(name, source.address, schedule, fetch, self._loop)
             case KeyFile():
-                return self._watched(name, source)
+                return self._watched(name, source, known.watch)
             case KeySet():
                 return _KeptKeys([source])
         raise AssertionError(source)
 
-    def _watched(self, name: str, files: KeyFile) -> _KeptKeys:
+    def _watched(self, name: str, files: KeyFile, watch: FileWatch) -> _KeptKeys:
         kept = _KeptKeys([files.read(path.read_bytes()) for path in files.paths])
         for place, path in enumerate(files.paths):
             tell = partial(self._on_key_file, name, kept, place)
-            self._watch.add(path, files.read, tell, kept.parts[place])
+            watch.add(path, files.read, tell, kept.parts[place])
         return kept
 
     def _on_key_file(
@@ -224,22 +282,22 @@ class Trust:
         kept.parts[place] = found
         self._log.info("issuer_keys", issuer=name, keys=len(kept.current().keys))
 
-    def _remote(self) -> list[RemoteKeys]:
-        return [keys for _, keys in self._issuers.values() if isinstance(keys, RemoteKeys)]
-
-    def _watch_revoked(self) -> None:
-        name = self._settings.auth.revoked_file
+    def _watch_revoked(self, known: _Known) -> None:
+        name = known.settings.auth.revoked_file
         if not name:
             return
         path = ROOT / name
-        self._revoked = read_revocations(path.read_bytes())
-        self._watch.add(path, read_revocations, self._on_revocations, self._revoked)
+        known.revoked = read_revocations(path.read_bytes())
+        tell = partial(self._on_revocations, known)
+        known.watch.add(path, read_revocations, tell, known.revoked)
 
-    def _on_revocations(self, found: Revocations | Unreadable) -> None:
+    def _on_revocations(self, known: _Known, found: Revocations | Unreadable) -> None:
+        if known is not self._known:
+            return  # of the file before
         if isinstance(found, Unreadable):
             self._log.error("revocations_unreadable", reason=found.reason)
             return
-        self._revoked = found
+        known.revoked = found
         self._log.info("revocations_read", users=len(found.users), tokens=len(found.token_ids))
         if found.wrong_lines:
             self._log.warning("revocations_wrong", lines=list(found.wrong_lines[:LINES_SHOWN]))

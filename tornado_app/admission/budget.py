@@ -25,9 +25,13 @@ class ProcessBudget:
     """
 
     def __init__(self, process_bytes: int, calls: int) -> None:
+        self.held_bytes = 0
+        self.resize(process_bytes, calls)
+
+    def resize(self, process_bytes: int, calls: int) -> None:
+        """Other bounds from now on; a call keeps the share that it began with."""
         self.share_bytes = process_bytes // 2 // calls
         self._free_bytes = process_bytes - process_bytes // 2
-        self.held_bytes = 0
 
     @property
     def is_full(self) -> bool:

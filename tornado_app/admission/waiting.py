@@ -34,13 +34,17 @@ class WaitingRoom:
         on_cut: Callable[[Bound, str], None],
     ) -> None:
         """*on_cut* is told of everybody who gives way to a bound: which, and their address."""
-        self._in_all = in_all
-        self._per_address = per_address
-        self._trusted = trusted
         self._on_cut = on_cut
+        self.set_bounds(in_all, per_address, trusted)
         # Both in the order in which their owners were last heard of.
         self._places: OrderedDict[Hashable, _Place] = OrderedDict()
         self._neighbours: dict[str, OrderedDict[Hashable, None]] = {}
+
+    def set_bounds(self, in_all: int, per_address: int, trusted: Sequence[Network]) -> None:
+        """For those who come from now on; who is beyond them gives way to the next."""
+        self._in_all = in_all
+        self._per_address = per_address
+        self._trusted = trusted
 
     def __len__(self) -> int:
         return len(self._places)

@@ -107,7 +107,8 @@ class FileDecoder:
     """
 
     def __init__(self, rules: FileRules, loop: AbstractEventLoop) -> None:
-        self._rules = rules
+        self.rules = rules
+        """For files that come from now on."""
         self._loop = loop
         self._jobs: deque[FileJob] = deque()
         self._process: Process | None = None
@@ -167,11 +168,11 @@ class FileDecoder:
         try:
             process = await self._helper()
             try:
-                async with asyncio.timeout(self._rules.timeout_s):
+                async with asyncio.timeout(self.rules.timeout_s):
                     return await self._ask(process, job)
             except TimeoutError:
                 await self._discard("timeout")
-                sentence = f"audio: the file could not be decoded in {self._rules.timeout_s:g} s"
+                sentence = f"audio: the file could not be decoded in {self.rules.timeout_s:g} s"
             except (OSError, EOFError, HelperFailed, msgspec.DecodeError):
                 await self._discard("died")
                 sentence = "audio: the file could not be decoded"
@@ -182,7 +183,7 @@ class FileDecoder:
 
     async def _ask(self, process: Process, job: FileJob) -> FileOutcome:
         stdin, stdout = _pipes(process)
-        rules = self._rules
+        rules = self.rules
         request = DecodeFile(job.container, rules.play_ms, rules.remove_dc, rules.limit_peaks)
         stdin.write(pack_frame(request, job.text.encode(errors="replace")))
         await stdin.drain()
@@ -213,7 +214,7 @@ class FileDecoder:
                 return self._process
             await self._discard("died")
         begun = time.monotonic()
-        rules = self._rules
+        rules = self.rules
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

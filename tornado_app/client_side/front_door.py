@@ -50,6 +50,7 @@ class Doorstep:
         limits = settings.limits
         self.header_bytes = settings.auth.token_bytes + OTHER_HEADER_BYTES
         self.trusted = networks(settings.server.trusted_proxies)
+        """Load balancers, whose word on their clients counts."""
         self.waiting = WaitingRoom(
             limits.unauthenticated,
             limits.unauthenticated_per_address,
@@ -58,6 +59,14 @@ class Doorstep:
         )
         self.alarms = RareLines(loop, 1, hear)
         self.refusals = RareLines(loop, REFUSALS_PER_MINUTE, hear)
+
+    def go_by(self, settings: Settings) -> None:
+        """Other bounds and other load balancers, for those who come from now on."""
+        limits = settings.limits
+        self.trusted = networks(settings.server.trusted_proxies)
+        self.waiting.set_bounds(
+            limits.unauthenticated, limits.unauthenticated_per_address, self.trusted
+        )
 
     def close(self) -> None:
         self.alarms.close()
@@ -127,6 +136,11 @@ class FrontDoor(HTTPServer):
         self.doorstep = doorstep
         self._spell = spell
         self._waiting = doorstep.waiting
+
+    def go_by(self, app: Application, settings: Settings) -> None:
+        """Other routes and bounds, for requests that come from now on."""
+        self.request_callback = app
+        self.doorstep.go_by(settings)
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Begin to accept from these listening sockets."""

@@ -66,4 +66,4 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
         case _:
             from tornado_app.commands import serve  # noqa: PLC0415
 
-            return serve.run(settings)
+            return serve.run(settings, lambda: load_settings(options))

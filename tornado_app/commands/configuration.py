@@ -14,7 +14,8 @@ from tornado_app.policy import template
 from tornado_app.policy.grants import Policy
 from tornado_app.policy.reading import PolicyReader, laid_over
 from tornado_app.policy.wrong import Wrong
-from tornado_app.settings.contradictions import Contradiction
+from tornado_app.reloading import FILES, House
+from tornado_app.settings.contradictions import Contradiction, contradictions
 from tornado_app.settings.development import with_development_secret
 from tornado_app.settings.issuers import read_issuers
 from tornado_app.settings.loading import ConfigFile, load
@@ -74,6 +75,32 @@ def _config_file(path: str | None) -> ConfigFile | None:
 def read_policy(settings: Settings) -> Policy:
     """Who may set what of a call; nothing is wrong with it once `load_settings` has returned."""
     return _policy(settings)[0]
+
+
+def read_house(settings: Settings) -> House:
+    """What follows from *settings* and the files that they name.
+
+    Raises:
+        InvalidSettings: With everything that is wrong, also with settings that go together no more.
+    """
+    wrong = [*map(str, contradictions(settings)), *map(str, _wrong_elsewhere(settings))]
+    policy, problems = _policy(settings)
+    if wrong or problems:
+        raise InvalidSettings(wrong or problems)
+    return House(token_rules(settings), policy, tuple(_contents(settings)))
+
+
+def _contents(settings: Settings) -> Iterator[bytes]:
+    names = (getattr(getattr(settings, section), key) for section, key in map(_parts, FILES))
+    for name in names:
+        try:
+            yield (ROOT / name).read_bytes() if name else b""
+        except OSError as error:
+            raise InvalidSettings([f"{name} cannot be read: {error.strerror}"]) from None
+
+
+def _parts(setting: str) -> list[str]:
+    return setting.split(".")
 
 
 def _policy(settings: Settings) -> tuple[Policy, list[str]]:

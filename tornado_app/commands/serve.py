@@ -2,30 +2,45 @@
 
 import asyncio
 import errno
+from collections.abc import Callable
 
 from terminal import signals, words
 from tornado_app import logs
 from tornado_app.commands.announcement import announcement
-from tornado_app.commands.configuration import read_policy, token_rules
+from tornado_app.commands.configuration import read_house
+from tornado_app.reloading import Reading
 from tornado_app.server import Server, serve
+from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 
 OWN_DESCRIPTORS = 256
 """Files, libraries, pipes and the local model's socket; most of it is to spare."""
 
 
-def run(settings: Settings) -> int:
-    """0 when it was told to end; 1, or what a signal before that makes, if it never listened."""
+def run(settings: Settings, read_settings: Callable[[], Settings]) -> int:
+    """0 when it was told to end; 1, or what a signal before that makes, if it never listened.
+
+    *read_settings* reads them again, and raises `InvalidSettings`.
+    """
     logs.configure(settings.logging.level, settings.logging.format)
     _raise_descriptor_limit(settings)
     try:
-        rules, policy = token_rules(settings), read_policy(settings)
+        house = read_house(settings)
 
         def announce(server: Server) -> None:
-            words.announce(*announcement(server, settings, rules))
+            words.announce(*announcement(server, settings, house.rules))
+
+        def read_again() -> Settings:
+            found = read_settings()
+            _raise_descriptor_limit(found)
+            return found
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            stopped_by = runner.run(serve(settings, rules, policy, announce))
+            reading = Reading(read_again, read_house)
+            stopped_by = runner.run(serve(settings, house, reading, announce))
+    except InvalidSettings as invalid:  # a file that has changed since they were read
+        words.complain(*invalid.problems)
+        return 2
     except (OSError, RuntimeError, ValueError) as error:
         words.complain(f"Parley could not start: {_why(error, settings)}")
         return 1

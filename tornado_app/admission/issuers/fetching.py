@@ -52,7 +52,7 @@ class KeyFetcher:
     def __init__(self, post: Callable[..., None], *, uses_environment: bool) -> None:
         """*post* is safe from any thread; *uses_environment*: as of the tools' client."""
         self._post_threadsafe = post
-        self._uses_environment = uses_environment
+        self.uses_environment = uses_environment
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._turn, name="issuer-keys", daemon=True)
         self._client: httpx2.AsyncClient | None = None
@@ -141,7 +141,7 @@ class KeyFetcher:
         if self._client is None:
             self._client = httpx2.AsyncClient(
                 headers={"User-Agent": "parley"},
-                trust_env=self._uses_environment,
+                trust_env=self.uses_environment,
                 # Who can answer for the issuer's keys is who the operator has named.
                 follow_redirects=False,
                 timeout=FETCH_S,

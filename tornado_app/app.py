@@ -28,6 +28,7 @@ from tornado_app.metrics.page import Page
 from tornado_app.protocol.openai_v1.dialect import OPENAI_V1
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.readings import LocalModel, look
+from tornado_app.settings.schema import Settings
 from tornado_app.web.files import WebFile, names_in
 
 # A request may name the whole address (RFC 9112, 3.2.2), as proxies do.
@@ -89,6 +90,12 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
         websocket_ping_interval=0,
         serve_traceback=False,
     )
+
+
+def read_web(settings: Settings) -> None:
+    """Have all files that browsers load, which takes a moment the first time.  Thread: any."""
+    for name in (*MODULES, *(names_in("console") if settings.console.enabled else ())):
+        WebFile.read(name)
 
 
 def _modules() -> list[Route]:

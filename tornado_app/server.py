@@ -13,7 +13,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_app import logs
-from tornado_app.app import make_front_door, make_metrics_app, renew_front_door
+from tornado_app.app import make_front_door, make_metrics_app, read_web, renew_front_door
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.heap import new_heap
@@ -63,15 +63,17 @@ class Server:
         self.model_host = find_model().host
         rules, policy = self._house.rules, self._house.policy
         self.gateway = Gateway(settings, rules, find_model, policy, self._find_local)
+        loop = asyncio.get_running_loop()
         try:
             await self.gateway.tools.ready()
+            await loop.run_in_executor(None, read_web, settings)
         except BaseException:  # it is told to end meanwhile
             _close(sockets + scraped)
             await self.gateway.stop(STOP_TIMEOUT_S)
             if self._embedded is not None:
                 await self._embedded.stop()
             raise
-        self.health = Health(self.gateway, asyncio.get_running_loop())
+        self.health = Health(self.gateway, loop)
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
@@ -97,6 +99,7 @@ class Server:
             return
         house, settings, tools = renewed.house, renewed.settings, renewed.tools
         logging = self._settings.logging
+        await asyncio.get_running_loop().run_in_executor(None, read_web, settings)
         try:
             retiring = self.gateway.go_by(settings, house.rules, house.policy, tools)
         except (OSError, ValueError) as error:  # a file that was good a moment ago

@@ -1,5 +1,6 @@
 """The files of this room, read once when the server starts."""
 
+import functools
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,8 +28,9 @@ class WebFile:
     digest: str
 
     @classmethod
+    @functools.cache
     def read(cls, name: str) -> "WebFile":
-        """The file of that name in this room.
+        """The file of that name in this room, as it was when it was first asked for.
 
         Raises:
             OSError: If it is not there.

@@ -40,6 +40,8 @@ PATIENCE_S = 80.0
 class Model:
     """Takes orders, says events; answers what is asked, if it does not `sleeps`."""
 
+    delta_ms = 20
+
     def __init__(self, link: int = 0) -> None:
         self.says: list[realtime.UpstreamEvent] = []
         self.active: str | None = None
@@ -100,7 +102,7 @@ class Model:
             if self._deltas > 2:
                 self.end("completed")
             else:
-                self.says.append(delta(20, f"item_of_{self.active}", self.active))
+                self.says.append(delta(self.delta_ms, f"item_of_{self.active}", self.active))
 
     def call_tool(self) -> None:
         """The answer that runs calls a tool."""
@@ -180,6 +182,7 @@ class Line:
     is_linked: bool = False
     """Of a link that was closed nothing is heard any more, whatever its model says."""
     links: int = 0
+    kind: type[Model] = Model
     performing: list[str] = field(default_factory=list)
     """The calls of tools that are under way."""
 
@@ -214,7 +217,7 @@ class Line:
                     case commands.DialUpstream():
                         self.is_linked = True
                         self.links += 1
-                        self.model = Model(self.links - 1)
+                        self.model = self.kind(self.links - 1)
                         self.model.says.append(realtime.SessionCreated())
                         waiting.append(events.UpstreamOpened(1.0))
 

@@ -237,7 +237,24 @@ def is_clearing(call):
     call.client(asked.ClearAudio())
 
 
+def commits(call):
+    call.client(asked.CommitAudio())  # and the pool has not answered
+
+
+def says_too_much_to_keep(call):
+    for _ in range(25):
+        speak(call, 1)
+
+
+def has_no_room(call):
+    call.is_full = True
+    plays(call)
+
+
 BUSY = [
+    commits,
+    says_too_much_to_keep,
+    has_no_room,
     speaks,
     has_spoken,
     is_to_be_answered,
@@ -254,12 +271,67 @@ BUSY = [
 def test_it_waits_for_a_quiet_moment(stage, busy):
     """While anybody speaks, or owes anybody anything, there is none."""
     weather = Function("get_weather", "", {"type": "object"}, timeout_s=60.0)
-    call = begun(stage(tools=ToolRules((weather,)), response_timeout_s=60.0))
+    call = begun(stage(tools=ToolRules((weather,)), response_timeout_s=60.0, speech_kept_ms=2000.0))
     until(call, 3361.0)
     prepare(call)
     busy(call)
 
     assert not has(looks(call, 5.0), SwapUpstream)
+
+
+def test_it_has_to_be_quiet_for_a_while(call):
+    """Between two sentences it is, too."""
+    until(call, 3361.0)
+    prepare(call)
+    speaks(call)
+    looks(call)
+    call.said(realtime.UserSpeechStopped("u9", 100))
+    is_to_be_answered(call)
+    answers(call)
+    call.said(realtime.ResponseFinished(response("r9", "completed")))
+
+    assert not has(looks(call, LOOK_S, confirms=False), SendPrepared)
+
+
+def test_what_is_told_waits_for_the_socket(stage):
+    """An outbox that runs over would end the link."""
+    call = begun(stage(outbox_bytes=4000))
+    for number in range(1, 9):
+        turn(call, number, f"Question {number}.", f"Answer {number}.")
+    until(call, 3361.0)
+    prepare(call)
+    call.feed(events.PreparedBacklog(0))
+    first = told_ahead(looks(call, 3 * LOOK_S, confirms=False))
+    assert 1 <= len(first) < 16
+    call.feed(events.PreparedBacklog(1))
+    assert [] == told_ahead(looks(call, 5.0, confirms=False))
+    call.feed(events.PreparedBacklog(0))
+    rest = looks(call, 5.0)
+
+    assert 16 == len(first) + len(told_ahead(rest))
+    assert has(rest, SwapUpstream)
+
+
+def test_of_a_context_that_is_nearly_full_the_end_is_told(stage):
+    """In half of as many tokens, the oldest turns are left out."""
+    call = begun(stage(context_tokens=1000))
+    for number in range(1, 9):
+        turn(call, number, "?" * 200, "!" * 200)
+    uses(call, 500, 98)
+    uses(call, 1000, 99)
+    looks(call)
+    prepare(call)
+    told = [order.item["id"] for order in told_ahead(looks(call, 2.0))]
+
+    assert ["u8", "a8"] == told[-2:]
+    assert len(told) < 16
+
+
+def test_a_short_session_is_left_to_its_end(stage):
+    """To go from one to the next would be all there is."""
+    call = begun(stage(), 3.0)
+
+    assert not has(until(call, 2.9).all, PrepareUpstream)
 
 
 def test_words_that_are_on_their_way_are_waited_for(call):

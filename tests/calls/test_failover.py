@@ -147,10 +147,16 @@ async def test_a_configuration_that_one_refuses():
         assert "b" == await answered(house)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"type": "insufficient_quota", "code": "insufficient_quota"},
+        {"type": "requests", "code": "rate_limit_exceeded", "message": "Please try again in 20s."},
+    ],
+)
 @pytest.mark.gen_test
-async def test_an_account_that_runs_empty_while_a_call_runs():
-    """The question goes to the next, with all that was said before."""
-    empty = {"type": "insufficient_quota", "code": "insufficient_quota"}
+async def test_an_account_that_runs_empty_while_a_call_runs(error):
+    """The question goes to the next, with all that was said before; so do those of others."""
     first, second = answering("a"), answering("b")
     async with Row(first, second) as house:
         client = await house.call()
@@ -159,11 +165,13 @@ async def test_an_account_that_runs_empty_while_a_call_runs():
             {"type": "response.created", "response": {"id": "r2", "status": "in_progress"}},
             {
                 "type": "response.done",
-                "response": {"id": "r2", "status": "failed", "status_details": {"error": empty}},
+                "response": {"id": "r2", "status": "failed", "status_details": {"error": error}},
             },
         ]
         assert "b" == await answer_of(client)
         told = [e["item"] for e in second.connections[-1].events if "item" in e]
+        assert {"a": error["code"]} == house.gateway.several.out
+        assert "b" == await answered(house, user="bob")
 
     assert ["Who are you?", "a", "Who are you?"] == [i["content"][0]["text"] for i in told]
     assert "error" not in client.types

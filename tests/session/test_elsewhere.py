@@ -91,10 +91,7 @@ def test_one_that_takes_no_configuration():
 )
 def test_an_account_that_runs_empty(said):
     """What it will not answer is asked elsewhere; the client is told of no error."""
-    story = connected()
-    story.client(asked.Text("Who are you?"))
-    story.said(realtime.ResponseCreated(ResponseFacts("resp_1", "in_progress")))
-    story.said(said)
+    story = asked_something().said(said)
 
     assert story.did(CloseUpstream)
     assert (False, "azure", "insufficient_quota") == judged(story)[-1]
@@ -103,6 +100,37 @@ def test_an_account_that_runs_empty(said):
     story.said(realtime.SessionCreated())
     story.said(realtime.SessionUpdated())
     assert ["conversation.item.create", "response.create"] == story.asked
+
+
+def limited(sentence: str) -> realtime.ResponseFinished:
+    error = ErrorFacts(code="rate_limit_exceeded", message=f"Rate limit reached. {sentence}")
+    details = StatusDetails(error)
+    return realtime.ResponseFinished(ResponseFacts("resp_1", "failed", status_details=details))
+
+
+def asked_something() -> Story:
+    story = connected()
+    story.client(asked.Text("Who are you?"))
+    return story.said(realtime.ResponseCreated(ResponseFacts("resp_1", "in_progress")))
+
+
+def test_a_limit_that_lasts():
+    """A caller is not to wait so long: another is asked, and this one left alone for the time."""
+    story = asked_something().said(limited("Please try again in 1m30s."))
+
+    assert (False, "azure", "rate_limit_exceeded") == judged(story)[-1]
+    [*_, note] = [each for each in story.all if isinstance(each, NoteModel)]
+    assert (90.0, True) == (note.ending.retry_after_s, note.ending.retry)
+    assert goes_on_at_once(story)
+
+
+@pytest.mark.parametrize("sentence", ["Please try again in 800ms.", "Slow down."])
+def test_a_limit_that_is_soon_over(sentence):
+    """The client is told, and asks again."""
+    story = asked_something().said(limited(sentence))
+
+    assert ["rate_limited"] == story.errors
+    assert not story.did(CloseUpstream)
 
 
 @pytest.mark.parametrize("failure", [Failure("open", "reset"), Failure("open", "closed")])

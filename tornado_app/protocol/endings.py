@@ -27,8 +27,8 @@ FailureKind = Literal[
     "out",
     "ended",
 ]
-"""*rejected*: a request of ours, by name in `Failure.detail`, or by every upstream there is; *out*:
-no upstream may be dialled now."""
+"""*rejected*: a request of ours, for the reason in `Failure.detail`, or a call by every upstream
+there is; *out*: no upstream may be dialled now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def classify(failure: Failure, last_error: ErrorFacts | None) -> Ending:
     if code == "session_expired" or "maximum duration" in reason:
         return Ending("session_expired", EXPIRED, True, SESSION_EXPIRED, "session_expired")
     if failure.kind == "rejected":
-        return _rejected(safe_word(failure.detail) or "refused")
+        return _rejected_by_name(failure)
     if failure.kind == "closed" and _is_fatal_close(failure, kind):
         return _rejected(safe_word(reason.rpartition(".")[2]) or safe_word(code) or "refused")
     if failure.http_status is not None and _is_fatal_status(failure.http_status):
@@ -146,6 +146,14 @@ def _is_fatal_status(status: int) -> bool:
 
 def _ms(seconds: float | None) -> int | None:
     return None if seconds is None else math.ceil(seconds * 1000)
+
+
+def _rejected_by_name(failure: Failure) -> Ending:
+    """For good, unless it has a time."""
+    cause, wait_s = safe_word(failure.detail) or "refused", failure.retry_after_s
+    if wait_s is None:
+        return _rejected(cause)
+    return Ending("upstream_unavailable", UNAVAILABLE, True, UPSTREAM_FAILED, cause, wait_s)
 
 
 def _rejected(cause: str) -> Ending:

@@ -6,7 +6,14 @@ from typing import Any
 from tornado_app.admission.budget import Budget
 from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.policy.formats import CallFormats
-from tornado_app.protocol.endings import Ending, Failure, classify, needs_a_person, safe_word
+from tornado_app.protocol.endings import (
+    RATE_LIMIT,
+    Ending,
+    Failure,
+    classify,
+    needs_a_person,
+    safe_word,
+)
 from tornado_app.protocol.realtime.events import ErrorFacts, SessionFacts
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
@@ -18,6 +25,7 @@ from tornado_app.protocol.realtime.orders import (
     UpdateSession,
 )
 from tornado_app.protocol.told import ConnectionStatus, Context, Negotiated, UpstreamStatus, Why
+from tornado_app.protocol.waits import named_wait_s
 from tornado_app.session import term
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import (
@@ -47,6 +55,8 @@ be dropped: from the socket it cannot be taken back.  A quarter of all that may 
 less."""
 CONFIGURE_S = 1.0
 """From the model's session to our own, while there are others: a model takes it in 0.1 s."""
+LONG_WAIT_S = 5.0
+"""A caller who is to wait so long for an upstream is better off with another."""
 SENT_AHEAD_PART = 0.25
 """How much of the link's outbox may be full before more is kept here: what is kept can be counted
 and refused, and an outbox that runs over ends the link."""
@@ -264,7 +274,8 @@ class ModelSide:
             self._last_error = error
 
     def refusal(self, error: ErrorFacts) -> Failure | None:
-        """How the link ends by *error*: this upstream refuses for good, and another may not.
+        """How the link ends by *error*: this upstream refuses for good or for long, and another may
+        not.
 
         None: it does not, or there is no other.
         """
@@ -273,8 +284,14 @@ class ModelSide:
             return None
         if error.event_id == UPDATE_ID:
             return Failure("open", "rejected", detail="bad_session")
-        if self.state == "connected" and needs_a_person(error.type or "", code):
+        if self.state != "connected":
+            return None
+        if needs_a_person(error.type or "", code):
             return Failure("open", "rejected", detail=code or safe_word(error.type or ""))
+        if RATE_LIMIT in {error.type, error.code}:
+            wait_s = named_wait_s(error.message or "")
+            if wait_s is not None and wait_s >= LONG_WAIT_S:
+                return Failure("open", "rejected", detail=RATE_LIMIT, retry_after_s=wait_s)
         return None
 
     def on_not_ready(self) -> Ending | None:
@@ -294,13 +311,15 @@ class ModelSide:
         upstream = self.upstream.name if has_let_down else None
         note = self._note(ending)
         self._forget_link()
-        wait_s = self._redialling.next(held_s, ending.retry_after_s)
+        asked_s = None if has_let_down else ending.retry_after_s
+        wait_s = self._redialling.next(held_s, asked_s)
         attempt = self._redialling.attempt
         is_over = ending.code == "session_expired"
         if held_s is not None:
             self._reason = "session_limit" if is_over else None
-        is_late = ending.code == "upstream_timeout" and wait_s is not None
-        goes_elsewhere = has_let_down and (ending.code == "upstream_rejected" or is_late)
+        is_out = ending.code == "upstream_timeout" or ending.retry_after_s is not None
+        is_out = is_out and wait_s is not None
+        goes_elsewhere = has_let_down and (ending.code == "upstream_rejected" or is_out)
         if goes_elsewhere:
             wait_s = 0.0
         retry = (ending.retry or goes_elsewhere) and wait_s is not None

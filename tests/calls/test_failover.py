@@ -266,9 +266,12 @@ async def test_all_refuse():
             client = await house.call()
             await client.error("upstream_rejected")
             await client.closed()
+        assert house.gateway.is_rejected
         status, body = await house.get("/readyz")
 
-    assert (503, "upstream_rejected") == (status, body["reason"])
+    # On a busy computer another reason may come first.
+    assert 503 == status
+    assert body["reason"] in {"upstream_rejected", "loop_slow"}
     assert {"listed": 2, "out": 2} == body["upstreams"]
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from tornado.websocket import WebSocketClientConnection, WebSocketClosedError
+from tornado.websocket import WebSocketClosedError
 
 from terminal.streams import OutputLost
 from tornado_app.commands.talk.address import Address
@@ -22,6 +22,7 @@ from tornado_app.commands.talk.screen import Screen
 from tornado_app.commands.talk.speech import speak
 from tornado_app.commands.talk.turns import Turn, Typed
 from tornado_app.commands.talk.view import View
+from tornado_app.commands.talk.wire import Wire
 from workers.formats import AudioFormat
 
 CONNECT_TIMEOUT_S = 20.0
@@ -72,7 +73,8 @@ async def talk(wish: Wish, view: View) -> Talked:
 
 
 async def _talk(wish: Wish, view: View, talked: Talked) -> None:
-    socket = await dial(wish.address.url, wish.token)
+    url = wish.address.url
+    socket = Wire(await dial(url, wish.token), url, wish.token, view.note)
     try:
         # Not before: what is wrong with them the gateway says better.
         source, target = wish.address.source, wish.address.target
@@ -96,7 +98,7 @@ async def _talk(wish: Wish, view: View, talked: Talked) -> None:
 async def _converse(
     wish: Wish,
     source: AudioFormat,
-    socket: WebSocketClientConnection,
+    socket: Wire,
     call: Call,
 ) -> None:
     while not call.is_connected:
@@ -109,9 +111,7 @@ async def _converse(
         await _take_turn(turn, wish, source, socket, call)
 
 
-async def _take_turn(
-    turn: Turn, wish: Wish, source: AudioFormat, socket: WebSocketClientConnection, call: Call
-) -> None:
+async def _take_turn(turn: Turn, wish: Wish, source: AudioFormat, socket: Wire, call: Call) -> None:
     call.check()
     for message in call.heard_all():
         await _say(socket, message)
@@ -140,12 +140,12 @@ async def _take_turn(
         await wish.speaker.finished()
 
 
-async def _say(socket: WebSocketClientConnection, message: dict[str, object]) -> None:
+async def _say(socket: Wire, message: dict[str, object]) -> None:
     with contextlib.suppress(WebSocketClosedError):
         await socket.write_message(json.dumps(message))
 
 
-async def _listen(socket: WebSocketClientConnection, call: Call) -> None:
+async def _listen(socket: Wire, call: Call) -> None:
     while (message := await socket.read_message()) is not None:
         call.take(message)
     call.closed(socket.close_code, socket.close_reason)

@@ -5,13 +5,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
-from tornado.websocket import WebSocketClientConnection
 
 from tornado_app.commands.talk.call import Call, level_dbfs
 from tornado_app.commands.talk.devices import Microphone
 from tornado_app.commands.talk.failure import Failed
 from tornado_app.commands.talk.raw import RawRecording, as_it_comes
 from tornado_app.commands.talk.screen import meter
+from tornado_app.commands.talk.wire import Wire
 from workers import pcm
 from workers.codecs import Samples
 from workers.formats import AudioFormat
@@ -25,7 +25,7 @@ async def speak(
     recording: Recording,
     source: AudioFormat,
     chunk_ms: float,
-    socket: WebSocketClientConnection,
+    socket: Wire,
     call: Call,
 ) -> None:
     """Send all of *recording*.
@@ -67,7 +67,7 @@ async def _at_once(pieces: Iterator[Samples]) -> AsyncIterator[Samples]:
         yield piece
 
 
-async def _send(socket: WebSocketClientConnection, audio: bytes) -> None:
+async def _send(socket: Wire, audio: bytes) -> None:
     try:
         async with asyncio.timeout(TAKEN_TIMEOUT_S):
             await socket.write_message(audio, binary=True)

@@ -64,7 +64,7 @@ FROM_MODEL = [
     "rate_limits.updated",
     "new.thing",
 ]
-ODD: list[Any] = [None, True, -1, 0, 10**20, 1.5, "", "text", [], [1], {}, {"type": "x"}]
+ODD: list[Any] = ["\ud83d", None, True, -1, 0, 10**20, 1.5, "", "text", [], [1], {}, {"type": "x"}]
 
 
 def item(random: Random) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def fields(random: Random) -> dict[str, Any]:
             "message": "no",
             "event_id": f"parley_relayed_{random.randint(1, 9)}",
         },
-        "session": {"type": "realtime", "instructions": "x"},
+        "session": {"type": "realtime", "instructions": random.choice(["x", "\ud83d"])},
         "response": {"id": name, "status": status, "output": [item(random)], "usage": {}},
     }
 

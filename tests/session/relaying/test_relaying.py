@@ -98,6 +98,32 @@ def test_an_error_bears_the_name_that_the_client_gave(call, name):
     assert not call.session.ended
 
 
+@pytest.mark.parametrize("kind", ["response.cancel", "something.new"])
+def test_a_client_cannot_pass_for_the_gateway(kind):
+    """By the name of an order whose refusal would end the session, and be the operator's fault."""
+    call = Call().begun().asks(kind, event_id="parley_session")
+    sent_as = call.sent[0]["event_id"]
+    call.says("error", error={"code": "x", "message": "No.", "event_id": sent_as})
+
+    assert "parley_session" == call.error["event_id"]
+    assert not call.session.ended
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"session.updated","session":{"instructions":"\\ud83d"}}',
+        '{"type":"response.created","response":{"id":"r","metadata":{"k":"\\ud83d"}}}',
+        '{"type":"response.done","response":{"id":"r","instructions":"\\ud83d"}}',
+    ],
+)
+def test_half_of_a_character_of_the_models_ends_no_call(call, text):
+    call.says_text(text)
+
+    assert not call.session.ended
+    assert text[9:20] in json.dumps(call.shown).replace(" ", "")
+
+
 def test_an_error_bears_no_name_that_the_client_has_not_given(call):
     call.asks("conversation.item.create", item=written("hello"))
     sent_as = call.sent[0]["event_id"]

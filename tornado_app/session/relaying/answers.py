@@ -13,6 +13,7 @@ from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.breaking_off import FAILED, broken_off
 from tornado_app.session.relaying.converting import Way
+from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.timers import Timers
 
@@ -92,16 +93,16 @@ class Answers:
         """An event of an answer, with the client's name and index for it."""
         if answer.is_plain:
             return text
-        event = msgspec.json.decode(text)
+        event = object_of(text)
         event["response_id"] = answer.name
         index = event.get("output_index")
         if isinstance(index, int):
             event["output_index"] = answer.indexes.get(index, index)
-        return msgspec.json.encode(event).decode()
+        return text_of(event)
 
     def begun_item(self, answer: Answer, text: str) -> str:
         """``response.output_item.added``, of one that is shown."""
-        event = msgspec.json.decode(text)
+        event = object_of(text)
         index, item = event.get("output_index"), event.get("item")
         item = item if isinstance(item, dict) else {}
         answer.begin_item(index if isinstance(index, int) else 0, item)
@@ -110,7 +111,7 @@ class Answers:
         return self.shown(answer, text)
 
     def begun_part(self, answer: Answer, text: str) -> str:
-        event = msgspec.json.decode(text)
+        event = object_of(text)
         part, shown = event.get("part"), answer.items.get(str(event.get("item_id", "")))
         if shown is not None and isinstance(part, dict):
             index = event.get("content_index")
@@ -118,7 +119,7 @@ class Answers:
         return self.shown(answer, text)
 
     def ended_item(self, answer: Answer, text: str) -> str:
-        item = msgspec.json.decode(text).get("item")
+        item = object_of(text).get("item")
         answer.end_item(item if isinstance(item, dict) else {})
         return self.shown(answer, text)
 
@@ -215,6 +216,5 @@ class Answers:
 
 
 def _response(text: str) -> dict[str, Any]:
-    event = msgspec.json.decode(text)
-    response = event.get("response") if isinstance(event, dict) else None
+    response = object_of(text).get("response")
     return response if isinstance(response, dict) else {}

@@ -20,7 +20,7 @@ from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.item_events import ItemEvents
-from tornado_app.session.relaying.outstanding import Asked, Outstanding
+from tornado_app.session.relaying.outstanding import OURS, Asked, Outstanding
 from tornado_app.session.relaying.shown_pictures import pictures_of
 from tornado_app.session.relaying.speaking import Speaking
 from tornado_app.session.relaying.standing import Client
@@ -95,8 +95,8 @@ class Asking:
             case kind if kind in REFUSED:
                 message = f"Invalid value for 'type': {kind} is not served."
                 raise refusal("invalid_value", message, "type")
-            case kind:
-                self._in_turn(Relayed(kind, event.text.encode(), _ref(event) or ""))
+            case _:
+                self._pass(event)
 
     def send(self, order: AnyOrder) -> None:
         """Let it through, or keep it; a client that is told that there is no room has lost it."""
@@ -122,10 +122,11 @@ class Asking:
         """The model may have another name for it."""
         answer = self._answers.named(_name_in(event))
         if answer is None or answer.model_name == answer.name:
-            self._in_turn(Relayed(event.kind, event.text.encode(), _ref(event) or ""))
+            self._pass(event)
         else:
             fields = {**event.fields, "response_id": answer.model_name}
-            self._in_turn(Relayed(event.kind, msgspec.json.encode(fields), _ref(event) or ""))
+            text = msgspec.json.encode(fields).decode()
+            self._pass(asked.ClientEvent(event.kind, fields, text, ref=event.ref))
 
     def _create_item(self, event: asked.ClientEvent) -> None:
         standing, item = self._client.standing(), event.fields.get("item")
@@ -164,6 +165,17 @@ class Asking:
         event = {"type": "conversation.item.truncated", "event_id": f"event_{name}_cut", **cut}
         self._way.say(msgspec.json.encode(event).decode())
 
+    def _pass(self, event: asked.ClientEvent) -> None:
+        """As the client has written it, but for a name that would pass for one of ours."""
+        ref = _ref(event)
+        if ref is None or not ref.startswith(OURS):
+            self._in_turn(Relayed(event.kind, event.text.encode(), ref or ""))
+            return
+        name = self._outstanding.name_for(ref)
+        order = Relayed(event.kind, msgspec.json.encode({**event.fields, "event_id": name}), name)
+        self._outstanding.note(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
+        self._in_turn(order)
+
     def _relay(self, event: asked.ClientEvent, fields: Mapping[str, Any]) -> None:
         """As the client has written it, if *fields* are its own and it has a name for it."""
         ref = _ref(event)
@@ -195,7 +207,7 @@ class Asking:
             self._actions.chunk += 1
             self._speaking.audio(audio)
         else:
-            self._in_turn(Relayed(event.kind, event.text.encode(), _ref(event) or ""))
+            self._pass(event)
 
 
 def item_id_of(fields: Mapping[str, Any]) -> str:

@@ -7,13 +7,12 @@ that is said behind it waits until it is back.
 from collections import deque
 from typing import Any, Protocol
 
-import msgspec
-
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, hear_audio
 from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.events import Converted, Unusable
+from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.sent import Sent
 
 HELD_FROM = 64
@@ -65,8 +64,8 @@ class Converting:
             self._actions.say(RelayedEvent(text))
 
     def say_audio(self, text: str, duration_ms: float) -> None:  # noqa: ARG002
-        event = msgspec.json.decode(text)
-        heard = hear_audio("", "", event.get("delta") if isinstance(event, dict) else None)
+        event = object_of(text)
+        heard = hear_audio("", "", event.get("delta"))
         if not isinstance(heard, AnswerAudio):
             self.broken_pieces += 1
             return
@@ -97,7 +96,7 @@ class Converting:
                 if piece.audio:
                     told = {**event, "delta": piece.audio.decode()}
                     self.sent.note(piece.duration_ms)
-                    self._actions.say(RelayedEvent(msgspec.json.encode(told).decode()))
+                    self._actions.say(RelayedEvent(text_of(told)))
         self._go_on()
 
     def not_taken(self) -> None:

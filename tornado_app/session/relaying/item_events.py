@@ -13,6 +13,7 @@ from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED
 from tornado_app.session.relaying.outstanding import Outstanding
+from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.scribe import Scribe
@@ -134,16 +135,16 @@ class ItemEvents:
             return text
         event: dict[str, Any] | None = None
         if before is None:
-            event = msgspec.json.decode(text)
+            event = object_of(text)
             before = event.get("previous_item_id")
         if not isinstance(before, str) or not self._veil.hides(before):
             return text
-        event = event or msgspec.json.decode(text)
+        event = event or object_of(text)
         shown: str | None = before
         while shown is not None and self._veil.hides(shown):
             shown = self._ledger.before(shown)
         event["previous_item_id"] = shown
-        return msgspec.json.encode(event).decode()
+        return text_of(event)
 
     def _is_retold(self, item_id: str) -> bool:
         """The client knows of it, and the model was told of it again."""

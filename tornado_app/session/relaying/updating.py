@@ -21,6 +21,7 @@ from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.begun_with import begun_with
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.outstanding import Asked, Outstanding
+from tornado_app.session.relaying.reading import object_of
 from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.veil import Veil
@@ -129,7 +130,7 @@ class Updating:
 
     def _learn(self, text: str) -> None:
         """What the model says of itself, as far as others go by it."""
-        audio = _dict(_dict(_dict(msgspec.json.decode(text)).get("session")).get("audio"))
+        audio = _dict(_dict(_dict(object_of(text)).get("session")).get("audio"))
         hearing, speaking = _dict(audio.get("input")), _dict(audio.get("output"))
         self._speaking.bytes_per_ms = _bytes_per_ms(hearing)
         self.answer_bytes_per_ms = _bytes_per_ms(speaking)

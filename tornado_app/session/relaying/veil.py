@@ -10,6 +10,7 @@ import msgspec
 
 from tornado_app.protocol.realtime.functions import tool_entry
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.relaying.reading import object_of, text_of
 
 HIDDEN_KEPT = 4096
 """So many items may be hidden at once: what is older nobody asks for."""
@@ -45,7 +46,7 @@ class Veil:
 
     def session(self, text: str, kind: str, own: Mapping[str, Any]) -> str:
         """An event with a session in it; *own* is what the client has asked for itself."""
-        event = msgspec.json.decode(text)
+        event = object_of(text)
         session = event.get("session")
         if not isinstance(session, dict):
             session = {}
@@ -56,17 +57,17 @@ class Veil:
             self._expires_at = self._expires_at or session["expires_at"]
             session["expires_at"] = self._expires_at
         self._clean(session, own)
-        return msgspec.json.encode(event).decode()
+        return text_of(event)
 
     def response(self, text: str, own: Mapping[str, Any]) -> str:
         """An event with an answer in it, of which some servers say all that it was made with."""
         if '"instructions"' not in text and '"tools"' not in text and '"mcp_' not in text:
             return text
-        event = msgspec.json.decode(text)
+        event = object_of(text)
         response = event.get("response")
         if isinstance(response, dict):
             self._clean(response, own)
-        return msgspec.json.encode(event).decode()
+        return text_of(event) if event else ""
 
     def message(self, message: str) -> str:
         """An error's own words, unless they repeat what is hidden."""

@@ -151,6 +151,18 @@ async def test_a_client_of_48_khz_hears_48_khz(echoing):
 
 
 @pytest.mark.gen_test
+async def test_a_recording_comes_in_one_event(echoing):
+    async with house_for(model_url(echoing)) as house, through(house) as connection:
+        audio = {"input": {"turn_detection": None}}
+        await connection.session.update(session={"type": "realtime", "audio": audio})
+        seconds = base64.b64encode(bytes(15 * 48_000)).decode()
+        await connection.input_audio_buffer.append(audio=seconds)
+        await connection.input_audio_buffer.commit()
+        heard = await until(connection, "input_audio_buffer.committed")
+        assert "error" not in kinds(heard)
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("after_bytes", [4_000, 12_000, 30_000, 60_000, 120_000])
 async def test_a_model_that_is_lost_is_mended_unnoticed(echoing, after_bytes):
     """Wherever it breaks: each answer has one end, and names go on to mean the same items."""

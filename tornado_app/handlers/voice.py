@@ -46,7 +46,9 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._dialect = dialect
         self._gateway = gateway
         self._settings = gateway.settings
-        self._message_bytes = gateway.settings.limits.message_bytes
+        self._sure_bytes = self._message_bytes = gateway.settings.limits.message_bytes
+        if dialect.client_conducts:  # its library may send a whole recording in one event
+            self._message_bytes *= HARD_LIMIT_FACTOR
         self._doorstep = doorstep
         self._refused: Refused | None = None
         self._guest: Guest | None = None
@@ -222,7 +224,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
                 ref, is_audio = said.ref, isinstance(said, asked.Audio | asked.AudioFile)
             except InvalidMessage as refused:
                 ref, is_audio = refused.ref, refused.is_audio
-        limit_bytes = min(self._settings.limits.message_bytes, self.max_message_size)
+        limit_bytes = min(self._message_bytes, self.max_message_size)
         sentence = f"A message may have {limit_bytes} bytes."
         return InvalidMessage("message_too_large", sentence, ref=ref, is_audio=is_audio)
 
@@ -337,7 +339,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             return
         self._connection = self._gateway.connect(guest, client, last_seq=last_seq)
         # A message that is too large, and read to be refused in words, has to find room.
-        protocol.unfinished.count_in(self._connection.budget, sure_bytes=self._message_bytes)
+        protocol.unfinished.count_in(self._connection.budget, sure_bytes=self._sure_bytes)
 
     def _stop_waiting_for_place(self) -> None:
         if self._place_timer is not None:

@@ -224,7 +224,7 @@ def has_asked(call):
 
 def calls_a_tool(call):
     answers(call)
-    item = OutputItem("function_call", "completed", "f", "c9", "get_weather", "{}")
+    item = OutputItem("function_call", "completed", "c9", "get_weather", "{}", "f")
     call.said(realtime.OutputItemDone("r9", item))
     call.said(realtime.ResponseFinished(response("r9", "completed")))
 

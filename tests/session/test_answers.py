@@ -483,3 +483,11 @@ def test_transcripts_that_never_end_do_not_fill_the_memory(story):
 
     assert "word" == story.said(UserTranscriptDelta("item_0", "word")).messages[0][1]["text"]
     assert "wordword" == story.said(UserTranscriptDelta("item_99", "word")).messages[0][1]["text"]
+
+
+def test_an_answer_of_which_only_the_sound_comes_is_one(story):
+    """The end of the one before it was lost, and its own beginning."""
+    answering(story).said(delta(100, "item_b", "resp_2"))
+
+    assert ["response_done", "response_started", "audio"] == story.told
+    assert ["incomplete"] == [d["status"] for n, d in story.messages if n == "response_done"]

@@ -164,11 +164,10 @@ class Asking:
     def hears(self, response_id: str) -> bool:
         """Whether an event of this answer is for the client."""
         known = self.known
-        if known.running is None:
-            if not known.has_ended(response_id):
-                self._begin(response_id)  # its own beginning was lost
-        elif known.runs(response_id):
+        if known.runs(response_id):
             self._patience.sounded()
+        elif known.may_begin(response_id):
+            self._begin(response_id)  # its own beginning was lost
         return not known.has_muted(response_id)
 
     def heard(self) -> None:

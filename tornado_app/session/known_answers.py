@@ -54,6 +54,13 @@ class KnownAnswers:
         running = self.running
         return running is not None and (running.response_id == response_id or not response_id)
 
+    def may_begin(self, response_id: str) -> bool:
+        """Whether this can be an answer not heard of before; the model has but one at a time."""
+        if self.running is None:
+            return not self.has_ended(response_id)
+        are_named = bool(response_id and self.running.response_id)
+        return are_named and not self.has_ended(response_id)
+
     def has_ended(self, response_id: str) -> bool:
         return response_id in self._over
 

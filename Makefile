@@ -75,6 +75,7 @@ docs: $(VENV)/.checks
 	@$(BIN)/python -m docs.configuration
 	@$(BIN)/python -m docs.interrupting
 	@$(BIN)/python -m docs.metrics
+	@$(BIN)/python -m docs.logs
 
 format: $(VENV)/.checks
 	$(BIN)/ruff format .

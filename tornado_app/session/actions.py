@@ -22,6 +22,10 @@ class Actions:
         self._commands: list[Command] = []
         self.messages = 0
         """To the client."""
+        self.facts = Counter[str]()
+        """What there was for the operator, by event."""
+        self.tokens = Counter[str]()
+        """What the model has counted, by type."""
         self.errors = Counter[ErrorCode]()
         """Of them, by their code."""
         self._lines = Bucket(LINES_PER_S, LINES_BURST)
@@ -63,6 +67,7 @@ class Actions:
 
     def log(self, event: str, *, always: bool = False, **fields: object) -> None:
         """A fact for the operator: a line, unless this session has filled the log already."""
+        self.facts[event] += 1
         is_written = always or not self._lines.take(self.now)
         if not is_written:
             self.unlogged += 1

@@ -10,6 +10,7 @@ between a socket and the loop is in model_ms.
 from dataclasses import dataclass
 from typing import Any
 
+from tornado_app.protocol.endings import safe_word
 from tornado_app.protocol.told import Wait
 from tornado_app.session.actions import Actions
 
@@ -118,6 +119,7 @@ class AnswerWaits:
         wait = Wait(max(0.0, model_ms), gateway_ms, tools_ms if turn.has_called else None)
         self._actions.log(
             "answer_heard",
+            response_id=safe_word(response_id),
             model_ms=wait.model_ms,
             gateway_ms=wait.gateway_ms,
             tools_ms=wait.tools_ms,

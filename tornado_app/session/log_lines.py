@@ -1,9 +1,11 @@
 """The lines in the operator's log that all sessions have alike."""
 
+from tornado_app.protocol.endings import safe_word
 from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.told import AudioFigures, ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.sent import Sent
 from tornado_app.session.token_types import tokens_by_type
 
 
@@ -23,11 +25,14 @@ def log_opened(actions: Actions, config: SessionConfig) -> None:
 def log_answered(actions: Actions, status: ResponseStatus, response: ResponseFacts | None) -> None:
     """An answer is over; *response*: what the model said of it in the end, if it did."""
     usage = response.counts if response else None
+    tokens = tokens_by_type(usage)
+    actions.tokens.update(tokens)
     actions.log(
         "response_done",
         status=status,
         tokens=(usage or {}).get("total_tokens"),
-        tokens_by_type=tokens_by_type(usage),
+        tokens_by_type=tokens,
+        response_id=safe_word(response.id) if response else "",
     )
 
 
@@ -35,6 +40,7 @@ def log_closed(
     actions: Actions,
     config: SessionConfig,
     figures: AudioFigures,
+    sent: Sent,
     *,
     cause: str,
     close_code: int | None,
@@ -42,7 +48,8 @@ def log_closed(
     broken_pieces: int,
     reconnects: int,
 ) -> None:
-    """It is over; what was lost of it is counted."""
+    """It is over: the one line that has all its figures."""
+    facts = actions.facts
     actions.log(
         "session_closed",
         always=True,
@@ -57,4 +64,17 @@ def log_closed(
         reconnects=reconnects,
         close_code=close_code,
         unlogged=actions.unlogged,
+        sent_ms=figures.sent_ms,
+        answered_ms=round(sent.audio_ms, 1),
+        chunks=actions.chunk,
+        messages=actions.messages,
+        errors=actions.errors.total(),
+        turns=facts["audio_committed"],
+        answers=facts["response_done"],
+        interruptions=facts["interrupted"],
+        tool_calls=facts["tool_done"] + facts["tool_failed"],
+        tool_failures=facts["tool_failed"],
+        resumed=facts["client_back"],
+        tokens=actions.tokens.total(),
+        tokens_by_type=dict(actions.tokens),
     )

@@ -421,6 +421,7 @@ class Session:
             self._actions,
             self._config,
             self._conductor.figures(),
+            self.downlink.sent,
             cause=cause,
             close_code=close.code if close else client_code,
             untaken_ms=untaken_ms,

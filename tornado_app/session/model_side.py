@@ -435,6 +435,7 @@ class ModelSide:
         self._actions.log(
             "upstream_connected",
             model=self.name,
+            model_session=safe_word(self._created.id),
             reconnects=self.reconnects,
             upstream=self.upstream.name or None,
         )

@@ -35,13 +35,13 @@ def test_a_chunk_is_timed_from_its_arrival_to_the_model(story):
     assert [("to_model", 12)] == timed(story)
 
 
-def test_four_pieces_a_second_are_timed(story):
+def test_one_piece_a_second_is_timed(story):
     """Fifty would say the same."""
     for number in range(100):
         story.feed(events.ClientAudio(PCM), at=1 + number * 0.02)
         story.feed(events.UplinkReady(converted(20, 960)), at=1 + number * 0.02 + 0.005)
 
-    assert 7 <= len(timed(story)) <= 8
+    assert 2 == len(timed(story))
     assert {("to_model", 5)} == set(timed(story))
 
 
@@ -68,8 +68,8 @@ def test_a_chunk_that_is_refused_is_not_timed(story):
     """And the next one is."""
     story.feed(events.ClientAudio(PCM), at=1.0)
     story.feed(events.UplinkReady(events.Unusable("This is no audio.")), at=1.012)
-    story.feed(events.ClientAudio(PCM), at=1.5)
-    story.feed(events.UplinkReady(converted(20, 960)), at=1.503)
+    story.feed(events.ClientAudio(PCM), at=2.5)
+    story.feed(events.UplinkReady(converted(20, 960)), at=2.503)
 
     assert [("to_model", 3)] == timed(story)
 

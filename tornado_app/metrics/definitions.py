@@ -105,7 +105,7 @@ CLIENT_UNSENT = _waits.gauge("client_unsent_bytes", "What waits for the sockets 
 ADDED_LATENCY = _waits.histogram(
     "added_latency_seconds",
     "What the gateway adds to audio that waits for nobody else: from its arrival until it is given "
-    "to the other side's socket.  Of each call four pieces a second are timed.",
+    "to the other side's socket.  Of each call one piece a second is timed.",
     BRIEF_S,
     _ONWARD,
 )

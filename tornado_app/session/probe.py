@@ -6,8 +6,8 @@ from typing import Literal
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import Timed
 
-REST_S = 0.25
-"""Between two pieces: what every piece would say, at a tenth of the cost."""
+REST_S = 1.0
+"""Between two pieces: what every piece would say, at a fiftieth of the cost."""
 NONE = -1
 
 

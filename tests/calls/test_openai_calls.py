@@ -155,7 +155,7 @@ async def test_a_recording_comes_in_one_event(echoing):
     async with house_for(model_url(echoing)) as house, through(house) as connection:
         audio = {"input": {"turn_detection": None}}
         await connection.session.update(session={"type": "realtime", "audio": audio})
-        seconds = base64.b64encode(bytes(15 * 48_000)).decode()
+        seconds = base64.b64encode(bytes(9 * 48_000)).decode()
         await connection.input_audio_buffer.append(audio=seconds)
         await connection.input_audio_buffer.commit()
         heard = await until(connection, "input_audio_buffer.committed")

@@ -6,6 +6,7 @@ import pytest
 
 from tests.session.relaying.call import SECRET, TOOL, Call
 from tornado_app.protocol.close import BYE
+from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.protocol.realtime.overhearing import overhear
 from tornado_app.session import events
@@ -148,6 +149,15 @@ def test_an_error_that_repeats_what_is_hidden_is_said_in_other_words(message):
 
     assert "invalid_value" == call.error["code"]
     assert "The model refused this." == call.error["message"]
+
+
+def test_an_error_keeps_its_words_where_a_tool_is_called_as_a_part_of_one():
+    call = Call(tools=(Function("can", "Opens it.", {"type": "object"}, 5.0),)).begun()
+    message = "Cancellation failed: no active response found"
+
+    call.says("error", error={"code": "response_cancel_not_active", "message": message})
+
+    assert message == call.error["message"]
 
 
 @pytest.mark.parametrize("field", ["instructions", "tools"])

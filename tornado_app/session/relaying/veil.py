@@ -3,6 +3,7 @@
 Most events have nothing of it, which is seen without parsing them, and go as they are.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ PIECE_CHARACTERS = 16
 MESSAGE_CHARACTERS = 1000
 OURS = "parley_"
 GENERIC = "The model refused this."
+NAME = re.compile(r"[\w-]+")
 
 
 class Veil:
@@ -28,6 +30,8 @@ class Veil:
         self._session_id = config.session_id
         self._expires_at: Any = None
         self._tools = frozenset(function.name for function in config.tools.functions)
+        labels = (server.label for server in config.tools.handed)
+        self._names = frozenset((*self._tools, *labels))
         self._texts = _hidden_texts(config)
         self._items: dict[str, None] = {}
 
@@ -72,7 +76,7 @@ class Veil:
     def message(self, message: str) -> str:
         """An error's own words, unless they repeat what is hidden."""
         words = message[:MESSAGE_CHARACTERS]
-        if "sk-" in words or any(name in words for name in self._tools):
+        if "sk-" in words or not self._names.isdisjoint(NAME.findall(words)):
             return GENERIC
         for start in range(max(1, len(words) - PIECE_CHARACTERS + 1)):
             piece = words[start : start + PIECE_CHARACTERS]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.program import MODEL, ROOT, output_of
+from tests.clients.program import AT_GATEWAY, MODEL, ROOT, output_of
 from tests.local_realtime.wording import TEXTS, errors
 
 SCRIPTS = Path(__file__).parent / "others"
@@ -20,9 +20,11 @@ pytestmark = pytest.mark.skipif(
 
 DEADLINE_S = 100
 EVERYTHING = ["text", "speech", "tool", "barge_in", "wrong_key"]
+AZURE = ["azure"] if AT_GATEWAY else []
+"""Those name models of their own, which the local model refuses, as OpenAI does."""
 STORIES = {
-    "pipecat": [*EVERYTHING, "transcription"],
-    "livekit": [*EVERYTHING, "transcription"],
+    "pipecat": [*EVERYTHING, "transcription", *AZURE],
+    "livekit": [*EVERYTHING, "transcription", *AZURE],
     "pydantic_ai": EVERYTHING,
     "semantic_kernel": EVERYTHING,
     # It takes speech alone, and interrupts nothing.
@@ -63,7 +65,7 @@ async def test_a_client_has_its_call(client, name, story):
     told = await story(client, name)
 
     assert not told.get("errors")
-    if name == "text":
+    if name in {"text", "azure"}:
         assert "12 times 7 is 84." == told["said"]
     if name == "tool":
         assert ("get_weather", "It is clear in Paris.") == (told["called"], told["said"])

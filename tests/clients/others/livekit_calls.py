@@ -9,7 +9,20 @@ from livekit.agents import APIError, function_tool
 from livekit.agents.llm import FunctionCallOutput
 from livekit.plugins import openai
 from openai.types.beta.realtime.session import TurnDetection
-from story import BASE_URL, KEY, LONG, MODEL, QUESTION, SILENCE, SPEECH, WEATHER, run, spoken, tell
+from story import (
+    BASE_URL,
+    HOST,
+    KEY,
+    LONG,
+    MODEL,
+    QUESTION,
+    SILENCE,
+    SPEECH,
+    WEATHER,
+    run,
+    spoken,
+    tell,
+)
 
 HZ = 24_000
 
@@ -20,13 +33,22 @@ async def get_weather(city: str) -> str:
     return f"It is clear in {city}"
 
 
+def of_openai(http, **options):
+    return openai.realtime.RealtimeModel(
+        model=MODEL, base_url=BASE_URL, api_key=KEY, http_session=http, **options
+    )
+
+
+def of_azure(http):
+    return openai.realtime.RealtimeModel.with_azure(
+        azure_deployment=MODEL, azure_endpoint=HOST, api_key=KEY, http_session=http
+    )
+
+
 @contextlib.asynccontextmanager
-async def calling(**options):
+async def calling(make=of_openai, **options):
     async with aiohttp.ClientSession() as http:
-        model = openai.realtime.RealtimeModel(
-            model=MODEL, base_url=BASE_URL, api_key=KEY, http_session=http, **options
-        )
-        session = model.session()
+        session = make(http, **options).session()
         errors = []
         session.on("error", lambda said: errors.append(f"{said.error} {said.error.body}"))
         try:
@@ -62,8 +84,12 @@ async def said_in(generation):
     return words.strip(), heard_ms
 
 
-async def text():
-    async with calling() as (session, errors):
+async def azure():
+    await text(of_azure)
+
+
+async def text(make=of_openai):
+    async with calling(make) as (session, errors):
         await add(session, "user", QUESTION)
         words, heard_ms = await said_in(await session.generate_reply())
         tell(said=words, heard_ms=heard_ms, errors=errors)
@@ -159,6 +185,7 @@ stories = {
     "barge_in": barge_in,
     "transcription": transcription,
     "wrong_key": wrong_key,
+    "azure": azure,
 }
 if __name__ == "__main__":
     run(stories)

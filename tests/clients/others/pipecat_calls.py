@@ -20,6 +20,7 @@ from pipecat.pipeline.task import PipelineParams, PipelineTask
 from pipecat.processors.aggregators.llm_context import LLMContext
 from pipecat.processors.aggregators.llm_response_universal import LLMContextAggregatorPair
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.azure.realtime.llm import AzureRealtimeLLMService
 from pipecat.services.openai.realtime import events
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.services.openai.stt import OpenAIRealtimeSTTService
@@ -118,8 +119,13 @@ def service():
     return OpenAIRealtimeLLMService(api_key=KEY, base_url=WEBSOCKET_URL, settings=settings)
 
 
-async def text():
-    async with Call(service(), QUESTION) as call:
+async def azure():
+    address = f"{WEBSOCKET_URL.replace('/v1/', '/openai/v1/')}?model={MODEL}"
+    await text(AzureRealtimeLLMService(api_key=KEY, base_url=address))
+
+
+async def text(llm=None):
+    async with Call(llm or service(), QUESTION) as call:
         await call.task.queue_frame(LLMRunFrame())
         tell(said=await call.answer(), errors=call.errors)
 
@@ -187,6 +193,7 @@ stories = {
     "barge_in": barge_in,
     "transcription": transcription,
     "wrong_key": wrong_key,
+    "azure": azure,
 }
 if __name__ == "__main__":
     run(stories)

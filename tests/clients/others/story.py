@@ -21,6 +21,7 @@ MODEL: str = _call["model"]
 SPEECH = Path(_call["speech"]).read_bytes()
 QUESTION_ABOUT_PARIS = Path(_call["question"]).read_bytes()
 SILENCE = bytes(900 * BYTES_PER_MS)
+HOST = BASE_URL.removesuffix("/v1")
 WEBSOCKET_URL = f"{BASE_URL.replace('http', 'ws', 1)}/realtime"
 
 

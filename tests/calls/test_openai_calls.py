@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import uuid
 from contextlib import asynccontextmanager
 
 import pytest
@@ -21,6 +22,14 @@ TEXT = {"type": "message", "role": "user", "content": [{"type": "input_text", "t
 @pytest.fixture(scope="module")
 def echoing():
     with running("echo") as program:
+        yield program
+
+
+@pytest.fixture(scope="module")
+def speaking():
+    pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
+    pytest.importorskip("hibari", reason="the packages of speech are not installed")
+    with running("speech") as program:
         yield program
 
 
@@ -216,3 +225,36 @@ async def test_a_call_that_only_transcribes_has_words_and_no_answers(echoing):
             await connection.response.create(event_id="mine")
             (refused,) = await until(connection, "error")
             assert "mine" == refused.error.event_id
+
+
+WEATHER = """
+from parley_tools import tool
+
+@tool
+def get_weather(city: str) -> dict:
+    \"\"\"Look up the weather for a city, OYSTER.\"\"\"
+    return {"city": city, "temperature": 21}
+"""
+
+
+@pytest.mark.gen_test
+async def test_a_tool_of_the_server_runs_unseen(speaking, tmp_path):
+    name = f"tools_{uuid.uuid4().hex}"
+    (tmp_path / f"{name}.py").write_text(WEATHER)
+    file = tmp_path / "tools.toml"
+    file.write_text(f'[python]\nmodule = "{name}"\n')
+    async with (
+        house_for(model_url(speaking), tools_file=str(file)) as house,
+        through(house) as connection,
+    ):
+        question = {"type": "input_text", "text": "What is the weather in London?"}
+        item = {"type": "message", "role": "user", "content": [question]}
+        await connection.conversation.item.create(item=item)
+        await connection.response.create(response={"output_modalities": ["text"]})
+        heard = await until(connection, "response.done")
+
+    assert 1 == kinds(heard).count("response.created")
+    (answer,) = heard[-1].response.output
+    assert "City is London, temperature is 21." == answer.content[0].text
+    said = " ".join(event.to_json() for event in heard)
+    assert not any(word in said for word in ("OYSTER", "get_weather", "function_call", "parley_"))

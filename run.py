@@ -16,4 +16,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    leave(run(main))
+    # What ends a child is told by its parent.
+    leave(run(main, quiet="--child" in sys.argv))

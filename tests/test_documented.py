@@ -338,7 +338,8 @@ def test_commands_and_their_options_stand_in_the_readme():
 
     for command, parser in parsers.items():
         row = next(line for line in rows.splitlines() if f"`run.py {command}" in line)
-        for action in parser._actions:
+        shown = (a for a in parser._actions if a.help != argparse.SUPPRESS)
+        for action in shown:
             for option in action.option_strings:
                 if option not in {"-h", "--help"}:
                     assert option in row or option == "--config", f"{command} {option}"

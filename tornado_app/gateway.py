@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -98,9 +99,13 @@ class Gateway:
         find_model: Callable[[], endpoint.Endpoint],
         policy: Policy,
         find_local: Callable[[], endpoint.Endpoint] | None = None,
+        *,
+        places: limits.Places | None = None,
+        ticket_prefix: str = "",
     ) -> None:
         """*find_model*: where the first upstream is; *find_local*: the model on this computer, if
-        it is one of the others.
+        it is one of the others; *places*: counted with other processes; *ticket_prefix*: what
+        resume tokens begin with, so that those know whose they are.
         """
         self.settings = settings
         self.draining = False
@@ -108,7 +113,7 @@ class Gateway:
         self._find_model = find_model
         self._find_local = find_local or find_model
         self._opening_rules = opening_rules()
-        self._admission = limits.Admission(
+        self._admission: limits.Places = places or limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
         )
         self._expected: set[Callable[[Refused], None]] = set()
@@ -117,7 +122,9 @@ class Gateway:
         self._connections: dict[str, Connection] = {}
         """By the id of the session."""
         self._places: dict[str, Place] = {}
-        self._tickets = TicketDesk(TicketsHere())
+        self._tickets = TicketDesk(
+            TicketsHere(), lambda size: f"{ticket_prefix}{secrets.token_urlsafe(size)}"
+        )
         self._loop = asyncio.get_running_loop()
         gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
@@ -487,7 +494,7 @@ class Gateway:
         self._note_sockets()
 
     def _note_sockets(self) -> None:
-        if not self._admission.used and not self._expected:
+        if not self._admission.here and not self._expected:
             self._sockets_gone.set()
 
     def _on_revoked(self) -> None:

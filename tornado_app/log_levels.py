@@ -23,6 +23,8 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "local_model_died",
         "mailbox_callback_failed",
         "model_rejects",
+        "process_died",
+        "processes_given_up",
         "reload_failed",
         "reload_refused",
         "revocations_unreadable",

@@ -13,13 +13,17 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_app import logs
+from tornado_app.admission.limits import Places
+from tornado_app.admission.shared_places import SharedPlaces
 from tornado_app.app import make_front_door, make_metrics_app, read_web, renew_front_door
+from tornado_app.client_side.routing import Routing, ticket_prefix
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
 from tornado_app.reloading import House, Reading, read_again, refuse, tell
 from tornado_app.settings.schema import Settings
+from tornado_app.sharing import Listening, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint, listed
 
@@ -31,9 +35,11 @@ BACKLOG = 1024
 class Server:
     """The whole of a running gateway.  Thread: loop."""
 
-    def __init__(self, settings: Settings, house: House) -> None:
+    def __init__(self, settings: Settings, house: House, share: Share | None = None) -> None:
+        """*share*: what it has of what several processes have together."""
         self._settings = settings
         self._house = house
+        self._share = share
         self._embedded: EmbeddedModel | None = None
         self._metrics: HTTPServer | None = None
         self.metrics_port: int | None = None
@@ -48,7 +54,7 @@ class Server:
             RuntimeError: If the model on this computer does not start.
         """
         settings = self._settings
-        sockets = bind_sockets(settings.server.port, settings.server.host, backlog=BACKLOG)
+        sockets = self._bind()
         self.port: int = sockets[0].getsockname()[1]
         try:
             scraped = self._bind_metrics()
@@ -62,7 +68,15 @@ class Server:
             raise
         self.model_host = find_model().host
         rules, policy = self._house.rules, self._house.policy
-        self.gateway = Gateway(settings, rules, find_model, policy, self._find_local)
+        self.gateway = Gateway(
+            settings,
+            rules,
+            find_model,
+            policy,
+            self._find_local,
+            places=self._places(),
+            ticket_prefix=self._ticket_prefix(),
+        )
         loop = asyncio.get_running_loop()
         try:
             await self.gateway.tools.ready()
@@ -77,6 +91,9 @@ class Server:
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
+        if self._share is not None:
+            share = self._share
+            self._http.route(Routing(share.index, share.inbox, share.outboxes))
         if scraped:
             self._metrics = make_metrics_app(self.gateway, self.health, self._http, self._embedded)
             self._metrics.add_sockets(scraped)
@@ -85,6 +102,10 @@ class Server:
             self.gateway.standing.start()
         heap = new_heap(lambda: self.gateway.memory.held_bytes)
         self._trimming = asyncio.ensure_future(heap.keep()) if heap is not None else None
+
+    def listening(self) -> Listening:
+        """What is told of it, once it has started."""
+        return Listening(self.port, self.is_embedded, self.model_host, self.metrics_port)
 
     @property
     def is_embedded(self) -> bool:
@@ -143,22 +164,41 @@ class Server:
             await self._embedded.stop()
         self._log.info("stopped", clean=clean)
 
+    def _bind(self) -> list[socket.socket]:
+        server, share = self._settings.server, self._share
+        if share is None:
+            return bind_sockets(server.port, server.host, backlog=BACKLOG)
+        return bind_sockets(share.port, server.host, backlog=BACKLOG, reuse_port=True)
+
+    def _ticket_prefix(self) -> str:
+        return "" if self._share is None else ticket_prefix(self._share.index)
+
+    def _places(self) -> Places | None:
+        """Those that are counted with the other processes."""
+        if self._share is None:
+            return None
+        limits = self._settings.limits
+        return SharedPlaces(self._share.places, limits.connections, limits.connections_per_user)
+
     def _bind_metrics(self) -> list[socket.socket]:
         """Where a scraper is answered: nowhere, if that is switched off."""
         metrics = self._settings.metrics
         if not metrics.enabled:
             return []
+        port = metrics.port
+        if port and self._share is not None:
+            port += self._share.index
         try:
-            sockets = bind_sockets(metrics.port, metrics.host)
+            sockets = bind_sockets(port, metrics.host)
         except OSError as error:
-            why = f"metrics.host and metrics.port, {metrics.host}:{metrics.port}: {error.strerror}"
+            why = f"metrics.host and metrics.port, {metrics.host}:{port}: {error.strerror}"
             raise OSError(why) from None
         self.metrics_port = sockets[0].getsockname()[1]
         return sockets
 
     async def _find_model(self) -> Callable[[], Endpoint]:
         """Where the first upstream is; the model on this computer is started, if it is any."""
-        if None in listed(self._settings).values():
+        if None in listed(self._settings).values() and self._share is None:
             model = self._settings.model
             environment = chat_environment(model)
             embedded = EmbeddedModel(model.mode, model.pace, model.fault, environment)
@@ -174,6 +214,8 @@ class Server:
         return endpoint
 
     def _find_local(self) -> Endpoint:
+        if self._share is not None and self._share.model is not None:
+            return self._share.model.endpoint
         if self._embedded is None:
             raise LookupError("no local model was started")
         return self._embedded.endpoint
@@ -183,7 +225,8 @@ async def serve(
     settings: Settings,
     house: House,
     reading: Reading,
-    announce: Callable[[Server], None],
+    announce: Callable[[Listening], None],
+    share: Share | None = None,
 ) -> int | None:
     """Run until a signal ends it; a second one does so at once.  SIGHUP has it read again.
 
@@ -191,7 +234,9 @@ async def serve(
     """
     reloading = asyncio.Event()
     stopping = _on_signals(reloading)
-    server = Server(settings, house)
+    if share is not None:
+        _end_with_parent(stopping)
+    server = Server(settings, house, share)
     told = asyncio.ensure_future(stopping.get())
     try:
         if not await _started(server, told):
@@ -200,7 +245,7 @@ async def serve(
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
-        announce(server)
+        announce(server.listening())
         reloader = asyncio.ensure_future(_reload(server, reading, reloading))
         try:
             await _drained(server, told, stopping)
@@ -239,6 +284,19 @@ async def _drained(
             task.cancel()
     finally:
         await server.stop()
+
+
+def _end_with_parent(stopping: "asyncio.Queue[int]") -> None:
+    """Drain when standard input ends, which nobody but the parent holds."""
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if not os.read(0, 1024):
+            loop.remove_reader(0)
+            if not stopping.full():
+                stopping.put_nowait(signal.SIGTERM)
+
+    loop.add_reader(0, look)
 
 
 async def _reload(server: Server, reading: Reading, reloading: asyncio.Event) -> None:

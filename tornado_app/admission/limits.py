@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from tornado_app.errors import Refused
 
@@ -66,8 +66,32 @@ class Refusal:
         return Refused(self.code, sentence, None, 5000)
 
 
+class Places(Protocol):
+    """Counts who is connected, here or together with other processes.  Thread: loop."""
+
+    connections: int
+    connections_per_user: int
+
+    @property
+    def here(self) -> int:
+        """How many this process has."""
+
+    @property
+    def used(self) -> int:
+        """How many there are of `connections`."""
+
+    def used_by(self, user_id: str) -> int:
+        """How many there are of `connections_per_user`."""
+
+    def admit(self, user_id: str, *, takes_over: bool = False) -> Refusal | None:
+        """As `Admission.admit`."""
+
+    def release(self, user_id: str) -> None:
+        """As `Admission.release`."""
+
+
 class Admission:
-    """Counts who is connected.  Thread: loop."""
+    """Counts who is connected to this process.  Thread: loop."""
 
     def __init__(self, connections: int, connections_per_user: int) -> None:
         self.connections = connections
@@ -75,8 +99,12 @@ class Admission:
         self._users: Counter[str] = Counter()
 
     @property
-    def used(self) -> int:
+    def here(self) -> int:
         return self._users.total()
+
+    @property
+    def used(self) -> int:
+        return self.here
 
     def used_by(self, user_id: str) -> int:
         return self._users[user_id]

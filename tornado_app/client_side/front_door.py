@@ -17,6 +17,7 @@ from tornado.web import Application
 from tornado_app.admission.proxies import networks
 from tornado_app.admission.waiting import WaitingRoom
 from tornado_app.client_side.acceptor import Acceptor
+from tornado_app.client_side.routing import Routing
 from tornado_app.rare_lines import RareLines
 from tornado_app.settings.schema import Settings
 
@@ -77,13 +78,23 @@ class DoorStream(IOStream):
     """Says why before Tornado cuts a connection whose requests cannot be read.  Thread: loop."""
 
     def __init__(
-        self, connection: socket.socket, spell: Callable[[str], bytes], header_bytes: int
+        self,
+        connection: socket.socket,
+        spell: Callable[[str], bytes],
+        header_bytes: int,
+        hand_over: Callable[[socket.socket], bool] | None = None,
     ) -> None:
-        """*spell* makes an `error` message of a sentence."""
+        """*spell* makes an `error` message of a sentence; *hand_over* as of `Routing`."""
         super().__init__(connection)
         self._spell = spell
         self._header_bytes = header_bytes
         self._told = False
+        self._hand_over = hand_over
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        if self._hand_over is not None and self._hand_over(self.socket):
+            return 0  # as at its end
+        return super().read_from_fd(buf)
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
         if data == _TORNADO_SAYS:
@@ -136,6 +147,8 @@ class FrontDoor(HTTPServer):
         self.doorstep = doorstep
         self._spell = spell
         self._waiting = doorstep.waiting
+        self._routing: Routing | None = None
+        self._hand_over: Callable[[socket.socket], bool] | None = None
 
     def go_by(self, app: Application, settings: Settings) -> None:
         """Other routes and bounds, for requests that come from now on."""
@@ -152,14 +165,28 @@ class FrontDoor(HTTPServer):
 
     def _take(self, connection: socket.socket, address: Any) -> None:
         try:
-            self.handle_stream(
-                DoorStream(connection, self._spell, self.doorstep.header_bytes), address
+            stream = DoorStream(
+                connection, self._spell, self.doorstep.header_bytes, self._hand_over
             )
+            self.handle_stream(stream, address)
         except OSError:  # it was gone before it was looked at
+            connection.close()
+
+    def route(self, routing: Routing) -> None:
+        """Share connections with other processes from now on."""
+        self._routing, self._hand_over = routing, routing.hand_over
+        routing.start(self._take_over, asyncio.get_running_loop())
+
+    def _take_over(self, connection: socket.socket) -> None:
+        try:
+            self._take(connection, connection.getpeername())
+        except OSError:  # it has gone meanwhile
             connection.close()
 
     def stop(self) -> None:
         super().stop()
+        if self._routing is not None:
+            self._routing.stop()
         self.doorstep.close()
 
     def handle_stream(self, stream: IOStream, address: Any) -> None:

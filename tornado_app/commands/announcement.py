@@ -7,8 +7,8 @@ from tornado_app.admission import tokens
 from tornado_app.commands.arguments import TOKEN_TTL_S
 from tornado_app.handlers.openai.keys import SECRET_PREFIX
 from tornado_app.issuing import CONDUCT
-from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
+from tornado_app.sharing import Listening
 
 DEFAULT_PORT = 8765
 LOCAL_MODEL = {
@@ -23,7 +23,9 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  nothing is bound
 
 
-def announcement(server: Server, settings: Settings, rules: tokens.TokenRules | None) -> list[str]:
+def announcement(
+    server: Listening, settings: Settings, rules: tokens.TokenRules | None
+) -> list[str]:
     """Where it listens, which model it has, and in development how to try it: a line for each."""
     host = settings.server.host
     shown = f"[{host}]" if ":" in host else host

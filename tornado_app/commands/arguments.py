@@ -23,6 +23,10 @@ def parser() -> Parser:
     serve = commands.add_parser("serve", parents=[common], help="run the gateway (the default)")
     serve.add_argument("--host", help="the address to listen on")
     serve.add_argument("--port", type=int, help="the port to listen on; 0 takes any free one")
+    serve.add_argument(
+        "--processes", type=int, help="how many share the port (1); 0 is one for each core"
+    )
+    serve.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 
     _add_talk(commands.add_parser("talk", parents=[common], help="speak or write, hear the answer"))
 

@@ -41,10 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InvalidSettings as invalid:
         complain(*invalid.problems)
         return 2
-    return _run(options, settings)
+    return _run(options, settings, words)
 
 
-def _run(options: argparse.Namespace, settings: Settings) -> int:
+def _run(options: argparse.Namespace, settings: Settings, words: list[str]) -> int:
     match options.command:
         case "token":
             from tornado_app.commands import token  # noqa: PLC0415
@@ -65,5 +65,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
             return 0
         case _:
             from tornado_app.commands import serve  # noqa: PLC0415
+            from tornado_app.commands.processes import count_of  # noqa: PLC0415
 
-            return serve.run(settings, lambda: load_settings(options))
+            if count_of(settings) > 1 and not options.child:
+                return serve.run_several(settings, words)
+            return serve.run(settings, lambda: load_settings(options), is_child=options.child)

@@ -39,7 +39,7 @@ def load_settings(options: argparse.Namespace) -> Settings:
         InvalidSettings: With everything that is wrong.
     """
     environ = dict(os.environ)
-    for name in ("host", "port"):
+    for name in ("host", "port", "processes"):
         if (value := getattr(options, name, None)) is not None:
             environ[f"PARLEY_SERVER_{name.upper()}"] = str(value)
     settings = load(

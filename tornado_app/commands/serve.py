@@ -2,33 +2,63 @@
 
 import asyncio
 import errno
+import sys
 from collections.abc import Callable
+
+import msgspec
 
 from terminal import signals, words
 from tornado_app import logs
 from tornado_app.commands.announcement import announcement
-from tornado_app.commands.configuration import read_house
+from tornado_app.commands.configuration import read_house, token_rules
+from tornado_app.commands.processes import Parent
 from tornado_app.reloading import Reading
-from tornado_app.server import Server, serve
+from tornado_app.server import serve
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
+from tornado_app.sharing import Listening, Share
 
 OWN_DESCRIPTORS = 256
 """Files, libraries, pipes and the local model's socket; most of it is to spare."""
 
 
-def run(settings: Settings, read_settings: Callable[[], Settings]) -> int:
+def run_several(settings: Settings, arguments: list[str]) -> int:
+    """As `run`, with children that get the same *arguments*."""
+    logs.configure(settings.logging.level, settings.logging.format)
+    rules = token_rules(settings)
+
+    def announce(listening: Listening) -> None:
+        words.announce(*announcement(listening, settings, rules))
+
+    async def supervise() -> int:
+        return await Parent(settings, arguments).run(announce)
+
+    try:
+        with asyncio.Runner() as runner:
+            return runner.run(supervise())
+    except (OSError, RuntimeError) as error:
+        words.complain(f"Parley could not start: {_why(error, settings)}")
+        return 1
+
+
+def run(
+    settings: Settings, read_settings: Callable[[], Settings], *, is_child: bool = False
+) -> int:
     """0 when it was told to end; 1, or what a signal before that makes, if it never listened.
 
-    *read_settings* reads them again, and raises `InvalidSettings`.
+    *read_settings* reads them again, and raises `InvalidSettings`.  *is_child*: of `run_several`.
     """
+    share = msgspec.json.decode(sys.stdin.buffer.readline(), type=Share) if is_child else None
     logs.configure(settings.logging.level, settings.logging.format)
     _raise_descriptor_limit(settings)
     try:
         house = read_house(settings)
 
-        def announce(server: Server) -> None:
-            words.announce(*announcement(server, settings, house.rules))
+        def announce(listening: Listening) -> None:
+            if is_child:
+                words.announce(msgspec.json.encode(listening).decode())
+            else:
+                words.announce(*announcement(listening, settings, house.rules))
 
         def read_again() -> Settings:
             found = read_settings()
@@ -37,7 +67,7 @@ def run(settings: Settings, read_settings: Callable[[], Settings]) -> int:
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             reading = Reading(read_again, read_house)
-            stopped_by = runner.run(serve(settings, house, reading, announce))
+            stopped_by = runner.run(serve(settings, house, reading, announce, share))
     except InvalidSettings as invalid:  # a file that has changed since they were read
         words.complain(*invalid.problems)
         return 2
@@ -46,7 +76,8 @@ def run(settings: Settings, read_settings: Callable[[], Settings]) -> int:
         return 1
     if stopped_by is None:
         return 0
-    words.complain(signals.sentence(stopped_by))
+    if not is_child:
+        words.complain(signals.sentence(stopped_by))
     return 128 + stopped_by
 
 

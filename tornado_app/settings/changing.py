@@ -12,6 +12,7 @@ FIXED = frozenset(
         "server.environment",
         "server.host",
         "server.port",
+        "server.processes",
         "server.state_dir",
         "auth.token_bytes",
         "upstream.name",

@@ -32,6 +32,7 @@ class Server(msgspec.Struct, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)]
     allowed_origins: tuple[Word, ...]
     trusted_proxies: tuple[Word, ...]
+    processes: Annotated[int, Meta(ge=0, le=256)]
     drain_s: Annotated[float, Meta(ge=0.1, le=3600)]
     drain_notice_s: Annotated[float, Meta(ge=0, le=600)]
     state_dir: Word

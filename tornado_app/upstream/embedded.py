@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Model
@@ -46,11 +47,15 @@ class EmbeddedModel:
         pace: float,
         fault: str = "",
         environment: Mapping[str, str] | None = None,
+        *,
+        keeps_port: bool = False,
     ) -> None:
+        """*keeps_port*: another one listens where the one before did."""
         self._mode = mode
         self._pace = pace
         self._fault = fault
         self._environment = environment or {}
+        self._keeps_port = keeps_port
         self._key = secrets.token_urlsafe(24)
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -104,7 +109,7 @@ class EmbeddedModel:
             "-m",
             "local_realtime",
             "--port",
-            "0",
+            f"{self._port()}",
             "--mode",
             self._mode,
             "--pace",
@@ -118,6 +123,10 @@ class EmbeddedModel:
             env=os.environ | self._environment | {"LOCAL_REALTIME_API_KEY": self._key},
             start_new_session=True,  # Ctrl-C is for the gateway, which drains first
         )
+
+    def _port(self) -> int:
+        """The one that it had, for whoever was told of it; 0, any, the first time."""
+        return urlsplit(self._url).port or 0 if self._keeps_port else 0
 
     async def _ready_line(self) -> str:
         process = self._process

@@ -1,0 +1,181 @@
+"""Places that several processes count together."""
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.admission.limits import Admission, Refusal
+from tornado_app.admission.shared_places import SharedPlaces, new_file
+
+WAIT_S = 30.0
+FORK = get_context("fork")
+
+
+def serve(pipe: Any, file: int, connections: int, per_user: int) -> None:
+    """Another process: does what it is told, and says what came of it."""
+    places = SharedPlaces(file, connections, per_user)
+    while (asked := pipe.recv()) is not None:
+        name, *arguments = asked
+        found = getattr(places, name)
+        pipe.send(found(*arguments) if callable(found) else found)
+
+
+class Other:
+    """One that shares a file with this one."""
+
+    def __init__(self, file: int, connections: int, per_user: int) -> None:
+        self.pipe, theirs = FORK.Pipe()
+        self.process = FORK.Process(target=serve, args=(theirs, file, connections, per_user))
+        self.process.start()
+        theirs.close()
+
+    def __call__(self, name: str, *arguments: object) -> Any:
+        self.pipe.send((name, *arguments))
+        assert self.pipe.poll(WAIT_S), "the other process is stuck"
+        return self.pipe.recv()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join(WAIT_S)
+        self.pipe.close()
+
+
+@contextmanager
+def shared(connections: int, per_user: int) -> Iterator[tuple[SharedPlaces, Other]]:
+    file = new_file()
+    other = Other(file, connections, per_user)
+    try:
+        yield SharedPlaces(file, connections, per_user), other
+    finally:
+        if other.process.is_alive():
+            other.kill()
+        os.close(file)
+
+
+def test_a_limit_holds_for_both_together():
+    with shared(3, 2) as (here, other):
+        assert [None, None, None] == [here.admit("a"), other("admit", "b"), here.admit("c")]
+        full = Refusal("connections", "server_busy", used=3, allowed=3)
+        assert [full, full] == [here.admit("d"), other("admit", "d")]
+        assert (3, 3, 2, 1) == (here.used, other("used"), here.here, other("here"))
+        other("release", "b")
+        assert here.admit("d") is None
+
+
+def test_a_user_has_places_in_both():
+    with shared(9, 2) as (here, other):
+        assert [None, None] == [here.admit("a"), other("admit", "a")]
+        theirs = Refusal("connections_per_user", "connection_limit", used=2, allowed=2)
+        assert [theirs, theirs] == [here.admit("a"), other("admit", "a")]
+        assert (2, 2, 2) == (here.used, here.used_by("a"), other("used_by", "a"))
+        assert other("admit", "b") is None
+
+
+def test_whoever_is_killed_leaves_nothing_behind():
+    with shared(4, 4) as (here, other):
+        assert [None] * 3 == [other("admit", "a") for _ in range(3)]
+        assert here.admit("a") is None
+        other.kill()
+        assert (1, 1) == (here.used, here.used_by("a"))
+        assert [None] * 3 == [here.admit("a") for _ in range(3)]
+
+
+def test_a_call_that_takes_over_has_room_for_a_moment():
+    """And nobody else gets in by that, here or there, before or after the one before has gone."""
+    with shared(2, 1) as (here, other):
+        assert [None, None] == [here.admit("a"), other("admit", "b")]
+        assert here.admit("a", takes_over=True) is None
+        assert "server_busy" == here.admit("c").code
+        here.release("a")
+        assert (2, 1) == (here.used, here.used_by("a"))
+        assert ["server_busy"] * 2 == [here.admit("c").code, other("admit", "c").code]
+
+
+def test_a_limit_that_is_lowered():
+    """Those beyond it may stay, and nobody comes until there is room below it."""
+    with shared(4, 4) as (here, other):
+        assert [None] * 4 == [
+            here.admit("a"),
+            other("admit", "b"),
+            here.admit("c"),
+            here.admit("d"),
+        ]
+        here.connections = 2
+        here.release("a")
+        assert "server_busy" == here.admit("e").code
+        here.release("c")
+        assert "server_busy" == here.admit("e").code
+        here.release("d")
+        assert here.admit("e") is None
+
+
+def test_nobody_gives_back_what_it_has_not():
+    with shared(4, 4) as (here, other):
+        other("admit", "a")
+        with pytest.raises(KeyError):
+            here.release("a")
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
+def test_alone_it_is_as_the_other(steps):
+    """Whoever comes and goes; two calls of one user never take over at once in one process."""
+    file = new_file()
+    shared_places, plain = SharedPlaces(file, 4, 2), Admission(4, 2)
+    for user, comes in steps:
+        if comes:
+            assert plain.admit(user) == shared_places.admit(user)
+        elif plain.used_by(user):
+            plain.release(user)
+            shared_places.release(user)
+        assert (plain.used, plain.used_by(user)) == (
+            shared_places.used,
+            shared_places.used_by(user),
+        )
+    os.close(file)
+
+
+def storm(file: int, seed: int, turns: int, counted: Any, tops: Any) -> None:
+    """Opens and closes at random; adds itself up in memory that all see."""
+    chance = random.Random(seed)
+    places, held, top = SharedPlaces(file, 20, 20), [], 0
+    for _ in range(turns):
+        if held and chance.random() < 0.5:
+            with counted.get_lock():
+                counted.value -= 1
+            places.release(held.pop())
+        elif places.admit(user := f"user-{chance.randrange(5)}") is None:
+            held.append(user)
+            with counted.get_lock():
+                counted.value += 1
+                top = max(top, counted.value)
+    tops.put(top)
+    with counted.get_lock():
+        counted.value -= len(held)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_ten_thousand_come_and_go_in_four_processes():
+    """Never more than the limit, and no place is lost, though none gives back its last ones."""
+    file, counted, tops = new_file(), FORK.Value("i", 0), FORK.SimpleQueue()
+    processes = [
+        FORK.Process(target=storm, args=(file, seed, 5000, counted, tops)) for seed in range(4)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(WAIT_S)
+    places = SharedPlaces(file, 20, 20)
+    found = [tops.get() for _ in processes]
+
+    assert 20 == max(found)
+    assert 0 == places.used
+    assert [None] * 20 == [places.admit("user-1") for _ in range(20)]
+    os.close(file)

@@ -1,0 +1,171 @@
+"""Several processes behind one port, as an operator starts them."""
+
+import asyncio
+import json
+import signal
+import time
+
+import psutil
+import pytest
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+
+from tests.calls.house import VoiceClient, house_settings, until
+from tests.fakes.upstream import FakeUpstream
+from tests.test_server import Gateway, program
+from tornado_app.admission.tokens import issue
+from tornado_app.commands.configuration import token_rules
+from tornado_app.sharing import FAILURES_MAX, STEADY_S, Restarts
+
+CALLS = 8
+WAIT_S = 60.0
+SECRET = "a secret of these processes, long enough"
+
+
+def test_restarts_are_further_and_further_apart():
+    restarts = Restarts()
+    waits = [restarts.after(1.0) for _ in range(FAILURES_MAX + 1)]
+
+    assert waits[:-1] == sorted(set(waits[:-1]))
+    assert waits[-1] is None
+    assert waits[0] == restarts.after(STEADY_S)
+
+
+async def call(gateway: Gateway, query: str = "", *, wait: bool = True) -> VoiceClient:
+    token = issue("alice", token_rules(house_settings(auth_secret=SECRET)), time.time(), 600)
+    request = HTTPRequest(gateway.url + query, headers={"Authorization": f"Bearer {token}"})
+    client = VoiceClient(await websocket_connect(request))
+    if wait:
+        await client.status("connected")
+    return client
+
+
+async def fill(gateway: Gateway) -> list[VoiceClient]:
+    """As many calls as are let in."""
+    clients: list[VoiceClient] = []
+    while len(clients) <= CALLS:
+        try:
+            clients.append(await call(gateway))
+        except HTTPClientError as refused:
+            assert 503 == refused.code  # noqa: PT017  any other error is one
+            return clients
+    raise AssertionError("more were let in than the limit allows")
+
+
+def children(gateway: Gateway) -> list[psutil.Process]:
+    return [*filter(_is_child, psutil.Process(gateway.process.pid).children())]
+
+
+def _is_child(process: psutil.Process) -> bool:
+    try:
+        return "--child" in process.cmdline()
+    except psutil.NoSuchProcess:  # or a zombie
+        return False
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_one_is_killed_and_all_are_drained(tmp_path):
+    """Only its calls end, their places are free at once, another comes; all are told of the end."""
+    settings = {
+        "auth_secret": SECRET,
+        "server_processes": 2,
+        "limits_connections": CALLS,
+        "limits_connections_per_user": CALLS,
+        "server_drain_notice_s": 0.1,
+        "server_drain_s": 1,
+        "logging_format": "json",
+    }
+    async with FakeUpstream() as upstream:
+        with program(tmp_path, upstream_url=upstream.url, **settings) as gateway:
+            await asyncio.to_thread(gateway.read_start)
+            before = children(gateway)
+            clients = await fill(gateway)
+            before[0].kill()
+            lost, kept = [], []
+            await until(lambda: before[0].pid not in _pids(gateway), "it was not missed", WAIT_S)
+            for client in clients:
+                alive = await _still_there(client)
+                (kept if alive else lost).append(client)
+            again = await fill(gateway)
+            await until(lambda: len(children(gateway)) == 2, "it is not started again", WAIT_S)
+            gateway.process.send_signal(signal.SIGTERM)
+            ends = [await client.closed(WAIT_S) for client in kept + again]
+            code = await asyncio.to_thread(gateway.process.wait, WAIT_S)
+            left = [pid for pid in map(_pid, before) if psutil.pid_exists(pid)]
+
+    lines = [*map(json.loads, gateway.stderr.splitlines())]
+    died = [line for line in lines if line["event"] == "process_died"]
+    assert 2 == len(before)
+    assert CALLS == len(clients) == len(kept) + len(again)
+    assert len(lost) == len(again)
+    assert {(1001, "going_away")} == set(ends)
+    assert all("going_away" in client.types for client in kept + again)
+    assert [-signal.SIGKILL] == [line["exit_code"] for line in died]
+    assert 0 == code
+    assert [] == left
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_a_client_finds_its_call_wherever_it_arrives(tmp_path):
+    """The kernel sends it to either process, and each time its call goes on."""
+    settings = {"auth_secret": SECRET, "server_processes": 2, "limits_connections": 1}
+    resumed, here = [], set()
+    async with FakeUpstream() as upstream:
+        with program(tmp_path, upstream_url=upstream.url, **settings) as gateway:
+            await asyncio.to_thread(gateway.read_start)
+            client = await call(gateway)
+            for _ in range(12):
+                first = next(m for m in reversed(client.heard) if "resume_token" in m["data"])
+                ticket, seq = first["data"]["resume_token"], client.heard[-1]["seq"]
+                client.socket.protocol.stream.close()
+                await client.closed()
+                client = await call(gateway, f"?resume={ticket}&last_seq={seq}", wait=False)
+                told = await client.next("connection_status")
+                resumed.append(told["data"].get("resumed"))
+                here.add(ticket.partition(".")[0])
+            client.socket.close(1000)
+            await client.closed()
+            gateway.process.terminate()
+            await asyncio.to_thread(gateway.process.wait, WAIT_S)
+
+    assert [True] * 12 == resumed
+    assert 1 == len(here)
+
+
+async def _still_there(client: VoiceClient) -> bool:
+    try:
+        await client.say("ping")
+        await client.next("pong")
+    except Exception:  # noqa: BLE001  however its end is told
+        client.socket.close()
+        return False
+    return True
+
+
+def _pid(process: psutil.Process) -> int:
+    return process.pid
+
+
+def _pids(gateway: Gateway) -> list[int]:
+    return [*map(_pid, children(gateway))]
+
+
+@pytest.mark.gen_test(timeout=180)
+async def test_children_end_with_their_parent(tmp_path):
+    """Also with one that is killed: they drain, and leave nobody alone with a port."""
+    with program(
+        tmp_path, server_processes=2, server_drain_notice_s=0, server_drain_s=0.5
+    ) as gateway:
+        await asyncio.to_thread(gateway.read_start)
+        orphans = children(gateway)
+        gateway.process.kill()
+        await until(
+            lambda: not any(map(_runs, orphans)), "a child is still there", timeout_s=WAIT_S
+        )
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,253 @@
+"""Several processes of one gateway: started, started again, told to end.  They do the rest."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from tornado.netutil import bind_sockets
+
+from tornado_app.admission.shared_places import new_file
+from tornado_app.logs import get_logger
+from tornado_app.settings.schema import Settings
+from tornado_app.sharing import LINE_BYTES, Listening, Model, Restarts, Share
+from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
+from tornado_app.upstream.endpoint import listed
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_S = 120.0
+"""For a child to listen: tools of servers that are away take some seconds, a busy computer more."""
+DRAINED_S = 3700.0
+"""Longer than `server.drain_s` can be."""
+ENDED_S = 30.0
+"""After a second signal."""
+
+
+def count_of(settings: Settings) -> int:
+    """How many processes are wanted; 1: this one, as ever."""
+    if settings.server.processes:
+        return settings.server.processes
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class Parent:
+    """Has no gateway of its own.  Thread: loop."""
+
+    def __init__(self, settings: Settings, arguments: list[str]) -> None:
+        """*arguments* are those of the command line, which each child gets as well."""
+        self._settings = settings
+        self._arguments = arguments
+        self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._listening_now: set[int] = set()
+        self._leaving = asyncio.Event()
+        self._signals: asyncio.Queue[int] = asyncio.Queue(4)
+        self._places = new_file()
+        self._model: EmbeddedModel | None = None
+        self._code = 0
+        self._log = get_logger()
+
+    async def run(self, announce: Callable[[Listening], None]) -> int:
+        """The exit code: 0, if it was told to end; that of a child that did not start; 1 if one
+        died too often.
+
+        Raises:
+            OSError: If the address cannot be listened on.
+            RuntimeError: If the model on this computer does not start.
+        """
+        self._take_signals()
+        with _reserved(self._settings) as port:
+            try:
+                model = await self._start_model()
+                await self._keep_all(partial(Share, port=port, model=model), announce)
+            finally:
+                if self._model is not None:
+                    await self._model.stop()
+                os.close(self._places)
+        self._log.info("stopped", clean=self._code == 0)
+        return self._code
+
+    async def _keep_all(
+        self, share: Callable[..., Share], announce: Callable[[Listening], None]
+    ) -> None:
+        count = count_of(self._settings)
+        pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(count)]
+        outboxes = [ours.fileno() for ours, _ in pairs]
+        ready = [asyncio.get_running_loop().create_future() for _ in range(count)]
+        keepers = [
+            asyncio.ensure_future(
+                self._keep(
+                    share(
+                        index=index,
+                        places=self._places,
+                        inbox=pairs[index][1].fileno(),
+                        outboxes=outboxes,
+                    ),
+                    ready[index],
+                )
+            )
+            for index in range(count)
+        ]
+        telling = asyncio.ensure_future(self._tell_signals())
+        try:
+            listening = await asyncio.gather(*ready)
+            if listening[0] is not None and not self._leaving.is_set():
+                announce(listening[0])
+            await asyncio.gather(*keepers)
+        finally:
+            telling.cancel()
+            await self._kill()
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
+            for each in itertools.chain(*pairs):
+                each.close()
+
+    async def _keep(self, share: Share, ready: "asyncio.Future[Listening | None]") -> None:
+        """Have one child run until all end."""
+        restarts = Restarts()
+        while not self._leaving.is_set():
+            begun_at = time.monotonic()
+            process = await self._start(share)
+            listening = await self._listening(process)
+            is_first = not ready.done()
+            if listening is not None:
+                self._listening_now.add(share.index)
+            if is_first:
+                ready.set_result(listening)
+            code = await process.wait()
+            del self._processes[share.index]
+            self._listening_now.discard(share.index)
+            if self._leaving.is_set():
+                return
+            self._log.error("process_died", process=share.index, exit_code=code)
+            rest_s = restarts.after(time.monotonic() - begun_at)
+            if rest_s is None or (is_first and listening is None):
+                self._log.error("processes_given_up", process=share.index)
+                self._code = code if is_first and code > 0 else 1
+                self._leave(signal.SIGTERM)
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest_s):
+                    await self._leaving.wait()
+
+    async def _start(self, share: Share) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(ROOT / "run.py"),
+            *self._arguments,
+            "--child",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=(share.places, share.inbox, *share.outboxes),
+            limit=LINE_BYTES,
+            start_new_session=True,  # Ctrl-C is for the parent, which passes it on, once
+        )
+        self._processes[share.index] = process
+        if process.stdin is not None:
+            process.stdin.write(msgspec.json.encode(share) + b"\n")
+        if self._leaving.is_set():  # it was told while this one was being started
+            _send(process, signal.SIGTERM)
+        return process
+
+    async def _listening(self, process: asyncio.subprocess.Process) -> Listening | None:
+        """What it says when it listens; None: it has ended, or is ended for being too late."""
+        line = b""
+        if process.stdout is not None:
+            with contextlib.suppress(TimeoutError, ValueError):
+                async with asyncio.timeout(READY_S):
+                    line = await process.stdout.readline()
+        try:
+            return msgspec.json.decode(line, type=Listening)
+        except msgspec.DecodeError:
+            if process.returncode is None and not self._leaving.is_set() and line:
+                _send(process, signal.SIGKILL)
+            return None
+
+    async def _start_model(self) -> Model | None:
+        settings = self._settings
+        if None not in listed(settings).values():
+            return None
+        how = settings.model
+        model = EmbeddedModel(how.mode, how.pace, how.fault, chat_environment(how), keeps_port=True)
+        await model.start()
+        self._model = model
+        return Model(model.endpoint.url, model.endpoint.api_key)
+
+    def _take_signals(self) -> None:
+        has_terminal, loop = os.isatty(2), asyncio.get_running_loop()
+
+        def note(number: int) -> None:
+            if number == signal.SIGHUP and has_terminal and not os.isatty(2):
+                number = signal.SIGTERM  # somebody has closed its window
+            if not self._signals.full():
+                self._signals.put_nowait(number)
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, partial(note, number))
+
+    async def _tell_signals(self) -> None:
+        """Pass on what comes; the children know what a second one means."""
+        while True:
+            number = await self._signals.get()
+            if number == signal.SIGHUP:
+                # One that is being started reads the files as they are.
+                for index in self._listening_now:
+                    _send(self._processes[index], number)
+            else:
+                was_leaving = self._leaving.is_set()
+                self._leave(number)
+                loop = asyncio.get_running_loop()
+                loop.call_later(
+                    ENDED_S if was_leaving else DRAINED_S, self._send_all, signal.SIGKILL
+                )
+
+    def _leave(self, number: int) -> None:
+        if not self._leaving.is_set():
+            self._log.info("draining", processes=len(self._processes))
+        self._leaving.set()
+        self._send_all(number)
+
+    def _send_all(self, number: int) -> None:
+        for process in self._processes.values():
+            _send(process, number)
+
+    async def _kill(self) -> None:
+        """Leave nobody behind, whatever went wrong."""
+        for process in tuple(self._processes.values()):
+            _send(process, signal.SIGKILL)
+            await process.wait()
+
+
+@contextlib.contextmanager
+def _reserved(settings: Settings) -> Iterator[int]:
+    """A port at which nobody listens but those whom we start; it is held, and not listened at."""
+    server = settings.server
+    with contextlib.ExitStack() as tried:
+        # As one that shares with nobody: it has to be free.
+        sockets = bind_sockets(server.port, server.host)
+        addresses = [(each.family, each.getsockname()) for each in sockets]
+        for each in sockets:
+            tried.callback(each.close)
+    with contextlib.ExitStack() as held:
+        for family, address in addresses:
+            holder = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            holder.bind(address)
+        yield addresses[0][1][1]
+
+
+def _send(process: asyncio.subprocess.Process, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)

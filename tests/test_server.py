@@ -285,8 +285,8 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def program(folder: Path, **changes: object) -> Iterator[Gateway]:
-    """A gateway that is being started."""
+def program(folder: Path, port: int | None = 0, **changes: object) -> Iterator[Gateway]:
+    """A gateway that is being started; without a *port* it is that of the settings."""
     errors = folder / "stderr"
     environ = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}
     environ |= {"PARLEY_MODEL_MODE": "echo"}  # it starts sooner
@@ -294,7 +294,7 @@ def program(folder: Path, **changes: object) -> Iterator[Gateway]:
     environ |= {"PARLEY_SERVER_STATE_DIR": str(folder)}
     with errors.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "run.py", "--port", "0"],
+            [sys.executable, "run.py", *(() if port is None else ("--port", str(port)))],
             cwd=ROOT,
             env=environ,
             stdin=subprocess.DEVNULL,

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run examples test smoke elsewhere check docs format lint types imports node-client clients axe conformance chaos sessions fuzz mutants bench clean
+.PHONY: run examples test smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos sessions fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -25,6 +25,7 @@ SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decod
 NODE_CLIENT := tests/clients/node
 CLIENTS := build/clients
 AXE := tests/web/axe
+SUPPLY := build/supply
 NODE_IS_NEW := npm --version >/dev/null 2>&1 && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))'
 
 run: $(VENV)/.runs
@@ -58,7 +59,19 @@ clients: $(VENV)/.checks $(CLIENTS)/.installed
 # What looks for faults of accessibility in tests/web.
 axe: $(AXE)/node_modules/.installed
 
-check: lint types imports test
+check: lint types imports audit test
+
+# Known faults of what is pinned, of all platforms; skipped, aloud, where the database cannot be reached.
+audit: $(SUPPLY)/.installed
+	@$(SUPPLY)/bin/python -m deploy.audit requirements.txt requirements-mcp.txt requirements-local-model.txt
+
+# Compiled requirement files from what people write (docs/releasing.md); versions that fit stay as they are.
+requirements: $(SUPPLY)/.installed
+	@PATH="$(CURDIR)/$(SUPPLY)/bin:$$PATH" sh deploy/compile-requirements.sh
+
+# What takes minutes of the checks of deploy/: installs from hashes alone, as the image does.
+deploy-check: $(VENV)/.checks
+	@DEPLOY_CHECK=1 $(BIN)/python -m pytest -q -rs tests/deploy
 
 lint: $(VENV)/.checks
 	$(BIN)/ruff format --check .
@@ -108,7 +121,7 @@ clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules $(AXE)/node_modules
 
 # Without the models, the stock clients, and what checks and measures.
-$(VENV)/.smokes: requirements-smoke.txt requirements.txt
+$(VENV)/.smokes: requirements-smoke.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) -r requirements-smoke.txt
 	@touch $@
@@ -139,6 +152,11 @@ $(CLIENTS)/.installed: requirements-clients.txt
 
 $(AXE)/node_modules/.installed: $(AXE)/package-lock.json
 	@npm ci --prefix $(AXE) --loglevel=error --no-audit --no-fund >/dev/null
+	@touch $@
+
+$(SUPPLY)/.installed: requirements-supply.txt
+	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)/.mutants: requirements-mutants.txt $(VENV)/.checks

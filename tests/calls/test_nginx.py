@@ -1,4 +1,7 @@
-"""Whole calls through a real nginx with conf/nginx.conf: only ports, paths and user are changed."""
+"""Whole calls through a real nginx with deploy/nginx/nginx.conf.
+
+Only ports, paths and user are changed.
+"""
 
 import contextlib
 import json
@@ -18,7 +21,7 @@ from tests.fakes.raw_websocket import PING, TEXT, RawClient, client_frame
 from tests.fakes.upstream import FakeUpstream, make_certificate, unused_port
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-CONF = ROOT / "conf" / "nginx.conf"
+CONF = ROOT / "deploy" / "nginx" / "nginx.conf"
 TRUST = {"server_trusted_proxies": ["127.0.0.1/32"]}
 CHUNK = bytes(range(240)) * 20
 
@@ -45,7 +48,7 @@ def rendered(folder: Path, port: int, first: int, second: int) -> str:
     }
     text = CONF.read_text()
     for old, new in changes.items():
-        assert old in text, f"conf/nginx.conf has no {old!r} any more"
+        assert old in text, f"deploy/nginx/nginx.conf has no {old!r} any more"
         text = text.replace(old, new)
     return text
 

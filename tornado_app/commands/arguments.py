@@ -16,6 +16,7 @@ def parser() -> Parser:
     whole = Parser(
         prog="run.py", description="Parley, a realtime voice gateway for the GPT Realtime API."
     )
+    whole.add_argument("--version", action="store_true", help="say which Parley this is")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="run.py")
     common = Parser(add_help=False)
     common.add_argument("--config", metavar="FILE", help="a TOML file over conf/gateway.toml")

@@ -12,6 +12,7 @@ from tornado_app.commands.arguments import COMMANDS, parser
 from tornado_app.commands.configuration import load_settings, models_in_order
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
+from tornado_app.version import VERSION
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from local_realtime.cli import main as run_model  # noqa: PLC0415
 
         return run_model(words[1:], "run.py model")
+    if words == ["--version"]:
+        answer(f"Parley {VERSION}")
+        return 0
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
         words.insert(0, "serve")
     if words[0] not in {*COMMANDS, "-h", "--help"}:

@@ -1,0 +1,231 @@
+"""Whole calls through a real HAProxy with deploy/haproxy/haproxy.cfg.
+
+Only ports, user and log are changed.
+"""
+
+import contextlib
+import json
+import re
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+
+from tests.calls.house import ROOT, WAIT_S, House, VoiceClient, until, whole_log
+from tests.fakes.raw_websocket import RawClient
+from tests.fakes.upstream import FakeUpstream, make_certificate, unused_port
+
+HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
+CONF = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
+TRUST = {"server_trusted_proxies": ["127.0.0.1/32"]}
+CHUNK = bytes(range(240)) * 20
+
+pytestmark = pytest.mark.skipif(
+    not Path(HAPROXY).exists(), reason="haproxy is not installed (Debian: apt-get install haproxy)"
+)
+
+
+def rendered(port: int, first: int, second: int) -> str:
+    """The configuration for whoever runs this, with its log on standard output."""
+    changes = {
+        "    user haproxy\n    group haproxy\n": "",
+        "log /dev/log local0": "log stdout format raw local0",
+        "bind :80\n": f"bind 127.0.0.1:{port}\n",
+        "127.0.0.1:8765\n    server": f"127.0.0.1:{first}\n    server",
+        "server second 127.0.0.1:8766": f"server second 127.0.0.1:{second}",
+    }
+    text = CONF.read_text()
+    for old, new in changes.items():
+        assert old in text, f"deploy/haproxy/haproxy.cfg has no {old!r} any more"
+        text = text.replace(old, new)
+    return text
+
+
+class HAProxy:
+    """The running load balancer."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.url = f"ws://127.0.0.1:{port}/ws"
+        self.port = port
+        self._written = folder / "haproxy.log"
+
+    def log(self) -> str:
+        return self._written.read_text()
+
+    async def call(self, token: str, query: str = "") -> VoiceClient:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = HTTPRequest(f"{self.url}?{query}", headers=headers, request_timeout=WAIT_S)
+        return VoiceClient(await websocket_connect(request))
+
+
+@contextlib.asynccontextmanager
+async def haproxy(folder: Path, first: House, second: House | None = None):
+    """HAProxy before two gateways; without a *second* that one is down.
+
+    A computer that is busy with other tests is no reason for a gateway to be not ready.
+    """
+    for house in (first, second):
+        if house is not None:
+            house.health.stop()
+    port = unused_port()
+    second_port = unused_port() if second is None else second.port
+    (folder / "haproxy.cfg").write_text(rendered(port, first.port, second_port))
+    with (folder / "haproxy.log").open("w") as written:
+        process = subprocess.Popen(  # noqa: ASYNC220  it only forks
+            [HAPROXY, "-db", "-f", folder / "haproxy.cfg"],
+            stdout=written,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        balancer = HAProxy(folder, port)
+        await until(lambda: listens(port, process), "haproxy does not listen")
+        yield balancer
+    finally:
+        process.terminate()
+        process.wait(WAIT_S)
+
+
+def listens(port: int, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, "haproxy ended early"
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), WAIT_S):
+        return True
+    return False
+
+
+async def closed(*clients: VoiceClient) -> None:
+    for client in clients:
+        client.socket.close(1000)
+        await client.closed()
+
+
+@pytest.mark.gen_test
+async def test_a_call_through_haproxy(tmp_path):
+    """Connected and heard, though the other process is down; the log has the path and no more."""
+    async with (
+        FakeUpstream() as upstream,
+        House(upstream.url, auth_allow_query_token=True, **TRUST) as house,
+        haproxy(tmp_path, house) as balancer,
+    ):
+        token = house.token()
+        client = await balancer.call("", f"token={token}&turn_detection=none")
+        await client.status("connected")
+        for _ in range(5):
+            await client.audio(CHUNK)
+            await client.next("audio_received")
+        await closed(client)
+        await until(lambda: "GET /ws" in balancer.log(), "the call is not in haproxy's log")
+        log = balancer.log()
+
+    assert re.search(r'^127\.0\.0\.1 \[[^]]+\] "GET /ws" 101 \d+ bytes', log, re.MULTILINE)
+    assert token not in log
+    assert "turn_detection" not in log
+
+
+@pytest.mark.gen_test
+async def test_refusals_come_through(tmp_path):
+    """The client reads the gateway's own words, also of a token that is longer than one may be."""
+    async with (
+        FakeUpstream() as upstream,
+        House(upstream.url, **TRUST) as house,
+        haproxy(tmp_path, house) as balancer,
+    ):
+        with pytest.raises(HTTPClientError) as refused:
+            await balancer.call("not-a-token")
+        with pytest.raises(HTTPClientError) as too_long:
+            await balancer.call("x." * 8500)
+        base = f"http://127.0.0.1:{balancer.port}"
+        codes = set()
+        for path in ("/healthz", "/readyz", "/", "/ws/", "/ws/../healthz", "//healthz"):
+            codes.add((await AsyncHTTPClient().fetch(f"{base}{path}", raise_error=False)).code)
+
+    assert (401, "token_invalid") == (
+        refused.value.code,
+        json.loads(refused.value.response.body)["data"]["code"],
+    )
+    assert "longer than 16384" in json.loads(too_long.value.response.body)["error"]
+    assert {404} == codes
+
+
+@pytest.mark.gen_test
+async def test_the_address_is_what_haproxy_sees(tmp_path):
+    """Whatever the client writes into the headers of load balancers."""
+    spoofed = (
+        "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.10, 127.0.0.1\r\n"
+        "X-Real-IP: 203.0.113.9\r\nForwarded: for=203.0.113.9\r\nX-Forwarded-Proto: https\r\n"
+    )
+    with whole_log() as log:
+        async with (
+            FakeUpstream() as upstream,
+            House(upstream.url, **TRUST) as house,
+            haproxy(tmp_path, house) as balancer,
+        ):
+            source = socket.create_connection(
+                ("127.0.0.1", balancer.port), WAIT_S, source_address=("127.0.0.2", 0)
+            )
+            token = f"Authorization: Bearer {house.token()}\r\n"
+            client = await RawClient.connect(balancer.port, "/ws", token + spoofed, sock=source)
+            await client.receive()
+            await client.close()
+            await until(lambda: not house.gateway.connections, "the client is still there")
+
+    ips = {line["ip"] for line in map(json.loads, log.getvalue().splitlines()) if "ip" in line}
+    assert "127.0.0.2" in ips
+    assert "203.0.113" not in log.getvalue()
+
+
+@pytest.mark.gen_test
+async def test_one_of_two_drains(tmp_path):
+    """Its calls go on, whoever comes is sent to the other, and `going_away` comes through."""
+    async with (
+        FakeUpstream() as upstream,
+        House(upstream.url, **TRUST) as one,
+        House(upstream.url, **TRUST) as other,
+        haproxy(tmp_path, one, other) as balancer,
+    ):
+        clients = [await balancer.call(one.token()) for _ in range(4)]
+        for client in clients:
+            await client.status("connected")
+        spread = (len(one.gateway.connections), len(other.gateway.connections))
+        one.health.leaving = True
+        await until(lambda: "first is DOWN" in balancer.log(), "haproxy did not see it go")
+        during = len(one.gateway.connections)
+        new = [await balancer.call(one.token()) for _ in range(2)]
+        for client in new:
+            await client.status("connected")
+        arrived = len(other.gateway.connections)
+        one.gateway.drain(1.0)
+        await one.gateway.clients_gone(WAIT_S)
+        ends = []
+        for client in [*clients, *new]:
+            if client.socket.close_code is None:
+                client.socket.close(1000)
+            ends.append((await client.closed())[0])
+        for house in (one, other):
+            assert await house.gateway.stop(WAIT_S)
+
+    assert (2, 2) == spread
+    assert 2 == during
+    assert 4 == arrived
+    assert 2 == ends.count(1001)
+
+
+def test_the_line_for_tls(tmp_path):
+    """With it taken in and a certificate there, HAProxy finds nothing wrong."""
+    make_certificate(tmp_path)
+    pem = tmp_path / "parley.pem"
+    pem.write_text((tmp_path / "cert.pem").read_text() + (tmp_path / "key.pem").read_text())
+    text = rendered(unused_port(), unused_port(), unused_port())
+    text = text.replace("# bind :443", f"bind 127.0.0.1:{unused_port()}")
+    text = text.replace("/etc/haproxy/parley.pem", str(pem))
+    (tmp_path / "haproxy.cfg").write_text(text)
+    done = subprocess.run(
+        [HAPROXY, "-c", "-f", tmp_path / "haproxy.cfg"], capture_output=True, check=False, text=True
+    )
+
+    assert str(pem) in text
+    assert 0 == done.returncode, done.stderr
+    assert "WARNING" not in done.stderr

@@ -1,0 +1,244 @@
+"""What is written for Kubernetes, compose, systemd and the image fits the gateway."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.calls.house import ROOT
+from tornado_app.settings.loading import ConfigFile, load
+
+DEPLOY = ROOT / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+NAMED = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
+OLDEST = "1.30"
+"""What deployment.yaml says: the first that sleeps in preStop without a program."""
+DEFAULTS = tomllib.loads((ROOT / "conf" / "gateway.toml").read_text())
+STOPPING_S = 17
+"""docs/operations.md, Draining: 5 s each for links, pool and local model, 2 s for clients."""
+DRAIN_S = DEFAULTS["server"]["drain_s"]
+
+
+def manifest(name):
+    return yaml.safe_load((KUBERNETES / name).read_text())
+
+
+def pod():
+    return manifest("deployment.yaml")["spec"]["template"]["spec"]
+
+
+def gateway():
+    return pod()["containers"][0]
+
+
+def compose():
+    return yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text())
+
+
+@pytest.mark.parametrize("version", [OLDEST, "1.33"])
+@pytest.mark.parametrize("name", NAMED)
+def test_manifests_are_what_kubernetes_takes(name, version):
+    """By the schemas of Kubernetes, with no field that it does not know."""
+    kubernetes_validate.validate(manifest(name), version, strict=True)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_found():
+    """Else the test above could not fail."""
+    wrong = manifest("deployment.yaml")
+    wrong["spec"]["template"]["spec"]["containers"][0]["readOnlyRoot"] = True
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, OLDEST, strict=True)
+
+
+def test_every_manifest_is_applied():
+    """But the two that are for other programs."""
+    there = {path.name for path in KUBERNETES.glob("*.yaml")}
+
+    assert there - set(NAMED) == {"kustomization.yaml", "prometheus-adapter.yaml"}
+
+
+def test_everybody_means_the_same_pods():
+    """Selectors, names and ports that differ by a letter apply, and do nothing."""
+    labels = manifest("deployment.yaml")["spec"]["template"]["metadata"]["labels"]
+    ports = {port["name"] for port in gateway()["ports"]}
+    asked = {manifest("service.yaml")["spec"]["ports"][0]["targetPort"]}
+    for rule in manifest("network.yaml")["spec"]["ingress"]:
+        asked |= {port["port"] for port in rule["ports"]}
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        asked.add(gateway()[probe]["httpGet"]["port"])
+
+    assert labels == manifest("service.yaml")["spec"]["selector"]
+    assert labels == manifest("disruptions.yaml")["spec"]["selector"]["matchLabels"]
+    assert labels == manifest("network.yaml")["spec"]["podSelector"]["matchLabels"]
+    assert labels == manifest("deployment.yaml")["spec"]["selector"]["matchLabels"]
+    target = manifest("autoscaler.yaml")["spec"]["scaleTargetRef"]
+    assert manifest("deployment.yaml")["metadata"]["name"] == target["name"]
+    assert asked == ports == {"voice", "metrics"}
+    assert [DEFAULTS["server"]["port"], DEFAULTS["metrics"]["port"]] == [
+        port["containerPort"] for port in gateway()["ports"]
+    ]
+
+
+def test_the_settings_of_the_manifest_are_right_for_production():
+    """The file of the ConfigMap, with the secrets that the Deployment names."""
+    text = manifest("configmap.yaml")["data"]["parley.toml"]
+    names = {each["name"]: each["value"] for each in gateway()["env"]}
+    environ = {
+        "PARLEY_AUTH_SECRET": "q8Jx0mVb2LkR7tYz4WcN1hSd6GfP9aEu3oKiB5vXnTQ=",
+        "PARLEY_UPSTREAM_API_KEY": "sk-0123456789",
+    }
+    settings = load(
+        (ROOT / "conf" / "gateway.toml").read_text(), ConfigFile("parley.toml", text), environ
+    )
+
+    assert set(names) == {f"{name}_FILE" for name in environ}
+    assert settings.server.environment == "production"
+    assert settings.metrics.enabled
+    calls = manifest("autoscaler.yaml")["spec"]["metrics"][0]["pods"]
+    assert int(calls["target"]["averageValue"]) < settings.limits.connections
+
+
+def test_the_pod_has_time_to_drain():
+    """What is cut by SIGKILL gets neither `going_away` nor 1001."""
+    text = manifest("configmap.yaml")["data"]["parley.toml"]
+    drain_s = tomllib.loads(text)["server"]["drain_s"]
+    sleep_s = gateway()["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+    assert pod()["terminationGracePeriodSeconds"] >= sleep_s + drain_s + STOPPING_S
+
+
+def test_the_others_have_it_too():
+    """Compose and systemd, by the default drain."""
+    unit = (DEPLOY / "systemd" / "parley.service").read_text()
+    graces = [
+        each["stop_grace_period"] for each in compose()["services"].values() if "env_file" in each
+    ]
+
+    assert int(re.search(r"TimeoutStopSec=(\d+)", unit)[1]) >= DRAIN_S + STOPPING_S
+    assert len(graces) == 2
+    assert all(int(grace.removesuffix("s")) >= DRAIN_S + STOPPING_S for grace in graces)
+
+
+@pytest.mark.parametrize(
+    ("file", "pattern"),
+    [
+        ("nginx/nginx.conf", r"proxy_(?:read|send)_timeout (\d+)s"),
+        ("haproxy/haproxy.cfg", r"timeout (?:client|server|tunnel) (\d+)s"),
+    ],
+)
+def test_load_balancers_wait_longer_than_the_gateway(file, pattern):
+    """A call that says nothing lives by the gateway's pings, and the gateway gives it up first."""
+    waits = [int(found) for found in re.findall(pattern, (DEPLOY / file).read_text())]
+
+    assert len(waits) >= 2
+    assert min(waits) > DEFAULTS["heartbeat"]["read_timeout_s"]
+    assert min(waits) > 2 * DEFAULTS["heartbeat"]["interval_s"]
+
+
+def test_nobody_runs_as_root_or_writes():
+    """The image, the pod and compose."""
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    security = gateway()["securityContext"]
+    user = pod()["securityContext"]
+
+    assert f"USER {user['runAsUser']}:{user['runAsGroup']}\n" in dockerfile
+    assert user["runAsNonRoot"]
+    assert security["readOnlyRootFilesystem"]
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert not security["allowPrivilegeEscalation"]
+    for name in ("gateway-1", "gateway-2"):
+        service = compose()["services"][name]
+        assert service["read_only"]
+        assert service["cap_drop"] == ["ALL"]
+
+
+def test_what_compose_mounts_is_there():
+    """A file that is not would be made as a directory by docker."""
+    folder = DEPLOY / "compose"
+    mounted = [
+        volume.split(":")[0]
+        for service in compose()["services"].values()
+        for volume in service.get("volumes", [])
+        if volume.startswith(".")
+    ]
+
+    assert len(mounted) >= 5
+    assert all((folder / each).exists() for each in mounted)
+    scraped = yaml.safe_load((folder / "prometheus.yml").read_text())["scrape_configs"][0]
+    targets = scraped["static_configs"][0]["targets"]
+    assert {target.split(":")[0] for target in targets} <= set(compose()["services"])
+    example = (folder / "example.env").read_text()
+    assert re.findall(r"(?m)^(\w+)=$", example) == ["PARLEY_AUTH_SECRET", "OPENAI_API_KEY"]
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_nginx_takes_what_compose_makes_of_its_file(tmp_path):
+    """The very command, with loopback for names that only docker's network knows."""
+    script = compose()["services"]["nginx"]["command"][2].partition("&& exec")[0]
+    made = tmp_path / "made.conf"
+    for old, new in (
+        ("/etc/parley/nginx.conf", str(DEPLOY / "nginx" / "nginx.conf")),
+        ("> /tmp/nginx.conf", f"> {made}"),
+        ("/tmp/nginx.pid", str(tmp_path / "nginx.pid")),  # noqa: S108  docker's, not this computer's
+    ):
+        assert old in script
+        script = script.replace(old, new)
+    subprocess.run(["/bin/sh", "-c", script], check=True)
+    text = made.read_text()
+    assert "server gateway-1:8765 " in text
+    assert "server gateway-2:8765 " in text
+    text = re.sub(r"gateway-([12])", r"127.0.0.\1", text).replace(
+        "listen 80;", "listen 127.0.0.1:0;"
+    )
+    text = text.replace("listen 127.0.0.1:0;", "listen 127.0.0.1:18080;")
+    made.write_text(text)
+    done = subprocess.run(
+        [shutil.which("nginx"), "-t", "-c", made, "-e", "stderr"],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+def test_systemd_takes_the_unit(tmp_path):
+    """With a program that is there in place of the one that is not."""
+    text = (DEPLOY / "systemd" / "parley.service").read_text()
+    text = text.replace("/opt/parley/.venv/bin/python", "/bin/true")
+    (tmp_path / "parley@.service").write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / "parley@.service"],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert not [line for line in done.stderr.splitlines() if "parley@" in line], done.stderr
+
+
+def copied():
+    """What the Dockerfile copies from the repository: [(sources, where to)]."""
+    text = re.sub(r"\\\n\s*", "", (DEPLOY / "Dockerfile").read_text())
+    lines = re.findall(r"(?m)^COPY (?!--from)(.+)$", text)
+    return [(words[:-1], words[-1]) for words in map(str.split, lines)]
+
+
+def test_what_the_image_copies_is_there_and_let_in():
+    """The .dockerignore keeps out all that it does not name."""
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = [line[1:] for line in ignored if line.startswith("!")]
+    sources = [source for words, _ in copied() for source in words]
+
+    assert len(sources) >= 10
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert any(Path(source).match(pattern) for pattern in let_in), source

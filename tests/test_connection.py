@@ -300,6 +300,20 @@ async def test_two_faults_are_one_ending():
 
 
 @pytest.mark.gen_test
+async def test_a_session_that_cannot_even_end_is_ended(monkeypatch):
+    """A fault on the way out is a fault like another: nothing escapes, everything is released."""
+    async with a_room() as (room, _):
+        connection = room.connection()
+        connection.feed(events.Opened())
+        monkeypatch.setattr(connection._session, "_conductor", None)
+        connection.feed(events.Stop(GOING_AWAY))
+
+        assert [INTERNAL] == room.client.closes
+        assert [connection] == room.finished
+        assert connection._links._used is None
+
+
+@pytest.mark.gen_test
 async def test_the_clock_wakes_the_session():
     """Pings go out by themselves, again and again, and none after the end."""
     async with a_room() as (room, _):

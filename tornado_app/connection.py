@@ -356,7 +356,10 @@ class Connection:
         """
         self._log.exception("session_failed")
         self._events.clear()
-        for command in self._session.abandon(self._clock()):
+        ending: list[commands.Command] = []
+        with contextlib.suppress(Exception):
+            ending = self._session.abandon(self._clock())
+        for command in ending:
             with contextlib.suppress(Exception):
                 self._perform(command)
         if not self._finished:  # it had ended, and was stopped on the way out
@@ -376,9 +379,10 @@ class Connection:
         if self.config.recorded and self._equipment.recorder is not None:
             self._equipment.recorder.end(self.config.session_id)
         self._audio.end()
-        count_totals(self._equipment.tally, self._session.totals())
         self._links.end()
         self._on_finished(self)
+        with contextlib.suppress(Exception):  # a session that had a fault may not be able to count
+            count_totals(self._equipment.tally, self._session.totals())
 
     @property
     def readings(self) -> CallReadings:

@@ -19,8 +19,18 @@ EVENT_WIDTH = 18
 _LEVELS = {"debug": "dbg", "warning": "warn", "error": "err", "critical": "err"}
 _COLOURS = {"dbg": "\x1b[2m", "warn": "\x1b[33m", "err": "\x1b[31m"}
 _PLAIN = "\x1b[0m"
-# The first line of a session says whose it is; where a developer calls from is no news.
-_KNOWN = {"ip"}
+# The first line of a session says whose it is; where a developer calls from is no news.  Ids of the
+# model's and what only sums need are for machines, whose lines have them.
+_KNOWN = {
+    "ip",
+    "model_session",
+    "response_id",
+    "sent_ms",
+    "answered_ms",
+    "chunks",
+    "messages",
+    "tokens_by_type",
+}
 _USUAL = {"session": "realtime"}
 _SHORT = {
     "user_id": "user",

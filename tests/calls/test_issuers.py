@@ -132,10 +132,14 @@ async def test_a_call_goes_on_with_a_token_of_a_new_key(issuers, monkeypatch):
         assert "p" == (await client.next("pong"))["data"]["ref"]
         server.release()
         assert "r" == (await client.next("token_refreshed"))["data"]["ref"]
-        house.gateway.trust._on_revocations(Revocations(token_ids=frozenset({"first"})))
+        house.gateway.trust._on_revocations(
+            house.gateway.trust._known, Revocations(token_ids=frozenset({"first"}))
+        )
         await client.say("refresh_token", token=old.token(), id="again")
         assert "again" == (await client.error("token_invalid"))["data"]["ref"]
-        house.gateway.trust._on_revocations(Revocations(token_ids=frozenset({"second"})))
+        house.gateway.trust._on_revocations(
+            house.gateway.trust._known, Revocations(token_ids=frozenset({"second"}))
+        )
         await client.error("token_revoked")
         assert (4401, "token_revoked") == await client.closed()
 
@@ -233,7 +237,7 @@ async def test_an_issuer_in_trouble_is_borne(issuers, monkeypatch, trouble, caus
         with whole_log() as log:
             async with House(fake.url, auth_issuers_file=file) as house:
                 await house.connected(token=key.token(iss=server.url))
-                [keys] = house.gateway.trust._remote()
+                [keys] = house.gateway.trust._known.remote()
                 good = {name: getattr(server, name) for name in trouble}
                 for name, value in trouble.items():
                     setattr(server, name, value)

@@ -81,7 +81,9 @@ async def test_whoever_was_let_in_a_moment_before_does_not_stay(revoked):
 
         def admit_late(knock):
             guest = admit(knock)
-            house.gateway.trust._on_revocations(Revocations(frozenset({"alice"})))
+            house.gateway.trust._on_revocations(
+                house.gateway.trust._known, Revocations(frozenset({"alice"}))
+            )
             return guest
 
         house.gateway.admit = admit_late

@@ -59,7 +59,15 @@ KNOWN = [
                 "content": [{"type": "input_text", "text": "Hi"}, {"type": "input_audio"}],
             },
         },
-        realtime.ItemAdded(Item("u", "message", "user", (ContentPart("Hi"), ContentPart())), "a"),
+        realtime.ItemAdded(
+            Item(
+                "u",
+                "message",
+                "user",
+                (ContentPart("Hi", type="input_text"), ContentPart(type="input_audio")),
+            ),
+            "a",
+        ),
     ),
     (
         {

@@ -2,3 +2,8 @@
 
 It takes samples and gives words or times; what a session makes of them is not its business.
 """
+
+import os
+
+# onnxruntime's builds report to their maker unless this is set before they are loaded (its Privacy.md).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"

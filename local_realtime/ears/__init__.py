@@ -5,5 +5,5 @@ It takes samples and gives words or times; what a session makes of them is not i
 
 import os
 
-# onnxruntime's builds report to their maker unless this is set before they are loaded (its Privacy.md).
+# onnxruntime reports to its maker unless this is set before it is loaded (its Privacy.md).
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

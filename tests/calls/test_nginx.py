@@ -23,6 +23,8 @@ from tests.fakes.upstream import FakeUpstream, make_certificate, unused_port
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 CONF = ROOT / "deploy" / "nginx" / "nginx.conf"
 TRUST = {"server_trusted_proxies": ["127.0.0.1/32"]}
+OPENAI = ("/v1/realtime", "/openai/v1/realtime/", "/openai/realtime")
+SERVERS_ONLY = ("/v1/realtime/client_secrets", "/v1/models")
 CHUNK = bytes(range(240)) * 20
 
 pytestmark = pytest.mark.skipif(
@@ -299,7 +301,7 @@ async def both_stopped(*houses: House) -> None:
 
 @pytest.mark.gen_test
 async def test_what_is_not_for_everybody(tmp_path):
-    """Nothing but /ws is reachable, however it is written."""
+    """Nothing but what clients call is reachable, however it is written."""
     async with (
         FakeUpstream() as upstream,
         House(upstream.url, **TRUST) as house,
@@ -307,11 +309,13 @@ async def test_what_is_not_for_everybody(tmp_path):
     ):
         base = f"http://127.0.0.1:{balancer.port}"
         codes = {}
-        for path in ("/healthz", "/readyz", "/", "/ws/", "/ws/../healthz", "//healthz", "/ws"):
+        closed = ("/healthz", "/readyz", "/", "/ws/", "/ws/../healthz", "//healthz")
+        for path in ("/ws", *OPENAI, *SERVERS_ONLY, *closed):
             response = await AsyncHTTPClient().fetch(f"{base}{path}", raise_error=False)
             codes[path] = response.code
 
     assert 426 == codes.pop("/ws")
+    assert {401} == {codes.pop(path) for path in OPENAI}  # of the gateway
     assert {404} == set(codes.values())
 
 

@@ -139,8 +139,10 @@ async def test_refusals_come_through(tmp_path):
             await balancer.call("x." * 8500)
         base = f"http://127.0.0.1:{balancer.port}"
         codes = set()
-        for path in ("/healthz", "/readyz", "/", "/ws/", "/ws/../healthz", "//healthz"):
+        closed = ("/healthz", "/readyz", "/", "/ws/", "/ws/../healthz", "//healthz", "/v1/models")
+        for path in closed:
             codes.add((await AsyncHTTPClient().fetch(f"{base}{path}", raise_error=False)).code)
+        openai = await AsyncHTTPClient().fetch(f"{base}/v1/realtime", raise_error=False)
 
     assert (401, "token_invalid") == (
         refused.value.code,
@@ -148,6 +150,7 @@ async def test_refusals_come_through(tmp_path):
     )
     assert "longer than 16384" in json.loads(too_long.value.response.body)["error"]
     assert {404} == codes
+    assert 401 == openai.code  # of the gateway
 
 
 @pytest.mark.gen_test

@@ -115,6 +115,8 @@ FIELDS: Mapping[str, str] = {
     "param": "which field the model complains of",
     "path": "of an HTTP request, without its query",
     "paused_s": "for how long nothing was read",
+    "process": "the number of a gateway's process, from 0",
+    "processes": "how many of them there are",
     "ready_ms": "how long the other model took to be ready",
     "reason": "why, in words",
     "received_ms": "audio of the client that was taken",

@@ -218,7 +218,9 @@ async def test_the_model_of_the_url_stands(echoing):
             await call.until(lambda event: event.type == "error")
         answer = await call.ask("hi")
 
-    assert [error.param for error in call.errors] == ([] if AT_GATEWAY else ["session.model"])
+    # The SDK may set itself up a second time meanwhile.
+    refused = set() if AT_GATEWAY else {"session.model"}
+    assert refused == {error.param for error in call.errors}
     assert answer == "You wrote: hi"
 
 

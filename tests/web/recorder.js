@@ -35,6 +35,8 @@ if (typeof registerProcessor === "function") {
       window.mark = () => recorder.port.postMessage(null);
       connect.call(mix, recorder);
       connect.call(recorder, context.destination);
+    }, (error) => {
+      if (context.state !== "closed") throw error; // a call that was refused at once is heard by nobody
     });
     return mix;
   };

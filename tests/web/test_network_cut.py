@@ -77,7 +77,7 @@ def test_an_answer_is_heard_whole_and_once(page, network, backstage):
     assert abs(answered.audio_ms - 1000 * len(sent) / SENT_HZ) < 1
     assert [words(answered.text)] == [words(text) for text in final_words(page, "assistant")]
     heard, _ = played(page)
-    assert np.median(likenesses(sent, heard, SENT_HZ // 2)) > 0.98
+    assert np.median(likenesses(sent, heard, SENT_HZ // 8)) > 0.95
     assert events(page, "status")[-1]["contextLost"] is False
     assert (1, 0) == tuple(page.evaluate("[call.stats.reconnects, call.stats.droppedMs]"))
     page.evaluate("call.close()")

@@ -76,8 +76,8 @@ def test_a_voice_interrupts_the_answer(page):
     behind = heard[at:]
     answer = sound_of(page, new)
     begins, _ = best_match(answer, behind)
-    alike = likenesses(answer, behind, SENT_HZ // 2)
-    assert np.median(alike) > 0.98
+    alike = likenesses(answer, behind, SENT_HZ // 8)
+    assert np.median(alike) > 0.95
     rest = np.flatnonzero(np.abs(behind[: begins - SENT_HZ // 100]) > 1e-3)
     assert not len(rest) or rest[-1] < SILENT_MS * SENT_HZ / 1000
 
@@ -98,9 +98,9 @@ def test_an_answer_is_whole_behind_a_network_that_delays_it(page, house, backsta
 
     heard, _ = played(page)
     sent = sound_of(page, events(page, "speaking")[0]["itemId"])
-    alike = likenesses(sent, heard, SENT_HZ // 4)
+    alike = likenesses(sent, heard, SENT_HZ // 8)
     assert len(alike) > 4
-    assert np.median(alike) > 0.98  # a hiss differs by where its samples fall
+    assert np.median(alike) > 0.95  # a hiss differs by where its samples fall
     assert 0 == page.evaluate("call.stats.underruns")
     page.evaluate("call.close()")
     backstage.run(proxy.close())

@@ -1,12 +1,11 @@
 """The model's ``error`` events, as the client is shown them."""
 
-from tornado_app.protocol.close import UPSTREAM_FAILED
-from tornado_app.protocol.endings import REJECTED, Ending, Failure, needs_a_person, safe_word
+from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.protocol.told import RelayedError
 from tornado_app.session.actions import Actions
-from tornado_app.session.commands import NoteModel
-from tornado_app.session.model_side import TRUNCATE_ID, UPDATE_ID, ModelSide
+from tornado_app.session.model_errors import judge
+from tornado_app.session.model_side import TRUNCATE_ID, ModelSide
 from tornado_app.session.rebuilding import HISTORY_ID
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.outstanding import OURS, Asked, Outstanding
@@ -38,27 +37,11 @@ class Refusals:
         self._answers = answers
 
     def on_error(self, error: ErrorFacts) -> Ending | Failure | None:
-        """An ending if the session cannot go on, a failure if it cannot with this model; most
-        errors leave it as it was.
-        """
-        code = safe_word(error.code or "")
-        self._model.on_error(error)
-        self._actions.log(
-            "upstream_error", code=code, param=safe_word((error.param or "").replace(".", "_"))
-        )
-        if (failure := self._model.refusal(error)) is not None:
-            return failure
-        if error.event_id == UPDATE_ID:
-            self._model.shut()
-            self._actions.log("upstream_rejected", cause="bad_session", detail=code)
-            self._actions.do(NoteModel(False))
-            return Ending("upstream_rejected", REJECTED, False, UPSTREAM_FAILED, "bad_session")
-        if self._model.state != "connected":
-            return None  # a close follows, and `classify` will say what it was
-        if needs_a_person(error.type or "", code):
-            self._actions.log("upstream_rejected", cause=code or safe_word(error.type or ""))
-        self._tell(error)
-        return None
+        """As of `model_errors.judge`; what is about the client's own, it is told."""
+        end = judge(error, self._model, self._actions)
+        if end is None and self._model.state == "connected":
+            self._tell(error)
+        return end
 
     def _tell(self, error: ErrorFacts) -> None:
         name = error.event_id or ""

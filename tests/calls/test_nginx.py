@@ -1,28 +1,19 @@
-"""Whole calls through a real nginx with deploy/nginx/nginx.conf.
+"""Whole calls through a real nginx with deploy/nginx/nginx.conf."""
 
-Only ports, paths and user are changed.
-"""
-
-import contextlib
 import json
-import os
 import re
-import shutil
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
-from tests.calls.house import ROOT, WAIT_S, House, VoiceClient, until, whole_log
+from tests.calls.balancers import NGINX, TRUST, nginx, nginx_conf
+from tests.calls.house import WAIT_S, House, VoiceClient, until, whole_log
 from tests.fakes.raw_websocket import PING, TEXT, RawClient, client_frame
 from tests.fakes.upstream import FakeUpstream, make_certificate, unused_port
 
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-CONF = ROOT / "deploy" / "nginx" / "nginx.conf"
-TRUST = {"server_trusted_proxies": ["127.0.0.1/32"]}
 OPENAI = ("/v1/realtime", "/openai/v1/realtime/", "/openai/realtime")
 SERVERS_ONLY = ("/v1/realtime/client_secrets", "/v1/models")
 CHUNK = bytes(range(240)) * 20
@@ -30,72 +21,6 @@ CHUNK = bytes(range(240)) * 20
 pytestmark = pytest.mark.skipif(
     not Path(NGINX).exists(), reason="nginx is not installed (Debian: apt-get install nginx-light)"
 )
-
-
-def rendered(folder: Path, port: int, first: int, second: int) -> str:
-    """The configuration for whoever runs this, with everything it writes below *folder*."""
-    changes = {
-        "user www-data;": "user root;" if os.geteuid() == 0 else "",
-        "worker_processes auto;": "worker_processes 1;",
-        "/run/nginx.pid": f"{folder}/nginx.pid",
-        "/var/log/nginx/": f"{folder}/",
-        "listen 80;": f"listen 127.0.0.1:{port};",
-        "127.0.0.1:8765 ": f"127.0.0.1:{first} ",
-        "127.0.0.1:8766 ": f"127.0.0.1:{second} ",
-        "http {\n": "http {\n"
-        + "".join(
-            f"    {kind}_temp_path {folder}/{kind};\n"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        ),
-    }
-    text = CONF.read_text()
-    for old, new in changes.items():
-        assert old in text, f"deploy/nginx/nginx.conf has no {old!r} any more"
-        text = text.replace(old, new)
-    return text
-
-
-class Nginx:
-    """The running load balancer."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder = folder
-        self.url = f"ws://127.0.0.1:{port}/ws"
-        self.port = port
-
-    def log(self) -> str:
-        """Everything it has written down."""
-        return "".join(path.read_text() for path in self.folder.glob("*.log"))
-
-    async def call(self, token: str, query: str = "", **headers: str) -> VoiceClient:
-        headers = {"Authorization": f"Bearer {token}"} | headers if token else headers
-        request = HTTPRequest(f"{self.url}?{query}", headers=headers, request_timeout=WAIT_S)
-        return VoiceClient(await websocket_connect(request))
-
-
-@contextlib.asynccontextmanager
-async def nginx(folder: Path, first: int, second: int | None = None, silence: str = "75s"):
-    """Nginx before two gateways; without a *second* that one is down."""
-    port = unused_port()
-    text = rendered(folder, port, first, second or unused_port())
-    assert 2 == text.count("_timeout 75s;")
-    (folder / "nginx.conf").write_text(text.replace("_timeout 75s;", f"_timeout {silence};"))
-    command = [NGINX, "-p", folder, "-c", "nginx.conf", "-e", folder / "start.log"]
-    process = subprocess.Popen([*command, "-g", "daemon off;"])  # noqa: ASYNC220  it only forks
-    try:
-        balancer = Nginx(folder, port)
-        await until(lambda: listens(port, process), "nginx does not listen")
-        yield balancer
-    finally:
-        process.terminate()
-        process.wait(WAIT_S)
-
-
-def listens(port: int, process: "subprocess.Popen[bytes]") -> bool:
-    assert process.poll() is None, "nginx ended early"
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), WAIT_S):
-        return True
-    return False
 
 
 @pytest.mark.gen_test
@@ -209,7 +134,7 @@ async def test_the_address_is_what_nginx_sees(tmp_path):
 
 @pytest.mark.gen_test
 async def test_a_client_that_is_gone(tmp_path):
-    """Nginx passes it on, and the gateway gives the place back."""
+    """Balancer passes it on, and the gateway gives the place back."""
     async with (
         FakeUpstream() as upstream,
         House(upstream.url, limits_connections=1, **TRUST) as house,
@@ -345,7 +270,7 @@ async def test_a_silent_call_outlives_the_timeouts_of_nginx(tmp_path):
 def test_the_lines_for_tls(tmp_path):
     """With the TLS lines taken in and a certificate there, nginx finds nothing wrong."""
     make_certificate(tmp_path)
-    text = rendered(tmp_path, unused_port(), unused_port(), unused_port())
+    text = nginx_conf(tmp_path, unused_port(), unused_port(), unused_port())
     text, lines = re.subn(r"(?m)^( +)# ((?:listen 443|ssl_)\S* .*;)$", r"\1\2", text)
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{unused_port()} ssl;")
     text = text.replace("/etc/ssl/parley/fullchain.pem", str(tmp_path / "cert.pem"))

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,8 +11,8 @@ import pytest
 from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from tests.calls.balancers import HAPROXY, NGINX, haproxy, nginx
 from tests.calls.house import VoiceClient, house_settings, until
-from tests.calls.test_nginx import NGINX, listens, nginx
 from tests.fakes.upstream import FakeUpstream, unused_port
 from tests.test_server import program
 from tornado_app.admission.tokens import issue
@@ -25,49 +23,7 @@ CALLS = int(os.environ.get("ROLLING", "0"))
 WAIT_S = 120.0
 CHUNK = bytes(960)
 SECRET = "a secret of these gateways, long enough."
-HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
 pytestmark = pytest.mark.skipif(not CALLS, reason="two minutes: ROLLING=60 says how many calls")
-
-CONF = """
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 75s
-    timeout server 75s
-    timeout tunnel 1h
-    option redispatch
-    retries 3
-    retry-on conn-failure 503
-frontend all
-    bind 127.0.0.1:{port}
-    default_backend gateways
-backend gateways
-    balance leastconn
-    option httpchk GET /readyz
-    default-server inter 200ms fall 1 rise 1 check
-    server first 127.0.0.1:{first}
-    server second 127.0.0.1:{second}
-"""
-
-
-@contextlib.asynccontextmanager
-async def haproxy(folder: Path, first: int, second: int):
-    port = unused_port()
-    path = folder / "haproxy.cfg"
-    path.write_text(CONF.format(port=port, first=first, second=second))
-    process = subprocess.Popen([HAPROXY, "-q", "-db", "-f", path])  # noqa: ASYNC220  it only forks
-    try:
-        await until(lambda: listens(port, process), "haproxy does not listen")
-        yield f"ws://127.0.0.1:{port}/ws"
-    finally:
-        process.terminate()
-        process.wait(WAIT_S)
-
-
-@contextlib.asynccontextmanager
-async def behind_nginx(folder: Path, first: int, second: int):
-    async with nginx(folder, first, second) as balancer:
-        yield balancer.url
 
 
 def _one(balancer, binary: str):
@@ -124,7 +80,7 @@ class Caller:
             return client
 
 
-@pytest.mark.parametrize("balancer", [_one(behind_nginx, NGINX), _one(haproxy, HAPROXY)])
+@pytest.mark.parametrize("balancer", [_one(nginx, NGINX), _one(haproxy, HAPROXY)])
 @pytest.mark.gen_test(timeout=600)
 async def test_one_after_the_other(tmp_path, balancer):
     """Each chunk that was sent is heard, each call is told before 1001, and goes on elsewhere."""
@@ -141,7 +97,6 @@ async def test_one_after_the_other(tmp_path, balancer):
             "server_trusted_proxies": '["127.0.0.1/32"]',
             "upstream_url": upstream.url,
             "server_processes": 2 if number else 1,
-            "server_drain_notice_s": 0.5,
             "server_drain_s": 5,
         }
         return program(folder, port=None, **settings)
@@ -151,8 +106,8 @@ async def test_one_after_the_other(tmp_path, balancer):
             gateways = [running.enter_context(start(number, upstream)) for number in (0, 1)]
             for gateway in gateways:
                 await asyncio.to_thread(gateway.read_start)
-            async with balancer(tmp_path, *ports) as url:
-                callers = [Caller(url, number) for number in range(CALLS)]
+            async with balancer(tmp_path, *ports) as front:
+                callers = [Caller(front.url, number) for number in range(CALLS)]
                 talking = asyncio.gather(*(caller.talk(ended) for caller in callers))
                 await until(lambda: all(caller.heard for caller in callers), "who?", WAIT_S)
                 for number in (0, 1):

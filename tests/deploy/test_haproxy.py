@@ -1,65 +1,26 @@
-"""Whole calls through a real HAProxy with deploy/haproxy/haproxy.cfg.
-
-Only ports, user and log are changed.
-"""
+"""Whole calls through a real HAProxy with deploy/haproxy/haproxy.cfg."""
 
 import contextlib
 import json
 import re
-import shutil
 import socket
 import subprocess
 from pathlib import Path
 
 import pytest
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
-from tornado.websocket import websocket_connect
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
-from tests.calls.house import ROOT, WAIT_S, House, VoiceClient, until, whole_log
+from tests.calls import balancers
+from tests.calls.balancers import HAPROXY, TRUST
+from tests.calls.house import WAIT_S, House, VoiceClient, until, whole_log
 from tests.fakes.raw_websocket import RawClient
 from tests.fakes.upstream import FakeUpstream, make_certificate, unused_port
 
-HAPROXY = shutil.which("haproxy") or "/usr/sbin/haproxy"
-CONF = ROOT / "deploy" / "haproxy" / "haproxy.cfg"
-TRUST = {"server_trusted_proxies": ["127.0.0.1/32"]}
 CHUNK = bytes(range(240)) * 20
 
 pytestmark = pytest.mark.skipif(
     not Path(HAPROXY).exists(), reason="haproxy is not installed (Debian: apt-get install haproxy)"
 )
-
-
-def rendered(port: int, first: int, second: int) -> str:
-    """The configuration for whoever runs this, with its log on standard output."""
-    changes = {
-        "    user haproxy\n    group haproxy\n": "",
-        "log /dev/log local0": "log stdout format raw local0",
-        "bind :80\n": f"bind 127.0.0.1:{port}\n",
-        "127.0.0.1:8765\n    server": f"127.0.0.1:{first}\n    server",
-        "server second 127.0.0.1:8766": f"server second 127.0.0.1:{second}",
-    }
-    text = CONF.read_text()
-    for old, new in changes.items():
-        assert old in text, f"deploy/haproxy/haproxy.cfg has no {old!r} any more"
-        text = text.replace(old, new)
-    return text
-
-
-class HAProxy:
-    """The running load balancer."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.url = f"ws://127.0.0.1:{port}/ws"
-        self.port = port
-        self._written = folder / "haproxy.log"
-
-    def log(self) -> str:
-        return self._written.read_text()
-
-    async def call(self, token: str, query: str = "") -> VoiceClient:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        request = HTTPRequest(f"{self.url}?{query}", headers=headers, request_timeout=WAIT_S)
-        return VoiceClient(await websocket_connect(request))
 
 
 @contextlib.asynccontextmanager
@@ -71,29 +32,9 @@ async def haproxy(folder: Path, first: House, second: House | None = None):
     for house in (first, second):
         if house is not None:
             house.health.stop()
-    port = unused_port()
-    second_port = unused_port() if second is None else second.port
-    (folder / "haproxy.cfg").write_text(rendered(port, first.port, second_port))
-    with (folder / "haproxy.log").open("w") as written:
-        process = subprocess.Popen(  # noqa: ASYNC220  it only forks
-            [HAPROXY, "-db", "-f", folder / "haproxy.cfg"],
-            stdout=written,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        balancer = HAProxy(folder, port)
-        await until(lambda: listens(port, process), "haproxy does not listen")
+    ports = first.port, None if second is None else second.port
+    async with balancers.haproxy(folder, *ports) as balancer:
         yield balancer
-    finally:
-        process.terminate()
-        process.wait(WAIT_S)
-
-
-def listens(port: int, process: "subprocess.Popen[bytes]") -> bool:
-    assert process.poll() is None, "haproxy ended early"
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), WAIT_S):
-        return True
-    return False
 
 
 async def closed(*clients: VoiceClient) -> None:
@@ -221,7 +162,7 @@ def test_the_line_for_tls(tmp_path):
     make_certificate(tmp_path)
     pem = tmp_path / "parley.pem"
     pem.write_text((tmp_path / "cert.pem").read_text() + (tmp_path / "key.pem").read_text())
-    text = rendered(unused_port(), unused_port(), unused_port())
+    text = balancers.haproxy_conf(unused_port(), unused_port(), unused_port())
     text = text.replace("# bind :443", f"bind 127.0.0.1:{unused_port()}")
     text = text.replace("/etc/haproxy/parley.pem", str(pem))
     (tmp_path / "haproxy.cfg").write_text(text)

@@ -41,8 +41,7 @@ class FakeGateway:
 
     def __init__(self) -> None:
         self.draining = False
-        self.is_rejected = False
-        self.several = None
+        self.models = SimpleNamespace(is_rejected=False, several=None)
         self.trust = SimpleNamespace(is_blind=False, without_good_keys=dict)
         self.connections = frozenset({1, 2, 3})
         self.tally = Tally()
@@ -93,9 +92,9 @@ def test_a_process_that_will_leave_is_not_ready(health, gateway):
 
 def test_a_model_that_refuses_every_call(health, gateway):
     """Clients are better sent elsewhere, until it takes them."""
-    gateway.is_rejected = True
+    gateway.models.is_rejected = True
     refused = health.not_ready()
-    gateway.is_rejected = False
+    gateway.models.is_rejected = False
 
     assert ("upstream_rejected", None) == (refused, health.not_ready())
 

@@ -109,7 +109,7 @@ async def test_a_wrong_key_is_found_out_at_the_start():
         )
         with whole_log("warning") as log:
             async with started(settings) as server:
-                await until(lambda: server.gateway.standing.rejected, "it is not found out")
+                await until(lambda: server.gateway.models.standing.rejected, "it is not found out")
                 refused = await ready(server)
                 upstream.handshake = "accept"
                 client = await call(server, settings)
@@ -136,7 +136,7 @@ async def test_several_are_tried_at_the_start():
         )
         with whole_log("warning") as log:
             async with started(settings) as server:
-                await until(lambda: server.gateway.several.out, "it is not found out")
+                await until(lambda: server.gateway.models.several.out, "it is not found out")
                 answer = await ready(server)
                 client = await call(server, settings)
                 await client.status("connected")

@@ -5,7 +5,6 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,7 +22,6 @@ from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.client_side.traffic import Traffic
 from tornado_app.connection import Connection, Equipment
 from tornado_app.errors import Refused
-from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.house_rules import file_rules, opening_rules, session_config
 from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
@@ -32,10 +30,10 @@ from tornado_app.metrics.definitions import BRIEF_S
 from tornado_app.metrics.distribution import Distribution
 from tornado_app.metrics.tally import Tally
 from tornado_app.metrics.translation import hear
+from tornado_app.models import Models
 from tornado_app.policy.grants import Policy
 from tornado_app.protocol.close import GOING_AWAY, RESUMED_ELSEWHERE
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.opening import Opening
 from tornado_app.protocol.told import LimitUse
 from tornado_app.recordings.recorder import new_recorder
@@ -43,19 +41,14 @@ from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import CallTerms, Terms, first_session
+from tornado_app.terms import CallTerms, Terms
 from tornado_app.tools.found import read_tools
 from tornado_app.tools.succession import Succession
 from tornado_app.tools.toolbox import Toolbox
 from tornado_app.trust import Trust
 from tornado_app.upstream import endpoint
-from tornado_app.upstream.link import AnyLink, Dial
-from tornado_app.upstream.several import Several
-from tornado_app.upstream.standing import Standing
-from tornado_app.upstream.trial import Trial
 from workers.pool import AudioPool
 
-LINK_JOIN_S = 5.0
 LOOK_S = 1.0
 """How often every call is asked what may go on, beside being told: some 10 us for each."""
 LOOK_AT_ONCE = 25
@@ -110,8 +103,6 @@ class Gateway:
         self.settings = settings
         self.draining = False
         self._origins = _origin_rules(settings)
-        self._find_model = find_model
-        self._find_local = find_local or find_model
         self._opening_rules = opening_rules()
         self._admission: limits.Places = places or limits.Admission(
             settings.limits.connections, settings.limits.connections_per_user
@@ -137,9 +128,6 @@ class Gateway:
         self.pool = AudioPool(
             settings.audio.threads, timed=self._on_job if settings.metrics.enabled else None
         )
-        self._reaper = ThreadPoolExecutor(1, thread_name_prefix="reaper")
-        self._links_open = 0
-        self._links_gone = _set_event()
         self._clients_gone = _set_event()
         self._sockets_gone = _set_event()
         pipeline = AudioPipeline(
@@ -159,24 +147,32 @@ class Gateway:
         )
         self.trust.begin()
         self.recorder = new_recorder(settings.recordings)
+        self.models = Models(
+            settings,
+            links,
+            self.mailbox,
+            find_first=find_model,
+            find_local=find_local or find_model,
+            server_tools=lambda: self.tools.all_told,
+            hear=self.hear,
+        )
         self._settle_by(settings, rules, policy)
         self._equipment = Equipment(
             self._loop,
             links,
             pipeline,
             self.files,
-            self._dial,
-            self._retire,
+            self.models.dial,
+            self.models.retire,
             self.memory,
-            self._on_model,
+            self.models.on_call,
             self.check_token,
             keys_for=self.trust.awaited,
             tools=self.tools,
             recorder=self.recorder,
             tally=self.tally,
-            several=self._several(links),
+            several=self.models.several,
         )
-        self.standing = Standing(self._try_model, settings.upstream.model)
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
 
     def _settle_by(
@@ -203,7 +199,7 @@ class Gateway:
         """
         retiring = self.trust.go_by(settings, rules)
         limit = settings.limits
-        self.settings = settings
+        self.settings = self.models.settings = settings
         self._origins = _origin_rules(settings)
         self._admission.connections = limit.connections
         self._admission.connections_per_user = limit.connections_per_user
@@ -227,11 +223,6 @@ class Gateway:
     def _on_job(self, waited_s: float, ran_s: float) -> None:
         self.pool_waits.observe(waited_s)
         self.pool_runs.observe(ran_s)
-
-    @property
-    def links_open(self) -> int:
-        """Links to models that have not ended."""
-        return self._links_open
 
     @property
     def connections(self) -> frozenset[Connection]:
@@ -427,22 +418,6 @@ class Gateway:
             "connections_per_user": LimitUse(mine, limit.connections_per_user),
         }
 
-    @property
-    def several(self) -> Several | None:
-        """The upstreams, if there are more than one."""
-        return self._equipment.several
-
-    @property
-    def is_rejected(self) -> bool:
-        """No model takes any call, and none will until a person acts."""
-        return self.standing.rejected if self.several is None else self.several.rejected
-
-    def new_trial(self, upstream: Upstream = PLAIN) -> Trial:
-        """A dial that asks the model for what a call would, and has not begun."""
-        wanted = upstream.asked(first_session(self.settings))
-        dial = endpoint.trial_dial(self.settings, self._place_of(upstream), wanted.model)
-        return Trial(dial, wanted, self.mailbox, self.tools.all_told)
-
     def drain(self, deadline_s: float) -> None:
         """Tell every client that it has *deadline_s* left.  Nobody new is let in from now on."""
         self.draining = True
@@ -460,11 +435,10 @@ class Gateway:
         self.draining = True
         self._send_strangers_away()
         self._look_timer.cancel()
-        if self.several is not None:
-            await self.several.stop()
+        await self.models.stop()
         for connection in self.connections:
             connection.feed(events.Stop(GOING_AWAY))
-        clean = await _wait(self._links_gone, timeout_s)
+        clean = await _wait(self.models.links_gone, timeout_s)
         # A process that ends on a socket with unread audio resets it, and the close frame is lost.
         await _wait(self._sockets_gone, CLOSE_WAIT_S)
         self.read_watch.close()
@@ -474,7 +448,7 @@ class Gateway:
         if self.recorder is not None:
             await self.recorder.stop(timeout_s)
         self.pool.stop()
-        await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
+        await self.models.join()
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
         return clean and joined
 
@@ -504,51 +478,6 @@ class Gateway:
     def _end_if_revoked(self, connection: Connection) -> None:
         if self.trust.has_taken_back(connection.config.user_id, connection.token_id):
             connection.feed(events.TokenRevoked())
-
-    def _on_model(self, accepted: bool) -> None:
-        self.standing.on_call(accepted=accepted)
-
-    async def _try_model(self, upstream: Upstream = PLAIN) -> Ending | None:
-        return await self.new_trial(upstream).run(self.settings.upstream.ready_timeout_s)
-
-    def _several(self, links: Mailbox) -> Several | None:
-        settings = self.settings
-        if not settings.upstream.fallbacks:
-            return None
-        several = Several(
-            settings,
-            endpoint.upstreams(settings),
-            links,
-            dial=self._dial,
-            opened=self._count_link,
-            retire=self._retire,
-            attempt=self._try_model,
-            hear=self.hear,
-        )
-        several.begin(try_all=settings.upstream.try_at_start)
-        return several
-
-    def _place_of(self, upstream: Upstream) -> endpoint.Endpoint:
-        if upstream.name in {"", self.settings.upstream.name}:
-            return self._find_model()
-        found = endpoint.listed(self.settings)[upstream.name]
-        return self._find_local() if found is None else found
-
-    def _dial(self, config: SessionConfig, upstream: Upstream = PLAIN) -> Dial:
-        dial = endpoint.dial(self.settings, self._place_of(upstream), config, upstream)
-        self._count_link()
-        return dial
-
-    def _count_link(self) -> None:
-        self._links_open += 1
-        self._links_gone.clear()
-
-    def _retire(self, link: AnyLink) -> None:
-        self._links_open -= 1
-        if not self._links_open:
-            self._links_gone.set()
-        with contextlib.suppress(RuntimeError):  # after `stop`: it joined all that it waited for
-            self._reaper.submit(link.join, LINK_JOIN_S)
 
     def _look(self) -> None:
         self._look_timer = self._loop.call_later(LOOK_S, self._look)

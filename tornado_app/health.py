@@ -49,7 +49,7 @@ class Health:
             return "pool_stuck"
         if self._loop.time() - self._lagged_at < LAG_REMEMBERED_S:
             return "loop_slow"
-        if self._gateway.is_rejected:
+        if self._gateway.models.is_rejected:
             return "upstream_rejected"
         if self._gateway.trust.is_blind:
             return "no_issuer_keys"
@@ -63,7 +63,7 @@ class Health:
     @property
     def upstreams(self) -> dict[str, int]:
         """How many there are, and past how many calls are sent; empty, if there is one."""
-        several = self._gateway.several
+        several = self._gateway.models.several
         return {} if several is None else {"listed": len(several.names), "out": len(several.out)}
 
     def _probe(self) -> None:

@@ -99,11 +99,11 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
     yield d.CLIENT_BYTES, ("to_client",), traffic.sent_bytes
     yield d.POOL_JOBS, (), gateway.pool.in_flight
     yield d.POOL_OLDEST, (), gateway.pool.oldest_in_flight_s()
-    yield d.LINKS, (), gateway.links_open
-    yield d.MODEL_REJECTED, (), gateway.is_rejected
-    if gateway.several is not None:
-        for name in gateway.several.names:
-            yield d.UPSTREAM_OUT, (name,), name in gateway.several.out
+    yield d.LINKS, (), gateway.models.links_open
+    yield d.MODEL_REJECTED, (), gateway.models.is_rejected
+    if gateway.models.several is not None:
+        for name in gateway.models.several.names:
+            yield d.UPSTREAM_OUT, (name,), name in gateway.models.several.out
     yield d.MEMORY_HELD, (), gateway.memory.held_bytes
     yield d.MEMORY_BUDGET, (), limits.process_bytes
     if gateway.recorder is not None:

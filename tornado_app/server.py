@@ -97,9 +97,9 @@ class Server:
         if scraped:
             self._metrics = make_metrics_app(self.gateway, self.health, self._http, self._embedded)
             self._metrics.add_sockets(scraped)
-        is_watched = self.gateway.several is not None
+        is_watched = self.gateway.models.several is not None
         if settings.upstream.try_at_start and not self.is_embedded and not is_watched:
-            self.gateway.standing.start()
+            self.gateway.models.standing.start()
         heap = new_heap(lambda: self.gateway.memory.held_bytes)
         self._trimming = asyncio.ensure_future(heap.keep()) if heap is not None else None
 
@@ -154,7 +154,7 @@ class Server:
             self._trimming.cancel()
         if self._metrics is not None:
             self._metrics.stop()
-        await self.gateway.standing.stop()
+        await self.gateway.models.standing.stop()
         clean = await self.gateway.stop(STOP_TIMEOUT_S)
         await self._http.close_all_connections()
         if self._metrics is not None:

@@ -169,7 +169,7 @@ async def test_an_account_that_runs_empty_while_a_call_runs(error):
         ]
         assert "b" == await answer_of(client)
         told = [e["item"] for e in second.connections[-1].events if "item" in e]
-        assert {"a": error["code"]} == house.gateway.several.out
+        assert {"a": error["code"]} == house.gateway.models.several.out
         assert "b" == await answered(house, user="bob")
 
     assert ["Who are you?", "a", "Who are you?"] == [i["content"][0]["text"] for i in told]
@@ -197,11 +197,11 @@ async def test_calls_learn_from_each_other():
     async with Row(first, answering("b"), **settings) as house:
         with whole_log() as log:
             assert "b" == await answered(house)
-            assert {"a": "http_401"} == house.gateway.several.out
+            assert {"a": "http_401"} == house.gateway.models.several.out
             assert "b" == await answered(house)
             first.handshake = "accept"
             first.answers |= answering("a").answers
-            await until(lambda: not house.gateway.several.out, "it is never tried again")
+            await until(lambda: not house.gateway.models.several.out, "it is never tried again")
             assert "a" == await answered(house)
         events = [json.loads(line)["event"] for line in log.getvalue().splitlines()]
 
@@ -215,7 +215,7 @@ async def test_one_that_is_tried_keeps_callers_off_no_other():
     settings = {"upstream_breaker_failures": 1, "upstream_connect_timeout_s": 0.2}
     async with Row(first, answering("b"), **settings) as house:
         assert "b" == await answered(house)
-        await until(lambda: house.gateway.several.out, "nobody finds out that it is silent")
+        await until(lambda: house.gateway.models.several.out, "nobody finds out that it is silent")
         answers = await asyncio.gather(*(answered(house, user=f"u{n}") for n in range(5)))
 
     assert ["b"] * 5 == answers
@@ -242,9 +242,9 @@ async def test_one_that_is_silent_is_found_out_by_short_calls_as_well():
         client = await house.call()
         assert "b" == await answer_of(client)
         client.socket.close()
-        await until(lambda: house.gateway.several.out, "it is believed to be slow for ever")
+        await until(lambda: house.gateway.models.several.out, "it is believed to be slow for ever")
 
-        assert {"a": "timeout"} == house.gateway.several.out
+        assert {"a": "timeout"} == house.gateway.models.several.out
 
 
 @pytest.mark.gen_test
@@ -265,7 +265,7 @@ async def test_all_refuse():
             client = await house.call()
             await client.error("upstream_rejected")
             await client.closed()
-        assert house.gateway.is_rejected
+        assert house.gateway.models.is_rejected
         status, body = await house.get("/readyz")
 
     # On a busy computer another reason may come first.
@@ -335,11 +335,11 @@ async def test_a_slow_one_that_is_first_in_the_end():
     async with Row(first, None, fake(script=says_no(3000, *NO_KEY))) as house:
         client = await house.call()
         await first.connection()
-        await until(lambda: "c" in house.gateway.several.out, "the last was not tried")
+        await until(lambda: "c" in house.gateway.models.several.out, "the last was not tried")
         late.set()
 
         assert "a" == await answer_of(client)
-        assert house.gateway.several.out.keys() <= {"b", "c"}
+        assert house.gateway.models.several.out.keys() <= {"b", "c"}
 
 
 @pytest.mark.gen_test

@@ -61,7 +61,7 @@ class FromHere:
         if server is None:
             raise Trouble("No gateway was started.")
         endpoints = listed(settings)
-        trials = {each.name: server.gateway.new_trial(each) for each in upstreams(settings)}
+        trials = {each.name: server.gateway.models.new_trial(each) for each in upstreams(settings)}
         timeout_s = settings.upstream.ready_timeout_s
         verdicts = await asyncio.gather(*(trial.run(timeout_s) for trial in trials.values()))
         for (name, trial), verdict in zip(trials.items(), verdicts, strict=True):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,17 +65,23 @@ def _in_keeping(changes: dict[str, Any]) -> dict[str, object]:
 
 
 class House:
-    """A gateway that listens on a free port, before a model at *upstream_url*.
+    """A gateway that listens on a free port, before a model at *upstream*: its address, or what
+    says before each dial where it is.
 
     ``async with House(fake.url, limits_connections=2) as house:``; every session, thread and
     socket of it is gone when the block is left.
     """
 
     def __init__(
-        self, upstream_url: str, upstream_key: str = "sk-test-key", **changes: object
+        self,
+        upstream: str | Callable[[], Endpoint],
+        upstream_key: str = "sk-test-key",
+        **changes: object,
     ) -> None:
         self.settings = house_settings(**changes)
-        self._endpoint = Endpoint(upstream_url, upstream_key, "authorization")
+        if isinstance(upstream, str):
+            upstream = partial(Endpoint, upstream, upstream_key, "authorization")
+        self._find_model = upstream
         auth = self.settings.auth
         self.rules = TokenRules(
             key=SECRET.encode(),
@@ -91,7 +98,7 @@ class House:
     async def __aenter__(self) -> Self:
         self._threads_before = set(threading.enumerate())
         self.gateway = Gateway(
-            self.settings, self.rules, lambda: self._endpoint, read_policy(self.settings)
+            self.settings, self.rules, self._find_model, read_policy(self.settings)
         )
         await self.gateway.tools.ready()
         self.health = Health(self.gateway, asyncio.get_running_loop())

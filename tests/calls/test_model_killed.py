@@ -28,8 +28,7 @@ async def house(pace=10):
     model = EmbeddedModel("speech", pace)
     await model.start()
     try:
-        async with House("ws://unused", **PATIENT) as here:
-            here.gateway._find_model = lambda: model.endpoint
+        async with House(lambda: model.endpoint, **PATIENT) as here:
             yield here
     finally:
         await model.stop()

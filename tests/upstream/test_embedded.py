@@ -120,9 +120,8 @@ async def test_a_call_survives_its_death():
     await model.start()
     try:
         async with House(
-            "ws://unused", upstream_reconnect_max_ms=300, upstream_reconnect_attempts=60
+            lambda: model.endpoint, upstream_reconnect_max_ms=300, upstream_reconnect_attempts=60
         ) as house:
-            house.gateway._find_model = lambda: model.endpoint
             client = await house.connected("turn_detection=none")
             child().kill()
             await client.status("reconnecting")

@@ -7,7 +7,7 @@ import time
 from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, assert_never
 
@@ -39,6 +39,7 @@ from tornado_app.session.recorded import RecordedSession
 from tornado_app.tools.calls import Calls
 from tornado_app.tools.toolbox import Toolbox
 from tornado_app.upstream.link import AnyLink, Dial
+from tornado_app.upstream.race import Deliver, Race, Read
 from tornado_app.upstream.several import Several
 
 TIMER_SLACK_S = 0.002
@@ -111,7 +112,6 @@ class Connection:
         self._reading = ReadingOn(self._client, self._session, log)
         several = equipment.several
         self._route = several.new_route(config) if several else None
-        race = partial(several.race, self._route) if several and self._route else None
         self._links = Links(
             config.session_id,
             equipment.dial,
@@ -121,7 +121,7 @@ class Connection:
             read=dialect.read_model,
             reading=self._reading,
             feed=self.feed,
-            race=race,
+            race=self._race if several else None,
         )
         self._finished = False
         self._calls = Calls(equipment.tools, config, self.feed, log)
@@ -262,6 +262,7 @@ class Connection:
                 | commands.DropPrepared()
                 | commands.SwapUpstream()
             ):
+                self._choose_model(command)
                 self._links.perform(command, self.config)
             case commands.DropClient(close):
                 self._client.replace(self._dialect.closing(close))
@@ -281,6 +282,20 @@ class Connection:
                 self._record(entries)
             case _:
                 assert_never(command)
+
+    def _choose_model(self, command: commands.Command) -> None:
+        if not isinstance(command, commands.DialUpstream) or command.model is None:
+            return
+        asked = replace(self.config.model_session, model=command.model)
+        self.config = replace(self.config, model_session=asked)
+        if self._equipment.several is not None:
+            self._route = self._equipment.several.new_route(self.config)
+
+    def _race(self, config: SessionConfig, read: Read, deliver: Deliver) -> Race:
+        several, route = self._equipment.several, self._route
+        assert several is not None  # noqa: S101  else no race is run
+        assert route is not None  # noqa: S101
+        return several.race(route, config, read, deliver)
 
     def _note(self, fact: commands.Log | commands.Timed) -> None:
         tally = self._equipment.tally

@@ -152,6 +152,8 @@ def session_config(
         ledger_bytes=settings.session.ledger_bytes,
         speech_kept_ms=settings.upstream.speech_kept_ms,
         upstreams=1 + len(settings.upstream.fallbacks),
+        model_is_open="model" not in opening.choices,
+        transcription_models=settings.session.transcription_models,
         lost_answer=settings.upstream.lost_answer,
         false_start=settings.session.false_start,
         false_start_ms=settings.session.false_start_ms,

@@ -140,6 +140,32 @@ async def test_what_a_token_does_not_leave_to_its_client_is_left_out(echoing):
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_model_may_be_named_with_the_first_that_is_said(echoing, waits):
+    """Some clients wait for their session before they say anything, and some do not."""
+    mini = "gpt-realtime-2.1-mini"
+    async with house_for(model_url(echoing), session_models=[mini]) as house:
+        client = AsyncOpenAI(base_url=f"http://127.0.0.1:{house.port}/v1", api_key=house.token())
+        bare = {"intent": "realtime"}
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            client,
+            client.realtime.connect(extra_query=bare) as connection,
+        ):
+            heard = await until(connection, "session.created") if waits else []
+            await connection.session.update(session={"type": "realtime", "model": mini})
+            await connection.conversation.item.create(item=TEXT)
+            await connection.response.create()
+            heard += await until(connection, "response.done")
+
+    sessions = [(event.type, event.session.model) for event in heard if hasattr(event, "session")]
+    first = "gpt-realtime-2.1" if waits else mini
+    assert [("session.created", first), ("session.updated", mini)] == sessions
+    assert "completed" == heard[-1].response.status
+    assert "error" not in kinds(heard)
+
+
+@pytest.mark.gen_test
 async def test_a_client_of_48_khz_hears_48_khz(echoing):
     rates = {"input_rate": "48000", "output_rate": "48000"}
     async with (

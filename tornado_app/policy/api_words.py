@@ -18,6 +18,7 @@ from tornado_app.protocol.realtime.functions import Function
 
 SHOWN_CHARACTERS = 64
 LEFT_OUT: Final = object()
+OF_ALL_THAT_TRANSCRIBE: Final = ("language", "prompt")
 
 
 @dataclass(eq=False)
@@ -47,8 +48,8 @@ class Standing:
     client_tools: tuple[dict[str, Any], ...] = ()
     """Entries that it has named itself, and the model has taken."""
     only_transcribes: bool = False
-    transcribes: bool = True
-    """There is a model that writes down."""
+    transcription_models: tuple[str, ...] = ()
+    """Who may write down, the operator's own first; nobody, if there is none."""
     converts_input: bool = False
     """The gateway makes the model's format of the client's."""
     converts_output: bool = False
@@ -212,14 +213,24 @@ output_format = _format("output_format")
 
 
 def transcription(path: str, value: Any, standing: Standing) -> Any:
-    """Who writes down costs money: if the operator has nobody, nobody does."""
-    if not standing.transcribes:
+    """Who writes down costs money: of others than the operator lets be asked none does.
+
+    Libraries name one of their own, and some end a call at any error: so in its place it is the
+    operator's, with what each of them understands.
+    """
+    if not standing.transcription_models:
         return LEFT_OUT
     if value is None and standing.only_transcribes:
         return LEFT_OUT
     if not isinstance(value, dict):
         return value
     asked = dict(value)
+    model = asked.get("model")
+    if model is not None and not isinstance(model, str):
+        raise refusal("invalid_type", f"Invalid type for '{path}.model': expected a text.", path)
+    if model is not None and model not in standing.transcription_models:
+        asked = {name: asked[name] for name in OF_ALL_THAT_TRANSCRIBE if name in asked}
+        asked["model"] = standing.transcription_models[0]
     if not standing.lets("transcription_language"):
         asked = {name: asked[name] for name in asked if name not in {"language", "languages"}}
     elif asked.get("language") is not None:

@@ -47,7 +47,8 @@ class CloseClient(Struct, frozen=True):
 
 
 class DialUpstream(Struct, frozen=True):
-    pass
+    model: str | None = None
+    """Which the call has from now on; None: the same as before."""
 
 
 class SendUpstream(Struct, frozen=True):

@@ -142,6 +142,10 @@ class SessionConfig:
     """How much of the speech that no transcript stands for yet."""
     upstreams: int = 1
     """How many there are to go to, if one lets the call down."""
+    model_is_open: bool = False
+    """The address names none: a client that conducts may, with the first that it says."""
+    transcription_models: tuple[str, ...] = ()
+    """Which a client that conducts may name beside that of `model_session`."""
     lost_answer: LostAnswer = "continue"
     """What becomes of an answer whose model is lost."""
     false_start: FalseStart = "stop"

@@ -97,13 +97,21 @@ class KeptOrders:
         self._orders.clear()
         self._others, self.audio_ms = 0, 0.0
 
-    def forget_audio(self) -> None:
-        """Drop audio that no commit here follows: the client has cleared it."""
+    @property
+    def speech_ms(self) -> float:
+        """All audio that is here; `audio_ms` is without what the next model is told first."""
+        orders = chain(self._first, self._orders)
+        return sum(order.duration_ms for order in orders if isinstance(order, Append))
+
+    def forget_audio(self) -> float:
+        """Drop audio that no commit here follows: the client has cleared it.  Returns how much."""
+        before_ms = self.speech_ms
         if not any(isinstance(order, Commit) for order in self._orders):
             self._first = self._without_last_audio(self._first)
         self._orders = self._without_last_audio(self._orders)
         audio = (order for order in self._orders if isinstance(order, Append))
         self.audio_ms = sum(order.duration_ms for order in audio)
+        return before_ms - self.speech_ms
 
     def drop_oldest_audio(self, at_least_ms: float) -> tuple[float, float]:
         """Drop audio, oldest first; return how much, and how much of it no commit follows."""

@@ -1,6 +1,7 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from tornado_app.admission.budget import Budget
@@ -126,6 +127,11 @@ class ModelSide:
         """Who answers, as it says itself; before that, who was asked."""
         created = self._created.model if self._created else ""
         return self._served_by or created or self.upstream.asked(self.in_force).asked_model
+
+    @property
+    def written_ms(self) -> float:
+        """The position behind all audio that is for this model, that which waits included."""
+        return self._speech.end_ms + self.kept.speech_ms
 
     @property
     def has_others(self) -> bool:
@@ -402,6 +408,18 @@ class ModelSide:
     def redial(self) -> None:
         self._dial()
 
+    def choose(self, model: str) -> None:
+        """Have the call answered by this one: whoever is there has been asked nothing."""
+        was_connected = self.state == "connected"
+        self._actions.do(CloseUpstream())
+        self._timers.clear("redial")
+        self._forget_link()
+        if was_connected:
+            self.carry_over()
+            self.state = "reconnecting"
+        self.in_force = replace(self.in_force, model=model)
+        self._dial(model)
+
     def shut(self) -> None:
         """The session ends: nothing is kept, nothing is dialled."""
         self.state = "disconnected"
@@ -409,9 +427,9 @@ class ModelSide:
         self.rebuilding.forget()
         self._count_unsent(0)
 
-    def _dial(self) -> None:
+    def _dial(self, model: str | None = None) -> None:
         self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
-        self._actions.do(DialUpstream())
+        self._actions.do(DialUpstream(model))
 
     def _forget_link(self) -> None:
         self._timers.clear("ready")

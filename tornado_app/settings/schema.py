@@ -135,6 +135,7 @@ class Session(msgspec.Struct, frozen=True):
     vad_prefix_padding_ms: Annotated[int, Meta(ge=0, le=10_000)]
     vad_silence_ms: Annotated[int, Meta(ge=50, le=10_000)]
     transcription_model: Annotated[str, Meta(max_length=200)]
+    transcription_models: tuple[Word, ...]
     max_output_tokens: Annotated[int, Meta(ge=0, le=4096)]
     false_start: FalseStart
     false_start_ms: Annotated[int, Meta(ge=100, le=4000)]

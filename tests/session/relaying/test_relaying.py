@@ -68,6 +68,15 @@ def test_audio_is_not_decoded_and_not_answered(call):
     assert [] == call.shown
 
 
+def test_audio_goes_by_the_name_that_the_client_gave_it_or_by_none(call):
+    for name, sent in (("mine", {"event_id": "mine"}), ("parley_session", {})):
+        call.asks("input_audio_buffer.append", audio="***", event_id=name)
+        assert [{"type": "input_audio_buffer.append", "audio": "***", **sent}] == call.sent
+
+    call.says("error", error={"code": "invalid_value", "message": "No.", "event_id": "mine"})
+    assert "mine" == call.error["event_id"]
+
+
 def test_audio_of_another_format_goes_through_the_pool_and_what_is_behind_it_waits():
     call = Call(source=AudioFormat("pcm16", 48_000, 1)).begun()
 

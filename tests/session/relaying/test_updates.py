@@ -6,9 +6,11 @@ import pytest
 
 from tests.session.relaying.call import EVERYTHING, NOTHING, SECRET, TOOL, Call
 from tests.session.story import model_session
+from tornado_app.failover.upstreams import Upstream
 from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.settling import CallRules
+from tornado_app.session import events
 
 OWN = {"type": "function", "name": "own", "description": "Mine.", "parameters": {"type": "object"}}
 CHOOSY = CallRules(
@@ -216,6 +218,62 @@ def test_an_item_that_there_is_not_is_refused(item):
 
     assert [] == call.sent
     assert call.error["code"] in {"invalid_value", "invalid_type"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"model": "whisper-1"}, {"model": "house-transcribe"}),
+        (
+            {"model": "other-transcribe", "delay": "low"},
+            {"model": "other-transcribe", "delay": "low"},
+        ),
+        ({"model": "house-transcribe", "keywords": ["x"]}, None),
+        (
+            {"model": "gpt-live", "language": "de", "prompt": "p", "delay": "low", "keywords": []},
+            {"model": "house-transcribe", "language": "de", "prompt": "p"},
+        ),
+        ({"language": "de"}, None),
+    ],
+)
+@pytest.mark.parametrize("kind", ["realtime", "transcription"])
+def test_who_writes_down_is_one_that_the_operator_pays_for(kind, asked, sent):
+    begun = model_session(transcription_model="house-transcribe", session=kind)
+    call = Call(model_session=begun, transcription_models=("other-transcribe",)).begun()
+
+    audio = {"input": {"transcription": asked}}
+    call.asks("session.update", session={"type": kind, "audio": audio})
+
+    assert [] == call.shown
+    assert (sent or asked) == call.sent[0]["session"]["audio"]["input"]["transcription"]
+
+
+def test_who_writes_down_is_named_by_a_text():
+    begun = model_session(transcription_model="house-transcribe")
+    call = Call(model_session=begun).begun()
+
+    call.asks("session.update", **hearing(transcription={"model": {"id": "x"}}))
+
+    assert ("invalid_type", []) == (call.error["code"], call.sent)
+
+
+def test_another_upstream_writes_down_with_its_own():
+    """Each has words of its own for what a client has asked for, before a loss and behind it."""
+    own = Upstream("second", voices={"cedar": "its_cedar"}, transcription_model="its-transcribe")
+    begun = model_session(transcription_model="house-transcribe")
+    call = Call(model_session=begun).begun()
+    audio = {"input": {"transcription": {"model": "x"}}, "output": {"voice": "cedar"}}
+    call.asks("session.update", session={"type": "realtime", "audio": audio})
+    call.says("session.updated", session={})
+
+    call.loses_model().feed(events.UpstreamOpened(5.0, upstream=own))
+    again = call.sent[0]["session"]["audio"]
+    call.says("session.created", session={"id": "x"}).says("session.updated", session={})
+    call.asks("session.update", session={"type": "realtime", "audio": audio})
+
+    for there in (again, call.sent[0]["session"]["audio"]):
+        assert "its-transcribe" == there["input"]["transcription"]["model"]
+        assert "its_cedar" == there["output"]["voice"]
 
 
 @pytest.mark.parametrize("kind", ["retrieve", "delete", "truncate"])

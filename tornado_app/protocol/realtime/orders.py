@@ -23,6 +23,7 @@ class Append(Order, tag="input_audio_buffer.append", frozen=True):
 
     audio: bytes
     duration_ms: float = 0.0
+    event_id: str = ""
 
 
 class Commit(Order, tag="input_audio_buffer.commit", frozen=True):
@@ -91,6 +92,9 @@ _encoder = msgspec.json.Encoder()
 def encode_order(order: AnyOrder) -> bytes:
     """One client event as JSON text."""
     if isinstance(order, Append):
+        if order.event_id:
+            named = {"type": "input_audio_buffer.append", "event_id": order.event_id}
+            return _encoder.encode({**named, "audio": order.audio.decode()})
         # The hot path: base64 needs no escaping, so the text is put together as it is.
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
     if isinstance(order, Relayed):

@@ -193,7 +193,7 @@ class Asking:
         name = self._outstanding.name_for(ref)
         order: AnyOrder = Clear(name)
         if event.kind == CLEAR:
-            self._model.kept.forget_audio()
+            self._speaking.clock.left_out(self._model.kept.forget_audio())
         else:
             order = Commit(name)
             self._model.rebuilding.ledger.spoke(name, is_committed=False)
@@ -205,7 +205,8 @@ class Asking:
         audio = event.fields.get("audio")
         if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
             self._actions.chunk += 1
-            self._speaking.audio(audio)
+            ref = _ref(event) or ""
+            self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)
         else:
             self._pass(event)
 

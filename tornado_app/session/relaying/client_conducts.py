@@ -66,7 +66,8 @@ class ClientConducts:
         self._tools = Tools(config, model, actions, parts.timers, answers=self._answers)
         known: dict[str, Any] = {"outstanding": self._outstanding, "veil": veil}
         known |= {"tools": self._tools, "answers": self._answers}
-        items = ItemEvents(model, parts.scribe, **known)
+        clock = self.speaking.clock
+        items = ItemEvents(model, parts.scribe, **known, clock=clock)
         self._asking = Asking(
             model,
             actions,
@@ -108,6 +109,7 @@ class ClientConducts:
             items=items,
             outstanding=self._outstanding,
             client=client,
+            clock=clock,
         )
         # The hot path calls these as they are.
         self.audio = self.speaking.audio

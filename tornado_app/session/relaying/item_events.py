@@ -12,6 +12,7 @@ from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED
+from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.tools import Tools
@@ -31,6 +32,7 @@ class ItemEvents:
         tools: Tools,
         outstanding: Outstanding,
         veil: Veil,
+        clock: Clock,
     ) -> None:
         self._model = model
         self._answers = answers
@@ -39,6 +41,7 @@ class ItemEvents:
         self._tools = tools
         self._outstanding = outstanding
         self._veil = veil
+        self._clock = clock
         self._forgetting: dict[str, int] = {}
         """Items that the model was asked to forget, to be told of them anew."""
 
@@ -72,6 +75,11 @@ class ItemEvents:
             case realtime.UserSpeechStarted():
                 if self._model.in_force.interrupt_response:
                     self._tools.cancel(None, TURN_DETECTED)
+                return self._clock.shown(text)
+            case realtime.UserSpeechStopped():
+                return self._clock.shown(text)
+            case Place(type="input_audio_buffer.timeout_triggered"):
+                return self._clock.shown(text)
             case Place():
                 return self._show_other(said, text)
         return text

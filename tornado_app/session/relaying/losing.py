@@ -17,6 +17,7 @@ from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import FAILED
+from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.standing import Client
@@ -37,6 +38,7 @@ class Losing:
         items: ItemEvents,
         outstanding: Outstanding,
         client: Client,
+        clock: Clock,
     ) -> None:
         self._continues = config.lost_answer == "continue"
         self._model = model
@@ -46,6 +48,7 @@ class Losing:
         self._items = items
         self._outstanding = outstanding
         self._client = client
+        self._clock = clock
 
     def on_lost(self) -> None:
         """It is dialled again."""
@@ -53,7 +56,7 @@ class Losing:
         cut_off = self._answers.take_all()
         for answer in cut_off:
             self._answers.break_off(answer)
-        self._model.carry_over()
+        self._clock.carry_over(self._model)
         for asked in self._outstanding.again:
             self._model.send(asked.order)
         for answer in cut_off:

@@ -18,6 +18,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import PendingChunk, PendingQueue, PendingTail
+from tornado_app.session.relaying.clock import Clock
 
 BASE64_PART = 3 / 4
 """Bytes of a letter."""
@@ -41,6 +42,7 @@ class Speaking:
         self._actions = actions
         self._backlog = backlog
         self.pending = PendingQueue(actions, budget)
+        self.clock = Clock()
         self.converts = config.source != MODEL_FORMAT
         self.bytes_per_ms = MODEL_BYTES_PER_MS
         """Of what the model takes."""
@@ -53,8 +55,8 @@ class Speaking:
         """Audio that was accepted and has not left for the model."""
         return self.pending.audio_ms + self._model.kept.audio_ms + self._model.unsent_audio_ms
 
-    def audio(self, payload: str | bytes) -> None:
-        """A piece of speech as base64.  The hot path."""
+    def audio(self, payload: str | bytes, event_id: str = "") -> None:
+        """A piece of speech as base64; in the model's errors it is *event_id*.  The hot path."""
         if isinstance(payload, bytes):
             sentence = "Events are JSON text; binary frames are not accepted."
             self._actions.refuse(Refused("invalid_message", sentence))
@@ -64,7 +66,7 @@ class Speaking:
             duration_ms = len(payload) * BASE64_PART / self.bytes_per_ms
             if self._has_room(duration_ms, len(payload)):
                 self._received_ms += duration_ms
-                self._send(Append(payload.encode(), duration_ms))
+                self._send(Append(payload.encode(), duration_ms, event_id))
                 self._backlog.taken(self.buffered_ms, 0.0, duration_ms)
 
     def end_stream(self, then: Callable[[], None]) -> None:
@@ -126,8 +128,10 @@ class Speaking:
             dropped_ms, _ = self._model.kept.drop_oldest_audio(too_much_ms)
             self._sent_ms -= dropped_ms
             if dropped_ms:
+                self.clock.left_out(dropped_ms)
                 backlog.drop(dropped_ms, self._actions.chunk)
             if backlog.room(self.buffered_ms, duration_ms, size_bytes):
                 return True
+        self.clock.left_out(duration_ms)
         backlog.drop(duration_ms, self._actions.chunk)
         return False

@@ -6,6 +6,7 @@ from typing import Any
 from tornado_app.policy.api_words import Standing
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.realtime.functions import tool_entry
+from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.veil import Veil
@@ -38,10 +39,15 @@ class Client:
             server_tools=self._server_tools,
             client_tools=tuple(self.own.get("tools", self._token_tools)),
             only_transcribes=in_force.only_transcribes,
-            transcribes=bool(in_force.transcription_model),
+            transcription_models=_may_transcribe(in_force, config),
             # What is recorded is in the model's own format.
             converts_input=config.source != MODEL_FORMAT or config.recorded is not None,
             converts_output=config.target != MODEL_FORMAT or config.recorded is not None,
             is_hidden=self._veil.hides,
             shows=config.pictures.are_allowed,
         )
+
+
+def _may_transcribe(in_force: ModelSession, config: SessionConfig) -> tuple[str, ...]:
+    usual = in_force.transcription_model
+    return (usual, *config.transcription_models) if usual else ()

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
+from tornado_app.errors import Refused
 from tornado_app.failover.upstreams import Upstream
 from tornado_app.policy.api_session import narrow_session
 from tornado_app.protocol import asked
@@ -71,16 +72,18 @@ class Updating:
         Raises:
             ApiRefusal: If the client may not have it.
         """
-        wanted = event.fields.get("session")
-        standing = self._client.standing()
-        body = narrow_session(wanted, standing)
+        body = narrow_session(event.fields.get("session"), self._client.standing())
+        wanted: dict[str, Any] = event.fields["session"]
         ref = event.ref if isinstance(event.ref, str) else None
         name = self._outstanding.name_for(ref)
-        text = msgspec.json.encode({"type": UPDATE, "event_id": name, "session": body})
-        order = Relayed(UPDATE, text, name)
-        left_out = sorted(set(wanted) - set(body)) if isinstance(wanted, dict) else []
+        left_out = set(wanted) - set(body)
+        if self._choose_model(wanted.get("model")):
+            left_out.discard("model")
         if left_out:
-            self._actions.log("update_narrowed", fields=left_out)
+            self._actions.log("update_narrowed", fields=sorted(left_out))
+        there = called_at(self._model.upstream, body)
+        text = msgspec.json.encode({"type": UPDATE, "event_id": name, "session": there})
+        order = Relayed(UPDATE, text, name)
         self._changes.append(_Change(name, body, _own(body, wanted)))
         self._outstanding.note(Asked(UPDATE, name, ref, order))
         return order
@@ -118,15 +121,28 @@ class Updating:
             self._way.say(self._veil.session(text, "session.created", self.own))
         return True
 
+    def _choose_model(self, name: Any) -> bool:
+        """Whether the call goes on with this model.
+
+        An address names it mostly; where it does not, the first that a client says may.
+        """
+        config = self._client.config
+        is_open = config.model_is_open and self._actions.received == 1
+        if not is_open or config.model_session.only_transcribes:
+            return False
+        try:
+            model = config.call_rules.check("query", "model", name)
+        except Refused:
+            return False
+        if model != self._model.in_force.model:
+            self._model.choose(model)
+        return True
+
     def _body(self, upstream: Upstream) -> dict[str, Any]:
         config = self._client.config
         there = replace(config, model_session=upstream.asked(config.model_session))
         begun = begun_with(upstream.asked(self._model.in_force), there)
-        voice = _dict(_dict(self._taken.get("audio")).get("output")).get("voice")
-        renamed = {}
-        if isinstance(voice, str) and voice in upstream.voices:
-            renamed = {"audio": {"output": {"voice": upstream.voices[voice]}}}
-        return merged(merged(begun, self._taken), renamed) | {"type": begun["type"]}
+        return merged(begun, called_at(upstream, self._taken)) | {"type": begun["type"]}
 
     def _learn(self, text: str) -> None:
         """What the model says of itself, as far as others go by it."""
@@ -148,6 +164,19 @@ def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, An
         else:
             both[name] = value
     return both
+
+
+def called_at(upstream: Upstream, body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a client has asked for, in the words of this upstream."""
+    audio = _dict(body.get("audio"))
+    hearing, speaking = _dict(audio.get("input")), _dict(audio.get("output"))
+    renamed: dict[str, Any] = {}
+    voice = speaking.get("voice")
+    if isinstance(voice, str) and voice in upstream.voices:
+        renamed["output"] = {"voice": upstream.voices[voice]}
+    if upstream.transcription_model and _dict(hearing.get("transcription")).get("model"):
+        renamed["input"] = {"transcription": {"model": upstream.transcription_model}}
+    return merged(body, {"audio": renamed}) if renamed else dict(body)
 
 
 def _own(body: Mapping[str, Any], wanted: Any) -> dict[str, Any]:

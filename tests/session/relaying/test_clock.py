@@ -1,0 +1,108 @@
+"""Speech is said to be where it is in the client's own sound, whichever model says it."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.session.relaying.call import Call
+
+SECOND = "AAAA" * 16_000
+"""Of the model's own format, as base64."""
+COMMIT = "input_audio_buffer.commit"
+
+
+def speaks(call, seconds):
+    for _ in range(seconds):
+        call.asks("input_audio_buffer.append", audio=SECOND)
+    return call
+
+
+def said(call, kind, **positions):
+    """What the client is told where the model says *positions*."""
+    call.says(f"input_audio_buffer.{kind}", item_id="item_u", **positions)
+    (event,) = call.shown
+    return {name: event[name] for name in positions}
+
+
+@pytest.fixture
+def call():
+    return Call(hold_ms=60_000.0).begun()
+
+
+def test_the_first_model_is_shown_as_it_speaks(call):
+    speaks(call, 2)
+    text = '{"type":"input_audio_buffer.speech_started", "audio_start_ms": 1200}'
+
+    call.says_text(text)
+
+    assert text == call.fresh[-1].message.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "positions"),
+    [
+        ("speech_started", {"audio_start_ms": 200}),
+        ("speech_stopped", {"audio_end_ms": 700}),
+        ("timeout_triggered", {"audio_start_ms": 10, "audio_end_ms": 500}),
+    ],
+)
+def test_behind_a_loss_positions_go_on(call, kind, positions):
+    """What had become a turn is not spoken again; what had not is."""
+    speaks(call, 3).asks(COMMIT)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    speaks(call, 2)
+    call.loses_model().finds_model()
+    assert 2 == [each["type"] for each in call.sent].count("input_audio_buffer.append")
+
+    told = said(call, kind, **positions)
+
+    assert {name: value + 3000 for name, value in positions.items()} == told
+
+
+def test_what_waited_for_the_next_model_counts_once(call):
+    speaks(call, 1).lost()
+    speaks(call, 2)
+    call.tick(call.session.wake_at())
+    call.finds_model()
+
+    assert {"audio_start_ms": 2500} == said(call, "speech_started", audio_start_ms=2500)
+
+
+def test_what_was_cleared_while_no_model_was_there_has_been_said_none_the_less(call):
+    call.lost()
+    speaks(call, 2).asks("input_audio_buffer.clear")
+    speaks(call, 1)
+    call.tick(call.session.wake_at())
+    call.finds_model()
+
+    assert {"audio_start_ms": 2100} == said(call, "speech_started", audio_start_ms=100)
+
+
+STEPS = st.lists(st.sampled_from(["speak", "commit", "confirm", "lose"]), max_size=14)
+
+
+@settings(max_examples=60)
+@given(STEPS)
+def test_the_last_that_was_said_is_where_it_was_said(steps):
+    """However often a model is lost, and whatever of the sound the next one hears again."""
+    call = Call(hold_ms=60_000.0, reconnect_attempts=20).begun()
+    spoken = heard = commits = number = 0
+    for step in steps:
+        match step:
+            case "speak":
+                speaks(call, 1)
+                spoken, heard = spoken + 1, heard + 1
+            case "commit":
+                call.asks(COMMIT)
+                commits += 1
+            case "confirm" if commits:
+                commits, number = commits - 1, number + 1
+                name = f"item_{number}"
+                call.says("input_audio_buffer.committed", item_id=name, previous_item_id=None)
+            case "lose":
+                call.loses_model().finds_model()
+                heard = [each["type"] for each in call.sent].count("input_audio_buffer.append")
+
+    assert {"audio_end_ms": 1000 * spoken} == said(
+        call, "speech_stopped", audio_end_ms=1000 * heard
+    )

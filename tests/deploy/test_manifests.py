@@ -1,9 +1,13 @@
 """What is written for Kubernetes, compose, systemd and the image fits the gateway."""
 
+import json
 import re
 import shutil
 import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import kubernetes_validate
@@ -11,6 +15,7 @@ import pytest
 import yaml
 
 from tests.calls.house import ROOT
+from tests.fakes.upstream import unused_port
 from tornado_app.settings.loading import ConfigFile, load
 
 DEPLOY = ROOT / "deploy"
@@ -223,6 +228,44 @@ def test_systemd_takes_the_unit(tmp_path):
     )
 
     assert not [line for line in done.stderr.splitlines() if "parley@" in line], done.stderr
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers /healthz as a gateway does."""
+
+    def do_GET(self):
+        self.send_response(200 if self.path == "/healthz" else 404)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def healthy():
+    """The port of somebody who is."""
+    server = HTTPServer(("127.0.0.1", 0), Healthy)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_image_asks_for_its_health_where_it_listens(healthy):
+    """Also at another port than its own."""
+    text = re.sub(r"\\\n\s*", "", (DEPLOY / "Dockerfile").read_text())
+    command = json.loads(re.search(r"(?m)^HEALTHCHECK .* CMD (\[.+\])$", text)[1])
+    command[0] = sys.executable
+    codes = [
+        subprocess.run(
+            command, env={"PARLEY_SERVER_PORT": str(port)}, capture_output=True, check=False
+        ).returncode
+        for port in (healthy, unused_port())
+    ]
+
+    assert [0, 1] == codes
 
 
 def copied():

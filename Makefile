@@ -62,8 +62,10 @@ axe: $(AXE)/node_modules/.installed
 check: lint types imports audit test
 
 # Known faults of what is pinned, of all platforms; skipped, aloud, where the database cannot be reached.
+# From a copy of it, a clone of https://github.com/pypa/advisory-database: make audit DATABASE=../advisory-database
 audit: $(SUPPLY)/.installed
-	@$(SUPPLY)/bin/python -m deploy.audit requirements.txt requirements-mcp.txt requirements-local-model.txt
+	@$(SUPPLY)/bin/python -m deploy.audit $(if $(DATABASE),--database $(DATABASE)) \
+		requirements.txt requirements-mcp.txt requirements-local-model.txt
 
 # Compiled requirement files from what people write (docs/releasing.md); versions that fit stay as they are.
 requirements: $(SUPPLY)/.installed

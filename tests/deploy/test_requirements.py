@@ -7,7 +7,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from deploy.audit import judged
 from tests.calls.house import ROOT
 
 WRITTEN = sorted(ROOT.glob("requirements*.in"))
@@ -92,35 +91,3 @@ def test_files_that_are_installed_together_agree(python, platform):
 
     assert len(versions) > 60
     assert not {name: found for name, found in versions.items() if len(found) > 1}
-
-
-def test_a_known_fault_ends_the_audit():
-    """With its number and the version that mends it."""
-    fault = {"id": "PYSEC-1", "fix_versions": ["2.0"]}
-    packages = [
-        {"name": "a", "version": "1.0", "vulns": [fault]},
-        {"name": "b", "version": "1.0", "vulns": []},
-        {"name": "c", "skip_reason": "not found"},
-    ]
-
-    lines, code = judged(packages)
-
-    assert code == 1
-    assert lines[0] == "a 1.0: PYSEC-1, mended in 2.0"
-    assert lines[1:] == ["1 packages could not be looked up.", "2 packages were looked up."]
-
-
-@pytest.mark.parametrize("packages", [[], [{"name": "a", "skip_reason": "not found"}]])
-def test_a_database_that_is_not_there_is_no_fault(packages):
-    """And is not taken for a good answer either."""
-    lines, code = judged(packages)
-
-    assert code == 0
-    assert "not looked up" in lines[0]
-
-
-def test_an_audit_without_faults():
-    """Says how many it has seen."""
-    lines, code = judged([{"name": "b", "version": "1.0", "vulns": []}])
-
-    assert (["1 packages were looked up."], 0) == (lines, code)

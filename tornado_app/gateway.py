@@ -343,7 +343,7 @@ class Gateway:
         )
         self._places[session_id].leave()
         self._places[session_id] = guest.place.hold()
-        back = events.ClientBack(token, guest.caller.call_ends_at)
+        back = events.ClientBack(token, guest.caller.call_ends_at, last_seq)
         connection.token_id = guest.caller.token_id
         connection.resume(client, last_seq, back)
         self._end_if_revoked(connection)

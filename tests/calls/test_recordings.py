@@ -100,12 +100,12 @@ class Caller:
         self.item = ""
 
 
-async def answer(fake, turn: int) -> str:
+async def answer(fake, turn: int, pieces: int = 4) -> str:
     """The model answers with so many pieces at once."""
     item = f"item_{turn}"
     ids = {"response_id": f"resp_{turn}", "item_id": item, "output_index": 0, "content_index": 0}
     await fake.send({"type": "response.created", "response": {"id": f"resp_{turn}"}})
-    for _ in range(4):
+    for _ in range(pieces):
         delta = base64.b64encode(sound(value_of(turn), ANSWER_MS / 4)).decode()
         await fake.send({"type": "response.output_audio.delta", "delta": delta, **ids})
     text = "One two three four."
@@ -241,6 +241,90 @@ async def test_both_sides_lie_where_they_were(tmp_path, query, hz):
     ]
     [vtt] = (tmp_path / "kept").glob("*.vtt")
     assert 2 == vtt.read_text().count("<c.unheard>three four.</c>")
+
+
+class Unsteady:
+    """A client's side that keeps what is said while it has no connection."""
+
+    def __init__(self, client) -> None:
+        self.client = client
+        self.chunks = 0
+        self.kept: list[bytes] = []
+
+    async def audio(self, pcm: bytes) -> None:
+        self.chunks += 1
+        if self.client is None:
+            self.kept.append(pcm)
+        else:
+            await self.client.audio(pcm)
+
+    async def lose(self, house) -> None:
+        """The connection breaks when all that was sent has been taken."""
+        client, self.client = self.client, None
+        sent = self.chunks
+        while (await client.next("audio_received"))["data"]["chunk"] < sent:
+            pass
+        client.socket.protocol.stream.close()
+        while not (await house.scrape())("clients_lost_total"):
+            await asyncio.sleep(0.02)
+
+    async def go_on(self, client) -> None:
+        while self.kept:
+            await client.audio(self.kept.pop(0))
+        self.client = client
+
+
+async def heard(client, count: int) -> tuple[float, float]:
+    """From and to when so many pieces of 200 ms play that come at once."""
+    await client.next("audio")
+    began_at = time.monotonic()
+    for _ in range(count - 1):
+        await client.next("audio")
+    return began_at, began_at + 0.2 * count
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_call_whose_client_was_lost_is_one_recording(tmp_path):
+    """What is said meanwhile lies where it was said, and what waited where it was heard."""
+    keeps = {"session_resume_window_s": 20, "recordings_calls": "all"}
+    async with (
+        FakeUpstream() as fake,
+        House(fake.url, recordings_directory=str(tmp_path), **keeps) as house,
+    ):
+        client = await house.connected()
+        opened_at = next(iter(house.gateway.connections)).config.opened_at
+        line = Unsteady(client)
+        caller = Caller(line, HZ)
+        speaking = asyncio.ensure_future(caller.speak())
+        await answer(fake, 0, pieces=2)
+        truth = [await heard(client, 2)]
+        await until(lambda: time.monotonic() > truth[0][1], "time stands still")
+        await line.lose(house)
+        caller.speaks_until = time.monotonic() + 0.3
+        await answer(fake, 1, pieces=3)
+        await until(lambda: len(line.kept) > 40, "nobody speaks")
+        place = max(message["seq"] for message in client.heard)
+        token = client.heard[0]["data"]["resume_token"]
+        again = await house.call(f"resume={token}&last_seq={place}")
+        truth.append(await heard(again, 3))
+        assert (await again.status("connected"))["data"]["resumed"]
+        await line.go_on(again)
+        await until(lambda: time.monotonic() > truth[1][1], "time stands still")
+        speaking.cancel()
+        again.socket.close()
+        about = await made(tmp_path)
+
+    [flac] = tmp_path.glob("*.flac")
+    left, right = soundfile.read(flac, dtype="int16")[0].T
+    within_ms = TRUE_WITHIN_MS + caller.lag_ms
+    user = stretches(left, lambda side: np.abs(side - USER) < USER // 2)
+    assert off_ms(user, joined(caller.spoken), opened_at) <= within_ms
+    for turn, true in enumerate(truth):
+        value = value_of(turn)
+        found = stretches(right, lambda side, value=value: side == value)
+        assert off_ms(found, [true], opened_at) <= within_ms, turn
+    assert about["is_whole"]
+    assert [19, 19] == [each["heard_characters"] for each in about["words"]]
 
 
 @pytest.mark.gen_test

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.recordings.loudspeaker import Loudspeaker
-from tornado_app.recordings.hearing import Clip, lay_answers
-from tornado_app.session.record import Cut, Ended, Sent, Told
+from tornado_app.recordings.hearing import RUN_GAP_MS, Clip, lay_answers
+from tornado_app.session.record import Away, Back, Cut, Ended, Sent, Told
 
 ENOUGH = Ended(1e6)
 
@@ -121,6 +121,53 @@ def test_reports_of_what_was_never_sent_mean_nothing():
     assert [Clip(10, "a", 0, 100)] == lay_answers(notes)
 
 
+def test_what_a_lost_client_has_missed_is_heard_when_it_is_back():
+    """It had the first half second; the second was on its way, the third said meanwhile."""
+    notes = [
+        *(Sent(number * 500, "a", number * 500, 500, 10 + number) for number in range(2)),
+        Away(600),
+        Sent(1000, "a", 1000, 500, 12),
+        Back(3000, 10),
+        Sent(3500, "a", 1500, 500, 14),
+        ENOUGH,
+    ]
+
+    assert [Clip(0, "a", 0, 500), Clip(3000, "a", 500, 1500)] == lay_answers(notes)
+
+
+def test_a_client_that_is_lost_twice():
+    """What it missed the first time it has still not had the second time."""
+    notes = [
+        *(Away(0), Sent(10, "a", 0, 100, 5), Back(1000, 4)),
+        *(Away(1010), Back(2000, 4), ENOUGH),
+    ]
+
+    assert [Clip(2000, "a", 0, 100)] == lay_answers(notes)
+
+
+def test_a_second_connection_that_takes_over_was_not_missed_first():
+    notes = [Sent(0, "a", 0, 100, 5), Sent(10, "a", 100, 900, 6), Back(3000, 5), ENOUGH]
+
+    assert [Clip(0, "a", 0, 100), Clip(3000, "a", 100, 900)] == lay_answers(notes)
+
+
+def test_an_interruption_that_a_lost_client_is_told_late_stops_what_it_had_till_then():
+    """What it never had before it was told is heard by nobody."""
+    sent = [Sent(0, "a", 0, 2000, 5), Away(100), Sent(200, "a", 2000, 500, 6)]
+
+    notes = [*sent, Cut(300, "a", None, 7), Back(1500, 5), ENOUGH]
+    assert [Clip(0, "a", 0, 1500)] == lay_answers(notes)
+    notes = [*sent, Cut(300, "a", None, 7), Back(2500, 5), ENOUGH]
+    assert [Clip(0, "a", 0, 2000)] == lay_answers(notes)
+
+
+@pytest.mark.parametrize("ends", [[Ended(20_000)], []])
+def test_what_waits_for_a_client_that_never_comes_is_heard_by_nobody(ends):
+    notes = [Sent(0, "a", 0, 500, 5), Away(600), Sent(700, "a", 500, 500, 6), *ends]
+
+    assert [Clip(0, "a", 0, 500)] == lay_answers(notes)
+
+
 pieces = st.lists(
     st.tuples(
         st.sampled_from([0, 20, 60, 200, 900, 3000]),
@@ -152,6 +199,38 @@ def test_it_is_where_the_client_played_it(coming, wait_ms, report_each_ms, down_
     assert max(off) <= max(report_each_ms, 20) + wait_ms + down_ms + 11
     if len({item_id for _, item_id, _ in sent}) == len(sent) == 1 and sent[0][2] > 400:
         assert max(off) <= 20
+
+
+@given(pieces, st.integers(0, 200), st.integers(0, 6000), st.integers(1, 4000), st.integers(0, 80))
+def test_it_is_where_a_client_played_it_that_was_lost_meanwhile(
+    coming, wait_ms, lost_ms, away_ms, down_ms
+):
+    """What was on its way is lost with the connection, and comes again when it is back.
+
+    A pause as short as that may be one within what was played, as above.
+    """
+    at_ms, sent, played = 0, [], []
+    back_ms = lost_ms + away_ms
+    for pause_ms, item_id, duration_ms in coming:
+        at_ms += pause_ms
+        is_missed = lost_ms - down_ms <= at_ms < back_ms
+        sent.append((at_ms, is_missed))
+        played.append((back_ms if is_missed else at_ms, item_id, duration_ms))
+    client = Loudspeaker(wait_ms, 40, down_ms)
+    told = client.play(played, max(at_ms, back_ms) + 12_000)
+
+    notes = [each for each in told if not lost_ms <= each.at_ms <= back_ms + down_ms]
+    notes = [each for each in notes if isinstance(each, Told)]
+    pieces_told = [each for each in told if isinstance(each, Sent)]
+    for seq, (piece, (at, _)) in enumerate(zip(pieces_told, sent, strict=True), 1):
+        notes.append(Sent(at, piece.item_id, piece.offset_ms, piece.duration_ms, seq))
+    had = [seq for seq, (at, is_missed) in enumerate(sent, 1) if at < back_ms and not is_missed]
+    notes += [Away(lost_ms), Back(back_ms, max(had, default=0))]
+    notes.sort(key=lambda note: note.at_ms)
+
+    off = errors(lay_answers([*notes, ENOUGH]), client.heard)
+    assert None not in off
+    assert max(off) <= 40 + wait_ms + down_ms + min(away_ms, RUN_GAP_MS) + 11
 
 
 @given(

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,9 +23,15 @@ def test_what_came_late_was_not_spoken_late():
     assert [80.0, 100.0, 120.0, 140.0] == laid((100, 20), (159, 20), (159, 20), (160, 20))
 
 
-def test_what_a_network_held_back_for_seconds_goes_where_it_was_spoken():
-    burst = [(3000, 20)] * 100  # spoken from 1000 on
-    assert [980.0, *range(1000, 3000, 20)] == laid((1000, 20), *burst)
+@pytest.mark.parametrize("back_ms", [3000, 16_000])
+def test_what_was_held_back_for_seconds_goes_where_it_was_spoken(back_ms):
+    """By a network, or by a client that was lost."""
+    spoken = range(1000, back_ms, 20)
+    live = [(back_ms + 20 * number, 20) for number in range(1, 50)]
+
+    assert [980.0, *spoken, *(end - 20 for end, _ in live)] == laid(
+        (1000, 20), *[(back_ms, 20)] * len(spoken), *live
+    )
 
 
 def test_a_pause_of_the_client_stays():

@@ -9,6 +9,8 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import commands, events
 from tornado_app.session.record import (
     AnswerSound,
+    Away,
+    Back,
     Begun,
     Cut,
     Ended,
@@ -53,10 +55,10 @@ def test_an_answer_that_is_interrupted():
     assert [
         Begun("sess_1", "alice", 1_800_000_000_000, "gpt-realtime-2.1", "marin", "both"),
         AnswerSound("item_a", bytes(24_000)),
-        Sent(1000.0, "item_a", 0.0, 500.0),
+        Sent(1000.0, "item_a", 0.0, 500.0, 4),
         Told(1200.0, "item_a", 150),
         Spoken(1250.0, "item_u", "begun"),
-        Cut(1250.0, "item_a", None),
+        Cut(1250.0, "item_a", None, 6),
         Words(1500.0, "user", "item_u", "Stop."),
         Ended(2500.0),
     ] == story.of()
@@ -80,7 +82,7 @@ def test_what_a_client_says_it_has_heard_counts(heard_ms, noted_ms):
     story.said(delta(500), at=1.0)
     story.client(asked.Interrupt(item_id="item_a", heard_ms=heard_ms), at=1.3)
 
-    assert [Cut(1300.0, "item_a", noted_ms)] == story.of(Cut)
+    assert [Cut(1300.0, "item_a", noted_ms, 5)] == story.of(Cut)
 
 
 def test_speech_ended_so_much_sooner_as_the_resampler_holds():
@@ -101,6 +103,25 @@ def test_there_is_what_was_asked_for(parts):
 
     assert (parts != "audio") == bool(story.of(Words))
     assert (parts != "words") == bool(story.of(UserSound))
+
+
+@pytest.mark.parametrize(
+    "lost", [events.ClientGone(None, is_lost=True), events.ClientSlow("write_timeout")]
+)
+def test_what_a_lost_client_has_missed_can_be_told_from_what_it_had(lost):
+    story = RecordedStory(resume_window_s=20.0).connected()
+    story.said(realtime.ResponseCreated(response()), at=1.0)
+    story.said(delta(500), at=1.0)
+    story.feed(lost, at=1.1)
+    story.said(delta(500), at=1.2)
+    story.feed(events.ClientBack("next", 1_800_003_600, 4), at=2.0)
+
+    assert [
+        Sent(1000.0, "item_a", 0.0, 500.0, 4),
+        Away(1100.0),
+        Sent(1200.0, "item_a", 500.0, 500.0, 5),
+        Back(2000.0, 4),
+    ] == story.of(Sent, Away, Back)
 
 
 def test_a_session_with_a_fault_of_ours_has_an_end_too():

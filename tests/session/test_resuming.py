@@ -12,7 +12,7 @@ from tornado_app.session.commands import CloseClient, DropClient, Log, PingClien
 WINDOW_S = 20.0
 TOKEN = "canary-token"
 LOST = events.ClientGone(None, is_lost=True)
-BACK = events.ClientBack("next-token", UNIX_MS / 1000 + 3600)
+BACK = events.ClientBack("next-token", UNIX_MS / 1000 + 3600, 1)
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_the_loudspeaker_stands_still_while_nobody_is_there(kept):
 
 def test_the_token_of_the_new_connection_counts(kept):
     """It came with it, and was checked at the door."""
-    kept.feed(LOST, at=1.0).feed(events.ClientBack("next", UNIX_MS / 1000 + 7200), at=2.0)
+    kept.feed(LOST, at=1.0).feed(events.ClientBack("next", UNIX_MS / 1000 + 7200, 1), at=2.0)
     status = kept.feed(events.StatusAsked({})).messages[0][1]
     assert UNIX_MS + 7_200_000 == status["token_expires_at"]
 
@@ -142,4 +142,4 @@ def test_a_takeover_needs_no_loss(kept):
 
 def test_no_token_stands_in_a_repr():
     """Whatever is printed of an event."""
-    assert "canary" not in repr([events.Opened(TOKEN), events.ClientBack(TOKEN, 1.0)])
+    assert "canary" not in repr([events.Opened(TOKEN), events.ClientBack(TOKEN, 1.0, 1)])

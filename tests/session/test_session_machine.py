@@ -240,7 +240,7 @@ class Call(RuleBasedStateMachine):
     @rule()
     def come_back(self):
         self.is_here = True
-        self.happen(events.ClientBack("token", UNIX_MS / 1000 + self.line.story.now + 900))
+        self.happen(events.ClientBack("token", UNIX_MS / 1000 + self.line.story.now + 900, 1))
 
     @rule(is_full=st.booleans())
     def fill(self, is_full):

@@ -28,6 +28,8 @@ from tornado_app.recordings.spool import MODEL_BYTES_PER_MS, SUFFIX, frames
 from tornado_app.recordings.words import Utterance, utterances, webvtt
 from tornado_app.session.record import (
     AnswerSound,
+    Away,
+    Back,
     Begun,
     Cut,
     Ended,
@@ -81,13 +83,13 @@ class Call:
         if self._speech_ms is None:
             self._speech_ms = max(0.0, end_ms - duration_ms)
 
-    def _note(self, entry: Sent | Told | Cut | Spoken | Words | Ended) -> None:
+    def _note(self, entry: Sent | Told | Cut | Away | Back | Spoken | Words | Ended) -> None:
         self.end_ms = max(self.end_ms, entry.at_ms)
         match entry:
             case Ended(at_ms):
                 self.end_ms, self.is_whole = at_ms, True
                 self.playing.append(entry)
-            case Sent() | Told() | Cut():
+            case Sent() | Told() | Cut() | Away() | Back():
                 self.playing.append(entry)
             case Spoken(at_ms, item_id, "committed"):
                 # Of a turn that the client has ended nobody has said when it began; of another the

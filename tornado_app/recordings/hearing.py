@@ -4,7 +4,8 @@
 loudspeaker is known, and settles also what came before.  All that was sent lies on one tape.  What
 the client says it has played by a certain time had been played by then, so a stretch of the tape
 that plays without a pause is where the earliest such word would have it, and never before it was
-sent.  Where the client says nothing, it plays what it has at once.
+sent.  Where the client says nothing, it plays what it has at once.  What waited for a client that
+was lost was sent when that came back.
 """
 
 from bisect import bisect_right
@@ -14,7 +15,9 @@ from itertools import takewhile
 from math import inf
 from typing import NamedTuple, TypeAlias
 
-from tornado_app.session.record import Cut, Ended, Sent, Told
+from msgspec.structs import replace
+
+from tornado_app.session.record import Away, Back, Cut, Ended, Sent, Told
 
 GAP_MS = 10.0
 """A shorter pause is none: reports are whole milliseconds, and some on their way."""
@@ -30,7 +33,7 @@ LAST_MS = 200.0
 pause shorter than `LATE_MS` is believed to those of the last `LAST_MS`."""
 HAIR_MS = 0.01
 
-Playing: TypeAlias = Sent | Told | Cut | Ended
+Playing: TypeAlias = Sent | Told | Cut | Away | Back | Ended
 
 
 class Clip(NamedTuple):
@@ -78,7 +81,7 @@ def lay_answers(playing: Iterable[Playing]) -> list[Clip]:
     """All that was heard, in order of time; no clip overlaps another."""
     clips: list[Clip] = []
     tape, ended_ms = _Tape(0.0), 0.0
-    for entry in playing:
+    for entry in _as_it_came(playing):
         match entry:
             case Sent():
                 tape.sent(entry)
@@ -96,6 +99,32 @@ def lay_answers(playing: Iterable[Playing]) -> list[Clip]:
     # It broke off: what was on its way to be played was, as far as anybody knows.
     clips += tape.lay(None, None)
     return _joined(clips)
+
+
+def _as_it_came(playing: Iterable[Playing]) -> list[Playing]:
+    """The same for a client that was never lost: what it had missed when it came back is moved to
+    that time, and what it never came back for is left out.
+    """
+    came: list[Playing] = []
+    away_from: int | None = None
+    for entry in playing:
+        match entry:
+            case Away():
+                away_from = len(came) if away_from is None else away_from
+            case Back():
+                came = [_not_before(each, entry) for each in came]
+                away_from = None
+            case _:
+                came.append(entry)
+    if away_from is not None:
+        came[away_from:] = [each for each in came[away_from:] if isinstance(each, Ended)]
+    return came
+
+
+def _not_before(entry: Playing, back: Back) -> Playing:
+    if isinstance(entry, Sent | Cut) and entry.seq > back.last_seq:
+        return replace(entry, at_ms=back.at_ms)
+    return entry
 
 
 class _Tape:

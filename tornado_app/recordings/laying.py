@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-HORIZON_MS = 5000.0
-"""So much of what follows a chunk is looked at: stalls are shorter, mostly, and clocks that differ
-by 500 ppm differ by 2.5 ms in it."""
+HORIZON_MS = 20_000.0
+"""So much of what follows a chunk is looked at: a client that was lost says when it is back what it
+has kept, mostly 15 s of it, and clocks that differ by 500 ppm differ by 10 ms in it."""
 GAP_MS = 10.0
 """A shorter pause is none: the clocks differ, and silence put into a word is heard."""
 

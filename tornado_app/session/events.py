@@ -79,9 +79,11 @@ class ClientBack(Struct, frozen=True):
     resume_token: str
     token_expires_at_unix_s: float
     """Of the token that it has shown."""
+    last_seq: int
+    """The last message that it had."""
 
     def __repr__(self) -> str:
-        return "ClientBack()"
+        return f"ClientBack(last_seq={self.last_seq})"
 
 
 class UpstreamOpened(Struct, frozen=True):

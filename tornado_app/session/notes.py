@@ -9,6 +9,8 @@ from tornado_app.session.commands import Command, SendClient
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.record import (
     AnswerSound,
+    Away,
+    Back,
     Begun,
     Cut,
     Ended,
@@ -56,6 +58,10 @@ class Notes:
                 self._entries.append(Told(self._ms(now), item_id, played_ms))
             case events.ClientSaid(asked.Interrupt(heard_ms=int())):
                 self._is_told = True
+            case events.ClientGone(is_lost=True) | events.ClientSlow():
+                self._entries.append(Away(self._ms(now)))
+            case events.ClientBack(last_seq=last_seq):
+                self._entries.append(Back(self._ms(now), last_seq))
             case events.ClientSaid(asked.Text(text=text)) if self._has_words:
                 self._entries.append(Words(self._ms(now), "user", "", text))
             case _:
@@ -64,7 +70,7 @@ class Notes:
     def note_commands(self, commands: list[Command], now: float) -> None:
         for command in commands:
             if isinstance(command, SendClient):
-                self._note_told(command.message, self._ms(now))
+                self._note_told(command.message, self._ms(now), command.seq)
 
     def take(self, ended_at: float | None) -> list[Entry]:
         """What has been noted since the last time; *ended_at*: there will be no more."""
@@ -92,14 +98,14 @@ class Notes:
             case _:
                 pass
 
-    def _note_told(self, message: told.ServerMessage, at_ms: float) -> None:
+    def _note_told(self, message: told.ServerMessage, at_ms: float, seq: int) -> None:
         match message:
             case told.Audio():
                 self._entries.append(
-                    Sent(at_ms, message.item_id, message.offset_ms, message.duration_ms)
+                    Sent(at_ms, message.item_id, message.offset_ms, message.duration_ms, seq)
                 )
             case told.Interrupted(item_id=item_id, heard_ms=heard_ms):
-                self._entries.append(Cut(at_ms, item_id, heard_ms if self._is_told else None))
+                self._entries.append(Cut(at_ms, item_id, heard_ms if self._is_told else None, seq))
             case told.SpeechStarted(item_id=item_id):
                 self._entries.append(Spoken(at_ms, item_id, "begun"))
             case told.SpeechStopped(item_id=item_id):

@@ -47,6 +47,8 @@ class Sent(Struct, frozen=True, tag="sent"):
     offset_ms: float
     """Where in the item it begins."""
     duration_ms: float
+    seq: int = 0
+    """Which message of the call it was; 0: of a client that does not count them."""
 
 
 class Told(Struct, frozen=True, tag="told"):
@@ -64,6 +66,21 @@ class Cut(Struct, frozen=True, tag="cut"):
     item_id: str | None
     heard_ms: float | None
     """By the client's own word, no more of the item than this was played; None: it has not said."""
+    seq: int = 0
+    """As in `Sent`."""
+
+
+class Away(Struct, frozen=True, tag="away"):
+    """The client is lost: what goes to it from now on waits until it is back."""
+
+    at_ms: float
+
+
+class Back(Struct, frozen=True, tag="back"):
+    """The client is there again, and gets what followed the last message that it has."""
+
+    at_ms: float
+    last_seq: int
 
 
 class Spoken(Struct, frozen=True, tag="spoken"):
@@ -87,4 +104,6 @@ class Ended(Struct, frozen=True, tag="ended"):
     at_ms: float
 
 
-Entry: TypeAlias = Begun | UserSound | AnswerSound | Sent | Told | Cut | Spoken | Words | Ended
+Entry: TypeAlias = (
+    Begun | UserSound | AnswerSound | Sent | Told | Cut | Away | Back | Spoken | Words | Ended
+)

@@ -6,9 +6,8 @@ from msgspec import Struct
 
 from tornado_app.errors import ErrorCode, Ref, Refused
 
-Context = Literal["kept", "rebuilt", "lost"]
-"""What a model knows of the conversation after a reconnection: it is the same one; it was told
-again; nothing."""
+Context = Literal["rebuilt", "lost"]
+"""What a model knows of the conversation after a reconnection: what it was told again; nothing."""
 Why = Literal["session_limit", "context_limit", "upstream_back"]
 """Why there is another link to the model: the longest session is over, or nearly; what the model
 knows was nearly too much for it; an upstream is there again that is wanted more."""

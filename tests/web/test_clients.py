@@ -18,6 +18,7 @@ from tests.web.test_node import NODE, needs_node, version
 
 DOCUMENT = (ROOT / "docs/clients.md").read_text()
 GATEWAY = "https://gateway.example.com"
+AT_HOME = "http://127.0.0.1:8765"
 HEARD = "amiable"
 WORDS = "document.body.innerText"
 SHADOW = "document.querySelector('parley-call').shadowRoot"
@@ -38,8 +39,9 @@ def open_page(talker, house):
 
     def open_it(text: str):
         token = house.token(parley_session={"client_may": {"tools": True}})
+        text = text.replace(GATEWAY, address).replace(AT_HOME, address)
         files = {
-            "/": ("text/html", text.replace(GATEWAY, address)),
+            "/": ("text/html", text.replace("eyJ...", token)),
             "/token": ("application/json", f'{{"token": "{token}"}}'),
         }
         manager = pages(address, files, inline=True)
@@ -55,12 +57,17 @@ def open_page(talker, house):
 
 
 def test_the_page_of_ten_minutes_talks(open_page):
-    """The button begins a call, what is said is there, and the button ends it."""
-    page = open_page(next(block for block in blocks("html") if "onclick" in block))
+    """The button begins a call, what is said is there, the button ends it and begins another."""
+    text = next(block for block in blocks("html") if "onclick" in block)
+    assert text.count(AT_HOME) == text.count('"eyJ..."') == 1
+    page = open_page(text)
     page.click("button")
     until(page, f"{WORDS}.includes('I heard you say') && {WORDS}.includes('{HEARD}')")
-    page.click("button")
+    page.get_by_role("button", name="End").click()
     until(page, f"{WORDS}.includes('The call has ended.')")
+    page.get_by_role("button", name="Start talking").click()
+    until(page, f"{WORDS}.includes('Connected.')")
+    page.get_by_role("button", name="End").click()
 
 
 def test_one_line_is_a_call(open_page):
@@ -106,11 +113,11 @@ def test_an_element_that_is_taken_out_ends_its_call(open_page):
 def test_the_call_of_the_document_runs(open_page, house):
     """The lines under "The call", as they stand."""
     lines = next(block for block in blocks("js") if "set_colour" in block)
+    asking = next(block for block in blocks("js") if "getToken = async" in block)
     page = open_page(
         f"""<!doctype html><title>Test</title><script type="module">
         import {{ connect }} from "{GATEWAY}/parley.js";
-        const answer = await fetch("/token", {{ method: "POST" }});
-        const getToken = async () => (await answer.json()).token;
+        {asking}
         {lines.replace("await call.ready", "window.call = call; await call.ready")}
         window.isThrough = true;
         </script>"""

@@ -4,14 +4,13 @@ import asyncio
 import json
 import logging
 import threading
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
-pytest.importorskip("mcp", reason="the package of MCP is not installed: requirements-mcp.txt")
-
 from tests.calls.house import until, whole_log
 from tests.calls.tool_house import tool_call
-from tests.fakes.mcp_server import McpHouse
 from tests.fakes.upstream import unused_port
 from tornado_app.tools.mcp import guard
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
@@ -22,6 +21,15 @@ ERAS = pytest.mark.parametrize(
     "era", [{}, {"json_response": True}, {"is_legacy": True}], ids=["modern", "json", "legacy"]
 )
 CITY = {"city": "Oslo"}
+
+pytestmark = pytest.mark.skipif(
+    find_spec("mcp") is None, reason="the package of MCP is not installed: requirements-mcp.txt"
+)
+
+
+def mcp_house(**options):
+    """A server of MCP; its package takes a second to import, and few who collect this run it."""
+    return import_module("tests.fakes.mcp_server").McpHouse(**options)
 
 
 def mcp_entry(url, more="", name="house"):
@@ -58,7 +66,7 @@ def quiet():
 @pytest.mark.gen_test
 async def test_tools_are_listed_and_called(tmp_path, era):
     """Those of the allow-list, under names that the API takes; the client sees nothing of it."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
             names = set(told(call))
             assert {"get_weather", "stock", "shop_find-it"} < names
@@ -84,7 +92,7 @@ async def test_who_calls_is_known_and_signed(tmp_path, era, monkeypatch):
     monkeypatch.setenv("MCP_KEY", "canary-canary-canary")
     more = 'signing_key = {env = "MCP_KEY"}\n'
     more += 'headers = {Authorization = {env = "MCP_KEY", prefix = "Bearer "}}'
-    with McpHouse(**era) as server, whole_log() as log:
+    with mcp_house(**era) as server, whole_log() as log:
         async with tool_call(tmp_path, mcp_entry(server.url, more)) as call:
             meta = json.loads(await call.result_of("who"))
             assert ("alice", "call_1_0") == (meta["parley/user_id"], meta["parley/call_id"])
@@ -112,7 +120,7 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 async def test_a_tool_that_misbehaves_costs_one_call(tmp_path, era, name):
     """The model reads why, and the next call works."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 0.5")) as call:
             assert FAULTS[name] in json.loads(await call.result_of(name))["error"]
             assert "12" in await call.result_of("stock", {"product": "tea"})
@@ -122,7 +130,7 @@ async def test_a_tool_that_misbehaves_costs_one_call(tmp_path, era, name):
 @pytest.mark.gen_test
 async def test_more_than_is_read_at_all(tmp_path, era):
     """Megabytes are not waited for, and others are not disturbed."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 30")) as call:
             assert "too large" in await call.result_of("huge", {"size": 30_000_000})
             assert "12" in await call.result_of("stock", {"product": "tea"})
@@ -144,7 +152,7 @@ async def test_more_than_is_read_at_all(tmp_path, era):
 )
 async def test_answers_that_are_none(tmp_path, answer, sentence):
     """Each is one sentence for the model, and no word of it is in the log."""
-    with McpHouse() as server, whole_log() as log:
+    with mcp_house() as server, whole_log() as log:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
             server.answer = answer
             error = json.loads(await call.result_of("get_weather", CITY))["error"]
@@ -159,7 +167,7 @@ async def test_a_server_that_speaks_of_our_own_faults(tmp_path, code):
     """It is believed nothing: no call is made twice, and its words are for the model alone."""
     error = {"code": code, "message": "canary", "data": "x"}
     body = json.dumps({"jsonrpc": "2.0", "id": None, "error": error}).encode()
-    with McpHouse() as server, whole_log() as log:
+    with mcp_house() as server, whole_log() as log:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
             server.answer = (400, [(b"content-type", b"application/json")], body)
             told = json.loads(await call.result_of("get_weather", CITY))
@@ -172,7 +180,7 @@ async def test_a_server_that_speaks_of_our_own_faults(tmp_path, code):
 @pytest.mark.parametrize("arguments", ["{no", "[]", '{"city":7}', "{}", "[" * 9000])
 async def test_arguments_that_do_not_fit_go_back_to_the_model(tmp_path, arguments):
     """Nothing is asked of the server."""
-    with McpHouse() as server:
+    with mcp_house() as server:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
             assert json.loads(await call.result_of("get_weather", arguments))["error"]
         assert "tools/call" not in server.methods
@@ -182,7 +190,7 @@ async def test_arguments_that_do_not_fit_go_back_to_the_model(tmp_path, argument
 @pytest.mark.gen_test
 async def test_a_server_that_dies_and_comes_back(tmp_path, era):
     """Calls fail while it is away, and the log says once that it is, and once that it is not."""
-    with McpHouse(**era) as server, whole_log() as log:
+    with mcp_house(**era) as server, whole_log() as log:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
             server.die()
             for _ in range(3):
@@ -199,7 +207,7 @@ async def test_a_server_that_dies_and_comes_back(tmp_path, era):
 @pytest.mark.gen_test
 async def test_a_server_that_was_away_for_a_moment(tmp_path, era):
     """It has forgotten the session, which nobody knew; the call is performed all the same."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
             server.die()
             server.start()
@@ -209,7 +217,7 @@ async def test_a_server_that_was_away_for_a_moment(tmp_path, era):
 @pytest.mark.gen_test
 async def test_a_server_that_is_away_at_the_start(tmp_path):
     """The gateway starts without it, and has its tools when it is there."""
-    server = McpHouse()
+    server = mcp_house()
     server.port = unused_port()
     with whole_log() as log:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
@@ -226,7 +234,7 @@ async def test_a_server_that_is_away_at_the_start(tmp_path):
 @pytest.mark.gen_test
 async def test_tools_that_change(tmp_path, era):
     """A call that begins afterwards has them; one that runs keeps what it has."""
-    with McpHouse(**era) as server, whole_log() as log:
+    with mcp_house(**era) as server, whole_log() as log:
         async with tool_call(tmp_path, mcp_entry(server.url)) as call:
             assert "sell" not in told(call)
             before = listings(log)
@@ -250,7 +258,7 @@ async def test_tools_that_change(tmp_path, era):
 @pytest.mark.gen_test
 async def test_twenty_calls_at_once(tmp_path, era):
     """Over one session: eight run, the others are told to come again."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 20")) as call:
             ids = await call.model_calls(*[("hang", {})] * 20)
             refused = dict([await call.output() for _ in range(12)])
@@ -267,7 +275,7 @@ async def test_twenty_calls_at_once(tmp_path, era):
 @pytest.mark.gen_test
 async def test_barge_in_while_a_tool_runs(tmp_path, era):
     """The result reaches the conversation, and nothing is asked."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 20")) as call:
             await call.model_calls(("hang", {}))
             await until(lambda: server.running == 1, "it was not called")
@@ -285,7 +293,7 @@ async def test_barge_in_while_a_tool_runs(tmp_path, era):
 @pytest.mark.parametrize("era", [{}, {"is_legacy": True}], ids=["modern", "legacy"])
 async def test_hanging_up_ends_what_runs(tmp_path, era):
     """The server is told, and the session with it serves the next call."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 20")) as call:
             await call.model_calls(("hang", {}), ("hang", {}))
             await until(lambda: server.running == 2, "it was not called")
@@ -303,7 +311,7 @@ async def test_hanging_up_ends_what_runs(tmp_path, era):
 @pytest.mark.gen_test
 async def test_a_gateway_that_stops_says_goodbye(tmp_path, era):
     """Also in mid-call: no thread is left, and a server with sessions is told."""
-    with McpHouse(**era) as server:
+    with mcp_house(**era) as server:
         async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 20")) as call:
             await call.model_calls(("hang", {}))
             await until(lambda: server.running == 1, "it was not called")
@@ -333,7 +341,7 @@ async def test_a_server_that_never_answers(tmp_path):
 @pytest.mark.gen_test
 async def test_twenty_neighbours_lose_nothing_while_servers_misbehave(tmp_path):
     """What a server answers is read in a thread of its own."""
-    with McpHouse() as server:
+    with mcp_house() as server:
         entry = mcp_entry(server.url, "timeout_s = 1")
         async with tool_call(tmp_path, entry, limits_connections_per_user=30) as call:
             neighbours = [await call.house.connected() for _ in range(20)]

@@ -1,6 +1,7 @@
 """The local model in its two modes, perhaps behind the gateway, and recorded speech."""
 
 import wave
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ def echoing():
     """The local model that plays back what it hears, sample for sample."""
     with called("echo") as program:
         yield program
+
+
+@pytest.fixture(scope="session")
+def agents():
+    """What is imported only where it is called, and not in all that collect its tests."""
+    return import_module("tests.clients.agents_calls")
 
 
 @pytest.fixture(scope="session")

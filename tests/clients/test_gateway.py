@@ -12,7 +12,6 @@ import pytest
 from tests.clients.node_client import NODE_SCRIPTS, needs_node_client
 from tests.clients.openai_calls import ask, calling
 from tests.clients.program import MODEL, ROOT, gateway, output_of
-from tests.clients.test_openai_agents import calling as calling_agent
 
 SAME = {
     "program.base_url": "BASE_URL",
@@ -38,9 +37,9 @@ async def test_openai(house):
 
 
 @pytest.mark.gen_test
-async def test_openai_agents(house):
+async def test_openai_agents(agents, house):
     """`openai-agents` for Python."""
-    async with calling_agent(house) as call:
+    async with agents.calling(house) as call:
         assert "You wrote: hi" == await call.ask("hi")
         assert [] == call.errors
 

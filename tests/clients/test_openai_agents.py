@@ -1,10 +1,6 @@
 """`openai-agents` for Python, unchanged, against the local model."""
 
-from contextlib import asynccontextmanager
-
 import pytest
-from agents import function_tool, set_tracing_disabled
-from agents.realtime import RealtimeAgent, RealtimeModelSendRawMessage, RealtimeRunner
 from websockets.exceptions import ConnectionClosedError
 
 from tests.clients.program import AT_GATEWAY, BYTES_PER_MS
@@ -12,84 +8,11 @@ from tests.local_realtime.wording import TEXTS, errors
 
 SERVER_VAD = {"type": "server_vad", "silence_duration_ms": 500}
 
-# The SDK's own spans go to the web; what it asks the model to trace does not concern them.
-set_tracing_disabled(True)
-
-
-@function_tool
-def get_weather(city: str) -> str:
-    """The weather in a city."""
-    return f"It is clear in {city}"
-
-
-class Call:
-    """A session whose events are read until something has happened."""
-
-    def __init__(self, session):
-        self.session = session
-        self._events = aiter(session)
-        self.errors = []
-
-    async def until(self, is_last):
-        """All events up to the one for which *is_last* is true."""
-        events = []
-        async for event in self._events:
-            events.append(event)
-            if event.type == "error":
-                self.errors.append(event.error)
-            if is_last(event):
-                return events
-        raise AssertionError(f"closed after {[event.type for event in events]}")
-
-    async def until_wire(self, kind):
-        """The wire events up to the first of *kind*."""
-        events = await self.until(lambda event: wire(event).get("type") == kind)
-        return [wire(event) for event in events if wire(event)]
-
-    async def ask(self, text):
-        """What is said in answer to *text*."""
-        await self.session.send_message(text)
-        return said_in(await self.until_wire("response.done"))
-
-    async def speak(self, pieces):
-        for piece in pieces:
-            await self.session.send_audio(piece)
-
-    async def request(self, **response):
-        """Ask for a response; the SDK has no method of its own for that."""
-        message = {"type": "response.create", "other_data": {"response": response}}
-        await self.session.model.send_event(RealtimeModelSendRawMessage(message=message))
-
-
-def wire(event):
-    """The server's own event in one of the SDK's, if it is there."""
-    if event.type == "raw_model_event" and event.data.type == "raw_server_event":
-        return event.data.data
-    return {}
-
-
-def said_in(events):
-    kind = "response.output_audio_transcript.done"
-    (done,) = (event for event in events if event["type"] == kind)
-    return done["transcript"]
-
-
-@asynccontextmanager
-async def calling(program, tools=(), handoffs=(), key=None, **settings):
-    """A session of a stock runner; *settings* are those of the model."""
-    agent = RealtimeAgent(
-        name="Local", instructions="Be brief.", tools=list(tools), handoffs=list(handoffs)
-    )
-    runner = RealtimeRunner(agent, config={"model_settings": settings})
-    model_config = {"url": program.websocket_url, "api_key": key or program.key}
-    async with await runner.run(model_config=model_config) as session:
-        yield Call(session)
-
 
 @pytest.mark.gen_test
-async def test_text_turn(speaking):
+async def test_text_turn(agents, speaking):
     """A message is answered, the audio is whole, and the history has both sides."""
-    async with calling(speaking) as call:
+    async with agents.calling(speaking) as call:
         await call.session.send_message("What is twelve times seven?")
         events = await call.until(lambda event: event.type == "agent_end")
 
@@ -105,9 +28,9 @@ async def test_text_turn(speaking):
 
 
 @pytest.mark.gen_test
-async def test_voice_turn_with_server_vad(speaking, recording, silence, chunks):
+async def test_voice_turn_with_server_vad(agents, speaking, recording, silence, chunks):
     """The end of speech is found, the words are told, and the answer is spoken."""
-    async with calling(speaking, turn_detection=SERVER_VAD) as call:
+    async with agents.calling(speaking, turn_detection=SERVER_VAD) as call:
         await call.speak(chunks(recording("amiable") + silence(900)))
         events = await call.until_wire("response.done")
         heard = [event["transcript"] for event in events if "transcription.c" in event["type"]]
@@ -117,13 +40,13 @@ async def test_voice_turn_with_server_vad(speaking, recording, silence, chunks):
 
     assert call.errors == []
     assert errors(TEXTS["amiable"], *heard) <= 1
-    assert said_in(events) == f"I heard you say: {heard[0]}"
+    assert agents.said_in(events) == f"I heard you say: {heard[0]}"
 
 
 @pytest.mark.gen_test
-async def test_function_call_round_trip(speaking):
+async def test_function_call_round_trip(agents, speaking):
     """The SDK runs the function it declared, and the answer tells its output."""
-    async with calling(speaking, tools=[get_weather]) as call:
+    async with agents.calling(speaking, tools=[agents.get_weather]) as call:
         await call.session.send_message("What is the weather in Paris?")
         called = await call.until(lambda event: event.type == "tool_end")
         told = await call.until_wire("response.output_audio_transcript.done")
@@ -132,14 +55,14 @@ async def test_function_call_round_trip(speaking):
     (start,) = (event for event in called if event.type == "tool_start")
     assert (start.tool.name, start.arguments) == ("get_weather", '{"city": "Paris"}')
     assert called[-1].output == "It is clear in Paris"
-    assert said_in(told) == "It is clear in Paris."
+    assert agents.said_in(told) == "It is clear in Paris."
 
 
 @pytest.mark.gen_test
-async def test_handoff(speaking):
+async def test_handoff(agents, speaking):
     """The call goes on with another agent, whose functions take the place of the first one's."""
-    forecaster = RealtimeAgent(name="forecaster", tools=[get_weather])
-    async with calling(speaking, handoffs=[forecaster]) as call:
+    forecaster = agents.RealtimeAgent(name="forecaster", tools=[agents.get_weather])
+    async with agents.calling(speaking, handoffs=[forecaster]) as call:
         await call.session.send_message("Transfer to the forecaster, please.")
         (handoff,) = (await call.until(lambda event: event.type == "handoff"))[-1:]
         await call.until_wire("response.output_audio_transcript.done")
@@ -152,12 +75,12 @@ async def test_handoff(speaking):
 
 
 @pytest.mark.gen_test
-async def test_barge_in_with_truncation(speaking, recording, silence, chunks):
+async def test_barge_in_with_truncation(agents, speaking, recording, silence, chunks):
     """Speech ends a long answer, the SDK truncates it, and the next turn is answered.
 
     By `semantic_vad`, which is what the SDK asks for by itself.
     """
-    async with calling(speaking) as call:
+    async with agents.calling(speaking) as call:
         await call.session.send_message(f"Say {'blue and green. ' * 100}")
         first = (await call.until(lambda event: event.type == "audio"))[-1]
         await call.speak(chunks(recording("amiable")))
@@ -177,10 +100,10 @@ async def test_barge_in_with_truncation(speaking, recording, silence, chunks):
 
 
 @pytest.mark.gen_test
-async def test_manual_commit(echoing, recording, chunks):
+async def test_manual_commit(agents, echoing, recording, chunks):
     """Without turn detection a turn ends when the client says so, and not a sample is lost."""
     said = recording("amiable")
-    async with calling(echoing, turn_detection=None) as call:
+    async with agents.calling(echoing, turn_detection=None) as call:
         *most, last = chunks(said)
         await call.speak(most)
         await call.session.send_audio(last, commit=True)
@@ -192,9 +115,9 @@ async def test_manual_commit(echoing, recording, chunks):
 
 
 @pytest.mark.gen_test
-async def test_error_recovery(speaking):
+async def test_error_recovery(agents, speaking):
     """A refused response lets go of the SDK's queue, and the session is still of use."""
-    async with calling(speaking) as call:
+    async with agents.calling(speaking) as call:
         await call.session.send_audio(bytes(2), commit=True)
         await call.until(lambda event: event.type == "error")
         await call.request(conversation="nowhere")
@@ -208,12 +131,12 @@ async def test_error_recovery(speaking):
 
 
 @pytest.mark.gen_test
-async def test_the_model_of_the_url_stands(echoing):
+async def test_the_model_of_the_url_stands(agents, echoing):
     """What the SDK sets up for another one is refused whole, and the session is still of use.
 
     The gateway leaves the model out and takes the rest.
     """
-    async with calling(echoing, model_name="another") as call:
+    async with agents.calling(echoing, model_name="another") as call:
         if not AT_GATEWAY:
             await call.until(lambda event: event.type == "error")
         answer = await call.ask("hi")
@@ -225,10 +148,10 @@ async def test_the_model_of_the_url_stands(echoing):
 
 
 @pytest.mark.gen_test
-async def test_a_wrong_key_is_refused(echoing):
+async def test_a_wrong_key_is_refused(agents, echoing):
     """The SDK is told why, in an event or, if the close was faster, in what `run` raises."""
     try:
-        async with calling(echoing, key="sk-wrong") as call:
+        async with agents.calling(echoing, key="sk-wrong") as call:
             await call.until(lambda event: event.type == "error")
             why = call.errors[0].code
     except ConnectionClosedError as closed:

@@ -2,18 +2,22 @@
 
 import contextlib
 import re
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
-pytest.importorskip("mcp", reason="the package of MCP is not installed: requirements-mcp.txt")
 
 from local_realtime.ears.moonshine import Moonshine
 from local_realtime.sound.resampling import HEARING_HZ
 from tests.examples.house import ROOT, examples_running, printed
 from workers.recordings import at_rate, open_recording
+
+pytestmark = pytest.mark.skipif(
+    find_spec("mcp") is None, reason="the package of MCP is not installed: requirements-mcp.txt"
+)
 
 
 def heard_in(path):

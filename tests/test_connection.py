@@ -27,7 +27,7 @@ from tornado_app.protocol.told import ServerMessage
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.reading_on import LINK_STUCK_S
 from tornado_app.session import events
-from tornado_app.upstream.link import Dial, LinkSaid
+from tornado_app.upstream.link import Dial, Link, LinkSaid
 from workers.formats import AudioFormat
 from workers.pool import AudioPool
 
@@ -266,24 +266,16 @@ async def test_a_fault_on_the_way_out_leaves_nothing_behind():
     async with a_room() as (room, _):
         connection = room.connection()
         connection.feed(events.Opened())
-        connection._client = Unclosable()
+        room.client.close = refuse
         connection.feed(events.Stop(GOING_AWAY))
 
         assert [connection] == room.finished
         assert connection._links._used is None
 
 
-class Unclosable:
-    """A client whose goodbye fails."""
-
-    is_full = False
-
-    def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None: ...
-
-    def ping(self) -> None: ...
-
-    def close(self, close: Close) -> None:
-        raise RuntimeError(close.reason)
+def refuse(close: Close) -> None:
+    """In the place of a client's goodbye."""
+    raise RuntimeError(close.reason)
 
 
 @pytest.mark.gen_test
@@ -404,16 +396,17 @@ async def test_a_look_mends_what_a_lost_word_left_behind():
 
 
 @pytest.mark.gen_test
-async def test_a_look_mends_a_link_that_has_lost_count():
+async def test_a_look_mends_a_link_that_has_lost_count(monkeypatch):
     """It has read nothing for ten seconds, and nobody holds it."""
     async with a_call() as (_, connection):
         link = connection._links._used
-        link._consumed_bytes = -(1 << 30)
-        link._paused_at = time.monotonic() - LINK_STUCK_S - 1
+        link.consumed(-(1 << 30))
+        monkeypatch.setattr(Link, "paused_s", property(lambda _: LINK_STUCK_S + 1))
+        assert link.unread_bytes
         with capture_logs() as lines:
             connection.look()
 
-        assert link.posted_bytes == link._consumed_bytes
+        assert not link.unread_bytes
         assert ["link_stuck"] == [line["event"] for line in lines]
 
 
@@ -444,10 +437,10 @@ async def test_a_session_that_has_ended_is_asked_for_no_more_of_its_answer():
 
 
 @pytest.mark.gen_test
-async def test_a_look_that_fails_ends_this_session_only():
+async def test_a_look_that_fails_ends_this_session_only(monkeypatch):
     """The calls behind it in the line are looked at as well."""
     async with a_call() as (room, connection):
-        connection._reading._client = None
+        monkeypatch.setattr(Link, "paused_s", None)
         connection.look()
 
         assert [INTERNAL] == room.client.closes

@@ -101,7 +101,7 @@ def check_hidden(text):
 
 
 @pytest.mark.gen_test
-async def test_what_is_sealed_reaches_the_model_and_nobody_else():
+async def test_what_is_sealed_reaches_the_model_and_nobody_else(monkeypatch):
     """Neither the client nor the log at its most talkative, through faults and a reconnection."""
     with whole_log("debug") as log:
         async with (
@@ -142,7 +142,7 @@ async def test_what_is_sealed_reaches_the_model_and_nobody_else():
                 assert CANARY in str(await again.next_event("conversation.item.create"))
             connection = next(iter(house.gateway.connections))
             check_hidden(repr(connection.config))
-            connection._session._rates = None  # a fault of ours
+            monkeypatch.setattr(connection._session, "_rates", None)  # a fault of ours
             await client.say("text", text="Hello.")
             assert 1011 == (await client.closed())[0]
             text = seen(client, log)

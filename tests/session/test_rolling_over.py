@@ -144,7 +144,8 @@ def test_the_next_model_is_told_everything_before_the_swap_and_the_client_one_wo
     assert [("connected", "rebuilt", "session_limit")] == statuses(happened)
     assert not has(happened[swap:], SendUpstream)  # it knows all
     log = next(each for each in happened if isinstance(each, Log) and each.event == "rolled_over")
-    assert {"reason", "is_forced", "ready_ms", "swap_ms"} == log.fields.keys()
+    figures = {"reason", "is_forced", "ready_ms", "swap_ms", "model_session", "upstream"}
+    assert figures == log.fields.keys()
 
 
 def test_an_hour_with_three_roll_overs(stage):
@@ -452,8 +453,9 @@ def test_a_next_one_that_is_never_ready_is_given_up(call):
 
     assert has(happened, DropPrepared)
     assert has(happened, PrepareUpstream)
-    (log,) = (each for each in happened if isinstance(each, Log))
-    assert ("next_model_lost", "timeout") == (log.event, log.fields["cause"])
+    lost, dialled = (each for each in happened if isinstance(each, Log))
+    assert ("next_model_lost", "timeout") == (lost.event, lost.fields["cause"])
+    assert ("upstream_dialled", True) == (dialled.event, dialled.fields["is_next"])
 
 
 def test_a_next_one_that_refuses_its_configuration_is_given_up(call):

@@ -9,7 +9,7 @@ from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted
 from tornado_app.session.actions import Actions
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.known_answers import Running
-from tornado_app.session.log_lines import log_answered
+from tornado_app.session.log_lines import log_answered, log_begun
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
@@ -28,6 +28,7 @@ class AnswerReports:
         self._downlink = downlink
 
     def begun(self, running: Running) -> None:
+        log_begun(self._actions, running.response_id)
         self._downlink.say(ResponseStarted(running.response_id, ref=running.ref))
 
     def ended(
@@ -47,8 +48,10 @@ class AnswerReports:
         done = ResponseDone(running.response_id, status, usage, continues or None, ref=running.ref)
         self._downlink.say(done)
 
-    def log_end(self, status: ResponseStatus, response: ResponseFacts | None) -> None:
-        log_answered(self._actions, status, response)
+    def log_end(
+        self, response_id: str, status: ResponseStatus, response: ResponseFacts | None
+    ) -> None:
+        log_answered(self._actions, response_id, status, response)
 
     def log_late(self, waited_for: str) -> None:
         self._actions.log("upstream_late", waited_for=waited_for)

@@ -385,7 +385,7 @@ class Asking:
         *,
         goes_on: bool = False,
     ) -> None:
-        self._reports.log_end(status, response)
+        self._reports.log_end(running.response_id, status, response)
         if not running.is_told:
             running.is_told = True
             continues = self._continues(running, status) or goes_on

@@ -22,7 +22,14 @@ def log_opened(actions: Actions, config: SessionConfig) -> None:
     )
 
 
-def log_answered(actions: Actions, status: ResponseStatus, response: ResponseFacts | None) -> None:
+def log_begun(actions: Actions, response_id: str) -> None:
+    """The model has begun an answer."""
+    actions.log("response_begun", response_id=safe_word(response_id))
+
+
+def log_answered(
+    actions: Actions, response_id: str, status: ResponseStatus, response: ResponseFacts | None
+) -> None:
     """An answer is over; *response*: what the model said of it in the end, if it did."""
     usage = response.counts if response else None
     tokens = tokens_by_type(usage)
@@ -32,7 +39,7 @@ def log_answered(actions: Actions, status: ResponseStatus, response: ResponseFac
         status=status,
         tokens=(usage or {}).get("total_tokens"),
         tokens_by_type=tokens,
-        response_id=safe_word(response.id) if response else "",
+        response_id=safe_word(response_id),
     )
 
 

@@ -46,7 +46,7 @@ class ModelsOwn:
         if self._rounds.find(response_id) is None:
             self._following.begin(response_id, is_wanted=is_heard)
         self._counts.calls += 1
-        self._counts.note(NAME_IN_LOG, "done", self._actions.now)
+        self._counts.note(NAME_IN_LOG, item.id, "done", self._actions.now)
 
     def hear_end(self, response: ResponseFacts) -> None:
         """A model that has gone on by itself, in words, behind its own calls needs not be asked."""

@@ -14,7 +14,7 @@ It is looked for by the facts, a few times a second: what was quiet need not be 
 
 from collections.abc import Callable
 
-from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.endings import Failure, safe_word
 from tornado_app.session.actions import Actions
 from tornado_app.session.conductor import Conductor
 from tornado_app.session.config import SessionConfig
@@ -154,6 +154,8 @@ class RollingOver:
             is_forced=is_forced,
             ready_ms=round(next_one.ready_ms, 1),
             swap_ms=round(swap_s * 1000, 1),
+            model_session=safe_word(next_one.created.id) if next_one.created else "",
+            upstream=next_one.upstream.name or None,
         )
         model.leave(next_one)
         self._conductor.on_lost(0.0, goes_on=True)

@@ -1,5 +1,6 @@
 """How many calls of tools there were, how long they took, and a line in the log for each."""
 
+from tornado_app.protocol.endings import safe_word
 from tornado_app.protocol.told import ToolFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.events import ToolOutcome
@@ -19,14 +20,31 @@ class ToolCounts:
     def figures(self, running: int) -> ToolFigures:
         return ToolFigures(self.calls, running, self._failed, round(self._total_ms, 1))
 
-    def note(self, name: str, outcome: ToolOutcome, since: float, detail: str = "") -> None:
-        """A call that was made at *since* is over; *name* is one that a log may have."""
+    def begin(self, name: str, call_id: str) -> None:
+        """A call is made; *name* is one that a log may have."""
+        self._actions.log("tool_called", name=name, call_id=safe_word(call_id))
+
+    def note(
+        self, name: str, call_id: str, outcome: ToolOutcome, since: float, detail: str = ""
+    ) -> None:
+        """A call that was made at *since* is over."""
         duration_ms = round((self._actions.now - since) * 1000, 1)
         self._total_ms += duration_ms
         if outcome in NOBODY_FAILED:
-            self._actions.log("tool_done", name=name, outcome=outcome, duration_ms=duration_ms)
+            self._actions.log(
+                "tool_done",
+                name=name,
+                call_id=safe_word(call_id),
+                outcome=outcome,
+                duration_ms=duration_ms,
+            )
             return
         self._failed += 1
         self._actions.log(
-            "tool_failed", name=name, outcome=outcome, detail=detail, duration_ms=duration_ms
+            "tool_failed",
+            name=name,
+            call_id=safe_word(call_id),
+            outcome=outcome,
+            detail=detail,
+            duration_ms=duration_ms,
         )

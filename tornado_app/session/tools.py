@@ -124,7 +124,7 @@ class Tools:
         if refusal is not None:
             outcome, sentence = refusal
             self._answer(of, item.call_id, error_output(sentence))
-            self._counts.note(self._label(item.name), outcome, self._actions.now)
+            self._counts.note(self._label(item.name), item.call_id, outcome, self._actions.now)
         else:
             self._call(of, response_id, item)
 
@@ -243,6 +243,7 @@ class Tools:
         )
         self._open.open(item.call_id, call)
         self._waits.tool_began()
+        self._counts.begin(call.name, item.call_id)
         if call.is_clients:
             self._client.call(response_id, item, call.due_at)
         else:
@@ -258,7 +259,7 @@ class Tools:
         self._show(call, "done" if outcome == "done" else "failed")
         self._arm()
         self._answer(call.of, call_id, output)
-        self._counts.note(call.name, outcome, call.since, detail)
+        self._counts.note(call.name, call_id, outcome, call.since, detail)
 
     def _answer(self, of: Round, call_id: str, output: str) -> None:
         self._outputs += 1
@@ -291,7 +292,7 @@ class Tools:
                 self._show(call, "failed")
             self._open.close(call_id)
             self._waits.tool_ended(call.since)
-            self._counts.note(call.name, outcome, call.since)
+            self._counts.note(call.name, call_id, outcome, call.since)
         self._arm()
 
     def _label(self, name: str) -> str:

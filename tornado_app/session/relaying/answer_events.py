@@ -9,7 +9,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_reports import status_of
-from tornado_app.session.log_lines import log_answered
+from tornado_app.session.log_lines import log_answered, log_begun
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.answers import Answers
@@ -52,7 +52,8 @@ class AnswerEvents:
     def show(self, said: RelayedEvent, text: str) -> str:
         """Empty: it is not shown."""
         match said:
-            case realtime.ResponseCreated():
+            case realtime.ResponseCreated(response):
+                log_begun(self._actions, response.id)
                 return self._created(text)
             case realtime.ResponseFinished(response):
                 return self._finished(response, text)
@@ -85,7 +86,7 @@ class AnswerEvents:
 
     def _finished(self, response: realtime.ResponseFacts, text: str) -> str:
         self._model.on_usage(response.usage)
-        log_answered(self._actions, status_of(response), response)
+        log_answered(self._actions, response.id, status_of(response), response)
         answer = self._answers.find(response.id)
         if answer is None:
             return self._veil.response(text, {})

@@ -87,6 +87,7 @@ class Tools:
             self._tell(item.call_id, call, error_output(sentence), outcome)
             return
         self._calls[item.call_id] = call
+        self._counts.begin(item.name, item.call_id)
         self._actions.do(CallTool(item.call_id, item.name, item.arguments))
         self._arm()
 
@@ -157,7 +158,7 @@ class Tools:
         """The session ends."""
         for call_id, call in self._calls.items():
             self._actions.do(CancelTool(call_id))
-            self._counts.note(call.name, "cancelled", call.since)
+            self._counts.note(call.name, call_id, "cancelled", call.since)
         self._calls.clear()
         self._paused.clear()
         self._called.clear()
@@ -192,7 +193,7 @@ class Tools:
         item = {"id": name, **function_output(call_id, output)}
         if self._model.send(CreateItem(item, event_id=name)):
             self._model.rebuilding.ledger.answered(name, call_id, output)
-        self._counts.note(call.name, outcome, call.since, detail)
+        self._counts.note(call.name, call_id, outcome, call.since, detail)
 
     def _arm(self) -> None:
         if self._calls:

@@ -24,7 +24,7 @@ Nobody's words, audio, tokens or keys are in any field.
 ## Following a call
 
 `session_id` is in every line of a session, and the client has it from its first `connection_status`.
-`upstream_connected` has the model's own id of the session as `model_session`, one for each model that the call has had.
+`upstream_connected` and `rolled_over` have the model's own id of the session as `model_session`, one for each model that the call has had.
 `response_done`, `response_failed` and `answer_heard` have the model's id of the answer as `response_id`, which the client has from `response_started`, `audio` and `response_done`.
 With these two the other end of a complaint can be found at whoever runs the model.
 
@@ -47,6 +47,7 @@ Lines of calls also have:
 | `session_id` | the id of the call |
 | `user_id` | `sub` of its token |
 | `ip` | the client's address, behind the load balancers that are trusted |
+| `trace_id` | the number of its trace, if it has one that is told of ([traces.md](traces.md)) |
 
 ## Fields of events
 
@@ -58,12 +59,15 @@ LEVELS = {"log", "debug", "info", "warning", "error", "exception"}
 NO_FIELDS = {"exc_info", "always"}
 
 FIELDS: Mapping[str, str] = {
+    "again": "true: the call has had a model before",
     "advice": "what to look at, in a sentence",
     "allowed": "how many there may be",
     "answered_ms": "audio that the client was sent",
     "answers": "answers that ended, however they did",
+    "asked_model": "who is asked to answer",
     "attempt": "the how manyeth dial in a row it was",
     "broken_pieces": "pieces of answers that were no audio",
+    "call_id": "the model's own id of a call of a tool; empty: it is no plain word",
     "cause": "why, in a word; operations.md lists those of `session_closed`",
     "changed": "how many settings have another value now",
     "chunks": "messages of the client with audio, also those that were refused",
@@ -101,6 +105,8 @@ FIELDS: Mapping[str, str] = {
     "left_s": "for so long it goes on to count",
     "limit": "the name of a setting",
     "lines": "numbers of the lines, the first ten",
+    "exported": "so many since the start",
+    "lost": "so many since the start",
     "lost_ms": "audio that was lost",
     "messages": "messages that the client was told",
     "method": "of an HTTP request",

@@ -33,6 +33,8 @@ class Caller:
     session_id: str
     call_id: str
     scopes: frozenset[str]
+    traceparent: str | None = None
+    """Where in a trace the call is (W3C Trace Context); None: calls have no traces."""
 
 
 @dataclass(frozen=True, slots=True)

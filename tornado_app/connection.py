@@ -38,6 +38,7 @@ from tornado_app.session.record import Entry
 from tornado_app.session.recorded import RecordedSession
 from tornado_app.tools.calls import Calls
 from tornado_app.tools.toolbox import Toolbox
+from tornado_app.tracing.tracing import AnyTrace
 from tornado_app.upstream.link import AnyLink, Dial
 from tornado_app.upstream.race import Deliver, Race, Read
 from tornado_app.upstream.several import Several
@@ -85,7 +86,9 @@ class Connection:
         log: Any,
         *,
         on_finished: Callable[["Connection"], None],
+        trace: AnyTrace | None = None,
     ) -> None:
+        """*trace*: whom facts are told; None: calls have none."""
         self.config = config
         self.token_id = config.token_id
         """Of the token that counts now."""
@@ -101,6 +104,7 @@ class Connection:
         self._clock = equipment.clock
         self._log = log
         self._on_finished = on_finished
+        self._trace = trace
         self.budget = Budget(config.call_bytes, equipment.memory)
         kind = RecordedSession if config.recorded else Session
         self._session = kind(config, self.budget, random.SystemRandom().random)
@@ -124,7 +128,8 @@ class Connection:
             race=self._race if several else None,
         )
         self._finished = False
-        self._calls = Calls(equipment.tools, config, self.feed, log)
+        traceparent = trace.traceparent if trace is not None else None
+        self._calls = Calls(equipment.tools, config, self.feed, log, traceparent)
         self._audio = CallAudio(config, equipment.pipeline, equipment.files, self.feed, log)
         self._uplink, self._downlink = self._audio.uplink, self._audio.downlink
 
@@ -303,6 +308,8 @@ class Connection:
             tally.observe(ADDED_LATENCY, fact.seconds, fact.direction)
             return
         hear(tally, fact.event, fact.fields)
+        if self._trace is not None:
+            self._trace.hear(fact.event, fact.fields, self._clock())
         if fact.is_written:
             self._log.log(level_number(fact.event), fact.event, **fact.fields)
 
@@ -390,6 +397,8 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._trace is not None:
+            self._trace.finish(self._clock())
         self._calls.end()
         if self.config.recorded and self._equipment.recorder is not None:
             self._equipment.recorder.end(self.config.session_id)

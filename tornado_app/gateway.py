@@ -45,6 +45,7 @@ from tornado_app.terms import CallTerms, Terms
 from tornado_app.tools.found import read_tools
 from tornado_app.tools.succession import Succession
 from tornado_app.tools.toolbox import Toolbox
+from tornado_app.tracing.tracing import new_tracing
 from tornado_app.trust import Trust
 from tornado_app.upstream import endpoint
 from workers.pool import AudioPool
@@ -53,6 +54,8 @@ LOOK_S = 1.0
 """How often every call is asked what may go on, beside being told: some 10 us for each."""
 LOOK_AT_ONCE = 25
 """So many before everybody else has a turn."""
+TRACES_S = 3.0
+"""How long the last spans have to reach their collector; the process may have to be gone soon."""
 CLOSE_WAIT_S = 2.0
 """How long clients have to answer the last close frame."""
 
@@ -66,6 +69,8 @@ class Knock:
     token: str | None
     query: Mapping[str, Sequence[str]]
     ip: str
+    traceparent: str | None = None
+    """As its header says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Guest:
     place: Place
     resumes: Ticket | None = None
     """The session that it may go on with."""
+    traceparent: str | None = None
 
 
 class Gateway:
@@ -147,6 +153,7 @@ class Gateway:
         )
         self.trust.begin()
         self.recorder = new_recorder(settings.recordings)
+        self.tracing = new_tracing(settings.traces, endpoint.provider(settings))
         self.models = Models(
             settings,
             links,
@@ -279,7 +286,8 @@ class Gateway:
         # What the token says has been read; it is kept no longer than it must.
         caller = replace(caller, claims={})
         place = Place(partial(self._give_back, caller.user_id))
-        return Guest(knock.dialect, caller, opening, terms, knock.ip, place, resumes)
+        traceparent = knock.traceparent
+        return Guest(knock.dialect, caller, opening, terms, knock.ip, place, resumes, traceparent)
 
     def release(self, guest: Guest) -> None:
         """The guest's socket is closed."""
@@ -362,8 +370,17 @@ class Gateway:
             client_conducts=guest.dialect.client_conducts,
         )
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
+        trace = self.tracing.begin(config, guest.traceparent) if self.tracing else None
+        if trace is not None and trace.context.is_sampled:
+            log = log.bind(trace_id=trace.context.trace_id)
         connection = Connection(
-            config, client, guest.dialect, self._equipment, log, on_finished=self._forget
+            config,
+            client,
+            guest.dialect,
+            self._equipment,
+            log,
+            on_finished=self._forget,
+            trace=trace,
         )
         self._connections[config.session_id] = connection
         self._toolboxes.hold(config.session_id)
@@ -447,6 +464,8 @@ class Gateway:
         await self._toolboxes.stop()
         if self.recorder is not None:
             await self.recorder.stop(timeout_s)
+        if self.tracing is not None:
+            await self.tracing.exporter.stop(TRACES_S)
         self.pool.stop()
         await self.models.join()
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)

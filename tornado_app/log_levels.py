@@ -104,6 +104,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
     "debug": (
         "client_vanished",
         "memory_given_back",
+        "next_dialled",
         "request",
         "response_begun",
         "tool_called",

@@ -24,6 +24,7 @@ THREADS = {
     "tool-": "tool",
     "mcp-": "tool",
     "record": "recording",
+    "traces": "traces",
     "issuer-": "keys",
     "file-": "keys",
 }
@@ -109,6 +110,11 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
     if gateway.recorder is not None:
         yield d.RECORDINGS_FAILED, (), gateway.recorder.failed
         yield d.RECORDING_QUEUED, (), gateway.recorder.queued_bytes
+    if gateway.tracing is not None:
+        exporter = gateway.tracing.exporter
+        yield d.SPANS, ("exported",), exporter.exported
+        yield d.SPANS, ("failed",), exporter.failed
+        yield d.SPANS, ("dropped",), exporter.dropped
 
 
 def _of_trust(gateway: Gateway) -> Found:

@@ -138,6 +138,7 @@ class House:
             "record",
             "tool-",
             "mcp-loop",
+            "traces",
             "issuer-keys",
             "file-watch",
         )

@@ -157,12 +157,14 @@ class ToolCall:
 
 
 @asynccontextmanager
-async def tool_call(folder: Any, toml: str, **settings: Any) -> Any:
-    """A call whose model may call the tools of *toml*."""
+async def tool_call(
+    folder: Any, toml: str, *, headers: dict[str, str] | None = None, **settings: Any
+) -> Any:
+    """A call whose model may call the tools of *toml*; *headers* are of its opening."""
     file = folder / "tools.toml"
     file.write_text(toml)
     async with FakeUpstream() as fake, House(fake.url, tools_file=str(file), **settings) as house:
-        client = await house.connected()
+        client = await house.connected(headers=headers)
         link = await fake.connection()
         call = ToolCall(fake, link, client, house)
         call.update = await link.next_event("session.update")

@@ -455,7 +455,7 @@ def test_a_next_one_that_is_never_ready_is_given_up(call):
     assert has(happened, PrepareUpstream)
     lost, dialled = (each for each in happened if isinstance(each, Log))
     assert ("next_model_lost", "timeout") == (lost.event, lost.fields["cause"])
-    assert ("upstream_dialled", True) == (dialled.event, dialled.fields["is_next"])
+    assert "next_dialled" == dialled.event
 
 
 def test_a_next_one_that_refuses_its_configuration_is_given_up(call):

@@ -23,6 +23,7 @@ from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import house_grants
 from tornado_app.tools.found import read_tools
+from tornado_app.tracing.tracing import missing_package
 from tornado_app.upstream.endpoint import listed, provider_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,6 +133,8 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
     for problem in read_issuers(settings, ROOT)[1]:
         yield Contradiction(f"{settings.auth.issuers_file}: {problem}", ("auth.issuers_file",))
     yield from _wrong_revocations(settings)
+    if (missing := missing_package(settings.traces)) is not None:
+        yield Contradiction(missing, ("traces.enabled",))
     found = read_tools(settings.tools, lambda *_: None)
     for problem in found.problems:
         yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))

@@ -28,6 +28,7 @@ def read_knock(request: HTTPServerRequest, dialect: Dialect, *, allow_query_toke
         token=token,
         query=query,
         ip=request.remote_ip or "",
+        traceparent=request.headers.get("traceparent"),
     )
 
 

@@ -251,6 +251,12 @@ RECORDINGS_FAILED = _process.counter(
 RECORDING_QUEUED = _process.gauge(
     "recording_queued_bytes", "What waits to be written of recordings."
 )
+SPANS = _process.counter(
+    "spans",
+    "Spans of traces, by what became of them: `failed`, their collector did not take them; "
+    "`dropped`, too many waited.",
+    Label("outcome", ("exported", "failed", "dropped")),
+)
 
 CHAPTERS = (_calls, _audio, _waits, _model, _tools, _process)
 METRICS = tuple(metric for chapter in CHAPTERS for metric in chapter.metrics)

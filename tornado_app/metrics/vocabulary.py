@@ -51,4 +51,4 @@ CODES = ERROR_CODES
 STATUSES = get_args(ResponseStatus)
 OUTCOMES = get_args(ToolOutcome)
 EVENTS = tuple(LEVELS)
-THREADS = ("loop", "audio", "link", "tool", "recording", "keys", "other")
+THREADS = ("loop", "audio", "link", "tool", "recording", "traces", "keys", "other")

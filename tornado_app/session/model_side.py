@@ -429,12 +429,8 @@ class ModelSide:
 
     def _dial(self, model: str | None = None) -> None:
         self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
-        self._actions.log(
-            "upstream_dialled",
-            is_next=False,
-            again=self.connections > 0,
-            asked_model=self.in_force.asked_model,
-        )
+        is_again, asked_model = self.connections > 0, self.in_force.asked_model
+        self._actions.log("upstream_dialled", again=is_again, asked_model=asked_model)
         self._actions.do(DialUpstream(model))
 
     def _forget_link(self) -> None:

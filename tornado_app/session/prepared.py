@@ -87,7 +87,7 @@ class PreparedModel:
         if self._state == "none" and now >= self._dial_at:
             self._state, self.begun_at = "dialled", now
             self._body_for, self._body = body_for, body_for(PLAIN)
-            self._actions.log("upstream_dialled", is_next=True, again=True)
+            self._actions.log("next_dialled")
             self._actions.do(PrepareUpstream())
         elif self._state == "dialled" and now >= self.begun_at + self._config.ready_timeout_s:
             self._fail(Failure("open", "timeout", detail="not ready"))

@@ -24,6 +24,7 @@ from tornado_app.settings.shapes import (
     is_header_text,
     is_loopback,
     is_url,
+    read_headers,
 )
 
 MODEL_BYTES_PER_MS = 64
@@ -205,8 +206,20 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
     if token_url and not _is_page_address(token_url):
         reason = "must begin with / and be on this host, or be https://, or http:// on loopback"
         yield Contradiction(reason, ("console.token_url",))
+    yield from _unusable_traces(settings)
     yield from _unknown_voices(settings)
     yield from _unusable_secrets(settings)
+
+
+def _unusable_traces(settings: Settings) -> Iterator[Contradiction]:
+    traces = settings.traces
+    if not is_url(traces.endpoint, {"http", "https"}):
+        reason = "must be http:// or https:// with a host, and hold no user name or password"
+        yield Contradiction(reason, ("traces.endpoint",))
+    try:
+        read_headers(traces.headers.reveal())
+    except ValueError as error:
+        yield Contradiction(str(error), ("traces.headers",))
 
 
 def _unusable_secrets(settings: Settings) -> Iterator[Contradiction]:

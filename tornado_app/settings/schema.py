@@ -252,6 +252,18 @@ class Metrics(msgspec.Struct, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)]
 
 
+class Traces(msgspec.Struct, frozen=True):
+    """What a collector of OpenTelemetry is told of calls."""
+
+    enabled: bool
+    endpoint: Annotated[str, Meta(max_length=2000)]
+    headers: Secret
+    service_name: Word
+    sample: Annotated[float, Meta(ge=0, le=1)]
+    take_parent: bool
+    user: Literal["none", "hash", "plain"]
+
+
 class Console(msgspec.Struct, frozen=True):
     """The page at `/`."""
 
@@ -294,6 +306,7 @@ class Settings(msgspec.Struct, frozen=True):
     tools: Tools
     recordings: Recordings
     metrics: Metrics
+    traces: Traces
     console: Console
     openai: OpenAI
     model: Model

@@ -1,7 +1,8 @@
 """What texts of settings have to look like, whoever asks."""
 
+import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 PLACEHOLDERS = (
     "change",
@@ -15,6 +16,7 @@ PLACEHOLDERS = (
     "dummy",
 )
 
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 # RFC 7518, section 3.2: a key is no shorter than the hash.
 SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
@@ -46,6 +48,21 @@ def is_loopback(url: str) -> bool:
 
 def is_header_text(key: str) -> bool:
     return key.isascii() and key.isprintable()
+
+
+def read_headers(text: str) -> dict[str, str]:
+    """Headers as OpenTelemetry writes them in one text: ``name=value,name=value``, as in addresses.
+
+    Raises:
+        ValueError: If it is none; nothing of it is in what is said.
+    """
+    headers = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        name, is_pair, value = (unquote(each).strip() for each in pair.partition("="))
+        if not is_pair or not HEADER_NAME.fullmatch(name) or not is_header_text(value):
+            raise ValueError("must be name=value, or several with commas between")
+        headers[name.lower()] = value
+    return headers
 
 
 def is_guessable(secret: str) -> bool:

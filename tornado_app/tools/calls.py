@@ -16,17 +16,24 @@ class Calls:
     """Thread: loop."""
 
     def __init__(
-        self, toolbox: Toolbox, config: SessionConfig, feed: Callable[[ToolDone], None], log: Any
+        self,
+        toolbox: Toolbox,
+        config: SessionConfig,
+        feed: Callable[[ToolDone], None],
+        log: Any,
+        traceparent: Callable[[str], str] | None = None,
     ) -> None:
+        """*traceparent* says where in a trace a call is, by its id; None: calls have no traces."""
         self._toolbox = toolbox
         self._config = config
         self._feed = feed
         self._log = log
+        self._traceparent = traceparent
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def perform(self, command: CallTool | CancelTool) -> None:
         if isinstance(command, CallTool):
-            task = self._toolbox.start(self._call(command))
+            task = self._toolbox.start(self._call(command, self._caller(command.call_id)))
             self._tasks[command.call_id] = task
             return
         task_left = self._tasks.pop(command.call_id, None)
@@ -40,9 +47,12 @@ class Calls:
         for task in tasks.values():
             task.cancel()
 
-    async def _call(self, command: CallTool) -> None:
-        config = self._config
-        caller = Caller(config.user_id, config.session_id, command.call_id, config.scopes)
+    def _caller(self, call_id: str) -> Caller:
+        config, traceparent = self._config, self._traceparent
+        where = traceparent(call_id) if traceparent is not None else None
+        return Caller(config.user_id, config.session_id, call_id, config.scopes, where)
+
+    async def _call(self, command: CallTool, caller: Caller) -> None:
         try:
             result = await self._toolbox.find(command.name).call(command.arguments, caller)
         except Exception as error:  # noqa: BLE001  a fault of ours costs this call of a tool only

@@ -98,6 +98,8 @@ class HttpTool:
     def _request(self, arguments: dict[str, Any], caller: Caller) -> httpx2.Request:
         # Without an encoding there is nothing that grows when it is taken off.
         headers = dict(self.headers) | {"Accept-Encoding": "identity"}
+        if caller.traceparent is not None:
+            headers.setdefault("traceparent", caller.traceparent)
         if self.method == "GET":
             url = _with_query(httpx2.URL(self.url), arguments)
             return self.http.client.build_request("GET", url, headers=headers)

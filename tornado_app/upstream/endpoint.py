@@ -1,10 +1,10 @@
 """Where the model is and how a session's link is dialled."""
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from tornado_app.admission.pseudonyms import pseudonym
 from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
 from tornado_app.session.config import SessionConfig
@@ -150,6 +150,5 @@ def _headers(settings: Settings, endpoint: Endpoint, user_id: str) -> tuple[str,
     if settings.upstream.safety_identifier:
         # Stable for a user and telling nobody who it is
         # (https://platform.openai.com/docs/guides/safety-best-practices, safety identifiers).
-        digest = hashlib.sha256(f"parley:{user_id}".encode()).hexdigest()
-        headers.append(f"OpenAI-Safety-Identifier: {digest}")
+        headers.append(f"OpenAI-Safety-Identifier: {pseudonym(user_id)}")
     return tuple(headers)

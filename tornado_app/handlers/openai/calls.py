@@ -47,6 +47,7 @@ class RealtimeHandler(VoiceHandler):
             token=read_key(self.request, query, allow_query=allow_query),
             query=query,
             ip=self.request.remote_ip or "",
+            traceparent=self.request.headers.get("traceparent"),
         )
 
     def reads_http(self) -> bool:

@@ -60,6 +60,8 @@ class McpTool:
             "parley/session_id": caller.session_id,
             "parley/user_id": caller.user_id,
         }
+        if caller.traceparent is not None:  # as OpenTelemetry's conventions for MCP have it
+            meta["traceparent"] = caller.traceparent
         return await self.server.call(self.listed_name, given, meta)
 
 

@@ -106,6 +106,34 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
 
 
 @pytest.mark.gen_test(timeout=180)
+async def test_calls_are_spread_evenly(tmp_path):
+    """Wherever the kernel sends them."""
+    settings = {"auth_secret": SECRET, "server_processes": 2}
+    spread = []
+    async with FakeUpstream() as upstream:
+        with program(tmp_path, upstream_url=upstream.url, **settings) as gateway:
+            await asyncio.to_thread(gateway.read_start)
+            port = int(gateway.url.split(":")[2].split("/")[0])
+            clients: list[VoiceClient] = []
+            for count in (7, 8):
+                while len(clients) < count:
+                    clients.append(await call(gateway))
+                spread.append(sorted(_calls(child, port) for child in children(gateway)))
+            for client in clients:
+                client.socket.close(1000)
+                await client.closed()
+            gateway.process.terminate()
+            await asyncio.to_thread(gateway.process.wait, WAIT_S)
+
+    assert [[3, 4], [4, 4]] == spread
+
+
+def _calls(child: psutil.Process, port: int) -> int:
+    sockets = child.net_connections("tcp")
+    return sum(each.laddr.port == port and each.status == "ESTABLISHED" for each in sockets)
+
+
+@pytest.mark.gen_test(timeout=180)
 async def test_a_client_finds_its_call_wherever_it_arrives(tmp_path):
     """The kernel sends it to either process, and each time its call goes on."""
     settings = {"auth_secret": SECRET, "server_processes": 2, "limits_connections": 1}

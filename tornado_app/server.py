@@ -13,6 +13,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_app import logs
+from tornado_app.admission.call_counts import CallCounts
 from tornado_app.admission.limits import Places
 from tornado_app.admission.shared_places import SharedPlaces
 from tornado_app.app import make_front_door, make_metrics_app, read_web, renew_front_door
@@ -40,6 +41,9 @@ class Server:
         self._settings = settings
         self._house = house
         self._share = share
+        self._counts: CallCounts | None = None
+        if share is not None:
+            self._counts = CallCounts(share.places, share.index, len(share.outboxes))
         self._embedded: EmbeddedModel | None = None
         self._metrics: HTTPServer | None = None
         self.metrics_port: int | None = None
@@ -91,9 +95,11 @@ class Server:
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
-        if self._share is not None:
+        if self._share is not None and self._counts is not None:
             share = self._share
-            self._http.route(Routing(share.index, share.inbox, share.outboxes))
+            choose = self._counts.choose
+            self._http.route(Routing(share.index, share.inbox, share.outboxes, choose))
+            self._counts.tell(0)
         if scraped:
             self._metrics = make_metrics_app(self.gateway, self.health, self._http, self._embedded)
             self._metrics.add_sockets(scraped)
@@ -139,6 +145,8 @@ class Server:
         """Let clients go elsewhere: readiness first, then word to each, then the deadline."""
         server = self._settings.server
         self.health.leaving = True
+        if self._counts is not None:
+            self._counts.leave()
         self._log.info("draining", connections=len(self.gateway.connections))
         if self.gateway.connections:
             await asyncio.sleep(min(server.drain_notice_s, server.drain_s))
@@ -175,10 +183,11 @@ class Server:
 
     def _places(self) -> Places | None:
         """Those that are counted with the other processes."""
-        if self._share is None:
+        if self._share is None or self._counts is None:
             return None
-        limits = self._settings.limits
-        return SharedPlaces(self._share.places, limits.connections, limits.connections_per_user)
+        limits, file = self._settings.limits, self._share.places
+        tell = self._counts.tell
+        return SharedPlaces(file, limits.connections, limits.connections_per_user, tell)
 
     def _bind_metrics(self) -> list[socket.socket]:
         """Where a scraper is answered: nowhere, if that is switched off."""

@@ -31,7 +31,7 @@ class Share(msgspec.Struct, frozen=True):
     """Its number, from 0."""
     port: int
     places: int
-    """The descriptor of `SharedPlaces`."""
+    """The descriptor of `SharedPlaces` and `CallCounts`."""
     inbox: int
     outboxes: list[int]
     """Descriptors, as of `Routing`."""

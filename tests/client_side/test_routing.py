@@ -14,12 +14,15 @@ HOST = b" HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @contextlib.contextmanager
-def two():
-    """Two processes' ends, in this one, and both ends of a client's connection."""
+def two(fewest=0):
+    """Two processes' ends, in this one, and both ends of a client's connection.
+
+    The next call is for process *fewest*.
+    """
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2)]
     outboxes = [ours.fileno() for ours, _ in pairs]
     routes = [
-        Routing(index, os.dup(pairs[index][1].fileno()), [*map(os.dup, outboxes)])
+        Routing(index, os.dup(pairs[index][1].fileno()), [*map(os.dup, outboxes)], lambda: fewest)
         for index in range(2)
     ]
     client, server = socket.socketpair()
@@ -68,6 +71,36 @@ async def test_who_goes(request_line, goes):
         elif request_line:
             assert request_line + HOST == server.recv(4096)
         there.stop()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "headers", "goes"),
+    [
+        (b"GET /ws", b"Upgrade: websocket\r\n", True),
+        (b"GET /ws?token=x", b"Authorization: Bearer x\r\nUPGRADE:WebSocket\r\nX: y\r\n", True),
+        (b"GET /v1/realtime?model=x", b"Upgrade: websocket\r\n", True),
+        (b"GET /ws?resume=0.abc", b"Upgrade: websocket\r\n", False),  # whose call is here
+        (b"GET /healthz", b"", False),
+        (b"GET /ws", b"X-Upgrade: websocket\r\n", False),
+        (b"GET /ws", b"Upgrade: h2c\r\n", False),
+        (b"GET /ws", b"\r\nUpgrade: websocket\r\n", False),  # behind the headers
+        (b"POST /sessions", b"Upgrade: websocket\r\n", False),
+    ],
+)
+def test_who_begins(request_line, headers, goes):
+    """A call goes where the fewest are; whatever else is asked is answered where it came."""
+    with two(fewest=1) as ([here, _], client, server):
+        client.sendall(request_line + b" HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n")
+
+        assert goes == here.hand_over(server)
+
+
+def test_who_begins_where_the_fewest_are():
+    """Stays."""
+    with two(fewest=0) as ([here, _], client, server):
+        client.sendall(b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\n\r\n")
+
+        assert not here.hand_over(server)
 
 
 @pytest.mark.gen_test

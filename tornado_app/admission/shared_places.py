@@ -8,6 +8,7 @@ import struct
 import sys
 from bisect import bisect_left, insort
 from collections import Counter
+from collections.abc import Callable
 
 from tornado_app.admission.limits import Refusal
 
@@ -31,11 +32,21 @@ class SharedPlaces:
     A process that has the file open twice loses its locks with the first that it closes.
     """
 
-    def __init__(self, file: int, connections: int, connections_per_user: int) -> None:
-        """*file* is a descriptor, open to write, of a file that is for this alone."""
+    def __init__(
+        self,
+        file: int,
+        connections: int,
+        connections_per_user: int,
+        tell: Callable[[int], None] = lambda _here: None,
+    ) -> None:
+        """*file* is a descriptor, open to write, of a file that nobody locks but these.
+
+        *tell* hears how many this process has, whenever that has changed.
+        """
         self.connections = connections
         self.connections_per_user = connections_per_user
         self._file = file
+        self._tell = tell
         self._users: Counter[str] = Counter()
         self._held: dict[int, list[int]] = {}
         """In order, by the byte where they begin: 0 for all, or where a user's do."""
@@ -63,6 +74,7 @@ class SharedPlaces:
             used = self._used(first, allowed)
             return Refusal("connections_per_user", "connection_limit", used, allowed)
         self._users[user_id] += 1
+        self._tell(self.here)
         return None
 
     def release(self, user_id: str) -> None:
@@ -78,6 +90,7 @@ class SharedPlaces:
             del self._users[user_id]
         self._give_back(0)
         self._give_back(_first_byte(user_id))
+        self._tell(self.here)
 
     def _take(self, first: int, limit: int, *, takes_over: bool) -> bool:
         """One byte of the *limit* from *first* on, or, to take over, of those behind."""

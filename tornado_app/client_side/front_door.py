@@ -164,10 +164,16 @@ class FrontDoor(HTTPServer):
             self._handlers[sock.fileno()] = acceptor.stop
 
     def _take(self, connection: socket.socket, address: Any) -> None:
+        self._let_in(connection, address, self._hand_over)
+
+    def _let_in(
+        self,
+        connection: socket.socket,
+        address: Any,
+        hand_over: Callable[[socket.socket], bool] | None,
+    ) -> None:
         try:
-            stream = DoorStream(
-                connection, self._spell, self.doorstep.header_bytes, self._hand_over
-            )
+            stream = DoorStream(connection, self._spell, self.doorstep.header_bytes, hand_over)
             self.handle_stream(stream, address)
         except OSError:  # it was gone before it was looked at
             connection.close()
@@ -178,8 +184,9 @@ class FrontDoor(HTTPServer):
         routing.start(self._take_over, asyncio.get_running_loop())
 
     def _take_over(self, connection: socket.socket) -> None:
+        """It stays here, whoever has fewer calls by now: nobody is sent to and fro."""
         try:
-            self._take(connection, connection.getpeername())
+            self._let_in(connection, connection.getpeername(), None)
         except OSError:  # it has gone meanwhile
             connection.close()
 

@@ -1,4 +1,4 @@
-"""Sends a client that comes back to the process that has its call, before its request is read."""
+"""Sends a client to the process that has its call, or has fewest, before its request is read."""
 
 import contextlib
 import re
@@ -6,8 +6,9 @@ import socket
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 
-PEEKED_BYTES = 4096
+PEEKED_BYTES = 8192
 _RESUMES = re.compile(rb"GET [^ ?]*\?(?:[^ ]*&)?resume=(\d{1,3})\.")
+_BEGINS = re.compile(rb"GET [^\r\n]*\r\n(?:[^\r\n]+\r\n)*?upgrade: *websocket\r\n", re.IGNORECASE)
 
 
 def ticket_prefix(index: int) -> str:
@@ -21,9 +22,15 @@ class Routing:
     What a client has sent stays in its socket: it is looked at there, and read by whom it is for.
     """
 
-    def __init__(self, index: int, inbox: int, outboxes: Sequence[int]) -> None:
-        """*inbox* and *outboxes*, one for each process, are ends of pairs of datagram sockets."""
+    def __init__(
+        self, index: int, inbox: int, outboxes: Sequence[int], choose: Callable[[], int]
+    ) -> None:
+        """*inbox* and *outboxes*, one for each process, are ends of pairs of datagram sockets.
+
+        *choose* says which process is to have the next call that begins.
+        """
         self._index = index
+        self._choose = choose
         self._inbox = socket.socket(fileno=inbox)
         self._outboxes = [socket.socket(fileno=number) for number in outboxes]
         for each in (self._inbox, *self._outboxes):
@@ -43,8 +50,7 @@ class Routing:
             peeked = connection.recv(PEEKED_BYTES, socket.MSG_PEEK)
         except OSError:
             return False
-        found = _RESUMES.match(peeked)
-        index = int(found[1]) if found else self._index
+        index = self._wanted(peeked)
         if index == self._index or index >= len(self._outboxes):
             return False
         try:
@@ -52,6 +58,11 @@ class Routing:
         except OSError:  # it takes none at the moment: the call begins anew here
             return False
         return True
+
+    def _wanted(self, peeked: bytes) -> int:
+        if found := _RESUMES.match(peeked):
+            return int(found[1])
+        return self._choose() if _BEGINS.match(peeked) else self._index
 
     def _receive(self, take: Callable[[socket.socket], None]) -> None:
         with contextlib.suppress(OSError):

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 from tornado.netutil import bind_sockets
 
+from tornado_app.admission.call_counts import mark_gone
 from tornado_app.admission.shared_places import new_file
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Settings
@@ -127,6 +128,7 @@ class Parent:
             code = await process.wait()
             del self._processes[share.index]
             self._listening_now.discard(share.index)
+            mark_gone(self._places, share.index)
             if self._leaving.is_set():
                 return
             self._log.error("process_died", process=share.index, exit_code=code)

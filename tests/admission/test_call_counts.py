@@ -1,0 +1,90 @@
+"""Which process is to have the next call."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.admission.call_counts import CallCounts, mark_gone
+from tornado_app.admission.shared_places import SharedPlaces, new_file
+
+
+@pytest.fixture
+def file():
+    number = new_file()
+    yield number
+    os.close(number)
+
+
+def counts(file, processes):
+    return [CallCounts(file, index, processes) for index in range(processes)]
+
+
+def test_the_one_that_has_fewest(file):
+    first, second, third = counts(file, 3)
+    for each, calls in ((first, 5), (second, 2), (third, 9)):
+        each.tell(calls)
+
+    assert [1] * 3 == [each.choose() for each in (first, second, third)]
+
+
+def test_as_many_here_as_anywhere(file):
+    """Is nobody sent away for."""
+    first, second = counts(file, 2)
+    first.tell(3)
+    second.tell(3)
+
+    assert 1 == second.choose()
+    first.tell(3)
+    second.tell(3)
+    assert 0 == first.choose()
+
+
+def test_a_crowd_at_once(file):
+    """Is spread before the first of it has become a call."""
+    first, second = counts(file, 2)
+    first.tell(4)
+    second.tell(0)
+
+    went = [first.choose() for _ in range(10)]
+
+    assert [1] * 4 == went[:4]
+    assert (3, 3) == (went[4:].count(0), went[4:].count(1))
+
+
+def test_those_that_take_nobody(file):
+    """One that has not begun, leaves or has died; if all do, whoever comes is answered here."""
+    first, second, third = counts(file, 3)
+    assert [0, 1] == [first.choose(), second.choose()]
+    first.tell(7)
+    second.tell(0)
+    third.tell(1)
+    second.leave()
+    second.tell(0)  # its last call has ended
+    assert 2 == first.choose()
+    mark_gone(file, 2)
+    assert 0 == first.choose() == third.choose()
+    first.leave()
+    assert [0, 1, 2] == [each.choose() for each in (first, second, third)]
+    third.tell(0)
+    assert 2 == first.choose()
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=80))
+def test_calls_that_come_one_after_the_other(steps):
+    """None is chosen that has more than another, and places tell what there is."""
+    file = new_file()
+    processes = counts(file, 3)
+    places = [SharedPlaces(file, 100, 100, each.tell) for each in processes]
+    for each in processes:
+        each.tell(0)
+    for comes, number in steps:
+        here = [each.here for each in places]
+        if comes:
+            chosen = processes[number].choose()
+            assert here[chosen] == min(here)
+            assert places[chosen].admit("a") is None
+        elif here[number]:
+            places[number].release("a")
+    os.close(file)

@@ -7,7 +7,8 @@ import argparse
 import statistics
 from bisect import bisect_left
 from collections import defaultdict
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -54,10 +55,18 @@ class Summary:
 
 
 def measure(
-    target: Target, upstream: Upstream, sessions: int, seconds: float, chunk_ms: int
+    target: Target,
+    upstream: Upstream,
+    sessions: int,
+    seconds: float,
+    chunk_ms: int,
+    *,
+    while_measured: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Latencies:
     with load_run(target, upstream, sessions, seconds, chunk_ms, "--stamps") as run:
-        window_ns = (run.begin()["monotonic_ns"], run.end()["monotonic_ns"])
+        begun_ns = run.begin()["monotonic_ns"]
+        with while_measured():
+            window_ns = (begun_ns, run.end()["monotonic_ns"])
         result, lost = run.finish()
     arrivals, departures = defaultdict(list), defaultdict(list)
     for connection, audio_bytes, at_ns in upstream.get("/arrivals"):

@@ -42,7 +42,8 @@ class WebFile:
         return cls(
             _TYPES[path.suffix],
             body,
-            gzip.compress(body, numiterations=1),
+            # Looking for where to split takes 1.3 s for all of them, and leaves 0.2 % less.
+            gzip.compress(body, numiterations=1, blocksplitting=False),
             hashlib.sha256(body).hexdigest()[:32],
         )
 

@@ -37,7 +37,7 @@ const base64 = (blocks) => {
 };
 const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0)).buffer);
 
-/** A microphone of the page's own, which is silent until `window.speak`. */
+/** A microphone of the page's own, which is silent until `window.speak`; `isSpoken` when all was said. */
 window.microphone = (rateHz) => {
   const context = new AudioContext();
   const stream = context.createMediaStreamDestination();
@@ -47,6 +47,7 @@ window.microphone = (rateHz) => {
     buffer.copyToChannel(samples, 0);
     const source = new AudioBufferSourceNode(context, { buffer });
     source.connect(stream);
+    source.onended = () => { window.isSpoken = true; };
     source.start();
   };
   return stream.stream;

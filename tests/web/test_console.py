@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.web.conftest import SOUND, chromium, opened, running_gateway
+from tests.web.stage import until
 from tests.web.states import (
     CLOCK,
     Page,
@@ -39,6 +40,12 @@ COUNT_DRAWINGS = """() => {
     return clearRect.apply(this, at);
   };
 }"""
+
+DRAWN_AFTER_FRAMES = """() => new Promise((resolve) => {
+  let left = 12;
+  const next = () => left-- ? requestAnimationFrame(next) : resolve(drawn);
+  next();
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -366,13 +373,10 @@ class TestPeople:
         page = scripted.page
         page.evaluate(COUNT_DRAWINGS)
         hello(scripted)
-        page.wait_for_timeout(200)
-        assert page.evaluate("drawn") > 3
+        until(page, "drawn > 3")
         scripted.run("() => ahead(60_000)")
-        page.wait_for_timeout(200)
-        drawn = page.evaluate("drawn")
-        page.wait_for_timeout(200)
-        assert drawn == page.evaluate("drawn")
+        drawn = page.evaluate(DRAWN_AFTER_FRAMES)
+        assert drawn == page.evaluate(DRAWN_AFTER_FRAMES)
 
     def test_forced_colours_keep_what_is_selected_visible(self, browser, url):
         """The system's colours, and an outline where there was a wash."""

@@ -156,7 +156,8 @@ def test_push_to_talk_sends_what_is_said_while_it_is_held(page):
     until(page, "call.state === 'connected'")
     page.evaluate("call.hold()")
     speak(page)
-    page.wait_for_timeout(3600)
+    until(page, "window.isSpoken")
+    page.wait_for_timeout(300)  # on its way from the microphone to the call
     page.evaluate("call.release()")
     until(page, "events('playback_ended').length")
 

@@ -16,7 +16,9 @@ import yaml
 
 from tests.calls.house import ROOT
 from tests.fakes.upstream import unused_port
+from tornado_app.metrics.definitions import METRICS
 from tornado_app.settings.loading import ConfigFile, load
+from tornado_app.settings.reading import InvalidSettings
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
@@ -61,10 +63,84 @@ def test_a_field_that_kubernetes_does_not_know_is_found():
 
 
 def test_every_manifest_is_applied():
-    """But the two that are for other programs."""
+    """But those that are for other programs, and the example."""
     there = {path.name for path in KUBERNETES.glob("*.yaml")}
+    others = {"prometheus-adapter.yaml", "prometheus-scrape.yaml", "secret.example.yaml"}
 
-    assert there - set(NAMED) == {"kustomization.yaml", "prometheus-adapter.yaml"}
+    assert there - set(NAMED) == {"kustomization.yaml", *others}
+
+
+@pytest.mark.parametrize("version", [OLDEST, "1.33"])
+def test_the_example_of_a_secret(version):
+    """Has what the pod reads, and cannot be used by mistake."""
+    secret = manifest("secret.example.yaml")
+    [volume] = [each["secret"] for each in pod()["volumes"] if "secret" in each]
+    paths = [Path(each["value"]) for each in gateway()["env"]]
+    [folder] = [
+        each["mountPath"] for each in gateway()["volumeMounts"] if each["name"] == "secrets"
+    ]
+    environ = {
+        "PARLEY_SERVER_ENVIRONMENT": "production",
+        "PARLEY_AUTH_SECRET": secret["stringData"]["auth-secret"],
+    }
+
+    kubernetes_validate.validate(secret, version, strict=True)
+    assert secret["metadata"]["name"] == volume["secretName"]
+    assert {path.name for path in paths} == set(secret["stringData"])
+    assert {str(path.parent) for path in paths} == {folder}
+    with pytest.raises(InvalidSettings, match="placeholder"):
+        load((ROOT / "conf" / "gateway.toml").read_text(), None, environ)
+
+
+def test_prometheus_finds_the_port_of_each_pod():
+    """One of the two, labelled as the adapter asks for it, in the job that the alerts know."""
+    [job] = manifest("prometheus-scrape.yaml")["scrape_configs"]
+    template = manifest("deployment.yaml")["spec"]["template"]
+    about_pod = {
+        "__meta_kubernetes_namespace": "voice",
+        "__meta_kubernetes_pod_name": "parley-1",
+        **{
+            f"__meta_kubernetes_pod_label_{re.sub('[^a-z]', '_', name)}": value
+            for name, value in template["metadata"]["labels"].items()
+        },
+    }
+    found = []
+    for port in gateway()["ports"]:
+        about = about_pod | {"__meta_kubernetes_pod_container_port_name": port["name"]}
+        labels = relabelled(about, job["relabel_configs"])
+        if labels is not None:
+            found.append((port["containerPort"], labels))
+
+    asked = manifest("prometheus-adapter.yaml")["rules"]["custom"][0]["seriesQuery"]
+    rules = (DEPLOY / "prometheus" / "parley.rules.yml").read_text()
+    assert [(9464, {"namespace": "voice", "pod": "parley-1", "instance": "parley-1"})] == found
+    assert {"namespace", "pod"} == set(re.findall(r'(\w+)!=""', asked))
+    assert f'up{{job="{job["job_name"]}"}}' in rules
+
+
+def relabelled(about, rules):
+    """What is known of a target, by Prometheus's rules; None: it is left out."""
+    labels = {}
+    for rule in rules:
+        value = ";".join(about.get(label, "") for label in rule["source_labels"])
+        if rule.get("action") == "keep":
+            if not re.fullmatch(rule["regex"], value):
+                return None
+        else:
+            labels[rule["target_label"]] = value
+    return labels
+
+
+def test_the_autoscaler_goes_by_a_metric_that_there_is():
+    """Under the name that the adapter gives it."""
+    [rule] = manifest("prometheus-adapter.yaml")["rules"]["custom"]
+    [metric] = manifest("autoscaler.yaml")["spec"]["metrics"]
+    names = {each.exposed_name for each in METRICS}
+    asked = set(re.findall(r"parley_\w+", rule["seriesQuery"] + rule["metricsQuery"]))
+
+    assert metric["pods"]["metric"]["name"] == rule["name"]["as"]
+    assert asked <= names
+    assert len(asked) == 1
 
 
 def test_everybody_means_the_same_pods():

@@ -21,7 +21,7 @@ from types import FrameType
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_TIMEOUT_S = 20
+READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 10
 URL_PATTERN = re.compile(r"wss?://[^\s\"']+")
 TOKEN_PATTERN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import random
 import signal
+import sys
 import time
 
 import psutil
@@ -18,6 +21,8 @@ from tornado_app.commands.configuration import token_rules
 from tornado_app.sharing import FAILURES_MAX, STEADY_S, Restarts
 
 CALLS = 8
+STORM = int(os.environ.get("STORM", "0"))
+"""`STORM=10000 python -m pytest -s tests/test_processes.py -k many`."""
 WAIT_S = 60.0
 SECRET = "a secret of these processes, long enough"
 
@@ -131,6 +136,69 @@ async def test_calls_are_spread_evenly(tmp_path):
 def _calls(child: psutil.Process, port: int) -> int:
     sockets = child.net_connections("tcp")
     return sum(each.laddr.port == port and each.status == "ESTABLISHED" for each in sockets)
+
+
+@pytest.mark.skipif(not STORM, reason="minutes: STORM=10000 says how many come and go")
+@pytest.mark.timeout(3600)
+@pytest.mark.gen_test(timeout=3000)
+async def test_many_come_and_go(tmp_path):
+    """Never more than the limit at once, some without a word, and no place is lost."""
+    settings = {
+        "auth_secret": SECRET,
+        "server_processes": 2,
+        "limits_connections": CALLS,
+        "limits_connections_per_user": CALLS,
+        "session_resume_window_s": 0,
+    }
+    async with FakeUpstream() as upstream:
+        with program(tmp_path, upstream_url=upstream.url, **settings) as gateway:
+            await asyncio.to_thread(gateway.read_start)
+            crowd = Crowd(gateway, STORM)
+            await asyncio.gather(*(crowd.come_and_go(number) for number in range(3 * CALLS)))
+            await until(
+                lambda: all(each.ended.is_set() for each in upstream.connections), "one is left"
+            )
+            clients = await fill(gateway)
+            for client in clients:
+                client.socket.close(1000)
+                await client.closed()
+            gateway.process.terminate()
+            await asyncio.to_thread(gateway.process.wait, WAIT_S)
+
+    sys.stdout.write(f"\n{crowd.came} came, {crowd.top} at most at once, {crowd.refused} refused\n")
+    assert STORM <= crowd.came
+    assert CALLS == crowd.top == len(clients)
+    assert crowd.refused
+
+
+class Crowd:
+    """Those who come and go, counted by themselves."""
+
+    def __init__(self, gateway: Gateway, wanted: int) -> None:
+        self._gateway = gateway
+        self._wanted = wanted
+        self.came = self.here = self.top = self.refused = 0
+
+    async def come_and_go(self, seed: int) -> None:
+        chance = random.Random(seed)
+        while self.came < self._wanted:
+            try:
+                client = await call(self._gateway)
+            except HTTPClientError as refused:
+                assert 503 == refused.code  # noqa: PT017  any other error is one
+                self.refused += 1
+                await asyncio.sleep(0.05 * chance.random())
+                continue
+            self.came += 1
+            self.here += 1
+            self.top = max(self.top, self.here)
+            await asyncio.sleep(0.02 * chance.random())
+            self.here -= 1
+            if chance.random() < 0.5:
+                client.socket.close(1000)
+            else:
+                client.socket.protocol.stream.close()
+            await client.closed()
 
 
 @pytest.mark.gen_test(timeout=180)

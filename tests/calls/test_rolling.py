@@ -23,7 +23,10 @@ CALLS = int(os.environ.get("ROLLING", "0"))
 WAIT_S = 120.0
 CHUNK = bytes(960)
 SECRET = "a secret of these gateways, long enough."
-pytestmark = pytest.mark.skipif(not CALLS, reason="two minutes: ROLLING=60 says how many calls")
+pytestmark = [
+    pytest.mark.skipif(not CALLS, reason="two minutes: ROLLING=60 says how many calls"),
+    pytest.mark.timeout(900),
+]
 
 
 def _one(balancer, binary: str):

@@ -60,6 +60,7 @@ NO_FIELDS = {"exc_info", "always"}
 
 FIELDS: Mapping[str, str] = {
     "again": "true: the call has had a model before",
+    "action": "what an operator did",
     "advice": "what to look at, in a sentence",
     "allowed": "how many there may be",
     "answered_ms": "audio that the client was sent",
@@ -116,7 +117,8 @@ FIELDS: Mapping[str, str] = {
     "model_session": "the model's own id of the session",
     "ms": "how long it took",
     "name": "a tool's name, or `of_client`, `of_model`, `unknown`",
-    "outcome": "what became of a call of a tool",
+    "operator": "the name of a key of `admin.keys`",
+    "outcome": "what became of a call of a tool, or of what an operator did",
     "output": "encoding and rate in Hz of what the client hears",
     "param": "which field the model complains of",
     "path": "of an HTTP request, without its query",
@@ -142,6 +144,7 @@ FIELDS: Mapping[str, str] = {
     "stage": "`dial` or `open`: whether it had been there",
     "status": "how an answer ended, or of an HTTP request",
     "swap_ms": "how long the conversation took to be handed over",
+    "target": "a call, a user or a token that an operator did it to; empty: all",
     "tokens": "by the model's count, or how many tokens are taken back",
     "tokens_by_type": "the same by type, which add up; `cached_input` is in no other",
     "tool_calls": "calls of tools that are over",

@@ -16,7 +16,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.test_server import program
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import DEFAULTS, read_house, token_rules
-from tornado_app.reloading import Reading
+from tornado_app.reloading import House, Reading
 from tornado_app.server import Server
 from tornado_app.settings.loading import ConfigFile, load
 from tornado_app.settings.reading import InvalidSettings
@@ -34,8 +34,18 @@ class Running:
         self.settings = house_settings(server_port=0, **settings)
 
     async def start(self) -> None:
-        self.server = Server(self.settings, read_house(self.settings))
+        self._reading = Reading(lambda: self.settings, read_house)
+        self.server = Server(self.settings, read_house(self.settings), self._as_written())
         await self.server.start()
+
+    def _as_written(self) -> Reading:
+        def settings() -> Settings:
+            return self._reading.settings()
+
+        def house(found: Settings) -> House:
+            return self._reading.house(found)
+
+        return Reading(settings, house)
 
     async def reload(self, **settings: object) -> list[dict[str, object]]:
         """With these, as the file has them now; the lines of the log."""
@@ -47,7 +57,8 @@ class Running:
 
     async def reload_by(self, reading: Reading) -> list[dict[str, object]]:
         with whole_log("info") as log:
-            await self.server.reload(reading)
+            self._reading = reading
+            await self.server.reload()
             return [*map(json.loads, log.getvalue().splitlines())]
 
     async def call(

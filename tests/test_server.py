@@ -28,8 +28,8 @@ from tests.calls.house import ROOT, VoiceClient, house_settings, until, whole_lo
 from tests.fakes.chat import FakeChat, text
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import issue
-from tornado_app.commands.configuration import read_policy, token_rules
-from tornado_app.reloading import House
+from tornado_app.commands.configuration import read_house, read_policy, token_rules
+from tornado_app.reloading import House, Reading
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 
@@ -39,10 +39,15 @@ NOBODY = "ws://127.0.0.1:9/v1/realtime"
 """The discard service, which nobody runs: no model is asked for anything."""
 
 
+def new_server(settings: Settings) -> Server:
+    reading = Reading(lambda: settings, read_house)
+    return Server(settings, House(token_rules(settings), read_policy(settings)), reading)
+
+
 @contextlib.asynccontextmanager
 async def started(settings: Settings):
     """A server in this process, stopped in the end."""
-    server = Server(settings, House(token_rules(settings), read_policy(settings)))
+    server = new_server(settings)
     await server.start()
     try:
         yield server
@@ -185,7 +190,7 @@ async def test_a_taken_port():
             # Tornado's bind_sockets leaves the one that it could not bind to the collector.
             warnings.simplefilter("ignore", ResourceWarning)
             with pytest.raises(OSError, match="in use"):
-                await Server(settings, House(token_rules(settings), read_policy(settings))).start()
+                await new_server(settings).start()
             gc.collect()
 
     assert before == len(psutil.Process().children())

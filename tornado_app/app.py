@@ -7,10 +7,12 @@ from typing import Any
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
+from tornado_app.admin.administration import Administration
 from tornado_app.admission.application_keys import ApplicationKeys
 from tornado_app.client_side.front_door import Doorstep, FrontDoor
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
+from tornado_app.handlers.admin.routes import admin_routes
 from tornado_app.handlers.console import console_routes, page_headers
 from tornado_app.handlers.metrics import make_metrics_server
 from tornado_app.handlers.openai.answering import ELSEWHERE, Elsewhere
@@ -61,14 +63,22 @@ def _spell(sentence: str) -> bytes:
 
 
 def make_metrics_app(
-    gateway: Gateway, health: Health, door: FrontDoor, model: LocalModel | None
+    gateway: Gateway,
+    health: Health,
+    door: FrontDoor,
+    model: LocalModel | None,
+    administration: Administration | None = None,
 ) -> HTTPServer:
-    """What a scraper talks to, on an address of its own; it listens on nothing yet."""
+    """What scrapers and operators talk to, on an address of its own; it listens on nothing yet.
+
+    *administration* None: there is nothing for operators.
+    """
 
     def see() -> Page:
         return look(gateway, health, len(door.doorstep.waiting), model)
 
-    return make_metrics_server(see, VOICE_V1)
+    operators = [] if administration is None else admin_routes(administration, door.doorstep)
+    return make_metrics_server(see, VOICE_V1, operators)
 
 
 def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Application:

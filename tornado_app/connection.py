@@ -92,6 +92,8 @@ class Connection:
         self.config = config
         self.token_id = config.token_id
         """Of the token that counts now."""
+        self.ip = ""
+        """Where its client is, or was."""
         self._line: Line | None = None
         """What a client is told that may come back; None: it may not."""
         if config.resume_window_s:
@@ -217,6 +219,16 @@ class Connection:
     @property
     def ended(self) -> bool:
         return self._session.ended
+
+    @property
+    def dialect_name(self) -> str:
+        """How its client speaks."""
+        return self._dialect.subprotocol
+
+    @property
+    def upstream(self) -> str:
+        """Which of several models it is at, by the operator's name; empty: there is one."""
+        return self._session.upstream
 
     def _handle(self, event: events.Event) -> None:
         for command in self._session.handle(event, self._clock()):

@@ -36,6 +36,7 @@ ErrorCode = Literal[
     "idle_timeout",
     "conversation_idle",
     "call_limit",
+    "ended_by_operator",
     "server_busy",
     "going_away",
     "internal",

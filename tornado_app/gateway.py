@@ -352,7 +352,7 @@ class Gateway:
         self._places[session_id].leave()
         self._places[session_id] = guest.place.hold()
         back = events.ClientBack(token, guest.caller.call_ends_at, last_seq)
-        connection.token_id = guest.caller.token_id
+        connection.token_id, connection.ip = guest.caller.token_id, guest.ip
         connection.resume(client, last_seq, back)
         self._end_if_revoked(connection)
         return connection
@@ -382,6 +382,7 @@ class Gateway:
             on_finished=self._forget,
             trace=trace,
         )
+        connection.ip = guest.ip
         self._connections[config.session_id] = connection
         self._toolboxes.hold(config.session_id)
         self._places[config.session_id] = guest.place.hold()
@@ -433,6 +434,18 @@ class Gateway:
         return {
             "connections": LimitUse(counts.used, limit.connections),
             "connections_per_user": LimitUse(mine, limit.connections_per_user),
+        }
+
+    def call_of(self, session_id: str) -> Connection | None:
+        """The call of that session, if it runs."""
+        return self._connections.get(session_id)
+
+    def limits_used(self) -> dict[str, LimitUse]:
+        """What is counted for all together."""
+        limit = self.settings.limits
+        return {
+            "connections": LimitUse(self._admission.used, limit.connections),
+            "process_bytes": LimitUse(self.memory.held_bytes, limit.process_bytes),
         }
 
     def drain(self, deadline_s: float) -> None:

@@ -14,7 +14,9 @@ Level = Literal["debug", "info", "warning", "error"]
 _EVENTS: Mapping[Level, tuple[str, ...]] = {
     "error": (
         "accepting_rests",
+        "audit_failed",
         "audio_worker_failed",
+        "bans_unreadable",
         "few_descriptors",
         "handler_failed",
         "issuer_keys_missing",
@@ -64,6 +66,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "visitors_cut",
     ),
     "info": (
+        "admin_action",
         "answer_heard",
         "false_start",
         "goodbye_asked",

@@ -53,32 +53,45 @@ class Renewed:
         return self.changes.settings
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of it."""
+
+    changed: tuple[str, ...] = ()
+    """Settings that hold from now on."""
+    waiting: tuple[str, ...] = ()
+    """Those that need a restart."""
+    problems: tuple[str, ...] = ()
+    """Why all is as it was; empty: it is not."""
+
+
 async def read_again(
     settings: Settings, house: House, reading: Reading, post: Callable[..., None]
-) -> Renewed | None:
-    """What is to hold in place of *settings* and *house*; None, and a line each, if it cannot.
+) -> Renewed:
+    """What is to hold in place of *settings* and *house*.
 
     It is read in a thread, so that no call waits for it.
+
+    Raises:
+        InvalidSettings: With everything that is wrong.
     """
     loop = asyncio.get_running_loop()
-    try:
-        renewed = await loop.run_in_executor(None, _read, settings, house, reading, post)
-    except InvalidSettings as invalid:
-        refuse(*invalid.problems)
-        return None
+    renewed = await loop.run_in_executor(None, _read, settings, house, reading, post)
     if renewed.tools is not None:
         renewed.tools.begin()
         await renewed.tools.ready()
     return renewed
 
 
-def refuse(*problems: str) -> None:
+def refuse(*problems: str) -> Outcome:
     """Say why all stays as it is."""
-    for problem in problems[:PROBLEMS_SHOWN]:
+    shown = problems[:PROBLEMS_SHOWN]
+    for problem in shown:
         get_logger().error("reload_refused", reason=problem)
+    return Outcome(problems=shown)
 
 
-def tell(renewed: Renewed) -> None:
+def tell(renewed: Renewed) -> Outcome:
     """A line for each change, by its name: what it is may be a secret."""
     log = get_logger()
     for name in renewed.changes.taken:
@@ -87,6 +100,7 @@ def tell(renewed: Renewed) -> None:
         log.warning("restart_needed", setting=name)
     found = renewed.changes
     log.info("reloaded", changed=len(found.taken), waiting=len(found.waiting))
+    return Outcome(found.taken, found.waiting)
 
 
 def _read(settings: Settings, house: House, reading: Reading, post: Callable[..., None]) -> Renewed:

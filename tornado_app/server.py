@@ -13,6 +13,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from tornado_app import logs
+from tornado_app.admin.administration import Administration, Hooks
 from tornado_app.admission.call_counts import CallCounts
 from tornado_app.admission.limits import Places
 from tornado_app.admission.shared_places import SharedPlaces
@@ -22,7 +23,8 @@ from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
-from tornado_app.reloading import House, Reading, read_again, refuse, tell
+from tornado_app.reloading import House, Outcome, Reading, read_again, refuse, tell
+from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import Listening, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
@@ -36,10 +38,16 @@ BACKLOG = 1024
 class Server:
     """The whole of a running gateway.  Thread: loop."""
 
-    def __init__(self, settings: Settings, house: House, share: Share | None = None) -> None:
-        """*share*: what it has of what several processes have together."""
+    def __init__(
+        self, settings: Settings, house: House, reading: Reading, share: Share | None = None
+    ) -> None:
+        """*reading*: how settings are read again; *share*: what it has of what several processes
+        have together.
+        """
         self._settings = settings
         self._house = house
+        self._reading = reading
+        self._reloading = asyncio.Lock()
         self._share = share
         self._counts: CallCounts | None = None
         if share is not None:
@@ -101,7 +109,10 @@ class Server:
             self._http.route(Routing(share.index, share.inbox, share.outboxes, choose))
             self._counts.tell(0)
         if scraped:
-            self._metrics = make_metrics_app(self.gateway, self.health, self._http, self._embedded)
+            administration = Administration(self.gateway, self._hooks())
+            self._metrics = make_metrics_app(
+                self.gateway, self.health, self._http, self._embedded, administration
+            )
             self._metrics.add_sockets(scraped)
         is_watched = self.gateway.models.several is not None
         if settings.upstream.try_at_start and not self.is_embedded and not is_watched:
@@ -118,28 +129,33 @@ class Server:
         """The first model that is dialled is the one on this computer."""
         return configured_endpoint(self._settings) is None
 
-    async def reload(self, reading: Reading) -> None:
-        """Go by what the operator has written by now, if all of it is right."""
+    async def reload(self) -> Outcome:
+        """Go by what the operator has written by now, if all of it is right; one at a time."""
+        async with self._reloading:
+            return await self._reload()
+
+    async def _reload(self) -> Outcome:
         post = self.gateway.mailbox.post_threadsafe
-        renewed = await read_again(self._settings, self._house, reading, post)
-        if renewed is None:
-            return
+        try:
+            renewed = await read_again(self._settings, self._house, self._reading, post)
+        except InvalidSettings as invalid:
+            return refuse(*invalid.problems)
         house, settings, tools = renewed.house, renewed.settings, renewed.tools
         logging = self._settings.logging
         await asyncio.get_running_loop().run_in_executor(None, read_web, settings)
         try:
             retiring = self.gateway.go_by(settings, house.rules, house.policy, tools)
         except (OSError, ValueError) as error:  # a file that was good a moment ago
-            refuse(str(error))
             if tools is not None:
                 await tools.stop()
-            return
+            return refuse(str(error))
         self._settings, self._house = settings, house
         renew_front_door(self._http, self.gateway, self.health)
         if renewed.settings.logging != logging:
             logs.configure(settings.logging.level, settings.logging.format)
-        tell(renewed)
+        outcome = tell(renewed)
         await retiring
+        return outcome
 
     async def drain(self) -> None:
         """Let clients go elsewhere: readiness first, then word to each, then the deadline."""
@@ -188,6 +204,18 @@ class Server:
         limits, file = self._settings.limits, self._share.places
         tell = self._counts.tell
         return SharedPlaces(file, limits.connections, limits.connections_per_user, tell)
+
+    def _hooks(self) -> Hooks:
+        """What the administration has done to all processes."""
+        process = os.getpid() if self._share is None else os.getppid()
+
+        async def reload_all() -> None:
+            os.kill(process, signal.SIGHUP)
+
+        return Hooks(
+            drain=partial(os.kill, process, signal.SIGTERM),
+            reload=self.reload if self._share is None else reload_all,
+        )
 
     def _bind_metrics(self) -> list[socket.socket]:
         """Where a scraper is answered: nowhere, if that is switched off."""
@@ -245,7 +273,7 @@ async def serve(
     stopping = _on_signals(reloading)
     if share is not None:
         _end_with_parent(stopping)
-    server = Server(settings, house, share)
+    server = Server(settings, house, reading, share)
     told = asyncio.ensure_future(stopping.get())
     try:
         if not await _started(server, told):
@@ -255,7 +283,7 @@ async def serve(
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
         announce(server.listening())
-        reloader = asyncio.ensure_future(_reload(server, reading, reloading))
+        reloader = asyncio.ensure_future(_reload(server, reloading))
         try:
             await _drained(server, told, stopping)
         finally:
@@ -308,13 +336,13 @@ def _end_with_parent(stopping: "asyncio.Queue[int]") -> None:
     loop.add_reader(0, look)
 
 
-async def _reload(server: Server, reading: Reading, reloading: asyncio.Event) -> None:
+async def _reload(server: Server, reloading: asyncio.Event) -> None:
     """One reading at a time; whoever asks meanwhile gets one more."""
     while True:
         await reloading.wait()
         reloading.clear()
         try:
-            await server.reload(reading)
+            await server.reload()
         except Exception:  # noqa: BLE001  a fault of ours; the calls know nothing of it
             get_logger().exception("reload_failed")
 

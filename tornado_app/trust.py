@@ -1,6 +1,7 @@
 """Who a token says is calling: by our own secret, or by an identity provider; and who no more."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tornado_app.admission import tokens
+from tornado_app.admission.bans import NOBODY, Bans, read_bans
 from tornado_app.admission.claims import Caller, TokenRejected, check_shape, peek
 from tornado_app.admission.file_watch import FileWatch, Unreadable
 from tornado_app.admission.issuers import rules as issued
@@ -26,10 +28,17 @@ from tornado_app.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+BANS = "bans.json"
+
 NO_KEYS = "The keys of the token's issuer cannot be had now. Try again later."
 REVOKED = "The token, or its user, may not connect any more."
 RETRY_MS = 5000
 LINES_SHOWN = 10
+
+
+def bans_path(settings: Settings) -> Path:
+    """Where bans are written down, for all processes of this machine."""
+    return ROOT / settings.server.state_dir / BANS
 
 
 class _Keys(Protocol):
@@ -69,6 +78,7 @@ class _Known:
     sources: dict[str, Remote | KeyFile | KeySet] = field(default_factory=dict)
     """By the operator's names."""
     revoked: Revocations = NONE
+    bans: Bans = NOBODY
 
     def remote(self) -> set[RemoteKeys]:
         return {keys for _, keys in self.issuers.values() if isinstance(keys, RemoteKeys)}
@@ -110,7 +120,7 @@ class Trust:
         before = self._known
         self._go_by(_Known(settings, own, FileWatch(self._post)), before)
         self._start(self._known, before)
-        if self._known.revoked != before.revoked:
+        if (self._known.revoked, self._known.bans) != (before.revoked, before.bans):
             self._on_revoked()
         return self._end(before, self._known)
 
@@ -125,6 +135,7 @@ class Trust:
             known.issuers[issuer.rules.issuer] = (issuer.rules, keys)
             known.sources[issuer.rules.name] = issuer.source
         self._watch_revoked(known)
+        self._watch_bans(known)
         self._known = known
 
     @staticmethod
@@ -153,7 +164,7 @@ class Trust:
             caller = self._verified(token or "")
         except TokenRejected as rejected:
             raise Refused(rejected.code, rejected.sentence) from None
-        if self._known.revoked.takes_back(caller):
+        if self.has_taken_back(caller.user_id, caller.token_id):
             raise Refused("token_revoked", REVOKED)
         return caller
 
@@ -170,7 +181,10 @@ class Trust:
         return keys.wait(lambda newer: not self._lacks_key(token, rules, newer))
 
     def has_taken_back(self, user_id: str, token_id: str | None) -> bool:
-        return self._known.revoked.has(user_id, token_id)
+        """Whether the operator's file, or a ban for a time, has either of them."""
+        now = time.time()  # noqa: TID251  bans have the time that people know
+        known = self._known
+        return known.revoked.has(user_id, token_id) or known.bans.has(user_id, token_id, now)
 
     def without_good_keys(self) -> Mapping[str, State]:
         """Issuers whose keys are not those of the last question, by the operator's name."""
@@ -186,6 +200,11 @@ class Trust:
     def revoked(self) -> Revocations:
         """Who is taken back now."""
         return self._known.revoked
+
+    @property
+    def bans(self) -> Bans:
+        """Who is kept out for a time."""
+        return self._known.bans
 
     def revocations_age_s(self) -> float | None:
         """How long ago the file of them was last seen as it is; None: there is none."""
@@ -290,6 +309,25 @@ class Trust:
         known.revoked = read_revocations(path.read_bytes())
         tell = partial(self._on_revocations, known)
         known.watch.add(path, read_revocations, tell, known.revoked)
+
+    def _watch_bans(self, known: _Known) -> None:
+        """Only where somebody may write them."""
+        if not known.settings.admin.keys:
+            return
+        path = bans_path(known.settings)
+        with contextlib.suppress(FileNotFoundError):
+            known.bans = read_bans(path.read_bytes())
+        known.watch.add(path, read_bans, partial(self._on_bans, known), known.bans)
+
+    def _on_bans(self, known: _Known, found: Bans | Unreadable) -> None:
+        if known is not self._known:
+            return  # of the reading before
+        if isinstance(found, Unreadable):
+            if bans_path(known.settings).exists():
+                self._log.error("bans_unreadable", reason=found.reason)
+            return
+        known.bans = found
+        self._on_revoked()
 
     def _on_revocations(self, known: _Known, found: Revocations | Unreadable) -> None:
         if known is not self._known:

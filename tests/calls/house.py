@@ -22,11 +22,13 @@ from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from tests.fakes.raw_websocket import RawClient
 from tornado_app import logs
+from tornado_app.admin.administration import Administration, Hooks
 from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.app import make_front_door, make_metrics_app
 from tornado_app.commands.configuration import read_policy
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
+from tornado_app.reloading import Outcome
 from tornado_app.settings.loading import load
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream.endpoint import Endpoint
@@ -94,6 +96,10 @@ class House:
             previous_key=auth.previous_secret.reveal().encode(),
         )
         self._clients: list[VoiceClient] = []
+        self.told: list[str] = []
+        """What an administration asked of the whole server."""
+        self.reloaded = Outcome()
+        self.hooks = Hooks(lambda: self.told.append("drain"), self._reload)
 
     async def __aenter__(self) -> Self:
         self._threads_before = set(threading.enumerate())
@@ -108,7 +114,10 @@ class House:
         sockets = bind_sockets(0, "127.0.0.1")
         self.port = sockets[0].getsockname()[1]
         self.server.add_sockets(sockets)
-        self.metrics = make_metrics_app(self.gateway, self.health, self.server, None)
+        administration = Administration(self.gateway, self.hooks)
+        self.metrics = make_metrics_app(
+            self.gateway, self.health, self.server, None, administration
+        )
         scraped = bind_sockets(0, "127.0.0.1")
         self.metrics_port = scraped[0].getsockname()[1]
         self.metrics.add_sockets(scraped)
@@ -127,6 +136,10 @@ class House:
         while self.threads and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
         assert not self.threads, "a thread of the gateway is still there"
+
+    async def _reload(self) -> Outcome:
+        self.told.append("reload")
+        return self.reloaded
 
     @property
     def threads(self) -> list[str]:

@@ -22,6 +22,7 @@ TABLE = {
     4409: "resumed_elsewhere",
     4410: "token_expired",
     4411: "call_limit",
+    4412: "ended_by_operator",
     4429: "limit_reached",
     4502: "upstream_failed",
     4504: "session_expired",

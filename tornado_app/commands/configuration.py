@@ -9,6 +9,7 @@ from pathlib import Path
 from local_realtime.rehearsal.faults import InvalidFault, parse_faults
 from terminal.words import complain
 from tornado_app.admission import tokens
+from tornado_app.admission.bans import read_bans
 from tornado_app.admission.revocations import read_revocations
 from tornado_app.policy import template
 from tornado_app.policy.grants import Policy
@@ -24,6 +25,7 @@ from tornado_app.settings.schema import Settings
 from tornado_app.terms import house_grants
 from tornado_app.tools.found import read_tools
 from tornado_app.tracing.tracing import missing_package
+from tornado_app.trust import bans_path
 from tornado_app.upstream.endpoint import listed, provider_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,6 +137,7 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
     yield from _wrong_revocations(settings)
     if (missing := missing_package(settings.traces)) is not None:
         yield Contradiction(missing, ("traces.enabled",))
+    yield from _wrong_bans(settings)
     found = read_tools(settings.tools, lambda *_: None)
     for problem in found.problems:
         yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))
@@ -158,6 +161,17 @@ def _wrong_revocations(settings: Settings) -> Iterator[Contradiction]:
     for line in lines:
         reason = f'{name}: line {line} must be "jti ID" or "user NAME"'
         yield Contradiction(reason, ("auth.revoked_file",))
+
+
+def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:
+    """Whoever was kept out stays out: what cannot be read is no empty list."""
+    path = bans_path(settings)
+    try:
+        if settings.admin.keys and path.exists():
+            read_bans(path.read_bytes())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        yield Contradiction(f"{path} cannot be read: {reason}", ("server.state_dir", "admin.keys"))
 
 
 def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:

@@ -1,7 +1,8 @@
 """`GET /metrics`, on an address of its own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
@@ -10,6 +11,8 @@ from tornado_app.handlers.quiet import NowhereHandler, QuietHandler
 from tornado_app.logs import log_request
 from tornado_app.metrics.page import Page
 from tornado_app.protocol.dialect import Dialect
+
+Route = tuple[str, Any, dict[str, Any]]
 
 IDLE_CONNECTION_S = 120.0
 """Scrapers keep their connections from one time to the next."""
@@ -36,10 +39,12 @@ class MetricsHandler(QuietHandler):
         await self.get()
 
 
-def make_metrics_server(look: Callable[[], Page], dialect: Dialect) -> HTTPServer:
-    """It listens on nothing yet."""
+def make_metrics_server(
+    look: Callable[[], Page], dialect: Dialect, others: Sequence[Route] = ()
+) -> HTTPServer:
+    """With *others* beside the page; it listens on nothing yet."""
     app = Application(
-        [(r"/metrics", MetricsHandler, {"look": look})],
+        [(r"/metrics", MetricsHandler, {"look": look}), *others],
         default_handler_class=NowhereHandler,
         dialect=dialect,
         log_function=log_request,

@@ -26,6 +26,7 @@ CONVERSATION_IDLE: Final = Close(4408, "conversation_idle")
 RESUMED_ELSEWHERE: Final = Close(4409, "resumed_elsewhere")
 TOKEN_EXPIRED: Final = Close(4410, "token_expired")
 CALL_LIMIT: Final = Close(4411, "call_limit")
+ENDED_BY_OPERATOR: Final = Close(4412, "ended_by_operator")
 LIMIT_REACHED: Final = Close(4429, "limit_reached")
 UPSTREAM_FAILED: Final = Close(4502, "upstream_failed")
 SESSION_EXPIRED: Final = Close(4504, "session_expired")
@@ -45,6 +46,7 @@ CLOSES: Final = (
     RESUMED_ELSEWHERE,
     TOKEN_EXPIRED,
     CALL_LIMIT,
+    ENDED_BY_OPERATOR,
     LIMIT_REACHED,
     UPSTREAM_FAILED,
     SESSION_EXPIRED,

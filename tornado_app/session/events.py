@@ -263,6 +263,13 @@ class TokenRevoked(Struct, frozen=True):
     """The token, or its user, was taken back."""
 
 
+class EndedByOperator(Struct, frozen=True):
+    """Whoever runs the server ends this call."""
+
+    words: str = ""
+    """For the client, in the operator's own words; empty: none."""
+
+
 Event: TypeAlias = (
     Opened
     | ClientAudio
@@ -291,4 +298,5 @@ Event: TypeAlias = (
     | Drain
     | Stop
     | TokenRevoked
+    | EndedByOperator
 )

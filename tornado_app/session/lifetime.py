@@ -4,7 +4,12 @@ import math
 
 from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Ref, Refused
-from tornado_app.protocol.close import IDLE_TIMEOUT, TOKEN_EXPIRED, TOKEN_REVOKED
+from tornado_app.protocol.close import (
+    ENDED_BY_OPERATOR,
+    IDLE_TIMEOUT,
+    TOKEN_EXPIRED,
+    TOKEN_REVOKED,
+)
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.told import TokenExpiring, TokenRefreshed
 from tornado_app.session.actions import Actions
@@ -101,6 +106,11 @@ class Lifetime:
         """The token was taken back."""
         sentence = "The token, or its user, may not connect any more."
         return Ending("token_revoked", sentence, False, TOKEN_REVOKED, "token_revoked")
+
+    def ended_by_operator(self, words: str) -> Ending:
+        """Whoever runs the server has ended the call."""
+        sentence = words or "Whoever runs this server has ended the call."
+        return Ending("ended_by_operator", sentence, False, ENDED_BY_OPERATOR, "ended_by_operator")
 
     def on_timer(self, name: str) -> Ending | None:
         """An ending if the session must end now."""

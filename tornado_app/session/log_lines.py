@@ -7,6 +7,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.sent import Sent
 from tornado_app.session.token_types import tokens_by_type
+from tornado_app.session.totals import total
 
 
 def log_opened(actions: Actions, config: SessionConfig) -> None:
@@ -56,15 +57,15 @@ def log_closed(
     reconnects: int,
 ) -> None:
     """It is over: the one line that has all its figures."""
-    facts = actions.facts
+    totals = total(figures, sent, actions)
     actions.log(
         "session_closed",
         always=True,
         cause=cause,
         duration_s=round(actions.now - config.opened_at, 3),
-        received_ms=figures.received_ms,
-        clipped_samples=figures.clipped_samples,
-        dropped_ms=figures.dropped_ms,
+        received_ms=totals.received_ms,
+        clipped_samples=totals.clipped_samples,
+        dropped_ms=totals.dropped_ms,
         unsent_ms=figures.buffered_ms,
         untaken_ms=round(untaken_ms, 1),
         broken_pieces=broken_pieces,
@@ -72,16 +73,16 @@ def log_closed(
         close_code=close_code,
         unlogged=actions.unlogged,
         sent_ms=figures.sent_ms,
-        answered_ms=round(sent.audio_ms, 1),
-        chunks=actions.chunk,
-        messages=actions.messages,
-        errors=actions.errors.total(),
-        turns=facts["audio_committed"],
-        answers=facts["response_done"],
-        interruptions=facts["interrupted"],
-        tool_calls=facts["tool_done"] + facts["tool_failed"],
-        tool_failures=facts["tool_failed"],
-        resumed=facts["client_back"],
+        answered_ms=round(totals.answered_ms, 1),
+        chunks=totals.chunks,
+        messages=totals.messages,
+        errors=sum(totals.errors.values()),
+        turns=totals.turns,
+        answers=totals.answers,
+        interruptions=totals.interruptions,
+        tool_calls=totals.tool_calls,
+        tool_failures=totals.tool_failures,
+        resumed=actions.facts["client_back"],
         tokens=actions.tokens.total(),
         tokens_by_type=dict(actions.tokens),
     )

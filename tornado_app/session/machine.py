@@ -210,7 +210,8 @@ class Session:
         | events.Prepared
         | events.Drain
         | events.Stop
-        | events.TokenRevoked,
+        | events.TokenRevoked
+        | events.EndedByOperator,
     ) -> None:
         match event:
             case events.Opened(resume_token):
@@ -242,6 +243,8 @@ class Session:
                 self._end(close, "server_stopped")
             case events.TokenRevoked():
                 self._end_if(self._lifetime.revoked())
+            case events.EndedByOperator(words):
+                self._end_if(self._lifetime.ended_by_operator(words))
             case _:
                 assert_never(event)
 

@@ -26,10 +26,20 @@ class Totals(Struct, frozen=True):
     """To the client, of all kinds."""
     errors: Mapping[ErrorCode, int]
     """Those that said what was wrong."""
+    turns: int
+    """Of the user, that the model has committed."""
+    answers: int
+    """That are over, however they ended."""
+    interruptions: int
+    tool_calls: int
+    tool_failures: int
+    tokens: Mapping[str, int]
+    """By type (`token_types`)."""
 
 
 def total(figures: AudioFigures, sent: Sent, actions: Actions) -> Totals:
     """The sum of what the parts of a session have counted."""
+    facts = actions.facts
     return Totals(
         received_ms=figures.received_ms,
         dropped_ms=figures.dropped_ms,
@@ -39,4 +49,10 @@ def total(figures: AudioFigures, sent: Sent, actions: Actions) -> Totals:
         clipped_samples=figures.clipped_samples,
         messages=actions.messages,
         errors=actions.errors,
+        turns=facts["audio_committed"],
+        answers=facts["response_done"],
+        interruptions=facts["interrupted"],
+        tool_calls=facts["tool_done"] + facts["tool_failed"],
+        tool_failures=facts["tool_failed"],
+        tokens=actions.tokens,
     )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tornado_app.admission import origins, proxies, sealing
 from tornado_app.admission.application_keys import LEAST_CHARACTERS
 from tornado_app.admission.budget import ENTRY_BYTES, LOW_PART
+from tornado_app.admission.operator_keys import OperatorKeys
 from tornado_app.settings.fallbacks import (
     VOICES,
     WEBSOCKET_ADDRESS,
@@ -79,6 +80,9 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
     if settings.metrics.enabled and 0 < settings.metrics.port == settings.server.port:
         names = ("metrics.port", "server.port")
         yield Contradiction(f"must not be that of {label(names[1])}", names)
+    if settings.admin.keys and not settings.metrics.enabled:
+        names = ("admin.keys", "metrics.enabled")
+        yield Contradiction(f"needs {label(names[1])}: it is at the address of the metrics", names)
 
 
 def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:
@@ -162,6 +166,8 @@ def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:
     if any(len(key) < LEAST_CHARACTERS or not is_header_text(key) for key in keys):
         reason = f"each must have at least {LEAST_CHARACTERS} characters, printable ASCII"
         yield Contradiction(reason, ("auth.application_keys",))
+    for problem in OperatorKeys.problems(key.reveal() for key in settings.admin.keys):
+        yield Contradiction(problem, ("admin.keys",))
     if auth.previous_sealing_key and not auth.sealing_key:
         names = ("auth.previous_sealing_key", "auth.sealing_key")
         yield Contradiction(f"needs {label(names[1])}, which came after it", names)
@@ -291,6 +297,7 @@ def _unsafe_secrets(settings: Settings) -> Iterator[Contradiction]:
         ("auth.sealing_key", (auth.sealing_key,)),
         ("auth.previous_sealing_key", (auth.previous_sealing_key,)),
         ("auth.application_keys", auth.application_keys),
+        ("admin.keys", settings.admin.keys),
     ):
         if any(key and is_guessable(key.reveal()) for key in keys):
             reason = "is a placeholder or easily guessed; it must be random"

@@ -264,6 +264,13 @@ class Traces(msgspec.Struct, frozen=True):
     user: Literal["none", "hash", "plain"]
 
 
+class Admin(msgspec.Struct, frozen=True):
+    """Section ``[admin]``."""
+
+    keys: Annotated[tuple[Secret, ...], Meta(max_length=64)]
+    audit_file: Annotated[str, Meta(max_length=4096)]
+
+
 class Console(msgspec.Struct, frozen=True):
     """The page at `/`."""
 
@@ -307,6 +314,7 @@ class Settings(msgspec.Struct, frozen=True):
     recordings: Recordings
     metrics: Metrics
     traces: Traces
+    admin: Admin
     console: Console
     openai: OpenAI
     model: Model

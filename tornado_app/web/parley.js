@@ -601,7 +601,7 @@ const problem = (kind) => new CallError(kind, PROBLEMS[kind]);
 // ---- What a close code means (docs/protocol.md, section 5) ----
 
 const TRIES = 6;
-const FINAL = [1000, 1002, 1007, 1009, 4400, 4401, 4403, 4409, 4411];
+const FINAL = [1000, 1002, 1007, 1009, 4400, 4401, 4403, 4409, 4411, 4412];
 const AT_ONCE = [1001, 4410, 4504];
 const MEANINGS = {
   1000: "The call has ended.",

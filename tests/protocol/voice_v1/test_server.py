@@ -148,7 +148,8 @@ def test_the_protocol_knows_no_other_error_codes():
         message_too_large audio_buffer_empty rate_limited audio_backlog connection_limit
         quota_exceeded token_missing token_invalid token_expired token_revoked permission_denied
         origin_denied upstream_unavailable upstream_rejected upstream_timeout session_expired
-        idle_timeout conversation_idle call_limit server_busy going_away internal"""
+        idle_timeout conversation_idle call_limit ended_by_operator server_busy going_away
+        internal"""
 
     assert listed.split() == list(ERROR_CODES)
     assert set(ERROR_CODES) >= RETRYABLE

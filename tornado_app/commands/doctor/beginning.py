@@ -14,7 +14,7 @@ from tornado_app.commands.configuration import load_settings, read_policy, token
 from tornado_app.commands.doctor.case import USER, Case
 from tornado_app.commands.doctor.finding import Trouble
 from tornado_app.issuing import Issuer, Wanted
-from tornado_app.reloading import House
+from tornado_app.reloading import House, Reading
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import Terms
@@ -80,8 +80,10 @@ class Beginning:
             settings,
             server=replace(settings.server, host=LOOPBACK, port=0),
             upstream=replace(settings.upstream, try_at_start=False),
+            metrics=replace(settings.metrics, enabled=False),
         )
-        server = Server(own, House(token_rules(own), read_policy(own)))
+        house = House(token_rules(own), read_policy(own))
+        server = Server(own, house, Reading(lambda: own, lambda _: house))
         try:
             await server.start()
         except (RuntimeError, ValueError) as error:

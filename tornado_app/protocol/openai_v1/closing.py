@@ -20,6 +20,7 @@ _CAUSES: Final[Mapping[Close, ErrorCode]] = {
     ours.IDLE_TIMEOUT: "idle_timeout",
     ours.CONVERSATION_IDLE: "conversation_idle",
     ours.CALL_LIMIT: "call_limit",
+    ours.ENDED_BY_OPERATOR: "ended_by_operator",
     ours.LIMIT_REACHED: "rate_limited",
     ours.UPSTREAM_FAILED: "upstream_unavailable",
 }

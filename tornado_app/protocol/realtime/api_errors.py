@@ -66,6 +66,7 @@ _WORDS: dict[ErrorCode, tuple[ErrorType, str]] = {
     "idle_timeout": (_REQUEST, "idle_timeout"),
     "conversation_idle": (_REQUEST, "conversation_idle"),
     "call_limit": (_REQUEST, "call_limit"),
+    "ended_by_operator": (_REQUEST, "ended_by_operator"),
     "server_busy": (_SERVER, "server_busy"),
     "going_away": (_SERVER, "going_away"),
     "internal": (_SERVER, "server_error"),

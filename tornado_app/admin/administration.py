@@ -1,0 +1,118 @@
+"""What an operator may do with a gateway that runs."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tornado_app.admin import banning
+from tornado_app.admin.audit import Action, AuditTrail, Deed, Outcome
+from tornado_app.admission.bans import Bans, Kind
+from tornado_app.gateway import Gateway
+from tornado_app.reloading import Outcome as Reloaded
+from tornado_app.session import events
+from tornado_app.trust import ROOT, bans_path
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What is done to the whole of it, and not by the gateway."""
+
+    drain: Callable[[], None]
+    reload: Callable[[], Awaitable[Reloaded | None]]
+    """None: it is told to others as well, and what became of it is in their logs."""
+
+
+class Administration:
+    """Thread: loop.  *operator* is always the name of who asks, for the audit."""
+
+    def __init__(self, gateway: Gateway, hooks: Hooks) -> None:
+        self.gateway = gateway
+        self._hooks = hooks
+        self._audit = AuditTrail()
+
+    async def end_call(self, operator: str, session_id: str, words: str, reason: str) -> bool:
+        """Whether there was such a call; its client is told *words*, or a sentence of ours."""
+        connection = self.gateway.call_of(session_id)
+        if connection is not None:
+            connection.feed(events.EndedByOperator(words))
+        outcome: Outcome = "done" if connection is not None else "not_found"
+        await self._note(operator, "call_ended", session_id, reason, outcome)
+        return connection is not None
+
+    async def keep_out(
+        self, operator: str, kind: Kind, name: str, for_s: float, reason: str
+    ) -> float:
+        """Until when, in Unix seconds; calls of theirs end within a second.
+
+        Raises:
+            OSError: If it cannot be written down.
+            ValueError: With a sentence, if no more can be kept out.
+        """
+        now = _unix_s()
+        add = partial(Bans.with_one, kind=kind, name=name, until_unix_s=now + for_s, unix_s=now)
+        await self._change(operator, "kept_out", f"{kind} {name}", reason, add)
+        return now + for_s
+
+    async def let_in(self, operator: str, kind: Kind, name: str, reason: str) -> bool:
+        """Whether they were kept out.
+
+        Raises:
+            OSError: If it cannot be written down.
+            ValueError: If what is written there cannot be read.
+        """
+        now = _unix_s()
+        if self.gateway.trust.bans.of(kind).get(name, 0.0) <= now:
+            await self._note(operator, "let_in", f"{kind} {name}", reason, "not_found")
+            return False
+        take = partial(Bans.without, kind=kind, name=name, unix_s=now)
+        await self._change(operator, "let_in", f"{kind} {name}", reason, take)
+        return True
+
+    def kept_out(self) -> list[tuple[Kind, str, float]]:
+        """Who is, and until when in Unix seconds."""
+        now, bans = _unix_s(), self.gateway.trust.bans
+        kinds: tuple[Kind, ...] = ("user", "token")
+        return [
+            (kind, name, until)
+            for kind in kinds
+            for name, until in sorted(bans.of(kind).items())
+            if until > now
+        ]
+
+    async def drain(self, operator: str, reason: str) -> None:
+        """As SIGTERM: readiness first, then word to each call, then the deadline."""
+        await self._note(operator, "drained", "", reason)
+        self._hooks.drain()
+
+    async def reload(self, operator: str, reason: str) -> Reloaded | None:
+        """As SIGHUP; what became of it, if that can be known."""
+        outcome = await self._hooks.reload()
+        is_refused = outcome is not None and bool(outcome.problems)
+        await self._note(operator, "reloaded", "", reason, "refused" if is_refused else "done")
+        return outcome
+
+    async def _change(
+        self, operator: str, action: Action, target: str, reason: str, how: Callable[[Bans], Bans]
+    ) -> None:
+        path = bans_path(self.gateway.settings)
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(None, banning.change, path, how)
+        except (OSError, ValueError):
+            await self._note(operator, action, target, reason, "refused")
+            raise
+        await self._note(operator, action, target, reason)
+
+    async def _note(
+        self, operator: str, action: Action, target: str, reason: str, outcome: Outcome = "done"
+    ) -> None:
+        name = self.gateway.settings.admin.audit_file
+        deed = Deed(operator, action, target, reason, outcome)
+        await self._audit.note(deed, Path(ROOT / name) if name else None)
+
+
+def _unix_s() -> float:
+    return time.time()  # noqa: TID251  bans have the time that people know

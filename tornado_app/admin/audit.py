@@ -1,0 +1,65 @@
+"""What was done by whom: in the log, and in a file that is only ever added to."""
+
+import asyncio
+import json
+import os
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from tornado_app.logs import get_logger
+
+Action = Literal["call_ended", "kept_out", "let_in", "drained", "reloaded"]
+Outcome = Literal["done", "not_found", "refused"]
+
+
+class Deed(msgspec.Struct, frozen=True):
+    """One thing that somebody asked for."""
+
+    operator: str
+    """The name of the key."""
+    action: Action
+    target: str = ""
+    """The id of a call, ``user NAME`` or ``token ID``; empty: all of it."""
+    reason: str = ""
+    outcome: Outcome = "done"
+
+
+class AuditTrail:
+    """Thread: loop; the file is written in another."""
+
+    def __init__(self) -> None:
+        self._log = get_logger()
+
+    async def note(self, deed: Deed, path: Path | None) -> None:
+        """Write it down.  A file that cannot be written does not undo what was done: it is an
+        error in the log, where the deed stands as well.
+        """
+        self._log.info(
+            "admin_action",
+            operator=deed.operator,
+            action=deed.action,
+            target=deed.target,
+            reason=deed.reason,
+            outcome=deed.outcome,
+        )
+        if path is None:
+            return
+        line = json.dumps({"at": time.time_ns() // 1_000_000, **msgspec.structs.asdict(deed)})
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(None, _append, path, line.encode() + b"\n")
+        except OSError as error:
+            self._log.error("audit_failed", error=error.strerror or type(error).__name__)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Thread: any.  One write at the end of the file is not mixed with another process's."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(descriptor, line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

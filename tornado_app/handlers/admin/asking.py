@@ -1,0 +1,98 @@
+"""Who may ask, how their requests are read, and how they are answered."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from tornado_app.admin.administration import Administration
+from tornado_app.admission.operator_keys import OperatorKeys
+from tornado_app.client_side.front_door import Doorstep
+from tornado_app.errors import ErrorCode, Refused
+from tornado_app.handlers.bodies import BodyHandler
+from tornado_app.handlers.quiet import NOWHERE, as_json
+from tornado_app.settings.schema import Settings
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+KEY_NEEDED = "It needs the header Authorization: Bearer, with the key of one of admin.keys."
+FOR_NO_PAGE = "This address is for operators and their programs, not for pages."
+NO_BODY_YET = b"{}"
+
+
+class AdminHandler(BodyHandler):
+    """Nothing is read of somebody without a key.  Thread: loop."""
+
+    def initialize(self, administration: Administration, doorstep: Doorstep) -> None:
+        self.administration = administration
+        self._doorstep = doorstep
+        self.operator = ""
+        """The name of the key that was shown."""
+
+    def prepare(self) -> None:
+        self.begin_body()
+        keys = OperatorKeys(key.reveal() for key in self.settings_now.admin.keys)
+        if not keys:
+            self.fail(404, NOWHERE)
+        elif "Origin" in self.request.headers:
+            self._turn_away("origin_denied", 403, FOR_NO_PAGE)
+        else:
+            self._identify(keys)
+
+    @property
+    def settings_now(self) -> Settings:
+        """As the operator has them; keys may change while it runs."""
+        return self.administration.gateway.settings
+
+    def _identify(self, keys: OperatorKeys) -> None:
+        scheme, _, key = self.request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            self._turn_away("token_missing", 401, KEY_NEEDED)
+            return
+        name = keys.name_of(key.strip())
+        if name is None:
+            self._turn_away("token_invalid", 401, f"This is none of them. {KEY_NEEDED}")
+            return
+        self.operator = name
+
+    def _turn_away(self, code: ErrorCode, status: int, sentence: str) -> None:
+        self._doorstep.refusals.log(
+            "client_refused", code=code, ip=self.request.remote_ip, detail="administration"
+        )
+        self.refused = Refused(code, sentence)
+        self.refuse(self.refused, status)
+
+    def read(self, kind: type[Body]) -> Body:
+        """What the body asks for; one that is left out asks for nothing in particular.
+
+        Raises:
+            Refused: If it is none of that *kind*.
+        """
+        self._body[:] = self._body or NO_BODY_YET
+        asked = self.read_body()
+        try:
+            return msgspec.convert(asked, kind)
+        except msgspec.ValidationError as error:
+            raise Refused("invalid_message", f"{error}.") from None
+
+    def query(self, kind: type[Body]) -> Body:
+        """What the query asks for, each name once; raises `Refused` as `read`."""
+        arguments = self.request.query_arguments
+        try:
+            if any(len(values) > 1 for values in arguments.values()):
+                raise Refused("invalid_message", "Each parameter may stand there once.")
+            texts = {name: values[0].decode("utf-8") for name, values in arguments.items()}
+            return msgspec.convert(texts, kind, strict=False)
+        except UnicodeDecodeError:
+            raise Refused("invalid_message", "The query must be UTF-8.") from None
+        except msgspec.ValidationError as error:
+            raise Refused("invalid_message", f"{error}.") from None
+
+    def tell(self, status: int, body: dict[str, Any]) -> None:
+        self.answer(status, as_json(body))
+
+    def fail(self, status: int, sentence: str) -> None:
+        """Finish with why not."""
+        self.refuse(Refused("invalid_message", sentence), status)
+
+    def http_error(self, refused: Refused) -> bytes:
+        return as_json({"error": refused.sentence})

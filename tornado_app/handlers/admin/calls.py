@@ -1,0 +1,76 @@
+"""``/admin/v1/calls``: who is talking, and the end of it."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tornado_app.admin import calls
+from tornado_app.errors import Refused
+from tornado_app.handlers.admin.asking import AdminHandler
+
+NO_SUCH_CALL = "There is no such call here, or it has ended."
+CALLS_MOST = 500
+
+Sentence = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class _Query(calls.Wanted, frozen=True, forbid_unknown_fields=True):
+    after: str | None = None
+    limit: Annotated[int, Meta(ge=1, le=CALLS_MOST)] = 100
+
+
+class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    words: Sentence = ""
+    """For the client."""
+    reason: Sentence = ""
+    """For the audit."""
+
+
+class CallsHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("GET",)
+
+    def get(self) -> None:
+        try:
+            query = self.query(_Query)
+            after = None if query.after is None else calls.Mark.read(query.after)
+        except Refused as refused:
+            self.fail(400, refused.sentence)
+        except ValueError:
+            self.fail(400, "`after` must be what an answer had as `next`.")
+        else:
+            running = self.administration.gateway.connections
+            self.tell(200, calls.page_of(running, query, after, query.limit))
+
+
+class CallHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("GET",)
+
+    def get(self, session_id: str) -> None:
+        call = self.administration.gateway.call_of(session_id)
+        if call is None:
+            self.fail(404, NO_SUCH_CALL)
+        else:
+            self.tell(200, calls.detail(call))
+
+
+class EndHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("POST",)
+
+    async def post(self, session_id: str) -> None:
+        try:
+            asked = self.read(_End)
+        except Refused as refused:
+            self.fail(400, refused.sentence)
+            return
+        words, reason = asked.words, asked.reason
+        if await self.administration.end_call(self.operator, session_id, words, reason):
+            self.tell(200, {"session_id": session_id})
+        else:
+            self.fail(404, NO_SUCH_CALL)

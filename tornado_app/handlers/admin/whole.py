@@ -1,0 +1,85 @@
+"""What is asked of the whole of a gateway: how full it is, to go away, to read its files again."""
+
+import msgspec
+
+from tornado_app.errors import Refused
+from tornado_app.handlers.admin.asking import AdminHandler
+from tornado_app.handlers.admin.calls import Sentence
+from tornado_app.version import VERSION
+
+
+class _Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    reason: Sentence = ""
+
+
+class VersionHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("GET",)
+
+    def get(self) -> None:
+        self.tell(200, {"version": VERSION})
+
+
+class ElsewhereHandler(AdminHandler):
+    """Every address below that is none.  Thread: loop."""
+
+    allowed = ()
+
+    def prepare(self) -> None:
+        super().prepare()
+        if self.operator:
+            self.fail(404, "There is nothing at this address; openapi.json has those that are.")
+
+
+class LimitsHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("GET",)
+
+    def get(self) -> None:
+        used = self.administration.gateway.limits_used()
+        self.tell(
+            200,
+            {
+                "limits": [
+                    {"limit": name, "used": use.used, "allowed": use.limit}
+                    for name, use in used.items()
+                ]
+            },
+        )
+
+
+class DrainHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("POST",)
+
+    async def post(self) -> None:
+        try:
+            reason = self.read(_Why).reason
+        except Refused as refused:
+            self.fail(400, refused.sentence)
+            return
+        await self.administration.drain(self.operator, reason)
+        self.tell(202, {"draining": True})
+
+
+class ReloadHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("POST",)
+
+    async def post(self) -> None:
+        try:
+            reason = self.read(_Why).reason
+        except Refused as refused:
+            self.fail(400, refused.sentence)
+            return
+        outcome = await self.administration.reload(self.operator, reason)
+        if outcome is None:
+            self.tell(202, {"told": True})
+        elif outcome.problems:
+            self.tell(409, {"error": "Nothing has changed.", "problems": outcome.problems})
+        else:
+            self.tell(200, {"changed": outcome.changed, "waiting": outcome.waiting})

@@ -108,6 +108,22 @@ def test_a_broken_answer_was_heard_as_far_as_its_audio_goes():
     assert ("One two", False) == (book.find("b").text, book.find("b").is_complete)
 
 
+def test_what_a_next_model_was_told_of_a_broken_answer_stays():
+    """Though the answers behind it show that this voice is a fast one."""
+    book = ledger()
+    book.said("a", "One two three four five six seven.")
+    book.sounded("a", 1000.0)
+    book.break_off()
+    told = book.find("a").text
+    book.said_whole("b", "word " * 100)
+    book.sounded("b", 5000.0)
+    book.completed("b")
+    assert ("One two three", "One two three") == (told, book.find("a").text)
+
+    book.cut("a", 500.0)
+    assert "One two" == book.find("a").text
+
+
 def test_calls_have_their_outputs():
     """One of a call that is not there is none."""
     book = ledger()

@@ -212,8 +212,9 @@ class Ledger:
 
         *commits*: turns that are spoken again.
         """
+        letters_per_s = self._letters_per_s
         for saying in self._sayings.values():
-            saying.break_off()
+            saying.break_off(letters_per_s)
         for entry in self.entries:
             is_nothing = isinstance(entry, ModelSaid) and not entry.text
             is_no_turn = isinstance(entry, UserSaid) and not entry.is_committed

@@ -22,6 +22,8 @@ class Saying:
     """There is no more of it, and its text is all of its audio."""
     is_spoken: bool = False
     """There is audio for it, or will be."""
+    _letters_per_s: float | None = None
+    """At which its heard text was reckoned when it broke off; None: it has not."""
     _marks: list[tuple[float, int]] = field(default_factory=list)
     """How much audio there was when text came, and how many letters before that."""
 
@@ -48,17 +50,25 @@ class Saying:
         whole = "".join(self.texts) if text is None else text[:TEXT_LETTERS]
         self.texts, self.letters = [whole], len(whole)
 
-    def break_off(self) -> None:
-        """There will be no more of it."""
-        if self.is_spoken and not self.is_complete and self.heard_ms is None:
+    def break_off(self, letters_per_s: float) -> None:
+        """There will be no more of it, and others are told what was heard: answers that come later
+        may show another pace, and must not change that.
+        """
+        if self.is_complete:
+            return
+        if self.is_spoken and self.heard_ms is None:
             self.heard_ms = self.audio_ms
+        if self._letters_per_s is None:
+            self._letters_per_s = letters_per_s
 
     def heard_text(self, letters_per_s: float) -> str:
-        """As much of its text as was heard; *letters_per_s*: the pace of this voice."""
+        """As much of its text as was heard; *letters_per_s*: the pace of this voice, as it is
+        known now.
+        """
         text = "".join(self.texts)
         if self.heard_ms is None:
             return text
-        pace = None if self.is_complete else letters_per_s
+        pace = None if self.is_complete else self._letters_per_s or letters_per_s
         letters = heard_letters(len(text), self.heard_ms, self.audio_ms, pace)
         later = (letter for at_ms, letter in self._marks if at_ms > self.heard_ms)
         return cut_at_word(text, min(letters, next(later, letters)))

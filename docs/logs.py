@@ -141,6 +141,7 @@ FIELDS: Mapping[str, str] = {
     "session_id": "the id of the call",
     "setting": "the name of a setting",
     "size_bytes": "how large",
+    "spare_s": "how long the link was open before its call had it; null: it was dialled for it",
     "stage": "`dial` or `open`: whether it had been there",
     "status": "how an answer ended, or of an HTTP request",
     "swap_ms": "how long the conversation took to be handed over",

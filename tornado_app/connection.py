@@ -42,6 +42,7 @@ from tornado_app.tracing.tracing import AnyTrace
 from tornado_app.upstream.link import AnyLink, Dial
 from tornado_app.upstream.race import Deliver, Race, Read
 from tornado_app.upstream.several import Several
+from tornado_app.upstream.spares import Spares
 
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
@@ -72,6 +73,8 @@ class Equipment:
     tally: Tally = field(default_factory=Tally)
     several: Several | None = None
     """The upstreams, if there are more than one; else *dial* says where the one is."""
+    spares: Spares | None = None
+    """Links to the first that are open already."""
 
 
 class Connection:
@@ -128,6 +131,7 @@ class Connection:
             reading=self._reading,
             feed=self.feed,
             race=self._race if several else None,
+            spares=equipment.spares,
         )
         self._finished = False
         traceparent = trace.traceparent if trace is not None else None
@@ -308,11 +312,13 @@ class Connection:
         if self._equipment.several is not None:
             self._route = self._equipment.several.new_route(self.config)
 
-    def _race(self, config: SessionConfig, read: Read, deliver: Deliver) -> Race:
+    def _race(
+        self, config: SessionConfig, read: Read, deliver: Deliver, *, is_fresh: bool
+    ) -> Race:
         several, route = self._equipment.several, self._route
         assert several is not None  # noqa: S101  else no race is run
         assert route is not None  # noqa: S101
-        return several.race(route, config, read, deliver)
+        return several.race(route, config, read, deliver, is_fresh=is_fresh)
 
     def _note(self, fact: commands.Log | commands.Timed) -> None:
         tally = self._equipment.tally

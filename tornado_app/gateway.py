@@ -179,6 +179,7 @@ class Gateway:
             recorder=self.recorder,
             tally=self.tally,
             several=self.models.several,
+            spares=self.models.spares,
         )
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
 

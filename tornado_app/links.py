@@ -4,7 +4,7 @@ What each has to say comes as events of its own kind, and of a link that is neit
 """
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from tornado_app.mailbox import Mailbox
 from tornado_app.reading_on import ReadingOn
@@ -21,9 +21,17 @@ from tornado_app.upstream.link import (
     LinkSaid,
 )
 from tornado_app.upstream.race import Deliver, Race, Read
+from tornado_app.upstream.spares import Spares
 
-NewRace = Callable[[SessionConfig, Read, Deliver], Race]
-"""Makes a dial whose *deliver* gets what a link would post, each message as *read* has it."""
+
+class NewRace(Protocol):
+    """Makes a dial whose *deliver* gets what a link would post, each message as *read* has it;
+    *is_fresh*: by links that are dialled now.
+    """
+
+    def __call__(
+        self, config: SessionConfig, read: Read, deliver: Deliver, *, is_fresh: bool
+    ) -> Race: ...
 
 
 class Links:
@@ -41,9 +49,11 @@ class Links:
         reading: ReadingOn,
         feed: Callable[[events.Event], None],
         race: NewRace | None = None,
+        spares: Spares | None = None,
     ) -> None:
         """*retire* takes a link that has ended, to join its thread off the loop; *read* says what a
-        message of the model is; *race* is for several upstreams, *dial* for the only one.
+        message of the model is; *race* is for several upstreams, *dial* for the only one, to which
+        there may be *spares*.
         """
         self._session_id = session_id
         self._dial = dial
@@ -54,6 +64,9 @@ class Links:
         self._reading = reading
         self._feed = feed
         self._new_race = race
+        self._spares = spares
+        self._dialled: Dial | None = None
+        """Where the one in use was dialled, if there is only one upstream."""
         self._used: AnyLink | None = None
         self._prepared: AnyLink | None = None
         self._unsent_bytes = 0
@@ -69,8 +82,8 @@ class Links:
     ) -> None:
         """*config*: as it is now."""
         match command:
-            case commands.DialUpstream():
-                link = self._new(config)
+            case commands.DialUpstream(_, is_fresh):
+                link = self._new(config, is_fresh=is_fresh)
                 self._forget_used()
                 self._used = link
                 self._reading.begin(link)
@@ -79,7 +92,8 @@ class Links:
                 self._close_used()
             case commands.PrepareUpstream():
                 self._drop_prepared()
-                self._prepared = link = self._new(config)
+                # There are minutes for it: a spare one is for those who wait.
+                self._prepared = link = self._new(config, is_fresh=True)
                 link.start()
             case commands.DropPrepared():
                 self._drop_prepared()
@@ -126,18 +140,26 @@ class Links:
         self.close()
         self._feed = _nobody_hears
 
-    def _new(self, config: SessionConfig) -> AnyLink:
+    def _new(self, config: SessionConfig, *, is_fresh: bool) -> AnyLink:
         if self._new_race is not None:
-            return self._new_race(config, self._read, self._hear)
-        dial = self._dial(config)
+            return self._new_race(config, self._read, self._hear, is_fresh=is_fresh)
+        self._dialled = dial = self._dial(config)
         box: list[Link] = []
 
         def post(said: object) -> None:
             # The upstream thread calls this; the link is in the box before it is started.
             self._mailbox.post_threadsafe(self._hear, box[0], said)
 
-        box.append(Link(dial, self._session_id, post, self._read, self._clock))
+        spares = None if is_fresh else self._spares
+        link = spares.take(dial, post, self._read) if spares else None
+        box.append(link or Link(dial, self._session_id, post, self._read, self._clock))
         return box[0]
+
+    @property
+    def _has_spare(self) -> bool:
+        if self._spares is None or self._dialled is None:
+            return False
+        return self._spares.has(self._dialled)
 
     def _swap(self) -> None:
         """The link in use is closed, and what it has still to say is for nobody."""
@@ -163,15 +185,15 @@ class Links:
                 self._feed(events.UpstreamSaid(event, read_at))
                 self._reading.reckon()
                 link.consumed(posted_bytes)
-            case LinkOpened(connect_ms, served_by, upstream):
-                self._feed(events.UpstreamOpened(connect_ms, served_by, upstream))
+            case LinkOpened(connect_ms, served_by, upstream, spare_s):
+                self._feed(events.UpstreamOpened(connect_ms, served_by, upstream, spare_s))
             case LinkDrained():
                 self._count_unsent(0)
             case LinkRoundTrip(latency_ms):
                 self._feed(events.UpstreamRoundTrip(latency_ms))
             case LinkLost(failure, error):
                 self._forget_used()
-                self._feed(events.UpstreamLost(failure, error))
+                self._feed(events.UpstreamLost(failure, error, self._has_spare))
 
     def _hear_prepared(self, link: AnyLink, said: object) -> None:
         match said:

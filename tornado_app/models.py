@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,6 +18,7 @@ from tornado_app.terms import first_session
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.link import AnyLink, Dial
 from tornado_app.upstream.several import Several
+from tornado_app.upstream.spares import Spares
 from tornado_app.upstream.standing import Standing
 from tornado_app.upstream.trial import Trial
 
@@ -54,6 +56,8 @@ class Models:
         self.links_gone = asyncio.Event()
         """Set while there is none."""
         self.links_gone.set()
+        self.spares = self._spares(links)
+        """Links that are open before a call needs one, if there are any."""
         self.several = self._several(links, hear)
         """The upstreams, if there are more than one."""
         self.standing = Standing(self._try, settings.upstream.model)
@@ -81,14 +85,14 @@ class Models:
 
     def retire(self, link: AnyLink) -> None:
         """It has ended: its thread is joined off the loop."""
-        self.links_open -= 1
-        if not self.links_open:
-            self.links_gone.set()
+        self._uncount_link()
         with contextlib.suppress(RuntimeError):  # after `join`: it joined all that it waited for
             self._reaper.submit(link.join, LINK_JOIN_S)
 
     async def stop(self) -> None:
-        """Nothing is tried any more; links of calls end with those."""
+        """Nothing is tried or opened any more; links of calls end with those."""
+        if self.spares is not None:
+            await self.spares.stop()
         if self.several is not None:
             await self.several.stop()
 
@@ -98,6 +102,23 @@ class Models:
 
     async def _try(self, upstream: Upstream = PLAIN) -> Ending | None:
         return await self.new_trial(upstream).run(self.settings.upstream.ready_timeout_s)
+
+    def _spares(self, links: Mailbox) -> Spares | None:
+        upstream = self.settings.upstream
+        if not upstream.spare_links:
+            return None
+        spares = Spares(
+            upstream.spare_links,
+            upstream.spare_link_s,
+            links,
+            dial=lambda: endpoint.spare_dial(self.settings, self._find_first()),
+            opened=self._count_link,
+            taken=self._uncount_link,
+            retire=self.retire,
+            jitter=random.SystemRandom().random,
+        )
+        spares.begin()
+        return spares
 
     def _several(
         self, links: Mailbox, hear: Callable[[str, Mapping[str, Any]], None]
@@ -114,6 +135,7 @@ class Models:
             retire=self.retire,
             attempt=self._try,
             hear=hear,
+            spares=self.spares,
         )
         several.begin(try_all=settings.upstream.try_at_start)
         return several
@@ -127,3 +149,8 @@ class Models:
     def _count_link(self) -> None:
         self.links_open += 1
         self.links_gone.clear()
+
+    def _uncount_link(self) -> None:
+        self.links_open -= 1
+        if not self.links_open:
+            self.links_gone.set()

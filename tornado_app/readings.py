@@ -101,6 +101,8 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
     yield d.POOL_JOBS, (), gateway.pool.in_flight
     yield d.POOL_OLDEST, (), gateway.pool.oldest_in_flight_s()
     yield d.LINKS, (), gateway.models.links_open
+    if gateway.models.spares is not None:
+        yield d.SPARES_READY, (), gateway.models.spares.ready
     yield d.MODEL_REJECTED, (), gateway.models.is_rejected
     if gateway.models.several is not None:
         for name in gateway.models.several.names:

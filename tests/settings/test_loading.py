@@ -23,6 +23,7 @@ A_LIST = "must be a list (JSON in the environment)"
 HMACS = '"HS256", "HS384", "HS512"'
 UNKNOWN = "in my.toml: is no setting"
 RANDOM = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQe"
+SPARES = {"PARLEY_UPSTREAM_SPARE_LINKS": "2", "PARLEY_UPSTREAM_SAFETY_IDENTIFIER": "false"}
 SEALING = RANDOM + "Zk3q9vPx1Lw"
 
 PRODUCTION = {
@@ -438,6 +439,9 @@ class TestBetween:
                 {"PARLEY_SESSION_GOODBYE": "Bye.", "PARLEY_SESSION_CALL_GRACE_S": "0"},
                 "session.goodbye",
             ),
+            ({"PARLEY_UPSTREAM_SPARE_LINKS": "2"}, "upstream.spare_links"),
+            ({**SPARES, "PARLEY_LIMITS_CONNECTIONS": "1"}, "upstream.spare_links"),
+            ({**SPARES, "PARLEY_UPSTREAM_SESSION_LIMIT_S": "240"}, "upstream.spare_link_s"),
             ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "auth.secret"),
             ({"PARLEY_AUTH_SESSION_CLAIM": "sub"}, "auth.session_claim"),
             ({"PARLEY_AUTH_SEALING_KEY": RANDOM}, "auth.sealing_key"),

@@ -127,6 +127,13 @@ LINKS_CONNECTED = _model.counter(
 LINK_CONNECT = _model.histogram(
     "link_connect_seconds", "How long a dial took, TLS and upgrade with it.", BRIEF_S
 )
+SPARES_READY = _model.gauge(
+    "spare_links", "Links that are open for whoever calls next (`upstream.spare_links`)."
+)
+SPARES_TAKEN = _model.counter("spare_links_taken", "Of those, the ones that calls have had.")
+SPARES_STALE = _model.counter(
+    "spare_links_stale", "Of those, the ones that turned out to be no good."
+)
 LINKS_LOST = _model.counter(
     "links_lost",
     "Models that were lost or refused, by the `cause` in the log; `retried`: dialled again.",

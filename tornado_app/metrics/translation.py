@@ -35,7 +35,10 @@ def _connected(tally: Tally, fields: Fields) -> None:
 
 
 def _open(tally: Tally, fields: Fields) -> None:
-    tally.observe(d.LINK_CONNECT, fields["connect_ms"] / 1000)
+    if fields["spare_s"] is None:
+        tally.observe(d.LINK_CONNECT, fields["connect_ms"] / 1000)
+    else:
+        tally.add(d.SPARES_TAKEN)
 
 
 def _lost(tally: Tally, fields: Fields) -> None:
@@ -87,6 +90,7 @@ _EVENTS: Mapping[str, Callable[[Tally, Fields], None]] = {
     "upstream_connected": _connected,
     "upstream_lost": _lost,
     "upstream_rejected": _lost,
+    "spare_link_stale": _once(d.SPARES_STALE),
     "rolled_over": _rolled_over,
     "upstream_passed_over": _once(d.PASSED_OVER, "upstream"),
     "upstream_error": _once(d.MODEL_ERRORS, "code"),

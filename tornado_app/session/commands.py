@@ -49,6 +49,8 @@ class CloseClient(Struct, frozen=True):
 class DialUpstream(Struct, frozen=True):
     model: str | None = None
     """Which the call has from now on; None: the same as before."""
+    is_fresh: bool = False
+    """By a link that is dialled now; else it may be one that is open already."""
 
 
 class SendUpstream(Struct, frozen=True):

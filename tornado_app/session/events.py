@@ -91,6 +91,8 @@ class UpstreamOpened(Struct, frozen=True):
     served_by: str = ""
     upstream: Upstream = PLAIN
     """Which of several."""
+    spare_s: float | None = None
+    """It was open for nobody for so long; None: it was dialled for this call."""
 
 
 class UpstreamSaid(Struct, frozen=True):
@@ -113,6 +115,8 @@ class UpstreamLost(Struct, frozen=True):
     failure: Failure
     error: ErrorFacts | None = None
     """What the model had said before, of which the session has not heard."""
+    has_spare: bool = False
+    """Another link is open already: to dial is to have it."""
 
 
 class PreparedOpened(Struct, frozen=True):

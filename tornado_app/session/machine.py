@@ -222,8 +222,8 @@ class Session:
                 self._model.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):
                 self._model.latency_ms = latency_ms
-            case events.UpstreamLost(failure, error):
-                self._on_lost(failure, error)
+            case events.UpstreamLost(failure, error, has_spare):
+                self._on_lost(failure, error, has_spare=has_spare)
             case (
                 events.PreparedOpened()
                 | events.PreparedSaid()
@@ -389,12 +389,18 @@ class Session:
             self._actions.do(CloseUpstream())
             self._on_lost(failure)
 
-    def _on_lost(self, failure: Failure, error: realtime.ErrorFacts | None = None) -> None:
+    def _on_lost(
+        self,
+        failure: Failure,
+        error: realtime.ErrorFacts | None = None,
+        *,
+        has_spare: bool = False,
+    ) -> None:
         if self._rolling.takes_over(failure):
             return
         was_connected = self._model.state == "connected"
         unsent_ms = self._model.unsent_audio_ms
-        ending = self._model.on_lost(failure, error)
+        ending = self._model.on_lost(failure, error, has_spare=has_spare)
         if was_connected:
             self._conductor.on_lost(unsent_ms, goes_on=ending is None)
         self._end_if(ending)

@@ -99,6 +99,8 @@ class ModelSide:
         self.upstream = PLAIN
         """Which of several it is, or was last."""
         self._has_opened = False
+        self._spare_s: float | None = None
+        """How long the link was open before it was this call's; None: it was dialled for it."""
         self._created: SessionFacts | None = None
         self._updated = False
         self._last_error: ErrorFacts | None = None
@@ -235,9 +237,13 @@ class ModelSide:
 
     def on_opened(self, opened: UpstreamOpened) -> None:
         self._served_by, self.upstream = opened.served_by, opened.upstream
-        self._has_opened = True
-        self._actions.log("upstream_open", connect_ms=round(opened.connect_ms, 1))
-        if self.has_others:
+        self._has_opened, self._spare_s = True, opened.spare_s
+        self._actions.log(
+            "upstream_open",
+            connect_ms=round(opened.connect_ms, 1),
+            spare_s=None if opened.spare_s is None else round(opened.spare_s, 1),
+        )
+        if self.has_others or opened.spare_s is not None:
             patience_s = min(CONFIGURE_S, self._config.ready_timeout_s)
             self._timers.set("ready", self._actions.now + patience_s)
         # Allowed before session.created is read, and saves a round trip.
@@ -305,13 +311,19 @@ class ModelSide:
         self._actions.do(CloseUpstream())
         return self.on_lost(Failure("open", "timeout", detail="not ready"))
 
-    def on_lost(self, failure: Failure, error: ErrorFacts | None = None) -> Ending | None:
+    def on_lost(
+        self, failure: Failure, error: ErrorFacts | None = None, *, has_spare: bool = False
+    ) -> Ending | None:
         """The link is gone.  The ending to tell the client, or None: it will be dialled again.
 
-        *error*: what the model said before, if it was not heard here.
+        *error*: what the model said before, if it was not heard here; *has_spare*: another one is
+        open, so that there is nothing to wait for.
         """
         now = self._actions.now
         ending = classify(failure, error or self._last_error)
+        if self._spare_s is not None and self.connected_at is None:
+            self._replace_spare(ending.cause)
+            return None
         held_s = None if self.connected_at is None else now - self.connected_at
         has_let_down = self.has_others and self._has_opened
         upstream = self.upstream.name if has_let_down else None
@@ -349,9 +361,18 @@ class ModelSide:
             self._say()
             return ending
         self.state = "reconnecting"
-        self._timers.set("redial", now + wait_s)
         self._say(attempt=attempt, reason=self._reason)
+        if has_spare and attempt == 1 and not asked_s:
+            self._dial()
+        else:
+            self._timers.set("redial", now + wait_s)
         return None
+
+    def _replace_spare(self, cause: str) -> None:
+        """It was open too long, for whatever reason: that says nothing of the model."""
+        self._actions.log("spare_link_stale", cause=cause)
+        self._forget_link()
+        self._dial(is_fresh=True)
 
     def _note(self, ending: Ending) -> NoteModel | None:
         if self.has_others:
@@ -427,11 +448,11 @@ class ModelSide:
         self.rebuilding.forget()
         self._count_unsent(0)
 
-    def _dial(self, model: str | None = None) -> None:
+    def _dial(self, model: str | None = None, *, is_fresh: bool = False) -> None:
         self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
         is_again, asked_model = self.connections > 0, self.in_force.asked_model
         self._actions.log("upstream_dialled", again=is_again, asked_model=asked_model)
-        self._actions.do(DialUpstream(model))
+        self._actions.do(DialUpstream(model, is_fresh))
 
     def _forget_link(self) -> None:
         self._timers.clear("ready")
@@ -443,7 +464,7 @@ class ModelSide:
         self._created = None
         self._updated = self.has_spoken = self._has_opened = False
         self._last_error = None
-        self.connected_at = None
+        self.connected_at = self._spare_s = None
         self.latency_ms = None
 
     def _connect_if_ready(self) -> bool:
@@ -451,7 +472,7 @@ class ModelSide:
             return False
         self._timers.clear("ready")
         self.connections += 1
-        self._be_connected(self._actions.now, self._reason)
+        self._be_connected(self._actions.now - (self._spare_s or 0.0), self._reason)
         self._actions.log(
             "upstream_connected",
             model=self.name,

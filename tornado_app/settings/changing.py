@@ -24,6 +24,8 @@ FIXED = frozenset(
         "upstream.breaker_open_s",
         "upstream.breaker_open_max_s",
         "upstream.try_at_start",
+        "upstream.spare_links",
+        "upstream.spare_link_s",
         "audio.threads",
         "audio.gather_ms",
         "audio.file_memory_bytes",

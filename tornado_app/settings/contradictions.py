@@ -55,6 +55,7 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     yield from _too_little_memory(settings)
     yield from _too_little_room(settings)
     yield from _unusable(settings)
+    yield from _unusable_spares(settings)
     yield from _unusable_claims(settings)
     if settings.server.environment == "production":
         yield from _unsafe(settings)
@@ -226,6 +227,23 @@ def _unusable_traces(settings: Settings) -> Iterator[Contradiction]:
         read_headers(traces.headers.reveal())
     except ValueError as error:
         yield Contradiction(str(error), ("traces.headers",))
+
+
+def _unusable_spares(settings: Settings) -> Iterator[Contradiction]:
+    upstream, name = settings.upstream, "upstream.spare_links"
+    if not upstream.spare_links:
+        return
+    if upstream.safety_identifier:
+        other = "upstream.safety_identifier"
+        reason = f"needs {label(other)} = false: whom a link is for is not known when it is opened"
+        yield Contradiction(reason, (name, other))
+    if upstream.spare_links > settings.limits.connections:
+        other = "limits.connections"
+        yield Contradiction(f"must not be more than {label(other)}", (name, other))
+    if 0 < upstream.session_limit_s <= upstream.spare_link_s:
+        names = ("upstream.spare_link_s", "upstream.session_limit_s")
+        reason = f"must be less than {label(names[1])}, which has begun when a link is opened"
+        yield Contradiction(reason, names)
 
 
 def _unusable_secrets(settings: Settings) -> Iterator[Contradiction]:

@@ -111,6 +111,8 @@ class Upstream(msgspec.Struct, frozen=True):
     read_timeout_s: Annotated[float, Meta(ge=0.1, le=3600)]
     outbox_bytes: Annotated[int, Meta(ge=65_536, le=268_435_456)]
     message_bytes: Annotated[int, Meta(ge=65_536, le=268_435_456)]
+    spare_links: Annotated[int, Meta(ge=0, le=100)]
+    spare_link_s: Annotated[float, Meta(ge=1, le=86_400)]
     reconnect_attempts: Annotated[int, Meta(ge=0, le=100)]
     reconnect_initial_ms: Annotated[int, Meta(ge=1, le=60_000)]
     reconnect_max_ms: Annotated[int, Meta(ge=1, le=600_000)]

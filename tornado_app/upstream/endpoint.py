@@ -98,6 +98,12 @@ def dial(
     return _dial(settings, endpoint, url, config.user_id, int(inbox_bytes))
 
 
+def spare_dial(settings: Settings, endpoint: Endpoint) -> Dial:
+    """What a link needs to know that is opened for whoever comes first."""
+    url = _with_model(endpoint.url, settings.upstream.model)
+    return _dial(settings, endpoint, url, "", settings.limits.outbound_bytes // 4)
+
+
 def trial_dial(settings: Settings, endpoint: Endpoint, model: str) -> Dial:
     """What a link needs to know that nobody speaks over."""
     url = _with_model(endpoint.url, model)

@@ -68,6 +68,8 @@ class LinkOpened:
     """Who answers, if the server says so; else it is the model that was asked for."""
     upstream: Upstream = PLAIN
     """Which of several this is."""
+    spare_s: float | None = None
+    """It was open for nobody for so long (`Spares`); None: it was dialled for its call."""
 
 
 class LinkSaid(Struct, frozen=True):
@@ -98,6 +100,12 @@ class LinkLost:
     """What the model said before, if nobody has been told."""
 
 
+Post = Callable[[object], None]
+"""Gets what a link has to say, in its thread."""
+Parse = Callable[[bytes | str], Any]
+"""What a message is; a link knows no dialect."""
+
+
 class AnyLink(Protocol):
     """What a call needs of its link; `Link` says what each does."""
 
@@ -126,13 +134,13 @@ class Link:
         self,
         dial: Dial,
         name: str,
-        post: Callable[[object], None],
-        parse: Callable[[bytes | str], object],
+        post: Post,
+        parse: Parse,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dial = dial
-        self._post = post
-        self._parse = parse
+        self._owner = post, parse
+        self._heir: tuple[Dial, Post, Parse, list[object]] | None = None
         self._clock = clock
         self._wire = Wire(dial.outbox_bytes, clock)
         self._socket = UpstreamSocket(self._wire, dial.message_bytes, clock)
@@ -152,10 +160,27 @@ class Link:
 
     def start(self) -> None:
         """Dial, in the thread.  Thread: loop.  Sends before `LinkOpened` wait for it."""
+        if self._heir is not None:
+            self._go_on_for(*self._heir)
+            return
         try:
             self._thread.start()
         except RuntimeError as exc:  # the system has no thread to give
-            self._post(LinkLost(Failure("dial", "refused", detail=type(exc).__name__)))
+            self._tell(LinkLost(Failure("dial", "refused", detail=type(exc).__name__)))
+
+    def hand_over(self, dial: Dial, post: Post, parse: Parse, said: list[object]) -> None:
+        """One that is open is another's, as soon as that `start`s it, and *said* is posted then.
+
+        *dial* leads to the same place.  What is on its way still goes to whoever had it.
+        Thread: loop.
+        """
+        self._heir = dial, post, parse, said
+
+    def _go_on_for(self, dial: Dial, post: Post, parse: Parse, said: list[object]) -> None:
+        self._heir = None
+        self._dial, self._owner = dial, (post, parse)
+        for each in said:
+            post(each)
 
     def send(self, text: bytes) -> int:
         """Send one text message without blocking.  Thread: any.
@@ -229,12 +254,15 @@ class Link:
         except Exception as exc:  # noqa: BLE001 - whatever it was, the owner is told
             failure = self._failure_from(exc)
         try:
-            self._post(LinkLost(failure))
+            self._tell(LinkLost(failure))
         except Exception:
             log.exception("upstream_end_not_posted")
         # What it told holds the session, which may hold the link.
-        self._post = _nobody
+        self._owner = _nobody, _nobody
         self._socket.release()
+
+    def _tell(self, said: object) -> None:
+        self._owner[0](said)
 
     def _failure_from(self, error: Exception) -> Failure:
         return Failure(self._stage, "ended") if self._ending else failure_from(error, self._stage)
@@ -245,7 +273,7 @@ class Link:
         self._socket.dial(self._dial.url, self._dial.headers, self._dial.ca_file)
         self._stage = "open"
         connect_ms = (self._clock() - started_at) * 1000
-        self._post(LinkOpened(connect_ms, self._socket.served_by))
+        self._tell(LinkOpened(connect_ms, self._socket.served_by))
         while True:
             self._turn()
 
@@ -263,7 +291,7 @@ class Link:
             self._ping(now)
         look_at = now + LOOK_AGAIN_S if self._paused else math.inf
         if self._wire.pump(min(due, self._ping_at, look_at) - now, reading=not self._paused):
-            self._post(LinkDrained())
+            self._tell(LinkDrained())
         if self._paused:
             self._socket.heard_at = self._clock()  # a peer we do not listen to is not silent
 
@@ -272,9 +300,10 @@ class Link:
             case ABNF.OPCODE_TEXT | ABNF.OPCODE_BINARY:
                 self._posted_bytes += len(data) + MESSAGE_OVERHEAD_BYTES
                 text = data.decode() if opcode == ABNF.OPCODE_TEXT else data
-                self._post(LinkSaid(self._parse(text), self._posted_bytes, self._clock()))
+                post, parse = self._owner  # at once, as it may change hands
+                post(LinkSaid(parse(text), self._posted_bytes, self._clock()))
             case ABNF.OPCODE_PONG if data == self._ping_payload():
-                self._post(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
+                self._tell(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
             case ABNF.OPCODE_CLOSE:
                 self._socket.send_close()
                 raise PeerClosed(data)

@@ -22,6 +22,7 @@ from tornado_app.protocol.realtime.events import (
 )
 from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.upstream.link import AnyLink, Dial, Link, LinkLost, LinkOpened, LinkSaid
+from tornado_app.upstream.spares import Spares
 
 Read = Callable[[bytes | str], UpstreamEvent | Overheard]
 Deliver = Callable[["Race", object], None]
@@ -36,6 +37,7 @@ class Contender:
     link: Link
     timer: TimerHandle
     served_by: str = ""
+    spare_s: float | None = None
     said: list[LinkSaid] = field(default_factory=list)
     """Before it began a session."""
     error: ErrorFacts | None = None
@@ -60,6 +62,7 @@ class RaceRules:
     """Hears of each that has not."""
     doubt: Callable[[str], None]
     """Hears the name of each that was overtaken, and broken off before it was known why."""
+    spares: Spares | None = None
 
 
 class Race:
@@ -78,9 +81,14 @@ class Race:
         *,
         read: Read,
         deliver: Deliver,
+        is_fresh: bool = False,
     ) -> None:
-        """*deliver* is called on the loop, with what a `Link` would post."""
+        """*deliver* is called on the loop, with what a `Link` would post.
+
+        *is_fresh*: by links that are dialled now.
+        """
         self._rules = rules
+        self._spares = None if is_fresh else rules.spares
         self._route = route
         self._dial = dial
         self._name = name
@@ -159,8 +167,10 @@ class Race:
             # The upstream thread calls this; the contender is in the box before it is started.
             self._rules.mailbox.post_threadsafe(self._hear, box[0], said)
 
-        loop, rules = self._rules.loop, self._rules
-        link = Link(self._dial(choice.upstream), self._name, post, self._read, rules.clock)
+        loop, rules, dial = self._rules.loop, self._rules, self._dial(choice.upstream)
+        link = self._spares.take(dial, post, self._read) if self._spares else None
+        if link is None:
+            link = Link(dial, self._name, post, self._read, rules.clock)
         timer = loop.call_later(rules.begin_s, lambda: self._give_up(box[0]))
         box.append(Contender(choice.upstream, choice.is_probe, link, timer))
         self._running.append(box[0])
@@ -185,8 +195,8 @@ class Race:
 
     def _judge(self, one: Contender, said: object) -> None:
         match said:
-            case LinkOpened(_, served_by):
-                one.served_by = served_by
+            case LinkOpened(_, served_by, _, spare_s):
+                one.served_by, one.spare_s = served_by, spare_s
             case LinkSaid(event):
                 one.said.append(said)
                 self._hear_first(one, event.said if isinstance(event, Overheard) else event)
@@ -210,7 +220,7 @@ class Race:
         self._stop_timer()
         self._winner, self._link = one, one.link
         connect_ms = (self._rules.clock() - self._began_at) * 1000
-        self._deliver(self, LinkOpened(connect_ms, one.served_by, one.upstream))
+        self._deliver(self, LinkOpened(connect_ms, one.served_by, one.upstream, one.spare_s))
         for said in one.said:
             self._deliver(self, said)
         one.said.clear()

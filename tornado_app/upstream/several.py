@@ -18,6 +18,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream.link import AnyLink, Dial
 from tornado_app.upstream.race import Contender, Deliver, Race, RaceRules, Read
+from tornado_app.upstream.spares import Spares
 from tornado_app.upstream.standing import REST_S, advice
 
 LOOK_S = 0.25
@@ -44,6 +45,7 @@ class Several:
         retire: Callable[[AnyLink], None],
         attempt: Try,
         hear: Callable[[str, Mapping[str, Any]], None],
+        spares: Spares | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         upstream = settings.upstream
@@ -75,6 +77,7 @@ class Several:
             good=self._good,
             bad=self._lost_race,
             doubt=self._doubt,
+            spares=spares,
         )
         self._doubted: set[str] = set()
         """Those that refused a call what others may get, or were slow: a trial decides."""
@@ -128,8 +131,13 @@ class Several:
         config: SessionConfig,
         read: Read,
         deliver: Deliver,
+        *,
+        is_fresh: bool,
     ) -> Race:
-        """A dial of that call; `Race` says what *deliver* gets.  Its owner retires it."""
+        """A dial of that call; `Race` says what *deliver* gets.  Its owner retires it.
+
+        *is_fresh*: by links that are dialled now.
+        """
         self._opened()
         return Race(
             self._rules,
@@ -138,6 +146,7 @@ class Several:
             config.session_id,
             read=read,
             deliver=deliver,
+            is_fresh=is_fresh,
         )
 
     def note(self, route: Route, note: NoteModel) -> None:

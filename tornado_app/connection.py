@@ -312,9 +312,7 @@ class Connection:
         if self._equipment.several is not None:
             self._route = self._equipment.several.new_route(self.config)
 
-    def _race(
-        self, config: SessionConfig, read: Read, deliver: Deliver, *, is_fresh: bool
-    ) -> Race:
+    def _race(self, config: SessionConfig, read: Read, deliver: Deliver, *, is_fresh: bool) -> Race:
         several, route = self._equipment.several, self._route
         assert several is not None  # noqa: S101  else no race is run
         assert route is not None  # noqa: S101

@@ -77,11 +77,11 @@ class Conversation:
 
     async def _speak(self, client: VoiceClient) -> None:
         """Loud noise that is like no other, in chunks of any size."""
-        pcm = self._noise(self.random.randint(300, 1500))
+        pcm = self.random.randbytes(self.random.randint(250, 800) * PCM_BYTES_PER_MS)
         self.spoken.append(pcm)
-        sent = pcm if self.is_manual else pcm + bytes(1000 * PCM_BYTES_PER_MS)
+        sent = pcm if self.is_manual else pcm + bytes(600 * PCM_BYTES_PER_MS)
         while sent:
-            size = 2 * self.random.randint(240, 4800)
+            size = 2 * self.random.randint(480, 9600)
             await client.audio(sent[:size])
             sent = sent[size:]
             await asyncio.sleep(0)
@@ -96,10 +96,6 @@ class Conversation:
     async def _answer(self, client: VoiceClient) -> None:
         while (await client.next("response_done", PATIENCE_S))["data"].get("continues"):
             pass
-
-    def _noise(self, duration_ms: int) -> bytes:
-        steps = (self.random.randint(-20_000, 20_000) for _ in range(24 * duration_ms))
-        return b"".join(step.to_bytes(2, "little", signed=True) for step in steps)
 
 
 def check_links(conversation: Conversation, links: list[Recorded], session) -> None:

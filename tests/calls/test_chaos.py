@@ -26,7 +26,7 @@ from tests.fakes.fault_proxy import Break, FaultProxy
 
 COUNT = int(os.environ.get("CHAOS", "12"))
 SEED = os.environ.get("SEED") or "3"
-AT_ONCE = 6
+AT_ONCE = 17
 BREAKS_OF_A_CLIENT = 6
 KINDS: list[Break] = ["closed", "reset", "half_open"]
 
@@ -36,7 +36,7 @@ QUICK = {
     "upstream_reconnect_attempts": 50,
     "session_transcription_model": "any",
     "session_resume_window_s": 30,
-    "limits_connections_per_user": 100,
+    "limits_connections_per_user": 1000,
     "limits_audio_burst_ms": 600_000,
     "limits_audio_rate": 1000,
     "limits_messages_per_s": 10_000,
@@ -47,7 +47,7 @@ QUICK = {
 def breaks_of_models(random: Random) -> Iterator[tuple[int, Break]]:
     """Seven of ten links break, at a random place of a random turn."""
     while True:
-        size_bytes = random.randint(1500, 150_000) if random.random() < 0.7 else 1 << 40
+        size_bytes = random.randint(1500, 80_000) if random.random() < 0.7 else 1 << 40
         yield size_bytes, random.choice(KINDS[:2])
 
 
@@ -55,7 +55,7 @@ def breaks_of_a_client(random: Random) -> Iterator[tuple[int, Break]]:
     """The first with a call to go back to; others also while the client is told where it is."""
     least_bytes = 3000
     for _ in range(random.randint(1, BREAKS_OF_A_CLIENT)):
-        most_bytes = least_bytes + (3000 if random.random() < 0.3 else 90_000)
+        most_bytes = least_bytes + (3000 if random.random() < 0.3 else 50_000)
         yield random.randint(least_bytes, most_bytes), random.choice(KINDS)
         least_bytes = 200
 

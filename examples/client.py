@@ -65,7 +65,7 @@ async def main(question, answer):
             case "error":
                 sys.exit(message["error"])
             case "response_done" if not data.get("continues"):
-                break
+                socket.close(1000)  # or the call waits for a client whose connection broke
     soundfile.write(answer, memoryview(spoken).cast("h"), 24_000)
 
 

@@ -5,6 +5,7 @@ The application's server listens on port 8000 (APPLICATION_PORT), the endpoint o
 Arguments are those of `run.py serve`.
 """
 
+import argparse
 import base64
 import contextlib
 import json
@@ -50,6 +51,14 @@ def taken():
     return ""
 
 
+def address():
+    """Where Parley will be, for the application's server, unless PARLEY_URL says so."""
+    arguments = argparse.ArgumentParser(add_help=False)
+    arguments.add_argument("--port", default=os.environ.get("PARLEY_SERVER_PORT", "8765"))
+    port = arguments.parse_known_args()[0].port
+    return os.environ.get("PARLEY_URL", f"http://127.0.0.1:{port}")
+
+
 def wait_for(port):
     """Parley asks a server of tools what it has as soon as it starts."""
     deadline = time.monotonic() + 30
@@ -74,7 +83,7 @@ def main():
     with (
         running("tools/weather_endpoint.py", WEATHER_SIGNING_KEY=WEATHER_KEY),
         running("tools/hours_server.py", HOURS_PORT=PORTS["HOURS_PORT"]),
-        running(application, PARLEY_APPLICATION_KEY=APPLICATION_KEY),
+        running(application, PARLEY_APPLICATION_KEY=APPLICATION_KEY, PARLEY_URL=address()),
     ):
         wait_for(PORTS["HOURS_PORT"])
         command = [sys.executable, HERE.parent / "run.py", "serve", *sys.argv[1:]]

@@ -46,7 +46,6 @@ async def examples_running(folder: Path, **environ: str) -> AsyncIterator[Exampl
         "APPLICATION_PORT": str(application),
         "WEATHER_PORT": str(weather),
         "HOURS_PORT": str(hours),
-        "PARLEY_URL": f"http://127.0.0.1:{gateway}",
         "PARLEY_UPSTREAM_URL": "local",
     }
     program = folder / "examples/everything.py"

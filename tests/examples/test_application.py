@@ -14,7 +14,7 @@ from tornado.httpclient import AsyncHTTPClient
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
 pytest.importorskip("hibari", reason="the packages of speech are not installed")
 
-from tests.calls.house import SECRET, House
+from tests.calls.house import SECRET, House, until
 from tests.calls.test_opus_speech import local_model
 from tests.examples.house import ROOT, answers, printed
 from tests.fakes.upstream import unused_port
@@ -79,6 +79,7 @@ async def test_a_logged_in_user_calls_with_the_token(tmp_path):
         "auth_application_keys": [APPLICATION_KEY],
         "auth_sealing_key": SEALING_KEY,
         "session_transcription_model": "any",
+        "session_resume_window_s": 20,
     }
     question = ROOT / "examples/questions/colour.wav"
     async with local_model() as (model, _), House(model, **settings) as house:
@@ -93,3 +94,4 @@ async def test_a_logged_in_user_calls_with_the_token(tmp_path):
                     said = await printed("examples/client.py", question, answer, **where)
                     assert "The page is blue." in said
                     assert "assistant: Now is blue." in said
+                    await until(lambda: not house.gateway.connections, "the call waits on")

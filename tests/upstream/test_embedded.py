@@ -9,6 +9,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tests.calls.house import House, until
+from tornado_app.upstream import embedded
 from tornado_app.upstream.embedded import EmbeddedModel
 from tornado_app.upstream.endpoint import Endpoint
 
@@ -82,6 +83,21 @@ async def test_it_is_started_again_when_it_dies():
     assert "session.created" == welcome["type"]
     assert first.pid != second.pid
     assert not second.is_running()
+
+
+@pytest.mark.gen_test
+async def test_one_that_has_lived_long_is_started_again_at_once(monkeypatch):
+    """Here any time is long, and the pause before a start too long to be waited for."""
+    monkeypatch.setattr(embedded, "RESTART_S", 1000.0)
+    monkeypatch.setattr(embedded, "RESTART_MAX_S", 0.0)
+    model = EmbeddedModel("echo", 10)
+    await model.start()
+    try:
+        first = child()
+        first.kill()
+        await until(lambda: model.deaths and model.is_up, "it was not started again", 20)
+    finally:
+        await model.stop()
 
 
 @pytest.mark.gen_test

@@ -56,7 +56,7 @@ def announcement(
         ]
         if settings.openai.enabled:
             lines += [
-                "For a client of the OpenAI Realtime API:",
+                f"For a client of the Realtime API, with {settings.upstream.model} as its model:",
                 f"{AS_IT_IS}export OPENAI_BASE_URL=http://{_reachable(shown)}:{server.port}/v1",
                 f"{AS_IT_IS}export OPENAI_API_KEY={SECRET_PREFIX}{_token(rules, CONDUCT)}",
             ]

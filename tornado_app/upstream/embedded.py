@@ -17,6 +17,7 @@ READY_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
 RESTART_S = 1.0
 RESTART_MAX_S = 30.0
+"""One that has lived so long is started again at once: calls wait for it."""
 READY_WORDS = "Local Realtime server ready: "
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -139,19 +140,22 @@ class EmbeddedModel:
         raise TimeoutError
 
     async def _keep_alive(self) -> None:
-        delay_s = RESTART_S
+        clock, delay_s = asyncio.get_running_loop().time, RESTART_S
+        begun_at = clock()
         while True:
             if self._process is not None:
                 code = await self._process.wait()
                 self.deaths += 1
                 self._log.error("local_model_died", exit_code=code)
+                if clock() - begun_at > RESTART_MAX_S:
+                    delay_s = 0.0
             await asyncio.sleep(delay_s)
             try:
                 await self._launch()
                 self._log.info("local_model_restarted")
-                delay_s = RESTART_S
+                begun_at, delay_s = clock(), RESTART_S
             except (OSError, RuntimeError):
-                delay_s = min(delay_s * 2, RESTART_MAX_S)
+                delay_s = min(max(delay_s, RESTART_S) * 2, RESTART_MAX_S)
 
     async def _end(self) -> None:
         process, self._process = self._process, None

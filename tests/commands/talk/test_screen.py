@@ -46,7 +46,19 @@ def test_two_that_speak_at_once(capsys):
     screen.transcript("user", "u", "He might", final=True)
     screen.transcript("assistant", "a", "I heard you", final=True)
 
-    assert "Answer: I heard\nYou: He might\nAnswer:  you\n" == capsys.readouterr().out
+    assert "Answer: I heard\nYou: He might\nAnswer: you\n" == capsys.readouterr().out
+
+
+def test_an_answer_that_comes_to_nothing_more_behind_a_note(capsys):
+    """No line is begun for it, as when its model is lost; what follows is the next one's."""
+    screen = Screen()
+    screen.transcript("assistant", "a", "I heard you", final=False)
+    screen.note("The model was lost.")
+    screen.transcript("assistant", "a", "I heard you", final=True)
+    screen.transcript("assistant", "b", "Once more.", final=True)
+
+    shown = capsys.readouterr()
+    assert ("Answer: I heard you\nAnswer: Once more.\n", "The model was lost.\n") == shown
 
 
 def test_a_transcript_that_is_heard_better(capsys):

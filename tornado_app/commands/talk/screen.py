@@ -44,9 +44,12 @@ class Screen:
         if not text.startswith(before):  # it was heard better
             self._end()
             before = ""
-        if item_id != self._open_item:
+        new = text.removeprefix(before)
+        if item_id != self._open_item and (new or not before):
             self._begin(role, item_id)
-        write_out(self._wrap.feed(text.removeprefix(before)))
+            new = new.lstrip()
+        if item_id == self._open_item:
+            write_out(self._wrap.feed(new))
         self._shown[item_id] = text
         if final:
             self._end()

@@ -21,7 +21,7 @@ from bench.targets import Target, start_gateway
 COUNTS = (1, 2)
 INPUT_HZ = 48_000
 IDLE_TIMEOUT_S = 30
-SETTLE_S = 0.5
+SETTLE_S = 3.0
 """From the end of a connection to that of its call."""
 
 

@@ -185,7 +185,8 @@ class Crowd:
             try:
                 client = await call(self._gateway)
             except HTTPClientError as refused:
-                assert 503 == refused.code  # noqa: PT017  any other error is one
+                # All places or the user's: whoever goes gives them back one after the other.
+                assert refused.code in {429, 503}  # noqa: PT017  any other error is one
                 self.refused += 1
                 await asyncio.sleep(0.05 * chance.random())
                 continue

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -221,6 +222,17 @@ def test_load_balancers_wait_longer_than_the_gateway(file, pattern):
     assert min(waits) > 2 * DEFAULTS["heartbeat"]["interval_s"]
 
 
+def test_nobody_is_sent_to_one_that_drains():
+    """By the time that it tells its clients to go, load balancer and cluster know it."""
+    text = (DEPLOY / "haproxy" / "haproxy.cfg").read_text()
+    inter_ms, fall = map(int, re.search(r"check inter (\d+)ms fall (\d+)", text).groups())
+    probe = gateway()["readinessProbe"]
+    sleep_s = gateway()["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+    assert inter_ms * fall < DEFAULTS["server"]["drain_notice_s"] * 1000
+    assert probe["periodSeconds"] * probe["failureThreshold"] < sleep_s
+
+
 def test_nobody_runs_as_root_or_writes():
     """The image, the pod and compose."""
     dockerfile = (DEPLOY / "Dockerfile").read_text()
@@ -304,6 +316,26 @@ def test_systemd_takes_the_unit(tmp_path):
     )
 
     assert not [line for line in done.stderr.splitlines() if "parley@" in line], done.stderr
+
+
+def test_the_gateway_takes_what_the_unit_sets():
+    """As systemd reads it: quotes of its lines are its own, as a shell's are."""
+    text = (DEPLOY / "systemd" / "parley.service").read_text().replace("%i", "8765")
+    assignments = [
+        assignment
+        for line in re.findall(r"(?m)^Environment=(.+)$", text)
+        for assignment in shlex.split(line)
+    ]
+    environ = dict(each.split("=", 1) for each in assignments) | {
+        "PARLEY_AUTH_SECRET": "q8Jx0mVb2LkR7tYz4WcN1hSd6GfP9aEu3oKiB5vXnTQ=",
+        "PARLEY_UPSTREAM_API_KEY": "sk-0123456789",
+        "PARLEY_SERVER_ALLOWED_ORIGINS": '["https://voice.example.com"]',
+    }
+    settings = load((ROOT / "conf" / "gateway.toml").read_text(), None, environ)
+
+    assert settings.server.environment == "production"
+    assert settings.server.port == 8765
+    assert [*settings.server.trusted_proxies] == ["127.0.0.1/32"]
 
 
 class Healthy(BaseHTTPRequestHandler):

@@ -250,10 +250,11 @@ class Connection:
         match command:
             case commands.SendClient():
                 self._send_client(command)
-            case commands.ConvertUplink(payload):
-                self._uplink.put(payload)
-            case commands.SendUpstream(order):
-                self._links.send(encode_order(order))
+            # The hot path takes no value apart, as in `Session`.
+            case commands.ConvertUplink():
+                self._uplink.put(command.payload)
+            case commands.SendUpstream():
+                self._links.send(encode_order(command.order))
             case commands.SendPrepared(order):
                 self._links.send_prepared(encode_order(order))
             case commands.DecodeUplink(text, container):

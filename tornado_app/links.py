@@ -181,10 +181,11 @@ class Links:
 
     def _hear_used(self, link: AnyLink, said: object) -> None:
         match said:
-            case LinkSaid(event, posted_bytes, read_at):
-                self._feed(events.UpstreamSaid(event, read_at))
+            case LinkSaid():
+                has_room = self._reading.has_room
+                self._feed(events.UpstreamSaid(said.event, said.read_at, has_room))
                 self._reading.reckon()
-                link.consumed(posted_bytes)
+                link.consumed(said.posted_bytes)
             case LinkOpened(connect_ms, served_by, upstream, spare_s):
                 self._feed(events.UpstreamOpened(connect_ms, served_by, upstream, spare_s))
             case LinkDrained():

@@ -40,6 +40,11 @@ class ReadingOn:
         """Read none."""
         self._link, self.is_held = None, False
 
+    @property
+    def has_room(self) -> bool:
+        """The client takes a piece of the answer at once."""
+        return not self._client.is_full
+
     def reckon(self) -> None:
         """Have the link read on, or not, as things are: the model speaks faster than real time, and
         a client that plays as it reads must not be cut for that.

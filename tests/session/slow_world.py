@@ -54,7 +54,7 @@ class SlowWorld:
         elif self._has_link and self.model.says:
             for event in fault(self.model.says.pop(place % len(self.model.says))):
                 if self._has_link:
-                    self.happen(events.UpstreamSaid(event))
+                    self.happen(events.UpstreamSaid(event, has_room=not self.client_is_full))
 
     def lose_link(self) -> None:
         if self._has_link:

@@ -140,7 +140,7 @@ class Story:
         return self
 
     def said(self, event: realtime.UpstreamEvent, at: float | None = None) -> "Story":
-        return self.feed(events.UpstreamSaid(event), at)
+        return self.feed(events.UpstreamSaid(event, has_room=not self.is_full), at)
 
     def lost(self, failure: Failure | None = None, at: float | None = None) -> "Story":
         return self.feed(events.UpstreamLost(failure or Failure("open", "reset")), at)

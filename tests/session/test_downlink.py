@@ -310,6 +310,26 @@ def test_what_waits_for_a_client_that_has_gone_waits_no_more(stage):
     assert not story.session.downlink.may_go_on
 
 
+@pytest.mark.parametrize("format_", [{}, {"passes_through": False}], ids=["own", "converted"])
+def test_a_piece_that_has_room_need_not_be_asked_for(format_):
+    """What comes while nothing waits goes with the event that brought it, one piece at a time."""
+    story = answering(Story(**format_))
+    piece = piece_bytes(story.config)
+    orders = commands.SendClient | commands.ConvertDownlink
+
+    def said(size_bytes, *, has_room):
+        heard = AnswerAudio("resp_1", "item_a", bytes(size_bytes))
+        done = story.session.handle(events.UpstreamSaid(heard, has_room=has_room), story.now)
+        return [each for each in done if isinstance(each, orders)]
+
+    assert 1 == len(said(piece, has_room=True))
+    assert not story.session.downlink.may_go_on
+    assert [] == said(480, has_room=False)
+    assert [] == said(480, has_room=True)
+    story.feed(events.ClientHasRoom())
+    assert [] == said(piece + 2, has_room=True)
+
+
 def test_large_texts_wait_for_room_behind_the_pool(stage):
     """Each goes when what was before it has gone, and none all at once with what is converted."""
     story = answering(stage(passes_through=False, target=AudioFormat("pcm16", 48_000, 1)))

@@ -74,7 +74,7 @@ class Call(RuleBasedStateMachine):
         self.performed = len(self.story.all)
 
     def said(self, event):
-        self.feed(events.UpstreamSaid(event))
+        self.feed(events.UpstreamSaid(event, has_room=not self.story.is_full))
 
     @precondition(lambda self: not self.response)
     @rule()

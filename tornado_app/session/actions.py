@@ -35,6 +35,9 @@ class Actions:
         """Set by the session before each event, so that all it says bears one time."""
         self.read_at = math.inf
         """When the link had what the model said last."""
+        self.has_room = False
+        """The client takes a piece of the answer at once.  Else whatever there is of it waits, and
+        is asked for."""
         self.ref: Ref | None = None
         """What the client calls the message that is acted upon in this event, if it is one: whoever
         is to answer later keeps it."""

@@ -136,8 +136,10 @@ class Answers:
 
     def on_audio(self, heard: AnswerAudio) -> None:
         response_id = heard.response_id
-        if self._puts_off(response_id, partial(self.on_audio, heard), len(heard.pcm)):
-            return
+        if self.cutting.doubt is not None:
+            act = partial(self.on_audio, heard)
+            if self.cutting.put_off(response_id, act, len(heard.pcm)):
+                return
         if self.asking.hears(response_id):
             self.downlink.audio(heard)
         elif self.cutting.keeps(response_id):

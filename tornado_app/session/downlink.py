@@ -114,7 +114,12 @@ class Downlink:
         if self._open is None or self._open.item_id != sound.item_id:
             self._end_open()
             self._open = End(sound.item_id, sound.response_id)
-        self._wait(sound)
+        is_first = not self._waiting and not self._in_pool
+        if self._actions.has_room and is_first and sound.left_bytes <= self._output.piece_bytes:
+            self._actions.has_room = False  # for one piece
+            self._send_piece(sound)
+        else:
+            self._wait(sound)
 
     def keep(self, heard: AnswerAudio) -> None:
         """More of an answer that is held back."""

@@ -99,6 +99,8 @@ class UpstreamSaid(Struct, frozen=True):
     event: UpstreamEvent | Overheard
     read_at: float = math.inf
     """When the link had it; infinity: that is not known."""
+    has_room: bool = False
+    """The client takes a piece of the answer at once."""
 
 
 class UpstreamBacklog(Struct, frozen=True):

@@ -64,9 +64,9 @@ class Hearing:
             return None
         answers, scribe = self._answers, self._scribe
         match said:
-            case AnswerAudio(response_id, item_id, pcm):
+            case AnswerAudio():
                 self._model.has_spoken = True
-                scribe.sound(item_id, response_id, len(pcm) / MODEL_BYTES_PER_MS)
+                scribe.sound(said.item_id, said.response_id, len(said.pcm) / MODEL_BYTES_PER_MS)
                 answers.on_audio(said)
             case BrokenAudio():
                 answers.on_broken_audio(said)

@@ -87,7 +87,7 @@ class Session:
         if self.ended:
             return []
         actions = self._actions
-        actions.now, actions.ref = now, None
+        actions.now, actions.ref, actions.has_room = now, None, False
         if self._backlog.paused:
             self._lifetime.heard()  # nothing can be heard of a client that is not read
         self._dispatch(event)
@@ -151,20 +151,22 @@ class Session:
 
     def _dispatch(self, event: events.Event) -> None:
         match event:
-            case events.ClientAudio(payload):
+            # The hot path comes first, and takes no value apart: that is a fifth of a microsecond.
+            case events.ClientAudio():
                 self._actions.chunk += 1
                 if self._admit(event.ref, is_audio=True):
-                    self._conductor.audio(payload)
+                    self._conductor.audio(event.payload)
+            case events.UplinkReady():
+                self._on_uplink(event.result)
+            case events.UpstreamSaid():
+                self._actions.read_at = event.read_at
+                self._actions.has_room = event.has_room
+                self._on_upstream(event.event)
             case events.ClientFile():
                 self._actions.chunk += 1
                 self._times.active_at = self._actions.now
                 if self._admit(event.ref, is_audio=True):
                     self._refuse_client_if(self._conductor.file(event))
-            case events.UplinkReady(result):
-                self._on_uplink(result)
-            case events.UpstreamSaid(said, read_at):
-                self._actions.read_at = read_at
-                self._on_upstream(said)
             case events.DownlinkReady(result):
                 self.downlink.ready(result)
             case events.ToolDone():
@@ -356,7 +358,9 @@ class Session:
 
     def _on_upstream(self, said: realtime.UpstreamEvent | Overheard) -> None:
         self._times.active_at = self._actions.now
-        self._act_on(self._conductor.hear(said))
+        end = self._conductor.hear(said)
+        if end is not None:
+            self._act_on(end)
         self._conductor.settle()
 
     def _on_tick(self) -> None:

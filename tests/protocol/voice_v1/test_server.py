@@ -2,6 +2,7 @@
 
 import json
 import typing
+from base64 import b64encode
 
 import msgspec
 import pytest
@@ -26,6 +27,7 @@ from tornado_app.protocol.told import (
     ToolCall,
     Transcript,
     UpstreamFigures,
+    Wait,
 )
 from tornado_app.protocol.voice_v1.server import TYPES, encode
 
@@ -49,7 +51,13 @@ _numbers = st.floats(allow_nan=False, allow_infinity=False)
 # JSON has neither of the others, and no message of ours has one.
 st.register_type_strategy(float, _numbers)
 _messages = {
-    Audio: st.builds(Audio, offset_ms=_numbers, duration_ms=_numbers),
+    Audio: st.builds(
+        Audio,
+        offset_ms=_numbers,
+        duration_ms=_numbers,
+        audio=st.none() | st.binary().map(lambda pcm: b64encode(pcm).decode()),
+        wait=st.none() | st.builds(Wait, _numbers, _numbers),
+    ),
     AudioReceived: st.builds(AudioReceived, duration_ms=_numbers, level_dbfs=_numbers),
     Configured: st.builds(
         Configured, turn_detection_fields=st.dictionaries(st.text(), st.booleans() | st.text())

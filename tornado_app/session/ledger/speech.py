@@ -218,10 +218,13 @@ class SpeechKept:
         return first
 
     def _drop_until(self, position_ms: float) -> None:
-        while self._sent and isinstance(first := self._sent[0], Append):
-            if self._begins_at_ms + first.duration_ms > position_ms:
+        sent, begins_at_ms = self._sent, self._begins_at_ms
+        while sent and isinstance(first := sent[0], Append):
+            if begins_at_ms + first.duration_ms > position_ms:
                 break
-            self._pop()
+            begins_at_ms += first.duration_ms
+            sent.popleft()
+        self._sent_ms = self._end_ms - begins_at_ms if sent else 0.0
 
     def _shrink(self) -> None:
         while self._sent_ms + self._turns_ms > self._most_ms and (self._turns or self._sent):

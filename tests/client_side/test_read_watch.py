@@ -7,7 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from tornado_app.client_side.read_watch import GatheredReadWatch, LoopReadWatch, new_read_watch
+from tornado_app.client_side.read_watch import (
+    GREEDY_S,
+    GatheredReadWatch,
+    LoopReadWatch,
+    new_read_watch,
+)
 
 GATHER_S = 0.004
 
@@ -184,6 +189,61 @@ def test_a_fault_of_one_is_not_felt_by_the_others(loop, read_watch, peers):
     assert {0, 2, "fault"} == set(peers.heard[:3])
     assert {0, 2, "fault"} == set(peers.heard[3:])
     assert 6 <= len(peers.heard)
+
+
+@pytest.fixture
+def greedy(loop, read_watch, peers):
+    """Peers 0 and 1 have always more to say than a turn takes, which is most of what they have."""
+    for number in (0, 1):
+        ours = peers.pairs[number][0]
+        read_watch.unwatch(ours.fileno())
+
+        def take(number=number, ours=ours) -> bool:
+            ours.recv(1)
+            peers.heard.append(number)
+            loop.now += GREEDY_S
+            return True
+
+        read_watch.watch(ours.fileno(), take)
+    return peers
+
+
+def burst(loop, peers) -> list:
+    """What is heard in the next one."""
+    peers.heard.clear()
+    loop.now += GATHER_S
+    loop.run()
+    return list(peers.heard)
+
+
+def test_who_says_much_is_read_in_turn_and_behind_the_others(loop, greedy):
+    """However many there are, nobody waits for more than one of them."""
+    for _ in range(9):
+        greedy.speak(0, 1)
+    first = burst(loop, greedy)
+    heard = []
+    for _ in range(4):
+        greedy.speak(2)
+        heard.append(burst(loop, greedy))
+
+    assert {0, 1} == set(first)
+    assert [2] * 4 == [each[0] for each in heard]
+    assert [1] * 4 == [len(each[1:]) for each in heard]
+    assert {0, 1} == {each[1] for each in heard[:2]} == {each[1] for each in heard[2:]}
+
+
+def test_who_has_said_it_all_is_one_of_the_others_again(loop, greedy):
+    """And whoever leaves is not waited for."""
+    greedy.speak(0, 1)
+    burst(loop, greedy)
+    greedy.speak(2)
+    assert [2] == burst(loop, greedy)
+
+    greedy.speak(0, 1)
+    assert {0, 1} == set(burst(loop, greedy))
+    greedy.read_watch.unwatch(greedy.pairs[0][0].fileno())
+    greedy.speak(0, 1)
+    assert [1] == burst(loop, greedy)
 
 
 def test_what_cannot_be_watched_is_not(read_watch, tmp_path):

@@ -3,19 +3,25 @@
 import select
 import time
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from tornado_app.logs import get_logger
 
 log = get_logger()
 
+GREEDY_S = 0.001
+"""How long in one burst those are read, all together, that had more to say than a turn takes: ten
+clients that send as much as they can are not ten turns that everybody else waits for."""
+
 
 class ReadWatch(Protocol):
     """Calls back when a socket can be read.  Thread: loop."""
 
-    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def watch(self, descriptor: int, callback: Callable[[], object]) -> None:
         """Call *callback* whenever *descriptor* has something to read, or its end.
+
+        It says whether there was more to read than one turn takes.
 
         Raises:
             OSError: If the system watches no more.  Then it is not watched.
@@ -44,7 +50,7 @@ class LoopReadWatch:
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
 
-    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def watch(self, descriptor: int, callback: Callable[[], object]) -> None:
         self._loop.add_reader(descriptor, callback)
 
     def watch_end(self, descriptor: int, callback: Callable[[], None]) -> None:  # noqa: ARG002
@@ -81,12 +87,14 @@ class GatheredReadWatch:
         self._gather_s = gather_s
         self._clock = clock
         self._epoll = select.epoll()
-        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._callbacks: dict[int, Callable[[], object]] = {}
+        self._greedy: dict[int, None] = {}
+        """Who had more to say than a turn takes; whoever was read last is the last."""
         self._polled_at = float("-inf")
         self._timer: TimerHandle | None = None
         loop.add_reader(self._epoll.fileno(), self._on_ready)
 
-    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+    def watch(self, descriptor: int, callback: Callable[[], object]) -> None:
         if self._epoll.closed:
             return
         if descriptor in self._callbacks:
@@ -103,6 +111,7 @@ class GatheredReadWatch:
             self._callbacks[descriptor] = callback
 
     def unwatch(self, descriptor: int) -> None:
+        self._greedy.pop(descriptor, None)
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
@@ -110,6 +119,7 @@ class GatheredReadWatch:
         if self._epoll.closed:
             return
         self._callbacks.clear()
+        self._greedy.clear()
         if self._timer is not None:
             self._timer.cancel()
         else:
@@ -144,19 +154,35 @@ class GatheredReadWatch:
             self._loop.add_reader(self._epoll.fileno(), self._on_ready)
 
     def _poll(self) -> bool:
-        """Serve every socket that is ready; whether there was one."""
+        """Serve every socket that is ready, of the greedy some; whether there was one."""
         self._polled_at = self._clock()
         ready = self._epoll.poll(0)
+        greedy = tuple(self._greedy)
         for descriptor, _ in ready:
-            # An earlier callback may have closed this one.
-            callback = self._callbacks.get(descriptor)
-            if callback is not None:
-                self._call(callback)
+            if descriptor not in greedy:
+                self._serve(descriptor)
+        if greedy:
+            self._serve_greedy(greedy, {descriptor for descriptor, _ in ready})
         return bool(ready)
 
-    def _call(self, callback: Callable[[], None]) -> None:
+    def _serve_greedy(self, greedy: Iterable[int], ready: set[int]) -> None:
+        """Each in its turn: who is not reached in this burst is before the others in the next."""
+        until = self._clock() + GREEDY_S
+        for descriptor in greedy:
+            if descriptor in ready:
+                if self._clock() >= until:
+                    return
+                self._greedy.pop(descriptor, None)
+                self._serve(descriptor)
+            else:
+                self._greedy.pop(descriptor, None)
+
+    def _serve(self, descriptor: int) -> None:
         """A fault of one must not stop the burst, and with it the timer that begins the next."""
+        # An earlier callback may have closed this one.
+        callback = self._callbacks.get(descriptor)
         try:
-            callback()
+            if callback is not None and callback() and descriptor in self._callbacks:
+                self._greedy[descriptor] = None
         except Exception:
             log.exception("socket_callback_failed")

@@ -20,9 +20,9 @@ from tornado_app.client_side.traffic import Traffic
 TURN_S = 0.0005
 """How long one client is read before the others have their turn.
 
-In time, not in bytes: empty frames cost far more than audio of as many bytes.  Ten clients that
-send as much as they can are ten such turns in every burst, and everybody else waits for them.  In
-one turn a client is read a hundred kilobytes, four times as much as the widest audio needs.
+In time, not in bytes: empty frames cost far more than audio of as many bytes.  In one turn a client
+is read a hundred kilobytes, four times as much as the widest audio needs.  Who has more to say than
+that shares `GREEDY_S` of every burst with all others of that kind.
 """
 
 
@@ -189,23 +189,26 @@ class ClientStream:
         limit = self.max_write_buffer_size
         return limit is not None and len(self._unsent) + size > limit
 
-    def _on_readable(self) -> None:
+    def _on_readable(self) -> bool:
+        """Whether there was more to read than a turn takes."""
         until = time.monotonic() + TURN_S  # uvloop's own time stands still within a turn
         while True:
             try:
                 data = self.socket.recv(self._read_bytes)
             except BlockingIOError:
-                return
+                return False
             except OSError as error:
                 self.close(error)
-                return
+                return False
             if not data:
                 self.close()
-                return
+                return False
             self._traffic.received_bytes += len(data)
             self._receive(data)
-            if len(data) < self._read_bytes or not self._watched or time.monotonic() >= until:
-                return
+            if len(data) < self._read_bytes or not self._watched:
+                return False
+            if time.monotonic() >= until:
+                return True
 
     def _on_writable(self) -> None:
         sent = self._send(self._unsent)

@@ -32,12 +32,20 @@ TYPES: dict[type[told.ServerMessageBase], str] = {
 
 _encoder = msgspec.json.Encoder()
 _HEADS = {kind: f'{{"type":"{name}","data":'.encode() for kind, name in TYPES.items()}
-_PIECE = (
-    b'{"type":"audio","data":{"item_id":%b,"response_id":%b,"offset_ms":%b,"duration_ms":%b,'
-    b'"audio":"%b"}%b'
+_TAIL = b',"error":"","timestamp":%d,"seq":%d}'
+
+# The hot path: an acknowledgement for each chunk of speech, and what comes back.  Base64 needs no
+# escaping, and looking for what does takes longer than all that the session does with a piece.
+_RECEIVED = (
+    _HEADS[told.AudioReceived]
+    + b'{"size":%d,"timestamp":%d,"duration_ms":%.2f,"level_dbfs":%.1f,"chunk":%d%b}'
+    + _TAIL
 )
-"""The hot path on the way back: base64 needs no escaping, and looking for what does takes longer
-than all that the session does with a piece."""
+_PIECE = (
+    _HEADS[told.Audio]
+    + b'{"item_id":%b,"response_id":%b,"offset_ms":%b,"duration_ms":%b,"audio":"%b"}'
+    + _TAIL
+)
 
 
 def encode(message: told.ServerMessage, seq: int, timestamp_ms: int) -> bytes:
@@ -46,18 +54,18 @@ def encode(message: told.ServerMessage, seq: int, timestamp_ms: int) -> bytes:
     The values are spelled by their own names, a field that is None is left out; what is not, stands
     here.
     """
-    tail = b',"error":"","timestamp":%d,"seq":%d}' % (timestamp_ms, seq)
     match message:
         case told.AudioReceived():
-            # The hot path: one acknowledgement for each chunk of speech.
-            data = b'{"size":%d,"timestamp":%d,"duration_ms":%.2f,"level_dbfs":%.1f,"chunk":%d' % (
+            return _RECEIVED % (
                 message.size,
                 timestamp_ms,
                 message.duration_ms,
                 message.level_dbfs,
                 message.chunk,
+                b"" if message.ref is None else b',"ref":%b' % _encoder.encode(message.ref),
+                timestamp_ms,
+                seq,
             )
-            data += b"}" if message.ref is None else b',"ref":%b}' % _encoder.encode(message.ref)
         case told.Audio() if message.audio is not None and message.wait is None:
             return _PIECE % (
                 _encoder.encode(message.item_id),
@@ -65,17 +73,14 @@ def encode(message: told.ServerMessage, seq: int, timestamp_ms: int) -> bytes:
                 _encoder.encode(message.offset_ms),
                 _encoder.encode(message.duration_ms),
                 message.audio.encode(),
-                tail,
-            )
-        case told.ErrorReport():
-            fields = msgspec.to_builtins(message)
-            sentence = fields.pop("sentence")
-            data = _encoder.encode(fields)
-            tail = b',"error":%b,"timestamp":%d,"seq":%d}' % (
-                _encoder.encode(sentence),
                 timestamp_ms,
                 seq,
             )
+        case told.ErrorReport():
+            fields = msgspec.to_builtins(message)
+            sentence = _encoder.encode(fields.pop("sentence"))
+            data = _encoder.encode(fields)
+            tail = b',"error":%b,"timestamp":%d,"seq":%d}' % (sentence, timestamp_ms, seq)
+            return _HEADS[told.ErrorReport] + data + tail
         case _:
-            data = _encoder.encode(message)
-    return _HEADS[type(message)] + data + tail
+            return _HEADS[type(message)] + _encoder.encode(message) + _TAIL % (timestamp_ms, seq)

@@ -15,7 +15,7 @@ from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 from tornado_app.client_side.read_watch import GatheredReadWatch, LoopReadWatch, ReadWatch
 from tornado_app.client_side.stream import TURN_S, ClientStream
 
-WAIT_S = 15.0
+WAIT_S = 60.0
 
 
 class Line:
@@ -24,7 +24,7 @@ class Line:
     def __init__(self, stream: ClientStream, other: socket.socket) -> None:
         self.stream = stream
         self.other = other
-        self.received = b""
+        self.received = bytearray()
         self.gone = asyncio.Event()
         self._came = asyncio.Event()
 
@@ -46,7 +46,7 @@ class Line:
         self.received += data
         self._came.set()
 
-    async def until_received(self, size: int) -> bytes:
+    async def until_received(self, size: int) -> bytearray:
         async with asyncio.timeout(WAIT_S):
             while len(self.received) < size:
                 self._came.clear()

@@ -102,9 +102,11 @@ def tree():
     shutil.rmtree(folder)
 
 
-@pytest.fixture
-def gateway(tree):
-    """The process that serves calls with the model of this computer, and its port."""
+@pytest.fixture(params=[1, 2])
+def gateway(tree, request):
+    """The process that serves calls with the model of this computer, and its port; or the parent
+    of two that do.
+    """
     port = unused_port()
     environ = {
         "PATH": "/usr/bin:/bin",
@@ -114,6 +116,7 @@ def gateway(tree):
         "PARLEY_SERVER_ALLOWED_ORIGINS": json.dumps(["https://voice.example.com"]),
         "PARLEY_AUTH_SECRET": SECRET,
         "PARLEY_UPSTREAM_URL": "local",
+        "PARLEY_SERVER_PROCESSES": str(request.param),
     }
     python = tree / ".venv" / "bin" / "python"
     process = subprocess.Popen(

@@ -158,10 +158,13 @@ class SharedPlaces:
 
 def new_file() -> int:
     """A descriptor of a file without a name, to be inherited by those who are to share it."""
-    import tempfile  # noqa: PLC0415  by the parent alone
+    if hasattr(os, "memfd_create"):  # the file system may be read-only, as the image's is
+        number = os.memfd_create("parley-places")
+    else:
+        import tempfile  # noqa: PLC0415  by the parent alone
 
-    with tempfile.TemporaryFile() as file:
-        number = os.dup(file.fileno())
+        with tempfile.TemporaryFile() as file:
+            number = os.dup(file.fileno())
     os.set_inheritable(number, True)
     return number
 

@@ -67,6 +67,7 @@ FIELDS: Mapping[str, str] = {
     "answers": "answers that ended, however they did",
     "asked_model": "who is asked to answer",
     "attempt": "the how manyeth dial in a row it was",
+    "away_s": "how long it did not answer",
     "broken_pieces": "pieces of answers that were no audio",
     "call_id": "the model's own id of a call of a tool; empty: it is no plain word",
     "cause": "why, in a word; operations.md lists those of `session_closed`",

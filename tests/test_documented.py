@@ -231,7 +231,7 @@ def test_refusals_of_an_opening_are_as_documented():
     """Each refusal has the HTTP status and the close code of the table."""
     rows = table(section("docs/protocol.md", "## 1. Opening"))
     codes = [code for code in rows if code in ERROR_CODES]
-    assert len(codes) == 10
+    assert len(codes) == 11
 
     for code in codes:
         refused = Refused(code, "")

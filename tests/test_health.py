@@ -43,6 +43,7 @@ class FakeGateway:
         self.draining = False
         self.models = SimpleNamespace(is_rejected=False, several=None)
         self.trust = SimpleNamespace(is_blind=False, without_good_keys=dict)
+        self.seating = SimpleNamespace(is_away=False, is_closed=False)
         self.connections = frozenset({1, 2, 3})
         self.tally = Tally()
         self.stuck_s = 0.0

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tornado_app.admission import limits, tokens
+from tornado_app.admission import tokens
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.claims import Caller
+from tornado_app.admission.counting import Lease, Places, Seat
 from tornado_app.admission.origins import OriginRules
 from tornado_app.admission.places import Place
 from tornado_app.audio.file_decoder import FileDecoder
@@ -38,6 +39,7 @@ from tornado_app.protocol.opening import Opening
 from tornado_app.protocol.told import LimitUse
 from tornado_app.recordings.recorder import new_recorder
 from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
+from tornado_app.seating import Seating
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
@@ -88,6 +90,17 @@ class Guest:
     traceparent: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request that may come in is to have."""
+
+    caller: Caller
+    opening: Opening
+    terms: CallTerms
+    resumes: Ticket | None
+    lease: Lease
+
+
 class Gateway:
     """Admits clients, makes their connections, ends them all.  Thread: loop."""
 
@@ -99,7 +112,7 @@ class Gateway:
         policy: Policy,
         find_local: Callable[[], endpoint.Endpoint] | None = None,
         *,
-        places: limits.Places | None = None,
+        places: Places | None = None,
         ticket_prefix: str = "",
     ) -> None:
         """*find_model*: where the first upstream is; *find_local*: the model on this computer, if
@@ -110,9 +123,6 @@ class Gateway:
         self.draining = False
         self._origins = _origin_rules(settings)
         self._opening_rules = opening_rules()
-        self._admission: limits.Places = places or limits.Admission(
-            settings.limits.connections, settings.limits.connections_per_user
-        )
         self._expected: set[Callable[[Refused], None]] = set()
         """Tells those who are open, and have not said who they are, that they may not stay."""
         self.memory = ProcessBudget(settings.limits.process_bytes, settings.limits.connections)
@@ -123,6 +133,7 @@ class Gateway:
             TicketsHere(), lambda size: f"{ticket_prefix}{secrets.token_urlsafe(size)}"
         )
         self._loop = asyncio.get_running_loop()
+        self.seating = Seating(settings, self._loop, self.hear, places)
         gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
         self.read_watch = new_read_watch(self._loop, gather_s)
@@ -152,6 +163,7 @@ class Gateway:
             settings, rules, self._loop, self.mailbox.post_threadsafe, self._on_revoked
         )
         self.trust.begin()
+        self.seating.start()
         self.recorder = new_recorder(settings.recordings)
         self.tracing = new_tracing(settings.traces, endpoint.provider(settings))
         self.models = Models(
@@ -209,8 +221,7 @@ class Gateway:
         limit = settings.limits
         self.settings = self.models.settings = settings
         self._origins = _origin_rules(settings)
-        self._admission.connections = limit.connections
-        self._admission.connections_per_user = limit.connections_per_user
+        self.seating.go_by(settings)
         self.memory.resize(limit.process_bytes, limit.connections)
         self.files.rules = file_rules(settings)
         if tools is not None:
@@ -236,14 +247,31 @@ class Gateway:
     def connections(self) -> frozenset[Connection]:
         return frozenset(self._connections.values())
 
-    def keys_for(self, knock: Knock) -> "asyncio.Future[None] | None":
-        """What to wait for before `admit` can judge the token of *knock*; None: nothing.
+    def coming_in(self, knock: Knock) -> "Coroutine[Any, Any, Guest] | None":
+        """As `admit`, to be awaited, where others have to be asked; None: `admit` it at once.
 
         Raises:
             Refused: If this request may not come in, whoever it is of.
         """
         self._check_door(knock.origin)
-        return self.trust.awaited(knock.token)
+        keys = self.trust.awaited(knock.token)
+        if keys is None and self.seating.shared is None:
+            return None
+        return self._come_in(knock, keys)
+
+    async def _come_in(self, knock: Knock, keys: "asyncio.Future[None] | None") -> Guest:
+        if keys is not None:
+            await keys
+        if self.seating.shared is None:
+            return self.admit(knock)
+        asked = self._judge(knock)
+        await self.seating.reserve(asked.lease, takes_over=asked.resumes is not None)
+        try:
+            self._check_door(knock.origin)  # as it is by now
+        except Refused:
+            self.seating.give_back(asked.lease)
+            raise
+        return self._guest(knock, asked)
 
     async def identify(self, origin: str | None, token: str | None) -> Caller:
         """Who asks something that is no call, from a page of that *origin* or from none.
@@ -274,21 +302,35 @@ class Gateway:
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
+        asked = self._judge(knock)
+        self.seating.take(asked.lease, takes_over=asked.resumes is not None)
+        return self._guest(knock, asked)
+
+    def _judge(self, knock: Knock) -> _Asked:
+        """All that is asked of a request before it takes a place."""
         self._check_door(knock.origin)
         caller = self.trust.identify(knock.token)
         opening = knock.dialect.read_opening(knock.query, self._opening_rules)
         now = time.time()  # noqa: TID251  the date that people know
         terms = self._terms.settle(caller, opening.choices, now)
         resumes = self._resumed_by(caller, opening, knock.dialect)
-        refusal = self._admission.admit(caller.user_id, takes_over=resumes is not None)
-        if refusal is not None:
-            raise refusal.refused()
-        self._sockets_gone.clear()
+        lease = self.seating.lease(caller, knock.ip)
         # What the token says has been read; it is kept no longer than it must.
-        caller = replace(caller, claims={})
-        place = Place(partial(self._give_back, caller.user_id))
-        traceparent = knock.traceparent
-        return Guest(knock.dialect, caller, opening, terms, knock.ip, place, resumes, traceparent)
+        return _Asked(replace(caller, claims={}), opening, terms, resumes, lease)
+
+    def _guest(self, knock: Knock, asked: _Asked) -> Guest:
+        self._sockets_gone.clear()
+        place = Place(asked.lease.seats, partial(self._give_back, asked.lease))
+        return Guest(
+            knock.dialect,
+            asked.caller,
+            asked.opening,
+            asked.terms,
+            knock.ip,
+            place,
+            asked.resumes,
+            knock.traceparent,
+        )
 
     def release(self, guest: Guest) -> None:
         """The guest's socket is closed."""
@@ -430,12 +472,8 @@ class Gateway:
 
     def limits_of(self, connection: Connection) -> dict[str, LimitUse]:
         """What `get_status` tells of the limits that are counted here."""
-        counts, limit = self._admission, self.settings.limits
-        mine = counts.used_by(connection.config.user_id)
-        return {
-            "connections": LimitUse(counts.used, limit.connections),
-            "connections_per_user": LimitUse(mine, limit.connections_per_user),
-        }
+        place = self._places.get(connection.config.session_id)
+        return {} if place is None else self.seating.uses(place.seats)
 
     def call_of(self, session_id: str) -> Connection | None:
         """The call of that session, if it runs."""
@@ -445,7 +483,7 @@ class Gateway:
         """What is counted for all together."""
         limit = self.settings.limits
         return {
-            "connections": LimitUse(self._admission.used, limit.connections),
+            **self.seating.uses([Seat("connections", "", limit.connections)]),
             "process_bytes": LimitUse(self.memory.held_bytes, limit.process_bytes),
         }
 
@@ -482,6 +520,7 @@ class Gateway:
             await self.tracing.exporter.stop(TRACES_S)
         self.pool.stop()
         await self.models.join()
+        await self.seating.stop()
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
         return clean and joined
 
@@ -496,12 +535,12 @@ class Gateway:
         for turn_away in tuple(self._expected):
             turn_away(_going_away())
 
-    def _give_back(self, user_id: str) -> None:
-        self._admission.release(user_id)
+    def _give_back(self, lease: Lease) -> None:
+        self.seating.give_back(lease)
         self._note_sockets()
 
     def _note_sockets(self) -> None:
-        if not self._admission.here and not self._expected:
+        if not self.seating.here and not self._expected:
             self._sockets_gone.set()
 
     def _on_revoked(self) -> None:

@@ -9,6 +9,7 @@ PROBE_S = 0.5
 LOOP_LAG_S = 2.0
 """A loop that comes this late to its timers keeps every session waiting."""
 LAG_REMEMBERED_S = 5.0
+AWAY = "away"
 POOL_STUCK_S = 5.0
 """A job of the pool takes milliseconds."""
 
@@ -53,6 +54,8 @@ class Health:
             return "upstream_rejected"
         if self._gateway.trust.is_blind:
             return "no_issuer_keys"
+        if self._gateway.seating.is_closed:
+            return "shared_away"
         return None
 
     @property
@@ -65,6 +68,11 @@ class Health:
         """How many there are, and past how many calls are sent; empty, if there is one."""
         several = self._gateway.models.several
         return {} if several is None else {"listed": len(several.names), "out": len(several.out)}
+
+    @property
+    def shared(self) -> str:
+        """That Redis does not answer; empty: it does, or there is none."""
+        return AWAY if self._gateway.seating.is_away else ""
 
     def _probe(self) -> None:
         now = self._loop.time()

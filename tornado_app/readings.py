@@ -107,6 +107,8 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
     if gateway.models.several is not None:
         for name in gateway.models.several.names:
             yield d.UPSTREAM_OUT, (name,), name in gateway.models.several.out
+    if gateway.seating.shared is not None:
+        yield d.SHARED_UP, (), not gateway.seating.shared.is_away
     yield d.MEMORY_HELD, (), gateway.memory.held_bytes
     yield d.MEMORY_BUDGET, (), limits.process_bytes
     if gateway.recorder is not None:

@@ -15,7 +15,7 @@ from tornado.netutil import bind_sockets
 from tornado_app import logs
 from tornado_app.admin.administration import Administration, Hooks
 from tornado_app.admission.call_counts import CallCounts
-from tornado_app.admission.limits import Places
+from tornado_app.admission.counting import Places
 from tornado_app.admission.shared_places import SharedPlaces
 from tornado_app.app import make_front_door, make_metrics_app, read_web, renew_front_door
 from tornado_app.client_side.routing import Routing, ticket_prefix
@@ -201,9 +201,8 @@ class Server:
         """Those that are counted with the other processes."""
         if self._share is None or self._counts is None:
             return None
-        limits, file = self._settings.limits, self._share.places
-        tell = self._counts.tell
-        return SharedPlaces(file, limits.connections, limits.connections_per_user, tell)
+        later = asyncio.get_running_loop().call_later
+        return SharedPlaces(self._share.places, later, self._counts.tell)
 
     def _hooks(self) -> Hooks:
         """What the administration has done to all processes."""

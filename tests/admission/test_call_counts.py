@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.admission.call_counts import CallCounts, mark_gone
+from tornado_app.admission.counting import Lease, Seat
 from tornado_app.admission.shared_places import SharedPlaces, new_file
 
 
@@ -76,7 +77,8 @@ def test_calls_that_come_one_after_the_other(steps):
     """None is chosen that has more than another, and places tell what there is."""
     file = new_file()
     processes = counts(file, 3)
-    places = [SharedPlaces(file, 100, 100, each.tell) for each in processes]
+    places = [SharedPlaces(file, lambda *_: None, each.tell) for each in processes]
+    held: list[list[Lease]] = [[], [], []]
     for each in processes:
         each.tell(0)
     for comes, number in steps:
@@ -84,7 +86,9 @@ def test_calls_that_come_one_after_the_other(steps):
         if comes:
             chosen = processes[number].choose()
             assert here[chosen] == min(here)
-            assert places[chosen].admit("a") is None
+            lease = Lease("", (Seat("connections", "", 100),))
+            assert places[chosen].admit(lease) is None
+            held[chosen].append(lease)
         elif here[number]:
-            places[number].release("a")
+            places[number].release(held[number].pop())
     os.close(file)

@@ -1,4 +1,4 @@
-"""Rates and places: tornado_app/admission/limits.py."""
+"""Rates: tornado_app/admission/limits.py."""
 
 import math
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.admission.limits import Admission, Bucket, Refusal
+from tornado_app.admission.limits import Bucket
 
 
 class TestBucket:
@@ -79,60 +79,3 @@ class TestBucket:
             assert wait == (0.0 if n <= burst else math.inf)
             taken += n if wait == 0.0 else 0
             assert taken <= burst + rate * now + 0.01
-
-
-class TestAdmission:
-    def test_full_house(self):
-        """Whoever comes to a full server is refused until somebody leaves."""
-        admission = Admission(connections=2, connections_per_user=2)
-        assert [admission.admit("a"), admission.admit("b")] == [None, None]
-
-        assert Refusal("connections", "server_busy", used=2, allowed=2) == admission.admit("c")
-        admission.release("a")
-        assert admission.admit("c") is None
-
-    def test_one_user_too_often(self):
-        """A user has so many connections and no more, which is no one else's business."""
-        admission = Admission(connections=10, connections_per_user=1)
-        admission.admit("a")
-
-        expected = Refusal("connections_per_user", "connection_limit", used=1, allowed=1)
-        assert expected == admission.admit("a")
-        assert admission.admit("b") is None
-
-    @pytest.mark.parametrize(
-        ("places", "places_of_one", "code", "sentence"),
-        [
-            (1, 9, "server_busy", "All 1 places are taken. Try again later."),
-            (9, 1, "connection_limit", "You have 1 connections, and 1 are allowed."),
-        ],
-    )
-    def test_a_refusal_says_which_bound_is_reached(self, places, places_of_one, code, sentence):
-        """In words for whoever was refused, with the time after which to try again."""
-        admission = Admission(places, places_of_one)
-        admission.admit("a")
-
-        refusal = admission.admit("a")
-        assert refusal is not None
-        refused = refusal.refused()
-        assert (code, sentence) == (refused.code, refused.sentence)
-        assert 5000 == refused.retry_after_ms
-
-    def test_counts(self):
-        """Refused connections are not counted, released ones no longer."""
-        admission = Admission(connections=10, connections_per_user=2)
-        for user in ("a", "a", "a", "b"):
-            admission.admit(user)
-        admission.release("b")
-
-        assert (admission.used, admission.used_by("a"), admission.used_by("b")) == (2, 2, 0)
-
-    def test_release_without_admission_is_a_mistake(self):
-        """A connection that was never admitted cannot be released, not even twice the same."""
-        admission = Admission(connections=1, connections_per_user=1)
-        admission.admit("a")
-        admission.release("a")
-
-        with pytest.raises(KeyError):
-            admission.release("a")
-        assert admission.used == 0

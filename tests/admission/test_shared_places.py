@@ -3,7 +3,7 @@
 import os
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
@@ -12,20 +12,54 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.admission.limits import Admission, Refusal
+from tornado_app.admission.counting import Lease, PlacesHere, Refusal, Seat
 from tornado_app.admission.shared_places import SharedPlaces, new_file
 
 WAIT_S = 30.0
 FORK = get_context("fork")
 
 
+def seats(user: str, allowed: int, of_one: int) -> tuple[Seat, ...]:
+    whole = Seat("connections", "", allowed)
+    return whole, Seat("connections_per_user", user, of_one)
+
+
+class Door:
+    """One process' places, by the names of users."""
+
+    def __init__(self, file: int, connections: int, per_user: int) -> None:
+        self.connections = connections
+        self.per_user = per_user
+        self.later: list[tuple[float, Callable[[], None]]] = []
+        self.places = SharedPlaces(file, lambda *what: self.later.append(what))
+        self.held: dict[str, list[Lease]] = {}
+
+    def admit(self, user: str, *, takes_over: bool = False) -> Refusal | None:
+        lease = Lease("", seats(user, self.connections, self.per_user))
+        refusal = self.places.admit(lease, takes_over=takes_over)
+        if refusal is None:
+            self.held.setdefault(user, []).append(lease)
+        return refusal
+
+    def release(self, user: str) -> None:
+        self.places.release(self.held[user].pop())
+
+    def here(self) -> int:
+        return self.places.here
+
+    def used(self) -> int:
+        return self.places.used(seats("", self.connections, self.per_user)[0])
+
+    def used_by(self, user: str) -> int:
+        return self.places.used(seats(user, self.connections, self.per_user)[1])
+
+
 def serve(pipe: Any, file: int, connections: int, per_user: int) -> None:
     """Another process: does what it is told, and says what came of it."""
-    places = SharedPlaces(file, connections, per_user)
+    door = Door(file, connections, per_user)
     while (asked := pipe.recv()) is not None:
         name, *arguments = asked
-        found = getattr(places, name)
-        pipe.send(found(*arguments) if callable(found) else found)
+        pipe.send(getattr(door, name)(*arguments))
 
 
 class Other:
@@ -49,11 +83,11 @@ class Other:
 
 
 @contextmanager
-def shared(connections: int, per_user: int) -> Iterator[tuple[SharedPlaces, Other]]:
+def shared(connections: int, per_user: int) -> Iterator[tuple[Door, Other]]:
     file = new_file()
     other = Other(file, connections, per_user)
     try:
-        yield SharedPlaces(file, connections, per_user), other
+        yield Door(file, connections, per_user), other
     finally:
         if other.process.is_alive():
             other.kill()
@@ -63,9 +97,9 @@ def shared(connections: int, per_user: int) -> Iterator[tuple[SharedPlaces, Othe
 def test_a_limit_holds_for_both_together():
     with shared(3, 2) as (here, other):
         assert [None, None, None] == [here.admit("a"), other("admit", "b"), here.admit("c")]
-        full = Refusal("connections", "server_busy", used=3, allowed=3)
+        full = Refusal("connections", used=3, allowed=3)
         assert [full, full] == [here.admit("d"), other("admit", "d")]
-        assert (3, 3, 2, 1) == (here.used, other("used"), here.here, other("here"))
+        assert (3, 3, 2, 1) == (here.used(), other("used"), here.here(), other("here"))
         other("release", "b")
         assert here.admit("d") is None
 
@@ -73,9 +107,9 @@ def test_a_limit_holds_for_both_together():
 def test_a_user_has_places_in_both():
     with shared(9, 2) as (here, other):
         assert [None, None] == [here.admit("a"), other("admit", "a")]
-        theirs = Refusal("connections_per_user", "connection_limit", used=2, allowed=2)
+        theirs = Refusal("connections_per_user", used=2, allowed=2)
         assert [theirs, theirs] == [here.admit("a"), other("admit", "a")]
-        assert (2, 2, 2) == (here.used, here.used_by("a"), other("used_by", "a"))
+        assert (2, 2, 2) == (here.used(), here.used_by("a"), other("used_by", "a"))
         assert other("admit", "b") is None
 
 
@@ -84,7 +118,7 @@ def test_whoever_is_killed_leaves_nothing_behind():
         assert [None] * 3 == [other("admit", "a") for _ in range(3)]
         assert here.admit("a") is None
         other.kill()
-        assert (1, 1) == (here.used, here.used_by("a"))
+        assert (1, 1) == (here.used(), here.used_by("a"))
         assert [None] * 3 == [here.admit("a") for _ in range(3)]
 
 
@@ -95,7 +129,7 @@ def test_a_call_that_takes_over_has_room_for_a_moment():
         assert here.admit("a", takes_over=True) is None
         assert "server_busy" == here.admit("c").code
         here.release("a")
-        assert (2, 1) == (here.used, here.used_by("a"))
+        assert (2, 1) == (here.used(), here.used_by("a"))
         assert ["server_busy"] * 2 == [here.admit("c").code, other("admit", "c").code]
 
 
@@ -117,41 +151,60 @@ def test_a_limit_that_is_lowered():
         assert here.admit("e") is None
 
 
+def test_what_lasts_a_while_is_given_back_when_that_is_over():
+    file = new_file()
+    door = Door(file, 9, 9)
+    opening = Seat("openings_per_s", "", 1, 1.0)
+    assert door.places.admit(Lease("1", (opening,))) is None
+    assert "openings_per_s" == door.places.admit(Lease("2", (opening,))).limit
+    ((after_s, give_back),) = door.later
+    assert 1.0 == after_s
+    give_back()
+    assert door.places.admit(Lease("3", (opening,))) is None
+    os.close(file)
+
+
 def test_nobody_gives_back_what_it_has_not():
-    with shared(4, 4) as (here, other):
-        other("admit", "a")
-        with pytest.raises(KeyError):
-            here.release("a")
+    file = new_file()
+    door = Door(file, 4, 4)
+    door.admit("a")
+    (lease,) = door.held["a"]
+    door.release("a")
+    with pytest.raises(KeyError):
+        door.places.release(lease)
+    os.close(file)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=60))
 def test_alone_it_is_as_the_other(steps):
     """Whoever comes and goes; two calls of one user never take over at once in one process."""
     file = new_file()
-    shared_places, plain = SharedPlaces(file, 4, 2), Admission(4, 2)
+    door, plain = Door(file, 4, 2), PlacesHere(lambda: 0.0)
     for user, comes in steps:
+        lease = Lease("", seats(user, 4, 2))
         if comes:
-            assert plain.admit(user) == shared_places.admit(user)
-        elif plain.used_by(user):
-            plain.release(user)
-            shared_places.release(user)
-        assert (plain.used, plain.used_by(user)) == (
-            shared_places.used,
-            shared_places.used_by(user),
-        )
+            refusal = plain.admit(lease)
+            assert refusal == door.places.admit(lease)
+            if refusal is None:
+                door.held.setdefault(user, []).append(lease)
+        elif door.held.get(user):
+            plain.release(lease := door.held[user].pop())
+            door.places.release(lease)
+        found = [places.used(seat) for places in (plain, door.places) for seat in lease.seats]
+        assert found[:2] == found[2:]
     os.close(file)
 
 
 def storm(file: int, seed: int, turns: int, counted: Any, tops: Any) -> None:
     """Opens and closes at random; adds itself up in memory that all see."""
     chance = random.Random(seed)
-    places, held, top = SharedPlaces(file, 20, 20), [], 0
+    door, held, top = Door(file, 20, 20), [], 0
     for _ in range(turns):
         if held and chance.random() < 0.5:
             with counted.get_lock():
                 counted.value -= 1
-            places.release(held.pop())
-        elif places.admit(user := f"user-{chance.randrange(5)}") is None:
+            door.release(held.pop())
+        elif door.admit(user := f"user-{chance.randrange(5)}") is None:
             held.append(user)
             with counted.get_lock():
                 counted.value += 1
@@ -172,10 +225,10 @@ def test_ten_thousand_come_and_go_in_four_processes():
         process.start()
     for process in processes:
         process.join(WAIT_S)
-    places = SharedPlaces(file, 20, 20)
+    door = Door(file, 20, 20)
     found = [tops.get() for _ in processes]
 
     assert 20 == max(found)
-    assert 0 == places.used
-    assert [None] * 20 == [places.admit("user-1") for _ in range(20)]
+    assert 0 == door.used()
+    assert [None] * 20 == [door.admit("user-1") for _ in range(20)]
     os.close(file)

@@ -8,6 +8,7 @@ import pytest
 from tests.calls.house import House, VoiceClient, until
 from tests.calls.test_admission import check_refusal, refused_in_words
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.admission.counting import Seat
 from tornado_app.admission.revocations import Revocations
 
 
@@ -45,7 +46,7 @@ async def test_a_call_ends_when_its_token_is_taken_back(revoked):
         await other.say("ping")
         await other.next("pong")
         await until(lambda: len(house.gateway.connections) == 1, "a call is still there")
-        assert house.gateway._admission.used_by("bob") == 0
+        assert house.gateway.seating.used(Seat("connections_per_user", "bob", 9)) == 0
 
 
 def _number(token: str) -> str:

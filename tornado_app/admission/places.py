@@ -1,12 +1,16 @@
 """A place among the connections that are counted, as long as anybody needs it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+from tornado_app.admission.counting import Seat
 
 
 class Place:
     """Held by a socket, and by the session behind it, which may outlive it.  Thread: loop."""
 
-    def __init__(self, give_back: Callable[[], None]) -> None:
+    def __init__(self, seats: Sequence[Seat], give_back: Callable[[], None]) -> None:
+        self.seats = seats
+        """What it is counted under."""
         self._give_back = give_back
         self._holders = 1
 

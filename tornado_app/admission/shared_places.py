@@ -7,18 +7,19 @@ import os
 import struct
 import sys
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
-from tornado_app.admission.limits import Refusal
+from tornado_app.admission.counting import Lease, Refusal, Seat
 
 # A place is a lock on one byte of a file that has none; the kernel takes it back with its process,
-# however that ends, and nobody ever waits for one.  The bytes of a user begin where a hash says.
+# however that ends, and nobody ever waits for one.  The bytes of a limit, and of a user or an
+# address under it, begin where a hash says.
 SPARE = 1024
 """Bytes behind a limit, for calls that take the place of another for a moment."""
-USER_BYTES = 1 << 20
-"""More than anybody may have."""
-USERS_FROM = 1 << 40
+LIMIT_BYTES = 1 << 21
+"""More than any limit may be."""
+OTHERS_FROM = 1 << 40
 HASH_BYTES = 5
 
 # struct flock of the two systems (fcntl(2)): type, whence, start, length, process.
@@ -27,7 +28,7 @@ _FLOCK = "hh4xqqi4x" if _IS_LINUX else "qqihh"
 
 
 class SharedPlaces:
-    """As `Admission`, among processes.  Thread: loop; each call takes some microseconds.
+    """As `PlacesHere`, among processes.  Thread: loop; each call takes some microseconds.
 
     A process that has the file open twice loses its locks with the first that it closes.
     """
@@ -35,61 +36,55 @@ class SharedPlaces:
     def __init__(
         self,
         file: int,
-        connections: int,
-        connections_per_user: int,
+        later: Callable[[float, Callable[[], None]], object],
         tell: Callable[[int], None] = lambda _here: None,
     ) -> None:
         """*file* is a descriptor, open to write, of a file that nobody locks but these.
 
-        *tell* hears how many this process has, whenever that has changed.
+        *later* calls a function after so many seconds, as a loop does; *tell* hears how many this
+        process has, whenever that has changed.
         """
-        self.connections = connections
-        self.connections_per_user = connections_per_user
         self._file = file
+        self._later = later
         self._tell = tell
-        self._users: Counter[str] = Counter()
+        self._leases: set[Lease] = set()
         self._held: dict[int, list[int]] = {}
-        """In order, by the byte where they begin: 0 for all, or where a user's do."""
+        """In order, by the byte where they begin."""
 
     @property
     def here(self) -> int:
         """How many this process has."""
-        return self._users.total()
+        return len(self._leases)
 
-    @property
-    def used(self) -> int:
-        return self._used(0, self.connections)
+    def used(self, seat: Seat) -> int:
+        byte = first = _first_byte(seat)
+        end, used = first + seat.allowed + SPARE, len(self._held.get(first, ()))
+        while (other := self._next(byte, end)) is not None:
+            used += min(other[1], end) - max(other[0], byte)
+            byte = other[1]
+        return used
 
-    def used_by(self, user_id: str) -> int:
-        return self._used(_first_byte(user_id), self.connections_per_user)
-
-    def admit(self, user_id: str, *, takes_over: bool = False) -> Refusal | None:
-        """As `Admission.admit`."""
-        if not self._take(0, self.connections, takes_over=takes_over):
-            return Refusal("connections", "server_busy", self.used, self.connections)
-        first = _first_byte(user_id)
-        if not self._take(first, self.connections_per_user, takes_over=takes_over):
-            self._give_back(0)
-            allowed = self.connections_per_user
-            used = self._used(first, allowed)
-            return Refusal("connections_per_user", "connection_limit", used, allowed)
-        self._users[user_id] += 1
+    def admit(self, lease: Lease, *, takes_over: bool = False) -> Refusal | None:
+        """As `Places.admit`."""
+        taken: list[Seat] = []
+        for seat in lease.seats:
+            if not self._take(_first_byte(seat), seat.allowed, takes_over=takes_over):
+                for each in taken:
+                    self._give_back(_first_byte(each))
+                return Refusal.of(seat, self.used(seat))
+            taken.append(seat)
+        for seat in taken:
+            if seat.lasts_s is not None:
+                self._later(seat.lasts_s, partial(self._give_back, _first_byte(seat)))
+        self._leases.add(lease)
         self._tell(self.here)
         return None
 
-    def release(self, user_id: str) -> None:
-        """As `Admission.release`.
-
-        Raises:
-            KeyError: If this user has none here.
-        """
-        if user_id not in self._users:
-            raise KeyError(user_id)
-        self._users[user_id] -= 1
-        if not self._users[user_id]:
-            del self._users[user_id]
-        self._give_back(0)
-        self._give_back(_first_byte(user_id))
+    def release(self, lease: Lease) -> None:
+        """As `Places.release`."""
+        self._leases.remove(lease)
+        for seat in lease.kept:
+            self._give_back(_first_byte(seat))
         self._tell(self.here)
 
     def _take(self, first: int, limit: int, *, takes_over: bool) -> bool:
@@ -131,13 +126,6 @@ class SharedPlaces:
             del self._held[first]
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, byte)
 
-    def _used(self, first: int, limit: int) -> int:
-        byte, end, used = first, first + limit + SPARE, len(self._held.get(first, ()))
-        while (other := self._next(byte, end)) is not None:
-            used += min(other[1], end) - max(other[0], byte)
-            byte = other[1]
-        return used
-
     def _lock(self, byte: int) -> bool:
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
@@ -169,9 +157,12 @@ def new_file() -> int:
     return number
 
 
-def _first_byte(user_id: str) -> int:
-    digest = hashlib.blake2b(user_id.encode("utf-8", "surrogatepass"), digest_size=HASH_BYTES)
-    return USERS_FROM + int.from_bytes(digest.digest()) * USER_BYTES
+def _first_byte(seat: Seat) -> int:
+    if not seat.whose and seat.limit == "connections":
+        return 0
+    text = f"{seat.limit} {seat.whose}".encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(text, digest_size=HASH_BYTES)
+    return OTHERS_FROM + int.from_bytes(digest.digest()) * LIMIT_BYTES
 
 
 def _flock(start: int, length: int) -> bytes:

@@ -4,6 +4,7 @@ import argparse
 import os
 import tomllib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from local_realtime.rehearsal.faults import InvalidFault, parse_faults
@@ -135,8 +136,7 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
     for problem in read_issuers(settings, ROOT)[1]:
         yield Contradiction(f"{settings.auth.issuers_file}: {problem}", ("auth.issuers_file",))
     yield from _wrong_revocations(settings)
-    if (missing := missing_package(settings.traces)) is not None:
-        yield Contradiction(missing, ("traces.enabled",))
+    yield from _missing_packages(settings)
     yield from _wrong_bans(settings)
     found = read_tools(settings.tools, lambda *_: None)
     for problem in found.problems:
@@ -172,6 +172,14 @@ def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         yield Contradiction(f"{path} cannot be read: {reason}", ("server.state_dir", "admin.keys"))
+
+
+def _missing_packages(settings: Settings) -> Iterator[Contradiction]:
+    if settings.shared.redis_url and find_spec("redis") is None:
+        reason = "the package redis is not installed; pip install -r requirements-redis.txt"
+        yield Contradiction(reason, ("shared.redis_url",))
+    if (missing := missing_package(settings.traces)) is not None:
+        yield Contradiction(missing, ("traces.enabled",))
 
 
 def _wrong_faults(settings: Settings) -> Iterator[Contradiction]:

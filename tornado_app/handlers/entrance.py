@@ -29,7 +29,7 @@ class Entrance:
         gateway.expect(knock, turn_away)
         self._timer: TimerHandle | None = None
         self._introduced: Knock | None = None
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: asyncio.Task[Guest] | None = None
         self.behind: list[str | bytes] = []
         """What came behind the first message while it was not judged."""
         self.ref: Ref | None = None
@@ -41,7 +41,7 @@ class Entrance:
         late = Refused("token_missing", sentence)
         self._timer = loop.call_later(timeout_s, self._turn_away, late)
 
-    def hear(self, message: str | bytes) -> "asyncio.Future[None] | None":
+    def hear(self, message: str | bytes) -> "asyncio.Task[Guest] | None":
         """Take the first message, or what comes behind it; what to wait for, before `admit`.
 
         Raises:
@@ -61,7 +61,8 @@ class Entrance:
         self.ref = said.ref
         query = {**self._knock.query, **said.query}
         self._introduced = replace(self._knock, token=said.token, query=query)
-        self._waiting = self._gateway.keys_for(self._introduced)
+        if (coming := self._gateway.coming_in(self._introduced)) is not None:
+            self._waiting = asyncio.ensure_future(coming)
         return self._waiting
 
     def admit(self) -> Guest:
@@ -72,6 +73,9 @@ class Entrance:
         """
         if self._introduced is None:
             raise ValueError("nobody has said who it is")
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            return waiting.result()
         return self._gateway.admit(self._introduced)
 
     def leave(self) -> None:
@@ -79,7 +83,13 @@ class Entrance:
         self._stop_timer()
         if self._waiting is not None:
             self._waiting.cancel()
+            self._waiting.add_done_callback(self._turn_back)
         self._gateway.dismiss(self._turn_away)
+
+    def _turn_back(self, waiting: "asyncio.Task[Guest]") -> None:
+        """Whoever had a place by then has gone."""
+        if not waiting.cancelled() and waiting.exception() is None:
+            self._gateway.release(waiting.result())
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

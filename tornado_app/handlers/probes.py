@@ -39,7 +39,11 @@ class ReadyHandler(HealthHandler):
 
     def get(self) -> None:
         reason = self._health.not_ready()
-        facts = {"issuers": self._health.issuers, "upstreams": self._health.upstreams}
+        facts = {
+            "issuers": self._health.issuers,
+            "upstreams": self._health.upstreams,
+            "shared": self._health.shared,
+        }
         told = {name: fact for name, fact in facts.items() if fact}
         if reason is None:
             self.answer(200, as_json({"status": "ready", **told}))

@@ -21,11 +21,12 @@ _OPENING: dict[ErrorCode, tuple[int, Close]] = {
     "origin_denied": (403, FORBIDDEN),
     "permission_denied": (403, FORBIDDEN),
     "connection_limit": (429, LIMIT_REACHED),
+    "rate_limited": (429, LIMIT_REACHED),
     "server_busy": (503, SERVER_BUSY),
     "going_away": (503, GOING_AWAY),
 }
 
-_WITH_A_BODY: dict[ErrorCode, int] = {"message_too_large": 413, "rate_limited": 429}
+_WITH_A_BODY: dict[ErrorCode, int] = {"message_too_large": 413}
 """Beside what an opening may be refused for."""
 
 

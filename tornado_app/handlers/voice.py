@@ -255,9 +255,8 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if not knock.token and self.may_introduce:
             self._entrance = Entrance(self._gateway, knock, self._refuse)
         else:
-            if (keys := self._gateway.keys_for(knock)) is not None:
-                await keys
-            self._guest = self._gateway.admit(knock)
+            coming = self._gateway.coming_in(knock)
+            self._guest = self._gateway.admit(knock) if coming is None else await coming
 
     def _introduce(self, message: str | bytes) -> None:
         """The first message of a client that had no token; what a refused one says is not heard."""
@@ -265,17 +264,17 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if entrance is None or self._refused is not None or client is None:
             return
         try:
-            keys = entrance.hear(message)
+            waiting = entrance.hear(message)
         except Refused as refused:
             self._refuse(refused)
             return
-        if keys is not None:
+        if waiting is not None:
             client.pause()
-            keys.add_done_callback(lambda _: self._on_keys(client))
+            waiting.add_done_callback(lambda _: self._on_answered(client))
         elif not entrance.behind:
             self._come_in(entrance)
 
-    def _on_keys(self, client: ClientSocket) -> None:
+    def _on_answered(self, client: ClientSocket) -> None:
         """What the first message waited for is there, or will not come; or the client has gone."""
         entrance = self._entrance
         if entrance is None or self._refused is not None or self._client is None:

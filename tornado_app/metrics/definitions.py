@@ -47,6 +47,10 @@ CLIENTS_LOST = _calls.counter(
     "clients_lost", "Clients that went without a word, and may come back."
 )
 CALLS_RESUMED = _calls.counter("calls_resumed", "Calls with which a client has gone on.")
+CALLS_UNCOUNTED = _calls.counter(
+    "calls_uncounted",
+    "Calls that began by what this machine counts alone, as Redis did not answer (`[shared]`).",
+)
 UNAUTHENTICATED = _calls.gauge(
     "unauthenticated_sockets", "Sockets of which nobody has shown a token (yet)."
 )
@@ -249,6 +253,12 @@ REVOCATIONS_AGE = _process.gauge(
 )
 REVOCATIONS = _process.gauge(
     "revocations", "Who is taken back by it.", Label("kind", ("users", "tokens"))
+)
+SHARED_UP = _process.gauge("shared_up", "1: Redis answers (`[shared]`).")
+SHARED_AWAY = _process.counter(
+    "shared_away",
+    "Times that it did not any more, by the `cause` of `shared_away` in the log.",
+    Label("cause", words.SHARED_CAUSES),
 )
 LOCAL_MODEL_UP = _process.gauge("local_model_up", "1: the model on this computer runs.")
 LOCAL_MODEL_DEATHS = _process.counter("local_model_deaths", "Times that it ended by itself.")

@@ -82,6 +82,8 @@ _EVENTS: Mapping[str, Callable[[Tally, Fields], None]] = {
     "session_closed": _closed,
     "client_refused": _once(d.REFUSALS, "code"),
     "visitors_cut": _once(d.VISITORS_CUT, "limit"),
+    "place_uncounted": _once(d.CALLS_UNCOUNTED),
+    "shared_away": _once(d.SHARED_AWAY, "cause"),
     "client_away": _once(d.CLIENTS_LOST),
     "client_back": _once(d.CALLS_RESUMED),
     "client_paused": _once(d.CLIENTS_PAUSED, "why"),

@@ -47,6 +47,7 @@ CALL_CAUSES = (
     *("call_limit", "conversation_idle", "ended_by_operator"),
     *LINK_CAUSES,
 )
+SHARED_CAUSES = ("timeout", "unreachable", "read_only", "refused", "error")
 CODES = ERROR_CODES
 STATUSES = get_args(ResponseStatus)
 OUTCOMES = get_args(ToolOutcome)

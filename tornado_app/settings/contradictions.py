@@ -24,6 +24,7 @@ from tornado_app.settings.shapes import (
     is_guessable,
     is_header_text,
     is_loopback,
+    is_redis,
     is_url,
     read_headers,
 )
@@ -207,6 +208,9 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
     url = settings.upstream.url
     if url not in {"", LOCAL} and not is_websocket(url):
         yield Contradiction(WEBSOCKET_ADDRESS, ("upstream.url",))
+    if settings.shared.redis_url and not is_redis(settings.shared.redis_url.reveal()):
+        reason = "must be redis:// or rediss:// with a host, or unix:// with a path"
+        yield Contradiction(reason, ("shared.redis_url",))
     for reason in wrong_fallbacks(settings):
         yield Contradiction(reason, ("upstream.fallbacks",))
     token_url = settings.console.token_url

@@ -175,6 +175,11 @@ class Limits(msgspec.Struct, frozen=True):
 
     connections: Annotated[int, Meta(ge=1, le=1_000_000)]
     connections_per_user: Annotated[int, Meta(ge=1, le=1_000_000)]
+    connections_per_address: Annotated[int, Meta(ge=0, le=1_000_000)]
+    connections_per_organisation: Annotated[int, Meta(ge=0, le=1_000_000)]
+    openings_per_s: Annotated[int, Meta(ge=0, le=100_000)]
+    openings_per_user_per_minute: Annotated[int, Meta(ge=0, le=100_000)]
+    organisation_claim: Annotated[tuple[Word, ...], Meta(max_length=8)]
     unauthenticated: Annotated[int, Meta(ge=16, le=1_000_000)]
     unauthenticated_per_address: Annotated[int, Meta(ge=1, le=1_000_000)]
     messages_per_s: Annotated[float, Meta(ge=1, le=100_000)]
@@ -191,6 +196,18 @@ class Limits(msgspec.Struct, frozen=True):
     outbound_bytes: Annotated[int, Meta(ge=16_384, le=268_435_456)]
     call_bytes: Annotated[int, Meta(ge=65_536, le=1_073_741_824)]
     process_bytes: Annotated[int, Meta(ge=1_048_576, le=1_099_511_627_776)]
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """Where several machines count together."""
+
+    redis_url: Secret
+    key_prefix: Annotated[
+        str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z", description="1 to 64 of A-Z a-z 0-9 . _ -")
+    ]
+    timeout_s: Annotated[float, Meta(ge=0.01, le=5)]
+    lease_s: Annotated[float, Meta(ge=3, le=300)]
+    when_away: Literal["count_here", "refuse"]
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -309,6 +326,7 @@ class Settings(msgspec.Struct, frozen=True):
     session: Session
     audio: Audio
     limits: Limits
+    shared: Shared
     heartbeat: Heartbeat
     buffers: Buffers
     logging: Logging

@@ -38,6 +38,17 @@ def is_url(url: str, schemes: set[str]) -> bool:
     )
 
 
+def is_redis(url: str) -> bool:
+    """What the package takes; user, password and settings of its own may stand in it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    has_place = parts.path if parts.scheme == "unix" else parts.hostname
+    return parts.scheme in {"redis", "rediss", "unix"} and bool(has_place) and url.isprintable()
+
+
 def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:

@@ -1,0 +1,113 @@
+"""What Redis does for us, each at one stroke, and what its keys are called (docs/limits.md).
+
+Every place is a member of a sorted set, scored with the time at which it is free again, by the
+clock of Redis.  So who dies leaves nothing behind, and a set goes with its last member.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from tornado_app.admission.counting import Lease, Seat
+
+VERSION = 1
+"""Of the layout.  Another has other keys, so that two versions of Parley never mix."""
+
+_NOW = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+"""
+
+ACQUIRE = (
+    _NOW
+    + """
+local name, spare = ARGV[1], tonumber(ARGV[2])
+local counts = {}
+for i, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  local used = redis.call('ZCARD', key)
+  if used >= tonumber(ARGV[i * 2 + 1]) + spare then return {i, used} end
+  counts[i] = used + 1
+end
+for i, key in ipairs(KEYS) do
+  local lasts_ms = tonumber(ARGV[i * 2 + 2])
+  redis.call('ZADD', key, now + lasts_ms, name)
+  redis.call('PEXPIRE', key, math.max(lasts_ms, redis.call('PTTL', key)))
+end
+return {0, unpack(counts)}
+"""
+)
+"""One key for each seat, and of each how many there may be and how long it lasts."""
+
+RENEW = (
+    _NOW
+    + """
+local lasts_ms, i = tonumber(ARGV[1]), 2
+while ARGV[i] do
+  local last = i + 1 + tonumber(ARGV[i + 1])
+  for place = i + 2, last do
+    redis.call('ZADD', KEYS[tonumber(ARGV[place])], now + lasts_ms, ARGV[i])
+  end
+  i = last + 1
+end
+local counts = {}
+for i, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  redis.call('PEXPIRE', key, math.max(lasts_ms, redis.call('PTTL', key)))
+  counts[i] = redis.call('ZCARD', key)
+end
+return counts
+"""
+)
+"""Calls that run have their places, whatever has become of Redis meanwhile."""
+
+RELEASE = """
+for i, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[i]) end
+return 0
+"""
+
+
+class Keys:
+    """Names of keys.  The braces have a cluster keep them together, as a script needs it."""
+
+    def __init__(self, prefix: str) -> None:
+        self._start = f"{{{prefix}:{VERSION}}}"
+
+    def of(self, seat: Seat) -> str:
+        """No name of a user, an address or an organisation is readable in it."""
+        if not seat.whose:
+            return f"{self._start}:{seat.limit}"
+        return f"{self._start}:{seat.limit}:{digest(seat.whose)}"
+
+    def acquiring(
+        self, lease: Lease, lease_s: float, *, takes_over: bool
+    ) -> tuple[list[str], list[int | str]]:
+        """Keys and arguments of `ACQUIRE`."""
+        arguments: list[int | str] = [lease.name, int(takes_over)]
+        for seat in lease.seats:
+            lasts_s = lease_s if seat.lasts_s is None else seat.lasts_s
+            arguments += [seat.allowed, int(lasts_s * 1000)]
+        return [self.of(seat) for seat in lease.seats], arguments
+
+    def renewing(
+        self, leases: Iterable[Lease], lease_s: float
+    ) -> tuple[list[str], list[int | str]]:
+        """Keys and arguments of `RENEW`."""
+        places: dict[str, int] = {}
+        arguments: list[int | str] = [int(lease_s * 1000)]
+        for lease in leases:
+            kept = [self.of(seat) for seat in lease.kept]
+            numbers = [places.setdefault(key, len(places) + 1) for key in kept]
+            arguments += [lease.name, len(numbers), *numbers]
+        return list(places), arguments
+
+    def releasing(
+        self, places: Iterable[tuple[str, Sequence[Seat]]]
+    ) -> tuple[list[str], list[int | str]]:
+        """Keys and arguments of `RELEASE`, by the names of leases."""
+        pairs = [(self.of(seat), name) for name, seats in places for seat in seats]
+        return [key for key, _ in pairs], [name for _, name in pairs]
+
+
+def digest(whose: str) -> str:
+    """The same on every machine, and short."""
+    return hashlib.blake2b(whose.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

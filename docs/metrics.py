@@ -29,6 +29,16 @@ scrape_configs:
 - Beside those of Parley there are the process's own: `process_cpu_seconds_total`, `process_resident_memory_bytes`, `process_open_fds`, `process_max_fds`, `process_start_time_seconds`, `process_virtual_memory_bytes`, and `python_info`.
 - A page of an idle gateway has some 30 KB; to make one takes the loop some 20 us for each call that is open, and another thread some milliseconds.
 - Without `metrics.enabled` no audio is timed: `parley_added_latency_seconds` and the two of the pool count nothing.
+
+## Several processes
+
+`run.py serve --processes N` has one page for all at `metrics.port`, which the parent serves.
+Each process has one of its own at the ports after it, the first at `metrics.port` + 1, which the parent asks, and [operators](administration.md#several-processes-several-machines).
+
+- Counters and histograms are the sums of all. They never fall: what a process had counted stays when it dies, as of the last time that it was asked, which is each 5 s and for each scrape. What it counted behind that is lost with it.
+- Gauges are each process's own, with its number as `process`: sum them up (`sum without (process) (parley_calls_open)`), but for limits that hold for all together (`max without (process) (parley_calls_limit)`).
+- A process that does not answer within 2 s has no gauges, its counters stand still, and `parley_process_answers` is 0. One that has just been started counts as soon as it is asked.
+- What the libraries tell of a process is of the processes as well; nothing is told of the parent's own memory.
 """
 
 

@@ -10,10 +10,10 @@ import time
 
 import psutil
 import pytest
-from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from tests.calls.house import VoiceClient, house_settings, until
+from tests.calls.house import Scrape, VoiceClient, house_settings, until
 from tests.fakes.upstream import FakeUpstream
 from tests.test_server import Gateway, program
 from tornado_app.admission.tokens import issue
@@ -43,6 +43,16 @@ async def call(gateway: Gateway, query: str = "", *, wait: bool = True) -> Voice
     if wait:
         await client.status("connected")
     return client
+
+
+async def scrape(gateway: Gateway) -> Scrape:
+    """The page of all processes, when all have answered: a busy computer may have some be late."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            response = await AsyncHTTPClient().fetch(gateway.metrics_url, request_timeout=WAIT_S)
+            told = Scrape(response.body.decode())
+            if told.sum("process_answers") == told("processes"):
+                return told
 
 
 async def fill(gateway: Gateway) -> list[VoiceClient]:
@@ -79,12 +89,15 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
         "server_drain_notice_s": 0.1,
         "server_drain_s": 1,
         "logging_format": "json",
+        "metrics_enabled": "true",
+        "metrics_port": 0,
     }
     async with FakeUpstream() as upstream:
         with program(tmp_path, upstream_url=upstream.url, **settings) as gateway:
             await asyncio.to_thread(gateway.read_start)
             before = children(gateway)
             clients = await fill(gateway)
+            full = await scrape(gateway)
             before[0].kill()
             lost, kept = [], []
             await until(lambda: before[0].pid not in _pids(gateway), "it was not missed", WAIT_S)
@@ -93,6 +106,7 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
                 (kept if alive else lost).append(client)
             again = await fill(gateway)
             await until(lambda: len(children(gateway)) == 2, "it is not started again", WAIT_S)
+            last = await scrape(gateway)
             gateway.process.send_signal(signal.SIGTERM)
             ends = [await client.closed(WAIT_S) for client in kept + again]
             code = await asyncio.to_thread(gateway.process.wait, WAIT_S)
@@ -106,6 +120,13 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
     assert {(1001, "going_away")} == set(ends)
     assert all("going_away" in client.types for client in kept + again)
     assert [-signal.SIGKILL] == [line["exit_code"] for line in died]
+    assert CALLS == full("calls_opened_total", session="realtime") == full.sum("calls_open")
+    assert {CALLS} == {full("calls_limit", process=number) for number in "01"}
+    assert 2 == full("processes")
+    assert 0 == full("process_deaths_total")
+    opened = CALLS + len(again)
+    assert opened == last("calls_opened_total", session="realtime")
+    assert 1 == last("process_deaths_total")
     assert 0 == code
     assert [] == left
 

@@ -268,6 +268,8 @@ class Gateway:
             assert line, f"it ended early: {self.stderr}"
             printed += line
         self.url = re.search(r"ws://\S+", printed)[0]
+        metrics = re.search(r"Metrics: (\S+)", printed)
+        self.metrics_url = metrics[1] if metrics else None
         self.token = re.search(r"Token for an hour: (\S+)", printed)[1]
 
     def connect(self) -> websocket.WebSocket:

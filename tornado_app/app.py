@@ -74,7 +74,7 @@ def make_metrics_app(
     *administration* None: there is nothing for operators.
     """
 
-    def see() -> Page:
+    async def see() -> Page:
         return look(gateway, health, len(door.doorstep.waiting), model)
 
     operators = [] if administration is None else admin_routes(administration, door.doorstep)

@@ -25,7 +25,7 @@ from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
 from tornado_app.reloading import House, Outcome, Reading, read_again, refuse, tell
 from tornado_app.settings.reading import InvalidSettings
-from tornado_app.settings.schema import Settings
+from tornado_app.settings.schema import Metrics, Settings
 from tornado_app.sharing import Listening, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint, listed
@@ -217,18 +217,13 @@ class Server:
         )
 
     def _bind_metrics(self) -> list[socket.socket]:
-        """Where a scraper is answered: nowhere, if that is switched off."""
+        """Where a scraper is answered, and operators: nowhere, if that is switched off; one of
+        several behind the port of the page that they have together.
+        """
         metrics = self._settings.metrics
         if not metrics.enabled:
             return []
-        port = metrics.port
-        if port and self._share is not None:
-            port += self._share.index
-        try:
-            sockets = bind_sockets(port, metrics.host)
-        except OSError as error:
-            why = f"metrics.host and metrics.port, {metrics.host}:{port}: {error.strerror}"
-            raise OSError(why) from None
+        sockets = bind_metrics(metrics, 0 if self._share is None else 1 + self._share.index)
         self.metrics_port = sockets[0].getsockname()[1]
         return sockets
 
@@ -365,6 +360,20 @@ def _on_signals(reloading: asyncio.Event) -> "asyncio.Queue[int]":
         loop.add_signal_handler(number, partial(note, number))
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
     return signals
+
+
+def bind_metrics(metrics: Metrics, further: int = 0) -> list[socket.socket]:
+    """Where a scraper asks, or so many ports *further*.
+
+    Raises:
+        OSError: If that address cannot be listened on; it says which settings name it.
+    """
+    port = metrics.port and metrics.port + further
+    try:
+        return bind_sockets(port, metrics.host)
+    except OSError as error:
+        why = f"metrics.host and metrics.port, {metrics.host}:{port}: {error.strerror}"
+        raise OSError(why) from None
 
 
 def _close(sockets: list[socket.socket]) -> None:

@@ -46,6 +46,7 @@ class Listening(msgspec.Struct, frozen=True):
     is_embedded: bool
     model_host: str
     metrics_port: int | None
+    """Of its page of metrics."""
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from tornado.netutil import bind_sockets
 
 from tornado_app.admission.call_counts import mark_gone
 from tornado_app.admission.shared_places import new_file
+from tornado_app.commands.one_page import OnePage
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import LINE_BYTES, Listening, Model, Restarts, Share
@@ -54,6 +55,7 @@ class Parent:
         self._signals: asyncio.Queue[int] = asyncio.Queue(4)
         self._places = new_file()
         self._model: EmbeddedModel | None = None
+        self._page = OnePage(settings.metrics, count_of(settings), lambda: self._model)
         self._code = 0
         self._log = get_logger()
 
@@ -68,9 +70,11 @@ class Parent:
         self._take_signals()
         with _reserved(self._settings) as port:
             try:
+                self._page.start()
                 model = await self._start_model()
                 await self._keep_all(partial(Share, port=port, model=model), announce)
             finally:
+                await self._page.stop()
                 if self._model is not None:
                     await self._model.stop()
                 os.close(self._places)
@@ -102,7 +106,7 @@ class Parent:
         try:
             listening = await asyncio.gather(*ready)
             if listening[0] is not None and not self._leaving.is_set():
-                announce(listening[0])
+                announce(msgspec.structs.replace(listening[0], metrics_port=self._page.port))
             await asyncio.gather(*keepers)
         finally:
             telling.cancel()
@@ -123,12 +127,14 @@ class Parent:
             is_first = not ready.done()
             if listening is not None:
                 self._listening_now.add(share.index)
+                self._page.listens(share.index, listening.metrics_port)
             if is_first:
                 ready.set_result(listening)
             code = await process.wait()
             del self._processes[share.index]
             self._listening_now.discard(share.index)
             mark_gone(self._places, share.index)
+            self._page.left(share.index, is_missed=not self._leaving.is_set())
             if self._leaving.is_set():
                 return
             self._log.error("process_died", process=share.index, exit_code=code)

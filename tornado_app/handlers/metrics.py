@@ -1,15 +1,14 @@
 """`GET /metrics`, on an address of its own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
 from tornado_app.handlers.quiet import NowhereHandler, QuietHandler
 from tornado_app.logs import log_request
-from tornado_app.metrics.page import Page
 from tornado_app.protocol.dialect import Dialect
 
 Route = tuple[str, Any, dict[str, Any]]
@@ -18,16 +17,23 @@ IDLE_CONNECTION_S = 120.0
 """Scrapers keep their connections from one time to the next."""
 
 
+class Rendered(Protocol):
+    """A page, at one moment."""
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Written down, and its content type.  Thread: any."""
+
+
 class MetricsHandler(QuietHandler):
     """Thread: loop; the page is written down in another, so that no call waits for it."""
 
     allowed = ("GET", "HEAD")
 
-    def initialize(self, look: Callable[[], Page]) -> None:
+    def initialize(self, look: Callable[[], Awaitable[Rendered]]) -> None:
         self._look = look
 
     async def get(self) -> None:
-        page, accept = self._look(), self.request.headers.get("Accept", "")
+        page, accept = await self._look(), self.request.headers.get("Accept", "")
         loop = asyncio.get_running_loop()
         body, content_type = await loop.run_in_executor(None, page.render, accept)
         self.set_header("Content-Type", content_type)
@@ -40,7 +46,7 @@ class MetricsHandler(QuietHandler):
 
 
 def make_metrics_server(
-    look: Callable[[], Page], dialect: Dialect, others: Sequence[Route] = ()
+    look: Callable[[], Awaitable[Rendered]], dialect: Dialect, others: Sequence[Route] = ()
 ) -> HTTPServer:
     """With *others* beside the page; it listens on nothing yet."""
     app = Application(

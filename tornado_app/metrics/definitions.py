@@ -275,5 +275,21 @@ SPANS = _process.counter(
     Label("outcome", ("exported", "failed", "dropped")),
 )
 
-CHAPTERS = (_calls, _audio, _waits, _model, _tools, _process)
-METRICS = tuple(metric for chapter in CHAPTERS for metric in chapter.metrics)
+_several = Chapter("Several processes (`server.processes`), of all of them")
+
+PROCESSES = _several.gauge("processes", "How many there should be.")
+PROCESS_ANSWERS = _several.gauge(
+    "process_answers",
+    "1: that process has told what it counts; 0: not in time, and its counters stand still.",
+    Label("process", (), "the number of a process, from 0"),
+)
+PROCESS_DEATHS = _several.counter(
+    "process_deaths", "Processes that ended by themselves, and were started again or given up."
+)
+
+_ONE = (_calls, _audio, _waits, _model, _tools, _process)
+CHAPTERS = (*_ONE, _several)
+METRICS = tuple(metric for chapter in _ONE for metric in chapter.metrics)
+"""Of a process."""
+OF_SEVERAL = tuple(_several.metrics)
+"""Of the one that has started several."""

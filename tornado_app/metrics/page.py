@@ -1,6 +1,6 @@
 """What a scraper is told, in the formats of Prometheus and OpenMetrics."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import TypeAlias
@@ -45,12 +45,34 @@ class Page:
         registry.register(_Ready(self._families))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        encode, content_type = choose_encoder(accept)
-        return encode(registry), content_type
+        return _encoded(registry, accept)
+
+
+class PageOfFamilies:
+    """What others have counted, as it is.  Thread: made on the loop; `render` in any."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = tuple(families)
+
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """As of `Page`."""
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Ready(self._families))
+        return _encoded(registry, accept)
+
+
+def families_of(metrics: Iterable[Metric], tally: Tally, readings: Readings) -> list[Family]:
+    """These metrics alone."""
+    return [_family(metric, tally, readings, {}) for metric in metrics]
+
+
+def _encoded(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    encode, content_type = choose_encoder(accept)
+    return encode(registry), content_type
 
 
 class _Ready:
-    def __init__(self, families: list[Family]) -> None:
+    def __init__(self, families: Sequence[Family]) -> None:
         self._families = families
 
     def collect(self) -> Iterator[Family]:

@@ -1,6 +1,7 @@
 """Turns what an operator wrote into typed values, and all that is wrong with it into sentences."""
 
 import difflib
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -194,6 +195,7 @@ def _from_text(kind: Any, text: str) -> Any:
         return text
 
 
+@functools.cache
 def _plain(kind: Any) -> inspect.Type:
     info = inspect.type_info(kind)
     return info.type if isinstance(info, inspect.Metadata) else info

@@ -1,5 +1,6 @@
 """Settings that are a list of tables, such as ``[[upstream.fallbacks]]``, field by field."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ TABLES_MAX = 8
 MAY_BE = 'text without white space around it, { env = "NAME" } or { file = "NAME" }'
 
 
+@functools.cache
 def struct_of(kind: Any) -> type[msgspec.Struct] | None:
     """What each table is, if *kind* is a list of them."""
     info = inspect.type_info(kind)

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 
 from terminal.words import answer, complain
 from tornado_app.commands.arguments import COMMANDS, parser
-from tornado_app.commands.configuration import load_settings, models_in_order
 from tornado_app.settings.reading import InvalidSettings
-from tornado_app.settings.schema import Settings
 from tornado_app.version import VERSION
 
 
@@ -40,15 +38,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         from tornado_app.commands.doctor import command as doctor  # noqa: PLC0415
 
         return doctor.start(options)
+    return _run(options, words)
+
+
+def _run(options: argparse.Namespace, words: list[str]) -> int:
+    """A command that needs the settings; a help is there before half the house is imported."""
+    from tornado_app.commands.configuration import (  # noqa: PLC0415
+        load_settings,
+        models_in_order,
+    )
+
     try:
         settings = load_settings(options)
     except InvalidSettings as invalid:
         complain(*invalid.problems)
         return 2
-    return _run(options, settings, words)
-
-
-def _run(options: argparse.Namespace, settings: Settings, words: list[str]) -> int:
     match options.command:
         case "token":
             from tornado_app.commands import token  # noqa: PLC0415

@@ -27,6 +27,8 @@ SERVERS = {
     "model": ("run.py", "model", "--mode", "echo", "--port", "0"),
     "local_realtime": ("-m", "local_realtime", "--mode", "echo", "--port", "0"),
 }
+WAIT_S = 60.0
+"""A program that starts beside many others takes long."""
 FULL = "cannot be written: No space left on device.\n"
 
 
@@ -48,7 +50,7 @@ def shell(words, redirections, environ):
         env=environ,
         check=False,
         capture_output=True,
-        timeout=30,
+        timeout=WAIT_S,
         text=True,
     )
     assert "Traceback" not in done.stderr
@@ -154,9 +156,9 @@ class TestServers:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen(command, cwd=ROOT, env=environ, **pipes) as process:
             try:
-                until(lambda: answers(process.pid))
+                until(lambda: answers(process.pid), pause_s=0.05)
                 process.terminate()
-                process.wait(20)
+                process.wait(WAIT_S)
                 err = process.stderr.read()
             finally:
                 process.kill()
@@ -180,8 +182,8 @@ class TestServers:
                     process.wait(delay_s)
                 children = psutil.Process(process.pid).children(recursive=True)
                 process.send_signal(number)
-                _, err = process.communicate(timeout=20)
-                _, alive = psutil.wait_procs(children, timeout=10)
+                _, err = process.communicate(timeout=WAIT_S)
+                _, alive = psutil.wait_procs(children, timeout=WAIT_S)
 
             assert process.returncode in {0, 128 + number}, (delay_s, err)
             assert b"Traceback" not in err
@@ -190,12 +192,12 @@ class TestServers:
                 assert err.startswith(b"Stopped by "), delay_s
 
 
-def until(happens):
+def until(happens, pause_s=0.005):
     """Wait for what nobody tells us of."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + WAIT_S
     while not happens():
         assert time.monotonic() < deadline
-        time.sleep(0.005)
+        time.sleep(pause_s)
 
 
 def answers(pid):
@@ -230,7 +232,7 @@ def at_a_terminal(words, environ, columns):
         os.execv(sys.executable, [sys.executable, *words])  # noqa: S606
     shown = b""
     with contextlib.suppress(OSError):  # the end of a terminal
-        while select.select([terminal], [], [], 30)[0] and (piece := os.read(terminal, 4096)):
+        while select.select([terminal], [], [], WAIT_S)[0] and (piece := os.read(terminal, 4096)):
             shown += piece
     os.close(terminal)
     os.waitpid(pid, 0)

@@ -15,7 +15,6 @@ from workers import pcm
 from workers.codecs import Samples
 from workers.magic import HEAD_BYTES, kind_of
 from workers.mending import flac, ogg, wav
-from workers.resample import Resampler
 
 BLOCK_FRAMES = 16_384
 MENDED_BYTES = 64 * 1024 * 1024
@@ -235,6 +234,9 @@ def _at_rate(blocks: Iterator[Samples], source_hz: int, target_hz: int) -> Itera
     if source_hz == target_hz:
         yield from blocks
         return
+    # A third of what starts a talk in writing, which has no recording.
+    from workers.resample import Resampler  # noqa: PLC0415
+
     resampler = Resampler.between(source_hz, target_hz)
     state = resampler.start()
     for block in blocks:

@@ -31,7 +31,7 @@ from tornado_app.upstream.link import Dial, Link, LinkSaid
 from workers.formats import AudioFormat
 from workers.pool import AudioPool
 
-WAIT_S = 15.0
+WAIT_S = 30.0
 
 
 class FakeClient:

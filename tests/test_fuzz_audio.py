@@ -27,7 +27,7 @@ def test_mutated_packets_become_exact_audio_or_a_sentence():
     assert min(tally["decoded"], tally["refused"]) > 200
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_mutated_files_become_exact_audio_or_a_sentence():
     """One helper outlives them all."""
     tally = await fuzz_files(1000, random.Random(1))
@@ -37,7 +37,7 @@ async def test_mutated_files_become_exact_audio_or_a_sentence():
     assert (0, 1) == (tally["crashes and hangs"], tally["helpers"])
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("encoding", ["pcm16", "float32"])
 async def test_each_random_frame_of_a_call_gets_one_answer(encoding):
     """In order; what the good ones give is at the model, to the sample."""

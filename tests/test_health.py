@@ -132,7 +132,7 @@ def test_a_real_pool_that_is_stuck(loop):
 
         def __iter__(self):
             entered.set()
-            hold.wait(10)
+            hold.wait(60)
             return iter(())
 
     gateway = FakeGateway()
@@ -140,7 +140,7 @@ def test_a_real_pool_that_is_stuck(loop):
     health = Health(gateway, loop)
     try:
         pool.submit(Stuck(), lambda results: None)
-        assert entered.wait(10)
+        assert entered.wait(30)
         clock.now = POOL_STUCK_S
         before = health.not_ready()
         clock.now = POOL_STUCK_S + 0.1
@@ -149,7 +149,7 @@ def test_a_real_pool_that_is_stuck(loop):
         hold.set()
         pool.stop()
         clock.now = 0.0
-        assert pool.join(10)
+        assert pool.join(30)
 
     assert (None, "pool_stuck", None) == (before, after, health.not_ready())
 

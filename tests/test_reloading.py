@@ -100,7 +100,7 @@ async def hang_up(*clients: VoiceClient) -> None:
         await client.closed()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_forty_calls_notice_nothing():
     """Not a chunk is lost, whatever is changed and however often, good or bad."""
     async with running() as house:

@@ -21,7 +21,7 @@ from workers.chain import Block
 
 ROOT = Path(__file__).parents[2]
 LIMITS = FileRules(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)
-WAIT_S = 20.0
+WAIT_S = 45.0
 SOUND = (0.5 * np.sin(np.arange(4800) * 0.1)).astype(np.float32)
 FILE = file_of("wav-pcm16", SOUND, 24_000)
 
@@ -54,7 +54,7 @@ async def desk(limits: FileRules = LIMITS):
         assert there.decoder.process_id is None
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_file_becomes_a_block_as_a_chunk_does():
     """Base64 of 24 kHz mono pcm16, with the size, the time and the level of the file."""
     async with desk() as there:
@@ -70,7 +70,7 @@ async def test_a_file_becomes_a_block_as_a_chunk_does():
     assert np.abs(heard - SOUND).max() <= 2**-15
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_there_is_no_process_before_the_first_file_and_one_for_all():
     """Whoever sends no files pays nothing for them."""
     async with desk() as there:
@@ -86,7 +86,7 @@ async def test_there_is_no_process_before_the_first_file_and_one_for_all():
         assert helper.nice() > psutil.Process().nice()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_the_helper_knows_no_secret(monkeypatch):
     """A file that takes it over finds no key there."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-strangers")
@@ -97,7 +97,7 @@ async def test_the_helper_knows_no_secret(monkeypatch):
     assert not [name for name in environment if "KEY" in name or "PARLEY" in name]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_file_whose_taker_fails_keeps_no_other_waiting():
     """The next one is decoded and answered as if nothing had been."""
     faults = []
@@ -109,7 +109,7 @@ async def test_a_file_whose_taker_fails_keeps_no_other_waiting():
     assert [ValueError] == [type(fault["exception"]) for fault in faults]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_files_are_answered_in_order_and_a_bad_one_is_only_itself():
     """What is wrong with it is told by code and sentence."""
     async with desk() as there:
@@ -126,7 +126,7 @@ async def test_files_are_answered_in_order_and_a_bad_one_is_only_itself():
     )
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 async def test_a_helper_that_dies_takes_one_file_with_it(number):
     """The next file has a new helper; the log says what became of the old one."""
@@ -149,7 +149,7 @@ async def test_a_helper_that_dies_takes_one_file_with_it(number):
     assert f'"exit_code": {-number}' in log.getvalue()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_helper_that_died_while_idle_takes_no_file_with_it():
     """The system may kill it for its memory."""
     async with desk() as there:
@@ -160,7 +160,7 @@ async def test_a_helper_that_died_while_idle_takes_no_file_with_it():
         assert isinstance(await there.outcome(), Block)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_file_that_takes_too_long_is_killed_stopped_or_not():
     """The clock is ours: a process that the kernel has stopped uses no CPU time."""
     async with desk(FileRules(15_000, 1.0, 512 << 20)) as there:
@@ -172,7 +172,7 @@ async def test_a_file_that_takes_too_long_is_killed_stopped_or_not():
         assert isinstance(await there.outcome(), Block)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_bomb_is_refused_and_the_next_file_works():
     """Of length and of memory: 200 s of 192 kHz in a hundred kilobytes."""
     bomb = silence(200, 192_000)
@@ -184,7 +184,7 @@ async def test_a_bomb_is_refused_and_the_next_file_works():
         assert isinstance(await there.outcome(), Block)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_file_nobody_waits_for_is_not_answered():
     """In flight or still waiting; the file behind it is."""
     async with desk() as there:
@@ -195,7 +195,7 @@ async def test_a_file_nobody_waits_for_is_not_answered():
         await until(lambda: len(there.outcomes) == 2, "the file behind was not answered", WAIT_S)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_more_files_than_may_wait_are_refused():
     """Who comes too late is told to come again."""
     async with desk() as there:
@@ -208,7 +208,7 @@ async def test_more_files_than_may_wait_are_refused():
     assert 1 <= len(refused) <= 2
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_files_nobody_waits_for_take_no_place():
     """One client that hands in and clears does not shut everybody else out."""
     async with desk() as there:
@@ -220,7 +220,7 @@ async def test_files_nobody_waits_for_take_no_place():
     assert [Block] == [type(outcome) for outcome in there.outcomes]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_helper_that_cannot_start_is_a_fault_of_ours(monkeypatch):
     """The client is told "internal", and the next file tries again."""
     async with desk() as there:

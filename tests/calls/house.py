@@ -35,7 +35,7 @@ from tornado_app.upstream.endpoint import Endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "0123456789abcdef-0123456789abcdef-house"
-WAIT_S = 15.0
+WAIT_S = 30.0
 
 
 def house_settings(**changes: object) -> Settings:

@@ -38,7 +38,7 @@ async def flood(client: VoiceClient) -> None:
         await client.audio(chunk)
 
 
-@pytest.mark.gen_test(timeout=50)
+@pytest.mark.gen_test
 async def test_a_client_that_floods_is_held_back_alone_and_loses_nothing():
     """It is told, not cut; ten others lose nothing and keep their order meanwhile."""
     async with FakeUpstream() as upstream, House(upstream.url, **SETTINGS) as house:

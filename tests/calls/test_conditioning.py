@@ -31,7 +31,7 @@ async def told(samples: np.ndarray, *, as_file: bool = False, **settings: object
         return status["audio"]["clipped_samples"], np.frombuffer(heard, "<i2") / 32768
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("as_file", [False, True])
 async def test_what_is_too_loud_is_clipped_counted_and_can_be_held(as_file):
     """The client sees in `status` that it is, and the operator may turn the limiter on."""
@@ -46,7 +46,7 @@ async def test_what_is_too_loud_is_clipped_counted_and_can_be_held(as_file):
     assert 4800 == len(heard)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("as_file", [False, True])
 async def test_an_offset_is_the_models_to_hear_unless_it_is_taken_out(as_file):
     """Off by default: nobody's audio is changed unasked."""

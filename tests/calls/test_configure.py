@@ -103,7 +103,7 @@ CHANGES = {
 UNDER_WAY = 10
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_two_hundred_changes_in_running_speech():
     """Every sample of it arrives, each change is answered, and both sides agree in the end."""
     chosen = random.Random(9)

@@ -58,7 +58,7 @@ def transcript(text):
 
 
 @pytest.mark.parametrize("query", ["", "output_format=pcmu&output_rate=8000"])
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_what_was_not_heard_comes_again_to_the_sample(query):
     """And the rest is asked for, when the answer to the noise is out of the way."""
     async with FakeUpstream() as fake, House(fake.url, **GOES_ON) as house:
@@ -89,7 +89,7 @@ async def test_what_was_not_heard_comes_again_to_the_sample(query):
         client.check_numbers()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_words_are_an_interruption_and_their_answer_is_heard():
     """It waited for them."""
     async with FakeUpstream() as fake, House(fake.url, **GOES_ON) as house:

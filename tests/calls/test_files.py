@@ -57,7 +57,7 @@ async def in_helper(house: House) -> None:
     await asyncio.sleep(0)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("channels", [1, 2])
 async def test_the_model_hears_chunk_file_chunk(channels):
     """In order, each to its last sample; the file is acknowledged as a chunk is; for every kind."""
@@ -124,7 +124,7 @@ ODD = {
 }
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("kind", ODD)
 async def test_an_odd_file_is_heard_to_its_last_sample(kind):
     """What a recorder in a pipe, a broken upload and `cat` make."""
@@ -146,7 +146,7 @@ async def test_an_odd_file_is_heard_to_its_last_sample(kind):
         assert "error" not in client.types
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("binary", [False, True])
 async def test_a_file_without_format_is_told(binary):
     """In its place among the chunks, and it names what would have been right."""
@@ -177,7 +177,7 @@ BAD = {
 }
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_bad_file_gets_one_error_and_harms_nothing():
     """The next file and the next chunk are as if it had not been; whatever is bad of it."""
     limits = {"audio_file_ms": 2000, "audio_file_bytes": 20_000}
@@ -201,7 +201,7 @@ async def test_a_bad_file_gets_one_error_and_harms_nothing():
             await client.closed()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_bad_base64_of_a_file_is_named():
     """As for a chunk."""
     async with FakeUpstream() as fake, House(fake.url) as house:
@@ -213,7 +213,7 @@ async def test_bad_base64_of_a_file_is_named():
     assert "not valid base64" in error["error"]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_file_is_no_longer_than_what_may_wait_for_the_model():
     """For longer than `audio.hold_ms` it cannot be set."""
     async with FakeUpstream() as fake, House(fake.url, audio_hold_ms=1000) as house:
@@ -223,7 +223,7 @@ async def test_a_file_is_no_longer_than_what_may_wait_for_the_model():
         assert "longer than 1 s" in (await client.next("error", FILE_WAIT_S))["error"]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_file_that_takes_too_long_keeps_nobody_else_waiting():
     """Chunks of others pass, its own wait behind it; then the helper is replaced."""
     async with FakeUpstream() as fake, House(fake.url, audio_file_timeout_s=2) as house:
@@ -249,7 +249,7 @@ async def test_a_file_that_takes_too_long_keeps_nobody_else_waiting():
         await others[0].next("audio_received", FILE_WAIT_S)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_helper_that_is_killed_in_mid_file_costs_that_file():
     """What is behind it goes on, and so does the call."""
     async with FakeUpstream() as fake, House(fake.url) as house:
@@ -267,7 +267,7 @@ async def test_a_helper_that_is_killed_in_mid_file_costs_that_file():
         assert [len(FILE), len(CHUNK)] == sizes
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_client_that_vanishes_with_a_file_in_flight_leaves_nothing():
     """No thread, descriptor or task; the helper goes on to the next client's file."""
     async with FakeUpstream() as fake, House(fake.url) as house:
@@ -294,7 +294,7 @@ async def test_a_client_that_vanishes_with_a_file_in_flight_leaves_nothing():
         assert helper.pid == house.gateway.files.process_id
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_cleared_in_mid_file_is_cleared_at_once():
     """The file that the helper still has is not heard of again."""
     async with FakeUpstream() as fake, House(fake.url) as house:
@@ -313,7 +313,7 @@ async def test_cleared_in_mid_file_is_cleared_at_once():
         assert len(CHUNK) == (await client.next("audio_received"))["data"]["size"]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_the_helper_ends_with_the_server():
     """Even one that does not answer, with a file in it."""
     async with FakeUpstream() as fake, House(fake.url) as house:

@@ -63,7 +63,7 @@ async def heard(client: VoiceClient) -> tuple[bytes, float]:
     return b"".join(frames or texts), at_ms
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("size_bytes", [1_572_864, 6_000_000])
 @pytest.mark.parametrize("query", ["", "output_encoding=binary", "output_rate=48000"])
 async def test_a_large_delta_is_heard_whole(size_bytes, query):
@@ -84,7 +84,7 @@ async def test_a_large_delta_is_heard_whole(size_bytes, query):
         assert pcm == audio
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("outbound_bytes", [1 << 20, 16_384])
 @pytest.mark.parametrize("encoding", ["base64", "binary"])
 async def test_an_answer_given_at_once_is_heard_in_the_largest_format(encoding, outbound_bytes):
@@ -114,7 +114,7 @@ async def test_an_answer_given_at_once_is_heard_in_the_largest_format(encoding, 
     assert float(np.abs(one - other).max()) < 1e-5
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_twenty_thousand_words_are_heard():
     """All of them, each once and in order, in far fewer messages; the whole text is the last."""
     words = [f"{number} " for number in range(20_000)]
@@ -159,7 +159,7 @@ async def tell(link: FakeConnection, text: str, usage: dict) -> None:
     await end(link, usage)
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("query", ["", "output_rate=48000"])
 async def test_messages_larger_than_the_queue_are_heard(query):
     """Texts and a count of any size: a client is cut for not reading, and for that alone."""
@@ -223,7 +223,7 @@ async def test_an_interruption_ends_an_answer_that_waits():
         assert "audio" not in client.types[client.types.index("interrupted") :]
 
 
-@pytest.mark.gen_test(timeout=40)
+@pytest.mark.gen_test
 async def test_a_large_message_under_way_bears_pings_and_questions():
     """It waits for a client that stops for a while, and what else is said finds its room."""
     quick = {"heartbeat_interval_s": 0.1, "heartbeat_read_timeout_s": 30}

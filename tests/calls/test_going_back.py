@@ -8,7 +8,7 @@ from tests.calls.test_failover import Row, answer_of, answered, answering
 SOON = {"upstream_breaker_open_s": 0.1, "upstream_return_after_s": 0.1}
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_call_goes_back_at_a_quiet_moment():
     """The client is told by one message, and the first answers from what was said to the second."""
     first, second = answering("a", handshake=503), answering("b")

@@ -92,7 +92,7 @@ def check_nowhere(text):
             assert encoded[4:-4] not in text
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_what_the_model_repeats_reaches_neither_client_nor_log():
     """In events, refusals, failures and the reason of a close."""
     with whole_log("debug") as log:

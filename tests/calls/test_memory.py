@@ -29,7 +29,7 @@ async def flood(client: VoiceClient, chunks: int) -> None:
         await client.audio(CHUNK)
 
 
-@pytest.mark.gen_test(timeout=50)
+@pytest.mark.gen_test
 async def test_audio_behind_a_file_is_held_back_in_bytes_and_loses_nothing():
     """It is far below `audio.hold_ms`; a client beside it is read as ever."""
     async with FakeUpstream() as fake, House(fake.url, **SETTINGS) as house:
@@ -53,7 +53,7 @@ async def test_audio_behind_a_file_is_held_back_in_bytes_and_loses_nothing():
     assert {"audio_backlog"} == {m["data"]["code"] for m in client.heard if m["type"] == "error"}
 
 
-@pytest.mark.gen_test(timeout=50)
+@pytest.mark.gen_test
 async def test_what_a_client_leaves_behind_is_forgotten():
     """Turns behind a commit behind a file that is never decoded."""
     async with FakeUpstream() as fake, House(fake.url, **SETTINGS) as house:

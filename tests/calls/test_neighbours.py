@@ -115,7 +115,7 @@ def audio_heard(client: VoiceClient) -> bytes:
     )
 
 
-@pytest.mark.gen_test(timeout=50)
+@pytest.mark.gen_test
 async def test_two_that_read_nothing_end_by_the_rules_and_cost_nobody_a_sample():
     """The client is cut with 4429, the model's call ends with 4502; fifty others go on whole."""
     with whole_log() as log:

@@ -40,7 +40,7 @@ def first_answer(said: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(status.split()[1]), headers, rest[: int(headers.get("content-length", 0))]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_nothing_odd_makes_a_loud_line():
     """With a token and without, no request is a fault of ours, and the server goes on."""
     loud = {}

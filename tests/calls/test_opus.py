@@ -191,7 +191,7 @@ async def test_a_recorder_s_file_in_place_of_packets_is_named():
         assert 'with format "ogg"' in (await client.error("unsupported_format"))["error"]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_file_between_packets_does_not_end_their_stream():
     """Each is heard in its place, and the decoder goes on behind it."""
     packets = Encoder().packets(tone(24_000, 9600))

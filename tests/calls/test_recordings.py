@@ -283,7 +283,7 @@ async def heard(client, count: int) -> tuple[float, float]:
     return began_at, began_at + 0.2 * count
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_call_whose_client_was_lost_is_one_recording(tmp_path):
     """What is said meanwhile lies where it was said, and what waited where it was heard."""
     keeps = {"session_resume_window_s": 20, "recordings_calls": "all"}

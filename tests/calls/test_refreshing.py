@@ -29,7 +29,7 @@ def bad_tokens(house: House) -> dict[str, str]:
     }
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_call_outlives_its_first_token():
     """The same session goes on beyond the first token's end, and ends with the second."""
     changes = {"auth_leeway_s": 0}
@@ -50,7 +50,7 @@ async def test_a_call_outlives_its_first_token():
         assert 1 == len(fake.connections)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_token_that_opens_nothing_refreshes_nothing():
     """Whatever would be refused at the door, another user's and a smaller one; no log has it."""
     with whole_log("debug") as log:

@@ -68,7 +68,7 @@ def audio_of(*clients: VoiceClient) -> bytes:
     )
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("encoding", ["base64", "binary"])
 async def test_an_answer_that_is_cut_is_heard_whole(encoding):
     """Three pieces before, two while nobody is there, one after: each once, in order."""
@@ -98,7 +98,7 @@ async def test_an_answer_that_is_cut_is_heard_whole(encoding):
         assert 1 == len(fake.connections)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_question_that_is_cut_goes_on():
     """The model gets the sound of both connections, in order, in one turn."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
@@ -122,7 +122,7 @@ async def test_a_question_that_is_cut_goes_on():
         assert 6 == (await again.next("audio_received"))["data"]["chunk"] + 4
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_second_connection_takes_the_call_over():
     """The first is told 4409, and nothing of it counts any more; the token was good once."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
@@ -139,7 +139,7 @@ async def test_a_second_connection_takes_the_call_over():
         assert 2 == len(fake.connections)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_connection_that_breaks_before_the_next_token_arrives():
     """The one before is still good, until the client is known to have the next."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
@@ -161,7 +161,7 @@ async def test_a_connection_that_breaks_before_the_next_token_arrives():
         assert 2 == len(fake.connections)
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_connection_that_is_late_takes_nothing_over():
     """Its client gave it up, and has come by another meanwhile."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
@@ -178,7 +178,7 @@ async def test_a_connection_that_is_late_takes_nothing_over():
         del fake
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_connection_that_says_nothing_ends_no_call():
     """It was lost as well, perhaps: it is a call of its own then."""
     async with FakeUpstream() as fake, House(fake.url, auth_first_message_s=1, **KEEPS) as house:
@@ -191,7 +191,7 @@ async def test_a_connection_that_says_nothing_ends_no_call():
         del fake
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_what_cannot_be_resumed_is_a_new_session():
     """Another's token, an unknown one, a place that is not: the same answer to all."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
@@ -214,7 +214,7 @@ async def test_what_cannot_be_resumed_is_a_new_session():
         del fake
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_the_place_may_be_said_in_the_first_message():
     """With an address that has no last_seq; another first message begins anew, and is heard."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
@@ -235,7 +235,7 @@ async def test_the_place_may_be_said_in_the_first_message():
         del fake
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_kept_session_is_a_connection_of_its_user_and_ends():
     """It holds its place, lets its own client in, and gives it back with all its memory."""
     async with (
@@ -268,7 +268,7 @@ async def test_a_kept_session_is_a_connection_of_its_user_and_ends():
         del ground, fake
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_draining_and_stopping_end_kept_sessions():
     """Nobody waits for a client that will not be let in."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
@@ -284,7 +284,7 @@ async def test_draining_and_stopping_end_kept_sessions():
         await away(house)  # and the house stops with it
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_no_log_has_a_resume_token():
     """Neither of the address nor of the session."""
     with whole_log("debug") as log:

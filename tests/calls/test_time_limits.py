@@ -8,7 +8,7 @@ from tests.calls.house import House
 from tests.fakes.upstream import FakeUpstream
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_call_in_which_nobody_speaks_is_warned_and_ended():
     """A program that only pings keeps it no longer, and the link to the model goes with it."""
     changes = {"session_idle_timeout_s": 0.8, "session_idle_warning_s": 0.3}
@@ -23,7 +23,7 @@ async def test_a_call_in_which_nobody_speaks_is_warned_and_ended():
         client.check_numbers()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_token_makes_the_longest_call_shorter_and_never_longer():
     """By what its application says of the call."""
     changes = {"session_max_call_s": 60, "session_call_grace_s": 0}
@@ -39,7 +39,7 @@ async def test_a_token_makes_the_longest_call_shorter_and_never_longer():
         assert (401, "token_invalid") == (status, body["data"]["code"])
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_the_model_says_goodbye_and_the_call_ends_behind_it():
     """All of it has come to the client before it is closed."""
     changes = {
@@ -63,7 +63,7 @@ async def test_the_model_says_goodbye_and_the_call_ends_behind_it():
         assert (4411, "call_limit") == await client.closed()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_an_answer_of_which_nothing_comes_is_ended_and_the_next_one_is_heard():
     """The client is told, and the model that it need not go on."""
     async with FakeUpstream() as fake, House(fake.url, session_first_audio_timeout_s=0.5) as house:

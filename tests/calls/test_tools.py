@@ -274,7 +274,7 @@ async def test_a_gateway_that_stops_ends_all_calls(tmp_path):
         await until(lambda: endpoint.broken_off == 1, "the request goes on")
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_twenty_neighbours_lose_nothing_while_tools_misbehave(tmp_path):
     """Blocked threads, a blocked loop and endpoints that hang are no business of the audio's.
 
@@ -359,7 +359,7 @@ async def test_what_goes_upstream_is_what_the_api_takes(tmp_path):
         ORDERS.validate_python(order, strict=True)
 
 
-@pytest.mark.gen_test(timeout=20)
+@pytest.mark.gen_test
 async def test_talk_waits_for_the_answer_behind_the_tool(tmp_path, capsys):
     """An answer that only called is not the end of the turn."""
     entry, _ = write_python(tmp_path)

@@ -42,7 +42,7 @@ async def answers(link, response_id, tokens):
     await link.send({"type": "response.done", "response": facts | {"usage": usage(tokens)}})
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_call_with_a_tool_and_a_roll_over_is_one_story(tmp_path):
     """From the client's own trace, by way of the call, to the endpoint of a tool."""
     secret = "It is four degrees in Oslo, Alice."
@@ -147,7 +147,7 @@ async def test_without_traces_nothing_is_told_and_nothing_imported(tmp_path):
         assert "traceparent" not in endpoint.requests[0].headers
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 @pytest.mark.parametrize("manner", ["hang", "refuse", "busy", "away"])
 async def test_a_collector_that_fails_costs_no_call_and_no_time_at_the_end(manner, monkeypatch):
     """What it did not take is counted, and told once."""

@@ -64,7 +64,7 @@ def running(mode: str, port: str = "0") -> Iterator[Program]:
             assert ready, process.stderr.read()
             yield Program(process, ready[1])
             process.terminate()
-            _, logged = process.communicate(timeout=10)
+            _, logged = process.communicate(timeout=60)
             assert "Traceback" not in logged
         finally:
             process.kill()

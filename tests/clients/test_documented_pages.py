@@ -38,7 +38,7 @@ def sample(page, heading):
 
 
 @needs_node_client
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_page_opens_with_its_token_and_performs_its_tools(tmp_path):
     """The token as a subprotocol; a result, a tool that fails, and one that there is not."""
     tools = [{"name": name} for name in ("set_colour", "set_nothing")]

@@ -11,7 +11,7 @@ import uvicorn
 from mcp.server.mcpserver import Context, Image, MCPServer
 from mcp_types import CallToolResult, TextContent
 
-WAIT_S = 15.0
+WAIT_S = 30.0
 
 
 class McpHouse:

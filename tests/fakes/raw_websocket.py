@@ -9,7 +9,7 @@ from tornado.util import _websocket_mask
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 MASK = b"\x37\xfa\x21\x3d"  # RFC 6455 section 5.7
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 
 
 class Frame(NamedTuple):

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-WAIT_S = 15.0
+WAIT_S = 30.0
 KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 4.2.2
 
 Event = dict[str, Any]

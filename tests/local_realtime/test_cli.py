@@ -37,7 +37,7 @@ def program(*options, **environment):
 
 def ended(process):
     """Exit code and everything printed meanwhile; it has ten times as long as it should need."""
-    printed = "".join(process.communicate(timeout=10))
+    printed = "".join(process.communicate(timeout=60))
     return process.returncode, printed
 
 

@@ -99,7 +99,7 @@ async def answered(client, number):
             return
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_the_same_over_sockets_leaves_the_server_as_usable_as_before(serving, caplog):
     """No session is closed, none hears of a mistake of the server's, and the next one opens."""
     async with serving(ServerConfig(pace=0), Talkative()) as (_, connect):

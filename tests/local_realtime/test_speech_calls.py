@@ -142,7 +142,7 @@ async def test_many_sessions_at_once_are_not_mixed_up(talking, models):
     assert answers == [f"{n} times {n} is {n * n}." for n in range(2, 10)]
 
 
-@pytest.mark.gen_test(timeout=50)
+@pytest.mark.gen_test
 async def test_many_callers_who_speak_at_once_are_each_understood(talking, models, silence):
     """With six times as many as threads they are answered later, and none of them wrongly."""
     questions = {f"Count from one to {in_words(n)}.": n for n in range(2, 14)}

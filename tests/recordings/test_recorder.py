@@ -203,7 +203,7 @@ time.sleep(60)
 """
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_process_that_is_killed_leaves_what_the_next_one_finishes(tmp_path):
     """And the next one lets the spool alone for as long as somebody writes it."""
     process = subprocess.Popen(  # noqa: ASYNC220  to be killed

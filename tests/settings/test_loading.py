@@ -567,14 +567,14 @@ class TestDevelopmentSecret:
         barrier, secrets = threading.Barrier(8), []
 
         def start():
-            barrier.wait(5)
+            barrier.wait(30)
             secrets.append(development_secret(tmp_path))
 
         threads = [threading.Thread(target=start, name=f"start-{n}") for n in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(5)
+            thread.join(30)
 
         assert (len(secrets), len(set(secrets))) == (8, 1)
         assert [path.name for path in tmp_path.iterdir()] == ["dev-secret"]

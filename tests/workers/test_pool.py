@@ -54,7 +54,7 @@ def pool():
     pool = AudioPool(threads=2)
     yield pool
     pool.stop()
-    assert pool.join(timeout_s=5.0)
+    assert pool.join(timeout_s=30.0)
 
 
 def test_a_batch_gives_what_each_stream_gives_alone():
@@ -180,7 +180,7 @@ def test_a_stuck_batch_is_seen_by_its_age():
     assert finished.wait(5.0)
     assert (0, 0.0) == (pool.in_flight, pool.oldest_in_flight_s())
     pool.stop()
-    assert pool.join(timeout_s=5.0)
+    assert pool.join(timeout_s=30.0)
 
 
 def test_each_batch_is_timed():
@@ -194,7 +194,7 @@ def test_each_batch_is_timed():
     assert [(0.0, 0.0)] == times
     assert 0 == pool.in_flight
     pool.stop()
-    assert pool.join(timeout_s=5.0)
+    assert pool.join(timeout_s=30.0)
 
 
 def test_stop_drops_what_waits_and_join_says_who_is_left():
@@ -209,7 +209,7 @@ def test_stop_drops_what_waits_and_join_says_who_is_left():
     assert 1 == pool.in_flight
     assert not pool.join(timeout_s=0.0)
     stuck.release.set()
-    assert pool.join(timeout_s=5.0)
+    assert pool.join(timeout_s=30.0)
     assert ["running"] == done
     with pytest.raises(RuntimeError):
         pool.submit([], done.append)

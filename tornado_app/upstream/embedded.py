@@ -13,7 +13,8 @@ from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Model
 from tornado_app.upstream.endpoint import Endpoint
 
-READY_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 60.0
+"""On a busy computer; on a quiet one it listens within two."""
 STOP_TIMEOUT_S = 5.0
 RESTART_S = 1.0
 RESTART_MAX_S = 30.0

@@ -70,7 +70,7 @@ class TestWordsAlone:
     """A call that only transcribes is over when the words are there."""
 
     @pytest.mark.parametrize("query", ["", "&turn_detection=server_vad"], ids=["commit", "vad"])
-    @pytest.mark.gen_test(timeout=50)
+    @pytest.mark.gen_test
     async def test_the_talk_ends_with_them(self, said, query):
         """No answer is waited for, whoever ends the turn."""
         async with FakeUpstream() as fake, House(fake.url) as house:
@@ -89,7 +89,7 @@ class TestWhatComesBack:
     """The promise of the whole: what is said arrives, unbroken, whatever its rate and pieces."""
 
     @pytest.mark.parametrize("chunk_ms", [5, 20, 33, 100])
-    @pytest.mark.gen_test(timeout=50)
+    @pytest.mark.gen_test
     async def test_the_answer_is_the_recording(self, tmp_path, chunk_ms):
         """At each rate: as long, the same wave, no gap, and no click where chunks were joined."""
         copies = {rate_hz: copy_at(rate_hz, tmp_path) for rate_hz in RATES_HZ}

@@ -96,7 +96,7 @@ def test_without_a_device(devices):
             device()
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_call_by_microphone_and_loudspeaker(devices):
     """What the microphone hears is answered, and the answer comes out of the loudspeaker."""
     microphone, speaker = Microphone(), Loudspeaker(24_000)

@@ -40,7 +40,7 @@ async def talked(house: House, breaks: list) -> tuple[int, int]:
         [(250_000, "closed")],
     ],
 )
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_a_talk_goes_on(breaks, monkeypatch, capsys):
     """The model hears the same as over a good wire, to the sample, and answers both turns."""
     changes = {"session_resume_window_s": 20, "session_models": [MODEL]}
@@ -57,7 +57,7 @@ async def test_a_talk_goes_on(breaks, monkeypatch, capsys):
     assert [i.parts[0].text for i in good.items] == [i.parts[0].text for i in broken.items]
 
 
-@pytest.mark.gen_test(timeout=60)
+@pytest.mark.gen_test
 async def test_without_a_way_back_it_ends_with_a_sentence(monkeypatch, capsys):
     """A gateway that keeps no call."""
     async with recorded_model(monkeypatch) as port:

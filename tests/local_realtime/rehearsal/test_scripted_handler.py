@@ -45,7 +45,7 @@ async def playing(text, **config):
 
 
 async def ended(run):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(25):
         await run.gone.wait()
 
 
@@ -199,7 +199,7 @@ def test_the_exit_code_is_the_verdict(call_id, code):
     ) as process:
         address = process.stdout.readline().split()[-1]
         answer = tool_client(address, call_id)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
 
     assert process.returncode == code
     if call_id is None:

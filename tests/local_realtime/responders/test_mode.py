@@ -36,7 +36,7 @@ def test_without_its_packages_it_echoes(options, complaints):
     """With one line that says so, unless echo is what was asked for."""
     with start(*options) as process:
         ready = process.stdout.readline()
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
 
     assert re.match(r"Local Realtime server ready: ws://127\.0\.0\.1:\d+/v1/realtime\n", ready)
     assert errors.count("\n") == complaints
@@ -71,7 +71,7 @@ def test_the_mode_may_come_from_the_environment():
     """As the gateway hands it down; echo says nothing of what is missing."""
     with start(LOCAL_REALTIME_MODE="echo") as process:
         process.stdout.readline()
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
 
     assert (process.returncode, errors) == (0, "")
 
@@ -82,7 +82,7 @@ def test_without_the_model_of_turns_silence_ends_them():
     pytest.importorskip("hibari", reason="the packages of speech are not installed")
     with start("--mode", "speech", MISSING="pipecat") as process:
         ready = process.stdout.readline()
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
 
     assert ready.startswith("Local Realtime server ready: ")
     assert errors == "semantic_vad goes by silence: pipecat-ai with its model is missing.\n"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.admission.call_counts import CallCounts, mark_gone
+from tornado_app.admission.call_counts import SENT_S, CallCounts, mark_gone
 from tornado_app.admission.counting import Lease, Seat
 from tornado_app.admission.shared_places import SharedPlaces, new_file
 
@@ -18,8 +18,18 @@ def file():
     os.close(number)
 
 
-def counts(file, processes):
-    return [CallCounts(file, index, processes) for index in range(processes)]
+class Clock:
+    """Stands still."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def counts(file, processes, clock=None):
+    clock = clock or Clock()
+    return [CallCounts(file, index, processes, clock) for index in range(processes)]
 
 
 def test_the_one_that_has_fewest(file):
@@ -52,6 +62,38 @@ def test_a_crowd_at_once(file):
 
     assert [1] * 4 == went[:4]
     assert (3, 3) == (went[4:].count(0), went[4:].count(1))
+
+
+def test_those_who_were_refused(file):
+    """Are forgotten, though neither process has a call that begins or ends: a flood of bad tokens
+    must not send all calls to one.
+    """
+    clock = Clock()
+    first, second = counts(file, 2, clock)
+    first.tell(0)
+    second.tell(0)
+    for number in range(50):
+        (first, second)[number % 2].choose()
+    first.tell(1)
+    assert 0 == second.choose()  # as 25 seem to be on their way to the other
+    first.tell(2)
+    clock.now += SENT_S
+
+    assert 1 == first.choose()
+
+
+def test_a_flood_that_does_not_end(file):
+    """Counts for a moment at most, however long it lasts."""
+    clock = Clock()
+    first, second = counts(file, 2, clock)
+    first.tell(20)
+    second.tell(0)
+    went = []
+    for _ in range(100):
+        clock.now += SENT_S / 10
+        went.append(first.choose())
+
+    assert {1} == {*went}
 
 
 def test_those_that_take_nobody(file):

@@ -2,25 +2,36 @@
 
 import os
 import struct
+import time
+from collections.abc import Callable
 
 GONE = 2**31 - 1
 """The number of a process that takes nobody: it leaves, or does not listen yet."""
-_COUNT = struct.Struct("=i")
+SENT_S = 1.0
+"""For so long those that were sent to a process count as its calls, if it says nothing itself."""
+_ROW = struct.Struct("=iid")
 
 
 class CallCounts:
-    """A number for each process, in a file that all of them have.  Thread: loop.
+    """A row for each process, in a file that all of them have.  Thread: loop.
 
-    It is what that process has said last, and one more for each that was sent there since: of a
-    crowd that comes at once, nobody goes where the one before went.  Of two processes that write at
-    once one may be lost; the next call that begins or ends there puts that right.
+    It has the number that its process has said last, how many were sent there since, and until when
+    those count: of a crowd that comes at once, nobody goes where the one before went, and those who
+    are refused are forgotten.  Of two processes that write at once one may be lost, which the next
+    call that begins or ends there puts right.
     """
 
-    def __init__(self, file: int, index: int, processes: int) -> None:
-        """*file* is a descriptor, open to read and write; *index* is the number of this process."""
+    def __init__(
+        self, file: int, index: int, processes: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """*file* is a descriptor, open to read and write; *index* is the number of this process.
+
+        *clock* is one that all processes have.
+        """
         self._file = file
         self._index = index
         self._processes = processes
+        self._clock = clock
         self._is_leaving = False
 
     def tell(self, calls: int) -> None:
@@ -35,18 +46,22 @@ class CallCounts:
 
     def choose(self) -> int:
         """The number of the process for the next call: this one, unless another has fewer."""
-        counts = self._read()
+        now, rows = self._clock(), self._read()
+        counts = [calls + (sent if now < until else 0) for calls, sent, until in rows]
         least = min(counts)
-        if least == GONE:
+        if least >= GONE:
             return self._index
         chosen = self._index if counts[self._index] == least else counts.index(least)
-        _write(self._file, chosen, least + 1)
+        calls, sent, until = rows[chosen]
+        if now >= until:
+            sent, until = 0, now + SENT_S
+        _write(self._file, chosen, calls, sent + 1, until)
         return chosen
 
-    def _read(self) -> list[int]:
-        text = os.pread(self._file, self._processes * _COUNT.size, 0)
-        found = [number for (number,) in _COUNT.iter_unpack(text)]
-        return found + [GONE] * (self._processes - len(found))
+    def _read(self) -> list[tuple[int, int, float]]:
+        text = os.pread(self._file, self._processes * _ROW.size, 0)
+        found = [*_ROW.iter_unpack(text[: len(text) // _ROW.size * _ROW.size])]
+        return found + [(GONE, 0, 0.0)] * (self._processes - len(found))
 
 
 def mark_gone(file: int, index: int) -> None:
@@ -54,5 +69,5 @@ def mark_gone(file: int, index: int) -> None:
     _write(file, index, GONE)
 
 
-def _write(file: int, index: int, number: int) -> None:
-    os.pwrite(file, _COUNT.pack(number), index * _COUNT.size)
+def _write(file: int, index: int, calls: int, sent: int = 0, until: float = 0.0) -> None:
+    os.pwrite(file, _ROW.pack(calls, sent, until), index * _ROW.size)

@@ -53,7 +53,7 @@ node-client: $(NODE_CLIENT)/node_modules/.installed
 
 # All stock clients of the OpenAI Realtime API, against the local model and against the gateway.
 clients: $(VENV)/.checks $(CLIENTS)/.installed
-	@$(BIN)/python -m pytest -q tests/clients
+	@PARLEY_CLIENTS_AT=model $(BIN)/python -m pytest -q tests/clients
 	@PARLEY_CLIENTS_AT=gateway $(BIN)/python -m pytest -q tests/clients
 
 # What looks for faults of accessibility in tests/web.
@@ -112,6 +112,7 @@ sessions: $(VENV)/.checks
 
 fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000
+	PARLEY_FUZZ_FRAMES=10000 PARLEY_RELAY_SEEDS=40 $(PYTEST) tests/calls/test_any_frames.py tests/session/relaying/test_any_events.py
 
 # Which tests notice nothing when the code is wrong; all, or some of each file, of one file:
 # make mutants MUTANTS=30 SEED=2 ONLY='tornado_app.session.asking*'

@@ -1,5 +1,6 @@
-"""The local model in its two modes, perhaps behind the gateway, and recorded speech."""
+"""The local model in its two modes, perhaps behind the gateway; speech; and clients' stories."""
 
+import json
 import wave
 from importlib import import_module
 from pathlib import Path
@@ -8,7 +9,10 @@ import numpy as np
 import pytest
 from scipy.signal import resample_poly
 
-from tests.clients.program import BYTES_PER_MS, called
+from tests.clients.node_client import NODE_SCRIPTS
+from tests.clients.other_clients import DEADLINE_S, PYTHON, SCRIPTS
+from tests.clients.program import BYTES_PER_MS, MODEL, ROOT, called, output_of
+from tests.fakes.encryption import encrypted
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -63,3 +67,50 @@ def chunks():
         return [pcm[start : start + size] for start in range(0, len(pcm), size)]
 
     return cut
+
+
+@pytest.fixture
+def npm_story(tmp_path, recording):
+    """Runs a story of node/openai_calls.mjs against a program, and gives what it tells."""
+    speech = tmp_path / "speech.pcm"
+    speech.write_bytes(recording("amiable"))
+
+    async def run(kind, name, program, key=None):
+        async with encrypted(int(program.port), tmp_path) as wire:
+            call = {"baseURL": f"https://{wire.address}/v1", "model": MODEL}
+            call |= {"apiKey": key or program.key, "speech": str(speech)}
+            environment = {"NODE_EXTRA_CA_CERTS": str(wire.certificate)}
+            environment |= {"PARLEY_CALL": json.dumps(call)}
+            script = NODE_SCRIPTS / "openai_calls.mjs"
+            told, complaints = await output_of("node", script, kind, name, **environment)
+        assert "" == complaints
+        return {key: value for line in told.splitlines() for key, value in json.loads(line).items()}
+
+    return run
+
+
+@pytest.fixture
+def others_story(tmp_path, recording):
+    """Runs a script of others/ against a program, and gives what it tells."""
+    speech, question = tmp_path / "speech.pcm", tmp_path / "question.pcm"
+    speech.write_bytes(recording("amiable"))
+    question.write_bytes(recording(ROOT / "examples" / "questions" / "weather"))
+
+    async def run(client, name, program):
+        async with encrypted(int(program.port), tmp_path) as wire:
+            call = {
+                # Clients of Azure dial nothing else.
+                "base_url": f"https://{wire.address}/v1" if name == "azure" else program.base_url,
+                "key": "sk-wrong" if name == "wrong_key" else program.key,
+                "model": MODEL,
+                "speech": str(speech),
+                "question": str(question),
+            }
+            environment = {"PARLEY_CALL": json.dumps(call), "OTEL_SDK_DISABLED": "true"}
+            environment |= {"SSL_CERT_FILE": str(wire.certificate)}
+            script = SCRIPTS / f"{client}_calls.py"
+            told, _ = await output_of(PYTHON, script, name, deadline_s=DEADLINE_S, **environment)
+        lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+        return {key: value for line in lines for key, value in line.items()}
+
+    return run

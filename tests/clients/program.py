@@ -24,6 +24,8 @@ READY = re.compile(r"Local Realtime server ready: ws://(127\.0\.0\.1:\d+)/v1/rea
 
 AT_GATEWAY = os.environ.get("PARLEY_CLIENTS_AT") == "gateway"
 """Else the clients call the local model itself."""
+IS_CHOSEN = "PARLEY_CLIENTS_AT" in os.environ
+"""In `make clients`, which has more time than `make test`."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,10 @@ class Program:
 
 
 @contextmanager
-def running(mode: str, port: str = "0") -> Iterator[Program]:
+def running(mode: str, *options: str, port: str = "0") -> Iterator[Program]:
     """The program with a key; a mistake of its own, which it logs, fails the test."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "local_realtime", "--mode", mode, "--port", port],
+        [sys.executable, "-m", "local_realtime", "--mode", mode, "--port", port, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -20,7 +20,7 @@ SAME = {
     "program.key": "KEY",
 }
 """What the tests call what the document calls otherwise."""
-ROW = re.compile(r"^\| `[^`]+` \S+ \| \[[^]]+\]\(\.\./([^)]+)\) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `[^`]+`(?: \(npm\))? \S+ \| \[[^]]+\]\(\.\./([^)]+)\) \| (.+) \|$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +57,20 @@ async def test_agents_realtime_in_a_page(house):
     assert {"errors": [], "unknown": []} == lines[1]
 
 
+@needs_node_client
+@pytest.mark.gen_test
+@pytest.mark.parametrize("kind", ["OpenAIRealtimeWS", "OpenAIRealtimeWebSocket"])
+async def test_openai_npm(house, npm_story, kind):
+    """The npm package `openai`, through TLS: its key in a header, and in a subprotocol."""
+    told = await npm_story(kind, "text", house)
+
+    assert {"said": "You wrote: What is twelve times seven?", "errors": []} == told
+
+
 def test_the_document_says_what_the_clients_are_told():
     """Each line of docs/openai.md stands in the program that is run."""
     rows = ROW.findall((ROOT / "docs" / "openai.md").read_text())
-    assert len(rows) == 8
+    assert len(rows) == 9
     for name, cell in rows:
         program = " ".join((ROOT / Path(name)).read_text().split())
         for ours, its in SAME.items():

@@ -1,21 +1,8 @@
 // A call by @openai/agents-realtime, as its users write it, and what the stories need to tell.
-import { readFileSync } from 'node:fs';
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession } from '@openai/agents-realtime';
+import { apiKey, url } from './options.mjs';
 
-const MS_BYTES = 48;
-
-export const { url, apiKey, speech, silence } = readOptions();
-
-function readOptions() {
-  const options = JSON.parse(process.env.PARLEY_CALL);
-  const pcm = options.speech ? readFileSync(options.speech) : Buffer.alloc(0);
-  return { ...options, speech: pcm, silence: (ms) => Buffer.alloc(ms * MS_BYTES) };
-}
-
-/** One line of the story for the test that reads it. */
-export function tell(line) {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-}
+const CHUNK_BYTES = 4800;
 
 export class Call {
   /** Everything the server sent, in order. */
@@ -64,8 +51,8 @@ export class Call {
   }
 
   speak(pcm) {
-    for (let start = 0; start < pcm.length; start += 100 * MS_BYTES) {
-      this.session.sendAudio(bytesOf(pcm.subarray(start, start + 100 * MS_BYTES)));
+    for (let start = 0; start < pcm.length; start += CHUNK_BYTES) {
+      this.session.sendAudio(bytesOf(pcm.subarray(start, start + CHUNK_BYTES)));
     }
   }
 

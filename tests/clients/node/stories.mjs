@@ -2,7 +2,8 @@
 import { tool } from '@openai/agents-realtime';
 import WebSocket from 'ws';
 import { z } from 'zod';
-import { apiKey, bytesOf, Call, silence, speech, tell } from './call.mjs';
+import { bytesOf, Call } from './call.mjs';
+import { apiKey, silence, speech, tell } from './options.mjs';
 
 const SERVER_VAD = { type: 'server_vad', silenceDurationMs: 500 };
 
@@ -83,6 +84,10 @@ const stories = {
     call.transport.requestResponse({ conversation: 'nowhere' });
     await refusedAgain;
     tell({ said: await call.ask('Spell cab.') });
+  },
+
+  async lost(call) {
+    tell({ first: await call.ask('What is twelve times seven?'), said: await call.ask('Spell cab.') });
   },
 
   async browser(call) {

@@ -1,5 +1,6 @@
 // A client whose key is not that of the server.
-import { Call, tell } from './call.mjs';
+import { Call } from './call.mjs';
+import { tell } from './options.mjs';
 
 const call = new Call();
 const refused = call.next('error');

@@ -64,6 +64,19 @@ async def speech():
         tell(heard=str(text.content), said=str(answer.message.content), bytes=sum(audio))
 
 
+async def lost():
+    heard, answered = asyncio.Queue(), asyncio.Queue()
+    async with agent().run() as context:
+        context.stream.where(TranscriptionCompletedEvent).subscribe(heard.put_nowait)
+        context.stream.where(ModelResponse).subscribe(answered.put_nowait)
+        await say(context, SPEECH, SILENCE)
+        text, answer = await heard.get(), await answered.get()
+        await say(context, SPEECH, SILENCE)
+        text_again, answer_again = await heard.get(), await answered.get()
+        tell(first=str(answer.message.content), said=str(answer_again.message.content))
+        tell(heard=[str(text.content), str(text_again.content)])
+
+
 async def tool():
     answered = asyncio.Queue()
     async with agent(get_weather).run() as context:
@@ -83,6 +96,6 @@ async def wrong_key():
         tell(refused=closed.rcvd.reason)
 
 
-stories = {"speech": speech, "tool": tool, "wrong_key": wrong_key}
+stories = {"speech": speech, "lost": lost, "tool": tool, "wrong_key": wrong_key}
 if __name__ == "__main__":
     run(stories)

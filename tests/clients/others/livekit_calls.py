@@ -18,6 +18,7 @@ from story import (
     QUESTION,
     SILENCE,
     SPEECH,
+    SPELL,
     WEATHER,
     run,
     spoken,
@@ -93,6 +94,16 @@ async def text(make=of_openai):
         await add(session, "user", QUESTION)
         words, heard_ms = await said_in(await session.generate_reply())
         tell(said=words, heard_ms=heard_ms, errors=errors)
+
+
+async def lost():
+    async with calling() as (session, errors):
+        said = []
+        for question in (QUESTION, SPELL):
+            await add(session, "user", question)
+            words, _ = await said_in(await session.generate_reply())
+            said.append(words)
+        tell(first=said[0], said=said[1], errors=errors)
 
 
 async def speak(session, *parts):
@@ -180,6 +191,7 @@ async def wrong_key():
 
 stories = {
     "text": text,
+    "lost": lost,
     "speech": speech,
     "tool": tool,
     "barge_in": barge_in,

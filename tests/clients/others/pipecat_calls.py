@@ -130,6 +130,14 @@ async def text(llm=None):
         tell(said=await call.answer(), errors=call.errors)
 
 
+async def lost():
+    async with Call(service(), QUESTION) as call:
+        await call.task.queue_frame(LLMRunFrame())
+        first = await call.answer()
+        await call.speak(SPEECH, SILENCE)
+        tell(first=first, said=await call.heard_back(), errors=call.errors)
+
+
 async def speech():
     async with Call(service()) as call:
         await call.task.queue_frame(LLMRunFrame())
@@ -188,6 +196,7 @@ async def wrong_key():
 
 stories = {
     "text": text,
+    "lost": lost,
     "speech": speech,
     "tool": tool,
     "barge_in": barge_in,

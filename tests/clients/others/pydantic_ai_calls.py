@@ -2,10 +2,26 @@
 
 from pydantic_ai import Agent
 from pydantic_ai.messages import PartDeltaEvent, SpeechPart
+from pydantic_ai.providers.azure import AzureProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 from pydantic_ai.realtime import RealtimeError, RealtimeTurnCompleteEvent
+from pydantic_ai.realtime.azure import AzureRealtimeModel
 from pydantic_ai.realtime.openai import OpenAIRealtimeModel
-from story import BASE_URL, KEY, LONG, MODEL, QUESTION, SILENCE, SPEECH, WEATHER, run, spoken, tell
+from story import (
+    BASE_URL,
+    HOST,
+    KEY,
+    LONG,
+    MODEL,
+    QUESTION,
+    SILENCE,
+    SPEECH,
+    SPELL,
+    WEATHER,
+    run,
+    spoken,
+    tell,
+)
 
 agent = Agent(instructions="Be brief.")
 provider = OpenAIProvider(base_url=BASE_URL, api_key=KEY)
@@ -49,11 +65,30 @@ async def text():
         tell(said=words(session)[-1])
 
 
+async def lost():
+    async with calling() as session:
+        await session.send(QUESTION)
+        await turn(session)
+        first = words(session)[-1]
+        await session.send(SPELL)
+        await turn(session)
+        tell(first=first, said=words(session)[-1])
+
+
+async def azure():
+    azure_provider = AzureProvider(azure_endpoint=HOST, api_key=KEY)
+    there = AzureRealtimeModel(MODEL, provider=azure_provider)
+    async with agent.realtime(there, model_settings=settings).session() as session:
+        await session.send(QUESTION)
+        await turn(session)
+        tell(said=words(session)[-1])
+
+
 async def speech():
     async with calling() as session:
         await session.send_audio(spoken(SPEECH, SILENCE))
         await turn(session)
-        await session.send("Spell cab.")
+        await session.send(SPELL)
         await turn(session)
         tell(texts=words(session))
 
@@ -73,7 +108,7 @@ async def barge_in():
             heard += isinstance(event, PartDeltaEvent)
             if isinstance(event, PartDeltaEvent) and heard == INTERRUPTED_AT:
                 await session.interrupt(played_ms=100)
-                await session.send("Spell cab.")
+                await session.send(SPELL)
             if words(session)[-1:] == ["C, A, B."]:
                 break
         tell(said=words(session)[-1])
@@ -90,6 +125,8 @@ async def wrong_key():
 
 stories = {
     "text": text,
+    "lost": lost,
+    "azure": azure,
     "speech": speech,
     "tool": tool,
     "barge_in": barge_in,

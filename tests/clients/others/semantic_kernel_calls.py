@@ -19,7 +19,20 @@ from semantic_kernel.contents import (
 )
 from semantic_kernel.contents.realtime_events import RealtimeEvent
 from semantic_kernel.functions import kernel_function
-from story import BASE_URL, KEY, LONG, MODEL, QUESTION, SILENCE, SPEECH, WEATHER, run, spoken, tell
+from story import (
+    BASE_URL,
+    KEY,
+    LONG,
+    MODEL,
+    QUESTION,
+    SILENCE,
+    SPEECH,
+    SPELL,
+    WEATHER,
+    run,
+    spoken,
+    tell,
+)
 
 HEARING = {
     "transcription": {"model": "gpt-4o-mini-transcribe"},
@@ -83,6 +96,16 @@ async def text():
         tell(said=heard[SAID].transcript)
 
 
+async def lost():
+    async with calling() as session:
+        said = []
+        for question in (QUESTION, SPELL):
+            await ask(session, question)
+            heard = await until(session, SAID, "response.done")
+            said.append(heard[SAID].transcript)
+        tell(first=said[0], said=said[1])
+
+
 async def speech():
     async with calling() as session:
         await speak(session, SPEECH, SILENCE)
@@ -124,6 +147,7 @@ async def wrong_key():
 
 stories = {
     "text": text,
+    "lost": lost,
     "speech": speech,
     "tool": tool,
     "barge_in": barge_in,

@@ -11,6 +11,7 @@ from typing import Any
 BYTES_PER_MS = 48
 DEADLINE_S = 90
 QUESTION = "What is twelve times seven?"
+SPELL = "Spell cab."
 WEATHER = "What is the weather in Paris?"
 LONG = f"Say {'blue and green. ' * 100}"
 

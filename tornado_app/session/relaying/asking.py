@@ -10,15 +10,17 @@ from tornado_app.errors import Refused
 from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response
 from tornado_app.policy.api_words import refusal
-from tornado_app.protocol import asked
+from tornado_app.protocol.asked import ClientEvent
 from tornado_app.protocol.realtime.orders import AnyOrder, Clear, Commit, Relayed
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pictures import Pictures
+from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
 from tornado_app.session.relaying.converting import Way
+from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import OURS, Asked, Outstanding
 from tornado_app.session.relaying.shown_pictures import pictures_of
@@ -55,6 +57,7 @@ class Asking:
         answers: Answers,
         tools: Tools,
         items: ItemEvents,
+        forgotten: Forgotten,
         way: Way,
     ) -> None:
         self._model = model
@@ -67,9 +70,10 @@ class Asking:
         self._answers = answers
         self._tools = tools
         self._items = items
+        self._forgotten = forgotten
         self._way = way
 
-    def ask(self, event: asked.ClientEvent) -> None:
+    def ask(self, event: ClientEvent) -> None:
         """Have the model asked, behind all that the client has said before.
 
         Raises:
@@ -104,21 +108,33 @@ class Asking:
             sentence = "Too much is waiting for the model. Send it again when it answers."
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
 
+    def again(self, asked: Asked) -> None:
+        """Ask the next model what the one before has not answered."""
+        if asked.kind not in NO_ITEM or not isinstance(asked.order, Relayed):
+            self._model.send(asked.order)
+            return
+        self._outstanding.refused(asked.name)
+        text = asked.order.text.decode()
+        event = ClientEvent(asked.kind, asked.fields, text, ref=asked.ref)
+        self._do_with_item(asked.item_id, event)
+
     def _in_turn(self, order: Relayed) -> None:
         self._speaking.pending.in_turn(partial(self.send, order), len(order.text))
 
-    def _ask_for_answer(self, event: asked.ClientEvent) -> None:
+    def _ask_for_answer(self, event: ClientEvent) -> None:
         wanted = event.fields.get("response")
         body = narrow_response(wanted, self._client.standing())
         if self._tools.holds_conversation and body.get("conversation") in {None, "auto"}:
             sentence = "Conversation already has an active response in progress."
             raise refusal("conversation_already_has_active_response", sentence, None)
+        if body.get("input"):
+            body["input"] = [item for item in body["input"] if not self._is_forgotten(item)]
         for item in body.get("input") or ():
             self._look_at_pictures(item)
         fields = event.fields if body == (wanted or {}) else {**event.fields, "response": body}
         self._relay(event, fields)
 
-    def _cancel(self, event: asked.ClientEvent) -> None:
+    def _cancel(self, event: ClientEvent) -> None:
         """The model may have another name for it."""
         answer = self._answers.named(_name_in(event))
         if answer is None or answer.model_name == answer.name:
@@ -126,26 +142,41 @@ class Asking:
         else:
             fields = {**event.fields, "response_id": answer.model_name}
             text = msgspec.json.encode(fields).decode()
-            self._pass(asked.ClientEvent(event.kind, fields, text, ref=event.ref))
+            self._pass(ClientEvent(event.kind, fields, text, ref=event.ref))
 
-    def _create_item(self, event: asked.ClientEvent) -> None:
+    def _create_item(self, event: ClientEvent) -> None:
         standing, item = self._client.standing(), event.fields.get("item")
         if item is not None:
             check_item("item", item, standing)
             self._look_at_pictures(item)
-        check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
-        self._relay(event, event.fields)
+        before = event.fields.get("previous_item_id")
+        check_known("previous_item_id", before, standing)
+        fields = event.fields
+        if isinstance(before, str) and before in self._forgotten:
+            there = self._forgotten.before(before)
+            fields = {**fields, "previous_item_id": ROOT if there is None else there}
+        self._relay(event, fields)
+
+    def _is_forgotten(self, item: Any) -> bool:
+        is_reference = isinstance(item, dict) and item.get("type") == "item_reference"
+        return is_reference and item.get("id") in self._forgotten
 
     def _look_at_pictures(self, item: Any) -> None:
         for shown in pictures_of(item):
             if refused := self._pictures.refusal(shown):
                 raise refused
 
-    def _about_item(self, event: asked.ClientEvent) -> None:
+    def _about_item(self, event: ClientEvent) -> None:
         name = item_id_of(event.fields)
         if self._client.standing().is_hidden(name):
             message = f"The item with id '{name[:64]}' does not exist."
             raise refusal(NO_ITEM[event.kind], message, None)
+        self._do_with_item(name, event)
+
+    def _do_with_item(self, name: str, event: ClientEvent) -> None:
+        if name in self._forgotten:
+            self._way.say(self._forgotten.answer(event.kind, name, event.fields))
+            return
         heard_ms = event.fields.get("audio_end_ms")
         is_number = isinstance(heard_ms, int) and not isinstance(heard_ms, bool)
         if event.kind == TRUNCATE and is_number and self._is_told_answer(name):
@@ -165,7 +196,7 @@ class Asking:
         event = {"type": "conversation.item.truncated", "event_id": f"event_{name}_cut", **cut}
         self._way.say(msgspec.json.encode(event).decode())
 
-    def _pass(self, event: asked.ClientEvent) -> None:
+    def _pass(self, event: ClientEvent) -> None:
         """As the client has written it, but for a name that would pass for one of ours."""
         ref = _ref(event)
         if ref is None or not ref.startswith(OURS):
@@ -176,7 +207,7 @@ class Asking:
         self._outstanding.note(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
         self._in_turn(order)
 
-    def _relay(self, event: asked.ClientEvent, fields: Mapping[str, Any]) -> None:
+    def _relay(self, event: ClientEvent, fields: Mapping[str, Any]) -> None:
         """As the client has written it, if *fields* are its own and it has a name for it."""
         ref = _ref(event)
         name = self._outstanding.name_for(ref)
@@ -188,7 +219,7 @@ class Asking:
         self._outstanding.note(Asked(event.kind, name, ref, order, item_id))
         self._in_turn(order)
 
-    def _mark(self, event: asked.ClientEvent) -> None:
+    def _mark(self, event: ClientEvent) -> None:
         ref = _ref(event)
         name = self._outstanding.name_for(ref)
         order: AnyOrder = Clear(name)
@@ -200,7 +231,7 @@ class Asking:
         self._outstanding.note(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
         self.send(order)
 
-    def _append(self, event: asked.ClientEvent) -> None:
+    def _append(self, event: ClientEvent) -> None:
         """One that is not written as most are."""
         audio = event.fields.get("audio")
         if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
@@ -218,11 +249,11 @@ def item_id_of(fields: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _ref(event: asked.ClientEvent) -> str | None:
+def _ref(event: ClientEvent) -> str | None:
     return event.ref if isinstance(event.ref, str) else None
 
 
-def _name_in(event: asked.ClientEvent) -> str | None:
+def _name_in(event: ClientEvent) -> str | None:
     """Which answer a client wants to end; None: the one that runs."""
     name = event.fields.get("response_id")
     return name if isinstance(name, str) else None

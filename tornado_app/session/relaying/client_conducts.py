@@ -22,6 +22,7 @@ from tornado_app.session.relaying.answer_events import AnswerEvents
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.converting import Converting
+from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.hearing import Hearing
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.losing import Losing
@@ -67,7 +68,8 @@ class ClientConducts:
         known: dict[str, Any] = {"outstanding": self._outstanding, "veil": veil}
         known |= {"tools": self._tools, "answers": self._answers}
         clock = self.speaking.clock
-        items = ItemEvents(model, parts.scribe, **known, clock=clock)
+        forgotten = Forgotten()
+        items = ItemEvents(model, parts.scribe, **known, clock=clock, forgotten=forgotten)
         self._asking = Asking(
             model,
             actions,
@@ -79,6 +81,7 @@ class ClientConducts:
             answers=self._answers,
             tools=self._tools,
             items=items,
+            forgotten=forgotten,
             way=way,
         )
         hearing = Hearing(
@@ -110,6 +113,9 @@ class ClientConducts:
             outstanding=self._outstanding,
             client=client,
             clock=clock,
+            asking=self._asking,
+            forgotten=forgotten,
+            veil=veil,
         )
         # The hot path calls these as they are.
         self.audio = self.speaking.audio

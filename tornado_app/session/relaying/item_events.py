@@ -13,6 +13,7 @@ from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED
 from tornado_app.session.relaying.clock import Clock
+from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.tools import Tools
@@ -33,6 +34,7 @@ class ItemEvents:
         outstanding: Outstanding,
         veil: Veil,
         clock: Clock,
+        forgotten: Forgotten,
     ) -> None:
         self._model = model
         self._answers = answers
@@ -42,6 +44,7 @@ class ItemEvents:
         self._outstanding = outstanding
         self._veil = veil
         self._clock = clock
+        self._forgotten = forgotten
         self._forgetting: dict[str, int] = {}
         """Items that the model was asked to forget, to be told of them anew."""
 
@@ -91,6 +94,7 @@ class ItemEvents:
                     return ""
                 self._model.rebuilding.untold(said.item_id)
                 self._outstanding.answered("conversation.item.delete", said.item_id)
+                self._forgotten.deleted(said.item_id, self._ledger.before(said.item_id))
                 self._ledger.remove(said.item_id)
             case "conversation.item.truncated":
                 self._outstanding.answered("conversation.item.truncate", said.item_id)
@@ -145,12 +149,15 @@ class ItemEvents:
         if before is None:
             event = object_of(text)
             before = event.get("previous_item_id")
-        if not isinstance(before, str) or not self._veil.hides(before):
+        if before is not None and not isinstance(before, str):
             return text
-        event = event or object_of(text)
         shown: str | None = before
         while shown is not None and self._veil.hides(shown):
             shown = self._ledger.before(shown)
+        shown = self._forgotten.behind(shown)
+        if shown == before:
+            return text
+        event = event or object_of(text)
         event["previous_item_id"] = shown
         return text_of(event)
 

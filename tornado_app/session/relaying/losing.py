@@ -13,15 +13,19 @@ from typing import Any
 from tornado_app.protocol.realtime.functions import gone_on_with
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.ledger.entries import UserSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.breaking_off import FAILED
 from tornado_app.session.relaying.clock import Clock
+from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.tools import Tools
+from tornado_app.session.relaying.veil import Veil
 
 
 class Losing:
@@ -39,6 +43,9 @@ class Losing:
         outstanding: Outstanding,
         client: Client,
         clock: Clock,
+        asking: Asking,
+        forgotten: Forgotten,
+        veil: Veil,
     ) -> None:
         self._continues = config.lost_answer == "continue"
         self._model = model
@@ -49,6 +56,10 @@ class Losing:
         self._outstanding = outstanding
         self._client = client
         self._clock = clock
+        self._asking = asking
+        self._forgotten = forgotten
+        self._veil = veil
+        self._ledger = model.rebuilding.ledger
 
     def on_lost(self) -> None:
         """It is dialled again."""
@@ -56,11 +67,22 @@ class Losing:
         cut_off = self._answers.take_all()
         for answer in cut_off:
             self._answers.break_off(answer)
+        known = self._known()
         self._clock.carry_over(self._model)
+        self._forgotten.note(known, {entry.id for entry in self._ledger.entries})
         for asked in self._outstanding.again:
-            self._model.send(asked.order)
+            self._asking.again(asked)
         for answer in cut_off:
             self._mend(answer)
+
+    def _known(self) -> list[str]:
+        """Items that the client has seen; words of a turn that is none yet are not."""
+        return [
+            entry.id
+            for entry in self._ledger.entries
+            if not self._veil.hides(entry.id)
+            and (not isinstance(entry, UserSaid) or entry.is_committed)
+        ]
 
     def _mend(self, answer: Answer) -> None:
         if self._tools.keep(answer):

@@ -1,0 +1,154 @@
+"""Items that the client knows and the next model is not told of mean what they meant."""
+
+import pytest
+
+from tests.session.relaying.call import Call
+from tests.session.relaying.test_relaying import written
+
+CUT = {"content_index": 0, "audio_end_ms": 0}
+
+
+def put(call, name, before=None):
+    item = {"id": name, **written("What is it?"), "status": "completed"}
+    call.asks("conversation.item.create", item=item)
+    call.says("conversation.item.added", item=item, previous_item_id=before)
+    return call.says("conversation.item.done", item=item, previous_item_id=before)
+
+
+@pytest.fixture
+def call():
+    """An answer of which nothing was heard is lost, and goes on as another item."""
+    call = put(Call().begun(), "item_q")
+    call.asks("response.create").begins("resp_1").begins_item("resp_1", "item_a")
+    return call.loses_model().finds_model()
+
+
+def gone_on(call):
+    (again,) = [e for e in call.sent if e["type"] == "response.create"]
+    tag = again["response"]["metadata"]
+    call.answers("resp_9", "item_b", "A towel.", metadata=tag)
+    return call
+
+
+def behind(call, kind, name):
+    """Behind what an item stands, as the client was told last."""
+    told = [e for e in call.all_shown if e["type"] == kind and e["item"]["id"] == name]
+    return told[-1]["previous_item_id"]
+
+
+def test_the_next_model_is_not_told_of_it(call):
+    told = [e["item"]["id"] for e in call.sent if e["type"] == "conversation.item.create"]
+    assert ["item_q"] == told
+
+
+@pytest.mark.parametrize("kind", ["conversation.item.added", "conversation.item.done"])
+def test_what_comes_behind_it_is_shown_behind_it(call, kind):
+    item = {"id": "item_b", "type": "message", "role": "assistant", "content": []}
+
+    call.says(kind, item=item, previous_item_id="item_q")
+
+    assert "item_a" == behind(call, kind, "item_b")
+    call.says(kind, item={**item, "id": "item_c"}, previous_item_id="item_b")
+    assert "item_b" == behind(call, kind, "item_c")
+
+
+def test_what_the_client_puts_behind_it_is_put_behind_what_is_there(call):
+    gone_on(call)
+    call.asks("conversation.item.create", item=written("And now?"), previous_item_id="item_a")
+
+    assert ["item_q"] == [each["previous_item_id"] for each in call.sent]
+
+
+def test_with_nothing_before_it_that_is_in_front():
+    call = Call().begun()
+    call.asks("response.create").begins("resp_1").begins_item("resp_1", "item_a")
+    call.loses_model().finds_model()
+    call.asks("conversation.item.create", item=written("And now?"), previous_item_id="item_a")
+
+    assert ["root"] == [each["previous_item_id"] for each in call.sent]
+    item = {"id": "item_b", "type": "message", "role": "user", "content": []}
+    call.says("conversation.item.added", item=item, previous_item_id=None)
+    assert "item_a" == behind(call, "conversation.item.added", "item_b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        ("truncate", CUT, {"item_id": "item_a", **CUT}),
+        ("delete", {}, {"item_id": "item_a"}),
+    ],
+)
+def test_it_is_cut_and_deleted_without_the_model(call, kind, fields, told):
+    call.asks(f"conversation.item.{kind}", item_id="item_a", **fields)
+
+    (event,) = call.shown
+    assert f"conversation.item.{kind}d" == event["type"]
+    assert told == {name: event[name] for name in told}
+    assert [] == call.sent
+
+
+def test_it_is_shown_as_it_is_known(call):
+    call.asks("conversation.item.retrieve", item_id="item_a")
+
+    (event,) = call.shown
+    assert ("item_a", "incomplete") == (event["item"]["id"], event["item"]["status"])
+    assert [] == call.sent
+
+
+def test_one_that_was_deleted_is_gone(call):
+    call.asks("conversation.item.delete", item_id="item_a")
+    call.asks("conversation.item.retrieve", item_id="item_a")
+
+    assert ["conversation.item.retrieve"] == [each["type"] for each in call.sent]
+
+
+def test_it_stays_in_its_place_when_the_one_before_it_goes(call):
+    call.asks("conversation.item.delete", item_id="item_q")
+    call.says("conversation.item.deleted", item_id="item_q")
+    call.asks("conversation.item.create", item=written("And now?"), previous_item_id="item_a")
+
+    assert "root" == call.sent[0]["previous_item_id"]
+
+
+def test_another_loss_finds_it_again(call):
+    gone_on(call)
+    call.loses_model().finds_model()
+    call.asks("conversation.item.create", item=written("And now?"), previous_item_id="item_a")
+
+    assert ["item_q"] == [each["previous_item_id"] for each in call.sent]
+
+
+def test_an_answer_that_is_made_of_it_is_made_without_it(call):
+    reference = {"type": "item_reference", "id": "item_a"}
+    apart = {"conversation": "none", "input": [reference, written("And now?")]}
+    gone_on(call).asks("response.create", response=apart)
+
+    assert [written("And now?")] == call.sent[0]["response"]["input"]
+
+
+def test_what_was_asked_of_it_before_the_loss_is_answered_behind_it():
+    call = put(Call().begun(), "item_q")
+    call.asks("response.create").begins("resp_1").begins_item("resp_1", "item_a")
+    call.asks("conversation.item.truncate", item_id="item_a", **CUT)
+
+    call.loses_model().finds_model()
+
+    cut = [each for each in call.all_shown if each["type"] == "conversation.item.truncated"]
+    assert ["item_a"] == [each["item_id"] for each in cut]
+    assert "conversation.item.truncate" not in [each["type"] for each in call.sent]
+
+
+def test_a_cut_that_the_lost_model_had_not_made_is_made_in_the_words():
+    call = put(Call().begun(), "item_q")
+    call.asks("response.create").begins("resp_1").begins_item("resp_1", "item_a")
+    call.says_words("resp_1", "item_a", "A towel, and nothing else at all.")
+    call.ends_item("resp_1", "item_a", "A towel, and nothing else at all.").ends("resp_1")
+    call.asks("conversation.item.truncate", item_id="item_a", content_index=0, audio_end_ms=300)
+
+    call.loses_model().finds_model()
+
+    cut = [each for each in call.all_shown if each["type"] == "conversation.item.truncated"]
+    assert ["item_a"] == [each["item_id"] for each in cut]
+    assert "conversation.item.truncate" not in [each["type"] for each in call.sent]
+    told = [e["item"] for e in call.sent if e["type"] == "conversation.item.create"]
+    assert "nothing else" not in str(told)

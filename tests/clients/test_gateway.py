@@ -20,7 +20,9 @@ SAME = {
     "program.key": "KEY",
 }
 """What the tests call what the document calls otherwise."""
-ROW = re.compile(r"^\| `[^`]+`(?: \(npm\))? \S+ \| \[[^]]+\]\(\.\./([^)]+)\) \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(
+    r"^\| `[^`]+`(?: \(npm\))? \S+ \| \[[^]]+\]\(\.\./([^)]+)\) \| (.+) \|$", re.MULTILINE
+)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from typing import Any, assert_never
 
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.admission.claims import Caller
+from tornado_app.admission.quotas import QuotaUse
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.call_audio import CallAudio
@@ -21,6 +22,7 @@ from tornado_app.errors import Ref, Refused
 from tornado_app.links import Links
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
+from tornado_app.metering import CallMeter
 from tornado_app.metrics.calls import CallReadings, count_totals
 from tornado_app.metrics.definitions import ADDED_LATENCY
 from tornado_app.metrics.tally import Tally
@@ -90,8 +92,10 @@ class Connection:
         *,
         on_finished: Callable[["Connection"], None],
         trace: AnyTrace | None = None,
+        meter: CallMeter | None = None,
     ) -> None:
-        """*trace*: whom facts are told; None: calls have none."""
+        """*trace*: whom facts are told; None: calls have none.  *meter*: None: it has no quota."""
+        self._meter = meter
         self.config = config
         self.token_id = config.token_id
         """Of the token that counts now."""
@@ -198,11 +202,20 @@ class Connection:
                 self._line.forget_old()
             unsent_bytes = self._links.look()
             is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
-            better = self._better_upstreams()
+            better, uses = self._better_upstreams(), self._metered()
         except Exception:  # noqa: BLE001  the calls behind this one are to be looked at as well
             self._fail()
             return
         self.feed(events.Look(unsent_bytes, is_held, queued_bytes, better))
+        if uses:
+            self.feed(events.Metered(uses))
+
+    def _metered(self) -> tuple[QuotaUse, ...]:
+        """How its quotas stand, with what it has used by now."""
+        if self._meter is None:
+            return ()
+        totals = self._session.totals()
+        return self._meter.look(totals.received_ms + totals.answered_ms, self._session.tokens)
 
     def _better_upstreams(self) -> frozenset[str]:
         used = self._session.upstream
@@ -424,6 +437,7 @@ class Connection:
         self._on_finished(self)
         with contextlib.suppress(Exception):  # a session that had a fault may not be able to count
             count_totals(self._equipment.tally, self._session.totals())
+            self._metered()
 
     @property
     def readings(self) -> CallReadings:

@@ -27,6 +27,7 @@ from tornado_app.house_rules import file_rules, opening_rules, session_config
 from tornado_app.issuing import Issuer
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
+from tornado_app.metering import new_metering
 from tornado_app.metrics.definitions import BRIEF_S
 from tornado_app.metrics.distribution import Distribution
 from tornado_app.metrics.tally import Tally
@@ -43,6 +44,7 @@ from tornado_app.seating import Seating
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
+from tornado_app.standing import Standing, Standings
 from tornado_app.terms import CallTerms, Terms
 from tornado_app.tools.found import read_tools
 from tornado_app.tools.succession import Succession
@@ -85,6 +87,7 @@ class Guest:
     terms: CallTerms
     ip: str
     place: Place
+    standing: Standing
     resumes: Ticket | None = None
     """The session that it may go on with."""
     traceparent: str | None = None
@@ -97,6 +100,7 @@ class _Asked:
     caller: Caller
     opening: Opening
     terms: CallTerms
+    standing: Standing
     resumes: Ticket | None
     lease: Lease
 
@@ -134,6 +138,7 @@ class Gateway:
         )
         self._loop = asyncio.get_running_loop()
         self.seating = Seating(settings, self._loop, self.hear, places)
+        self.metering = new_metering(settings, self.seating.run, lambda: self.seating.is_away)
         gather_s = settings.audio.gather_ms / 1000
         self.mailbox = Mailbox(self._loop)
         self.read_watch = new_read_watch(self._loop, gather_s)
@@ -164,6 +169,7 @@ class Gateway:
         )
         self.trust.begin()
         self.seating.start()
+        self.metering.start()
         self.recorder = new_recorder(settings.recordings)
         self.tracing = new_tracing(settings.traces, endpoint.provider(settings))
         self.models = Models(
@@ -199,6 +205,7 @@ class Gateway:
         self, settings: Settings, rules: tokens.TokenRules | None, policy: Policy
     ) -> None:
         self._terms = Terms(settings, policy, self.tools.all_names, self.tools.names)
+        self._standings = Standings(settings)
         self.issuer = Issuer(settings, rules, self._terms)
 
     def go_by(
@@ -265,6 +272,8 @@ class Gateway:
         if self.seating.shared is None:
             return self.admit(knock)
         asked = self._judge(knock)
+        await self.metering.learn(asked.standing.quotas)
+        self._check_quotas(asked)
         await self.seating.reserve(asked.lease, takes_over=asked.resumes is not None)
         try:
             self._check_door(knock.origin)  # as it is by now
@@ -303,6 +312,7 @@ class Gateway:
             Refused: With the code that docs/protocol.md gives for it.
         """
         asked = self._judge(knock)
+        self._check_quotas(asked)
         self.seating.take(asked.lease, takes_over=asked.resumes is not None)
         return self._guest(knock, asked)
 
@@ -314,9 +324,16 @@ class Gateway:
         now = time.time()  # noqa: TID251  the date that people know
         terms = self._terms.settle(caller, opening.choices, now)
         resumes = self._resumed_by(caller, opening, knock.dialect)
-        lease = self.seating.lease(caller, knock.ip)
+        standing = self._standings.of(caller)
+        lease = self.seating.lease(caller, standing, knock.ip)
         # What the token says has been read; it is kept no longer than it must.
-        return _Asked(replace(caller, claims={}), opening, terms, resumes, lease)
+        return _Asked(replace(caller, claims={}), opening, terms, standing, resumes, lease)
+
+    def _check_quotas(self, asked: _Asked) -> None:
+        """A call that goes on ends by itself, as every other."""
+        used_up = self.metering.exceeded(asked.standing.quotas)
+        if used_up is not None and asked.resumes is None:
+            raise used_up.refused(time.time_ns() // 1_000_000)
 
     def _guest(self, knock: Knock, asked: _Asked) -> Guest:
         self._sockets_gone.clear()
@@ -328,6 +345,7 @@ class Gateway:
             asked.terms,
             knock.ip,
             place,
+            asked.standing,
             asked.resumes,
             knock.traceparent,
         )
@@ -404,7 +422,7 @@ class Gateway:
         functions = self.tools.functions(guest.caller.scopes)
         handed = self.tools.handed(guest.caller.scopes)
         config = session_config(
-            self.settings,
+            guest.standing.settings,
             guest.caller,
             guest.opening,
             guest.terms,
@@ -424,6 +442,7 @@ class Gateway:
             log,
             on_finished=self._forget,
             trace=trace,
+            meter=self.metering.new_meter(guest.standing.quotas),
         )
         connection.ip = guest.ip
         self._connections[config.session_id] = connection
@@ -520,6 +539,7 @@ class Gateway:
             await self.tracing.exporter.stop(TRACES_S)
         self.pool.stop()
         await self.models.join()
+        await self.metering.stop()
         await self.seating.stop()
         joined = await self._loop.run_in_executor(None, self.pool.join, timeout_s)
         return clean and joined

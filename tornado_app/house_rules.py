@@ -7,7 +7,7 @@ from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.protocol.realtime.functions import Function, HandedServer
-from tornado_app.session.config import PictureRules, SessionConfig, TimeRules, ToolRules
+from tornado_app.session.config import PictureRules, QuotaRules, SessionConfig, TimeRules, ToolRules
 from tornado_app.session.record import RecordedParts
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms
@@ -76,6 +76,12 @@ def time_rules(settings: Settings, terms: CallTerms) -> TimeRules:
         microphone_silence_s=session.microphone_silence_s,
         first_audio_s=session.first_audio_timeout_s,
     )
+
+
+def quota_rules(settings: Settings, terms: CallTerms) -> QuotaRules:
+    """What a call says of quotas."""
+    goodbye = "" if terms.model_session.only_transcribes else settings.quotas.goodbye
+    return QuotaRules(tuple(sorted(settings.quotas.warn_at)), goodbye)
 
 
 def _shorter(*limits_s: float) -> float:
@@ -158,6 +164,7 @@ def session_config(
         false_start=settings.session.false_start,
         false_start_ms=settings.session.false_start_ms,
         times=time_rules(settings, terms),
+        quotas=quota_rules(settings, terms),
         session_limit_s=settings.upstream.session_limit_s,
         roll_over_before_s=settings.upstream.roll_over_before_s,
         return_after_s=settings.upstream.return_after_s,

@@ -74,6 +74,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "false_start",
         "goodbye_asked",
         "limit_near",
+        "quota_used_up",
         "audio_committed",
         "client_away",
         "client_back",

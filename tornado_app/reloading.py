@@ -16,7 +16,7 @@ from tornado_app.tools.toolbox import Toolbox
 PROBLEMS_SHOWN = 20
 ENVIRONMENT = "server.environment: another one needs a restart, because others follow from it"
 
-FILES = ("session.policy_file", "auth.issuers_file", "tools.file")
+FILES = ("session.policy_file", "auth.issuers_file", "tools.file", "limits.plans_file")
 """Settings that name a file which is read again as well."""
 
 

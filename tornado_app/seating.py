@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tornado_app.admission.claims import Caller, TokenRejected, at, name_at
+from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Lease, LimitName, Places, PlacesHere, Seat
 from tornado_app.admission.proxies import neighbourhood, networks
-from tornado_app.errors import Refused
 from tornado_app.protocol.told import LimitUse
 from tornado_app.settings.schema import Settings
+from tornado_app.standing import Standing
 
 if TYPE_CHECKING:  # its package is an option
     from tornado_app.admission.machines.redis_places import RedisPlaces
@@ -37,12 +37,12 @@ class Seating:
         """None: nobody else is asked."""
         if settings.shared.redis_url:
             self.shared = _redis_places(settings, self._here, loop, hear)
-        self._run = secrets.token_urlsafe(9)
+        self.run = secrets.token_urlsafe(9)
+        """The name of this process, which no other has."""
         self._leases = 0
 
     def go_by(self, settings: Settings) -> None:
-        """Other limits from now on; who has a place keeps it."""
-        self._limits = settings.limits
+        """Other load balancers from now on."""
         self._trusted = networks(settings.server.trusted_proxies)
 
     def start(self) -> None:
@@ -72,14 +72,10 @@ class Seating:
         """How many there are under that limit."""
         return (self.shared or self._here).used(seat)
 
-    def lease(self, caller: Caller, ip: str) -> Lease:
-        """What *caller* is counted under; nothing is taken yet.
-
-        Raises:
-            Refused: ``token_invalid``, if its token names no organisation where it should.
-        """
+    def lease(self, caller: Caller, standing: Standing, ip: str) -> Lease:
+        """What *caller* is counted under; nothing is taken yet."""
         self._leases += 1
-        return Lease(f"{self._run}{self._leases}", tuple(self._seats(caller, ip)))
+        return Lease(f"{self.run}{self._leases}", tuple(self._seats(caller, standing, ip)))
 
     def take(self, lease: Lease, *, takes_over: bool) -> None:
         """All of *lease* at once, where nobody else has to be asked.
@@ -110,16 +106,16 @@ class Seating:
             if seat.lasts_s is None
         }
 
-    def _seats(self, caller: Caller, ip: str) -> Iterator[Seat]:
+    def _seats(self, caller: Caller, standing: Standing, ip: str) -> Iterator[Seat]:
         """Those that are wanted often come first: who is refused by one has not taken another."""
-        limits = self._limits
+        limits = standing.settings.limits
         yield Seat("connections", "", limits.connections)
         yield Seat("connections_per_user", caller.user_id, limits.connections_per_user)
         found: tuple[tuple[LimitName, str, int, float | None], ...] = (
             ("connections_per_address", self._address(ip), limits.connections_per_address, None),
             (
                 "connections_per_organisation",
-                self._organisation_of(caller),
+                standing.organisation,
                 limits.connections_per_organisation,
                 None,
             ),
@@ -139,16 +135,6 @@ class Seating:
     def _address(self, ip: str) -> str:
         """Of IPv6 its network; empty: a load balancer's, behind which there is everybody."""
         return (neighbourhood(ip, self._trusted) or "") if ip else ""
-
-    def _organisation_of(self, caller: Caller) -> str:
-        """Empty: none is named."""
-        claim = self._limits.organisation_claim
-        if not claim or at(caller.claims, claim) is None:
-            return ""
-        try:
-            return name_at(caller.claims, claim)
-        except TokenRejected as rejected:
-            raise Refused(rejected.code, rejected.sentence) from None
 
 
 def _redis_places(

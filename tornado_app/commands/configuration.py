@@ -21,6 +21,7 @@ from tornado_app.settings.contradictions import Contradiction, contradictions
 from tornado_app.settings.development import with_development_secret
 from tornado_app.settings.issuers import read_issuers
 from tornado_app.settings.loading import ConfigFile, load
+from tornado_app.settings.plans import read_plans
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import house_grants
@@ -138,6 +139,7 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
     yield from _wrong_revocations(settings)
     yield from _missing_packages(settings)
     yield from _wrong_bans(settings)
+    yield from _wrong_plans(settings)
     found = read_tools(settings.tools, lambda *_: None)
     for problem in found.problems:
         yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))
@@ -172,6 +174,18 @@ def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         yield Contradiction(f"{path} cannot be read: {reason}", ("server.state_dir", "admin.keys"))
+
+
+def _wrong_plans(settings: Settings) -> Iterator[Contradiction]:
+    """Each plan is looked at as if everybody had it."""
+    plans, problems = read_plans(settings, ROOT)
+    for problem in problems:
+        yield Contradiction(problem, ("limits.plans_file",))
+    known = set(map(str, contradictions(settings)))
+    for plan, planned in plans.items():
+        for wrong in contradictions(planned):
+            if str(wrong) not in known:
+                yield Contradiction(f"{plan}: {wrong}", ("limits.plans_file",))
 
 
 def _missing_packages(settings: Settings) -> Iterator[Contradiction]:

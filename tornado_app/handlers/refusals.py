@@ -6,6 +6,7 @@ from tornado_app.protocol.close import (
     FORBIDDEN,
     GOING_AWAY,
     LIMIT_REACHED,
+    QUOTA_EXCEEDED,
     SERVER_BUSY,
     TOKEN_EXPIRED,
     TOKEN_INVALID,
@@ -22,6 +23,7 @@ _OPENING: dict[ErrorCode, tuple[int, Close]] = {
     "permission_denied": (403, FORBIDDEN),
     "connection_limit": (429, LIMIT_REACHED),
     "rate_limited": (429, LIMIT_REACHED),
+    "quota_exceeded": (429, QUOTA_EXCEEDED),
     "server_busy": (503, SERVER_BUSY),
     "going_away": (503, GOING_AWAY),
 }

@@ -44,7 +44,7 @@ CALL_CAUSES = (
     *("client_gone", "client_silent", "client_slow_queue_full", "client_slow_write_timeout"),
     *("too_many_errors", "too_many_pings", "too_many_fragments"),
     *("fault", "token_expired", "token_revoked", "drained", "server_stopped"),
-    *("call_limit", "conversation_idle", "ended_by_operator"),
+    *("call_limit", "conversation_idle", "quota_exceeded", "ended_by_operator"),
     *LINK_CAUSES,
 )
 SHARED_CAUSES = ("timeout", "unreachable", "read_only", "refused", "error")

@@ -28,6 +28,7 @@ TOKEN_EXPIRED: Final = Close(4410, "token_expired")
 CALL_LIMIT: Final = Close(4411, "call_limit")
 ENDED_BY_OPERATOR: Final = Close(4412, "ended_by_operator")
 LIMIT_REACHED: Final = Close(4429, "limit_reached")
+QUOTA_EXCEEDED: Final = Close(4429, "quota_exceeded")
 UPSTREAM_FAILED: Final = Close(4502, "upstream_failed")
 SESSION_EXPIRED: Final = Close(4504, "session_expired")
 
@@ -48,6 +49,7 @@ CLOSES: Final = (
     CALL_LIMIT,
     ENDED_BY_OPERATOR,
     LIMIT_REACHED,
+    QUOTA_EXCEEDED,
     UPSTREAM_FAILED,
     SESSION_EXPIRED,
 )

@@ -59,6 +59,8 @@ class Ending:
     cause: str
     """A word for the log."""
     retry_after_s: float | None = None
+    is_told: bool = False
+    """The client knows already."""
 
     @property
     def refused(self) -> Refused:

@@ -75,6 +75,16 @@ class TimeRules:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaRules:
+    """What is told of quotas before and when they are used up."""
+
+    warn_at: tuple[float, ...] = ()
+    """Parts of a quota, up to 1."""
+    goodbye: str = field(default="", repr=False)
+    """What the model is to say before the call ends; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConfig:
     """Times are seconds of the monotonic clock unless the name says otherwise."""
 
@@ -153,6 +163,7 @@ class SessionConfig:
     false_start_ms: float = 1500.0
     """How long a noise may be, and how long behind it words may come."""
     times: TimeRules = TimeRules()
+    quotas: QuotaRules = QuotaRules()
     session_limit_s: float = 0.0
     """How long a model's session may be that does not say so itself; 0: for ever."""
     roll_over_before_s: float = 300.0

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from tornado_app.admission.quotas import QuotaUse
 from tornado_app.errors import ErrorCode, InvalidMessage, Ref, Refused
 from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol import asked
@@ -253,6 +254,12 @@ class Look(Struct, frozen=True):
     """Of several upstreams those that are wanted more than the one in use, and may be dialled."""
 
 
+class Metered(Struct, frozen=True):
+    """How much of the quotas is used, by this call and all others of who has them."""
+
+    uses: tuple[QuotaUse, ...]
+
+
 class Drain(Struct, frozen=True):
     """The server is going away at *deadline* (monotonic)."""
 
@@ -301,6 +308,7 @@ Event: TypeAlias = (
     | TokenChecked
     | Tick
     | Look
+    | Metered
     | Drain
     | Stop
     | TokenRevoked

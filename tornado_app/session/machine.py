@@ -43,6 +43,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.gateway_conducts import GatewayConducts
 from tornado_app.session.log_lines import log_closed, log_opened
 from tornado_app.session.parts import Parts
+from tornado_app.session.quotas import Quotas
 from tornado_app.session.relaying.client_conducts import ClientConducts
 from tornado_app.session.rolling_over import RollingOver
 from tornado_app.session.term import TIMER
@@ -70,6 +71,7 @@ class Session:
         self._conductor = conductor = _conductor(parts)
         self.downlink = conductor.downlink
         self._times = TimeLimits(parts, conductor)
+        self._quotas = Quotas(config, parts.actions, self._times)
         self._rolling = RollingOver(
             config,
             parts.model,
@@ -145,6 +147,11 @@ class Session:
         """What there was so far."""
         return total(self._conductor.figures(), self.downlink.sent, self._actions)
 
+    @property
+    def tokens(self) -> int:
+        """What the model has counted so far, of all types."""
+        return self._actions.tokens.total()
+
     def wake_at(self) -> float:
         """When a `Tick` is due; infinity, and so for ever once the session has ended, if never."""
         return self._timers.earliest
@@ -194,6 +201,8 @@ class Session:
                 self._on_tick()
             case events.Look():
                 self._look(event)
+            case events.Metered(uses):
+                self._quotas.metered(uses)
             case events.ClientHasRoom():
                 self.downlink.not_taken()  # whoever feeds it goes on with what waits
             case _:
@@ -412,7 +421,8 @@ class Session:
     def _end_if(self, ending: Ending | None) -> None:
         if ending is not None:
             self._conductor.forget_pending()
-            self._actions.refuse(ending.refused)
+            if not ending.is_told:
+                self._actions.refuse(ending.refused)
             self._end(ending.close, ending.cause)
 
     def _drain(self, deadline: float) -> None:

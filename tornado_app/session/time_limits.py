@@ -22,7 +22,8 @@ BESIDE = (asked.Ping, asked.Pong, asked.Playback, asked.RefreshToken)
 IDLE = "idle"
 CALL = "call"
 MICROPHONE = "microphone"
-LIMITS = frozenset({IDLE, CALL, MICROPHONE})
+PART = "part"
+LIMITS = frozenset({IDLE, CALL, MICROPHONE, PART})
 
 LOOK_S = 0.25
 """So often a call whose time is over is looked at: nobody tells when the client has played all."""
@@ -49,6 +50,8 @@ class TimeLimits:
         self._silent_since = config.opened_at
         self._told_at: float | None = None
         """When the client was told of its microphone's silence, if that still lasts."""
+        self._parting: tuple[Ending, float, str] | None = None
+        """How the call ends, when at the latest, and what the model is to say before."""
         self._has_said_goodbye = False
 
     def start(self) -> None:
@@ -72,6 +75,8 @@ class TimeLimits:
             return self._on_idle()
         if name == CALL:
             return self._on_call()
+        if name == PART:
+            return self._on_part()
         self._on_microphone()
         return None
 
@@ -116,21 +121,38 @@ class TimeLimits:
             self._warn("max_call_s", now - self._opened_at, most_s)
             self._timers.set(CALL, ends_at)
             return None
-        latest_at = ends_at + self._rules.call_grace_s
-        if now >= latest_at or self._may_part():
-            sentence = f"The call has lasted {most_s:g} s, which is as long as it may."
-            return Ending("call_limit", sentence, False, CALL_LIMIT, "call_limit")
-        self._timers.set(CALL, min(now + LOOK_S, latest_at))
+        sentence = f"The call has lasted {most_s:g} s, which is as long as it may."
+        ending = Ending("call_limit", sentence, False, CALL_LIMIT, "call_limit")
+        self.part(ending, ends_at, self._rules.goodbye)
+        return self._on_part()
+
+    def part(self, ending: Ending, since: float, goodbye: str) -> None:
+        """End the call as soon as nobody speaks, or `call_grace_s` after *since*.
+
+        Of two reasons the first counts.
+        """
+        if self._parting is None:
+            self._parting = ending, since + self._rules.call_grace_s, goodbye
+            self._timers.set(PART, self._actions.now)
+
+    def _on_part(self) -> Ending | None:
+        if self._parting is None:
+            return None
+        ending, latest_at, goodbye = self._parting
+        now = self._actions.now
+        if now >= latest_at or self._may_part(goodbye):
+            return ending
+        self._timers.set(PART, min(now + LOOK_S, latest_at))
         return None
 
-    def _may_part(self) -> bool:
+    def _may_part(self, goodbye: str) -> bool:
         """Whether nobody speaks, and the model has said goodbye if it is to."""
         conductor, now = self._conductor, self._actions.now
         if self._user_speaks or conductor.is_busy or now < conductor.heard_until + TAIL_S:
             return False
-        if not self._rules.goodbye or self._has_said_goodbye:
+        if not goodbye or self._has_said_goodbye:
             return True
-        self._has_said_goodbye = conductor.say_alone(self._rules.goodbye)
+        self._has_said_goodbye = conductor.say_alone(goodbye)
         if self._has_said_goodbye:
             self._actions.log("goodbye_asked")
         return False

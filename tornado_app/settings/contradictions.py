@@ -17,7 +17,7 @@ from tornado_app.settings.fallbacks import (
     wrong_fallbacks,
 )
 from tornado_app.settings.reading import label
-from tornado_app.settings.schema import LOCAL, Settings
+from tornado_app.settings.schema import LOCAL, Quotas, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 from tornado_app.settings.shapes import (
     SECRET_BYTES,
@@ -202,6 +202,16 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
     if settings.session.false_start == "go_on" and not settings.session.transcription_model:
         names = ("session.false_start", "session.transcription_model")
         yield Contradiction(f'"go_on" needs {label(names[1])}: words tell a noise apart', names)
+    counted = [key for key in Quotas.__struct_fields__ if key not in {"warn_at", "goodbye"}]
+    if settings.server.processes != 1 and not settings.shared.redis_url:
+        for key in counted:
+            if getattr(settings.quotas, key):
+                reason = f"needs {label('shared.redis_url')}: several processes use it up together"
+                settled = (f"quotas.{key}", "server.processes", "shared.redis_url")
+                yield Contradiction(reason, settled)
+    if settings.quotas.goodbye and not settings.session.call_grace_s:
+        names = ("quotas.goodbye", "session.call_grace_s")
+        yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)
     if settings.session.goodbye and not settings.session.call_grace_s:
         names = ("session.goodbye", "session.call_grace_s")
         yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)

@@ -180,6 +180,8 @@ class Limits(msgspec.Struct, frozen=True):
     openings_per_s: Annotated[int, Meta(ge=0, le=100_000)]
     openings_per_user_per_minute: Annotated[int, Meta(ge=0, le=100_000)]
     organisation_claim: Annotated[tuple[Word, ...], Meta(max_length=8)]
+    plan_claim: Annotated[tuple[Word, ...], Meta(max_length=8)]
+    plans_file: Annotated[str, Meta(max_length=4096)]
     unauthenticated: Annotated[int, Meta(ge=16, le=1_000_000)]
     unauthenticated_per_address: Annotated[int, Meta(ge=1, le=1_000_000)]
     messages_per_s: Annotated[float, Meta(ge=1, le=100_000)]
@@ -196,6 +198,24 @@ class Limits(msgspec.Struct, frozen=True):
     outbound_bytes: Annotated[int, Meta(ge=16_384, le=268_435_456)]
     call_bytes: Annotated[int, Meta(ge=65_536, le=1_073_741_824)]
     process_bytes: Annotated[int, Meta(ge=1_048_576, le=1_099_511_627_776)]
+
+
+Amount = Annotated[float, Meta(ge=0, le=1e12)]
+
+
+class Quotas(msgspec.Struct, frozen=True):
+    """How much anybody may have in a day or a month; 0 is no bound."""
+
+    audio_s_per_user_per_day: Amount
+    audio_s_per_user_per_month: Amount
+    audio_s_per_organisation_per_day: Amount
+    audio_s_per_organisation_per_month: Amount
+    tokens_per_user_per_day: Amount
+    tokens_per_user_per_month: Amount
+    tokens_per_organisation_per_day: Amount
+    tokens_per_organisation_per_month: Amount
+    warn_at: Annotated[tuple[Annotated[float, Meta(gt=0, lt=1)], ...], Meta(max_length=8)]
+    goodbye: Annotated[str, Meta(max_length=1000)]
 
 
 class Shared(msgspec.Struct, frozen=True):
@@ -326,6 +346,7 @@ class Settings(msgspec.Struct, frozen=True):
     session: Session
     audio: Audio
     limits: Limits
+    quotas: Quotas
     shared: Shared
     heartbeat: Heartbeat
     buffers: Buffers

@@ -66,11 +66,45 @@ return 0
 """
 
 
+NOTE = """
+local others = {}
+for i, key in ipairs(KEYS) do
+  local field, mine, sum = ARGV[i * 2], tonumber(ARGV[i * 2 + 1]), 0
+  if mine > 0 then
+    redis.call('HSET', key, field, mine)
+    redis.call('EXPIRE', key, ARGV[1])
+  end
+  for _, value in ipairs(redis.call('HVALS', key)) do sum = sum + tonumber(value) end
+  others[i] = sum - mine
+end
+return others
+"""
+"""What a process has used in all, under a field of its own, and what others have.
+
+To say it again changes nothing, and what Redis has lost of a process that lives comes back.
+"""
+
+FOLD = """
+local used = redis.call('HGET', KEYS[1], ARGV[1])
+if used then
+  redis.call('HINCRBY', KEYS[1], 'before', used)
+  redis.call('HDEL', KEYS[1], ARGV[1])
+end
+return 0
+"""
+"""A field that nobody adds to any more goes into one that all have."""
+
+
+def start_of(prefix: str) -> str:
+    """How keys begin.  The braces have a cluster keep them together, as a script needs it."""
+    return f"{{{prefix}:{VERSION}}}"
+
+
 class Keys:
-    """Names of keys.  The braces have a cluster keep them together, as a script needs it."""
+    """Names of keys of places."""
 
     def __init__(self, prefix: str) -> None:
-        self._start = f"{{{prefix}:{VERSION}}}"
+        self._start = start_of(prefix)
 
     def of(self, seat: Seat) -> str:
         """No name of a user, an address or an organisation is readable in it."""

@@ -22,6 +22,7 @@ _CAUSES: Final[Mapping[Close, ErrorCode]] = {
     ours.CALL_LIMIT: "call_limit",
     ours.ENDED_BY_OPERATOR: "ended_by_operator",
     ours.LIMIT_REACHED: "rate_limited",
+    ours.QUOTA_EXCEEDED: "quota_exceeded",
     ours.UPSTREAM_FAILED: "upstream_unavailable",
 }
 _EXPIRED: Final = Close(1001, "invalid_request_error.session_expired")

@@ -1,0 +1,124 @@
+"""What machines have used together, in a real Redis."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.calls.house import until
+from tests.fakes.redis_server import RedisServer, needs_redis
+from tornado_app.admission.quotas import Key
+
+needs_redis()
+
+from tornado_app.admission.machines.link import Link  # noqa: E402  the package is an option
+from tornado_app.admission.machines.redis_meters import REST_S, RedisMeters  # noqa: E402
+
+PATIENT_S = 5.0
+KEY = Key("tokens", "user", "alice", "2026-12-01")
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def meters(server: RedisServer, clock: Clock) -> AsyncIterator[RedisMeters]:
+    link = Link(server.url, PATIENT_S)
+    made = RedisMeters(link, "test", f"run-{next(_numbers)}-", clock, lambda: False)
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+@pytest.mark.gen_test
+async def test_what_one_has_used_the_other_knows(redis):
+    """To say it again adds nothing."""
+    async with meters(redis, Clock()) as one, meters(redis, Clock()) as other:
+        one.spend(KEY, 30)
+        other.spend(KEY, 12)
+        for _ in range(3):
+            await one.note([KEY])
+            await other.note([KEY])
+        await one.note([KEY])
+        assert (42, 42) == (one.used(KEY), other.used(KEY))
+        one.spend(KEY, 1)
+        assert (43, 42) == (one.used(KEY), other.used(KEY))
+        await one.note([KEY])
+        await other.learn([KEY])
+        assert 43 == other.used(KEY)
+
+
+@pytest.mark.gen_test
+async def test_a_process_that_comes_later_knows_all(redis):
+    """Also of those that have ended."""
+    async with meters(redis, Clock()) as one:
+        one.spend(KEY, 7)
+    async with meters(redis, Clock()) as other:
+        await other.learn([KEY])
+        assert 7 == other.used(KEY)
+        other.spend(KEY, 1)
+    async with meters(redis, Clock()) as third:
+        await third.learn([KEY])
+        assert 8 == third.used(KEY)
+
+
+@pytest.mark.gen_test
+async def test_what_redis_has_lost_comes_back(redis):
+    """As far as those who have used it live."""
+    async with meters(redis, Clock()) as one, meters(redis, Clock()) as other:
+        one.spend(KEY, 7)
+        await one.note([KEY])
+        redis.flush()
+        await other.note([KEY])
+        assert 0 == other.used(KEY)
+        await one.note([KEY])
+        await other.note([KEY])
+        assert 7 == other.used(KEY)
+
+
+@pytest.mark.gen_test
+async def test_it_is_told_by_itself_and_forgotten_when_nobody_asks(redis):
+    """Nothing is lost by that, and one field is left in Redis."""
+    async with meters(redis, clock := Clock()) as one:
+        one.start()
+        one.spend(KEY, 7)
+        await until(lambda: redis.keys("test"), "it is not told")
+        (name,) = redis.keys("test")
+        clock.now += REST_S + 1
+        await until(lambda: "before" in redis.ask("HKEYS", name), "it is not added up")
+        one.spend(KEY, 1)
+        await one.note([KEY])
+        assert 8 == one.used(KEY)
+        assert ":2\r\n" == redis.ask("HLEN", name)
+
+
+@pytest.mark.gen_test
+async def test_redis_is_away(redis):
+    """It counts on, and tells all of it later."""
+    async with meters(redis, Clock()) as one:
+        one.spend(KEY, 7)
+        redis.kill()
+        await one.learn([KEY])
+        one.spend(KEY, 1)
+        assert 8 == one.used(KEY)
+        redis.start()
+        await one.note([KEY])
+        async with meters(redis, Clock()) as other:
+            await other.learn([KEY])
+            assert 8 == other.used(KEY)
+    await asyncio.sleep(0)

@@ -1,0 +1,92 @@
+"""Quotas: tornado_app/admission/quotas.py."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tornado_app.admission.quotas import Key, MetersHere, Quota, QuotaUse, ends_at, owned
+
+
+def unix_s(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def quota(allowed: float = 600, period: str = "day", unit: str = "audio_s") -> Quota:
+    return Quota(unit, "user", "alice", period, allowed)
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "ends"),
+    [
+        ("day", "2026-12-01T00:00:00", "2026-12-02T00:00:00"),
+        ("day", "2026-12-31T23:59:59", "2027-01-01T00:00:00"),
+        ("month", "2026-12-31T23:59:59", "2027-01-01T00:00:00"),
+        ("month", "2028-02-01T00:00:00", "2028-03-01T00:00:00"),
+        ("month", "2027-01-31T12:00:00", "2027-02-01T00:00:00"),
+    ],
+)
+def test_a_day_and_a_month_end(period, now, ends):
+    assert unix_s(ends) == ends_at(period, unix_s(now))
+
+
+@given(st.floats(0, 4e9), st.sampled_from(["day", "month"]))
+def test_a_meter_is_another_one_exactly_when_its_time_is_over(now, period):
+    mine = quota(period=period)
+    over = ends_at(period, now)
+
+    assert mine.key(now) == mine.key(over - 0.001)
+    assert mine.key(now) != mine.key(over)
+
+
+@pytest.mark.parametrize(
+    ("unit", "parts", "is_over"),
+    [
+        ("audio_s", 599_999, False),
+        ("audio_s", 600_000, True),
+        ("tokens", 599, False),
+        ("tokens", 600, True),
+    ],
+)
+def test_a_quota_is_exact_at_its_border(unit, parts, is_over):
+    now = unix_s("2026-12-01T12:00:00")
+    meters, mine = MetersHere(), quota(unit=unit)
+    meters.spend(mine.key(now), parts)
+
+    use = mine.use(meters.used(mine.key(now)), now)
+    assert is_over == use.is_over
+    assert (f"{unit}_per_user_per_day", 600) == (use.limit, use.allowed)
+    assert unix_s("2026-12-02T00:00:00") * 1000 == use.reset_at
+
+
+def test_what_is_told_of_one_that_is_used_up():
+    """With the time at which it begins anew."""
+    refused = QuotaUse("tokens_per_user_per_day", 10, 10, 5000).refused(1000)
+    assert ("quota_exceeded", 4000) == (refused.code, refused.retry_after_ms)
+    assert "Your quota is used up: tokens_per_user_per_day is 10." == refused.sentence
+    of_all = QuotaUse("tokens_per_organisation_per_day", 10, 10, 5000).refused(9000)
+    assert of_all.sentence.startswith("The quota of your organisation")
+    assert 1 == of_all.retry_after_ms
+
+
+def test_what_is_over_is_forgotten():
+    meters = MetersHere()
+    day, month = Key("tokens", "user", "a", "2026-12-01"), Key("tokens", "user", "a", "2026-12")
+    meters.spend(day, 3)
+    meters.spend(month, 3)
+    meters.spend(day._replace(date="2026-12-02"), 1)
+
+    assert (0, 3) == (meters.used(day), meters.used(month))
+    assert 1 == meters.used(day._replace(date="2026-12-02"))
+
+
+def test_who_has_which():
+    """No bound is none, and who is in no organisation has none of it."""
+    amounts = {
+        ("audio_s", "user", "day"): 0.0,
+        ("audio_s", "user", "month"): 10.0,
+        ("tokens", "organisation", "day"): 5.0,
+    }
+    assert [Quota("audio_s", "user", "alice", "month", 10.0)] == list(owned(amounts, "alice", ""))
+    assert ["alice", "acme"] == [each.whose for each in owned(amounts, "alice", "acme")]

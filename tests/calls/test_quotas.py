@@ -1,0 +1,54 @@
+"""Whole calls of users who may have so much in a day."""
+
+import pytest
+
+from tests.calls.house import House
+from tests.fakes.upstream import FakeUpstream
+
+SECOND = bytes(48_000)
+
+
+@pytest.mark.gen_test(timeout=60)
+async def test_a_user_is_warned_and_then_ended():
+    """By this call and the one before; who comes then is refused until tomorrow."""
+    how = {"quotas_audio_s_per_user_per_day": 10, "session_call_grace_s": 0}
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        before = await house.connected()
+        for _ in range(3):
+            await before.audio(SECOND)
+            await before.next("audio_received")
+        before.socket.close()
+        client = await house.connected()
+        for _ in range(6):
+            await client.audio(SECOND)
+        warning = (await client.next("limit_warning"))["data"]
+        assert ("audio_s_per_user_per_day", 10) == (warning["limit"], warning["allowed"])
+        assert 8 <= warning["used"] <= 9
+        await client.audio(SECOND)
+        error = (await client.error("quota_exceeded"))["data"]
+        assert 0 < error["retry_after_ms"] <= 86_400_000
+        assert (4429, "quota_exceeded") == await client.closed()
+        assert 1 == client.types.count("error")
+        status, body, response = await house.refusal()
+        assert (429, "quota_exceeded") == (status, body["data"]["code"])
+        assert int(response.headers["Retry-After"]) <= 86_400
+        await house.connected(user="bob")
+        scrape = await house.scrape()
+        assert 1 == scrape("calls_ended_total", cause="quota_exceeded")
+
+
+@pytest.mark.gen_test
+async def test_a_plan_has_limits_of_its_own():
+    """A shorter call, and one place; whoever has no plan has what everybody has."""
+    how = {"limits_plans_file": "conf/plans.toml", "limits_plan_claim": ["plan"]}
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        token = house.token(plan="free")
+        client = await house.connected(token=token)
+        await client.say("get_status")
+        limits = (await client.next("status"))["data"]["limits"]
+        assert (1, 400) == (limits["connections_per_user"]["limit"], limits["connections"]["limit"])
+        status, body, _ = await house.refusal(token=token)
+        assert (429, "connection_limit") == (status, body["data"]["code"])
+        await house.connected()
+        status, body, _ = await house.refusal(token=house.token(plan="gold"))
+        assert (401, "token_invalid") == (status, body["data"]["code"])

@@ -1,0 +1,135 @@
+"""What was used on several machines, as each of them knows it a second later."""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tornado_app.admission.machines.link import Away, Link
+from tornado_app.admission.machines.scripts import FOLD, NOTE, digest, start_of
+from tornado_app.admission.quotas import Key
+from tornado_app.logs import get_logger
+
+NOTE_S = 1.0
+KEYS_AT_ONCE = 64
+REST_S = 60.0
+"""What nobody has asked for so long is added up in Redis, and forgotten here."""
+KEPT_S = 40 * 86_400
+"""Longer than a month, since it was last used."""
+STOP_S = 1.0
+
+
+@dataclass(eq=False, slots=True)
+class _Meter:
+    """What this process has used, under a name of its own: so to say it twice adds nothing."""
+
+    field: str
+    asked_at: float
+    mine: int = 0
+    others: int = 0
+    noted: int = 0
+    """So much of `mine` does Redis know."""
+
+
+class RedisMeters:
+    """As `MetersHere`, with what others have used.  Thread: loop."""
+
+    def __init__(
+        self,
+        link: Link,
+        prefix: str,
+        run: str,
+        clock: Callable[[], float],
+        is_away: Callable[[], bool],
+    ) -> None:
+        """*run* is of this process alone, and *is_away* says that there is nobody to ask."""
+        self._link = link
+        self._note, self._fold = link.script(NOTE), link.script(FOLD)
+        self._start = start_of(prefix)
+        self._run = run
+        self._clock = clock
+        self._is_away = is_away
+        self._numbers = itertools.count(1)
+        self._meters: dict[Key, _Meter] = {}
+        self._is_stopping = False
+        self._task: asyncio.Task[None] | None = None
+        self._log = get_logger()
+
+    def used(self, key: Key) -> int:
+        """As `Meters.used`: of others, what was so a second ago."""
+        meter = self._meter(key)
+        return meter.mine + meter.others
+
+    def spend(self, key: Key, parts: int) -> None:
+        """As `Meters.spend`."""
+        self._meter(key).mine += parts
+
+    def start(self) -> None:
+        self._task = asyncio.ensure_future(self._keep())
+
+    async def stop(self) -> None:
+        """Say the last, if Redis is there."""
+        self._is_stopping = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=STOP_S)
+        with contextlib.suppress(Away, TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                await self.note([key for key, meter in self._meters.items() if meter.mine])
+        await self._link.close()
+
+    async def note(self, keys: Iterable[Key]) -> None:
+        """Tell what was used here, and learn what was elsewhere.  Raises `Away`."""
+        wanted = [(key, self._meter(key)) for key in keys]
+        for start in range(0, len(wanted), KEYS_AT_ONCE):
+            batch = wanted[start : start + KEYS_AT_ONCE]
+            told = [meter.mine for _, meter in batch]
+            arguments: list[int | str] = [KEPT_S]
+            for (_, meter), mine in zip(batch, told, strict=True):
+                arguments += [meter.field, mine]
+            others = await self._note([self._name(key) for key, _ in batch], arguments)
+            for (_, meter), mine, used in zip(batch, told, others, strict=True):
+                meter.noted, meter.others = mine, used
+
+    async def learn(self, keys: Iterable[Key]) -> None:
+        """As `note`; without an answer it is as it was."""
+        if not self._is_away():
+            with contextlib.suppress(Away):
+                await self.note(keys)
+
+    def _meter(self, key: Key) -> _Meter:
+        meter, now = self._meters.get(key), self._clock()
+        if meter is None:
+            field = f"{self._run}{next(self._numbers)}"
+            meter = self._meters[key] = _Meter(field, now)
+        meter.asked_at = now
+        return meter
+
+    async def _keep(self) -> None:
+        while not self._is_stopping:
+            await asyncio.sleep(NOTE_S)
+            if self._is_away():
+                continue
+            try:
+                await self._forget_resting()
+                asked_at = {key: meter.asked_at for key, meter in self._meters.items()}
+                await self.note(asked_at)
+                for key, at in asked_at.items():  # nobody has asked but this
+                    self._meters[key].asked_at = at
+            except Away:
+                pass  # whoever renews places says so
+            except Exception:  # noqa: BLE001  a fault of ours, and quotas have to count after it
+                self._log.exception("places_failed")
+
+    async def _forget_resting(self) -> None:
+        before = self._clock() - REST_S
+        for key, meter in list(self._meters.items()):
+            if meter.asked_at < before and meter.noted == meter.mine:
+                # Whoever asks meanwhile begins with a field of its own.
+                del self._meters[key]
+                if meter.mine:
+                    await self._fold([self._name(key)], [meter.field])
+
+    def _name(self, key: Key) -> str:
+        return f"{self._start}:used:{key.unit}:{key.owner}:{key.date}:{digest(key.whose)}"

@@ -1,0 +1,68 @@
+"""The operator's file of plans: which limits somebody has instead of everybody's."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tornado_app.settings.reading import allowed
+from tornado_app.settings.schema import SECTIONS, Quotas, Settings
+
+PLANNED = (
+    "limits.connections",
+    "limits.connections_per_user",
+    "limits.connections_per_address",
+    "limits.connections_per_organisation",
+    "limits.openings_per_s",
+    "limits.openings_per_user_per_minute",
+    "limits.audio_rate",
+    "limits.audio_burst_ms",
+    "session.max_call_s",
+    "session.idle_timeout_s",
+    *(f"quotas.{name}" for name in Quotas.__struct_fields__),
+)
+"""What a plan may say; all else is the same for everybody."""
+PLANS_MAX = 200
+
+
+def read_plans(settings: Settings, root: Path) -> tuple[dict[str, Settings], list[str]]:
+    """The settings of each plan, and what is wrong with the file."""
+    name = settings.limits.plans_file
+    if not name:
+        return {}, []
+    try:
+        tables = tomllib.loads((root / name).read_text("utf-8"))
+    except OSError as error:
+        return {}, [f"{name} cannot be read: {error.strerror or type(error).__name__}"]
+    except ValueError as error:
+        return {}, [f"{name} is not valid TOML: {error}"]
+    problems: list[str] = []
+    if len(tables) > PLANS_MAX:
+        problems.append(f"{name}: there may be {PLANS_MAX} plans")
+    plans = {plan: _plan(settings, plan, table, problems) for plan, table in tables.items()}
+    return plans, [f"{name}: {problem}" for problem in problems]
+
+
+def _plan(settings: Settings, plan: str, table: Any, problems: list[str]) -> Settings:
+    sections: dict[str, Any] = {}
+    for section, values in table.items() if isinstance(table, Mapping) else ():
+        found = {}
+        for key, value in values.items() if isinstance(values, Mapping) else ():
+            setting = f"{section}.{key}"
+            if setting not in PLANNED:
+                problems.append(f"{plan}.{setting}: is nothing that a plan may say")
+                continue
+            kind = SECTIONS[section].__annotations__[key]
+            try:
+                found[key] = msgspec.convert(value, kind)
+            except msgspec.ValidationError:
+                problems.append(f"{plan}.{setting}: must be {allowed(kind)}")
+        if not isinstance(values, Mapping):
+            problems.append(f"{plan}.{section}: is no setting; write limits.{section}, for one")
+        elif section in SECTIONS:
+            sections[section] = msgspec.structs.replace(getattr(settings, section), **found)
+    if not isinstance(table, Mapping):
+        problems.append(f"{plan}: is a plan, to be written as [{plan}]")
+    return msgspec.structs.replace(settings, **sections)

@@ -93,6 +93,22 @@ def test_a_message_of_the_list_is_understood(text, message):
         ('{"type":"ping","id":NaN}', "invalid_json", None, "not valid JSON"),
         ('{"type":"ping","id":"\\ud800"}', "invalid_json", None, "not valid JSON"),
         ('{"a":' * 200_000, "invalid_json", None, "not valid JSON"),
+        (
+            '{"type":"configure","id":"a","voice":"ash","speed":1e400}',
+            "invalid_message",
+            "speed",
+            "speed has a number that is too large",
+        ),
+        (
+            '{"type":"configure","turn_detection":{"threshold":['
+            + "[" * 500
+            + "-1e999"
+            + "]" * 500
+            + "]}}",
+            "invalid_message",
+            "turn_detection",
+            "too large",
+        ),
         ("[]", "invalid_message", None, "a JSON object"),
         ("null", "invalid_message", None, "a JSON object"),
         ('"ping"', "invalid_message", None, "a JSON object"),

@@ -1,6 +1,7 @@
 """What is wrong with a message, in a sentence that names the field and says what it may be."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -69,6 +70,10 @@ def _explain_fields(kind: str, message: type[Struct], fields: dict[str, Any]) ->
                 "invalid_message", f"{name} must be {words_of(known_field.type)}.", name
             )
     unknown = next((name for name in fields if name not in known), None)
+    immense = next((name for name, value in fields.items() if _is_immense(value)), None)
+    if unknown is None and immense is not None:
+        sentence = f"{immense} has a number that is too large for any field."
+        return InvalidMessage("invalid_message", sentence, immense)
     if unknown is None:  # such as a key that stands twice
         return InvalidMessage("invalid_message", f"{kind} does not have the shape of that message.")
     takes = ", ".join(known) or "no fields"
@@ -77,6 +82,18 @@ def _explain_fields(kind: str, message: type[Struct], fields: dict[str, Any]) ->
         f"{kind} has no field {_shown(unknown)}; it takes {takes}.",
         _shown(unknown),
     )
+
+
+def _is_immense(value: Any) -> bool:
+    """Whether there is a number in it that no float holds; not by recursion, as depth is theirs."""
+    left = [value]
+    while left:
+        each = left.pop()
+        if isinstance(each, float) and math.isinf(each):
+            return True
+        if isinstance(each, dict | list):
+            left += each.values() if isinstance(each, dict) else each
+    return False
 
 
 def _shown(name: str) -> str:

@@ -38,6 +38,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
 from tornado_app.session.record import Entry
 from tornado_app.session.recorded import RecordedSession
+from tornado_app.session.totals import Totals
 from tornado_app.tools.calls import Calls
 from tornado_app.tools.toolbox import Toolbox
 from tornado_app.tracing.tracing import AnyTrace
@@ -45,6 +46,7 @@ from tornado_app.upstream.link import AnyLink, Dial
 from tornado_app.upstream.race import Deliver, Race, Read
 from tornado_app.upstream.several import Several
 from tornado_app.upstream.spares import Spares
+from tornado_app.usage.call_usage import CallUsage
 
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
@@ -93,8 +95,11 @@ class Connection:
         on_finished: Callable[["Connection"], None],
         trace: AnyTrace | None = None,
         meter: CallMeter | None = None,
+        usage: Callable[[Callable[[], Totals]], CallUsage] | None = None,
     ) -> None:
-        """*trace*: whom facts are told; None: calls have none.  *meter*: None: it has no quota."""
+        """*trace* is told facts; None: calls have none.  *meter*: None: it has no quota.  *usage*
+        makes who counts what is used, and is told what there was so far; None: nobody does.
+        """
         self._meter = meter
         self.config = config
         self.token_id = config.token_id
@@ -118,6 +123,8 @@ class Connection:
         kind = RecordedSession if config.recorded else Session
         self._session = kind(config, self.budget, random.SystemRandom().random)
         self._answer = self._session.downlink
+        counting = usage(self._session.totals) if usage is not None else None
+        self._listeners = tuple(each for each in (trace, counting) if each is not None)
         self._events: deque[events.Event] = deque()
         self._busy = False
         self._timer: TimerHandle | None = None
@@ -338,8 +345,8 @@ class Connection:
             tally.observe(ADDED_LATENCY, fact.seconds, fact.direction)
             return
         hear(tally, fact.event, fact.fields)
-        if self._trace is not None:
-            self._trace.hear(fact.event, fact.fields, self._clock())
+        for listener in self._listeners:
+            listener.hear(fact.event, fact.fields, self._clock())
         if fact.is_written:
             self._log.log(level_number(fact.event), fact.event, **fact.fields)
 

@@ -43,6 +43,7 @@ from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
 from tornado_app.seating import Seating
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.totals import Totals
 from tornado_app.settings.schema import Settings
 from tornado_app.standing import Standing, Standings
 from tornado_app.terms import CallTerms, Terms
@@ -52,6 +53,8 @@ from tornado_app.tools.toolbox import Toolbox
 from tornado_app.tracing.tracing import new_tracing
 from tornado_app.trust import Trust
 from tornado_app.upstream import endpoint
+from tornado_app.usage.call_usage import CallUsage
+from tornado_app.usage.usage import new_usage
 from workers.pool import AudioPool
 
 LOOK_S = 1.0
@@ -172,6 +175,7 @@ class Gateway:
         self.metering.start()
         self.recorder = new_recorder(settings.recordings)
         self.tracing = new_tracing(settings.traces, endpoint.provider(settings))
+        self.usage = new_usage(settings.usage)
         self.models = Models(
             settings,
             links,
@@ -432,8 +436,9 @@ class Gateway:
         )
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
         trace = self.tracing.begin(config, guest.traceparent) if self.tracing else None
-        if trace is not None and trace.context.is_sampled:
-            log = log.bind(trace_id=trace.context.trace_id)
+        trace_id = trace.context.trace_id if trace is not None and trace.context.is_sampled else ""
+        if trace_id:
+            log = log.bind(trace_id=trace_id)
         connection = Connection(
             config,
             client,
@@ -443,6 +448,7 @@ class Gateway:
             on_finished=self._forget,
             trace=trace,
             meter=self.metering.new_meter(guest.standing.quotas),
+            usage=self._usage_of(config, guest, trace_id),
         )
         connection.ip = guest.ip
         self._connections[config.session_id] = connection
@@ -457,6 +463,13 @@ class Gateway:
         connection.feed(events.Opened(token))
         self._end_if_revoked(connection)  # it may have been since it was admitted
         return connection
+
+    def _usage_of(
+        self, config: SessionConfig, guest: Guest, trace_id: str
+    ) -> Callable[[Callable[[], Totals]], CallUsage] | None:
+        if self.usage is None:
+            return None
+        return partial(self.usage.begin, config, guest.standing.organisation, trace_id)
 
     def check_token(self, token: str, config: SessionConfig) -> Caller:
         """Who shows *token*, if the call of *config* may go on with it.
@@ -535,6 +548,8 @@ class Gateway:
         await self._toolboxes.stop()
         if self.recorder is not None:
             await self.recorder.stop(timeout_s)
+        if self.usage is not None:
+            await self.usage.stop(timeout_s)
         if self.tracing is not None:
             await self.tracing.exporter.stop(TRACES_S)
         self.pool.stop()

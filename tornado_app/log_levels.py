@@ -39,6 +39,8 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "trial_failed",
         "upstream_end_not_posted",
         "upstream_failed",
+        "usage_lost",
+        "usage_unwritten",
         "upstream_rejected",
     ),
     "warning": (
@@ -119,6 +121,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "request",
         "response_begun",
         "tool_called",
+        "transcribed",
         "upstream_dialled",
         "upstream_open",
     ),

@@ -24,6 +24,7 @@ THREADS = {
     "tool-": "tool",
     "mcp-": "tool",
     "record": "recording",
+    "usage": "usage",
     "traces": "traces",
     "issuer-": "keys",
     "file-": "keys",
@@ -49,6 +50,7 @@ def look(gateway: Gateway, health: Health, waiting_sockets: int, model: LocalMod
         *_of_calls(gateway),
         *_of_gateway(gateway, waiting_sockets),
         *_of_trust(gateway),
+        *_of_usage(gateway),
         *_of_process(health, model),
     ):
         readings[metric][labels] = value
@@ -119,6 +121,14 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
         yield d.SPANS, ("exported",), exporter.exported
         yield d.SPANS, ("failed",), exporter.failed
         yield d.SPANS, ("dropped",), exporter.dropped
+
+
+def _of_usage(gateway: Gateway) -> Found:
+    if gateway.usage is not None:
+        keepers = gateway.usage.keepers
+        yield d.USAGE_RECORDS, ("written",), sum(keeper.written for keeper in keepers)
+        yield d.USAGE_RECORDS, ("lost",), sum(keeper.lost for keeper in keepers)
+        yield d.USAGE_WAITING, (), sum(keeper.waiting for keeper in keepers)
 
 
 def _of_trust(gateway: Gateway) -> Found:

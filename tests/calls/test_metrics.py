@@ -69,7 +69,8 @@ async def test_a_call_is_counted_while_it_runs_and_when_it_is_over():
         assert 1 == page("turns_total")
         assert 1 == page("answers_total", status="completed")
         assert 100 == page.sum("tokens_total")
-        assert 15 == page("tokens_total", type="cached_input")
+        assert 5 == page("tokens_total", type="cached_text_input")
+        assert 10 == page("tokens_total", type="cached_audio_input")
         assert 40 == page("tokens_total", type="audio_input")
         assert 1 == page("answer_wait_seconds_count", by="model")
         assert page("added_latency_seconds_count", direction="to_model") >= 1

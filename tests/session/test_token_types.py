@@ -26,7 +26,8 @@ def test_cached_tokens_are_counted_once():
         "text_input": 12,
         "audio_input": 30,
         "image_input": 5,
-        "cached_input": 18,
+        "cached_text_input": 8,
+        "cached_audio_input": 10,
         "text_output": 10,
         "audio_output": 25,
     } == tokens_by_type(usage)

@@ -2,11 +2,12 @@
 
 import argparse
 import math
+from datetime import date
 
 from terminal.arguments import Parser
 from tornado_app.commands.raw_format import RawFormat, read_format
 
-COMMANDS = ("serve", "talk", "doctor", "token", "recordings", "model", "check-config")
+COMMANDS = ("serve", "talk", "doctor", "token", "recordings", "usage", "model", "check-config")
 TOKEN_TTL_S = 3600
 COUNT_MAX = 100_000
 
@@ -57,6 +58,7 @@ def parser() -> Parser:
     )
 
     _add_recordings(commands.add_parser("recordings", parents=[common], help="list recorded calls"))
+    _add_usage(commands.add_parser("usage", parents=[common], help="what calls used and cost"))
     commands.add_parser("model", help="run the local Realtime server alone; see model --help")
     commands.add_parser("check-config", parents=[common], help="name everything that is wrong")
     return whole
@@ -71,6 +73,28 @@ def _add_recordings(recordings: argparse.ArgumentParser) -> None:
     recordings.add_argument(
         "--to", metavar="DIRECTORY", default=".", help="where copies go (the current directory)"
     )
+
+
+def _add_usage(usage: argparse.ArgumentParser) -> None:
+    usage.add_argument(
+        "--by",
+        choices=("user", "organisation", "day", "model"),
+        default="user",
+        help="what a line is of (user)",
+    )
+    usage.add_argument("--since", metavar="DAY", type=_day, help="from 2026-12-01 on, UTC")
+    usage.add_argument("--until", metavar="DAY", type=_day, help="up to that day, and with it")
+    usage.add_argument("--user", metavar="NAME", help="of this user alone")
+    shape = usage.add_mutually_exclusive_group()
+    shape.add_argument("--csv", action="store_true", help="the table for other programs")
+    shape.add_argument("--json", action="store_true", help="each record as an object in a line")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-12-01") from None
 
 
 def _add_talk(talk: argparse.ArgumentParser) -> None:

@@ -66,6 +66,10 @@ def _run(options: argparse.Namespace, words: list[str]) -> int:
             from tornado_app.commands import recordings  # noqa: PLC0415
 
             return recordings.run(options, settings)
+        case "usage":
+            from tornado_app.commands import usage  # noqa: PLC0415
+
+            return usage.run(options, settings)
         case "check-config":
             answer(f"The settings are right for {settings.server.environment}.")
             if models := models_in_order(settings):

@@ -29,6 +29,7 @@ from tornado_app.tools.found import read_tools
 from tornado_app.tracing.tracing import missing_package
 from tornado_app.trust import bans_path
 from tornado_app.upstream.endpoint import listed, provider_of
+from tornado_app.usage.usage import prices_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "conf" / "gateway.toml"
@@ -138,6 +139,7 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(f"{settings.auth.issuers_file}: {problem}", ("auth.issuers_file",))
     yield from _wrong_revocations(settings)
     yield from _missing_packages(settings)
+    yield from _wrong_prices(settings)
     yield from _wrong_bans(settings)
     yield from _wrong_plans(settings)
     found = read_tools(settings.tools, lambda *_: None)
@@ -163,6 +165,15 @@ def _wrong_revocations(settings: Settings) -> Iterator[Contradiction]:
     for line in lines:
         reason = f'{name}: line {line} must be "jti ID" or "user NAME"'
         yield Contradiction(reason, ("auth.revoked_file",))
+
+
+def _wrong_prices(settings: Settings) -> Iterator[Contradiction]:
+    try:
+        prices_of(settings.usage)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        name = settings.usage.prices_file
+        yield Contradiction(f"{name} cannot be read: {reason}", ("usage.prices_file",))
 
 
 def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:

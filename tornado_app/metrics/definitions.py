@@ -198,13 +198,7 @@ TRANSCRIPTIONS_FAILED = _model.counter(
 TOKENS = _model.counter(
     "tokens",
     "Tokens by the model's count; all types together are its total.",
-    Label(
-        "type",
-        (
-            *("text_input", "audio_input", "image_input", "cached_input"),
-            *("text_output", "audio_output", "unnamed"),
-        ),
-    ),
+    Label("type", words.TOKEN_TYPES),
 )
 
 _tools = Chapter("Tools")
@@ -267,6 +261,15 @@ RECORDINGS_FAILED = _process.counter(
 )
 RECORDING_QUEUED = _process.gauge(
     "recording_queued_bytes", "What waits to be written of recordings."
+)
+USAGE_RECORDS = _process.counter(
+    "usage_records",
+    "Records of usage, by what became of them: `lost`, there was no room while they could not be "
+    "written.",
+    Label("outcome", ("written", "lost")),
+)
+USAGE_WAITING = _process.gauge(
+    "usage_waiting_records", "Records of usage that are not written yet."
 )
 SPANS = _process.counter(
     "spans",

@@ -7,6 +7,7 @@ from tornado_app.log_levels import LEVELS
 from tornado_app.protocol.endings import FailureKind
 from tornado_app.protocol.told import ResponseStatus
 from tornado_app.session.events import ToolOutcome
+from tornado_app.session.token_types import TOKEN_TYPES as ALL_TOKEN_TYPES
 
 HTTP_CAUSES = tuple(
     f"http_{status}"
@@ -49,7 +50,8 @@ CALL_CAUSES = (
 )
 SHARED_CAUSES = ("timeout", "unreachable", "read_only", "refused", "error")
 CODES = ERROR_CODES
+TOKEN_TYPES = ALL_TOKEN_TYPES
 STATUSES = get_args(ResponseStatus)
 OUTCOMES = get_args(ToolOutcome)
 EVENTS = tuple(LEVELS)
-THREADS = ("loop", "audio", "link", "tool", "recording", "traces", "keys", "other")
+THREADS = ("loop", "audio", "link", "tool", "recording", "usage", "traces", "keys", "other")

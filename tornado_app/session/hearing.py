@@ -16,6 +16,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
+from tornado_app.session.log_lines import log_transcribed
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS
 from tornado_app.session.scribe import Scribe
@@ -88,10 +89,8 @@ class Hearing:
                 scribe.user_words(said)
                 self._awaited.heard(item_id)
                 answers.on_user_transcript_delta(item_id, delta)
-            case realtime.UserTranscriptDone(item_id, text):
-                scribe.user_words_end(item_id, text)
-                self._awaited.ended(item_id)
-                answers.on_user_transcript_done(item_id, text)
+            case realtime.UserTranscriptDone():
+                self._hear_words(said)
             case realtime.UserTranscriptFailed(item_id, error):
                 scribe.user_words_end(item_id, None)
                 self._awaited.ended(item_id)
@@ -183,6 +182,12 @@ class Hearing:
     def _on_connected_if(self, has_connected: bool) -> None:
         if has_connected:
             self.on_connected()
+
+    def _hear_words(self, said: realtime.UserTranscriptDone) -> None:
+        log_transcribed(self._actions, said)
+        self._scribe.user_words_end(said.item_id, said.transcript)
+        self._awaited.ended(said.item_id)
+        self._answers.on_user_transcript_done(said.item_id, said.transcript)
 
     def _hear_no_words(self, item_id: str, error: realtime.ErrorFacts) -> None:
         """Beside an answer words may be missing; where there is nothing else, they are missed."""

@@ -1,12 +1,16 @@
 """The lines in the operator's log that all sessions have alike."""
 
 from tornado_app.protocol.endings import safe_word
-from tornado_app.protocol.realtime.events import ResponseFacts
+from tornado_app.protocol.realtime.events import ResponseFacts, UserTranscriptDone
 from tornado_app.protocol.told import AudioFigures, ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.sent import Sent
-from tornado_app.session.token_types import tokens_by_type
+from tornado_app.session.token_types import (
+    tokens_by_type,
+    transcription_seconds,
+    transcription_tokens,
+)
 from tornado_app.session.totals import total
 
 
@@ -41,6 +45,16 @@ def log_answered(
         tokens=(usage or {}).get("total_tokens"),
         tokens_by_type=tokens,
         response_id=safe_word(response_id),
+    )
+
+
+def log_transcribed(actions: Actions, said: UserTranscriptDone) -> None:
+    """A turn was written down, by a model that counts for itself."""
+    actions.log(
+        "transcribed",
+        item_id=safe_word(said.item_id),
+        tokens_by_type=transcription_tokens(said.usage),
+        seconds=transcription_seconds(said.usage),
     )
 
 

@@ -1,14 +1,28 @@
 """A model's count of tokens, taken apart so that the parts add up.
 
-Tokens that the model had in its cache are part of its text, audio and pictures, and cost a tenth
-(https://platform.openai.com/docs/guides/realtime-costs): here they are a type of their own.
+Tokens that the model had in its cache are part of its text, audio and pictures, and cost less
+(https://platform.openai.com/docs/guides/realtime-costs): here they are types of their own.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
+
+TokenType = Literal[
+    "text_input",
+    "audio_input",
+    "image_input",
+    "cached_text_input",
+    "cached_audio_input",
+    "cached_image_input",
+    "text_output",
+    "audio_output",
+    "unnamed",
+]
+TOKEN_TYPES: tuple[TokenType, ...] = get_args(TokenType)
 
 MOST = 1_000_000_000
 """What is more is no count of an answer."""
+MOST_SECONDS = 86_400
 KINDS = ("text", "audio", "image")
 
 
@@ -24,10 +38,25 @@ def tokens_by_type(usage: Mapping[str, Any] | None) -> dict[str, int]:
         f"{kind}_input": max(0, _count(given, f"{kind}_tokens") - _count(cached, f"{kind}_tokens"))
         for kind in KINDS
     }
-    found["cached_input"] = sum(_count(cached, f"{kind}_tokens") for kind in KINDS)
+    found |= {f"cached_{kind}_input": _count(cached, f"{kind}_tokens") for kind in KINDS}
     found |= {f"{kind}_output": _count(made, f"{kind}_tokens") for kind in KINDS[:2]}
     found["unnamed"] = max(0, _count(usage, "total_tokens") - sum(found.values()))
     return {kind: tokens for kind, tokens in found.items() if tokens}
+
+
+def transcription_tokens(usage: Mapping[str, Any] | None) -> dict[str, int]:
+    """As `tokens_by_type`, of a turn that was written down: all that comes out is text."""
+    usage = usage or {}
+    tokens = _count(usage, "output_tokens")
+    return tokens_by_type({**usage, "output_token_details": {"text_tokens": tokens}})
+
+
+def transcription_seconds(usage: Mapping[str, Any] | None) -> float:
+    """Of a model that counts those, and no tokens; 0: it does not, or did not say."""
+    seconds = (usage or {}).get("seconds")
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return 0.0
+    return float(seconds) if 0 <= seconds <= MOST_SECONDS else 0.0
 
 
 def _map(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:

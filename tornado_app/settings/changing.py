@@ -32,7 +32,7 @@ FIXED = frozenset(
     }
 )
 """What threads, sockets and processes were made with."""
-FIXED_SECTIONS = frozenset({"shared", "recordings", "metrics", "traces", "model"})
+FIXED_SECTIONS = frozenset({"shared", "recordings", "metrics", "usage", "traces", "model"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,6 +291,16 @@ class Metrics(msgspec.Struct, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)]
 
 
+class Usage(msgspec.Struct, frozen=True):
+    """Section ``[usage]``."""
+
+    database: Annotated[str, Meta(max_length=4096)]
+    lines_file: Annotated[str, Meta(max_length=4096)]
+    lines_bytes: Annotated[int, Meta(ge=65_536, le=1_099_511_627_776)]
+    keep_days: Annotated[float, Meta(gt=0, le=36_500)]
+    prices_file: Annotated[str, Meta(max_length=4096)]
+
+
 class Traces(msgspec.Struct, frozen=True):
     """What a collector of OpenTelemetry is told of calls."""
 
@@ -355,6 +365,7 @@ class Settings(msgspec.Struct, frozen=True):
     recordings: Recordings
     metrics: Metrics
     traces: Traces
+    usage: Usage
     admin: Admin
     console: Console
     openai: OpenAI

@@ -207,6 +207,7 @@ def _usage(by_type: dict[str, int]) -> dict[str, Value]:
         counts = [count for kind, count in by_type.items() if kind.endswith(way)]
         if counts:
             told[name] = sum(counts)
-    if "cached_input" in by_type:
-        told["gen_ai.usage.cache_read.input_tokens"] = by_type["cached_input"]
+    cached = [count for kind, count in by_type.items() if kind.startswith("cached_")]
+    if cached:
+        told["gen_ai.usage.cache_read.input_tokens"] = sum(cached)
     return told

@@ -87,6 +87,8 @@ class UserTranscriptDone(
     item_id: str = ""
     transcript: str | None = None
     """None: the event did not say."""
+    usage: dict[str, Any] | None = None
+    """What its model counts, apart from that of answers."""
 
 
 class UserTranscriptFailed(

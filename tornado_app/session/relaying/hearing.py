@@ -5,6 +5,7 @@ from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard, Place, RelayedEvent
 from tornado_app.session.actions import Actions
+from tornado_app.session.log_lines import log_transcribed
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer_events import AnswerEvents
 from tornado_app.session.relaying.answers import Answers
@@ -109,6 +110,7 @@ class Hearing:
             case realtime.UserTranscriptDelta():
                 scribe.user_words(said)
             case realtime.UserTranscriptDone(item_id, text):
+                log_transcribed(self._actions, said)
                 scribe.user_words_end(item_id, text)
             case realtime.UserTranscriptFailed(item_id):
                 scribe.user_words_end(item_id, None)

@@ -1,0 +1,155 @@
+"""Tests of tornado_app/usage/call_usage.py."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.session.story import config
+from tornado_app.usage.call_usage import CallUsage
+from tornado_app.usage.prices import read_prices
+
+PRICES = read_prices(
+    b"""
+[[answers]]
+model = "*"
+from = 2020-01-01
+text_input = 1
+audio_input = 10
+cached_audio_input = 1
+text_output = 2
+audio_output = 20
+"""
+)
+TOKENS = {"text_input": 100, "audio_input": 50, "audio_output": 30}
+
+
+class Totals:
+    received_ms = 0.0
+    answered_ms = 0.0
+
+
+class Call:
+    """One, told by its facts."""
+
+    def __init__(self):
+        self.totals = Totals()
+        self.records = []
+        self.config = config()
+        self._usage = CallUsage(
+            self.config, lambda: self.totals, self.records.append, prices=PRICES, trace_id="t1"
+        )
+
+    def hear(self, event, **fields):
+        self._usage.hear(event, fields, self.config.opened_at + 1.0)
+
+    def done(self, response_id, tokens=TOKENS, status="completed"):
+        total = None if tokens is None else sum(tokens.values())
+        self.hear(
+            "response_done",
+            response_id=response_id,
+            status=status,
+            tokens=total,
+            tokens_by_type=tokens or {},
+        )
+
+
+@pytest.fixture
+def call():
+    return Call()
+
+
+def test_an_answer_is_a_record_with_what_it_cost(call):
+    """By the model that was asked for."""
+    call.hear("upstream_dialled", asked_model="gpt-realtime-mini", again=False)
+    call.hear("response_begun", response_id="r1")
+    call.done("r1")
+
+    [record] = call.records
+    assert ("answer", "gpt-realtime-mini", "completed", "r1", "t1") == (
+        record.kind,
+        record.model,
+        record.status,
+        record.response_id,
+        record.trace_id,
+    )
+    assert TOKENS == record.tokens
+    assert Decimal("0.0012") == record.cost
+    assert not record.is_estimated
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda call: call.hear("upstream_lost", stage="open"),
+        lambda call: call.hear("rolled_over", reason="session_limit"),
+        lambda call: call.done("r2", None, "incomplete"),
+    ],
+)
+def test_an_answer_whose_end_never_came_is_estimated_once(call, ending):
+    """What the model was given before, what was said since, what the user was sent of it."""
+    call.hear("response_begun", response_id="r1")
+    call.done("r1")
+    call.totals.received_ms += 1000
+    call.hear("response_begun", response_id="r2")
+    call.totals.answered_ms += 500
+    ending(call)
+    call.hear("upstream_lost", stage="dial")
+
+    record = call.records[1]
+    assert 2 == len(call.records)
+    assert record.is_estimated
+    assert {"text_input": 100, "audio_input": 60, "audio_output": 10} == record.tokens
+    assert Decimal("0.0009") == record.cost
+
+
+def test_the_end_of_a_call_ends_what_runs(call):
+    """The call is a record of its own, the last."""
+    call.hear("response_begun", response_id="r1")
+    call.hear(
+        "session_closed",
+        cause="client_gone",
+        duration_s=12.5,
+        received_ms=9000.0,
+        answered_ms=3000.0,
+    )
+
+    assert ["answer", "call"] == [record.kind for record in call.records]
+    assert (12.5, 9.0, 3.0) == (
+        call.records[1].seconds,
+        call.records[1].received_s,
+        call.records[1].answered_s,
+    )
+    assert len({record.id for record in call.records}) == 2
+
+
+def test_an_answer_that_the_model_says_cost_nothing_is_not_estimated(call):
+    """And neither is one that nobody saw begin."""
+    call.hear("response_begun", response_id="r1")
+    call.done("r1", {}, "failed")
+    call.done("r2", None, "failed")
+
+    assert [False, False] == [record.is_estimated for record in call.records]
+    assert [{}, {}] == [record.tokens for record in call.records]
+
+
+def test_turns_and_tools_are_records(call):
+    """A turn by what its own model counts; no price, no cost."""
+    call.hear("transcribed", item_id="i1", tokens_by_type={"audio_input": 20}, seconds=0.0)
+    call.hear("transcribed", item_id="i2", tokens_by_type={}, seconds=3.0)
+    call.hear("tool_done", name="get_weather", outcome="done", duration_ms=1500.0)
+    call.hear("tool_failed", name="of_client", outcome="timeout", duration_ms=30000.0)
+
+    assert [("transcription", 0.0), ("transcription", 3.0), ("tool", 1.5), ("tool", 30.0)] == [
+        (record.kind, record.seconds) for record in call.records
+    ]
+    assert [None] * 4 == [record.cost for record in call.records]
+    assert ["done", "timeout"] == [record.status for record in call.records[2:]]
+
+
+def test_answers_that_never_end_are_bounded(call):
+    """A model that only begins cannot fill the memory."""
+    for number in range(100):
+        call.hear("response_begun", response_id=f"r{number}")
+    call.hear("upstream_lost", stage="open")
+
+    assert 100 == len({record.response_id for record in call.records})

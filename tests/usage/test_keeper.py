@@ -1,0 +1,134 @@
+"""Tests of tornado_app/usage/keeper.py, with the places where records go."""
+
+import json
+import sqlite3
+import threading
+from decimal import Decimal
+from functools import partial
+
+import pytest
+
+from tests.calls.house import until, whole_log
+from tornado_app.usage import keeper as keeper_module
+from tornado_app.usage.database import UsageDatabase
+from tornado_app.usage.keeper import Keeper
+from tornado_app.usage.lines import UsageLines
+from tornado_app.usage.record import Record
+
+
+def record(number: int, at: int = 1_800_000_000_000, **more) -> Record:
+    common = {"kind": "answer", "session_id": "s", "user_id": "alice"}
+    return Record(id=f"s-{number}", at=at, **common | more)
+
+
+class Flaky:
+    """Fails as often as it is told to."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures = failures
+        self.written: list[Record] = []
+        self.is_away = threading.Event()
+
+    def write(self, records):
+        if self.failures:
+            self.failures -= 1
+            raise OSError("no")
+        if self.is_away.is_set():
+            raise OSError("away")
+        self.written += records
+
+    def sweep(self, before_unix_ms):
+        pass
+
+    def close(self):
+        pass
+
+
+@pytest.mark.gen_test
+async def test_what_cannot_be_written_is_tried_again(monkeypatch):
+    """In order, each once; and said in one line."""
+    monkeypatch.setattr(keeper_module, "RETRY_S", 0.01)
+    sink = Flaky(failures=3)
+    keeper = Keeper(lambda: sink, 1)
+    with whole_log("info") as log:
+        keeper.start()
+        for number in range(1200):
+            keeper.put(record(number))
+        await until(lambda: keeper.written == 1200, "they are not written")
+        assert await keeper.stop(5.0)
+
+    assert [f"s-{number}" for number in range(1200)] == [each.id for each in sink.written]
+    assert 0 == keeper.lost
+    assert 1 == log.getvalue().count("usage_unwritten")
+
+
+@pytest.mark.gen_test
+async def test_there_is_room_for_so_many_and_the_rest_is_counted(monkeypatch):
+    """Of a place that never comes back; the end does not wait for it."""
+    monkeypatch.setattr(keeper_module, "WAITING_MOST", 10)
+    sink = Flaky(0)
+    sink.is_away.set()
+    keeper = Keeper(lambda: sink, 1)
+    with whole_log("info") as log:
+        keeper.start()
+        for number in range(25):
+            keeper.put(record(number))
+        assert 15 == keeper.lost
+        assert not await keeper.stop(5.0)
+
+    assert 25 == keeper.lost
+    [line] = [json.loads(text) for text in log.getvalue().splitlines() if "usage_lost" in text]
+    assert 10 == line["count"]
+
+
+def test_a_record_is_there_once_in_the_database(tmp_path):
+    """However often it is written; exactly as it was."""
+    database = UsageDatabase(tmp_path / "new" / "usage.sqlite3")
+    one = record(1, tokens={"text_input": 3}, cost=Decimal("0.00000120"), currency="USD")
+    other = record(2, at=1_900_000_000_000, is_estimated=True, seconds=1.5)
+    database.write([one])
+    database.write([one, other])
+
+    assert [one, other] == [*database.read(0, 2_000_000_000_000)]
+    assert [one] == [*database.read(0, other.at)]
+    database.sweep(other.at)
+    assert [other] == [*database.read(0, 2_000_000_000_000)]
+    database.close()
+
+
+@pytest.mark.gen_test
+async def test_a_database_that_somebody_holds_is_waited_for(tmp_path, monkeypatch):
+    """Longer than SQLite itself does."""
+    monkeypatch.setattr(keeper_module, "RETRY_S", 0.01)
+    monkeypatch.setattr("tornado_app.usage.database.WAIT_S", 0.01)
+    path = tmp_path / "usage.sqlite3"
+    UsageDatabase(path).close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    keeper = Keeper(partial(UsageDatabase, path), 1)
+    with whole_log("info") as log:
+        keeper.start()
+        keeper.put(record(1))
+        await until(lambda: "usage_unwritten" in log.getvalue(), "nobody complains")
+        assert 1 == keeper.waiting
+        holder.execute("ROLLBACK")
+        await until(lambda: keeper.written == 1, "it is not written")
+        await keeper.stop(5.0)
+    holder.close()
+
+
+def test_a_file_of_lines_is_renamed_when_it_is_large(tmp_path):
+    """No line is cut, and old ones are deleted with their file."""
+    path = tmp_path / "usage.jsonl"
+    lines = UsageLines(path, 1000)
+    for number in range(20):
+        lines.write([record(number)])
+
+    files = sorted(tmp_path.glob("usage*.jsonl"))
+    assert len(files) > 1
+    found = [json.loads(text) for file in files for text in file.read_text().splitlines()]
+    assert {f"s-{number}" for number in range(20)} == {each["id"] for each in found}
+    lines.sweep(0)
+    assert files == sorted(tmp_path.glob("usage*.jsonl"))
+    lines.sweep(10**14)
+    assert [path] == sorted(tmp_path.glob("usage*.jsonl"))

@@ -1,0 +1,157 @@
+"""What one call uses, from the facts that its session tells: those of its log and its metrics."""
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.totals import Totals
+from tornado_app.usage.prices import Prices
+from tornado_app.usage.record import Kind, Record
+
+USER_MS = 100
+ANSWER_MS = 50
+"""For a token of audio, the user's and the model's."""
+BEGUN_MOST = 16
+"""A model has one answer, or a few out of band."""
+
+
+class CallUsage:
+    """Thread: loop.  An answer that has begun is one record in the end, whatever becomes of it."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        totals: Callable[[], Totals],
+        put: Callable[[Record], None],
+        *,
+        prices: Prices,
+        organisation: str = "",
+        trace_id: str = "",
+    ) -> None:
+        """*totals*: what there was in the call so far."""
+        self._config = config
+        self._totals = totals
+        self._put = put
+        self._prices = prices
+        self._organisation = organisation
+        self._trace_id = trace_id
+        self._model = config.model_session.model
+        self._begun: dict[str, float] = {}
+        """Answers that run, and how much audio the user had been sent before, in ms."""
+        self._known_input: dict[str, int] = {}
+        """Of the last answer that was counted: the next has all of it in its input again."""
+        self._received_ms = 0.0
+        """Audio of the user that was counted in it."""
+        self._count = 0
+
+    def hear(self, event: str, fields: Mapping[str, Any], now: float) -> None:
+        """A fact, at *now* of the monotonic clock."""
+        at = self._config.unix_ms(now)
+        match event:
+            case "upstream_dialled":
+                self._model = fields["asked_model"]
+            case "response_begun":
+                self._begin(fields["response_id"], at)
+            case "response_done":
+                self._answered(fields, at)
+            case "upstream_lost" | "rolled_over":
+                self._end_begun(event, at)
+            case "transcribed":
+                self._transcribed(fields, at)
+            case "tool_done" | "tool_failed":
+                self._tool(fields, at)
+            case "session_closed":
+                self._end_begun(fields["cause"], at)
+                self._closed(fields, at)
+
+    def _begin(self, response_id: str, at: int) -> None:
+        if len(self._begun) >= BEGUN_MOST:
+            self._estimate(next(iter(self._begun)), "forgotten", at)
+        self._begun[response_id] = self._totals().answered_ms
+
+    def _answered(self, fields: Mapping[str, Any], at: int) -> None:
+        response_id, tokens = fields["response_id"], fields["tokens_by_type"]
+        if fields["tokens"] is None and response_id in self._begun:
+            self._estimate(response_id, fields["status"], at)
+            return
+        self._begun.pop(response_id, None)
+        if tokens:
+            self._known_input = {name: count for name, count in tokens.items() if "input" in name}
+            self._received_ms = self._totals().received_ms
+        cost = self._prices.of_answer(self._model, tokens, _day(at))
+        self._write(
+            "answer", at, model=self._model, status=fields["status"], tokens=tokens, cost=cost,
+            response_id=response_id,
+        )  # fmt: skip
+
+    def _end_begun(self, status: str, at: int) -> None:
+        for response_id in tuple(self._begun):
+            self._estimate(response_id, status, at)
+
+    def _estimate(self, response_id: str, status: str, at: int) -> None:
+        """The model has answered, and never said how much: what it was given before, what was said
+        since, and what of the answer the user was sent.
+        """
+        totals, answered_ms = self._totals(), self._begun.pop(response_id)
+        tokens = _sum(
+            self._known_input,
+            {
+                "audio_input": math.ceil((totals.received_ms - self._received_ms) / USER_MS),
+                "audio_output": math.ceil((totals.answered_ms - answered_ms) / ANSWER_MS),
+            },
+        )
+        cost = self._prices.of_answer(self._model, tokens, _day(at))
+        self._write(
+            "answer", at, model=self._model, status=status, tokens=tokens, cost=cost,
+            response_id=response_id, is_estimated=True,
+        )  # fmt: skip
+
+    def _transcribed(self, fields: Mapping[str, Any], at: int) -> None:
+        model = self._config.model_session.transcription_model
+        tokens, seconds = fields["tokens_by_type"], fields["seconds"]
+        cost = self._prices.of_transcription(model, tokens, seconds, _day(at))
+        self._write("transcription", at, model=model, seconds=seconds, tokens=tokens, cost=cost)
+
+    def _tool(self, fields: Mapping[str, Any], at: int) -> None:
+        seconds = fields["duration_ms"] / 1000
+        self._write("tool", at, model=fields["name"], status=fields["outcome"], seconds=seconds)
+
+    def _closed(self, fields: Mapping[str, Any], at: int) -> None:
+        self._write(
+            "call",
+            at,
+            model=self._model,
+            status=fields["cause"],
+            seconds=fields["duration_s"],
+            received_s=fields["received_ms"] / 1000,
+            answered_s=fields["answered_ms"] / 1000,
+        )
+
+    def _write(self, kind: Kind, at: int, **more: Any) -> None:
+        self._count += 1
+        config = self._config
+        currency = self._prices.currency if more.get("cost") is not None else ""
+        self._put(
+            Record(
+                id=f"{config.session_id}-{self._count}",
+                kind=kind,
+                at=at,
+                session_id=config.session_id,
+                user_id=config.user_id,
+                organisation=self._organisation,
+                currency=currency,
+                trace_id=self._trace_id,
+                **more,
+            )
+        )
+
+
+def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    names = {**one, **other}
+    return {name: one.get(name, 0) + max(0, other.get(name, 0)) for name in names}
+
+
+def _day(unix_ms: int) -> date:
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).date()

@@ -1,0 +1,134 @@
+"""What models cost: a table of the operator's, exact to the last digit.
+
+Prices are for a million tokens of a type, or for a minute, from a day on.  The name of a model may
+end in ``*``; of several that fit the longest counts, and of its prices the last that has begun.
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+MILLION = 1_000_000
+FILE_BYTES = 1 << 20
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Price(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename={"since": "from"}
+):
+    """Of one model from one day on; None: it has none of these."""
+
+    model: Name
+    since: date
+    text_input: Decimal | None = None
+    audio_input: Decimal | None = None
+    image_input: Decimal | None = None
+    cached_text_input: Decimal | None = None
+    cached_audio_input: Decimal | None = None
+    cached_image_input: Decimal | None = None
+    text_output: Decimal | None = None
+    audio_output: Decimal | None = None
+    minute: Decimal | None = None
+    """Of audio that is written down, by models that count no tokens."""
+
+    def of(self, kind: str) -> Decimal | None:
+        """For a million tokens of that `TokenType`.  Those that a model does not name are taken for
+        text that it wrote, as thinking is.
+        """
+        name = "text_output" if kind == "unnamed" else kind
+        amount: Decimal | None = getattr(self, name)
+        return amount
+
+    def fits(self, model: str) -> bool:
+        if self.model.endswith("*"):
+            return model.startswith(self.model[:-1])
+        return model == self.model
+
+    @property
+    def amounts(self) -> Iterable[Decimal]:
+        fields = (getattr(self, name) for name in self.__struct_fields__)
+        return (value for value in fields if isinstance(value, Decimal))
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "USD"
+    answers: tuple[Price, ...] = ()
+    transcriptions: tuple[Price, ...] = ()
+
+
+class Prices:
+    """Thread: any; nothing of it changes."""
+
+    def __init__(self, file: _File | None = None) -> None:
+        found = file or _File()
+        self.currency = found.currency
+        self._answers = found.answers
+        self._transcriptions = found.transcriptions
+
+    def of_answer(self, model: str, tokens: Mapping[str, int], day: date) -> Decimal | None:
+        """What an answer cost; None: that cannot be known, because there is no price."""
+        return _cost(_found(self._answers, model, day), tokens, 0.0)
+
+    def of_transcription(
+        self, model: str, tokens: Mapping[str, int], seconds: float, day: date
+    ) -> Decimal | None:
+        """What it cost to write a turn down; None, as `of_answer`."""
+        return _cost(_found(self._transcriptions, model, day), tokens, seconds)
+
+
+def read_prices(text: bytes) -> Prices:
+    """Raises ValueError with a sentence that says what is wrong and where."""
+    if len(text) > FILE_BYTES:
+        raise ValueError(f"it is longer than {FILE_BYTES} bytes")
+    try:
+        tables = tomllib.loads(text.decode("utf-8"), parse_float=Decimal)
+        file = msgspec.convert(_with_decimals(tables), _File)
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise ValueError(str(error)) from None
+    for price in (*file.answers, *file.transcriptions):
+        if any(not amount.is_finite() or amount < 0 for amount in price.amounts):
+            raise ValueError(f"{price.model}: a price must be 0 or more")
+    return Prices(file)
+
+
+def _with_decimals(value: Any) -> Any:
+    """Whole numbers are as exact as others, and of another type in TOML."""
+    match value:
+        case bool() | None:
+            return value
+        case int():
+            return Decimal(value)
+        case dict():
+            return {name: _with_decimals(each) for name, each in value.items()}
+        case list():
+            return [_with_decimals(each) for each in value]
+    return value
+
+
+def _found(prices: Iterable[Price], model: str, day: date) -> Price | None:
+    fitting = [price for price in prices if price.fits(model) and price.since <= day]
+    return max(fitting, key=lambda price: (len(price.model), price.since), default=None)
+
+
+def _cost(price: Price | None, tokens: Mapping[str, int], seconds: float) -> Decimal | None:
+    if price is None:
+        return None
+    total = Decimal(0)
+    for kind, count in tokens.items():
+        amount = price.of(kind)
+        if amount is None and count:
+            return None
+        total += (amount or Decimal(0)) * count / MILLION
+    if seconds:
+        if price.minute is None:
+            return None
+        total += price.minute * Decimal(str(seconds)) / 60
+    return total

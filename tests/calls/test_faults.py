@@ -31,16 +31,16 @@ from tests.fakes.upstream import FAULTS, TEXT, FakeConnection, FakeUpstream, fra
 
 HEALTHY = 20
 PAUSE_S = 0.1
-WITHIN_S = 30.0
+WITHIN_S = 60.0
 """For a computer that is busy with other tests."""
 ILL = "ill"
 SETTINGS = {
     "upstream_reconnect_initial_ms": 10,
     "upstream_reconnect_max_ms": 20,
     "upstream_reconnect_attempts": 2,
-    "upstream_connect_timeout_s": 1,
+    "upstream_connect_timeout_s": 2,
     "heartbeat_interval_s": 1,
-    "heartbeat_read_timeout_s": 3,
+    "heartbeat_read_timeout_s": 6,
     "limits_audio_rate": 1000,
     "limits_messages_per_s": 100_000,
     "limits_message_burst": 1_000_000,
@@ -211,8 +211,8 @@ async def speak(client: VoiceClient, session: int, over: asyncio.Event) -> int:
     return sent
 
 
-@pytest.mark.timeout(200)
-@pytest.mark.gen_test(timeout=180)
+@pytest.mark.timeout(320)
+@pytest.mark.gen_test(timeout=300)
 async def test_twenty_others_lose_no_chunk():
     """One call has fault after fault, and leaves nothing behind."""
     async with FakeUpstream() as upstream, House(upstream.url, **SETTINGS) as house:

@@ -49,6 +49,15 @@ def test_any_doubt_leads_to_the_parser(text):
     assert plain_audio(text) is None
 
 
+@pytest.mark.parametrize("fields", [{}, {"type": 3}])
+def test_what_is_refused_is_known_by_its_event_id(fields):
+    """In the error the client finds which of its events it was."""
+    with pytest.raises(InvalidMessage) as refused:
+        parse_client(json.dumps({**fields, "event_id": "mine"}))
+
+    assert "mine" == refused.value.ref
+
+
 @given(
     st.permutations([("type", APPEND), ("audio", "QUJD"), ("event_id", "e"), ("x", 1)]),
     st.integers(1, 4),

@@ -96,6 +96,24 @@ def test_an_answer_in_its_midst_goes_on_as_another_item_of_the_same(call):
     assert [0, 1] == [event["output_index"] for event in begun]
 
 
+def test_a_written_answer_in_its_midst_ends_in_writing(call):
+    where = {"response_id": "resp_1", "output_index": 0, "item_id": "item_a", "content_index": 0}
+    call.begins_item("resp_1", "item_a")
+    call.says("response.content_part.added", **where, part={"type": "text"})
+    call.says("response.output_text.delta", **where, delta="A towel, and")
+
+    call.lost()
+    ends = call.shown[-4:]
+    assert [
+        "response.output_text.done",
+        "response.content_part.done",
+        "conversation.item.done",
+        "response.output_item.done",
+    ] == [event["type"] for event in ends]
+    assert {"type": "text", "text": "A towel, and"} == ends[1]["part"]
+    assert [{"type": "output_text", "text": "A towel, and"}] == ends[3]["item"]["content"]
+
+
 @pytest.mark.parametrize("lost_answer", ["tell", "ask_again"])
 def test_an_answer_that_broke_off_has_failed_if_the_operator_wants_it_so(lost_answer):
     call = Call(lost_answer=lost_answer).begun()

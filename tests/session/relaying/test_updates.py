@@ -310,6 +310,19 @@ def test_the_next_model_is_begun_with_what_the_client_has_set():
     assert SECRET == session["instructions"]
 
 
+def test_what_is_taken_behind_an_update_that_was_refused_is_what_is_in_force():
+    """Each answer of the model is about the oldest that it has not refused."""
+    call = Call().begun()
+    call.asks("session.update", **update(audio={"output": {"voice": "verse"}}))
+    call.says("error", error={"code": "x", "event_id": call.sent[0]["event_id"]})
+    call.asks("session.update", **update(audio={"output": {"voice": "cedar"}}))
+    call.says("session.updated", session={})
+
+    call.loses_model().feed_opened()
+
+    assert "cedar" == call.sent[0]["session"]["audio"]["output"]["voice"]
+
+
 def test_an_update_that_the_model_had_not_answered_is_asked_of_the_next():
     call = Call().begun()
     call.asks("session.update", **update(instructions="Be brief."))

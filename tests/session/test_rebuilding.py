@@ -4,7 +4,7 @@ from base64 import b64decode, b64encode
 
 import pytest
 
-from tests.session.story import FORGETFUL, converted, delta, model_session, response
+from tests.session.story import FORGETFUL, UNIX_MS, converted, delta, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
@@ -268,7 +268,7 @@ def test_silence_is_forgotten_and_speech_is_not(story):
         speak(story, second)
         story.feed(events.Look(0), at=float(second))
     again(story)
-    assert [6, 7, 8] == heard(story.orders)
+    assert [4, 5, 6, 7, 8] == heard(story.orders)  # of 100 ms each
 
     speak(story, 9)
     story.said(realtime.UserSpeechStarted("u1", 250))
@@ -277,6 +277,19 @@ def test_silence_is_forgotten_and_speech_is_not(story):
         story.feed(events.Look(0), at=story.now + 1)
     again(story)
     assert [8, 9, *range(10, 20)] == heard(story.orders)[-12:]
+
+
+def test_the_beginning_of_a_word_waits_for_its_rest(stage):
+    """Of a client that was lost in the middle of it, for as long as it takes."""
+    story = stage(resume_window_s=20.0).connected()
+    speak(story, 1)
+    story.feed(events.ClientGone(None, is_lost=True))
+    for second in range(1, 15):
+        story.feed(events.Look(0), at=float(second))
+    story.feed(events.ClientBack("token", UNIX_MS / 1000 + 900, last_seq=0))
+    speak(story, 2)
+    again(story)
+    assert [1, 2] == heard(story.orders)
 
 
 def test_an_answer_that_broke_off_goes_on(story):

@@ -8,7 +8,7 @@ confirmed, and the audio of turns without a transcript.
     a turn without a transcript   sent as the item that it was
     a turn with its transcript    forgotten
     silence, as far as a model    forgotten after `QUIET_LOOKS`, which is long enough to find speech
-    that looks for speech knows   in what came last
+    that looks for speech knows   in what came last; never its last `BEGINNING_MS`
 """
 
 from base64 import b64decode, b64encode
@@ -22,6 +22,10 @@ from tornado_app.protocol.realtime.orders import AnyOrder, Append, Clear, Commit
 QUIET_LOOKS = 3
 """Seconds: a model hears speech some hundred milliseconds after it began, and the way there may be
 slow."""
+
+BEGINNING_MS = 500.0
+"""So much may be of a word that a model has not noticed yet, however long nothing has come behind
+it: a client that was lost in the middle of it sends the rest when it is back."""
 
 UPSTREAM_BYTES_PER_MS = 64.0
 """24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
@@ -153,7 +157,7 @@ class SpeechKept:
             self._quiet.clear()
             return
         if len(self._quiet) == QUIET_LOOKS:
-            self._drop_until(self._quiet.popleft())
+            self._drop_until(min(self._quiet.popleft(), self._end_ms - BEGINNING_MS))
         self._quiet.append(self._end_ms)
 
     def trim(self, most_bytes: int) -> None:

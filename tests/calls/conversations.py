@@ -56,7 +56,7 @@ class Conversation:
 
     async def hold(self, client: VoiceClient) -> None:
         await client.status("connected")
-        for _ in range(self.random.randint(2, 5)):
+        for _ in range(self.random.randint(1, 3)):
             await self._turn(client)
         # The last one is whole, so that it can be told when everything is over.
         await self._type(client)
@@ -77,7 +77,7 @@ class Conversation:
 
     async def _speak(self, client: VoiceClient) -> None:
         """Loud noise that is like no other, in chunks of any size."""
-        pcm = self.random.randbytes(self.random.randint(250, 800) * PCM_BYTES_PER_MS)
+        pcm = self.random.randbytes(self.random.randint(120, 450) * PCM_BYTES_PER_MS)
         self.spoken.append(pcm)
         sent = pcm if self.is_manual else pcm + bytes(600 * PCM_BYTES_PER_MS)
         while sent:
@@ -155,6 +155,11 @@ async def recorded_model(monkeypatch):
         yield port
     finally:
         await server.close()
+
+
+def knows_all(model: Recorded, session) -> bool:
+    """It has every item of the conversation, and no other."""
+    return [item.id for item in model.items] == [entry.id for entry in session.ledger.entries]
 
 
 def is_quiet(model: Recorded, session) -> bool:

@@ -20,6 +20,7 @@ from tornado_app.protocol.close import CLOSES, GOING_AWAY
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
+from tornado_app.protocol.realtime.items import Item
 from tornado_app.protocol.realtime.orders import Truncate
 from tornado_app.session import commands, events
 from tornado_app.session.config import TimeRules, ToolRules
@@ -45,6 +46,9 @@ ENDS = {
 """What ends a call by itself, beside what happens in it."""
 
 MODEL_BYTES_PER_MS = 48
+RESET = Failure("open", "reset")
+FINAL = Failure("open", "closed", close_code=4000)
+EXPIRED = Failure("open", "closed", close_code=1001, close_reason="maximum duration")
 
 
 def changes(config):
@@ -60,27 +64,34 @@ def changes(config):
         "ledger_entries": 100 if config["is_kept"] else 0,
         "backlog": config["backlog"],
         "false_start": config["false_start"],
+        "session_limit_s": 40.0 if config["rolls_over"] else 0.0,
+        "roll_over_before_s": 20.0,
     } | (ENDS if config["ends"] else {})
 
 
 CONFIGS = st.fixed_dictionaries(
     {
         "turn_detection": st.sampled_from(["server_vad", "none"]),
-        "transcribes": st.booleans(),
-        "interrupts": st.booleans(),
+        "transcribes": st.sampled_from([True, True, True, False]),
+        "interrupts": st.sampled_from([True, True, True, False]),
         "resumes": st.booleans(),
-        "is_kept": st.booleans(),
+        "is_kept": st.sampled_from([True, True, True, False]),
         "backlog": st.sampled_from(["push_back", "refuse", "drop_oldest"]),
-        "false_start": st.sampled_from(["stop", "go_on"]),
+        "false_start": st.sampled_from(["go_on", "go_on", "stop"]),
         "ends": st.booleans(),
+        "rolls_over": st.booleans(),
     }
 )
 
 
 class Talkative(Model):
-    """What it says at once is long enough to be interrupted."""
+    """What it says at once is long enough to be interrupted, and it says which items it has."""
 
     delta_ms = 400
+
+    def take_item(self, item):
+        super().take_item(item)
+        self.says.append(realtime.ItemAdded(Item(id=item.get("id", ""))))
 
 
 class CountedLine(Line):
@@ -109,6 +120,8 @@ class Call(RuleBasedStateMachine):
         self.sent_ms = Counter()
         """Of each item of the model's, what the client was given."""
         self.started, self.over = [], []
+        self.next_ms: dict[str, float] = {}
+        """Of an item that goes on behind a noise: from where it has to."""
         self.stopped: set[str] = set()
         """Answers of which the client is to hear nothing more."""
         self.before = self.stopped
@@ -116,7 +129,7 @@ class Call(RuleBasedStateMachine):
         """The line has changed the order of what the model said."""
         self.goes_on = False
         """Some answer has gone on behind a noise, and may be heard behind its end."""
-        self.looked_at = 0
+        self.looked_at = self.noises = 0
         self.is_here = True
         self.line = CountedLine(changes(config), kind=Talkative)
 
@@ -179,6 +192,42 @@ class Call(RuleBasedStateMachine):
         if self.line.is_linked:
             self.line.model.says.append(realtime.UserSpeechStarted("item_u", 0))
 
+    @precondition(lambda self: self.line.is_linked)
+    @rule(cancels=st.booleans(), answers=st.booleans(), words=st.sampled_from([None, "", "yes"]))
+    def make_a_noise(self, cancels, answers, words):
+        """In the middle of an answer, and the model takes it for speech; *words* None: none come
+        in time.
+        """
+        model = self.line.model
+        if model.active is None:
+            model.begin()
+        model.speak()
+        self.deliver()
+        self.noises += 1
+        item = f"item_noise_{self.noises}"
+        model.says.append(realtime.UserSpeechStarted(item, 0))
+        if cancels and model.active is not None:
+            model.end("cancelled")
+        model.says += [realtime.UserSpeechStopped(item, 1), realtime.Committed(item)]
+        if answers and model.active is None:
+            model.begin()
+        self.deliver()
+        if words is None:
+            self.wait(2.0)
+        else:
+            model.says.append(realtime.UserTranscriptDone(item, words))
+            self.deliver()
+
+    @rule(seconds=st.sampled_from([2, 30]))
+    def go_well(self, seconds):
+        """Whoever is asked answers, and all of it comes."""
+        until = self.line.story.now + seconds
+        while self.line.story.now < until and not self.line.story.session.ended:
+            self.line.deliver_all()
+            self.line.model.speak()
+            self.line.deliver_all()
+            self.wait(0.5)
+
     @rule(text=st.sampled_from([None, "", "yes please"]))
     def transcribe(self, text):
         for item in (f"item_{self.line.model.last_item}", "item_u"):
@@ -222,13 +271,40 @@ class Call(RuleBasedStateMachine):
     def _deliver(self, place, copies):
         self.line.deliver(place, lambda event: [event] * copies)
 
-    @rule(is_final=st.booleans())
-    def lose_the_model(self, is_final):
+    @rule(failure=st.sampled_from([RESET, RESET, FINAL, EXPIRED]))
+    def lose_the_model(self, failure):
         if not self.line.is_linked:
             return
         self.line.is_linked = False
-        failure = Failure("open", "closed", close_code=4000) if is_final else None
-        self.happen(events.UpstreamLost(failure or Failure("open", "reset")))
+        was_spare = self.line.is_spare and not self.line.story.session.is_connected
+        before = len(self.line.story.all)
+        self.happen(events.UpstreamLost(failure, has_spare=self.line.has_spare))
+        if was_spare and not self.line.story.session.ended:
+            did = self.line.story.all[before:]
+            assert not [each for each in did if isinstance(each, commands.SendClient)]
+            [dial] = [each for each in did if isinstance(each, commands.DialUpstream)]
+            assert dial.is_fresh
+
+    @rule(has_spare=st.booleans())
+    def open_another_link(self, has_spare):
+        """For whoever dials next."""
+        self.line.has_spare = has_spare
+
+    @rule(copies=st.integers(0, 2))
+    def hear_the_next_model(self, copies):
+        """Once, twice or never."""
+        self.line.deliver_prepared(copies)
+
+    @precondition(lambda self: self.line.prepared)
+    @rule(failure=st.sampled_from([RESET, FINAL]))
+    def lose_the_next_model(self, failure):
+        self.line.prepared = None
+        self.happen(events.PreparedLost(failure))
+
+    @precondition(lambda self: self.line.prepared)
+    @rule(unsent=st.sampled_from([0, 3 << 20]))
+    def let_the_next_model_wait(self, unsent):
+        self.happen(events.PreparedBacklog(unsent))
 
     @precondition(lambda self: self.is_here)
     @rule(is_lost=st.booleans())
@@ -285,6 +361,11 @@ class Call(RuleBasedStateMachine):
                 case commands.SendUpstream(Truncate(item_id, heard_ms)):
                     received_ms = self.line.received_ms[item_id]
                     assert 0 <= heard_ms <= received_ms, "cut beyond the audio that exists"
+                case commands.Log("false_start"):  # told only if some of it was heard
+                    self.stopped = self.before
+                    self.goes_on = True
+                case commands.Log("rolled_over", fields) if not fields["is_forced"]:
+                    assert self.started == self.over, "gone over in the middle of an answer"
         self.looked_at = len(everything)
 
     def _look_at(self, message):
@@ -303,7 +384,9 @@ class Call(RuleBasedStateMachine):
                 assert response_id not in self.stopped, "a stale delta"
                 ends_at_ms = message.offset_ms + message.duration_ms
                 assert ends_at_ms <= self.line.received_ms[item_id] + 1, "more sent than there was"
-                assert message.offset_ms <= self.sent_ms[item_id] + 1, "a hole"
+                goes_on_ms = self.next_ms.pop(item_id, self.sent_ms[item_id])
+                assert abs(message.offset_ms - goes_on_ms) <= 1, "a hole, or said twice"
+                self.next_ms[item_id] = ends_at_ms
                 self.sent_ms[item_id] = max(self.sent_ms[item_id], ends_at_ms)
             case told.Interrupted(heard_ms, item_id):
                 assert heard_ms <= self.sent_ms[item_id or ""] + 1, "more heard than sent"
@@ -311,8 +394,9 @@ class Call(RuleBasedStateMachine):
                 self.stopped = self.stopped | set(self.started)
             case told.AnswerGoesOn(item_id, offset_ms):
                 assert offset_ms <= self.sent_ms[item_id], "it goes on behind what was sent"
-                self.stopped = self.before
-                self.goes_on = True
+                items = [*self.sent_ms]
+                behind = items[items.index(item_id) + 1 :] if item_id in items else []
+                self.next_ms |= {item_id: offset_ms} | dict.fromkeys(behind, 0.0)
 
     @invariant()
     def no_more_is_heard_than_there_was(self):
@@ -366,6 +450,7 @@ class Call(RuleBasedStateMachine):
             assert not closes
             return
         assert isinstance(story.all[-1], commands.Finish)
+        assert self.line.prepared is None, "a link is left"
         assert math.inf == story.session.wake_at()
         before = len(story.all)
         for event in (events.Tick(), events.ClientGone(1000), events.ClientSaid(asked.Ping())):

@@ -1,6 +1,6 @@
 """A model that keeps to the Realtime API, and a line to it that loses, doubles and mixes up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,8 @@ class Model:
         self._calls_of_answer: list[OutputItem] = []
         self.outputs: list[str] = []
         """The calls of tools that have their results."""
+        self.told: list[str] = []
+        """The items that it was given."""
 
     def take(self, order: AnyOrder) -> None:
         match order:
@@ -68,10 +70,8 @@ class Model:
             case CreateItem(event_id=event_id) if self.refuses:
                 self.refuses = False
                 self._refuse("invalid_value", event_id)
-            case CreateItem({"call_id": str(call_id)}):
-                self.outputs.append(call_id)
-            case CreateItem():
-                self._items += 1
+            case CreateItem(item):
+                self.take_item(item)
             case CreateResponse(event_id):
                 if self.active is not None:
                     self._refuse("conversation_already_has_active_response", event_id)
@@ -87,6 +87,13 @@ class Model:
                 self.says.append(realtime.Committed(f"item_{self._items}"))
             case Clear():
                 self.says.append(realtime.Cleared())
+
+    def take_item(self, item: Mapping[str, Any]) -> None:
+        self.told.append(item.get("id", ""))
+        if "call_id" in item:
+            self.outputs.append(item["call_id"])
+        else:
+            self._items += 1
 
     def begin(self) -> None:
         self._responses += 1
@@ -183,6 +190,12 @@ class Line:
     """Of a link that was closed nothing is heard any more, whatever its model says."""
     links: int = 0
     kind: type[Model] = Model
+    prepared: Model | None = None
+    """The one that is made ready beside it."""
+    has_spare: bool = False
+    """A link that was open for nobody, for whoever dials next."""
+    is_spare: bool = False
+    """The link in use was one, and its model has not been reached by it yet."""
     performing: list[str] = field(default_factory=list)
     """The calls of tools that are under way."""
 
@@ -214,12 +227,47 @@ class Line:
                         self.performing.remove(call_id)
                     case commands.CloseUpstream():
                         self.is_linked = False
-                    case commands.DialUpstream():
+                    case commands.DialUpstream(_, is_fresh):
+                        assert not self.is_linked, "two links at once"
                         self.is_linked = True
-                        self.links += 1
-                        self.model = self.kind(self.links - 1)
-                        self.model.says.append(realtime.SessionCreated())
-                        waiting.append(events.UpstreamOpened(1.0))
+                        self.model = self._new()
+                        self.is_spare = self.has_spare and not is_fresh
+                        spare_s = 50.0 if self.is_spare else None
+                        waiting.append(events.UpstreamOpened(1.0, spare_s=spare_s))
+                    case commands.PrepareUpstream():
+                        assert self.prepared is None, "two are prepared at once"
+                        self.prepared = self._new()
+                        waiting.append(events.PreparedOpened(1.0))
+                    case commands.SendPrepared(order):
+                        assert self.prepared is not None, "told to nobody"
+                        self.prepared.take(order)
+                    case commands.DropPrepared():
+                        self.prepared = None
+                    case commands.SwapUpstream():
+                        assert self.prepared is not None, "swapped for nobody"
+                        self.is_linked, self.is_spare = True, False
+                        self.model, self.prepared = self.prepared, None
+                        self._check_knows_all()
+
+    def _check_knows_all(self) -> None:
+        """A model that is gone over to knows the conversation before, unless there was no time."""
+        logs = [each for each in self.story.fresh if isinstance(each, commands.Log)]
+        [log] = [each for each in logs if each.event == "rolled_over"]
+        entries = self.story.session.ledger.entries
+        assert log.fields["is_forced"] or [each.id for each in entries] == self.model.told
+
+    def _new(self) -> Model:
+        self.links += 1
+        model = self.kind(self.links - 1)
+        model.says.append(realtime.SessionCreated())
+        return model
+
+    def deliver_prepared(self, copies: int = 1) -> None:
+        """The next that the model has said which is made ready."""
+        if self.prepared is not None and self.prepared.says:
+            said = self.prepared.says.pop(0)
+            for _ in range(copies):
+                self.happen(events.PreparedSaid(said))
 
     def deliver(self, place: int, change: Callable[[Any], list[Any]]) -> None:
         """The event at *place* of those under way comes, changed."""
@@ -231,6 +279,8 @@ class Line:
     def deliver_all(self) -> None:
         while self.model.says:
             self.deliver(0, lambda event: [event])
+        while self.prepared is not None and self.prepared.says:
+            self.deliver_prepared()
 
     def wait(self, seconds: float) -> None:
         """Time passes, and the session is woken whenever it wishes to be."""

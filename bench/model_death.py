@@ -96,7 +96,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=50)
     options = parser.parse_args()
-    env = gateway_env(None) | {"PARLEY_MODEL_MODE": "speech"}
+    # A busy machine takes longer to load the next model than calls wait for one.
+    waits = {"PARLEY_UPSTREAM_RECONNECT_ATTEMPTS": "100"}
+    env = gateway_env(None) | {"PARLEY_MODEL_MODE": "speech"} | waits
     with running("run.py", "--port", "0", env=env) as child:
         found = URL_PATTERN.search(child.read_line(WAIT_S))  # the model has to load its files
         if found is None:

@@ -1,10 +1,13 @@
 """Calls that have a link which was open before them, over real sockets."""
 
 import asyncio
+import json
 
 import pytest
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
-from tests.calls.house import House, until
+from tests.calls.house import WAIT_S, House, until
 from tests.fakes.upstream import FakeUpstream
 
 HOUSE = {
@@ -20,7 +23,7 @@ async def spare(house: House) -> None:
     async def is_there() -> bool:
         return (await house.scrape())("spare_links") == 1
 
-    async with asyncio.timeout(15.0):
+    async with asyncio.timeout(WAIT_S):
         while not await is_there():
             await asyncio.sleep(0.01)
 
@@ -86,6 +89,23 @@ async def test_a_call_for_another_model_dials_itself():
         first, second = (link.path.partition("?")[2] for link in fake.connections)
         assert "model=other" == second != first
         assert 0 == (await house.scrape())("spare_links_taken_total")
+
+
+@pytest.mark.gen_test
+async def test_a_client_of_the_api_hears_what_the_model_has_said_before():
+    """In its own dialect, and once."""
+    async with FakeUpstream() as fake, House(fake.url, **HOUSE, openai_enabled=True) as house:
+        await spare(house)
+        headers = {"Authorization": f"Bearer {house.token()}"}
+        url = f"ws://127.0.0.1:{house.port}/v1/realtime?model=gpt-realtime-2.1"
+        socket = await websocket_connect(HTTPRequest(url, headers=headers))
+        await socket.write_message('{"type": "input_audio_buffer.clear"}')
+        await fake.connections[0].next_event("input_audio_buffer.clear")
+        await fake.connections[0].send({"type": "input_audio_buffer.cleared"})
+        async with asyncio.timeout(WAIT_S):
+            heard = [json.loads(await socket.read_message())["type"] for _ in range(2)]
+        assert ["session.created", "input_audio_buffer.cleared"] == heard
+        socket.close()
 
 
 @pytest.mark.gen_test

@@ -15,7 +15,7 @@ from tornado_app.logs import get_logger
 RENEWALS = 3
 """In the life of a lease: two may be lost."""
 LEASES_AT_ONCE = 64
-"""Some 0.2 ms of the loop, and as much of Redis."""
+"""Some 1 ms of the loop."""
 PROBE_S = 0.5
 """How often it is tried whether Redis is there again."""
 STOP_S = 1.0

@@ -222,7 +222,8 @@ class Connection:
         if self._meter is None:
             return ()
         totals = self._session.totals()
-        return self._meter.look(totals.received_ms + totals.answered_ms, self._session.tokens)
+        audio_ms = totals.received_ms + totals.answered_ms
+        return self._meter.look(audio_ms, sum(totals.tokens.values()))
 
     def _better_upstreams(self) -> frozenset[str]:
         used = self._session.upstream

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from openai import AsyncOpenAI
+from websockets.exceptions import ConnectionClosedError
 
 from tests.calls.house import House
 from tests.clients.program import KEY, running
@@ -163,6 +164,26 @@ async def test_a_model_may_be_named_with_the_first_that_is_said(echoing, waits):
     assert [("session.created", first), ("session.updated", mini)] == sessions
     assert "completed" == heard[-1].response.status
     assert "error" not in kinds(heard)
+
+
+@pytest.mark.gen_test
+async def test_a_quota_that_is_used_up_is_told_as_the_api_does(echoing):
+    """Behind the answer that has used it up, and to whoever comes then."""
+    quota = {"quotas_tokens_per_user_per_day": 1}
+    async with house_for(model_url(echoing), **quota) as house:
+        async with through(house) as connection:
+            await until(connection, "session.created")
+            await connection.conversation.item.create(item=TEXT)
+            await connection.response.create()
+            heard = await until(connection, "error")
+            assert "response.done" in kinds(heard)
+            error = heard[-1].error
+            assert ("insufficient_quota", "insufficient_quota") == (error.type, error.code)
+            with pytest.raises(ConnectionClosedError) as closed:
+                await until(connection, "never")
+            assert 1013 == closed.value.rcvd.code
+        status, _, _ = await house.refusal()
+        assert 429 == status
 
 
 @pytest.mark.gen_test

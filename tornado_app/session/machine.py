@@ -147,11 +147,6 @@ class Session:
         """What there was so far."""
         return total(self._conductor.figures(), self.downlink.sent, self._actions)
 
-    @property
-    def tokens(self) -> int:
-        """What the model has counted so far, of all types."""
-        return self._actions.tokens.total()
-
     def wake_at(self) -> float:
         """When a `Tick` is due; infinity, and so for ever once the session has ended, if never."""
         return self._timers.earliest

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tornado_app.admission.claims import Caller, TokenRejected, at, name_at
-from tornado_app.admission.quotas import Owner, Period, Quota, Unit, owned
+from tornado_app.admission.quotas import PARTS, Owner, Period, Quota, Unit, owned
 from tornado_app.errors import Refused
 from tornado_app.settings.plans import read_plans
 from tornado_app.settings.schema import Settings
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PLAN_SCOPE = "plan:"
 NO_PLAN = "The token names a plan that this server does not have."
 
-UNITS: tuple[Unit, ...] = ("audio_s", "tokens")
+UNITS: tuple[Unit, ...] = tuple(PARTS)
 OWNERS: tuple[Owner, ...] = ("user", "organisation")
 PERIODS: tuple[Period, ...] = ("day", "month")
 
@@ -61,7 +61,7 @@ class Standings:
         return Standing(settings, organisation, quotas)
 
     def _settings_of(self, caller: Caller) -> Settings:
-        if not self._plans:
+        if not self._settings.limits.plans_file:
             return self._settings
         scopes = sorted(scope for scope in caller.scopes if scope.startswith(PLAN_SCOPE))
         plan = self._named(caller, self._settings.limits.plan_claim)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.calls.house import House
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.commands.configuration import read_policy
 
 SECOND = bytes(48_000)
 
@@ -52,3 +53,27 @@ async def test_a_plan_has_limits_of_its_own():
         await house.connected()
         status, body, _ = await house.refusal(token=house.token(plan="gold"))
         assert (401, "token_invalid") == (status, body["data"]["code"])
+
+
+@pytest.mark.gen_test
+async def test_another_plan_counts_with_the_next_call(tmp_path):
+    """And a file that has gone meanwhile gives nobody more."""
+    plans = tmp_path / "plans.toml"
+    plans.write_text("[free]\nlimits.connections_per_user = 1\n")
+    how = {"limits_plans_file": str(plans), "limits_plan_claim": ["plan"]}
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        token = house.token(plan="free")
+        await house.connected(token=token)
+        assert 429 == (await house.refusal(token=token))[0]
+
+        async def read_again() -> None:
+            policy = read_policy(house.settings)
+            await house.gateway.go_by(house.settings, house.rules, policy, None)
+
+        plans.write_text("[free]\nlimits.connections_per_user = 2\n")
+        await read_again()
+        await house.connected(token=token)
+        assert 429 == (await house.refusal(token=token))[0]
+        plans.unlink()
+        await read_again()
+        assert 401 == (await house.refusal(token=token))[0]

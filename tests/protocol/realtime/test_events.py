@@ -85,7 +85,7 @@ KNOWN = [
             "transcript": "a b",
             "usage": {"type": "duration", "seconds": 1},
         },
-        realtime.UserTranscriptDone("u", "a b"),
+        realtime.UserTranscriptDone("u", "a b", {"type": "duration", "seconds": 1}),
     ),
     (
         {

@@ -159,6 +159,17 @@ def test_a_client_is_shown_what_is_in_force_but_for_what_is_the_operators():
     assert [OWN] == event["session"]["tools"]
 
 
+def test_a_choice_of_a_tool_of_the_servers_is_shown_as_one_of_the_model():
+    """Its name is nothing that the client may learn."""
+    call = Call(tools=(TOOL,)).begun()
+    call.says("session.updated", session={"tool_choice": {"type": "function", "name": TOOL.name}})
+    assert "auto" == call.shown[-1]["session"]["tool_choice"]
+
+    own = {"type": "function", "name": "own"}
+    call.says("session.updated", session={"tool_choice": own})
+    assert own == call.shown[-1]["session"]["tool_choice"]
+
+
 def test_an_answer_may_differ_as_far_as_a_session_may():
     call = Call(CHOOSY, (TOOL,)).begun()
     asked = {"voice": "verse"}

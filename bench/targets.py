@@ -41,6 +41,14 @@ def start_gateway(
     return Target("gateway", child, load)
 
 
+def start_api(stack: ExitStack, upstream_url: str) -> Target:
+    """The gateway, called by a client of the Realtime API in the model's own format."""
+    env = gateway_env(upstream_url) | {"PARLEY_OPENAI_ENABLED": "true"}
+    child = stack.enter_context(running("run.py", "--port", "0", env=env))
+    url = child.read_url().removesuffix("/ws") + "/v1/realtime"
+    return Target("gateway-api", child, [url, *relay_load(), *api_load(make_token(env))])
+
+
 def start_aiohttp(stack: ExitStack, upstream_url: str) -> Target:
     child = stack.enter_context(running("-m", "bench.aiohttp_relay", upstream_url))
     return Target("aiohttp", child, [child.read_url(), *relay_load()])
@@ -60,6 +68,11 @@ def start_websockets(stack: ExitStack, upstream_url: str) -> Target:
 def relay_load() -> list[str]:
     """A relay cannot resample, so it is given what the model takes."""
     return ["--rate", str(MODEL_HZ), "--raw"]
+
+
+def api_load(key: str) -> list[str]:
+    """What speaks the model's dialect is spoken to in it."""
+    return ["--message-type", "input_audio_buffer.append", "--token", key]
 
 
 def start_litellm(stack: ExitStack, upstream_url: str) -> Target:
@@ -89,8 +102,7 @@ def start_litellm(stack: ExitStack, upstream_url: str) -> Target:
             raise NotInstalled(f"{program} did not start\n{child.log_tail()}")
         time.sleep(0.5)
     url = f"ws://127.0.0.1:{port}/v1/realtime?model=gpt-realtime"
-    dialect = ["--message-type", "input_audio_buffer.append", "--token", LITELLM_KEY]
-    return Target("litellm", child, [url, *relay_load(), *dialect])
+    return Target("litellm", child, [url, *relay_load(), *api_load(LITELLM_KEY)])
 
 
 def free_port() -> int:
@@ -99,6 +111,7 @@ def free_port() -> int:
 
 
 RELAYS: dict[str, Callable[[ExitStack, str], Target]] = {
+    "gateway-api": start_api,
     "aiohttp": start_aiohttp,
     "aiohttp-uvloop": start_aiohttp_on_uvloop,
     "websockets": start_websockets,

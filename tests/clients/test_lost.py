@@ -7,11 +7,11 @@ import json
 
 import pytest
 
+from tests.clients.agents_calls import calling as calling_agent
 from tests.clients.node_client import NODE_SCRIPTS, needs_node_client
 from tests.clients.openai_calls import calling, until, write
 from tests.clients.other_clients import DEADLINE_S, needs_other_clients
 from tests.clients.program import AT_GATEWAY, gateway, output_of
-from tests.clients.test_openai_agents import calling as calling_agent
 
 pytestmark = pytest.mark.skipif(not AT_GATEWAY, reason="`make clients` tries it, with the gateway")
 

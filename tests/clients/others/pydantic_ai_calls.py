@@ -76,7 +76,7 @@ async def lost():
 
 
 async def azure():
-    azure_provider = AzureProvider(azure_endpoint=HOST, api_key=KEY)
+    azure_provider = AzureProvider(azure_endpoint=HOST, api_version="v1", api_key=KEY)
     there = AzureRealtimeModel(MODEL, provider=azure_provider)
     async with agent.realtime(there, model_settings=settings).session() as session:
         await session.send(QUESTION)

@@ -16,6 +16,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.test_server import program
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import DEFAULTS, read_house, token_rules
+from tornado_app.metrics.definitions import RELOADS
 from tornado_app.reloading import House, Reading
 from tornado_app.server import Server
 from tornado_app.settings.loading import ConfigFile, load
@@ -216,6 +217,7 @@ async def test_a_bad_file_changes_nothing(tmp_path):
         [tools] = await tried(f"[tools]\nfile = {json.dumps(str(tmp_path / 'nowhere'))}\n")
         [place] = await tried("[server]\nenvironment = 'development'\nhost = 7\n")
         assert before is house.server.gateway.settings
+        assert {("refused",): 5} == house.server.gateway.tally.counts(RELOADS)
         call = await house.call()  # by the old secret
         await hang_up(call)
 

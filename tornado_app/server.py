@@ -132,7 +132,13 @@ class Server:
     async def reload(self) -> Outcome:
         """Go by what the operator has written by now, if all of it is right; one at a time."""
         async with self._reloading:
-            return await self._reload()
+            try:
+                outcome = await self._reload()
+            except Exception:
+                self.gateway.hear("reload_failed", {})
+                raise
+            self.gateway.hear("reload_refused" if outcome.problems else "reloaded", {})
+            return outcome
 
     async def _reload(self) -> Outcome:
         post = self.gateway.mailbox.post_threadsafe

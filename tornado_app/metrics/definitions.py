@@ -164,6 +164,12 @@ PASSED_OVER = _model.counter(
     "Dials of calls that went on to the next upstream, by the one that was passed.",
     Label("upstream"),
 )
+UPSTREAM_CALLS = _model.counter(
+    "upstream_calls",
+    "Models that were ready for a call, by which of several upstreams it was; again after a loss, "
+    "and after a roll-over.",
+    Label("upstream"),
+)
 MODEL_ERRORS = _model.counter(
     "model_errors", "`error` events of models.", Label("code", words.MODEL_CODES)
 )
@@ -270,6 +276,12 @@ USAGE_RECORDS = _process.counter(
 )
 USAGE_WAITING = _process.gauge(
     "usage_waiting_records", "Records of usage that are not written yet."
+)
+RELOADS = _process.counter(
+    "reloads",
+    "Times that the settings were read again: `done`; `refused` for something that is wrong in "
+    "them; `failed` for a fault of ours.",
+    Label("outcome", ("done", "refused", "failed")),
 )
 SPANS = _process.counter(
     "spans",

@@ -32,6 +32,13 @@ def _closed(tally: Tally, fields: Fields) -> None:
 
 def _connected(tally: Tally, fields: Fields) -> None:
     tally.add(d.LINKS_CONNECTED, "yes" if fields["reconnects"] else "no")
+    _ready(tally, fields)
+
+
+def _ready(tally: Tally, fields: Fields) -> None:
+    """One of several upstreams has a call."""
+    if (upstream := fields["upstream"]) is not None:
+        tally.add(d.UPSTREAM_CALLS, upstream)
 
 
 def _open(tally: Tally, fields: Fields) -> None:
@@ -49,6 +56,7 @@ def _lost(tally: Tally, fields: Fields) -> None:
 
 def _rolled_over(tally: Tally, fields: Fields) -> None:
     tally.add(d.ROLLOVERS, fields["reason"], "yes" if fields["is_forced"] else "no")
+    _ready(tally, fields)
 
 
 def _answered(tally: Tally, fields: Fields) -> None:
@@ -73,6 +81,10 @@ def _once(metric: Metric, *names: str) -> Callable[[Tally, Fields], None]:
     return lambda tally, fields: tally.add(metric, *(fields[name] for name in names))
 
 
+def _reload(outcome: str) -> Callable[[Tally, Fields], None]:
+    return lambda tally, _: tally.add(d.RELOADS, outcome)
+
+
 def _lost_audio(tally: Tally, fields: Fields) -> None:
     tally.add(d.AUDIO_LOST, by=fields["lost_ms"] / 1000)
 
@@ -81,6 +93,9 @@ _EVENTS: Mapping[str, Callable[[Tally, Fields], None]] = {
     "session_opened": _opened,
     "session_closed": _closed,
     "client_refused": _once(d.REFUSALS, "code"),
+    "reloaded": _reload("done"),
+    "reload_refused": _reload("refused"),
+    "reload_failed": _reload("failed"),
     "visitors_cut": _once(d.VISITORS_CUT, "limit"),
     "place_uncounted": _once(d.CALLS_UNCOUNTED),
     "shared_away": _once(d.SHARED_AWAY, "cause"),

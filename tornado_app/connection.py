@@ -435,8 +435,6 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._trace is not None:
-            self._trace.finish(self._clock())
         self._calls.end()
         if self.config.recorded and self._equipment.recorder is not None:
             self._equipment.recorder.end(self.config.session_id)
@@ -446,6 +444,8 @@ class Connection:
         with contextlib.suppress(Exception):  # a session that had a fault may not be able to count
             count_totals(self._equipment.tally, self._session.totals())
             self._metered()
+        if self._trace is not None:
+            self._trace.finish(self._clock())
 
     @property
     def readings(self) -> CallReadings:

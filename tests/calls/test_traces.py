@@ -2,20 +2,27 @@
 
 import json
 import time
+from importlib import import_module
+from importlib.util import find_spec
 
 import pytest
 
-pytest.importorskip("opentelemetry.sdk", reason="requirements-traces.txt is not installed")
-
 from tests.calls.house import House, until, whole_log
-from tests.calls.tool_house import Endpoint, http_tool, tool_call
-from tests.fakes.collector import Collector
+from tests.calls.tool_house import Endpoint, http_tool, tool_call, write_python
 from tests.fakes.upstream import FakeUpstream, unused_port
-from tornado_app.tracing import otlp
+
+pytestmark = pytest.mark.skipif(
+    find_spec("opentelemetry.sdk") is None, reason="requirements-traces.txt is not installed"
+)
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 CLIENT = f"00-{TRACE}-{PARENT}-01"
+
+
+def Collector(manner="take"):  # noqa: N802
+    """Its package takes a second to import, and few who collect this run it."""
+    return import_module("tests.fakes.collector").Collector(manner)
 
 
 def usage(total: int) -> dict:
@@ -151,7 +158,7 @@ async def test_without_traces_nothing_is_told_and_nothing_imported(tmp_path):
 @pytest.mark.parametrize("manner", ["hang", "refuse", "busy", "away"])
 async def test_a_collector_that_fails_costs_no_call_and_no_time_at_the_end(manner, monkeypatch):
     """What it did not take is counted, and told once."""
-    monkeypatch.setattr(otlp, "SEND_S", 1.0)
+    monkeypatch.setattr(import_module("tornado_app.tracing.otlp"), "SEND_S", 1.0)
     async with Collector("hang" if manner == "away" else manner) as collector:
         url = collector.url if manner != "away" else f"http://127.0.0.1:{unused_port()}/v1/traces"
         with whole_log() as log:
@@ -173,3 +180,26 @@ async def test_a_collector_that_fails_costs_no_call_and_no_time_at_the_end(manne
             assert exporter.dropped + exporter.failed == 4
             assert time.monotonic() - begun_at < 30
         assert url not in log.getvalue()
+
+
+@pytest.mark.gen_test(timeout=60)
+@pytest.mark.skipif(find_spec("mcp") is None, reason="requirements-mcp.txt is not installed")
+async def test_tools_of_every_kind_learn_where_they_are(tmp_path):
+    """Over MCP in the message, in Python with the caller."""
+    entry, _ = write_python(tmp_path)
+    server = import_module("tests.fakes.mcp_server").McpHouse()
+    async with Collector() as collector:
+        settings = {"traces_enabled": True, "traces_endpoint": collector.url}
+        with server:
+            entry += f'[mcp.house]\nurl = "{server.url}"\ntools = ["get_weather"]\n'
+            async with tool_call(
+                tmp_path, entry, headers={"traceparent": CLIENT}, **settings
+            ) as call:
+                told = await call.result_of("where")
+                await call.result_of("get_weather", {"city": "Oslo"})
+            bodies = [json.loads(body) for _, _, body in server.requests if body]
+        (python,) = collector.named("execute_tool where")
+        (mcp,) = collector.named("execute_tool get_weather")
+        assert f"00-{TRACE}-{python.span_id}-01" == told
+        (sent,) = (body["params"] for body in bodies if body.get("method") == "tools/call")
+        assert f"00-{TRACE}-{mcp.span_id}-01" == sent["_meta"]["traceparent"]

@@ -40,6 +40,11 @@ async def who(caller: Caller) -> str:
     return f"{caller.user_id} {caller.session_id} {caller.call_id}"
 
 @tool
+def where(caller: Caller) -> dict:
+    """Where in a trace."""
+    return caller.traceparent
+
+@tool
 def raises() -> str:
     """Fails with a canary in its words."""
     raise ValueError("canary")

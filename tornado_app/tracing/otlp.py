@@ -44,7 +44,7 @@ class OtlpCollector:
 
     def send(self, spans: Sequence[Span]) -> bool:
         try:
-            result = self._exporter.export([self._spelled(span) for span in spans])
+            result = self._exporter.export([self.spelled(span) for span in spans])
         except Exception:  # noqa: BLE001  whatever it is, it costs these spans and nothing else
             return False
         return result is SpanExportResult.SUCCESS
@@ -52,7 +52,7 @@ class OtlpCollector:
     def close(self) -> None:
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
-    def _spelled(self, span: Span) -> ReadableSpan:
+    def spelled(self, span: Span) -> ReadableSpan:
         """As the library has it: whatever it would make of a span, ours tell themselves."""
         remote = span.has_remote_parent
         return ReadableSpan(

@@ -50,6 +50,7 @@ class Server:
         self._reloading = asyncio.Lock()
         self._share = share
         self._counts: CallCounts | None = None
+        self._beating: asyncio.Task[None] | None = None
         if share is not None:
             self._counts = CallCounts(share.places, share.index, len(share.outboxes))
         self._embedded: EmbeddedModel | None = None
@@ -108,6 +109,7 @@ class Server:
             choose = self._counts.choose
             self._http.route(Routing(share.index, share.inbox, share.outboxes, choose))
             self._counts.tell(0)
+            self._beating = asyncio.ensure_future(self._counts.keep_beating())
         if scraped:
             administration = Administration(self.gateway, self._hooks())
             self._metrics = make_metrics_app(
@@ -180,6 +182,8 @@ class Server:
     async def stop(self) -> None:
         """End everything that is left, and every thread and process."""
         self._http.stop()
+        if self._beating is not None:
+            self._beating.cancel()
         if self._trimming is not None:
             self._trimming.cancel()
         if self._metrics is not None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.admission.call_counts import SENT_S, CallCounts, mark_gone
+from tornado_app.admission.call_counts import SENT_S, SILENT_S, CallCounts, mark_gone
 from tornado_app.admission.counting import Lease, Seat
 from tornado_app.admission.shared_places import SharedPlaces, new_file
 
@@ -91,6 +91,7 @@ def test_a_flood_that_does_not_end(file):
     went = []
     for _ in range(100):
         clock.now += SENT_S / 10
+        second.beat()
         went.append(first.choose())
 
     assert {1} == {*went}
@@ -112,6 +113,53 @@ def test_those_that_take_nobody(file):
     assert [0, 1, 2] == [each.choose() for each in (first, second, third)]
     third.tell(0)
     assert 2 == first.choose()
+
+
+def test_one_that_hangs(file):
+    """Gets nobody, though its row says for ever that it has fewest; when it runs again it has what
+    it had.
+    """
+    clock = Clock()
+    processes = counts(file, 3, clock)
+    hanging, second, third = processes
+    for each in processes:
+        each.tell(0)
+    taken, went = [0, 0, 0], []
+    for _ in range(100):
+        clock.now += 0.5
+        second.beat()
+        third.beat()
+        chosen = third.choose()
+        went.append(chosen)
+        taken[chosen] += 1
+        if chosen:
+            processes[chosen].tell(taken[chosen])
+
+    assert 0 not in went[int(SILENT_S / 0.5) :]
+    assert abs(taken[1] - taken[2]) <= 1
+    hanging.beat()
+    assert 0 == second.choose()
+
+
+def test_all_others_hang(file):
+    """Whoever comes is answered here, also when this one has just come to itself."""
+    clock = Clock()
+    first, second = counts(file, 2, clock)
+    first.tell(5)
+    second.tell(0)
+    clock.now += SILENT_S + 1
+
+    assert [0, 0] == [first.choose() for _ in range(2)]
+
+
+def test_one_that_has_not_begun_before_one_that_has(file):
+    """Its row is there, and empty."""
+    first, second = counts(file, 2)
+    second.tell(3)
+
+    assert [1, 1] == [second.choose() for _ in range(2)]
+    first.beat()
+    assert 1 == second.choose()
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=80))

@@ -4,7 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from tests.session.story import config
+from tests.session.story import Story, config, delta, response
+from tornado_app.protocol import asked
+from tornado_app.protocol.realtime.events import ResponseCreated, ResponseFinished
+from tornado_app.session import events
+from tornado_app.session.commands import Log
 from tornado_app.usage.call_usage import CallUsage
 from tornado_app.usage.prices import read_prices
 
@@ -153,3 +157,88 @@ def test_answers_that_never_end_are_bounded(call):
     call.hear("upstream_lost", stage="open")
 
     assert 100 == len({record.response_id for record in call.records})
+
+
+def a_story():
+    """A whole session, whose answer runs."""
+    story = Story().connected().client(asked.Text("a"))
+    return story.said(ResponseCreated(response())).said(delta(500), at=1.0)
+
+
+def answers_of(story):
+    """The records of answers that its facts make."""
+    records = []
+    usage = CallUsage(story.config, story.session.totals, records.append, prices=PRICES)
+    for fact in story.all:
+        if isinstance(fact, Log):
+            usage.hear(fact.event, fact.fields, story.now)
+    return [record for record in records if record.kind == "answer"]
+
+
+def finished(story, status="completed", response_id="resp_1"):
+    output = {"audio_tokens": 30}
+    usage = {"total_tokens": 30, "output_token_details": output}
+    return story.said(ResponseFinished(response(response_id, status, usage=usage)))
+
+
+def never_said(story):
+    story.tick(story.now + 20.0)
+    story.tick(story.now + 5.0)
+    finished(story, "cancelled")
+
+
+def passed_over(story):
+    story.said(ResponseCreated(response("resp_2")))
+    finished(story, "cancelled")
+    finished(story, response_id="resp_2")
+
+
+@pytest.mark.parametrize("late_s", [[], [21.0]], ids=["heard", "given up"])
+def test_an_answer_costs_what_the_model_says_in_the_end(late_s):
+    """Also one that was given up before, as it stalled: its real end comes with the figures."""
+    story = a_story()
+    for at in late_s:
+        assert "response_done" in story.tick(at).told
+    finished(story, "cancelled")
+    finished(story, "cancelled")
+
+    [record] = answers_of(story)
+    assert {"audio_output": 30} == record.tokens
+    assert ("failed" if late_s else "cancelled", False) == (record.status, record.is_estimated)
+    assert 1 == story.session.totals().answers
+
+
+@pytest.mark.parametrize("late_s", [[], [21.0]], ids=["heard", "given up"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        lambda story: story.lost(),
+        lambda story: story.lost().model_ready(),
+        lambda story: story.feed(events.ClientGone(1000)),
+        never_said,
+        passed_over,
+    ],
+)
+def test_an_answer_without_an_end_is_one_record(ending, late_s):
+    """Lost with its model, cut off with its call, never said to be over, or passed over."""
+    story = a_story()
+    for at in late_s:
+        story.tick(at)
+    ending(story)
+    story.feed(events.ClientGone(1000))
+
+    records = [record for record in answers_of(story) if record.response_id == "resp_1"]
+    assert [True] == [record.is_estimated for record in records]
+    assert all(record.tokens for record in records)
+    assert len(answers_of(story)) >= story.session.totals().answers
+
+
+def test_an_answer_of_the_next_model_may_have_the_name_of_one_before(call):
+    """Names are each model's own."""
+    for _ in range(2):
+        call.hear("response_begun", response_id="r1")
+        call.done("r1")
+        call.done("r1")
+        call.hear("upstream_lost", stage="open")
+
+    assert [TOKENS, TOKENS] == [record.tokens for record in call.records]

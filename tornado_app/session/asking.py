@@ -308,7 +308,7 @@ class Asking:
         self._go_on()
 
     def _give_up(self, running: Running) -> None:
-        """It is over for the client, and the model is told to stop."""
+        """It is over for the client, and the model is told to stop; it is counted at its end."""
         self._cancels.cancel(running)
         self._tell_end(running, "failed", None)
         running.is_muted = True
@@ -372,6 +372,10 @@ class Asking:
         self, status: ResponseStatus, response: ResponseFacts | None, *, goes_on: bool = False
     ) -> None:
         running = cast(Running, self.known.running)
+        # Of one that was given up the log says what its client was told, and what it cost.
+        self._reports.log_end(
+            running.response_id, "failed" if running.is_told else status, response
+        )
         self._tell_end(running, status, response, goes_on=goes_on)
         self.known.end()
         self._patience.forget_first()
@@ -385,7 +389,6 @@ class Asking:
         *,
         goes_on: bool = False,
     ) -> None:
-        self._reports.log_end(running.response_id, status, response)
         if not running.is_told:
             running.is_told = True
             continues = self._continues(running, status) or goes_on

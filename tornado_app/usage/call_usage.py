@@ -15,6 +15,7 @@ ANSWER_MS = 50
 """For a token of audio, the user's and the model's."""
 BEGUN_MOST = 16
 """A model has one answer, or a few out of band."""
+OVER_KEPT = 64
 
 
 class CallUsage:
@@ -40,6 +41,8 @@ class CallUsage:
         self._model = config.model_session.model
         self._begun: dict[str, float] = {}
         """Answers that run, and how much audio the user had been sent before, in ms."""
+        self._over: dict[str, None] = {}
+        """The last answers that have a record: what is said of them later is not another one."""
         self._known_input: dict[str, int] = {}
         """Of the last answer that was counted: the next has all of it in its input again."""
         self._received_ms = 0.0
@@ -70,13 +73,23 @@ class CallUsage:
         if len(self._begun) >= BEGUN_MOST:
             self._estimate(next(iter(self._begun)), "forgotten", at)
         self._begun[response_id] = self._totals().answered_ms
+        self._over.pop(response_id, None)  # another model, with names of its own
+
+    def _end(self, response_id: str) -> None:
+        self._begun.pop(response_id, None)
+        self._over[response_id] = None
+        if len(self._over) > OVER_KEPT:
+            del self._over[next(iter(self._over))]
 
     def _answered(self, fields: Mapping[str, Any], at: int) -> None:
         response_id, tokens = fields["response_id"], fields["tokens_by_type"]
-        if fields["tokens"] is None and response_id in self._begun:
+        is_uncounted = fields["tokens"] is None
+        if response_id in self._over and (response_id or is_uncounted):
+            return
+        if is_uncounted and response_id in self._begun:
             self._estimate(response_id, fields["status"], at)
             return
-        self._begun.pop(response_id, None)
+        self._end(response_id)
         if tokens:
             self._known_input = {name: count for name, count in tokens.items() if "input" in name}
             self._received_ms = self._totals().received_ms
@@ -94,7 +107,8 @@ class CallUsage:
         """The model has answered, and never said how much: what it was given before, what was said
         since, and what of the answer the user was sent.
         """
-        totals, answered_ms = self._totals(), self._begun.pop(response_id)
+        totals, answered_ms = self._totals(), self._begun[response_id]
+        self._end(response_id)
         tokens = _sum(
             self._known_input,
             {

@@ -149,7 +149,7 @@ FIELDS: Mapping[str, str] = {
     "status": "how an answer ended, or of an HTTP request",
     "swap_ms": "how long the conversation took to be handed over",
     "target": "a call, a user or a token that an operator did it to; empty: all",
-    "tokens": "by the model's count, or how many tokens are taken back",
+    "tokens": "by the model's count; at the end of a call also what was written down; or how many tokens are taken back",
     "tokens_by_type": "the same by type, which add up; what was in the model's cache is `cached_..._input` alone",
     "tool_calls": "calls of tools that are over",
     "tool_failures": "and that brought nothing",

@@ -2,7 +2,11 @@
 
 from tests.session.story import Story, converted, response
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.events import ResponseCreated, ResponseFinished
+from tornado_app.protocol.realtime.events import (
+    ResponseCreated,
+    ResponseFinished,
+    UserTranscriptDone,
+)
 from tornado_app.session import events
 from tornado_app.session.commands import Log
 
@@ -28,6 +32,18 @@ def test_the_last_line_of_a_call_sums_it_up():
     assert (1, 0, 0) == (closed["answers"], closed["interruptions"], closed["tool_calls"])
     assert (9, {"audio_output": 4, "unnamed": 5}) == (closed["tokens"], closed["tokens_by_type"])
     assert len(story.all_messages) == closed["messages"]
+
+
+def test_what_a_model_counts_to_write_down_is_counted():
+    """Of a call that does nothing else it is all that there is, and quotas go by it."""
+    story = Story().connected()
+    usage = {"type": "tokens", "total_tokens": 12, "input_tokens": 9, "output_tokens": 3}
+    usage["input_token_details"] = {"audio_tokens": 9}
+    story.said(UserTranscriptDone("item_u", "Hello.", usage=usage))
+    assert {"audio_input": 9, "text_output": 3} == story.session.totals().tokens
+    story.feed(events.ClientGone(1000))
+
+    assert 12 == fields_of(story, "session_closed")["tokens"]
 
 
 def test_a_call_can_be_followed_to_the_models_own_ids():

@@ -50,10 +50,12 @@ def log_answered(
 
 def log_transcribed(actions: Actions, said: UserTranscriptDone) -> None:
     """A turn was written down, by a model that counts for itself."""
+    tokens = transcription_tokens(said.usage)
+    actions.tokens.update(tokens)
     actions.log(
         "transcribed",
         item_id=safe_word(said.item_id),
-        tokens_by_type=transcription_tokens(said.usage),
+        tokens_by_type=tokens,
         seconds=transcription_seconds(said.usage),
     )
 

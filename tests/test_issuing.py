@@ -13,6 +13,7 @@ from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
 from tornado_app.issuing import CONDUCT, Issuer, Wanted, read_wanted
 from tornado_app.policy.fields import FIELDS
+from tornado_app.standing import Standings
 from tornado_app.terms import Terms
 
 NOW = 1_795_600_000.0
@@ -174,6 +175,52 @@ def test_what_is_lent_begins_as_it_was_asked_and_may_be_changed():
     for choice in ({"speed": "1.3"}, {"voice": "ash"}):
         with pytest.raises(Refused):
             terms.settle(caller, choice, NOW)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "claims"),
+    [
+        ((), {"app": {"plan": "free", "org": "acme", "role": "admin"}}),
+        (("plan:team",), {"app": {"org": "acme"}}),
+        ((), {"app": {"plan": "gold"}}),
+        ((), {"app": {"plan": 7}}),
+        ((), {"app": "free"}),
+        ((), {}),
+    ],
+)
+def test_what_is_lent_has_the_plan_and_the_organisation_of_its_lender(scopes, claims):
+    """Else it were a way around every limit; and it has nothing that decides nothing."""
+    settings = house_settings(
+        limits_plans_file="conf/plans.toml",
+        limits_plan_claim=["app", "plan"],
+        limits_organisation_claim=["app", "org"],
+    )
+    issuer = Issuer(settings, RULES, Terms(settings, read_policy(settings)))
+    lender = replace(LENDER, scopes=frozenset(scopes), claims=claims)
+    caller = verify(issuer.lend(lender, {}, 60, NOW, as_client=True).token, RULES, NOW)
+
+    def standing(of: Caller) -> object:
+        try:
+            return Standings(settings).of(of)
+        except Refused as refused:
+            return refused.sentence
+
+    assert standing(lender) == standing(caller)
+    assert "admin" not in str(caller.claims)
+
+
+def test_instructions_name_the_lenders_claims_and_a_claim_is_no_way_to_more():
+    """Also where the policy names one that says what a token may."""
+    settings = house_settings(session_instructions="{user_id}, {tier}.")
+    policy = replace(read_policy(settings), claims=("tier", "scopes", "parley_session"))
+    terms = Terms(settings, policy)
+    claims = {"tier": "gold", "scopes": [CONDUCT, "a"], "exp": NOW + 9e9}
+    lender = replace(LENDER, scopes=frozenset({"a", CONDUCT}), claims=claims)
+    lent = Issuer(settings, RULES, terms).lend(lender, {}, 60, NOW, as_client=True)
+    caller = verify(lent.token, RULES, NOW)
+
+    assert "alice, gold." == terms.settle(caller, {}, NOW).model_session.instructions
+    assert ({"a"}, NOW + 60) == (caller.scopes, caller.expires_at)
 
 
 def test_what_is_for_servers_is_said_and_not_lent():

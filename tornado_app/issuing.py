@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tornado_app.admission import tokens
-from tornado_app.admission.claims import CALL_END, Caller
+from tornado_app.admission.claims import CALL_END, REGISTERED, Caller, only_at
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.settings.schema import Settings
@@ -53,6 +53,9 @@ class Issuer:
         self._claim = settings.auth.session_claim
         self._rules = rules
         self._terms = terms
+        limits = settings.limits
+        paths = (limits.plan_claim, limits.organisation_claim, *((name,) for name in terms.claims))
+        self._lent = [path for path in paths if path and path[0] not in REGISTERED]
 
     def issue(self, wanted: Wanted, now: float) -> Issued:
         """A token that is good from *now*, Unix time in seconds, with its session sealed.
@@ -73,7 +76,9 @@ class Issuer:
     ) -> Lent:
         """A token that gives no more and no longer than that of *caller*, with *said* of its call.
 
-        It has the same number, to be taken back with that one.  *as_client*: as of `Terms.lent`.
+        It has the same number, to be taken back with that one, and the claims that say what plan
+        and organisation it is of, and what the instructions may name.  *as_client*: as of
+        `Terms.lent`.
 
         Raises:
             Refused: If there is no secret, or *said* is not allowed; with the field.
@@ -82,7 +87,9 @@ class Issuer:
         session = self._terms.lent(caller, said, as_client=as_client, scopes=scopes)
         begun = self._terms.begun(scopes, session)
         expires_at = min(now + ttl_s, caller.expires_at)
-        others: dict[str, Any] = {CALL_END: int(caller.call_ends_at)}
+        others = only_at(caller.claims, self._lent)
+        others.pop(self._claim, None)
+        others[CALL_END] = int(caller.call_ends_at)
         if session:
             others[self._claim] = self._terms.sealed(session)
         wanted = Wanted(caller.user_id, expires_at - now, tuple(sorted(scopes)))

@@ -55,6 +55,11 @@ class Terms:
         self._seal = _seal(settings)
         self._names = (*template.ALWAYS, *policy.claims)
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Those that instructions may name."""
+        return self._policy.claims
+
     def settle(self, caller: Caller, choices: Mapping[str, str], now: float) -> CallTerms:
         """What holds for the call of *caller*; *now* is Unix time in seconds.
 

@@ -444,6 +444,11 @@ class TestBetween:
             ({**SPARES, "PARLEY_UPSTREAM_SESSION_LIMIT_S": "240"}, "upstream.spare_link_s"),
             ({"PARLEY_AUTH_SECRET": RANDOM[:31]}, "auth.secret"),
             ({"PARLEY_AUTH_SESSION_CLAIM": "sub"}, "auth.session_claim"),
+            ({"PARLEY_LIMITS_PLAN_CLAIM": '["scope"]'}, "limits.plan_claim"),
+            (
+                {"PARLEY_LIMITS_ORGANISATION_CLAIM": '["parley_session", "org"]'},
+                "limits.organisation_claim",
+            ),
             ({"PARLEY_AUTH_SEALING_KEY": RANDOM}, "auth.sealing_key"),
             ({"PARLEY_AUTH_PREVIOUS_SEALING_KEY": SEALING}, "auth.previous_sealing_key"),
             (

@@ -7,6 +7,7 @@ as 10**400, and a claim that comes twice.
 import base64
 import re
 from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
@@ -17,6 +18,9 @@ TokenProblem = Literal["token_missing", "token_invalid", "token_expired"]
 LONGEST_NAME = 128
 CALL_END = "call_exp"
 """Beside `exp`, which says how long a token opens calls: how long those may go on."""
+
+REGISTERED = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes", CALL_END)
+"""Those that say whom a token is of and for how long, or what it may."""
 
 Path = tuple[str, ...]
 """Where a claim stands: its name, or the names on the way to one that stands in another."""
@@ -130,6 +134,19 @@ def at(claims: Mapping[str, Any], path: Path) -> Any:
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
+
+
+def only_at(claims: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+    """What *claims* have at *paths*, in the same places, and nothing else."""
+    found: dict[str, Any] = {}
+    for path in sorted(paths):  # what is inside another comes after it
+        value, home = at(claims, path), found
+        if value is None or not path:
+            continue
+        for name in path[:-1]:
+            home = home.setdefault(name, {})
+        home[path[-1]] = deepcopy(value)
+    return found
 
 
 def name_at(claims: Mapping[str, Any], path: Path) -> str:

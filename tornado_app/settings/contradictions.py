@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from tornado_app.admission import origins, proxies, sealing
 from tornado_app.admission.application_keys import LEAST_CHARACTERS
 from tornado_app.admission.budget import ENTRY_BYTES, LOW_PART
+from tornado_app.admission.claims import REGISTERED
 from tornado_app.admission.operator_keys import OperatorKeys
 from tornado_app.settings.fallbacks import (
     VOICES,
@@ -36,8 +37,6 @@ WORDS_CHARACTERS = 32_768  # docs/protocol.md, text
 LONGEST_CHUNK_MS = 10_000  # docs/protocol.md, audio
 LONGEST_MS_PER_BYTE = 1 / 8  # one byte a sample at 8 kHz, in a binary frame
 """Of audio on its way to the model: 24 kHz pcm16, as base64."""
-
-REGISTERED_CLAIMS = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes", "call_exp")
 
 
 class Contradiction(NamedTuple):
@@ -154,9 +153,13 @@ def _too_little_room_for_pictures(settings: Settings) -> Iterator[Contradiction]
 
 def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:
     auth = settings.auth
-    if auth.session_claim in REGISTERED_CLAIMS:
-        reason = f"must be none of {', '.join(REGISTERED_CLAIMS)}, which say something else"
+    reason = f"must be none of {', '.join(REGISTERED)}, which say something else"
+    if auth.session_claim in REGISTERED:
         yield Contradiction(reason, ("auth.session_claim",))
+    taken = (*REGISTERED, auth.session_claim)
+    for name in ("limits.plan_claim", "limits.organisation_claim"):
+        if set(_value(settings, name)[:1]) & set(taken):
+            yield Contradiction(f"must not begin with {', '.join(taken)}", (name,))
     for name in ("auth.sealing_key", "auth.previous_sealing_key"):
         text = _value(settings, name).reveal()
         try:

@@ -65,7 +65,7 @@ FIELDS: Mapping[str, str] = {
     "allowed": "how many there may be",
     "answered_ms": "audio that the client was sent",
     "answers": "answers that ended, however they did",
-    "asked_model": "who is asked to answer",
+    "asked_model": "who is asked to answer, or to write a turn down",
     "attempt": "the how manyeth dial in a row it was",
     "away_s": "how long it did not answer",
     "broken_pieces": "pieces of answers that were no audio",

@@ -4,9 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from tests.session.story import Story, config, delta, response
+from tests.session.relaying.call import Call as RelayedCall
+from tests.session.story import Story, config, delta, model_session, response
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.events import ResponseCreated, ResponseFinished
+from tornado_app.protocol.realtime.events import (
+    ResponseCreated,
+    ResponseFinished,
+    UserTranscriptDone,
+)
 from tornado_app.session import events
 from tornado_app.session.commands import Log
 from tornado_app.usage.call_usage import CallUsage
@@ -22,6 +27,11 @@ audio_input = 10
 cached_audio_input = 1
 text_output = 2
 audio_output = 20
+
+[[transcriptions]]
+model = "dear"
+from = 2020-01-01
+minute = 0.6
 """
 )
 TOKENS = {"text_input": 100, "audio_input": 50, "audio_output": 30}
@@ -138,8 +148,14 @@ def test_an_answer_that_the_model_says_cost_nothing_is_not_estimated(call):
 
 def test_turns_and_tools_are_records(call):
     """A turn by what its own model counts; no price, no cost."""
-    call.hear("transcribed", item_id="i1", tokens_by_type={"audio_input": 20}, seconds=0.0)
-    call.hear("transcribed", item_id="i2", tokens_by_type={}, seconds=3.0)
+    call.hear(
+        "transcribed",
+        asked_model="a",
+        item_id="i1",
+        tokens_by_type={"audio_input": 20},
+        seconds=0.0,
+    )
+    call.hear("transcribed", asked_model="a", item_id="i2", tokens_by_type={}, seconds=3.0)
     call.hear("tool_done", name="get_weather", outcome="done", duration_ms=1500.0)
     call.hear("tool_failed", name="of_client", outcome="timeout", duration_ms=30000.0)
 
@@ -165,14 +181,14 @@ def a_story():
     return story.said(ResponseCreated(response())).said(delta(500), at=1.0)
 
 
-def answers_of(story):
-    """The records of answers that its facts make."""
+def records_of(story, kind="answer"):
+    """Those of a kind that its facts make."""
     records = []
     usage = CallUsage(story.config, story.session.totals, records.append, prices=PRICES)
     for fact in story.all:
         if isinstance(fact, Log):
             usage.hear(fact.event, fact.fields, story.now)
-    return [record for record in records if record.kind == "answer"]
+    return [record for record in records if record.kind == kind]
 
 
 def finished(story, status="completed", response_id="resp_1"):
@@ -202,7 +218,7 @@ def test_an_answer_costs_what_the_model_says_in_the_end(late_s):
     finished(story, "cancelled")
     finished(story, "cancelled")
 
-    [record] = answers_of(story)
+    [record] = records_of(story)
     assert {"audio_output": 30} == record.tokens
     assert ("failed" if late_s else "cancelled", False) == (record.status, record.is_estimated)
     assert 1 == story.session.totals().answers
@@ -227,10 +243,10 @@ def test_an_answer_without_an_end_is_one_record(ending, late_s):
     ending(story)
     story.feed(events.ClientGone(1000))
 
-    records = [record for record in answers_of(story) if record.response_id == "resp_1"]
+    records = [record for record in records_of(story) if record.response_id == "resp_1"]
     assert [True] == [record.is_estimated for record in records]
     assert all(record.tokens for record in records)
-    assert len(answers_of(story)) >= story.session.totals().answers
+    assert len(records_of(story)) >= story.session.totals().answers
 
 
 def test_an_answer_of_the_next_model_may_have_the_name_of_one_before(call):
@@ -242,3 +258,44 @@ def test_an_answer_of_the_next_model_may_have_the_name_of_one_before(call):
         call.hear("upstream_lost", stage="open")
 
     assert [TOKENS, TOKENS] == [record.tokens for record in call.records]
+
+
+def test_a_turn_is_written_down_by_whom_the_operator_has_asked():
+    """Where nobody else may be."""
+    story = Story(model_session=model_session(transcription_model="dear")).connected()
+    story.said(UserTranscriptDone("item_u", "hello", {"type": "duration", "seconds": 5.0}))
+
+    [record] = records_of(story, "transcription")
+    assert ("dear", Decimal("0.05")) == (record.model, record.cost)
+
+
+def writes_down(call, asked):
+    """A client of the API names who is to."""
+    audio = {"input": {"transcription": asked}}
+    return call.asks("session.update", session={"type": "realtime", "audio": audio})
+
+
+def words_come(call):
+    done = "conversation.item.input_audio_transcription.completed"
+    usage = {"type": "duration", "seconds": 5.0}
+    return call.says(done, item_id="item_u", transcript="hello", usage=usage)
+
+
+def test_a_turn_is_written_down_by_whom_the_model_has_taken():
+    """Not by one that it is asked for, or refuses; by the last of them, however it goes on."""
+    begun = model_session(transcription_model="cheap")
+    call = RelayedCall(model_session=begun, transcription_models=("dear", "other")).begun()
+    words_come(call)
+    words_come(writes_down(call, {"model": "dear"}))
+    words_come(call.says("session.updated", session={}))
+    writes_down(call, {"model": "other"})
+    wrong = {"type": "invalid_request_error", "event_id": call.sent[0]["event_id"]}
+    words_come(call.says("error", error=wrong))
+    writes_down(call, None).says("session.updated", session={})
+    words_come(call)
+    writes_down(call, {"language": "de"}).says("session.updated", session={})
+    words_come(call.loses_model().finds_model())
+
+    records = records_of(call, "transcription")
+    assert ["cheap", "cheap", *["dear"] * 4] == [record.model for record in records]
+    assert [None, None, *[Decimal("0.05")] * 4] == [record.cost for record in records]

@@ -48,13 +48,14 @@ def log_answered(
     )
 
 
-def log_transcribed(actions: Actions, said: UserTranscriptDone) -> None:
+def log_transcribed(actions: Actions, said: UserTranscriptDone, asked_model: str) -> None:
     """A turn was written down, by a model that counts for itself."""
     tokens = transcription_tokens(said.usage)
     actions.tokens.update(tokens)
     actions.log(
         "transcribed",
         item_id=safe_word(said.item_id),
+        asked_model=asked_model,
         tokens_by_type=tokens,
         seconds=transcription_seconds(said.usage),
     )

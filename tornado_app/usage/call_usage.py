@@ -123,8 +123,9 @@ class CallUsage:
         )  # fmt: skip
 
     def _transcribed(self, fields: Mapping[str, Any], at: int) -> None:
-        model = self._config.model_session.transcription_model
-        tokens, seconds = fields["tokens_by_type"], fields["seconds"]
+        model, tokens, seconds = (
+            fields[name] for name in ("asked_model", "tokens_by_type", "seconds")
+        )
         cost = self._prices.of_transcription(model, tokens, seconds, _day(at))
         self._write("transcription", at, model=model, seconds=seconds, tokens=tokens, cost=cost)
 

@@ -110,7 +110,7 @@ class Hearing:
             case realtime.UserTranscriptDelta():
                 scribe.user_words(said)
             case realtime.UserTranscriptDone(item_id, text):
-                log_transcribed(self._actions, said)
+                log_transcribed(self._actions, said, self._updating.transcription_model)
                 scribe.user_words_end(item_id, text)
             case realtime.UserTranscriptFailed(item_id):
                 scribe.user_words_end(item_id, None)

@@ -62,6 +62,8 @@ class Updating:
         self._changes: deque[_Change] = deque()
         self._taken: dict[str, Any] = {}
         """What the model has taken of the client's."""
+        self.transcription_model = model.in_force.transcription_model
+        """Who was asked last to write down; turns that are under way outlive its being left out."""
         self._is_begun = False
         self.answer_bytes_per_ms = MODEL_BYTES_PER_MS
         model.body = self._body
@@ -99,6 +101,7 @@ class Updating:
         if self._changes and self._outstanding.answered(UPDATE):
             change = self._changes.popleft()
             self._taken = merged(self._taken, change.body)
+            self._note_transcription(change.body)
             self._client.own = merged(self._client.own, change.own)
             self._actions.log("session_configured", fields=sorted(change.body))
         self._way.say(self._veil.session(text, "session.updated", self.own))
@@ -143,6 +146,12 @@ class Updating:
         there = replace(config, model_session=upstream.asked(config.model_session))
         begun = begun_with(upstream.asked(self._model.in_force), there)
         return merged(begun, called_at(upstream, self._taken)) | {"type": begun["type"]}
+
+    def _note_transcription(self, body: Mapping[str, Any]) -> None:
+        hearing = _dict(_dict(body.get("audio")).get("input"))
+        model = _dict(hearing.get("transcription")).get("model")
+        if isinstance(model, str):
+            self.transcription_model = model
 
     def _learn(self, text: str) -> None:
         """What the model says of itself, as far as others go by it."""

@@ -11,6 +11,7 @@ import pytest
 
 from tests.calls.house import SECRET, house_settings
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.admission.quotas import QuotaUse
 from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.commands.configuration import read_policy
 from tornado_app.connection import Connection
@@ -173,6 +174,56 @@ async def test_all_are_looked_at_and_not_all_at_once():
         assert (LOOK_AT_ONCE, {1}) == (first, {call.looks for call in calls})
         assert timer is not gateway._look_timer
         timer.cancel()
+
+
+class Both:
+    """Redis as it is asked for a place, and for what was used: either answers with the other."""
+
+    shared = "Redis"
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._asked = [asyncio.Event(), asyncio.Event()]
+        self.lease = gateway.seating.lease
+        self.exceeded = gateway.metering.exceeded
+        self.given_back = 0
+
+    async def learn(self, _quotas: object) -> None:
+        await self._answer(0)
+
+    async def reserve(self, _lease: object, *, takes_over: bool) -> None:
+        assert not takes_over
+        await self._answer(1)
+
+    def give_back(self, _lease: object) -> None:
+        self.given_back += 1
+
+    here = 0
+
+    async def _answer(self, number: int) -> None:
+        self._asked[number].set()
+        async with asyncio.timeout(WAIT_S):
+            await self._asked[1 - number].wait()
+
+
+@pytest.mark.gen_test
+async def test_an_opening_asks_for_its_place_and_its_quotas_at_once():
+    """Of a Redis that does not answer nobody waits twice; and what it says at last counts."""
+    async with a_gateway(quotas_tokens_per_user_per_day=10) as gateway:
+        seating, metering = gateway.seating, gateway.metering
+        gateway.seating = gateway.metering = both = Both(gateway)
+        try:
+            guest = await gateway.coming_in(knock())
+            gateway.release(guest)
+            assert 1 == both.given_back
+            used_up = QuotaUse("tokens_per_user_per_day", 10, 10, 2_000_000_000)
+            answers = iter([None, used_up])
+            both.exceeded = lambda _quotas: next(answers)
+            with pytest.raises(Refused) as refused:
+                await gateway.coming_in(knock())
+            assert ("quota_exceeded", 2) == (refused.value.code, both.given_back)
+        finally:
+            gateway.seating, gateway.metering = seating, metering
 
 
 class Looked:

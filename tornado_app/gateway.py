@@ -276,12 +276,19 @@ class Gateway:
         if self.seating.shared is None:
             return self.admit(knock)
         asked = self._judge(knock)
-        await self.metering.learn(asked.standing.quotas)
         self._check_quotas(asked)
-        await self.seating.reserve(asked.lease, takes_over=asked.resumes is not None)
+        # Both at once: of a Redis that hangs nobody waits for two answers.
+        learning = asyncio.ensure_future(self.metering.learn(asked.standing.quotas))
         try:
+            await self.seating.reserve(asked.lease, takes_over=asked.resumes is not None)
+        except BaseException:
+            learning.cancel()
+            raise
+        try:
+            await learning
+            self._check_quotas(asked)
             self._check_door(knock.origin)  # as it is by now
-        except Refused:
+        except BaseException:  # nobody may wait any more
             self.seating.give_back(asked.lease)
             raise
         return self._guest(knock, asked)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.session.relaying.call import Call
+from tests.session.relaying.test_relaying import written
 from tests.session.story import converted
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink
@@ -88,3 +89,64 @@ def test_the_client_does_not_choose_the_models_format(call):
     call.asks("session.update", session={"type": "realtime", "audio": {"output": pcmu}})
 
     assert {"output": {}} == call.sent[0]["session"]["audio"]
+
+
+SPOKEN = "AAAA" * 160
+ORDERS = {
+    "session.update": {"session": {"type": "realtime", "instructions": "Be brief."}},
+    "conversation.item.create": {"item": {"id": "item_n", **written("And now?")}},
+    "conversation.item.retrieve": {"item_id": "item_q"},
+    "conversation.item.truncate": {"item_id": "item_q", "content_index": 0, "audio_end_ms": 5},
+    "conversation.item.delete": {"item_id": "item_q"},
+    "response.create": {"response": {"instructions": "Answer."}},
+    "response.cancel": {},
+    "input_audio_buffer.clear": {},
+}
+
+
+@pytest.fixture
+def speaker():
+    """A client that speaks in another format than the model's, and has written something."""
+    call = Call(source=AudioFormat("pcm16", 16_000, 1)).begun()
+    item = {"id": "item_q", **written("What is it?")}
+    call.asks("conversation.item.create", item=item)
+    call.says("conversation.item.added", item=item, previous_item_id=None)
+    call.says("conversation.item.done", item=item, previous_item_id=None)
+    return call
+
+
+def kinds_from(call, number):
+    return [event["type"] for event in call.all_sent[number:]]
+
+
+@pytest.mark.parametrize("is_back_first", [False, True])
+def test_what_waits_behind_speech_is_sent_once_and_behind_it(speaker, is_back_first):
+    """The model is lost meanwhile; the pool answers before the next one is there, or after."""
+    speaker.asks("input_audio_buffer.append", audio=SPOKEN)
+    for kind, fields in ORDERS.items():
+        speaker.asks(kind, **fields)
+    before = len(speaker.all_sent)
+    speaker.loses_model()
+    steps = [lambda: speaker.hears_back(20.0), speaker.finds_model]
+    for step in steps if is_back_first else reversed(steps):
+        step()
+    speaker.feed(events.UplinkReady(converted(0.0, audio=b"")))  # the tail before the clear
+
+    begun_and_told = ["session.update", "conversation.item.create"]
+    there = [*begun_and_told, "input_audio_buffer.append", *ORDERS]
+    assert there == kinds_from(speaker, before)
+
+
+ASKED_AGAIN = [k for k in ORDERS if k not in {"response.cancel", "input_audio_buffer.clear"}]
+
+
+@pytest.mark.parametrize("kind", ASKED_AGAIN)
+def test_what_has_left_behind_speech_is_asked_again_of_each_next_model(speaker, kind):
+    speaker.asks("input_audio_buffer.append", audio=SPOKEN).asks(kind, **ORDERS[kind])
+    speaker.hears_back(20.0)
+    for _ in range(2):
+        before = len(speaker.all_sent)
+        speaker.loses_model().finds_model()
+        begun_and_told = ["session.update", "conversation.item.create"]
+        there = [*begun_and_told, "input_audio_buffer.append", kind]
+        assert there == kinds_from(speaker, before)

@@ -1,11 +1,12 @@
 """What a client asks beside speech, as orders to the model, as far as it may."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.errors import Refused
 from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response
@@ -27,7 +28,7 @@ from tornado_app.session.relaying.shown_pictures import pictures_of
 from tornado_app.session.relaying.speaking import Speaking
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.tools import Tools
-from tornado_app.session.relaying.updating import Updating
+from tornado_app.session.relaying.updating import UPDATE, Updating
 
 TRUNCATE = "conversation.item.truncate"
 CLEAR = "input_audio_buffer.clear"
@@ -85,22 +86,22 @@ class Asking:
             case "input_audio_buffer.commit" | "input_audio_buffer.clear":
                 self._speaking.end_stream(partial(self._mark, event))
             case "session.update":
-                self._in_turn(self._updating.ask(event))
+                update = self._updating.ask(event)
+                self._in_turn(event, partial(self._send_noted, update))
             case "response.create":
                 self._ask_for_answer(event)
             case "conversation.item.create":
                 self._create_item(event)
             case kind if kind in NO_ITEM:
-                self._about_item(event)
+                self._check_named(event)
+                self._in_turn(event)
             case "response.cancel" if self._tools.cancel(_name_in(event), CLIENT_CANCELLED):
                 pass
-            case "response.cancel":
-                self._cancel(event)
             case kind if kind in REFUSED:
                 message = f"Invalid value for 'type': {kind} is not served."
                 raise refusal("invalid_value", message, "type")
             case _:
-                self._pass(event)
+                self._in_turn(event)
 
     def send(self, order: AnyOrder) -> None:
         """Let it through, or keep it; a client that is told that there is no room has lost it."""
@@ -109,17 +110,36 @@ class Asking:
             self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
 
     def again(self, asked: Asked) -> None:
-        """Ask the next model what the one before has not answered."""
-        if asked.kind not in NO_ITEM or not isinstance(asked.order, Relayed):
-            self._model.send(asked.order)
-            return
-        self._outstanding.refused(asked.name)
-        text = asked.order.text.decode()
-        event = ClientEvent(asked.kind, asked.fields, text, ref=asked.ref)
-        self._do_with_item(asked.item_id, event)
+        """Ask the next model what the one before has not answered.
 
-    def _in_turn(self, order: Relayed) -> None:
-        self._speaking.pending.in_turn(partial(self.send, order), len(order.text))
+        What still waits for its turn is not among it.
+        """
+        self._outstanding.refused(asked.name)
+        if asked.kind == UPDATE or not isinstance(asked.order, Relayed):
+            self._outstanding.note(asked)
+            self._model.send(asked.order)
+        else:
+            text = asked.order.text.decode()
+            self._order(ClientEvent(asked.kind, asked.fields, text, ref=asked.ref))
+
+    def _in_turn(self, event: ClientEvent, do: Callable[[], None] | None = None) -> None:
+        # While it waits, both its text and its fields are there.
+        size_bytes = ENTRY_BYTES + 2 * len(event.text)
+        self._speaking.pending.in_turn(do or partial(self._order, event), size_bytes)
+
+    def _order(self, event: ClientEvent) -> None:
+        """It is its turn: names mean now what they mean to the model that is there now."""
+        match event.kind:
+            case "response.create":
+                self._order_answer(event)
+            case "conversation.item.create":
+                self._order_item(event)
+            case kind if kind in NO_ITEM:
+                self._do_with_item(item_id_of(event.fields), event)
+            case "response.cancel":
+                self._cancel(event)
+            case _:
+                self._pass(event)
 
     def _ask_for_answer(self, event: ClientEvent) -> None:
         wanted = event.fields.get("response")
@@ -127,12 +147,17 @@ class Asking:
         if self._tools.holds_conversation and body.get("conversation") in {None, "auto"}:
             sentence = "Conversation already has an active response in progress."
             raise refusal("conversation_already_has_active_response", sentence, None)
-        if body.get("input"):
-            body["input"] = [item for item in body["input"] if not self._is_forgotten(item)]
         for item in body.get("input") or ():
-            self._look_at_pictures(item)
-        fields = event.fields if body == (wanted or {}) else {**event.fields, "response": body}
-        self._relay(event, fields)
+            if not self._is_forgotten(item):
+                self._look_at_pictures(item)
+        self._in_turn(event if body == (wanted or {}) else _with(event, response=body))
+
+    def _order_answer(self, event: ClientEvent) -> None:
+        body = event.fields.get("response") or {}
+        told = [item for item in body.get("input") or () if not self._is_forgotten(item)]
+        if len(told) < len(body.get("input") or ()):
+            event = _with(event, response={**body, "input": told})
+        self._relay(event)
 
     def _cancel(self, event: ClientEvent) -> None:
         """The model may have another name for it."""
@@ -140,22 +165,22 @@ class Asking:
         if answer is None or answer.model_name == answer.name:
             self._pass(event)
         else:
-            fields = {**event.fields, "response_id": answer.model_name}
-            text = msgspec.json.encode(fields).decode()
-            self._pass(ClientEvent(event.kind, fields, text, ref=event.ref))
+            self._pass(_with(event, response_id=answer.model_name))
 
     def _create_item(self, event: ClientEvent) -> None:
         standing, item = self._client.standing(), event.fields.get("item")
         if item is not None:
             check_item("item", item, standing)
             self._look_at_pictures(item)
+        check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
+        self._in_turn(event)
+
+    def _order_item(self, event: ClientEvent) -> None:
         before = event.fields.get("previous_item_id")
-        check_known("previous_item_id", before, standing)
-        fields = event.fields
         if isinstance(before, str) and before in self._forgotten:
             there = self._forgotten.before(before)
-            fields = {**fields, "previous_item_id": ROOT if there is None else there}
-        self._relay(event, fields)
+            event = _with(event, previous_item_id=ROOT if there is None else there)
+        self._relay(event)
 
     def _is_forgotten(self, item: Any) -> bool:
         is_reference = isinstance(item, dict) and item.get("type") == "item_reference"
@@ -166,12 +191,11 @@ class Asking:
             if refused := self._pictures.refusal(shown):
                 raise refused
 
-    def _about_item(self, event: ClientEvent) -> None:
+    def _check_named(self, event: ClientEvent) -> None:
         name = item_id_of(event.fields)
         if self._client.standing().is_hidden(name):
             message = f"The item with id '{name[:64]}' does not exist."
             raise refusal(NO_ITEM[event.kind], message, None)
-        self._do_with_item(name, event)
 
     def _do_with_item(self, name: str, event: ClientEvent) -> None:
         if name in self._forgotten:
@@ -182,7 +206,7 @@ class Asking:
         if event.kind == TRUNCATE and is_number and self._is_told_answer(name):
             self._cut(name, heard_ms, event.fields)
         else:
-            self._relay(event, event.fields)
+            self._relay(event)
 
     def _is_told_answer(self, name: str) -> bool:
         rebuilding = self._model.rebuilding
@@ -200,24 +224,26 @@ class Asking:
         """As the client has written it, but for a name that would pass for one of ours."""
         ref = _ref(event)
         if ref is None or not ref.startswith(OURS):
-            self._in_turn(Relayed(event.kind, event.text.encode(), ref or ""))
+            self.send(Relayed(event.kind, event.text.encode(), ref or ""))
             return
         name = self._outstanding.name_for(ref)
         order = Relayed(event.kind, msgspec.json.encode({**event.fields, "event_id": name}), name)
-        self._outstanding.note(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
-        self._in_turn(order)
+        self._send_noted(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
 
-    def _relay(self, event: ClientEvent, fields: Mapping[str, Any]) -> None:
-        """As the client has written it, if *fields* are its own and it has a name for it."""
+    def _relay(self, event: ClientEvent) -> None:
+        """As the client has written it, if it has a name for it."""
         ref = _ref(event)
         name = self._outstanding.name_for(ref)
         text = event.text.encode()
-        if fields is not event.fields or name != ref:
-            text = msgspec.json.encode({**fields, "event_id": name})
+        if name != ref:
+            text = msgspec.json.encode({**event.fields, "event_id": name})
         order = Relayed(event.kind, text, name)
-        item_id = item_id_of(event.fields)
-        self._outstanding.note(Asked(event.kind, name, ref, order, item_id))
-        self._in_turn(order)
+        self._send_noted(Asked(event.kind, name, ref, order, item_id_of(event.fields)))
+
+    def _send_noted(self, asked: Asked) -> None:
+        """Noted as it is sent: the next model is asked again what has left, and nothing else."""
+        self._outstanding.note(asked)
+        self.send(asked.order)
 
     def _mark(self, event: ClientEvent) -> None:
         ref = _ref(event)
@@ -228,8 +254,7 @@ class Asking:
         else:
             order = Commit(name)
             self._model.rebuilding.ledger.spoke(name, is_committed=False)
-        self._outstanding.note(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
-        self.send(order)
+        self._send_noted(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
 
     def _append(self, event: ClientEvent) -> None:
         """One that is not written as most are."""
@@ -239,7 +264,7 @@ class Asking:
             ref = _ref(event) or ""
             self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)
         else:
-            self._pass(event)
+            self._in_turn(event)
 
 
 def item_id_of(fields: Mapping[str, Any]) -> str:
@@ -247,6 +272,11 @@ def item_id_of(fields: Mapping[str, Any]) -> str:
     item = fields.get("item")
     name = item.get("id") if isinstance(item, dict) else fields.get("item_id")
     return name if isinstance(name, str) else ""
+
+
+def _with(event: ClientEvent, **changes: Any) -> ClientEvent:
+    fields = {**event.fields, **changes}
+    return ClientEvent(event.kind, fields, msgspec.json.encode(fields).decode(), ref=event.ref)
 
 
 def _ref(event: ClientEvent) -> str | None:

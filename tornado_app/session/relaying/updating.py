@@ -68,8 +68,8 @@ class Updating:
         self.answer_bytes_per_ms = MODEL_BYTES_PER_MS
         model.body = self._body
 
-    def ask(self, event: asked.ClientEvent) -> Relayed:
-        """The order for it.
+    def ask(self, event: asked.ClientEvent) -> Asked:
+        """What to ask the model for it; whoever sends it notes it.
 
         Raises:
             ApiRefusal: If the client may not have it.
@@ -87,8 +87,7 @@ class Updating:
         text = msgspec.json.encode({"type": UPDATE, "event_id": name, "session": there})
         order = Relayed(UPDATE, text, name)
         self._changes.append(_Change(name, body, _own(body, wanted)))
-        self._outstanding.note(Asked(UPDATE, name, ref, order))
-        return order
+        return Asked(UPDATE, name, ref, order)
 
     def on_updated(self, text: str) -> bool:
         """The model has taken an update: the client's, or what it was begun with.

@@ -5,6 +5,7 @@ import contextlib
 import json
 import signal
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,7 @@ class Running:
 async def running(**settings: object):
     async with FakeUpstream() as upstream:
         house = Running(upstream_url=upstream.url, auth_secret=SECRETS[0], **settings)
+        house.upstream = upstream
         house.same = {"upstream_url": upstream.url, **settings}
         await house.start()
         try:
@@ -251,6 +253,41 @@ async def test_files_that_settings_name(tmp_path):
 
     assert [["first"], ["second"]] == had
     assert ["session.policy_file", "tools.file"] == of(lines, "setting_changed"), lines
+
+
+@pytest.mark.gen_test
+async def test_prices_hold_for_who_comes_next(tmp_path):
+    """A call goes on by those that it began with; a file that is none changes nothing."""
+    prices, lines_file = tmp_path / "prices.toml", tmp_path / "usage.jsonl"
+    prices.write_text(_price(1))
+    files = {"usage_prices_file": str(prices), "usage_lines_file": str(lines_file)}
+    async with running(**files) as house:
+        early = await house.call()
+        prices.write_text(_price(2))
+        lines = await house.reload(**house.same, auth_secret=SECRETS[0])
+        prices.write_text("[[answers]]\nmodel = 1\n")
+        [refused] = await house.reload(**house.same, auth_secret=SECRETS[0])
+        late = await house.call(1)
+        for number, client in enumerate((early, late)):
+            await client.say("text", text="Hello.")
+            created = {"type": "response.created", "response": {"id": "r1"}}
+            usage = {"total_tokens": 1_000_000}
+            done = {"id": "r1", "status": "completed", "usage": usage, "output": []}
+            for event in (created, {"type": "response.done", "response": done}):
+                await (await house.upstream.connection(number)).send(event)
+            await client.next("response_done")
+        await hang_up(early, late)
+
+    records = [*map(json.loads, lines_file.read_text().splitlines())]
+    costs = {each["user_id"]: Decimal(each["cost"]) for each in records if each["kind"] == "answer"}
+    assert ["usage.prices_file"] == of(lines, "setting_changed"), lines
+    assert "reload_refused" == refused["event"]
+    assert str(prices) in str(refused["reason"])
+    assert {"user-0": 1, "user-1": 2} == costs
+
+
+def _price(amount: int) -> str:
+    return f'[[answers]]\nmodel = "*"\nfrom = 2020-01-01\ntext_output = {amount}\n'
 
 
 def _tool(name: str) -> str:

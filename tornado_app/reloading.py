@@ -12,11 +12,18 @@ from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.tools.found import read_tools
 from tornado_app.tools.toolbox import Toolbox
+from tornado_app.usage.prices import Prices
 
 PROBLEMS_SHOWN = 20
 ENVIRONMENT = "server.environment: another one needs a restart, because others follow from it"
 
-FILES = ("session.policy_file", "auth.issuers_file", "tools.file", "limits.plans_file")
+FILES = (
+    "session.policy_file",
+    "auth.issuers_file",
+    "tools.file",
+    "limits.plans_file",
+    "usage.prices_file",
+)
 """Settings that name a file which is read again as well."""
 
 
@@ -27,6 +34,7 @@ class House:
     rules: TokenRules | None
     """How our own tokens are made and checked; None: there are none."""
     policy: Policy
+    prices: Prices
     files: tuple[bytes, ...] = ()
     """What stands in each of `FILES`."""
 

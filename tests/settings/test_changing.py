@@ -42,6 +42,7 @@ def test_nothing_changes():
         ("limits.unauthenticated", 17),
         ("logging.level", "error"),
         ("audio.hold_ms", 5000),
+        ("usage.prices_file", ""),
     ],
 )
 def test_what_is_taken(name, value):
@@ -62,6 +63,7 @@ def test_what_is_taken(name, value):
         ("audio.threads", 5),
         ("metrics.enabled", True),
         ("recordings.calls", "all"),
+        ("usage.database", "var/usage.sqlite3"),
         ("model.mode", "echo"),
         ("upstream.fallbacks", [SPARE]),
     ],

@@ -29,6 +29,7 @@ from tornado_app.tools.found import read_tools
 from tornado_app.tracing.tracing import missing_package
 from tornado_app.trust import bans_path
 from tornado_app.upstream.endpoint import listed, provider_of
+from tornado_app.usage.prices import Prices
 from tornado_app.usage.usage import prices_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,9 +92,10 @@ def read_house(settings: Settings) -> House:
     """
     wrong = [*map(str, contradictions(settings)), *map(str, _wrong_elsewhere(settings))]
     policy, problems = _policy(settings)
-    if wrong or problems:
-        raise InvalidSettings(wrong or problems)
-    return House(token_rules(settings), policy, tuple(_contents(settings)))
+    prices, wrong_prices = _prices(settings)
+    if wrong or problems or wrong_prices:
+        raise InvalidSettings(wrong or problems or [*map(str, wrong_prices)])
+    return House(token_rules(settings), policy, prices, tuple(_contents(settings)))
 
 
 def _contents(settings: Settings) -> Iterator[bytes]:
@@ -139,7 +141,7 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(f"{settings.auth.issuers_file}: {problem}", ("auth.issuers_file",))
     yield from _wrong_revocations(settings)
     yield from _missing_packages(settings)
-    yield from _wrong_prices(settings)
+    yield from _prices(settings)[1]
     yield from _wrong_bans(settings)
     yield from _wrong_plans(settings)
     found = read_tools(settings.tools, lambda *_: None)
@@ -167,13 +169,15 @@ def _wrong_revocations(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(reason, ("auth.revoked_file",))
 
 
-def _wrong_prices(settings: Settings) -> Iterator[Contradiction]:
+def _prices(settings: Settings) -> tuple[Prices, list[Contradiction]]:
+    """What models cost, and what is wrong with the file that says so."""
     try:
-        prices_of(settings.usage)
+        return prices_of(settings.usage), []
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         name = settings.usage.prices_file
-        yield Contradiction(f"{name} cannot be read: {reason}", ("usage.prices_file",))
+        problem = Contradiction(f"{name} cannot be read: {reason}", ("usage.prices_file",))
+        return Prices(), [problem]
 
 
 def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:

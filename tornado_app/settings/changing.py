@@ -29,10 +29,14 @@ FIXED = frozenset(
         "audio.threads",
         "audio.gather_ms",
         "audio.file_memory_bytes",
+        "usage.database",
+        "usage.lines_file",
+        "usage.lines_bytes",
+        "usage.keep_days",
     }
 )
 """What threads, sockets and processes were made with."""
-FIXED_SECTIONS = frozenset({"shared", "recordings", "metrics", "usage", "traces", "model"})
+FIXED_SECTIONS = frozenset({"shared", "recordings", "metrics", "traces", "model"})
 
 
 @dataclass(frozen=True, slots=True)

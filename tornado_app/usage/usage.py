@@ -69,6 +69,10 @@ class Usage:
             trace_id=trace_id,
         )
 
+    def go_by(self, prices: Prices) -> None:
+        """Those of calls that begin from now on."""
+        self._prices = prices
+
     async def stop(self, timeout_s: float) -> None:
         """Write what is left, as far as that is possible in time."""
         for keeper in self.keepers:

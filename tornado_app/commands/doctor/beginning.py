@@ -18,6 +18,7 @@ from tornado_app.reloading import House, Reading
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import Terms
+from tornado_app.usage.prices import Prices
 
 TTL_S = 600.0
 ANSWER_S = 10.0
@@ -82,7 +83,7 @@ class Beginning:
             upstream=replace(settings.upstream, try_at_start=False),
             metrics=replace(settings.metrics, enabled=False),
         )
-        house = House(token_rules(own), read_policy(own))
+        house = House(token_rules(own), read_policy(own), Prices())
         server = Server(own, house, Reading(lambda: own, lambda _: house))
         try:
             await server.start()

@@ -399,6 +399,26 @@ def test_a_second_signal_ends_it_at_once(tmp_path, number):
     assert "Traceback" not in gateway.stderr
 
 
+def test_a_drain_that_an_operator_asks_for_is_not_the_first_of_two_signals(tmp_path):
+    """However often it is asked for; who sends SIGTERM then waits for it as ever."""
+    hour = {"server_drain_notice_s": 0, "server_drain_s": 3600, "upstream_url": NOBODY}
+    with program(tmp_path, **hour, upstream_reconnect_attempts=100) as gateway:
+        gateway.read_start()
+        client = gateway.connect()
+        gateway.process.send_signal(signal.SIGUSR1)
+        read_until(client, "going_away")
+        for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM):
+            gateway.process.send_signal(number)
+            assert 200 == gateway.status("/healthz")  # it has read the signal, and goes on
+        gateway.process.send_signal(signal.SIGTERM)
+        messages_to_close(client)
+        client.shutdown()
+        code = gateway.end()
+
+    assert 0 == code
+    assert "Traceback" not in gateway.stderr
+
+
 def test_ctrl_c_while_it_starts(tmp_path):
     """It ends without a traceback, and the model that was being started ends with it."""
     with program(tmp_path) as gateway:

@@ -26,7 +26,7 @@ from tornado_app.logs import get_logger
 from tornado_app.reloading import House, Outcome, Reading, read_again, refuse, tell
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Metrics, Settings
-from tornado_app.sharing import Listening, Share
+from tornado_app.sharing import ASKED, Listening, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint, listed
 
@@ -224,7 +224,7 @@ class Server:
             os.kill(process, signal.SIGHUP)
 
         return Hooks(
-            drain=partial(os.kill, process, signal.SIGTERM),
+            drain=partial(os.kill, process, ASKED),
             reload=self.reload if self._share is None else reload_all,
         )
 
@@ -271,7 +271,8 @@ async def serve(
     announce: Callable[[Listening], None],
     share: Share | None = None,
 ) -> int | None:
-    """Run until a signal ends it; a second one does so at once.  SIGHUP has it read again.
+    """Run until a signal ends it; a second one does so at once, but for one that is `ASKED`.
+    SIGHUP has it read again.
 
     Returns the signal if it came before the server listened, else None.
     """
@@ -319,7 +320,7 @@ async def _drained(
     try:
         await told
         drain = asyncio.ensure_future(server.drain())
-        again = asyncio.ensure_future(stopping.get())
+        again = asyncio.ensure_future(_insisted(told.result(), stopping))
         await asyncio.wait((drain, again), return_when=asyncio.FIRST_COMPLETED)
         if drain.done():
             drain.result()
@@ -327,6 +328,13 @@ async def _drained(
             task.cancel()
     finally:
         await server.stop()
+
+
+async def _insisted(first: int, stopping: "asyncio.Queue[int]") -> None:
+    """Wait for the second signal that is to end it."""
+    left = 2 if first == ASKED else 1
+    while left:
+        left -= await stopping.get() != ASKED
 
 
 def _end_with_parent(stopping: "asyncio.Queue[int]") -> None:
@@ -368,7 +376,7 @@ def _on_signals(reloading: asyncio.Event) -> "asyncio.Queue[int]":
             reloading.set()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, ASKED):
         loop.add_signal_handler(number, partial(note, number))
     loop.add_signal_handler(signal.SIGHUP, on_hangup)
     return signals

@@ -4,6 +4,7 @@ A line of JSON each way: to its standard input, which stays open for as long as 
 and from its standard output when it listens.
 """
 
+import signal
 from dataclasses import dataclass
 
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from tornado_app.upstream.endpoint import Endpoint
 
 LINE_BYTES = 65_536
+ASKED = signal.SIGUSR1
+"""Drain, as SIGTERM has it, and do not take the next signal for that of somebody who insists."""
 
 
 class Model(msgspec.Struct, frozen=True):

@@ -201,6 +201,11 @@ class Trust:
         """Who is taken back now."""
         return self._known.revoked
 
+    def take_bans(self, bans: Bans) -> None:
+        """What this process has just written, which the watch will find as well."""
+        self._known.bans = bans
+        self._on_revoked()
+
     @property
     def bans(self) -> Bans:
         """Who is kept out for a time."""
@@ -311,10 +316,10 @@ class Trust:
         known.watch.add(path, read_revocations, tell, known.revoked)
 
     def _watch_bans(self, known: _Known) -> None:
-        """Only where somebody may write them."""
-        if not known.settings.admin.keys:
-            return
+        """Where somebody may write them, or has: without keys nobody is let in again unasked."""
         path = bans_path(known.settings)
+        if not known.settings.admin.keys and not path.exists():
+            return
         with contextlib.suppress(FileNotFoundError):
             known.bans = read_bans(path.read_bytes())
         known.watch.add(path, read_bans, partial(self._on_bans, known), known.bans)

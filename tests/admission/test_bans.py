@@ -29,9 +29,12 @@ def test_it_is_as_if_each_were_counted_by_itself(steps):
     for now, (adds, kind, name, for_s) in enumerate(steps):
         if adds:
             bans, until[kind, name] = bans.with_one(kind, name, now + for_s, now), now + for_s
-        else:
+        elif until.get((kind, name), 0) > now:
             bans = bans.without(kind, name, now)
-            until.pop((kind, name), None)
+            del until[kind, name]
+        else:
+            with pytest.raises(LookupError):
+                bans.without(kind, name, now)
         bans = read_bans(msgspec.json.encode(bans))
         for each in ("alice", "bob", "é", " "):
             assert bans.has(each, None, now) == (until.get(("user", each), 0) > now)

@@ -63,12 +63,11 @@ class Administration:
             OSError: If it cannot be written down.
             ValueError: If what is written there cannot be read.
         """
-        now = _unix_s()
-        if self.gateway.trust.bans.of(kind).get(name, 0.0) <= now:
-            await self._note(operator, "let_in", f"{kind} {name}", reason, "not_found")
+        take = partial(Bans.without, kind=kind, name=name, unix_s=_unix_s())
+        try:
+            await self._change(operator, "let_in", f"{kind} {name}", reason, take)
+        except LookupError:
             return False
-        take = partial(Bans.without, kind=kind, name=name, unix_s=now)
-        await self._change(operator, "let_in", f"{kind} {name}", reason, take)
         return True
 
     def kept_out(self) -> list[tuple[Kind, str, float]]:
@@ -83,7 +82,7 @@ class Administration:
         ]
 
     async def drain(self, operator: str, reason: str) -> None:
-        """As SIGTERM: readiness first, then word to each call, then the deadline."""
+        """As SIGUSR1: readiness first, then word to each call, then the deadline."""
         await self._note(operator, "drained", "", reason)
         self._hooks.drain()
 
@@ -100,10 +99,14 @@ class Administration:
         path = bans_path(self.gateway.settings)
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, banning.change, path, how)
+            bans = await loop.run_in_executor(None, banning.change, path, how)
+        except LookupError:
+            await self._note(operator, action, target, reason, "not_found")
+            raise
         except (OSError, ValueError):
             await self._note(operator, action, target, reason, "refused")
             raise
+        self.gateway.trust.take_bans(bans)
         await self._note(operator, action, target, reason)
 
     async def _note(

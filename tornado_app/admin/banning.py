@@ -14,8 +14,10 @@ import msgspec
 from tornado_app.admission.bans import NOBODY, Bans, read_bans
 
 
-def change(path: Path, how: Callable[[Bans], Bans]) -> None:
+def change(path: Path, how: Callable[[Bans], Bans]) -> Bans:
     """Have what *how* makes of those in the file at *path* in their place, whole or not at all.
+
+    Whatever *how* raises goes on.
 
     Raises:
         OSError: If it cannot be written.
@@ -29,10 +31,12 @@ def change(path: Path, how: Callable[[Bans], Bans]) -> None:
             bans = NOBODY
         new = path.with_suffix(".new")
         with new.open("wb") as file:
-            file.write(msgspec.json.encode(how(bans)))
+            changed = how(bans)
+            file.write(msgspec.json.encode(changed))
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)
+        return changed
 
 
 @contextlib.contextmanager

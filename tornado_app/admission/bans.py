@@ -49,9 +49,13 @@ class Bans(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Bans(current["user"], current["token"])
 
     def without(self, kind: Kind, name: str, unix_s: float) -> "Bans":
-        """One less, and without those whose time is over."""
+        """One less, and without those whose time is over.
+
+        Raises:
+            LookupError: If they are not kept out.
+        """
         current = self._current(unix_s)
-        current[kind].pop(name, None)
+        del current[kind][name]
         return Bans(current["user"], current["token"])
 
     def _current(self, unix_s: float) -> dict[Kind, dict[str, float]]:

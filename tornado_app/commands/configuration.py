@@ -184,7 +184,7 @@ def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:
     """Whoever was kept out stays out: what cannot be read is no empty list."""
     path = bans_path(settings)
     try:
-        if settings.admin.keys and path.exists():
+        if path.exists():
             read_bans(path.read_bytes())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -20,7 +20,7 @@ from tornado_app.admission.shared_places import new_file
 from tornado_app.commands.one_page import OnePage
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Settings
-from tornado_app.sharing import LINE_BYTES, Listening, Model, Restarts, Share
+from tornado_app.sharing import ASKED, LINE_BYTES, Listening, Model, Restarts, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import listed
 
@@ -52,6 +52,8 @@ class Parent:
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._listening_now: set[int] = set()
         self._leaving = asyncio.Event()
+        self._is_told = False
+        """To end, by a signal that was not only `ASKED`."""
         self._signals: asyncio.Queue[int] = asyncio.Queue(4)
         self._places = new_file()
         self._model: EmbeddedModel | None = None
@@ -200,7 +202,7 @@ class Parent:
             if not self._signals.full():
                 self._signals.put_nowait(number)
 
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, ASKED):
             loop.add_signal_handler(number, partial(note, number))
 
     async def _tell_signals(self) -> None:
@@ -212,12 +214,10 @@ class Parent:
                 for index in self._listening_now:
                     _send(self._processes[index], number)
             else:
-                was_leaving = self._leaving.is_set()
                 self._leave(number)
-                loop = asyncio.get_running_loop()
-                loop.call_later(
-                    ENDED_S if was_leaving else DRAINED_S, self._send_all, signal.SIGKILL
-                )
+                limit_s = ENDED_S if self._is_told else DRAINED_S
+                asyncio.get_running_loop().call_later(limit_s, self._send_all, signal.SIGKILL)
+                self._is_told |= number != ASKED
 
     def _leave(self, number: int) -> None:
         if not self._leaving.is_set():

@@ -1,6 +1,7 @@
 """Several processes behind one port, as an operator starts them."""
 
 import asyncio
+import errno
 import json
 import os
 import random
@@ -13,11 +14,12 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from tests.calls.house import Scrape, VoiceClient, house_settings, until
+from tests.calls.house import Scrape, VoiceClient, house_settings, until, whole_log
 from tests.fakes.upstream import FakeUpstream
 from tests.test_server import Gateway, program
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import token_rules
+from tornado_app.commands.processes import Parent
 from tornado_app.sharing import FAILURES_MAX, STEADY_S, Restarts
 
 CALLS = 8
@@ -34,6 +36,23 @@ def test_restarts_are_further_and_further_apart():
     assert waits[:-1] == sorted(set(waits[:-1]))
     assert waits[-1] is None
     assert waits[0] == restarts.after(STEADY_S)
+
+
+@pytest.mark.gen_test
+async def test_a_system_that_has_no_room_for_a_process_is_given_up(monkeypatch):
+    """In words and with an exit code; nobody waits for what never begins."""
+
+    async def no_room(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", no_room)
+    settings = house_settings(server_port=0, server_processes=2, upstream_url="ws://127.0.0.1:9")
+    announced: list[object] = []
+    with whole_log("error") as log:
+        code = await Parent(settings, ["serve"]).run(announced.append)
+
+    assert (71, []) == (code, announced)
+    assert "processes_given_up" in log.getvalue()
 
 
 async def call(gateway: Gateway, query: str = "", *, wait: bool = True) -> VoiceClient:

@@ -251,6 +251,11 @@ class Connection:
         return self._dialect.subprotocol
 
     @property
+    def state(self) -> str:
+        """How its model is, or that its client is away."""
+        return self._session.state
+
+    @property
     def upstream(self) -> str:
         """Which of several models it is at, by the operator's name; empty: there is one."""
         return self._session.upstream

@@ -209,6 +209,9 @@ def test_a_model_that_is_gone_is_dialled_less_and_less_often(yard):
         [link] = links
         pauses.append(yard.now - lost_at)
     assert [1.0, 2.0, 4.0, 8.0, 16.0, PAUSE_MAX_S, PAUSE_MAX_S, PAUSE_MAX_S] == pauses
+    for _ in range(1100):  # which takes it nine hours, and 2.0 ** 1024 is no number
+        link.post(LinkLost(REFUSED))
+        [link] = yard.look(yard.now + PAUSE_MAX_S)
 
     link.begins()
     yard.now += STABLE_S

@@ -157,7 +157,7 @@ class GatheredReadWatch:
         """Serve every socket that is ready, of the greedy some; whether there was one."""
         self._polled_at = self._clock()
         ready = self._epoll.poll(0)
-        greedy = tuple(self._greedy)
+        greedy = dict(self._greedy)
         for descriptor, _ in ready:
             if descriptor not in greedy:
                 self._serve(descriptor)

@@ -29,6 +29,8 @@ READY_S = 120.0
 """For a child to listen: tools of servers that are away take some seconds, a busy computer more."""
 DRAINED_S = 3700.0
 """Longer than `server.drain_s` can be."""
+CANNOT_START = 71
+"""In place of an exit code: the system has no room for another process (sysexits.h, EX_OSERR)."""
 ENDED_S = 30.0
 """After a second signal."""
 
@@ -92,7 +94,7 @@ class Parent:
         ready = [asyncio.get_running_loop().create_future() for _ in range(count)]
         keepers = [
             asyncio.ensure_future(
-                self._keep(
+                self._kept(
                     share(
                         index=index,
                         places=self._places,
@@ -119,24 +121,30 @@ class Parent:
             for each in itertools.chain(*pairs):
                 each.close()
 
+    async def _kept(self, share: Share, ready: "asyncio.Future[Listening | None]") -> None:
+        """As `_keep`; whatever becomes of it, nobody waits for it to listen."""
+        try:
+            await self._keep(share, ready)
+        finally:
+            if not ready.done():
+                ready.set_result(None)
+
     async def _keep(self, share: Share, ready: "asyncio.Future[Listening | None]") -> None:
         """Have one child run until all end."""
         restarts = Restarts()
         while not self._leaving.is_set():
             begun_at = time.monotonic()
-            process = await self._start(share)
-            listening = await self._listening(process)
             is_first = not ready.done()
-            if listening is not None:
-                self._listening_now.add(share.index)
-                self._page.listens(share.index, listening.metrics_port)
-            if is_first:
-                ready.set_result(listening)
-            code = await process.wait()
-            del self._processes[share.index]
-            self._listening_now.discard(share.index)
-            mark_gone(self._places, share.index)
-            self._page.left(share.index, is_missed=not self._leaving.is_set())
+            try:
+                process = await self._start(share)
+            except OSError:  # no memory for one more, now; the others go on
+                listening, code = None, CANNOT_START
+            else:
+                listening = await self._listening(process)
+                self._hear_of(share.index, listening)
+                if is_first:
+                    ready.set_result(listening)
+                code = await self._end_of(share.index, process)
             if self._leaving.is_set():
                 return
             self._log.error("process_died", process=share.index, exit_code=code)
@@ -149,6 +157,20 @@ class Parent:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(rest_s):
                     await self._leaving.wait()
+
+    def _hear_of(self, index: int, listening: Listening | None) -> None:
+        if listening is not None:
+            self._listening_now.add(index)
+            self._page.listens(index, listening.metrics_port)
+
+    async def _end_of(self, index: int, process: asyncio.subprocess.Process) -> int:
+        """Its exit code, when it has ended."""
+        code = await process.wait()
+        del self._processes[index]
+        self._listening_now.discard(index)
+        mark_gone(self._places, index)
+        self._page.left(index, is_missed=not self._leaving.is_set())
+        return code
 
     async def _start(self, share: Share) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(

@@ -24,6 +24,8 @@ from tornado_app.session.kept import KeptOrders
 
 UPDATE_ID = "parley_session"
 PAUSE_MAX_S = 30.0
+DOUBLED_MOST = 10
+"""Beyond that in any case, and no number that is too large to be one."""
 """Between two dials.  The first is a second, and each is twice the one before."""
 TOLD_S = 2.0
 """A model that has not said by then that it has the last item says so of none."""
@@ -191,7 +193,8 @@ class PreparedModel:
         self.drop()
 
     def _wait(self, least_s: float) -> None:
-        pause_s = min(PAUSE_MAX_S, 2.0**self._failures) * (0.5 + 0.5 * self._jitter())
+        doubled = min(self._failures, DOUBLED_MOST)
+        pause_s = min(PAUSE_MAX_S, 2.0**doubled) * (0.5 + 0.5 * self._jitter())
         self._failures += 1
         self._dial_at = self._actions.now + max(pause_s, least_s)
 

@@ -40,6 +40,8 @@ AT_ONCE = 4
 """So many are dialled at a time: calls that come meanwhile dial as well."""
 PAUSE_MAX_S = 30.0
 """Between two dials that fail.  The first is a second, and each is twice the one before."""
+DOUBLED_MOST = 10
+"""Beyond `PAUSE_MAX_S` in any case, and no number that is too large to be one."""
 STABLE_S = 10.0
 """One that did not last so long counts as a dial that failed."""
 AGE_SPREAD = 0.25
@@ -222,7 +224,8 @@ class Spares:
         now = self._clock()
         ending = classify(failure, spare.error)
         self._failures = self._failures + 1 if now < spare.begun_at + STABLE_S else 1
-        pause_s = min(PAUSE_MAX_S, 2.0 ** (self._failures - 1)) * (0.5 + 0.5 * self._jitter())
+        doubled = min(self._failures - 1, DOUBLED_MOST)
+        pause_s = min(PAUSE_MAX_S, 2.0**doubled) * (0.5 + 0.5 * self._jitter())
         self._dial_at = now + max(pause_s, ending.retry_after_s or 0.0)
         self._log.info("spare_link_lost", cause=ending.cause, stage=failure.stage)
         self._drop(spare)

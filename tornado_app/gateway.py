@@ -93,6 +93,8 @@ class Guest:
     standing: Standing
     resumes: Ticket | None = None
     """The session that it may go on with."""
+    replaces: bool = False
+    """It has ended that one, and has its place."""
     traceparent: str | None = None
 
 
@@ -336,11 +338,12 @@ class Gateway:
         terms = self._terms.settle(caller, opening.choices, now)
         resumes = self._resumed_by(caller, opening, knock.dialect)
         standing = self._standings.of(caller)
-        lease = self.seating.lease(caller, standing, knock.ip)
+        goes_on = resumes is not None
+        lease = self.seating.lease(caller, standing, knock.ip, goes_on=goes_on)
         # What the token says has been read; it is kept no longer than it must.
         return _Asked(replace(caller, claims={}), opening, terms, standing, resumes, lease)
 
-    def _check_quotas(self, asked: _Asked) -> None:
+    def _check_quotas(self, asked: _Asked | Guest) -> None:
         """A call that goes on ends by itself, as every other."""
         used_up = self.metering.exceeded(asked.standing.quotas)
         if used_up is not None and asked.resumes is None:
@@ -358,7 +361,7 @@ class Gateway:
             place,
             asked.standing,
             asked.resumes,
-            knock.traceparent,
+            traceparent=knock.traceparent,
         )
 
     def release(self, guest: Guest) -> None:
@@ -384,15 +387,32 @@ class Gateway:
         self._expected.discard(turn_away)
         self._note_sockets()
 
-    def connect(self, guest: Guest, client: Client, *, last_seq: int | None = None) -> Connection:
-        """A connection for an admitted client: the one that it resumes behind *last_seq*, if that
-        can be, or else a new one, which dials the model at once.
+    def begin_anew(self, guest: Guest) -> "Coroutine[Any, Any, None] | None":
+        """Whether a call may begin for a guest that was let in to go on with another, and cannot:
+        to be awaited, where others have to be asked.
+
+        Raises:
+            Refused: As `admit`, also when it is awaited.
         """
-        if guest.resumes is not None:
-            resumed = self._resume(guest, client, last_seq)
-            if resumed is not None:
-                return resumed
-        return self._begin(guest, client)
+        if self.draining:
+            raise _going_away()
+        self._check_quotas(guest)
+        if not guest.replaces:
+            self.seating.check_room(guest.place.seats)
+        lease = self.seating.beginning(guest.caller, guest.standing)
+        if not lease.seats:
+            return None
+        if self.seating.shared is not None:
+            return self._count_beginning(lease)
+        self.seating.take(lease, takes_over=False)
+        self.seating.give_back(lease)
+        return None
+
+    async def _count_beginning(self, lease: Lease) -> None:
+        await self.seating.reserve(lease, takes_over=False)
+        self.seating.give_back(lease)
+        if self.draining:
+            raise _going_away()
 
     def _resumed_by(self, caller: Caller, opening: Opening, dialect: Dialect) -> Ticket | None:
         """What a client may go on with, by its resume token: a session that is there."""
@@ -408,16 +428,21 @@ class Gateway:
         is_good = opened.is_newest or not connection.is_heard
         return opened.ticket if is_good and connection.config.scopes <= caller.scopes else None
 
-    def _resume(self, guest: Guest, client: Client, last_seq: int | None) -> Connection | None:
-        """One that cannot be resumed any more is ended: its client has come, and begins anew."""
+    def resume(self, guest: Guest, client: Client, last_seq: int | None) -> Connection | Guest:
+        """The connection that *guest* goes on with behind *last_seq*; or if that cannot be, the
+        guest as it may `begin_anew`.
+
+        One that cannot be resumed any more is ended: its client has come.
+        """
         ticket = self._resumed_by(guest.caller, guest.opening, guest.dialect)
         if ticket is None or ticket != guest.resumes:
-            return None  # the client came by another connection meanwhile
+            # The client came by another connection meanwhile.
+            return replace(guest, resumes=None)
         session_id = ticket.session_id
         connection = self._connections[session_id]
         if last_seq is None or not connection.can_resume(last_seq):
             connection.feed(events.Stop(RESUMED_ELSEWHERE))
-            return None
+            return replace(guest, resumes=None, replaces=True)
         token = self._tickets.issue(
             session_id, guest.caller.user_id, guest.dialect.subprotocol, guest.opening.resume_token
         )
@@ -429,7 +454,8 @@ class Gateway:
         self._end_if_revoked(connection)
         return connection
 
-    def _begin(self, guest: Guest, client: Client) -> Connection:
+    def connect(self, guest: Guest, client: Client) -> Connection:
+        """A new connection for a client that was let in; it dials the model at once."""
         functions = self.tools.functions(guest.caller.scopes)
         handed = self.tools.handed(guest.caller.scopes)
         config = session_config(

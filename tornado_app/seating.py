@@ -3,11 +3,11 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tornado_app.admission.claims import Caller
-from tornado_app.admission.counting import Lease, LimitName, Places, PlacesHere, Seat
+from tornado_app.admission.counting import Lease, LimitName, Places, PlacesHere, Refusal, Seat
 from tornado_app.admission.proxies import neighbourhood, networks
 from tornado_app.protocol.told import LimitUse
 from tornado_app.settings.schema import Settings
@@ -72,10 +72,31 @@ class Seating:
         """How many there are under that limit."""
         return (self.shared or self._here).used(seat)
 
-    def lease(self, caller: Caller, standing: Standing, ip: str) -> Lease:
-        """What *caller* is counted under; nothing is taken yet."""
-        self._leases += 1
-        return Lease(f"{self.run}{self._leases}", tuple(self._seats(caller, standing, ip)))
+    def lease(self, caller: Caller, standing: Standing, ip: str, *, goes_on: bool = False) -> Lease:
+        """What *caller* is counted under; nothing is taken yet.
+
+        *goes_on*: with a call that there is, so that none begins.
+        """
+        seats = self._seats(caller, standing, ip)
+        return self._lease(seat for seat in seats if not goes_on or seat.lasts_s is None)
+
+    def beginning(self, caller: Caller, standing: Standing) -> Lease:
+        """What is counted of a call that begins though it was to go on; as `lease`, to be given
+        back at once: it lasts by itself.
+        """
+        seats = self._seats(caller, standing, "")
+        return self._lease(seat for seat in seats if seat.lasts_s is not None)
+
+    def check_room(self, seats: Sequence[Seat]) -> None:
+        """For whoever has them already, and had more room than others when they were taken.
+
+        Raises:
+            Refused: If there are more than a limit allows.
+        """
+        for seat in seats:
+            used = self.used(seat)
+            if used > seat.allowed:
+                raise Refusal.of(seat, used - 1).refused()
 
     def take(self, lease: Lease, *, takes_over: bool) -> None:
         """All of *lease* at once, where nobody else has to be asked.
@@ -105,6 +126,10 @@ class Seating:
             for seat in seats
             if seat.lasts_s is None
         }
+
+    def _lease(self, seats: Iterable[Seat]) -> Lease:
+        self._leases += 1
+        return Lease(f"{self.run}{self._leases}", tuple(seats))
 
     def _seats(self, caller: Caller, standing: Standing, ip: str) -> Iterator[Seat]:
         """Those that are wanted often come first: who is refused by one has not taken another."""

@@ -7,6 +7,7 @@ import pytest
 
 from tests.calls.house import Ground, House, VoiceClient, until, whole_log
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.admission.quotas import QuotaUse
 
 KEEPS = {"session_resume_window_s": 20}
 CHUNK = bytes(range(240)) * 4
@@ -188,6 +189,61 @@ async def test_a_connection_that_says_nothing_ends_no_call():
         assert (await mute.status("connecting"))["data"]["resumed"] is False
         again = await back(house, client)
         assert (await again.status("connected"))["data"]["resumed"]
+        del fake
+
+
+@pytest.mark.gen_test
+async def test_a_connection_that_says_nothing_has_no_place_beyond_a_limit():
+    """It was let in beyond it for the call's own place, which the call keeps."""
+    how = {"auth_first_message_s": 1, "limits_connections_per_user": 1, **KEEPS}
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        client = await house.connected()
+        cut(client)
+        mute = await house.call(f"resume={token_of(client)}")
+        await mute.error("connection_limit")
+        assert (4429, "limit_reached") == await mute.closed()
+        again = await back(house, client)
+        assert (await again.status("connected"))["data"]["resumed"]
+        assert (1, 1) == (len(house.gateway.connections), len(fake.connections))
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("first", ["ping", "place", "silence"])
+async def test_who_begins_anew_begins_within_quotas(first):
+    """However it comes to that: a resume token is no way around them."""
+    how = {"auth_first_message_s": 1, "quotas_tokens_per_user_per_day": 10, **KEEPS}
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        client = await house.connected()
+        cut(client)
+        used_up = QuotaUse("tokens_per_user_per_day", 10, 10, 2**41)
+        house.gateway.metering.exceeded = lambda _quotas: used_up
+        place = f"&last_seq={last_seq(client) + 1}" if first == "place" else ""
+        late = await house.call(f"resume={token_of(client)}{place}")
+        if first == "ping":
+            await late.say("ping")
+        await late.error("quota_exceeded")
+        assert (4429, "quota_exceeded") == await late.closed()
+        assert 1 == len(fake.connections)
+
+
+@pytest.mark.gen_test
+async def test_only_a_call_that_begins_counts_as_one():
+    """A client may come back as often as it has to."""
+    how = {"limits_openings_per_user_per_minute": 2, **KEEPS}
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        client = await house.connected()
+        for _ in range(3):
+            cut(client)
+            client = await back(house, client)
+            assert (await client.status("connected"))["data"]["resumed"]
+        anew = await house.call(f"resume={token_of(client)}")
+        await anew.say("ping")
+        assert (await anew.status("connecting"))["data"]["resumed"] is False
+        await anew.next("pong")
+        beyond = await house.call(f"resume={token_of(anew)}")
+        await beyond.say("ping")
+        await beyond.error("rate_limited")
+        assert (4429, "limit_reached") == await beyond.closed()
         del fake
 
 

@@ -96,6 +96,29 @@ async def test_who_goes_while_redis_is_asked_has_no_place(redis):
 
 
 @pytest.mark.gen_test
+async def test_who_begins_anew_is_counted_everywhere(redis):
+    """Its first messages wait for that; who only comes back is not counted."""
+    how = shared(redis, limits_openings_per_user_per_minute=2, session_resume_window_s=20)
+    async with two_gateways(how) as (other, house):
+        client = await house.connected()
+        first = client.heard[0]["data"]
+        again = await house.call(f"resume={first['resume_token']}&last_seq=2")
+        token = (await again.status("connected"))["data"]["resume_token"]
+        anew = await house.call(f"resume={token}")
+        await anew.say("ping", id="a")
+        await anew.say("ping", id="b")
+        begun = (await anew.status("connecting"))["data"]
+        assert ["a", "b"] == [(await anew.next("pong"))["data"]["ref"] for _ in range(2)]
+        assert "rate_limited" == await admitted(other, knock("alice"))
+        token = begun["resume_token"]
+        beyond = await house.call(f"resume={token}")
+        await beyond.say("ping")
+        await beyond.error("rate_limited")
+        assert (4429, "limit_reached") == await beyond.closed()
+        assert begun["resumed"] is False
+
+
+@pytest.mark.gen_test
 async def test_everybody_of_an_organisation_counts(redis):
     """Whoever they are and wherever they call; who names none has no such bound."""
     bound = {"limits_connections_per_organisation": 1, "limits_organisation_claim": ["app", "org"]}

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tornado.iostream import StreamClosedError
@@ -56,6 +58,10 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._client: ClientSocket | None = None
         self._connection: Connection | None = None
         self._place_timer: asyncio.TimerHandle | None = None
+        self._beginning: asyncio.Task[None] | None = None
+        """What a call that begins anew waits for."""
+        self._behind: list[Callable[[], None]] = []
+        """To hear once that has begun: no more than was read before reading was paused."""
 
     def prepare(self) -> None:
         """Address and scheme are the client's, not its load balancer's, from here on."""
@@ -194,6 +200,9 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     def on_close(self) -> None:
         self._stop_waiting_for_place()
+        if self._beginning is not None:
+            self._beginning.cancel()
+        self._behind.clear()
         if self._connection is not None and self._client is not None:
             gone = events.ClientGone(self.close_code, is_lost=self._client.was_lost)
             self._connection.lose_client(gone)
@@ -306,12 +315,15 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         last_seq = guest.opening.last_seq
         if guest.resumes is not None and last_seq is None:
             loop, wait_s = asyncio.get_running_loop(), self._settings.auth.first_message_s
-            self._place_timer = loop.call_later(wait_s, self._begin_anew, guest)
+            self._place_timer = loop.call_later(wait_s, self._give_up_place, guest)
         else:
             self._connect(last_seq)
 
     def _hear_first(self, message: str | bytes) -> None:
         """What comes while there is no call."""
+        if self._beginning is not None:
+            self._behind.append(partial(self.on_message, message))
+            return
         if self._place_timer is None:
             self._introduce(message)
             return
@@ -322,23 +334,86 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             refused = wrong
         self._connect(last_seq)
         if refused is not None:
-            self._feed(events.ClientRefused(refused))
+            self._hear(partial(self._feed, events.ClientRefused(refused)))
         elif last_seq is None:
-            self.on_message(message)
+            self._hear(partial(self.on_message, message))
 
-    def _begin_anew(self, guest: Guest) -> None:
+    def _hear(self, first: Callable[[], None]) -> None:
+        """As soon as there is a call."""
+        if self._beginning is not None:
+            self._behind.append(first)
+        else:
+            first()
+
+    def _give_up_place(self, guest: Guest) -> None:
         """It says nothing, and may be lost as well: the call that it asked for is left alone."""
-        self._guest = replace(guest, resumes=None)
-        self._connect(None)
+        self._stop_waiting_for_place()
+        self._begin_anew(replace(guest, resumes=None))
 
     def _connect(self, last_seq: int | None) -> None:
         self._stop_waiting_for_place()
-        guest, client, protocol = self._guest, self._client, self.ws_connection
-        if guest is None or client is None or not isinstance(protocol, StrictWebSocketProtocol):
+        guest, client = self._guest, self._client
+        if guest is None or client is None:
             return
-        self._connection = self._gateway.connect(guest, client, last_seq=last_seq)
+        if guest.resumes is None:
+            self._have(self._gateway.connect(guest, client))
+            return
+        found = self._gateway.resume(guest, client, last_seq)
+        if isinstance(found, Guest):
+            self._begin_anew(found)
+        else:
+            self._have(found)
+
+    def _begin_anew(self, guest: Guest) -> None:
+        self._guest, client = guest, self._client
+        if client is None:
+            return
+        try:
+            waiting = self._gateway.begin_anew(guest)
+        except Refused as refused:
+            self._turn_out(guest, refused)
+            return
+        if waiting is None:
+            self._have(self._gateway.connect(guest, client))
+            return
+        client.pause()
+        self._beginning = asyncio.ensure_future(waiting)
+        self._beginning.add_done_callback(partial(self._on_counted, guest))
+
+    def _on_counted(self, guest: Guest, counted: "asyncio.Task[None]") -> None:
+        """Whether the call may begin is known; or the client has gone."""
+        self._beginning, client = None, self._client
+        if counted.cancelled() or client is None:
+            if not counted.cancelled():
+                counted.exception()  # nobody else hears of it
+            return
+        behind, self._behind = self._behind, []
+        client.resume()
+        try:
+            counted.result()
+            self._have(self._gateway.connect(guest, client))
+            for hear in behind:
+                hear()
+        except Refused as refused:
+            self._turn_out(guest, refused)
+        except Exception:  # noqa: BLE001  as the protocol does it for every other callback
+            get_logger().exception("handler_failed")
+            self.close(1011, "internal")
+
+    def _turn_out(self, guest: Guest, refused: Refused) -> None:
+        """It was let in to go on with a call; what it holds from now on is a socket."""
+        self._guest = None
+        self._gateway.release(guest)
+        if isinstance(protocol := self.ws_connection, StrictWebSocketProtocol):
+            self._doorstep.waiting.enter(self, self.request.remote_ip or "", protocol.abort)
+        self._refuse(refused)
+
+    def _have(self, connection: Connection) -> None:
+        self._connection, protocol = connection, self.ws_connection
+        if not isinstance(protocol, StrictWebSocketProtocol):
+            raise TypeError(protocol)
         # A message that is too large, and read to be refused in words, has to find room.
-        protocol.unfinished.count_in(self._connection.budget, sure_bytes=self._sure_bytes)
+        protocol.unfinished.count_in(connection.budget, sure_bytes=self._sure_bytes)
 
     def _stop_waiting_for_place(self) -> None:
         if self._place_timer is not None:

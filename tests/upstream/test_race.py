@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.failover.test_breaker import RULES
+from tests.failover.test_breaker import RULES, ending
 from tornado_app.failover.route import Route
 from tornado_app.failover.upstreams import Upstream, Upstreams
 from tornado_app.protocol.endings import Failure
@@ -47,12 +47,12 @@ class FakeLink:
     def abort(self) -> None:
         self.ends.append("abort")
 
-    def opens(self) -> None:
+    def opens(self, spare_s: float | None = None) -> None:
         """Once, as a link does."""
         if self.is_open:
             return
         self.is_open = True
-        self.post(LinkOpened(1.0, f"{self.name} itself"))
+        self.post(LinkOpened(1.0, f"{self.name} itself", spare_s=spare_s))
 
     def says(self, event: Any) -> None:
         self.post(LinkSaid(event, 100))
@@ -134,8 +134,8 @@ def track(monkeypatch):
     return track
 
 
-def begins(link: FakeLink) -> None:
-    link.opens()
+def begins(link: FakeLink, spare_s: float | None = None) -> None:
+    link.opens(spare_s)
     link.says(SessionCreated())
 
 
@@ -182,6 +182,34 @@ def test_one_that_is_slow_gets_another_beside_it(track):
     assert ["close"] == track.links["b"].ends
     assert [("a", "good"), ("b", "good")] == track.judged
     assert ["LinkOpened", "LinkSaid"] == track.kinds
+
+
+def test_one_that_was_open_before_says_nothing_of_its_upstream(track):
+    """It began a session when nobody was there; whether it answers now, its call will find out."""
+    a = track.upstreams.breaker("a")
+    for _ in range(RULES.failures - 1):
+        a.bad(ending(), track.now)
+    begins(track.links["a"], spare_s=60.0)
+    assert ([], "LinkOpened") == (track.judged, track.kinds[0])
+
+    a.bad(ending(), track.now)
+    assert not a.is_closed
+
+
+def test_a_probe_that_was_open_before_lets_another_try(monkeypatch):
+    track = Track()
+    monkeypatch.setattr(race_module, "Link", track.new_link)
+    breakers = [track.upstreams.breaker(name) for name in "abc"]
+    for breaker in breakers:
+        for _ in range(RULES.failures):
+            breaker.bad(ending(), track.now)
+    track.wait(RULES.open_s)
+    track.race.start()
+    assert not breakers[0].is_due(track.now)
+    begins(track.links["a"], spare_s=60.0)
+
+    assert not breakers[0].is_closed
+    assert breakers[0].is_due(track.now)
 
 
 def test_one_that_was_overtaken_is_judged_by_its_own_time(track):

@@ -57,7 +57,7 @@ class RaceRules:
     retire: Callable[[AnyLink], None]
     """Takes each link that has ended."""
     good: Callable[[Route, str], None]
-    """Hears of each that has begun a session: by whose route, and its name."""
+    """Hears of each that was dialled and has begun a session: by whose route, and its name."""
     bad: Callable[[Route, Contender, Ending], None]
     """Hears of each that has not."""
     doubt: Callable[[str], None]
@@ -213,7 +213,10 @@ class Race:
     def _begin(self, one: Contender) -> None:
         """*one* has begun a session."""
         self._forget(one)
-        self._rules.good(self._route, one.upstream.name)
+        if one.spare_s is None:
+            self._rules.good(self._route, one.upstream.name)
+        elif one.is_probe:  # it began long ago; its call will say what is so now
+            self._route.give_up(one.upstream.name)
         if self._winner is not None:
             one.link.close()
             return

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tests.recordings.loudspeaker import Loudspeaker
 from tornado_app.recordings.hearing import RUN_GAP_MS, Clip, lay_answers
@@ -166,6 +167,63 @@ def test_what_waits_for_a_client_that_never_comes_is_heard_by_nobody(ends):
     notes = [Sent(0, "a", 0, 500, 5), Away(600), Sent(700, "a", 500, 500, 6), *ends]
 
     assert [Clip(0, "a", 0, 500)] == lay_answers(notes)
+
+
+class Seq(int):
+    """Counts how often it is looked whether a message is behind it."""
+
+    looks = 0
+
+    def _look(self, is_so):
+        Seq.looks += 1
+        return is_so
+
+    def __lt__(self, other):
+        return self._look(int(self) < other)
+
+    def __ge__(self, other):
+        return self._look(int(self) >= other)
+
+
+def test_a_client_that_is_back_often_costs_what_it_had_missed_each_time():
+    """And not the whole call."""
+    notes, times, Seq.looks = [], 400, 0
+    for seq in range(1, times + 1):
+        at_ms = seq * 1000
+        notes += [Sent(at_ms, "a", (seq - 1) * 500, 500, seq), Away(at_ms + 100)]
+        notes += [Told(at_ms + 100, "a", (seq - 1) * 500 + 50), Back(at_ms + 200, Seq(seq - 1))]
+
+    assert 500 * times == sum(clip.duration_ms for clip in lay_answers(notes))
+    assert times <= Seq.looks <= 2 * times
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("sstcb"), st.integers(0, 900), st.integers(0, 4))),
+)
+def test_what_was_missed_is_heard_as_if_it_had_been_sent_when_the_client_was_back(steps):
+    """However often that is lost, and whatever it has had by then."""
+    now, seq, had, notes, moved = 0, 0, 0, [], []
+    for what, number, missed in steps:
+        now += number
+        match what:
+            case "s" | "c":
+                seq += 1
+                sent = Sent(now, "a", seq * 900, 900, seq)
+                sent = sent if what == "s" else Cut(now, None, None, seq)
+                notes.append(sent)
+                moved.append(sent)
+            case "t":
+                moved.append(Told(now, "a", number))
+                notes.append(moved[-1])
+            case _:
+                had = max(had, seq - missed)
+                notes += [Away(now), Back(now, had)]
+                moved = [
+                    structs.replace(each, at_ms=now) if getattr(each, "seq", 0) > had else each
+                    for each in moved
+                ]
+
+    assert lay_answers([*moved, ENOUGH]) == lay_answers([*notes, ENOUGH])
 
 
 pieces = st.lists(

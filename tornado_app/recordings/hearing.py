@@ -106,25 +106,32 @@ def _as_it_came(playing: Iterable[Playing]) -> list[Playing]:
     that time, and what it never came back for is left out.
     """
     came: list[Playing] = []
+    numbered: list[int] = []
+    """Where in *came* each message is that counts."""
     away_from: int | None = None
     for entry in playing:
         match entry:
             case Away():
                 away_from = len(came) if away_from is None else away_from
             case Back():
-                came = [_not_before(each, entry) for each in came]
+                _move_missed(came, numbered, entry)
                 away_from = None
             case _:
+                if isinstance(entry, Sent | Cut):
+                    numbered.append(len(came))
                 came.append(entry)
     if away_from is not None:
         came[away_from:] = [each for each in came[away_from:] if isinstance(each, Ended)]
     return came
 
 
-def _not_before(entry: Playing, back: Back) -> Playing:
-    if isinstance(entry, Sent | Cut) and entry.seq > back.last_seq:
-        return replace(entry, at_ms=back.at_ms)
-    return entry
+def _move_missed(came: list[Playing], numbered: list[int], back: Back) -> None:
+    """The last ones: a client may be back so often that nobody can look at all each time."""
+    for place in reversed(numbered):
+        entry = came[place]
+        if not isinstance(entry, Sent | Cut) or entry.seq <= back.last_seq:
+            return
+        came[place] = replace(entry, at_ms=back.at_ms)
 
 
 class _Tape:
@@ -165,8 +172,10 @@ class _Tape:
     def lay(self, limit_ms: float | None, until_ms: float | None) -> Iterator[Clip]:
         """What was heard; nothing behind *limit_ms* of the tape, or after *until_ms*."""
         reports = sorted(self._reports)
+        places = [report.place_ms for report in reports]
         for run in self._runs():
-            mine = [r for r in reports if run.begin_ms < r.place_ms <= run.end_ms + HAIR_MS]
+            first = bisect_right(places, run.begin_ms)
+            mine = reports[first : bisect_right(places, run.end_ms + HAIR_MS)]
             for clip, place_ms in self._lay_run(run, _Offsets(run, mine)):
                 duration_ms = clip.duration_ms
                 if limit_ms is not None:

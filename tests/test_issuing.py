@@ -223,10 +223,20 @@ def test_instructions_name_the_lenders_claims_and_a_claim_is_no_way_to_more():
     assert ({"a"}, NOW + 60) == (caller.scopes, caller.expires_at)
 
 
+@pytest.mark.parametrize("scope", [f"a {CONDUCT}", "plan:free and easy", " a"])
+def test_a_scope_of_several_words_is_not_taken_apart_by_lending(scope):
+    """Each of them may be one that the lender has not."""
+    lender = replace(LENDER, scopes=frozenset({"a", scope}))
+    with pytest.raises(Refused) as refused:
+        made()[0].lend(lender, {}, 60, NOW, as_client=True)
+
+    assert "No token: A scope is one word." == refused.value.sentence
+
+
 def test_what_is_for_servers_is_said_and_not_lent():
     """A server that conducts says what its page begins with, which the page cannot change."""
     issuer, terms = made()
-    lender = replace(LENDER, scopes=frozenset({"a", CONDUCT}))
+    lender = replace(LENDER, scopes=frozenset({"a", "", CONDUCT}))
     said = {"instructions": "Greet {user_id}.", "tools": [{"name": "look"}]}
     caller = verify(issuer.lend(lender, said, 60, NOW, as_client=True).token, RULES, NOW)
 

@@ -83,7 +83,7 @@ class Issuer:
         Raises:
             Refused: If there is no secret, or *said* is not allowed; with the field.
         """
-        scopes = caller.scopes - {CONDUCT}
+        scopes = caller.scopes - {CONDUCT, ""}
         session = self._terms.lent(caller, said, as_client=as_client, scopes=scopes)
         begun = self._terms.begun(scopes, session)
         expires_at = min(now + ttl_s, caller.expires_at)

@@ -77,3 +77,28 @@ async def test_another_plan_counts_with_the_next_call(tmp_path):
         plans.unlink()
         await read_again()
         assert 401 == (await house.refusal(token=token))[0]
+
+
+@pytest.mark.gen_test
+async def test_a_call_keeps_its_plan_whatever_token_it_goes_on_with(tmp_path):
+    """Another that is shown while it runs, and one with which its client comes back."""
+    plans = tmp_path / "plans.toml"
+    plans.write_text("[free]\nquotas.audio_s_per_user_per_day = 2\n")
+    how = {
+        "limits_plans_file": str(plans),
+        "limits_plan_claim": ["plan"],
+        "session_resume_window_s": 20,
+        "session_call_grace_s": 0,
+    }
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        client = await house.connected(token=house.token(plan="free"))
+        await client.say("refresh_token", token=house.token())
+        await client.next("token_refreshed")
+        client.socket.protocol.stream.close()
+        resume_token = client.heard[0]["data"]["resume_token"]
+        again = await house.call(f"resume={resume_token}&last_seq=2", token=house.token())
+        assert (await again.status("connected"))["data"]["resumed"]
+        for _ in range(3):
+            await again.audio(SECOND)
+        await again.error("quota_exceeded")
+        assert (4429, "quota_exceeded") == await again.closed()

@@ -111,8 +111,10 @@ def issue(
     Without a *token_id* it gets one that no other has.
 
     Raises:
-        ValueError: If `verify` would not take it.
+        ValueError: If `verify` would not take it, or read other scopes in it.
     """
+    if any(scope.split() != [scope] for scope in scopes):
+        raise ValueError("A scope is one word.")
     claims: dict[str, Any] = {
         **(others or {}),
         "sub": user_id,

@@ -5,6 +5,7 @@ import sqlite3
 import threading
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -49,7 +50,7 @@ async def test_what_cannot_be_written_is_tried_again(monkeypatch):
     """In order, each once; and said in one line."""
     monkeypatch.setattr(keeper_module, "RETRY_S", 0.01)
     sink = Flaky(failures=3)
-    keeper = Keeper(lambda: sink, 1)
+    keeper = Keeper(lambda: sink, 1, setting="usage.database")
     with whole_log("info") as log:
         keeper.start()
         for number in range(1200):
@@ -68,7 +69,7 @@ async def test_there_is_room_for_so_many_and_the_rest_is_counted(monkeypatch):
     monkeypatch.setattr(keeper_module, "WAITING_MOST", 10)
     sink = Flaky(0)
     sink.is_away.set()
-    keeper = Keeper(lambda: sink, 1)
+    keeper = Keeper(lambda: sink, 1, setting="usage.database")
     with whole_log("info") as log:
         keeper.start()
         for number in range(25):
@@ -105,7 +106,7 @@ async def test_a_database_that_somebody_holds_is_waited_for(tmp_path, monkeypatc
     UsageDatabase(path).close()
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    keeper = Keeper(partial(UsageDatabase, path), 1)
+    keeper = Keeper(partial(UsageDatabase, path), 1, setting="usage.database")
     with whole_log("info") as log:
         keeper.start()
         keeper.put(record(1))
@@ -115,6 +116,53 @@ async def test_a_database_that_somebody_holds_is_waited_for(tmp_path, monkeypatc
         await until(lambda: keeper.written == 1, "it is not written")
         await keeper.stop(5.0)
     holder.close()
+
+
+@pytest.mark.parametrize(
+    ("sink", "place", "why"),
+    [
+        (UsageDatabase, "gone/usage.sqlite3", "EEXIST"),
+        (UsageDatabase, "folder", "SQLITE_CANTOPEN"),
+        (UsageDatabase, "gone", "SQLITE_NOTADB"),
+        (partial(UsageLines, most_bytes=1000), "gone/usage.jsonl", "EEXIST"),
+        (partial(UsageLines, most_bytes=1000), "folder", "EISDIR"),
+        (partial(UsageLines, Path("/dev/full"), 1000), None, "ENOSPC"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_place_that_is_none_is_named_at_the_start(tmp_path, sink, place, why):
+    """Before there is a call, with the word for what is wrong; nothing that is there is touched."""
+    (tmp_path / "gone").write_text("no database, but a file that is long enough for one" * 20)
+    (tmp_path / "folder").mkdir()
+    made = partial(sink, tmp_path / place) if place else sink
+    keeper = Keeper(made, 1, setting="usage.lines_file")
+    with whole_log("info") as log:
+        keeper.start()
+        if not place:
+            keeper.put(record(1))
+        await until(lambda: "usage_unwritten" in log.getvalue(), "nobody complains")
+        await keeper.stop(5.0)
+
+    assert (tmp_path / "folder").is_dir()
+    line = json.loads(log.getvalue().splitlines()[0])
+    assert ("usage.lines_file", why) == (line["setting"], line["why"])
+
+
+@pytest.mark.gen_test
+async def test_a_place_is_made_before_there_is_anything_for_it(tmp_path):
+    """Whoever looks for records finds none, and not that there is no such file."""
+    database, lines = tmp_path / "new" / "usage.sqlite3", tmp_path / "other" / "usage.jsonl"
+    sinks = (partial(UsageDatabase, database), partial(UsageLines, lines, 1000))
+    keepers = [Keeper(sink, 1, setting="usage.database") for sink in sinks]
+    for keeper in keepers:
+        keeper.start()
+    await until(lambda: database.exists() and lines.exists(), "they are not made")
+    assert all([await keeper.stop(5.0) for keeper in keepers])
+
+    read = UsageDatabase(database, is_read_only=True)
+    assert [] == [*read.read(0, 10**14)]
+    read.close()
+    assert "" == lines.read_text()
 
 
 def test_a_file_of_lines_is_renamed_when_it_is_large(tmp_path):

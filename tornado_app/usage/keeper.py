@@ -4,6 +4,8 @@ What cannot be written is tried again for as long as there is room; what is lost
 """
 
 import asyncio
+import errno
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -44,9 +46,12 @@ class Keeper:
         sink: Callable[[], Sink],
         keep_days: float,
         now_unix_s: Callable[[], float] = time.time,  # noqa: TID251  days are those of people
+        *,
+        setting: str,
     ) -> None:
-        """*sink* is made in the thread, and again after it has failed."""
+        """*sink* is made in the thread, and again after it has failed; *setting* names it."""
         self._make = sink
+        self._setting = setting
         self._keep_ms = keep_days * DAY_MS
         self._now_unix_s = now_unix_s
         self._sink: Sink | None = None
@@ -88,7 +93,7 @@ class Keeper:
         left = len(self._waiting)
         if left:
             self.lost += left
-            get_logger().error("usage_lost", count=left)
+            get_logger().error("usage_lost", setting=self._setting, count=left)
         return not left
 
     def _run(self) -> None:
@@ -107,20 +112,21 @@ class Keeper:
         self._close()
 
     def _write_all(self) -> bool:
-        """Thread: usage.  False: some are left for another time."""
-        while batch := self._first():
-            try:
-                if self._sink is None:
-                    self._sink = self._make()
+        """Thread: usage.  False: some are left for another time, or would be."""
+        try:
+            if self._sink is None:
+                self._sink = self._make()
+                self._sink.write(())  # where nothing can be written, that is said at the start
+            while batch := self._first():
                 self._sink.write(batch)
-            except Exception as error:  # noqa: BLE001  whatever a library says of a disk
-                self._complain(error)
-                self._close()
-                return False
-            with self._lock:
-                for _ in batch:
-                    self._waiting.popleft()
-            self.written += len(batch)
+                with self._lock:
+                    for _ in batch:
+                        self._waiting.popleft()
+                self.written += len(batch)
+        except Exception as error:  # noqa: BLE001  whatever a library says of a disk
+            self._complain(error)
+            self._close()
+            return False
         return True
 
     def _first(self) -> list[Record]:
@@ -143,7 +149,10 @@ class Keeper:
         if time.monotonic() >= self._said_at + LINE_EACH_S:
             self._said_at = time.monotonic()
             get_logger().error(
-                "usage_unwritten", waiting=len(self._waiting), why=type(error).__name__
+                "usage_unwritten",
+                setting=self._setting,
+                waiting=len(self._waiting),
+                why=_word(error),
             )
 
     def _close(self) -> None:
@@ -154,3 +163,11 @@ class Keeper:
                 sink.close()
             except Exception as error:  # noqa: BLE001  it is over in any case
                 self._complain(error)
+
+
+def _word(error: Exception) -> str:
+    """What the system or SQLite calls it: ENOSPC, SQLITE_READONLY."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorname", type(error).__name__)
+    number = error.errno if isinstance(error, OSError) else None
+    return type(error).__name__ if number is None else errno.errorcode.get(number, str(number))

@@ -3,7 +3,9 @@
 Thread: the keeper's.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +35,7 @@ class UsageLines:
             begun_at = os.fstat(descriptor).st_size
             if os.write(descriptor, text) < len(text):  # the disk is full
                 os.ftruncate(descriptor, begun_at)
-                raise OSError("the file system is full")
+                raise OSError(errno.ENOSPC, "the file system is full")
         finally:
             os.close(descriptor)
 
@@ -48,9 +50,10 @@ class UsageLines:
 
     def _rotate_if(self, more_bytes: int) -> None:
         try:
-            size = self._path.stat().st_size
+            found = self._path.stat()
         except FileNotFoundError:
             return
+        size = found.st_size if stat.S_ISREG(found.st_mode) else 0
         if size and size + more_bytes > self._most_bytes:
             now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             name = f"{self._path.stem}-{now}-{os.getpid()}{self._path.suffix}"

@@ -31,15 +31,17 @@ def prices_of(settings: UsageSettings) -> Prices:
 
 def new_usage(settings: UsageSettings) -> "Usage | None":
     """One that has begun, if anything is to be written down; raises as `prices_of`."""
-    sinks: list[Callable[[], Sink]] = []
+    sinks: dict[str, Callable[[], Sink]] = {}
     if settings.database:
-        sinks.append(partial(UsageDatabase, ROOT / settings.database))
+        sinks["usage.database"] = partial(UsageDatabase, ROOT / settings.database)
     if settings.lines_file:
         path, most_bytes = ROOT / settings.lines_file, settings.lines_bytes
-        sinks.append(partial(UsageLines, path, most_bytes))
+        sinks["usage.lines_file"] = partial(UsageLines, path, most_bytes)
     if not sinks:
         return None
-    usage = Usage([Keeper(sink, settings.keep_days) for sink in sinks], prices_of(settings))
+    days = settings.keep_days
+    keepers = [Keeper(sink, days, setting=setting) for setting, sink in sinks.items()]
+    usage = Usage(keepers, prices_of(settings))
     for keeper in usage.keepers:
         keeper.start()
     return usage

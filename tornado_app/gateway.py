@@ -12,7 +12,7 @@ from typing import Any
 from tornado_app.admission import tokens
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.claims import Caller
-from tornado_app.admission.counting import Lease, Places, Seat
+from tornado_app.admission.counting import Lease, LimitName, Places, Seat
 from tornado_app.admission.origins import OriginRules
 from tornado_app.admission.places import Place
 from tornado_app.audio.file_decoder import FileDecoder
@@ -108,6 +108,8 @@ class _Asked:
     standing: Standing
     resumes: Ticket | None
     lease: Lease
+    takes_over: bool
+    """It comes in place of the call that it goes on with, and so may be one more for a moment."""
 
 
 class Gateway:
@@ -282,7 +284,7 @@ class Gateway:
         # Both at once: of a Redis that hangs nobody waits for two answers.
         learning = asyncio.ensure_future(self.metering.learn(asked.standing.quotas))
         try:
-            await self.seating.reserve(asked.lease, takes_over=asked.resumes is not None)
+            await self.seating.reserve(asked.lease, takes_over=asked.takes_over)
         except BaseException:
             learning.cancel()
             raise
@@ -326,7 +328,7 @@ class Gateway:
         """
         asked = self._judge(knock)
         self._check_quotas(asked)
-        self.seating.take(asked.lease, takes_over=asked.resumes is not None)
+        self.seating.take(asked.lease, takes_over=asked.takes_over)
         return self._guest(knock, asked)
 
     def _judge(self, knock: Knock) -> _Asked:
@@ -340,8 +342,16 @@ class Gateway:
         standing = self._standings.of(caller)
         goes_on = resumes is not None
         lease = self.seating.lease(caller, standing, knock.ip, goes_on=goes_on)
+        takes_over = resumes is not None and self._has_place_of(resumes, lease)
         # What the token says has been read; it is kept no longer than it must.
-        return _Asked(replace(caller, claims={}), opening, terms, standing, resumes, lease)
+        caller = replace(caller, claims={})
+        return _Asked(caller, opening, terms, standing, resumes, lease, takes_over)
+
+    def _has_place_of(self, ticket: Ticket, lease: Lease) -> bool:
+        """Whether the call leaves a place to its client: not in another organisation."""
+        of_organisation: LimitName = "connections_per_organisation"
+        left = {seat.key for seat in self._places[ticket.session_id].seats}
+        return all(seat.key in left for seat in lease.seats if seat.limit == of_organisation)
 
     def _check_quotas(self, asked: _Asked | Guest) -> None:
         """A call that goes on ends by itself, as every other."""

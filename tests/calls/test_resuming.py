@@ -208,6 +208,26 @@ async def test_a_connection_that_says_nothing_has_no_place_beyond_a_limit():
 
 
 @pytest.mark.gen_test
+async def test_a_call_leaves_no_place_in_another_organisation():
+    """Its client needs one there, and may come back as the one that it was."""
+    how = {
+        "limits_connections_per_organisation": 1,
+        "limits_organisation_claim": ["org"],
+        **KEEPS,
+    }
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        client = await house.connected(token=house.token(org="acme"))
+        await house.connected(token=house.token("bob", org="other"))
+        cut(client)
+        query = f"resume={token_of(client)}&last_seq={last_seq(client)}"
+        status, body, _ = await house.refusal(query, token=house.token(org="other"))
+        assert (429, "connection_limit") == (status, body["data"]["code"])
+        again = await house.call(query, token=house.token(org="acme"))
+        assert (await again.status("connected"))["data"]["resumed"]
+        del fake
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("first", ["ping", "place", "silence"])
 async def test_who_begins_anew_begins_within_quotas(first):
     """However it comes to that: a resume token is no way around them."""

@@ -9,7 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.session.unreliable_model import Line, nameless, of_another
 from tornado_app.protocol import asked
 from tornado_app.protocol.told import Configured, ErrorReport, ResponseDone, ResponseStarted
-from tornado_app.session import events
+from tornado_app.session import commands, events
+from tornado_app.usage.call_usage import CallUsage
+from tornado_app.usage.prices import Prices
 
 FAULTS = {
     "none": lambda event: [event],
@@ -137,11 +139,26 @@ class UnreliableModel(RuleBasedStateMachine):
         begun = Counter(message.response_id for message in self.line.told(ResponseStarted))
         ended = Counter(message.response_id for message in self.line.told(ResponseDone))
         assert begun == ended
+        self._assert_counted_once()
         told = [*self.line.told(Configured), *self.line.told(ErrorReport)]
         answered = [m.ref for m in told if m.ref is not None and m.ref.startswith("change")]
         assert [f"change {n}" for n in range(1, self.configured + 1)] == sorted(
             answered, key=lambda ref: int(ref.split()[1])
         )
+
+    def _assert_counted_once(self):
+        """Each answer has one end in the log and in the metrics, and is one record of usage."""
+        story, records = self.line.story, []
+        usage = CallUsage(story.config, story.session.totals, records.append, prices=Prices())
+        facts = [each for each in story.all if isinstance(each, commands.Log)]
+        for fact in facts:
+            usage.hear(fact.event, fact.fields, story.now)
+        begun, ended = (
+            Counter(fact.fields["response_id"] for fact in facts if fact.event == event)
+            for event in ("response_begun", "response_done")
+        )
+        written = (record.response_id for record in records if record.kind == "answer")
+        assert begun == ended == Counter(written)
 
 
 UnreliableModel.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

@@ -17,7 +17,7 @@ from tornado_app.admission.counting import CODES, Lease, LimitName, PlacesHere, 
 
 needs_redis()
 
-from tornado_app.admission.machines.link import Link  # noqa: E402  the package is an option
+from tornado_app.admission.machines.link import Busy, Link  # noqa: E402  the package is an option
 from tornado_app.admission.machines.redis_places import RedisPlaces, Rules  # noqa: E402
 from tornado_app.admission.machines.scripts import ACQUIRE, Keys  # noqa: E402
 
@@ -239,3 +239,35 @@ async def test_whoever_waits_no_more_has_no_place(own):
         deadline = asyncio.get_running_loop().time() + WAIT_S
         while await other.admit(seat(allowed=1)) == "server_busy":
             assert asyncio.get_running_loop().time() < deadline, "the place was not given back"
+
+
+class FullLink:
+    """Has no socket for those who open a call."""
+
+    def script(self, text: str, *, has_own_socket: bool = False):
+        async def run(keys, arguments):
+            if text == ACQUIRE:
+                raise Busy
+            assert has_own_socket
+            return [0] * len(keys)
+
+        return run
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("lets_in", [True, False])
+async def test_too_many_who_ask_at_once_make_nobody_away(lets_in):
+    """They are refused, whoever is let in while Redis is away; nothing is counted of them."""
+    facts = []
+    loop = asyncio.get_running_loop()
+    here, rules = PlacesHere(loop.time), Rules("test", LONG_S, lets_in)
+    places = RedisPlaces(here, FullLink(), rules, loop, lambda *fact: facts.append(fact))
+    places.start()
+    await until(lambda: not places.is_away, "Redis is not found")
+    for number in range(3):
+        refused = await places.reserve(Lease(f"l{number}", (seat(allowed=1),)))
+        assert ("server_busy", True) == (refused.code, bool(refused.retry_after_ms))
+    assert (False, 0, 0, []) == (places.is_away, places.owed, here.used(seat()), facts)
+    await places.stop()

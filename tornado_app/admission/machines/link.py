@@ -12,11 +12,13 @@ from redis.commands.core import AsyncScript
 
 SOCKETS = 8
 """Questions at a time; one takes less than a millisecond, so that more come to the same."""
+QUEUE_PART = 0.5
+"""So much of its time may a question wait until it can be put: the rest is for the answer."""
 
 LATE_TURNS = 10
 """What came while the loop was busy with something else is read, and is no fault of Redis."""
 
-Cause = Literal["timeout", "unreachable", "read_only", "refused", "error"]
+Cause = Literal["timeout", "unreachable", "read_only", "refused", "error", "busy"]
 
 
 class Away(Exception):
@@ -25,6 +27,13 @@ class Away(Exception):
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause)
         self.cause = cause
+
+
+class Busy(Away):
+    """It was not asked, as others asked so much: that says nothing of it."""
+
+    def __init__(self) -> None:
+        super().__init__("busy")
 
 
 class Link:
@@ -40,7 +49,7 @@ class Link:
         # Its own defaults try again ten times, which takes ten seconds of a server that hangs.
         pool = redis.BlockingConnectionPool.from_url(
             url,
-            max_connections=SOCKETS,
+            max_connections=SOCKETS + 1,
             timeout=timeout_s,
             protocol=2,
             socket_timeout=timeout_s,
@@ -48,20 +57,28 @@ class Link:
             retry=Retry(NoBackoff(), 0),
         )
         self._redis = redis.Redis.from_pool(pool)
+        self._queue = asyncio.Semaphore(SOCKETS)
 
-    def script(self, text: str) -> Callable[[Sequence[str], Sequence[int | str]], Any]:
+    def script(
+        self, text: str, *, has_own_socket: bool = False
+    ) -> Callable[[Sequence[str], Sequence[int | str]], Any]:
         """Something to await: what *text* returns of keys and arguments.
 
-        It raises `Away`, and waits no longer than the link's time.
+        It raises `Away` if that had a socket and no answer, and `Busy` if it had no socket; it
+        waits no longer than the link's time.  *has_own_socket*: it waits for nobody, and is asked
+        once at a time.
         """
         script: AsyncScript = self._redis.register_script(text)
 
         async def run(keys: Sequence[str], arguments: Sequence[int | str]) -> Any:
+            left_s = self._timeout_s if has_own_socket else await self._wait_for_socket()
             asking = asyncio.ensure_future(script(keys=list(keys), args=list(arguments)))
+            if not has_own_socket:
+                asking.add_done_callback(lambda _: self._queue.release())
             asking.add_done_callback(_hear_out)
             try:
                 # A task of its own: the package may take a cancellation for a failure, and go on.
-                await asyncio.wait({asking}, timeout=self._timeout_s)
+                await asyncio.wait({asking}, timeout=left_s)
                 for _ in range(LATE_TURNS):
                     if not asking.done():
                         await asyncio.sleep(0)
@@ -74,6 +91,20 @@ class Link:
                 asking.cancel()
 
         return run
+
+    async def _wait_for_socket(self) -> float:
+        """Returns how long its owner may wait for an answer."""
+        if not self._queue.locked():
+            await self._queue.acquire()
+            return self._timeout_s
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        try:
+            async with asyncio.timeout(self._timeout_s * QUEUE_PART):
+                await self._queue.acquire()
+        except TimeoutError:
+            raise Busy from None
+        return self._timeout_s - min(loop.time() - since, self._timeout_s * QUEUE_PART)
 
     async def close(self) -> None:
         """Let go of every socket."""

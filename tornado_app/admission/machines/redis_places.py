@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tornado_app.admission.counting import RETRY_MS, Lease, Places, Refusal, Seat
-from tornado_app.admission.machines.link import Away, Cause, Link
+from tornado_app.admission.machines.link import Away, Busy, Cause, Link
 from tornado_app.admission.machines.scripts import ACQUIRE, RELEASE, RENEW, Keys
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
@@ -21,6 +21,7 @@ PROBE_S = 0.5
 STOP_S = 1.0
 
 NOT_COUNTED = "Calls cannot be counted now. Try again later."
+TOO_MANY_BEGIN = "Too many calls begin at once. Try again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,10 @@ class RedisPlaces:
         self._loop = loop
         self._hear = hear
         self._keys = Keys(rules.prefix)
-        self._acquire, self._renew, self._release = map(link.script, (ACQUIRE, RENEW, RELEASE))
+        self._acquire = link.script(ACQUIRE)
+        # One task asks both, and no storm of openings may let a lease end.
+        self._renew = link.script(RENEW, has_own_socket=True)
+        self._release = link.script(RELEASE, has_own_socket=True)
         self._held: dict[str, tuple[Lease, Lease]] = {}
         """By name: what is counted by Redis, and what here."""
         self._leaving: dict[str, tuple[float, Sequence[Seat]]] = {}
@@ -120,6 +124,9 @@ class RedisPlaces:
             return refusal.refused()
         try:
             found = await self._asked(lease, takes_over=takes_over)
+        except Busy:  # nothing was counted
+            self._here.release(local)
+            return Refused("server_busy", TOO_MANY_BEGIN, retry_after_ms=RETRY_MS)
         except Away as away:
             self._note_away(away.cause)
             return self._without_answer(lease, local, takes_over=takes_over)

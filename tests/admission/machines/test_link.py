@@ -1,0 +1,64 @@
+"""Questions to one server of Redis: how many at a time, and what is told of it."""
+
+import asyncio
+
+import pytest
+
+from tests.fakes.redis_server import RedisServer, needs_redis
+
+needs_redis()
+
+from tornado_app.admission.machines.link import SOCKETS, Away, Busy, Link  # noqa: E402
+
+ONE = "return 1"
+SHORT_S = 0.5
+PATIENT_S = 20.0
+
+
+@pytest.mark.gen_test
+async def test_who_finds_no_socket_says_nothing_of_redis():
+    """That a server that hangs is away is said by those who have asked it."""
+    with RedisServer() as server:
+        link = Link(server.url, SHORT_S)
+        ask = link.script(ONE)
+        server.pause()
+        questions = [ask([], []) for _ in range(3 * SOCKETS)]
+        found = await asyncio.gather(*questions, return_exceptions=True)
+        server.go_on()
+        await link.close()
+
+        assert [Away] * SOCKETS == [type(each) for each in found[:SOCKETS]]
+        assert [Busy] * 2 * SOCKETS == [type(each) for each in found[SOCKETS:]]
+
+
+@pytest.mark.gen_test
+async def test_sockets_come_back_whatever_became_of_their_questions():
+    with RedisServer() as server:
+        link = Link(server.url, PATIENT_S)
+        ask, fail = link.script(ONE), link.script("return redis.error_reply('ERR no')")
+        given_up = [asyncio.ensure_future(ask([], [])) for _ in range(2 * SOCKETS)]
+        await asyncio.sleep(0)
+        for each in given_up:
+            each.cancel()
+        await asyncio.gather(*given_up, return_exceptions=True)
+        found = await asyncio.gather(*[fail([], []) for _ in range(20)], return_exceptions=True)
+        assert ["error"] * 20 == [each.cause for each in found]
+
+        assert [1] * 240 == await asyncio.gather(*[ask([], []) for _ in range(240)])
+        await link.close()
+
+
+@pytest.mark.gen_test
+async def test_one_with_a_socket_of_its_own_waits_for_nobody():
+    with RedisServer() as server:
+        link = Link(server.url, PATIENT_S)
+        ask, own = link.script(ONE), link.script("return 2", has_own_socket=True)
+        assert 2 == await own([], [])
+        order: list[int] = []
+
+        async def note(asked):
+            order.append(await asked)
+
+        await asyncio.gather(*[note(ask([], [])) for _ in range(30 * SOCKETS)], note(own([], [])))
+        assert order.index(2) < len(order) // 2
+        await link.close()

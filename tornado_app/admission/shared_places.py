@@ -18,7 +18,8 @@ from tornado_app.admission.counting import Lease, Refusal, Seat
 SPARE = 1024
 """Bytes behind a limit, for calls that take the place of another for a moment."""
 LIMIT_BYTES = 1 << 21
-"""More than any limit may be."""
+"""More than any limit may be, and what is behind it.  All of them are looked at: of one limit
+callers may have different numbers, by their plans, or since the operator has written another."""
 OTHERS_FROM = 1 << 40
 HASH_BYTES = 5
 
@@ -57,12 +58,7 @@ class SharedPlaces:
         return len(self._leases)
 
     def used(self, seat: Seat) -> int:
-        byte = first = _first_byte(seat)
-        end, used = first + seat.allowed + SPARE, len(self._held.get(first, ()))
-        while (other := self._next(byte, end)) is not None:
-            used += min(other[1], end) - max(other[0], byte)
-            byte = other[1]
-        return used
+        return self._count(_first_byte(seat))
 
     def admit(self, lease: Lease, *, takes_over: bool = False) -> Refusal | None:
         """As `Places.admit`."""
@@ -88,21 +84,37 @@ class SharedPlaces:
         self._tell(self.here)
 
     def _take(self, first: int, limit: int, *, takes_over: bool) -> bool:
-        """One byte of the *limit* from *first* on, or, to take over, of those behind."""
-        held = self._held.get(first, [])
-        bound, beyond = first + limit, first + limit + SPARE
+        """One byte of the *limit* from *first* on, or, to take over, of those behind.
+
+        While nobody has one behind, that is all: there are no more bytes than the limit.  Otherwise
+        all are counted, with the byte that was taken: of two who come at once one sees the other.
+        """
+        most = limit + SPARE if takes_over else limit
+        held, bound = self._held.get(first, []), first + most
         own_end = held[-1] + 1 if held else first
-        is_crowded = own_end > bound or self._next(bound, beyond) is not None
-        if is_crowded and not takes_over:
-            return False
-        end = beyond if takes_over else bound
-        byte = self._lock_one(own_end, end, held)
+        byte = self._lock_one(own_end, bound, held)
         if byte is None:
-            byte = self._lock_one(first, min(own_end, end), held)
+            byte = self._lock_one(first, min(own_end, bound), held)
         if byte is None:
             return False
         insort(self._held.setdefault(first, held), byte)
-        return True
+        is_alone = own_end <= bound and self._other(bound, first + LIMIT_BYTES) is None
+        if is_alone or self._count(first, most) <= most:
+            return True
+        self._give_back(first, byte)
+        return False
+
+    def _count(self, first: int, enough: int = LIMIT_BYTES) -> int:
+        """How many bytes from *first* on are held; no further than to more than *enough*."""
+        used = len(self._held.get(first, ()))
+        ranges = [(first, first + LIMIT_BYTES)]
+        while ranges and used <= enough:
+            byte, end = ranges.pop()
+            if (other := self._other(byte, end)) is not None:
+                begins, ends = max(other[0], byte), min(other[1], end)
+                used += ends - begins
+                ranges += [(ends, end), (byte, begins)]
+        return used
 
     def _lock_one(self, byte: int, end: int, held: list[int]) -> int | None:
         """The first from *byte* on that nobody has; *held* are those of this process."""
@@ -112,16 +124,15 @@ class SharedPlaces:
                 byte, place = byte + 1, place + 1
             elif self._lock(byte):
                 return byte
-            else:
-                other = self._next(byte, end)
-                byte = byte if other is None else other[1]
+            elif (other := self._other(byte, byte + 1)) is not None:
+                byte = other[1]
                 place = bisect_left(held, byte)
         return None
 
-    def _give_back(self, first: int) -> None:
-        """The last: so what is beyond a limit goes first."""
+    def _give_back(self, first: int, byte: int | None = None) -> None:
+        """That *byte*, or the last: so what is beyond a limit goes first."""
         held = self._held[first]
-        byte = held.pop()
+        byte = held.pop() if byte is None else held.pop(bisect_left(held, byte))
         if not held:
             del self._held[first]
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, byte)
@@ -135,8 +146,11 @@ class SharedPlaces:
             raise
         return True
 
-    def _next(self, byte: int, end: int) -> tuple[int, int] | None:
-        """The first bytes that another process has from *byte* on: from, and up to."""
+    def _other(self, byte: int, end: int) -> tuple[int, int] | None:
+        """Some bytes that another process has, of those from *byte* up to *end*: from, and up to.
+
+        They may go on before and behind; of several the kernel names any, and not the first.
+        """
         if byte >= end:
             return None
         found = fcntl.fcntl(self._file, fcntl.F_GETLK, _flock(byte, end - byte))

@@ -21,6 +21,8 @@ CONFIG = config()
 class Reading:
     """Reads whatever there is."""
 
+    has_room = True
+
     def begin(self, link: object) -> None: ...
 
     def end(self) -> None: ...

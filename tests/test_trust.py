@@ -385,7 +385,7 @@ class TestGood:
         """As ever, whatever `iss` they have that is no issuer's."""
         own = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10, max_lifetime_s=86_400)
         for others in ({}, {"iss": "https://elsewhere.example"}):
-            token = issue("carol", own, NOW, 600, others=others)
+            token = issue("carol", own, time.time(), 600, others=others)
             assert "carol" == trust.identify(token).user_id
 
 

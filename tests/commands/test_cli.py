@@ -102,7 +102,7 @@ class TestHelp:
 
     def test_a_word_that_is_no_command(self, run):
         """It is refused in one line, which names the commands."""
-        names = "serve, talk, doctor, token, recordings, model, check-config"
+        names = "serve, talk, doctor, token, recordings, usage, model, check-config"
 
         assert (2, "", f"There is no command sevre; there are {names}.\n") == run("sevre")
 

@@ -195,7 +195,7 @@ class StageLink(Link):
         self._wire.uncork()
         self._socket.heard_at = self._clock()
         self._ping_at = self._clock() + self._dial.ping_interval_s
-        self._post(LinkOpened(1.0))
+        self._tell(LinkOpened(1.0))
 
     def turn(self) -> None:
         """As `_run` and `_live` do, once."""
@@ -205,7 +205,7 @@ class StageLink(Link):
             self._turn()
         except Exception as error:  # noqa: BLE001  as the thread does
             self.has_ended = True
-            self._post(LinkLost(self._failure_from(error)))
+            self._tell(LinkLost(self._failure_from(error)))
 
     @property
     def is_awake(self) -> bool:

@@ -23,7 +23,7 @@ TABLE = {
     4410: "token_expired",
     4411: "call_limit",
     4412: "ended_by_operator",
-    4429: "limit_reached",
+    4429: "limit_reached, quota_exceeded",
     4502: "upstream_failed",
     4504: "session_expired",
 }

@@ -78,6 +78,25 @@ async def test_a_process_that_comes_later_knows_all(redis):
 
 
 @pytest.mark.gen_test
+async def test_processes_that_end_leave_one_field(redis):
+    """However many were started anew, and for however many users; said and not yet said."""
+    users = [Key("tokens", "user", f"user-{number}", "2026-12-01") for number in range(70)]
+    for _ in range(3):
+        async with meters(redis, Clock()) as one:
+            for key in users:
+                one.spend(key, 5)
+            await one.note(users[:5])
+            one.spend(users[0], 1)
+    names = redis.keys("test")
+
+    assert len(users) == len(names)
+    assert {":1\r\n"} == {redis.ask("HLEN", name) for name in names}
+    async with meters(redis, Clock()) as other:
+        await other.learn(users)
+        assert [18, *[15] * 69] == [other.used(key) for key in users]
+
+
+@pytest.mark.gen_test
 async def test_what_redis_has_lost_comes_back(redis):
     """As far as those who have used it live."""
     async with meters(redis, Clock()) as one, meters(redis, Clock()) as other:

@@ -69,14 +69,17 @@ class RedisMeters:
         self._task = asyncio.ensure_future(self._keep())
 
     async def stop(self) -> None:
-        """Say the last, if Redis is there."""
+        """Say the last and add it up, if Redis is there: no other process will."""
         self._is_stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task}, timeout=STOP_S)
         with contextlib.suppress(Away, TimeoutError):
             async with asyncio.timeout(STOP_S):
-                await self.note([key for key, meter in self._meters.items() if meter.mine])
+                own = [key for key, meter in self._meters.items() if meter.mine]
+                await self.note(own)
+                # What was on its way before has come by now; later, it would be added twice.
+                await self._add_up(own)
         await self._link.close()
 
     async def note(self, keys: Iterable[Key]) -> None:
@@ -130,6 +133,13 @@ class RedisMeters:
                 del self._meters[key]
                 if meter.mine:
                     await self._fold([self._name(key)], [meter.field])
+
+    async def _add_up(self, keys: list[Key]) -> None:
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            batch = keys[start : start + KEYS_AT_ONCE]
+            await self._fold(
+                [self._name(key) for key in batch], [self._meters[key].field for key in batch]
+            )
 
     def _name(self, key: Key) -> str:
         return f"{self._start}:used:{key.unit}:{key.owner}:{key.date}:{digest(key.whose)}"

@@ -85,14 +85,16 @@ To say it again changes nothing, and what Redis has lost of a process that lives
 """
 
 FOLD = """
-local used = redis.call('HGET', KEYS[1], ARGV[1])
-if used then
-  redis.call('HINCRBY', KEYS[1], 'before', used)
-  redis.call('HDEL', KEYS[1], ARGV[1])
+for i, key in ipairs(KEYS) do
+  local used = redis.call('HGET', key, ARGV[i])
+  if used then
+    redis.call('HINCRBY', key, 'before', used)
+    redis.call('HDEL', key, ARGV[i])
+  end
 end
 return 0
 """
-"""A field that nobody adds to any more goes into one that all have."""
+"""Of each key a field that nobody adds to any more goes into one that all have."""
 
 
 def start_of(prefix: str) -> str:

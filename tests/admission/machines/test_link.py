@@ -8,6 +8,7 @@ from tests.fakes.redis_server import RedisServer, needs_redis
 
 needs_redis()
 
+from tornado_app.admission.machines import link as link_module  # noqa: E402
 from tornado_app.admission.machines.link import SOCKETS, Away, Busy, Link  # noqa: E402
 
 ONE = "return 1"
@@ -16,19 +17,47 @@ PATIENT_S = 20.0
 
 
 @pytest.mark.gen_test
-async def test_who_finds_no_socket_says_nothing_of_redis():
-    """That a server that hangs is away is said by those who have asked it."""
+async def test_who_finds_no_socket_says_nothing_of_redis(monkeypatch):
+    """Those who have asked wait on, and have their answers."""
+    monkeypatch.setattr(link_module, "QUEUE_S", 0.2)
+    with RedisServer() as server:
+        link = Link(server.url, PATIENT_S)
+        ask = link.script(ONE)
+        server.pause()
+        asking = [asyncio.ensure_future(ask([], [])) for _ in range(3 * SOCKETS)]
+        late = await asyncio.gather(*asking[SOCKETS:], return_exceptions=True)
+        server.go_on()
+
+        assert {Busy} == {type(each) for each in late}
+        assert [1] * SOCKETS == await asyncio.gather(*asking[:SOCKETS])
+        await link.close()
+
+
+@pytest.mark.gen_test
+async def test_of_a_redis_that_hangs_nobody_waits_for_two_answers(monkeypatch):
+    """Whoever waits for a socket learns of it with those who had one; later it is asked again."""
+    monkeypatch.setattr(link_module, "QUEUE_S", PATIENT_S)
     with RedisServer() as server:
         link = Link(server.url, SHORT_S)
         ask = link.script(ONE)
         server.pause()
-        questions = [ask([], []) for _ in range(3 * SOCKETS)]
+        # One after the other, eight at a time, these would take longer than a test may.
+        questions = [ask([], []) for _ in range(200 * SOCKETS)]
         found = await asyncio.gather(*questions, return_exceptions=True)
         server.go_on()
-        await link.close()
 
-        assert [Away] * SOCKETS == [type(each) for each in found[:SOCKETS]]
-        assert [Busy] * 2 * SOCKETS == [type(each) for each in found[SOCKETS:]]
+        assert {(Away, "timeout")} == {(type(each), each.cause) for each in found}
+
+        async def answers() -> bool:
+            try:
+                return await ask([], []) == 1
+            except Away:
+                return False
+
+        async with asyncio.timeout(PATIENT_S):
+            while not await answers():
+                await asyncio.sleep(0.01)
+        await link.close()
 
 
 @pytest.mark.gen_test

@@ -12,8 +12,8 @@ from redis.commands.core import AsyncScript
 
 SOCKETS = 8
 """Questions at a time; one takes less than a millisecond, so that more come to the same."""
-QUEUE_PART = 0.5
-"""So much of its time may a question wait until it can be put: the rest is for the answer."""
+QUEUE_S = 1.0
+"""A question may wait so long until it can be put: some thousand calls that begin at once."""
 
 LATE_TURNS = 10
 """What came while the loop was busy with something else is read, and is no fault of Redis."""
@@ -58,33 +58,29 @@ class Link:
         )
         self._redis = redis.Redis.from_pool(pool)
         self._queue = asyncio.Semaphore(SOCKETS)
+        self._silence: Cause | None = None
+        """Why the last question had no answer; None: it had one."""
 
     def script(
         self, text: str, *, has_own_socket: bool = False
     ) -> Callable[[Sequence[str], Sequence[int | str]], Any]:
         """Something to await: what *text* returns of keys and arguments.
 
-        It raises `Away` if that had a socket and no answer, and `Busy` if it had no socket; it
-        waits no longer than the link's time.  *has_own_socket*: it waits for nobody, and is asked
-        once at a time.
+        It raises `Busy` if it has found no socket, and `Away` if it had one and no answer within
+        the link's time, or those had none that were before it.  *has_own_socket*: it waits for
+        nobody, and is asked once at a time.
         """
         script: AsyncScript = self._redis.register_script(text)
 
         async def run(keys: Sequence[str], arguments: Sequence[int | str]) -> Any:
-            left_s = self._timeout_s if has_own_socket else await self._wait_for_socket()
+            if not has_own_socket:
+                await self._wait_for_socket()
             asking = asyncio.ensure_future(script(keys=list(keys), args=list(arguments)))
+            asking.add_done_callback(self._hear_out)
             if not has_own_socket:
                 asking.add_done_callback(lambda _: self._queue.release())
-            asking.add_done_callback(_hear_out)
             try:
-                # A task of its own: the package may take a cancellation for a failure, and go on.
-                await asyncio.wait({asking}, timeout=left_s)
-                for _ in range(LATE_TURNS):
-                    if not asking.done():
-                        await asyncio.sleep(0)
-                if not asking.done():
-                    raise Away("timeout")
-                return asking.result()
+                return await self._answer(asking)
             except (OSError, TimeoutError, exceptions.RedisError) as error:
                 raise Away(_cause(error)) from None
             finally:
@@ -92,29 +88,41 @@ class Link:
 
         return run
 
-    async def _wait_for_socket(self) -> float:
-        """Returns how long its owner may wait for an answer."""
+    async def _answer(self, asking: "asyncio.Task[Any]") -> Any:
+        # A task of its own: the package may take a cancellation for a failure, and go on.
+        await asyncio.wait({asking}, timeout=self._timeout_s)
+        for _ in range(LATE_TURNS):
+            if not asking.done():
+                await asyncio.sleep(0)
+        if not asking.done():
+            self._silence = "timeout"
+            raise TimeoutError
+        return asking.result()
+
+    def _hear_out(self, asking: "asyncio.Future[Any]") -> None:
+        """Before its socket is another's; nobody else may be left to hear of a failure."""
+        if asking.cancelled():
+            return
+        error = asking.exception()
+        cause = _cause(error) if isinstance(error, Exception) else None
+        self._silence = cause if cause in {"timeout", "unreachable"} else None
+
+    async def _wait_for_socket(self) -> None:
         if not self._queue.locked():
             await self._queue.acquire()
-            return self._timeout_s
-        loop = asyncio.get_running_loop()
-        since = loop.time()
+            return
         try:
-            async with asyncio.timeout(self._timeout_s * QUEUE_PART):
+            async with asyncio.timeout(QUEUE_S):
                 await self._queue.acquire()
         except TimeoutError:
             raise Busy from None
-        return self._timeout_s - min(loop.time() - since, self._timeout_s * QUEUE_PART)
+        if self._silence is not None:  # of one that hangs nobody waits for two answers
+            self._queue.release()
+            raise Away(self._silence)
 
     async def close(self) -> None:
         """Let go of every socket."""
         await self._redis.aclose()
-
-
-def _hear_out(asking: "asyncio.Future[Any]") -> None:
-    """Nobody may be left to hear of a failure."""
-    if not asking.cancelled():
-        asking.exception()
 
 
 def _cause(error: Exception) -> Cause:

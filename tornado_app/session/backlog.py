@@ -48,14 +48,18 @@ class Backlog:
         self.paused = False
         """The client is not read."""
 
+    @property
+    def is_too_fast(self) -> bool:
+        """What comes now is not taken, but later; never of a client that is paused instead."""
+        return self._policy == "refuse" and self._rate.used(self._actions.now) > self._rate.burst
+
     def room(self, waiting_ms: float, duration_ms: float, size_bytes: int) -> bool:
         """Whether audio of *duration_ms* and *size_bytes* may be taken beside what waits already;
         not asked of one that `takes_all`.
         """
-        if self._policy == "refuse" and (
-            self._rate.used(self._actions.now) > self._rate.burst
-            or not self._budget.has_room(size_bytes)
-        ):
+        if self.is_too_fast:
+            return False
+        if self._policy == "refuse" and not self._budget.has_room(size_bytes):
             return False
         return waiting_ms + duration_ms <= self._config.hold_ms
 

@@ -20,6 +20,7 @@ from tornado_app.session.pictures import Pictures
 from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
+from tornado_app.session.relaying.brought_audio import letters_of
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.item_events import ItemEvents
@@ -150,6 +151,7 @@ class Asking:
         for item in body.get("input") or ():
             if not self._is_forgotten(item):
                 self._look_at_pictures(item)
+        self._count_audio(letters_of(body.get("input") or ()), "response.input")
         self._in_turn(event if body == (wanted or {}) else _with(event, response=body))
 
     def _order_answer(self, event: ClientEvent) -> None:
@@ -173,6 +175,7 @@ class Asking:
             check_item("item", item, standing)
             self._look_at_pictures(item)
         check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
+        self._count_audio(letters_of((item,)), "item")
         self._in_turn(event)
 
     def _order_item(self, event: ClientEvent) -> None:
@@ -190,6 +193,15 @@ class Asking:
         for shown in pictures_of(item):
             if refused := self._pictures.refusal(shown):
                 raise refused
+
+    def _count_audio(self, letters: int, path: str) -> None:
+        """What is beside the stream is speech as well: it plays as long, and costs as much."""
+        if not letters:
+            return
+        if not self._speaking.may_bring():
+            message = "Audio comes too fast; this was not taken. Send it again in a moment."
+            raise refusal("rate_limit_exceeded", message, path)
+        self._speaking.brought(letters)
 
     def _check_named(self, event: ClientEvent) -> None:
         name = item_id_of(event.fields)
@@ -263,8 +275,10 @@ class Asking:
             self._actions.chunk += 1
             ref = _ref(event) or ""
             self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)
-        else:
-            self._in_turn(event)
+            return
+        if isinstance(audio, str):
+            self._count_audio(len(audio), "audio")
+        self._in_turn(event)
 
 
 def item_id_of(fields: Mapping[str, Any]) -> str:

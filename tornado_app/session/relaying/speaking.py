@@ -69,6 +69,16 @@ class Speaking:
                 self._send(Append(payload.encode(), duration_ms, event_id))
                 self._backlog.taken(self.buffered_ms, 0.0, duration_ms)
 
+    def may_bring(self) -> bool:
+        """Whether audio that comes otherwise than as speech comes slowly enough to be taken."""
+        return not self._backlog.is_too_fast
+
+    def brought(self, letters: int) -> None:
+        """So much base64 in the model's format has come otherwise, in an item; it counts alike."""
+        duration_ms = letters * BASE64_PART / self.bytes_per_ms
+        self._received_ms += duration_ms
+        self._backlog.taken(self.buffered_ms, self.pending.audio_ms, duration_ms)
+
     def end_stream(self, then: Callable[[], None]) -> None:
         """*then* is done behind all that was said so far, to its last sample."""
         if self.converts:

@@ -1,6 +1,7 @@
 """Questions to one server of Redis: how many at a time, and what is told of it."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -57,6 +58,21 @@ async def test_of_a_redis_that_hangs_nobody_waits_for_two_answers(monkeypatch):
         async with asyncio.timeout(PATIENT_S):
             while not await answers():
                 await asyncio.sleep(0.01)
+        await link.close()
+
+
+@pytest.mark.gen_test
+async def test_a_loop_that_is_busy_is_no_fault_of_redis():
+    """It stands still for longer than an answer may take, while the link still dials."""
+    with RedisServer() as server:
+        link = Link(server.url, 2 * SHORT_S)
+        ask = link.script(ONE)
+        asking = [asyncio.ensure_future(ask([], [])) for _ in range(SOCKETS)]
+        for _ in range(2):
+            await asyncio.sleep(0)
+        time.sleep(2.2 * SHORT_S)  # noqa: ASYNC251  this is the fault
+
+        assert [1] * SOCKETS == await asyncio.gather(*asking)
         await link.close()
 
 

@@ -17,6 +17,8 @@ QUEUE_S = 1.0
 
 LATE_TURNS = 10
 """What came while the loop was busy with something else is read, and is no fault of Redis."""
+LOOKS = 5
+"""The wait for an answer is so many waits: while the loop is busy, only one of them is over."""
 
 Cause = Literal["timeout", "unreachable", "read_only", "refused", "error", "busy"]
 
@@ -46,14 +48,16 @@ class Link:
             ValueError: If *url* is no address of Redis.
         """
         self._timeout_s = timeout_s
-        # Its own defaults try again ten times, which takes ten seconds of a server that hangs.
+        # Its own defaults try again ten times, which takes ten seconds of a server that hangs.  Its
+        # time is longer than ours: it goes by the clock also while the loop is busy.
+        most_s = 4 * timeout_s
         pool = redis.BlockingConnectionPool.from_url(
             url,
             max_connections=SOCKETS + 1,
-            timeout=timeout_s,
+            timeout=most_s,
             protocol=2,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
+            socket_timeout=most_s,
+            socket_connect_timeout=most_s,
             retry=Retry(NoBackoff(), 0),
         )
         self._redis = redis.Redis.from_pool(pool)
@@ -90,7 +94,9 @@ class Link:
 
     async def _answer(self, asking: "asyncio.Task[Any]") -> Any:
         # A task of its own: the package may take a cancellation for a failure, and go on.
-        await asyncio.wait({asking}, timeout=self._timeout_s)
+        for _ in range(LOOKS):
+            if not asking.done():
+                await asyncio.wait({asking}, timeout=self._timeout_s / LOOKS)
         for _ in range(LATE_TURNS):
             if not asking.done():
                 await asyncio.sleep(0)

@@ -78,8 +78,8 @@ def test_people_get_a_table_with_a_sum(filled, capsys):
     assert ["alice", "1", "1.5", "2", "1", "200", "20", "0.0003", "USD"] == lines[1].split()
     assert "\x1b" not in lines[2]
     assert ["all", "1", "1.5", "3", "1", "300", "30", "0.0003", "USD"] == lines[3].split()
-    assert "1 answers never ended; what they used is estimated." == lines[4]
-    assert lines[5].startswith("1 records have no price in usage.prices_file")
+    assert "Answers that never ended: 1; what they used is estimated." == lines[4]
+    assert lines[5].startswith("Without a price in usage.prices_file: 1; ")
 
 
 @pytest.mark.parametrize(

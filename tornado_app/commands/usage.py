@@ -103,9 +103,9 @@ def _table(by: str, sums: Mapping[str, Sum], whole: Sum) -> Iterator[str]:
         first, *others = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
         yield "  ".join((first.strip().ljust(widths[0]), *others))
     if whole.estimated:
-        yield f"{whole.estimated} answers never ended; what they used is estimated."
+        yield f"Answers that never ended: {whole.estimated}; what they used is estimated."
     if whole.unpriced:
-        yield f"{whole.unpriced} records have no price in usage.prices_file, and cost nothing here."
+        yield f"Without a price in usage.prices_file: {whole.unpriced}; they cost nothing here."
 
 
 def _cells(name: str, found: Sum) -> tuple[str, ...]:

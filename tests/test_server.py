@@ -28,8 +28,8 @@ from tests.calls.house import ROOT, VoiceClient, house_settings, until, whole_lo
 from tests.fakes.chat import FakeChat, text
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import issue
-from tornado_app.commands.configuration import read_house, read_policy, token_rules
-from tornado_app.reloading import House, Reading
+from tornado_app.commands.configuration import read_house, token_rules
+from tornado_app.reloading import Reading
 from tornado_app.server import Server
 from tornado_app.settings.schema import Settings
 
@@ -41,7 +41,7 @@ NOBODY = "ws://127.0.0.1:9/v1/realtime"
 
 def new_server(settings: Settings) -> Server:
     reading = Reading(lambda: settings, read_house)
-    return Server(settings, House(token_rules(settings), read_policy(settings)), reading)
+    return Server(settings, read_house(settings), reading)
 
 
 @contextlib.asynccontextmanager

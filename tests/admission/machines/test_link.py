@@ -17,6 +17,12 @@ SHORT_S = 0.5
 PATIENT_S = 20.0
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Unless a test says otherwise: the computer may be too busy for a second to be long."""
+    monkeypatch.setattr(link_module, "QUEUE_S", PATIENT_S)
+
+
 @pytest.mark.gen_test
 async def test_who_finds_no_socket_says_nothing_of_redis(monkeypatch):
     """Those who have asked wait on, and have their answers."""
@@ -35,9 +41,8 @@ async def test_who_finds_no_socket_says_nothing_of_redis(monkeypatch):
 
 
 @pytest.mark.gen_test
-async def test_of_a_redis_that_hangs_nobody_waits_for_two_answers(monkeypatch):
+async def test_of_a_redis_that_hangs_nobody_waits_for_two_answers():
     """Whoever waits for a socket learns of it with those who had one; later it is asked again."""
-    monkeypatch.setattr(link_module, "QUEUE_S", PATIENT_S)
     with RedisServer() as server:
         link = Link(server.url, SHORT_S)
         ask = link.script(ONE)

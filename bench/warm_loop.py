@@ -43,6 +43,10 @@ UNLIMITED = {
     "audio_burst_ms": 1e12,
     "hold_ms": 1e9,
     "token_expires_at_unix_s": 1e12,
+    "ping_interval_s": 1e9,
+    "read_timeout_s": 1e9,
+    "response_timeout_s": 1e9,
+    "response_stall_s": 1e9,
 }
 
 
@@ -89,7 +93,8 @@ class Link:
 class Call:
     """A connection between stubs: no socket, no thread, no pool."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_metrics: bool) -> None:
+        self.now = time.monotonic()
         self.client, self.link, self.lanes = Client(), Link(), list[Lane]()
         self.posted_bytes = 0
         equipment = Equipment(
@@ -102,12 +107,13 @@ class Call:
             memory=ProcessBudget(1 << 30, 4),
             on_model=lambda _: None,
             check_token=lambda *_: None,
+            clock=lambda: self.now,
             spares=SimpleNamespace(take=self.take_link, has=lambda _: True),
         )
         source = AudioFormat("pcm16", RATE_HZ, 1)
         log = SimpleNamespace(log=nothing, info=nothing, exception=fail)
         self.connection = Connection(
-            config(source=source, opened_at=time.monotonic(), **UNLIMITED),
+            config(source=source, opened_at=self.now, is_timed=has_metrics, **UNLIMITED),
             self.client,
             VOICE_V1,
             equipment,
@@ -134,14 +140,16 @@ class Call:
 
     def chunk(self) -> None:
         """From the text of the client's message to the order, and to the acknowledgement."""
+        self.now += CHUNK_MS / 1000
         self.connection.feed(VOICE_V1.parse(CHUNK))
         self.lanes[0].deliver(self.block)
 
     def delta(self) -> None:
         """From the text of the model's event, which its thread reads, to the client's message."""
+        self.now += DELTA_MS / 1000
         self.posted_bytes += len(DELTA)
         said = VOICE_V1.read_model(DELTA)
-        self.post(LinkSaid(said, self.posted_bytes, time.monotonic()))
+        self.post(LinkSaid(said, self.posted_bytes, self.now))
 
     def look(self) -> None:
         """Once a second."""
@@ -156,35 +164,44 @@ def fail(*args: object, **_: object) -> None:
     raise AssertionError(f"the call has ended: {args}")
 
 
-def least_us(step: Callable[[], None], look: Callable[[], None], batches: int) -> float:
-    """The least time of one step: what the machine does beside it only adds to that."""
-    best_s = float("inf")
+def batch_us(call: Call, step: Callable[[], None]) -> float:
+    """One step of a second and more of a call."""
+    begin = time.perf_counter()
+    for _ in range(BATCH):
+        step()
+    call.look()
+    return (time.perf_counter() - begin) / BATCH * 1e6
+
+
+def least_us(calls: list[Call], name: str, batches: int) -> list[float]:
+    """The least time of a step, by turns: what the machine does beside it only adds to that."""
+    steps = [getattr(call, name) for call in calls]
+    passed_on = [call.client.sent for call in calls]
+    best = [float("inf")] * len(calls)
     for _ in range(batches):
-        begin = time.perf_counter()
-        for _ in range(BATCH):
-            step()
-        look()
-        best_s = min(best_s, time.perf_counter() - begin)
-    return best_s / BATCH * 1e6
+        for place, (call, step) in enumerate(zip(calls, steps, strict=True)):
+            best[place] = min(best[place], batch_us(call, step))
+    for call, before in zip(calls, passed_on, strict=True):
+        if call.client.sent - before < batches * BATCH:
+            fail(name, "was not passed on")
+    return best
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=400, help=f"of {BATCH} steps each")
     options = parser.parse_args()
-    call = Call()
+    calls = [Call(has_metrics=False), Call(has_metrics=True)]
     gc.disable()
     rows = []
-    for name, step, count in (
-        (f"chunk of {CHUNK_MS} ms", call.chunk, lambda: call.link.sent),
-        (f"{DELTA_MS} ms of an answer", call.delta, lambda: call.client.sent),
+    for said, name in (
+        (f"chunk of {CHUNK_MS} ms", "chunk"),
+        (f"{DELTA_MS} ms of an answer", "delta"),
     ):
-        before = count()
-        least = least_us(step, call.look, options.batches)
-        if count() - before < options.batches * BATCH:
-            fail(name, "was not passed on")
-        rows.append([name, f"{least:.1f}"])
-    print_table(["", "us of the loop"], rows)
+        without, with_metrics = least_us(calls, name, options.batches)
+        more = with_metrics / without - 1
+        rows.append([said, f"{without:.1f}", f"{with_metrics:.1f}", f"{more:+.1%}"])
+    print_table(["", "us of the loop", "with metrics", ""], rows)
 
 
 if __name__ == "__main__":

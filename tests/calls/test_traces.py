@@ -1,7 +1,6 @@
 """What a collector of OpenTelemetry is told of whole calls."""
 
 import json
-import time
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -154,7 +153,7 @@ async def test_without_traces_nothing_is_told_and_nothing_imported(tmp_path):
         assert "traceparent" not in endpoint.requests[0].headers
 
 
-@pytest.mark.gen_test
+@pytest.mark.gen_test(timeout=30)
 @pytest.mark.parametrize("manner", ["hang", "refuse", "busy", "away"])
 async def test_a_collector_that_fails_costs_no_call_and_no_time_at_the_end(manner, monkeypatch):
     """What it did not take is counted, and told once."""
@@ -174,11 +173,9 @@ async def test_a_collector_that_fails_costs_no_call_and_no_time_at_the_end(manne
                 client = await house.connected()
                 await client.say("ping")
                 await client.next("pong")
-                begun_at = time.monotonic()
             exporter = house.gateway.tracing.exporter
             assert 0 == exporter.exported
             assert exporter.dropped + exporter.failed == 4
-            assert time.monotonic() - begun_at < 30
         assert url not in log.getvalue()
 
 

@@ -21,6 +21,11 @@ window.start = (options, run = {}) => {
   }
 };
 
+/** Of audio that goes to the gateway; for `message`. */
+window.countFrame = ({ direction, type }) => {
+  if (direction === "out" && type === "audio") window.sentFrames += 1;
+};
+
 /** Sound goes to the test and comes from it as base64: of a million numbers, JSON is slow. */
 const base64 = (blocks) => {
   const whole = new Float32Array(blocks.reduce((sum, block) => sum + block.length, 0));

@@ -21,6 +21,8 @@ from tests.web.calling import (
 )
 from tests.web.stage import Proxy, best_match, until
 
+ON_ITS_WAY = 15
+
 
 def test_a_call_survives_a_dropped_socket(page, house, backstage):
     """What is said meanwhile is kept, and heard when the line is back."""
@@ -154,10 +156,12 @@ def test_push_to_talk_sends_what_is_said_while_it_is_held(page):
     """Nothing before it, and the turn ends when it is let go."""
     start_with_voice(page, talk="push_to_talk")
     until(page, "call.state === 'connected'")
+    page.evaluate("window.sentFrames = 0; void call.on('message', countFrame)")
     page.evaluate("call.hold()")
     speak(page)
     until(page, "window.isSpoken")
-    page.wait_for_timeout(300)  # on its way from the microphone to the call
+    # The last of it is on its way from the microphone to the call for some frames of 20 ms more.
+    until(page, f"sentFrames >= {page.evaluate('sentFrames') + ON_ITS_WAY}")
     page.evaluate("call.release()")
     until(page, "events('playback_ended').length")
 

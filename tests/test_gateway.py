@@ -16,10 +16,11 @@ from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.commands.configuration import read_policy
 from tornado_app.connection import Connection
 from tornado_app.errors import Refused
-from tornado_app.gateway import LOOK_AT_ONCE, Gateway, Guest, Knock
+from tornado_app.gateway import LOOK_AT_ONCE, Gateway
 from tornado_app.protocol.close import GOING_AWAY, Close
 from tornado_app.protocol.told import LimitUse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
+from tornado_app.reception import Guest, Knock
 from tornado_app.upstream.endpoint import Endpoint
 
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10.0, max_lifetime_s=86_400.0)
@@ -31,7 +32,7 @@ class SilentClient:
 
     def __init__(self, gateway: Gateway, guest: Guest) -> None:
         self.closes: list[Close] = []
-        self._leave = partial(gateway.release, guest)
+        self._leave = partial(gateway.reception.release, guest)
 
     is_full = False
     queued_bytes = 0
@@ -74,7 +75,7 @@ def connect(gateway: Gateway, guest: Guest) -> tuple[Connection, SilentClient]:
 
 def refusal(gateway: Gateway, request: Knock) -> str:
     with pytest.raises(Refused) as refused:
-        gateway.admit(request)
+        gateway.reception.admit(request)
     return refused.value.code
 
 
@@ -88,7 +89,7 @@ async def test_the_first_thing_that_is_wrong_is_said():
         "upstream_url": "local",
     }
     async with a_gateway(limits_connections=1, **production) as gateway:
-        guest = gateway.admit(knock())
+        guest = gateway.reception.admit(knock())
         worst = {"origin": "https://evil.net", "token": "rubbish", "input_rate": "1"}
         assert "origin_denied" == refusal(gateway, knock(**worst))
         del worst["origin"]
@@ -97,25 +98,25 @@ async def test_the_first_thing_that_is_wrong_is_said():
         del worst["token"]
         assert "invalid_message" == refusal(gateway, knock(**worst))
         assert "server_busy" == refusal(gateway, knock())
-        gateway.draining = True
+        gateway.reception.is_closed = True
         assert "going_away" == refusal(gateway, knock(origin="https://evil.net"))
-        gateway.release(guest)
+        gateway.reception.release(guest)
 
 
 @pytest.mark.gen_test
 async def test_a_place_is_counted_and_given_back():
     """Of the server and of the user; refusals take none."""
     async with a_gateway(limits_connections=3, limits_connections_per_user=2) as gateway:
-        guests = [gateway.admit(knock()), gateway.admit(knock())]
+        guests = [gateway.reception.admit(knock()), gateway.reception.admit(knock())]
         assert "connection_limit" == refusal(gateway, knock())
-        guests.append(gateway.admit(knock("bob")))
+        guests.append(gateway.reception.admit(knock("bob")))
         assert "server_busy" == refusal(gateway, knock("carol"))
 
-        gateway.release(guests.pop(0))
-        guests.append(gateway.admit(knock()))
+        gateway.reception.release(guests.pop(0))
+        guests.append(gateway.reception.admit(knock()))
         assert "alice" == guests[-1].caller.user_id
         for guest in guests:
-            gateway.release(guest)
+            gateway.reception.release(guest)
 
 
 @pytest.mark.gen_test
@@ -123,7 +124,9 @@ async def test_connections_are_kept_until_they_end():
     """They see the limits, and stopping ends them all with 1001 and closes their links."""
     async with FakeUpstream() as fake, a_gateway(fake.url, limits_connections=7) as gateway:
         assert frozenset() == gateway.connections
-        calls = [connect(gateway, gateway.admit(knock(user))) for user in ("alice", "bob")]
+        calls = [
+            connect(gateway, gateway.reception.admit(knock(user))) for user in ("alice", "bob")
+        ]
         made = [connection for connection, _ in calls]
         assert frozenset(made) == gateway.connections
         expected = {"connections": LimitUse(2, 7), "connections_per_user": LimitUse(1, 10)}
@@ -144,7 +147,9 @@ async def test_connections_are_kept_until_they_end():
 async def test_a_session_is_as_the_guest_and_the_settings_say():
     """What it asked for, within what there is."""
     async with FakeUpstream() as fake, a_gateway(fake.url, audio_hold_ms=1234) as gateway:
-        guest = gateway.admit(knock(input_format="pcmu", output_encoding="binary", voice="ash"))
+        guest = gateway.reception.admit(
+            knock(input_format="pcmu", output_encoding="binary", voice="ash")
+        )
         config = connect(gateway, guest)[0].config
 
         assert ("alice", "pcmu", 8000, True, False, 1234) == (
@@ -182,7 +187,6 @@ class Both:
     shared = "Redis"
 
     def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
         self._asked = [asyncio.Event(), asyncio.Event()]
         self.lease = gateway.seating.lease
         self.exceeded = gateway.metering.exceeded
@@ -210,20 +214,20 @@ class Both:
 async def test_an_opening_asks_for_its_place_and_its_quotas_at_once():
     """Of a Redis that does not answer nobody waits twice; and what it says at last counts."""
     async with a_gateway(quotas_tokens_per_user_per_day=10) as gateway:
-        seating, metering = gateway.seating, gateway.metering
-        gateway.seating = gateway.metering = both = Both(gateway)
+        reception, seating, metering = gateway.reception, gateway.seating, gateway.metering
+        reception.seating = reception.metering = both = Both(gateway)
         try:
-            guest = await gateway.coming_in(knock())
-            gateway.release(guest)
+            guest = await gateway.reception.coming_in(knock())
+            gateway.reception.release(guest)
             assert 1 == both.given_back
             used_up = QuotaUse("tokens_per_user_per_day", 10, 10, 2_000_000_000)
             answers = iter([None, used_up])
             both.exceeded = lambda _quotas: next(answers)
             with pytest.raises(Refused) as refused:
-                await gateway.coming_in(knock())
+                await gateway.reception.coming_in(knock())
             assert ("quota_exceeded", 2) == (refused.value.code, both.given_back)
         finally:
-            gateway.seating, gateway.metering = seating, metering
+            reception.seating, reception.metering = seating, metering
 
 
 class Looked:

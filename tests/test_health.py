@@ -40,7 +40,7 @@ class FakeGateway:
     """What `Health` looks at."""
 
     def __init__(self) -> None:
-        self.draining = False
+        self.reception = SimpleNamespace(is_closed=False)
         self.models = SimpleNamespace(is_rejected=False, several=None)
         self.trust = SimpleNamespace(is_blind=False, without_good_keys=dict)
         self.seating = SimpleNamespace(is_away=False, is_closed=False)
@@ -78,7 +78,7 @@ def test_a_process_that_is_well_is_ready(health, loop):
 
 def test_a_draining_gateway_is_not_ready(health, gateway):
     """It lets nobody in."""
-    gateway.draining = True
+    gateway.reception.is_closed = True
 
     assert "draining" == health.not_ready()
 
@@ -88,7 +88,7 @@ def test_a_process_that_will_leave_is_not_ready(health, gateway):
     health.leaving = True
 
     assert "draining" == health.not_ready()
-    assert not gateway.draining
+    assert not gateway.reception.is_closed
 
 
 def test_a_model_that_refuses_every_call(health, gateway):

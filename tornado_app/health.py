@@ -44,7 +44,7 @@ class Health:
 
     def not_ready(self) -> str | None:
         """A word that says why not, or None."""
-        if self.leaving or self._gateway.draining:
+        if self.leaving or self._gateway.reception.is_closed:
             return "draining"
         if self._gateway.pool.oldest_in_flight_s() > POOL_STUCK_S:
             return "pool_stuck"

@@ -72,10 +72,10 @@ async def test_calls_go_on_and_limits_hold_again(trouble):
                 lambda: redis.ask("ZCARD", places) == f":{CALLS + 1}\r\n", "calls are not counted"
             )
             await talk(clients)
-            guest = await other.coming_in(knock("eve"))
+            guest = await other.reception.coming_in(knock("eve"))
             with pytest.raises(Refused):
-                await other.coming_in(knock("mallory"))
-            other.release(guest)
+                await other.reception.coming_in(knock("mallory"))
+            other.reception.release(guest)
             assert len(house.gateway.connections) == len(clients)
             for client in clients:
                 assert "error" not in client.types

@@ -78,7 +78,7 @@ async def test_who_is_taken_back_does_not_come_in(revoked):
 async def test_whoever_was_let_in_a_moment_before_does_not_stay(revoked):
     """Between the judgement and the open socket there is a moment."""
     async with FakeUpstream() as fake, House(fake.url, auth_revoked_file=str(revoked)) as house:
-        admit = house.gateway.admit
+        admit = house.gateway.reception.admit
 
         def admit_late(knock):
             guest = admit(knock)
@@ -87,7 +87,7 @@ async def test_whoever_was_let_in_a_moment_before_does_not_stay(revoked):
             )
             return guest
 
-        house.gateway.admit = admit_late
+        house.gateway.reception.admit = admit_late
         client = await house.call()
         assert (4401, "token_revoked") == await ended(client)
 

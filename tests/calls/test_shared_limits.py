@@ -12,7 +12,8 @@ from tests.fakes.redis_server import RedisServer, needs_redis
 from tests.fakes.upstream import FakeUpstream
 from tests.test_gateway import a_gateway, knock
 from tornado_app.errors import Refused
-from tornado_app.gateway import Gateway, Guest, Knock
+from tornado_app.gateway import Gateway
+from tornado_app.reception import Guest, Knock
 
 needs_redis()
 
@@ -34,7 +35,7 @@ def shared(server: RedisServer, **changes: object) -> dict[str, object]:
 
 async def admitted(gateway: Gateway, request: Knock) -> Guest | str:
     """By a gateway that nobody calls over a socket: its guest, or why there is none."""
-    coming = gateway.coming_in(request)
+    coming = gateway.reception.coming_in(request)
     assert coming is not None
     try:
         return await coming
@@ -72,7 +73,7 @@ async def test_a_call_on_another_machine_counts(redis):
         await late.error("server_busy")
         await first.say("get_status")
         assert 2 == (await first.next("status"))["data"]["limits"]["connections"]["limit"]
-        other.release(guest)
+        other.reception.release(guest)
         await until(lambda: not other.seating.shared.owed, "its place is not given back")
         third = await house.call(token="")
         await third.say("authenticate", token=house.token("eve"))
@@ -92,7 +93,7 @@ async def test_who_goes_while_redis_is_asked_has_no_place(redis):
         deadline = asyncio.get_running_loop().time() + WAIT_S
         while isinstance(guest := await admitted(house.gateway, knock("bob")), str):
             assert asyncio.get_running_loop().time() < deadline, "its place is not given back"
-        house.gateway.release(guest)
+        house.gateway.reception.release(guest)
 
 
 @pytest.mark.gen_test
@@ -134,7 +135,7 @@ async def test_everybody_of_an_organisation_counts(redis):
         assert (429, "connection_limit") == (status, body["data"]["code"])
         assert "Your organisation has 1 connections, and 1 are allowed." == body["error"]
         for token in (of("eve", "other"), house.token("bob")):
-            other.release(await admitted(other, knock(token=token)))
+            other.reception.release(await admitted(other, knock(token=token)))
         status, body, _ = await house.refusal(token=of("bob", 7))
         assert (401, "token_invalid") == (status, body["data"]["code"])
 

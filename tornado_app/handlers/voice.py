@@ -16,7 +16,7 @@ from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
-from tornado_app.gateway import Gateway, Guest, Knock
+from tornado_app.gateway import Gateway
 from tornado_app.handlers.client_socket import ClientSocket
 from tornado_app.handlers.entrance import PARAMETER_BYTES, Entrance
 from tornado_app.handlers.handshake import wrong_handshake
@@ -28,6 +28,7 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.told import ErrorReport
+from tornado_app.reception import Guest, Knock
 from tornado_app.session import events
 
 HARD_LIMIT_FACTOR = 4
@@ -88,7 +89,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         finally:
             self._leave_entrance()
             if self._guest is not None:
-                self._gateway.release(self._guest)
+                self._gateway.reception.release(self._guest)
             self._doorstep.waiting.leave(self)
 
     # How clients of this address come in; others do it otherwise.
@@ -112,7 +113,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         return close_for(refused)
 
     def _check_cross_origin(self, check: Any) -> None:
-        """`Gateway.admit` has checked it, for all requests alike.
+        """`Reception.admit` has checked it, for all requests alike.
 
         Tornado's own check fails with an exception for an origin that is no address.
         """
@@ -264,8 +265,8 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if not knock.token and self.may_introduce:
             self._entrance = Entrance(self._gateway, knock, self._refuse)
         else:
-            coming = self._gateway.coming_in(knock)
-            self._guest = self._gateway.admit(knock) if coming is None else await coming
+            coming = self._gateway.reception.coming_in(knock)
+            self._guest = self._gateway.reception.admit(knock) if coming is None else await coming
 
     def _introduce(self, message: str | bytes) -> None:
         """The first message of a client that had no token; what a refused one says is not heard."""
@@ -369,7 +370,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if client is None:
             return
         try:
-            waiting = self._gateway.begin_anew(guest)
+            waiting = self._gateway.reception.begin_anew(guest)
         except Refused as refused:
             self._turn_out(guest, refused)
             return
@@ -403,7 +404,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
     def _turn_out(self, guest: Guest, refused: Refused) -> None:
         """It was let in to go on with a call; what it holds from now on is a socket."""
         self._guest = None
-        self._gateway.release(guest)
+        self._gateway.reception.release(guest)
         if isinstance(protocol := self.ws_connection, StrictWebSocketProtocol):
             self._doorstep.waiting.enter(self, self.request.remote_ip or "", protocol.abort)
         self._refuse(refused)

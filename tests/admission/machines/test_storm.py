@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.redis_server import RedisServer, needs_redis
 from tests.test_gateway import a_gateway, knock
 from tornado_app.errors import Refused
-from tornado_app.gateway import Guest
+from tornado_app.reception import Guest
 
 needs_redis()
 
@@ -62,11 +62,11 @@ async def open_and_close(port: int, url: str, number: int, turns: int) -> None:
             if held and chance.random() < 0.35:
                 user, guest = held.pop(chance.randrange(len(held)))
                 await witness(user, -1)
-                gateway.release(guest)
+                gateway.reception.release(guest)
                 continue
             user = chance.choice(USERS)
             try:
-                guest = await gateway.coming_in(knock(user))
+                guest = await gateway.reception.coming_in(knock(user))
             except Refused as refused:
                 refusals[refused.code] += 1
                 continue
@@ -74,7 +74,7 @@ async def open_and_close(port: int, url: str, number: int, turns: int) -> None:
             held.append((user, guest))
         for user, guest in held:
             await witness(user, -1)
-            gateway.release(guest)
+            gateway.reception.release(guest)
     await client.rpush("most", *most)
     for code, count in refusals.items():
         await client.hincrby("refused", code, count)

@@ -63,7 +63,7 @@ class ApiHandler(QuietHandler):
             Refused: As for a call.
         """
         origin = self.request.headers.get("Origin")
-        return await self._gateway.identify(origin, self.shown_key())
+        return await self._gateway.reception.identify(origin, self.shown_key())
 
     def note(self, refused: Refused, detail: str | None = None) -> None:
         """Write down that somebody was refused."""
@@ -80,7 +80,7 @@ class ApiHandler(QuietHandler):
         )
 
     def _is_read_by_page(self) -> bool:
-        return self._gateway.allows_origin(self.request.headers.get("Origin"))
+        return self._gateway.reception.allows_origin(self.request.headers.get("Origin"))
 
     def _let_pages_read(self) -> None:
         origin = self.request.headers.get("Origin")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from tornado_app.errors import Refused
-from tornado_app.gateway import Knock
 from tornado_app.handlers.handshake import wrong_handshake
 from tornado_app.handlers.openai.answering import error_body
 from tornado_app.handlers.openai.keys import check_beta, read_key
@@ -12,6 +11,7 @@ from tornado_app.handlers.refusals import http_status
 from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime.api_errors import api_error, refusing_close
+from tornado_app.reception import Knock
 
 
 class RealtimeHandler(VoiceHandler):
@@ -25,7 +25,7 @@ class RealtimeHandler(VoiceHandler):
         if wrong_handshake(self.request):
             try:
                 knock = self.read_knock()
-                await self._gateway.identify(knock.origin, knock.token)
+                await self._gateway.reception.identify(knock.origin, knock.token)
             except Refused as refused:
                 self._log_refused(refused)
                 self.refuse(refused, http_status(refused))

@@ -111,7 +111,7 @@ async def test_who_calls_is_known_and_signed(tmp_path, era, monkeypatch):
 FAULTS = {
     "refuses": "The shop is closed.",
     "huge": "too large",
-    "hang": "within 0.5 s",
+    "hang": "within 2 s",
 }
 
 
@@ -121,7 +121,8 @@ FAULTS = {
 async def test_a_tool_that_misbehaves_costs_one_call(tmp_path, era, name):
     """The model reads why, and the next call works."""
     with mcp_house(**era) as server:
-        async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 0.5")) as call:
+        timeout_s = 2 if name == "hang" else 30
+        async with tool_call(tmp_path, mcp_entry(server.url, f"timeout_s = {timeout_s}")) as call:
             assert FAULTS[name] in json.loads(await call.result_of(name))["error"]
             assert "12" in await call.result_of("stock", {"product": "tea"})
 

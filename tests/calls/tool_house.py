@@ -93,9 +93,10 @@ def secret() -> str:
 '''
 
 
-def http_tool(name: str, url: str, more: str = "") -> str:
+def http_tool(name: str, url: str, more: str = "", *, timeout_s: float = 20) -> str:
     """One entry of conf/tools.toml."""
-    entry = f'[http.{name}]\ndescription = "Of a test."\nurl = "{url}"\ntimeout_s = 0.5\n{more}\n'
+    entry = f'[http.{name}]\ndescription = "Of a test."\nurl = "{url}"\n'
+    entry += f"timeout_s = {timeout_s}\n{more}\n"
     return entry + PARAMETERS.format(name=name)
 
 

@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.calls.tool_house import MODULE, http_tool
+from tests.calls import tool_house
+from tests.calls.tool_house import MODULE
 from tornado_app.protocol.realtime.functions import Manners
 from tornado_app.settings.schema import Tools
 from tornado_app.tools.found import read_tools
@@ -17,6 +19,7 @@ from tornado_app.tools.mcp.address import Listed, ListedTool
 
 ROOT = Path(__file__).parents[2]
 HANDED_BY = 'handled_by = "model"\n'
+http_tool = partial(tool_house.http_tool, timeout_s=0.5)
 GOOD = http_tool("good", "https://example.com/x")
 MCP = '[mcp.shop]\nurl = "https://example.com/mcp"\ntools = ["find"]\n'
 

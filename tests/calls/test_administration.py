@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tests.calls.house import House, VoiceClient, until, whole_log
 from tests.calls.test_messages import created, done
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.handlers.admin.description import DESCRIPTION
 from tornado_app.reloading import Outcome
 
 KEY = "0123456789abcdef0123456789abcdef-anna"
@@ -336,3 +338,16 @@ async def test_it_answers_as_its_description_says(settings, tmp_path):
         said, _ = await process.communicate()
 
     assert 0 == process.returncode, said.decode()
+
+
+def test_every_address_stands_in_the_document():
+    """With its method, and no other does."""
+    described = json.loads(DESCRIPTION)
+    addresses = {
+        f"{method.upper()} {described['servers'][0]['url']}{path}"
+        for path, methods in described["paths"].items()
+        for method in methods
+    }
+    text = Path("docs/administration.md").read_text("utf-8")
+
+    assert addresses == set(re.findall(r"^\| `([A-Z]+ /[^`]+)` \|", text, re.MULTILINE))

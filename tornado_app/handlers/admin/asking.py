@@ -3,6 +3,7 @@
 from typing import Any, TypeVar
 
 import msgspec
+from tornado.web import HTTPError
 
 from tornado_app.admin.administration import Administration
 from tornado_app.admission.operator_keys import OperatorKeys
@@ -17,6 +18,14 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 KEY_NEEDED = "It needs the header Authorization: Bearer, with the key of one of admin.keys."
 FOR_NO_PAGE = "This address is for operators and their programs, not for pages."
 NO_BODY_YET = b"{}"
+
+
+class Failed(HTTPError):
+    """Why nothing comes of a request, raised wherever that is found out."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(status)
+        self.sentence = sentence
 
 
 class AdminHandler(BodyHandler):
@@ -65,27 +74,28 @@ class AdminHandler(BodyHandler):
         """What the body asks for; one that is left out asks for nothing in particular.
 
         Raises:
-            Refused: If it is none of that *kind*.
+            Failed: If it is none of that *kind*.
         """
         self._body[:] = self._body or NO_BODY_YET
-        asked = self.read_body()
         try:
-            return msgspec.convert(asked, kind)
+            return msgspec.convert(self.read_body(), kind)
+        except Refused as refused:
+            raise Failed(400, refused.sentence) from None
         except msgspec.ValidationError as error:
-            raise Refused("invalid_message", f"{error}.") from None
+            raise Failed(400, f"{error}.") from None
 
     def query(self, kind: type[Body]) -> Body:
-        """What the query asks for, each name once; raises `Refused` as `read`."""
+        """What the query asks for, each name once; raises as `read`."""
         arguments = self.request.query_arguments
         try:
             if any(len(values) > 1 for values in arguments.values()):
-                raise Refused("invalid_message", "Each parameter may stand there once.")
+                raise Failed(400, "Each parameter may stand there once.")
             texts = {name: values[0].decode("utf-8") for name, values in arguments.items()}
             return msgspec.convert(texts, kind, strict=False)
         except UnicodeDecodeError:
-            raise Refused("invalid_message", "The query must be UTF-8.") from None
+            raise Failed(400, "The query must be UTF-8.") from None
         except msgspec.ValidationError as error:
-            raise Refused("invalid_message", f"{error}.") from None
+            raise Failed(400, f"{error}.") from None
 
     def tell(self, status: int, body: dict[str, Any]) -> None:
         self.answer(status, as_json(body))
@@ -93,6 +103,17 @@ class AdminHandler(BodyHandler):
     def fail(self, status: int, sentence: str) -> None:
         """Finish with why not."""
         self.refuse(Refused("invalid_message", sentence), status)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None))[1]
+        if isinstance(error, Failed):
+            self.fail(status_code, error.sentence)
+        else:
+            super().write_error(status_code, **kwargs)
+
+    def log_exception(self, *exc_info: Any) -> None:
+        if not isinstance(exc_info[1], Failed):  # which is told, and is no fault of ours
+            super().log_exception(*exc_info)
 
     def http_error(self, refused: Refused) -> bytes:
         return as_json({"error": refused.sentence})

@@ -1,14 +1,15 @@
 """``/admin/v1/bans``: users and tokens that are kept out for a time."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from tornado_app.admission.bans import Kind, Name
-from tornado_app.errors import Refused
-from tornado_app.handlers.admin.asking import AdminHandler
-from tornado_app.handlers.admin.calls import Sentence
+from tornado_app.handlers.admin.asking import AdminHandler, Failed
+from tornado_app.handlers.admin.calls import Sentence, Why
 
 LONGEST_S = 31_536_000.0
 UNWRITABLE = "It could not be written down, and nothing has changed: {}."
@@ -22,10 +23,6 @@ class _Ban(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Sentence = ""
 
 
-class _Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reason: Sentence = ""
-
-
 class BansHandler(AdminHandler):
     """Thread: loop."""
 
@@ -35,19 +32,12 @@ class BansHandler(AdminHandler):
         self.tell(200, {"bans": [_told(*each) for each in self.administration.kept_out()]})
 
     async def post(self) -> None:
-        try:
-            ban = self.read(_Ban)
+        ban = self.read(_Ban)
+        with _written():
             until_unix_s = await self.administration.keep_out(
                 self.operator, ban.kind, ban.name, ban.for_s, ban.reason
             )
-        except Refused as refused:
-            self.fail(400, refused.sentence)
-        except ValueError as error:
-            self.fail(409, str(error))
-        except OSError as error:
-            self.fail(500, UNWRITABLE.format(error.strerror or type(error).__name__))
-        else:
-            self.tell(200, _told(ban.kind, ban.name, until_unix_s))
+        self.tell(200, _told(ban.kind, ban.name, until_unix_s))
 
 
 class BanHandler(AdminHandler):
@@ -57,22 +47,27 @@ class BanHandler(AdminHandler):
 
     async def delete(self, kind: str, name: str) -> None:
         try:
-            known = msgspec.convert(kind, Kind)
-            reason = self.query(_Why).reason
-            was_out = await self.administration.let_in(self.operator, known, name, reason)
+            known: Kind = msgspec.convert(kind, Kind)
         except msgspec.ValidationError:
-            self.fail(404, "Those who are kept out are users and tokens.")
-        except Refused as refused:
-            self.fail(400, refused.sentence)
-        except ValueError as error:
-            self.fail(409, str(error))
-        except OSError as error:
-            self.fail(500, UNWRITABLE.format(error.strerror or type(error).__name__))
-        else:
-            if was_out:
-                self.tell(200, {"kind": kind, "name": name})
-            else:
-                self.fail(404, "Nobody of that name is kept out.")
+            raise Failed(404, "Those who are kept out are users and tokens.") from None
+        reason = self.query(Why).reason
+        with _written():
+            was_out = await self.administration.let_in(self.operator, known, name, reason)
+        if not was_out:
+            raise Failed(404, "Nobody of that name is kept out.")
+        self.tell(200, {"kind": kind, "name": name})
+
+
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Says why a change could not be written down."""
+    try:
+        yield
+    except ValueError as error:
+        raise Failed(409, str(error)) from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise Failed(500, UNWRITABLE.format(reason)) from None
 
 
 def _told(kind: Kind, name: str, until_unix_s: float) -> dict[str, object]:

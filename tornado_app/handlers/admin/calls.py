@@ -6,8 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from tornado_app.admin import calls
-from tornado_app.errors import Refused
-from tornado_app.handlers.admin.asking import AdminHandler
+from tornado_app.handlers.admin.asking import AdminHandler, Failed
 
 NO_SUCH_CALL = "There is no such call here, or it has ended."
 CALLS_MOST = 500
@@ -18,6 +17,13 @@ Sentence = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 class _Query(calls.Wanted, frozen=True, forbid_unknown_fields=True):
     after: str | None = None
     limit: Annotated[int, Meta(ge=1, le=CALLS_MOST)] = 100
+
+
+class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of what needs no more to be said."""
+
+    reason: Sentence = ""
+    """For the audit."""
 
 
 class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,16 +39,13 @@ class CallsHandler(AdminHandler):
     allowed = ("GET",)
 
     def get(self) -> None:
+        query = self.query(_Query)
         try:
-            query = self.query(_Query)
             after = None if query.after is None else calls.Mark.read(query.after)
-        except Refused as refused:
-            self.fail(400, refused.sentence)
         except ValueError:
-            self.fail(400, "`after` must be what an answer had as `next`.")
-        else:
-            running = self.administration.gateway.connections
-            self.tell(200, calls.page_of(running, query, after, query.limit))
+            raise Failed(400, "`after` must be what an answer had as `next`.") from None
+        running = self.administration.gateway.connections
+        self.tell(200, calls.page_of(running, query, after, query.limit))
 
 
 class CallHandler(AdminHandler):
@@ -53,9 +56,8 @@ class CallHandler(AdminHandler):
     def get(self, session_id: str) -> None:
         call = self.administration.gateway.call_of(session_id)
         if call is None:
-            self.fail(404, NO_SUCH_CALL)
-        else:
-            self.tell(200, calls.detail(call))
+            raise Failed(404, NO_SUCH_CALL)
+        self.tell(200, calls.detail(call))
 
 
 class EndHandler(AdminHandler):
@@ -64,13 +66,8 @@ class EndHandler(AdminHandler):
     allowed = ("POST",)
 
     async def post(self, session_id: str) -> None:
-        try:
-            asked = self.read(_End)
-        except Refused as refused:
-            self.fail(400, refused.sentence)
-            return
+        asked = self.read(_End)
         words, reason = asked.words, asked.reason
-        if await self.administration.end_call(self.operator, session_id, words, reason):
-            self.tell(200, {"session_id": session_id})
-        else:
-            self.fail(404, NO_SUCH_CALL)
+        if not await self.administration.end_call(self.operator, session_id, words, reason):
+            raise Failed(404, NO_SUCH_CALL)
+        self.tell(200, {"session_id": session_id})

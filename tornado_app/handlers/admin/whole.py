@@ -1,15 +1,8 @@
 """What is asked of the whole of a gateway: how full it is, to go away, to read its files again."""
 
-import msgspec
-
-from tornado_app.errors import Refused
 from tornado_app.handlers.admin.asking import AdminHandler
-from tornado_app.handlers.admin.calls import Sentence
+from tornado_app.handlers.admin.calls import Why
 from tornado_app.version import VERSION
-
-
-class _Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reason: Sentence = ""
 
 
 class VersionHandler(AdminHandler):
@@ -56,11 +49,7 @@ class DrainHandler(AdminHandler):
     allowed = ("POST",)
 
     async def post(self) -> None:
-        try:
-            reason = self.read(_Why).reason
-        except Refused as refused:
-            self.fail(400, refused.sentence)
-            return
+        reason = self.read(Why).reason
         await self.administration.drain(self.operator, reason)
         self.tell(202, {"draining": True})
 
@@ -71,11 +60,7 @@ class ReloadHandler(AdminHandler):
     allowed = ("POST",)
 
     async def post(self) -> None:
-        try:
-            reason = self.read(_Why).reason
-        except Refused as refused:
-            self.fail(400, refused.sentence)
-            return
+        reason = self.read(Why).reason
         outcome = await self.administration.reload(self.operator, reason)
         if outcome is None:
             self.tell(202, {"told": True})

@@ -1,5 +1,10 @@
 """What a call has used: tornado_app/metering.py."""
 
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from tornado_app.admission.quotas import MetersHere, Quota
 from tornado_app.metering import CallMeter, Metering
 
@@ -32,6 +37,19 @@ def test_a_new_day_begins_at_nothing():
     assert [9.0, 9.0] == [use.used for use in call.look(0.0, 9)]
     now[0] += 2
     assert [1.0, 10.0] == [use.used for use in call.look(0.0, 10)]
+
+
+@given(st.lists(st.decimals(0, 5, places=9), min_size=1, max_size=30))
+def test_money_adds_up_to_what_it_costs(costs):
+    """In whole parts, and never less than it is: by less than one of them in all."""
+    meters, now = MetersHere(), 1_800_000_000.0
+    call = CallMeter((quota("money"),), meters, lambda: now)
+    total = Decimal(0)
+    for cost in costs:
+        total += cost
+        (use,) = call.look(0.0, 0, total)
+        part = Decimal("0.000001")
+        assert total <= Decimal(repr(use.used)) < total + part
 
 
 def test_nobody_without_a_quota_is_metered():

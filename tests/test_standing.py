@@ -51,6 +51,14 @@ def test_without_plans_scopes_mean_nothing():
     assert 10 == found.settings.limits.connections_per_user
 
 
+def test_whoever_has_no_quota_of_money_needs_no_count_of_it():
+    mine = standings(quotas_tokens_per_user_per_day=5)
+    assert not mine.of(caller()).counts_money
+    mine = standings(quotas_money_per_organisation_per_month=5, limits_organisation_claim=["org"])
+    assert not mine.of(caller()).counts_money
+    assert mine.of(caller(org="acme")).counts_money
+
+
 def test_quotas_are_of_the_plan_and_of_the_organisation():
     mine = standings(limits_organisation_claim=["org"])
     assert mine.has_quotas

@@ -8,6 +8,7 @@ from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any, assert_never
 
@@ -123,8 +124,8 @@ class Connection:
         kind = RecordedSession if config.recorded else Session
         self._session = kind(config, self.budget, random.SystemRandom().random)
         self._answer = self._session.downlink
-        counting = usage(self._session.totals) if usage is not None else None
-        self._listeners = tuple(each for each in (trace, counting) if each is not None)
+        self._usage = usage(self._session.totals) if usage is not None else None
+        self._listeners = tuple(each for each in (trace, self._usage) if each is not None)
         self._events: deque[events.Event] = deque()
         self._busy = False
         self._timer: TimerHandle | None = None
@@ -223,7 +224,8 @@ class Connection:
             return ()
         totals = self._session.totals()
         audio_ms = totals.received_ms + totals.answered_ms
-        return self._meter.look(audio_ms, sum(totals.tokens.values()))
+        cost = self._usage.cost if self._usage is not None else Decimal(0)
+        return self._meter.look(audio_ms, sum(totals.tokens.values()), cost)
 
     def _better_upstreams(self) -> frozenset[str]:
         used = self._session.upstream

@@ -298,9 +298,10 @@ class Gateway:
     def _usage_of(
         self, config: SessionConfig, guest: Guest, trace_id: str
     ) -> Callable[[Callable[[], Totals]], CallUsage] | None:
-        if self.usage is None:
+        standing = guest.standing
+        if not (self.usage.keepers or standing.counts_money):
             return None
-        return partial(self.usage.begin, config, guest.standing.organisation, trace_id)
+        return partial(self.usage.begin, config, standing.organisation, trace_id)
 
     def limits_of(self, connection: Connection) -> dict[str, LimitUse]:
         """What `get_status` tells of the limits that are counted here."""
@@ -346,8 +347,7 @@ class Gateway:
         await self._toolboxes.stop()
         if self.recorder is not None:
             await self.recorder.stop(timeout_s)
-        if self.usage is not None:
-            await self.usage.stop(timeout_s)
+        await self.usage.stop(timeout_s)
         if self.tracing is not None:
             await self.tracing.exporter.stop(TRACES_S)
         self.pool.stop()

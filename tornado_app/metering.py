@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
-from tornado_app.admission.quotas import Meters, MetersHere, Quota, QuotaUse, Unit
+from tornado_app.admission.quotas import PARTS, Meters, MetersHere, Quota, QuotaUse, Unit
 from tornado_app.settings.schema import Settings
 
 if TYPE_CHECKING:  # its package is an option
@@ -13,6 +14,11 @@ if TYPE_CHECKING:  # its package is an option
 
 def unix_s() -> float:
     return time.time()  # noqa: TID251  the date that people know
+
+
+def money_parts(cost: Decimal) -> int:
+    """In whole parts; what is less than one counts as one."""
+    return int((cost * PARTS["money"]).to_integral_value(ROUND_CEILING))
 
 
 class CallMeter:
@@ -27,10 +33,16 @@ class CallMeter:
         self._clock = clock
         self._noted: dict[Unit, int] = {}
 
-    def look(self, audio_ms: float, tokens: int) -> tuple[QuotaUse, ...]:
+    def look(
+        self, audio_ms: float, tokens: int, cost: Decimal = Decimal(0)
+    ) -> tuple[QuotaUse, ...]:
         """The call has used so much since it began; how each quota stands now."""
         now = self._clock()
-        totals: dict[Unit, int] = {"audio_s": int(audio_ms), "tokens": tokens}
+        totals: dict[Unit, int] = {
+            "audio_s": int(audio_ms),
+            "tokens": tokens,
+            "money": money_parts(cost),
+        }
         more = {unit: total - self._noted.get(unit, 0) for unit, total in totals.items()}
         self._noted = totals
         uses = []

@@ -124,8 +124,7 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
 
 
 def _of_usage(gateway: Gateway) -> Found:
-    if gateway.usage is not None:
-        keepers = gateway.usage.keepers
+    if keepers := gateway.usage.keepers:
         yield d.USAGE_RECORDS, ("written",), sum(keeper.written for keeper in keepers)
         yield d.USAGE_RECORDS, ("lost",), sum(keeper.lost for keeper in keepers)
         yield d.USAGE_WAITING, (), sum(keeper.waiting for keeper in keepers)

@@ -157,8 +157,7 @@ class Server:
             if tools is not None:
                 await tools.stop()
             return refuse(str(error))
-        if self.gateway.usage is not None:
-            self.gateway.usage.go_by(house.prices)
+        self.gateway.usage.go_by(house.prices)
         self._settings, self._house = settings, house
         renew_front_door(self._http, self.gateway, self.health)
         if renewed.settings.logging != logging:

@@ -29,6 +29,11 @@ class Standing:
     """Empty: none is named."""
     quotas: tuple[Quota, ...] = ()
 
+    @property
+    def counts_money(self) -> bool:
+        """Somebody has to know what the call costs while it runs."""
+        return any(quota.unit == "money" for quota in self.quotas)
+
 
 class Standings:
     """Thread: any; nothing here changes."""

@@ -47,6 +47,8 @@ def test_a_meter_is_another_one_exactly_when_its_time_is_over(now, period):
         ("audio_s", 600_000, True),
         ("tokens", 599, False),
         ("tokens", 600, True),
+        ("money", 599_999_999, False),
+        ("money", 600_000_000, True),
     ],
 )
 def test_a_quota_is_exact_at_its_border(unit, parts, is_over):
@@ -60,11 +62,20 @@ def test_a_quota_is_exact_at_its_border(unit, parts, is_over):
     assert unix_s("2026-12-02T00:00:00") * 1000 == use.reset_at
 
 
+@given(st.integers(1, 10**12))
+def test_money_is_exact_at_its_border(parts):
+    """However an operator writes it: to a millionth, up to a million, as no binary fraction is."""
+    mine = quota(allowed=float(f"{parts // 10**6}.{parts % 10**6:06}"), unit="money")
+    assert [False, True] == [mine.use(used, 0.0).is_over for used in (parts - 1, parts)]
+
+
 def test_what_is_told_of_one_that_is_used_up():
     """With the time at which it begins anew."""
     refused = QuotaUse("tokens_per_user_per_day", 10, 10, 5000).refused(1000)
     assert ("quota_exceeded", 4000) == (refused.code, refused.retry_after_ms)
     assert "Your quota is used up: tokens_per_user_per_day is 10." == refused.sentence
+    large = QuotaUse("tokens_per_user_per_day", 20_000_000, 20_000_000, 5000).refused(1000)
+    assert large.sentence.endswith(" is 20000000.")
     of_all = QuotaUse("tokens_per_organisation_per_day", 10, 10, 5000).refused(9000)
     assert of_all.sentence.startswith("The quota of your organisation")
     assert 1 == of_all.retry_after_ms

@@ -39,6 +39,34 @@ async def test_a_user_is_warned_and_then_ended():
 
 
 @pytest.mark.gen_test
+async def test_money_is_used_up_like_the_rest():
+    """By the prices, with what the call before has cost; nothing has to be written down for it."""
+    how = {"quotas_money_per_user_per_day": 0.5, "session_call_grace_s": 0}
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        for tokens, told in ((18_000, "limit_warning"), (3000, "error")):  # 24.00 a million
+            client = await house.connected()
+            await client.say("text", text="Hello.")
+            await fake.next_event("response.create")
+            await fake.send({"type": "response.created", "response": {"id": "r1"}})
+            counted = {"total_tokens": tokens, "output_token_details": {"text_tokens": tokens}}
+            done = {"id": "r1", "status": "completed", "usage": counted, "output": []}
+            await fake.send({"type": "response.done", "response": done})
+            data = (await client.next(told))["data"]
+            if told == "limit_warning":
+                assert ("money_per_user_per_day", 0.432, 0.5) == (
+                    data["limit"],
+                    data["used"],
+                    data["allowed"],
+                )
+                client.socket.close(1000, "bye")
+        assert "quota_exceeded" == data["code"]
+        assert (4429, "quota_exceeded") == await client.closed()
+        status, body, _ = await house.refusal()
+        assert (429, "quota_exceeded") == (status, body["data"]["code"])
+        assert body["error"].endswith("money_per_user_per_day is 0.5.")
+
+
+@pytest.mark.gen_test
 async def test_a_plan_has_limits_of_its_own():
     """A shorter call, and one place; whoever has no plan has what everybody has."""
     how = {"limits_plans_file": "conf/plans.toml", "limits_plan_claim": ["plan"]}

@@ -49,12 +49,12 @@ class Call:
         self.totals = Totals()
         self.records = []
         self.config = config()
-        self._usage = CallUsage(
+        self.usage = CallUsage(
             self.config, lambda: self.totals, self.records.append, prices=PRICES, trace_id="t1"
         )
 
     def hear(self, event, **fields):
-        self._usage.hear(event, fields, self.config.opened_at + 1.0)
+        self.usage.hear(event, fields, self.config.opened_at + 1.0)
 
     def done(self, response_id, tokens=TOKENS, status="completed"):
         total = None if tokens is None else sum(tokens.values())
@@ -70,6 +70,20 @@ class Call:
 @pytest.fixture
 def call():
     return Call()
+
+
+def test_what_a_call_costs_is_known_while_it_runs(call):
+    """With what is estimated, and without what has no price."""
+    assert 0 == call.usage.cost
+    call.hear("response_begun", response_id="r1")
+    call.done("r1")
+    call.hear("transcribed", asked_model="dear", tokens_by_type={}, seconds=30.0)
+    call.hear("transcribed", asked_model="unknown", tokens_by_type={}, seconds=30.0)
+    assert Decimal("0.0012") + Decimal("0.3") == call.usage.cost
+    call.hear("response_begun", response_id="r2")
+    call.hear("upstream_lost")
+    assert call.usage.cost == sum(record.cost for record in call.records if record.cost is not None)
+    assert call.records[-1].is_estimated
 
 
 def test_an_answer_is_a_record_with_what_it_cost(call):

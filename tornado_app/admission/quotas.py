@@ -7,14 +7,14 @@ from typing import Literal, NamedTuple, Protocol
 
 from tornado_app.errors import Refused
 
-Unit = Literal["audio_s", "tokens"]
-PARTS: dict[Unit, int] = {"audio_s": 1000, "tokens": 1}
+Unit = Literal["audio_s", "tokens", "money"]
+PARTS: dict[Unit, int] = {"audio_s": 1000, "tokens": 1, "money": 1_000_000}
 """What is counted, and in how many parts of it: only whole numbers add up on all machines."""
 Owner = Literal["user", "organisation"]
 Period = Literal["day", "month"]
 
-SENTENCE = "Your quota is used up: {limit} is {allowed:g}."
-OF_ORGANISATION = "The quota of your organisation is used up: {limit} is {allowed:g}."
+SENTENCE = "Your quota is used up: {limit} is {allowed:.15g}."
+OF_ORGANISATION = "The quota of your organisation is used up: {limit} is {allowed:.15g}."
 
 
 class Key(NamedTuple):
@@ -49,9 +49,12 @@ class Quota:
 
     def use(self, used: int, now_unix_s: float) -> "QuotaUse":
         """What it means that the meter stands at *used* parts."""
+        # The quotient nearest to a whole number of parts is the number as an operator writes it, so
+        # that both compare exactly.
         shown = used / PARTS[self.unit]
         reset_at = int(ends_at(self.period, now_unix_s) * 1000)
-        return QuotaUse(self.limit, shown, self.allowed, reset_at)
+        digits = 6 if self.unit == "money" else 1
+        return QuotaUse(self.limit, shown, self.allowed, reset_at, digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class QuotaUse:
     allowed: float
     reset_at: int
     """Unix time in milliseconds at which it begins anew."""
+    digits: int = 1
+    """How many behind the point tell a client enough."""
 
     @property
     def is_over(self) -> bool:

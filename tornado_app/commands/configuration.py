@@ -4,6 +4,7 @@ import argparse
 import os
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from tornado_app.tracing.tracing import missing_package
 from tornado_app.trust import bans_path
 from tornado_app.upstream.endpoint import listed, provider_of
 from tornado_app.usage.prices import Prices
+from tornado_app.usage.unpriced import unpriced
 from tornado_app.usage.usage import prices_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,9 +143,12 @@ def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(f"{settings.auth.issuers_file}: {problem}", ("auth.issuers_file",))
     yield from _wrong_revocations(settings)
     yield from _missing_packages(settings)
-    yield from _prices(settings)[1]
+    prices, wrong_prices = _prices(settings)
+    yield from wrong_prices
+    if not wrong_prices:
+        yield from unpriced(settings, prices, _today())
     yield from _wrong_bans(settings)
-    yield from _wrong_plans(settings)
+    yield from _wrong_plans(settings, prices)
     found = read_tools(settings.tools, lambda *_: None)
     for problem in found.problems:
         yield Contradiction(f"{settings.tools.file}: {problem}", ("tools.file",))
@@ -191,16 +196,25 @@ def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(f"{path} cannot be read: {reason}", ("server.state_dir", "admin.keys"))
 
 
-def _wrong_plans(settings: Settings) -> Iterator[Contradiction]:
+def _wrong_plans(settings: Settings, prices: Prices) -> Iterator[Contradiction]:
     """Each plan is looked at as if everybody had it."""
     plans, problems = read_plans(settings, ROOT)
     for problem in problems:
         yield Contradiction(problem, ("limits.plans_file",))
-    known = set(map(str, contradictions(settings)))
+
+    def wrong_with(some: Settings) -> Iterator[Contradiction]:
+        yield from contradictions(some)
+        yield from unpriced(some, prices, _today())
+
+    known = set(map(str, wrong_with(settings)))
     for plan, planned in plans.items():
-        for wrong in contradictions(planned):
+        for wrong in wrong_with(planned):
             if str(wrong) not in known:
                 yield Contradiction(f"{plan}: {wrong}", ("limits.plans_file",))
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
 
 
 def _missing_packages(settings: Settings) -> Iterator[Contradiction]:

@@ -41,7 +41,7 @@ class Quotas:
         self._warned[use.limit] = use.reset_at, reached
         if reached > told:
             self._actions.log("limit_near", limit=use.limit)
-            used = round(use.used, 1)
+            used = round(use.used, use.digits)
             self._actions.say(LimitWarning(use.limit, used, use.allowed, use.reset_at))
 
     def _exceeded(self, use: QuotaUse) -> None:

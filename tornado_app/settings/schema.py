@@ -214,6 +214,10 @@ class Quotas(msgspec.Struct, frozen=True):
     tokens_per_user_per_month: Amount
     tokens_per_organisation_per_day: Amount
     tokens_per_organisation_per_month: Amount
+    money_per_user_per_day: Amount
+    money_per_user_per_month: Amount
+    money_per_organisation_per_day: Amount
+    money_per_organisation_per_month: Amount
     warn_at: Annotated[tuple[Annotated[float, Meta(gt=0, lt=1)], ...], Meta(max_length=8)]
     goodbye: Annotated[str, Meta(max_length=1000)]
 

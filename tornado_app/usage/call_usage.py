@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from tornado_app.session.config import SessionConfig
@@ -47,6 +48,8 @@ class CallUsage:
         """Of the last answer that was counted: the next has all of it in its input again."""
         self._received_ms = 0.0
         """Audio of the user that was counted in it."""
+        self.cost = Decimal(0)
+        """Of all that has a price, exactly."""
         self._count = 0
 
     def hear(self, event: str, fields: Mapping[str, Any], now: float) -> None:
@@ -144,10 +147,10 @@ class CallUsage:
             answered_s=fields["answered_ms"] / 1000,
         )
 
-    def _write(self, kind: Kind, at: int, **more: Any) -> None:
+    def _write(self, kind: Kind, at: int, *, cost: Decimal | None = None, **more: Any) -> None:
         self._count += 1
+        self.cost += cost or 0
         config = self._config
-        currency = self._prices.currency if more.get("cost") is not None else ""
         self._put(
             Record(
                 id=f"{config.session_id}-{self._count}",
@@ -156,7 +159,8 @@ class CallUsage:
                 session_id=config.session_id,
                 user_id=config.user_id,
                 organisation=self._organisation,
-                currency=currency,
+                cost=cost,
+                currency="" if cost is None else self._prices.currency,
                 trace_id=self._trace_id,
                 **more,
             )

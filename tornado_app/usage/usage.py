@@ -29,16 +29,14 @@ def prices_of(settings: UsageSettings) -> Prices:
     return read_prices((ROOT / settings.prices_file).read_bytes())
 
 
-def new_usage(settings: UsageSettings) -> "Usage | None":
-    """One that has begun, if anything is to be written down; raises as `prices_of`."""
+def new_usage(settings: UsageSettings) -> "Usage":
+    """One that has begun; raises as `prices_of`."""
     sinks: dict[str, Callable[[], Sink]] = {}
     if settings.database:
         sinks["usage.database"] = partial(UsageDatabase, ROOT / settings.database)
     if settings.lines_file:
         path, most_bytes = ROOT / settings.lines_file, settings.lines_bytes
         sinks["usage.lines_file"] = partial(UsageLines, path, most_bytes)
-    if not sinks:
-        return None
     days = settings.keep_days
     keepers = [Keeper(sink, days, setting=setting) for setting, sink in sinks.items()]
     usage = Usage(keepers, prices_of(settings))
@@ -52,6 +50,7 @@ class Usage:
 
     def __init__(self, keepers: Sequence[Keeper], prices: Prices) -> None:
         self.keepers = keepers
+        """Of each place where records are written; none: nothing is written down."""
         self._prices = prices
 
     def begin(

@@ -44,6 +44,7 @@ class Answers:
         budget: Budget,
     ) -> None:
         self._model = model
+        self._names = model.rebuilding.names
         self._actions = actions
         self.playout = self._playout = Playout()
         self._typed = 0
@@ -127,11 +128,15 @@ class Answers:
         if self._model.in_force.interrupt_response:
             self.cutting.speech(item_id)
 
-    def on_speech_stopped(self) -> None:
-        """The user has said it; the model answers by itself, mostly."""
+    def on_speech_stopped(self, *, is_news: bool) -> None:
+        """The user has said it; the model answers by itself, mostly.
+
+        *is_news*: not also to the model before, from which on the user waits.
+        """
         self.cutting.speech_over()
         self.speech_since = None
-        self.waits.turn_ended(self._actions.now)
+        if is_news:
+            self.waits.turn_ended(self._actions.now)
         self.tools.on_speech_stopped()
 
     def on_audio(self, heard: AnswerAudio) -> None:
@@ -179,11 +184,11 @@ class Answers:
             self.downlink.words_end(("assistant", item_id), text)
 
     def on_user_transcript_delta(self, item_id: str, delta: str) -> None:
-        self.downlink.words(("user", item_id), delta)
+        self.downlink.words(("user", self._names.shown(item_id)), delta)
         self.cutting.words(item_id, delta, is_whole=False)
 
     def on_user_transcript_done(self, item_id: str, text: str | None) -> None:
-        self.downlink.words_end(("user", item_id), text)
+        self.downlink.words_end(("user", self._names.shown(item_id)), text)
         self.cutting.words(item_id, text, is_whole=True)
         if self.asking.known.is_expected and not (text or "").strip():
             self.asking.expect(is_expected=False)  # a noise need not be answered
@@ -191,7 +196,7 @@ class Answers:
     def on_user_transcript_failed(self, item_id: str, code: str) -> None:
         """There will be no more of it than there is."""
         self._actions.log("transcription_failed", code=code)
-        self.downlink.words_end(("user", item_id), None)
+        self.downlink.words_end(("user", self._names.shown(item_id)), None)
 
     def finish(self, response: ResponseFacts) -> None:
         """``response.done``."""

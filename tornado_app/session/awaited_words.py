@@ -122,7 +122,8 @@ class AwaitedWords:
     def _late(self, item_id: str) -> None:
         turn = self._turns.pop(item_id)
         self._actions.log("upstream_late", waited_for="transcript")
-        self._downlink.words_end(("user", item_id), None)
+        name = self._model.rebuilding.names.shown(item_id)
+        self._downlink.words_end(("user", name), None)
         sentence = "The model did not write down in time what was said. Say it again."
         self._actions.refuse(Refused("upstream_timeout", sentence), turn.ref)
 

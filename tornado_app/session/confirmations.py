@@ -98,7 +98,8 @@ class Confirmations:
             return Committed("twice")
         self._committed.append(item_id)
         order = self._find("commit")
-        self._actions.say(AudioCommitted(item_id, ref=order.ref if order else None))
+        name = self._model.rebuilding.names.shown(item_id)
+        self._actions.say(AudioCommitted(name, ref=order.ref if order else None))
         self._actions.log("audio_committed")
         if order is None:
             return Committed("unasked")

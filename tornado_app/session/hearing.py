@@ -140,13 +140,15 @@ class Hearing:
                 self._scribe.added(said)
             case realtime.UserSpeechStarted():
                 self._model.has_begun = True
-                self._scribe.speech_started(said)
-                self._actions.say(SpeechStarted(said.item_id, int(said.audio_start_ms)))
+                if self._scribe.speech_started(said):
+                    self._actions.say(SpeechStarted(said.item_id, int(said.audio_start_ms)))
                 self._answers.on_speech_started(said.item_id)
             case realtime.UserSpeechStopped():
-                self._scribe.speech_stopped(said)
-                self._actions.say(SpeechStopped(said.item_id, int(said.audio_end_ms)))
-                self._answers.on_speech_stopped()
+                is_news = self._scribe.speech_stopped(said)
+                if is_news:
+                    name = self._model.rebuilding.names.shown(said.item_id)
+                    self._actions.say(SpeechStopped(name, int(said.audio_end_ms)))
+                self._answers.on_speech_stopped(is_news=is_news)
             case realtime.Committed():
                 self._hear_committed(said)
             case realtime.Cleared():

@@ -68,7 +68,7 @@ class ModelBuffer:
 
     def clear(self) -> None:
         """Have dropped what no commit follows."""
-        self._model.kept.forget_audio()
+        self._model.forget_speech()
         self.uncommitted_ms = 0.0
         if self._model.state != "connected" and not self._confirmations.is_full:
             self._confirmations.cleared()

@@ -214,6 +214,11 @@ class ModelSide:
             return again
         return []
 
+    def forget_speech(self) -> float:
+        """The client wants no turn of what it was saying.  Returns how much had not left."""
+        self.rebuilding.names.cleared()
+        return self.kept.forget_audio()
+
     def on_unsent(self, unsent_bytes: int) -> None:
         """So much waits for the model's socket."""
         if self._unsent_bytes and not unsent_bytes:

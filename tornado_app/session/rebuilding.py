@@ -25,6 +25,7 @@ from tornado_app.session.ledger.ledger import Ledger
 from tornado_app.session.ledger.pictures import PicturesKept
 from tornado_app.session.ledger.speech import Sent, SpeechKept
 from tornado_app.session.ledger.telling import item_of
+from tornado_app.session.turn_names import TurnNames
 
 LEDGER_ID = "parley_ledger"
 HISTORY_ID = "parley_history"
@@ -42,6 +43,11 @@ class CarriedOver:
     uncommitted_ms: float
     """Audio that no commit follows."""
 
+    @property
+    def said_again_ms(self) -> float:
+        """Audio that the next model hears before any that is new."""
+        return sum(order.duration_ms for order in self.orders if isinstance(order, Append))
+
 
 class Rebuilding:
     """Keeps ledger and speech, and makes orders of them.  Thread: loop."""
@@ -50,6 +56,7 @@ class Rebuilding:
         self.ledger = ledger
         self.speech = speech
         self.pictures = PicturesKept()
+        self.names = TurnNames()
         self._told: set[str] = set()
         """Items that this model was told of: it has their text, and no audio to be cut."""
         self._renamed = 0
@@ -113,12 +120,16 @@ class Rebuilding:
                 if entry.id not in known:
                     orders.append(self._telling(entry))
         uncommitted = [each for each in sent if isinstance(each, Append)]
-        return CarriedOver([*orders, *sent], lost_ms, sum(o.duration_ms for o in uncommitted))
+        uncommitted_ms = sum(order.duration_ms for order in uncommitted)
+        carried = CarriedOver([*orders, *sent], lost_ms, uncommitted_ms)
+        self.names.lost(carried.said_again_ms)
+        return carried
 
     def forget(self) -> None:
         """The model is gone, and nothing is carried over."""
         self.speech.forget()
         self.pictures.trim(0)
+        self.names.lost(0.0)
         self.is_begun = False
 
     def cut(self, item_id: str, heard_ms: float) -> bool:

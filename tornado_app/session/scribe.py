@@ -18,18 +18,24 @@ class Scribe:
     def __init__(self, rebuilding: Rebuilding) -> None:
         self._ledger = rebuilding.ledger
         self._speech = rebuilding.speech
+        self._names = rebuilding.names
         self._places: dict[str, str] = {}
         self._unnamed = 0
 
-    def speech_started(self, said: realtime.UserSpeechStarted) -> None:
+    def speech_started(self, said: realtime.UserSpeechStarted) -> bool:
+        """Whether the client is to be told: a model that goes on with the call hears it anew."""
         self._speech.started(said.audio_start_ms)
+        return self._names.started(said.item_id, said.audio_start_ms)
 
-    def speech_stopped(self, said: realtime.UserSpeechStopped) -> None:
+    def speech_stopped(self, said: realtime.UserSpeechStopped) -> bool:
+        """The same."""
         self._speech.stopped(said.audio_end_ms)
+        return self._names.stopped(said.item_id)
 
     def committed(self, said: realtime.Committed, commit: str) -> None:
         """*commit*: the name of the order that asked for it; empty, if none did."""
         self._speech.committed(said.item_id)
+        self._names.committed()
         if commit:
             self._ledger.rename(commit, said.item_id)
         self._ledger.spoke(said.item_id, is_committed=True)

@@ -63,6 +63,7 @@ class Asking:
         way: Way,
     ) -> None:
         self._model = model
+        self._names = model.rebuilding.names
         self._actions = actions
         self._speaking = speaking
         self._outstanding = outstanding
@@ -130,6 +131,8 @@ class Asking:
 
     def _order(self, event: ClientEvent) -> None:
         """It is its turn: names mean now what they mean to the model that is there now."""
+        if self._names:
+            event = _named(event, self._names.meant_text(event.text))
         match event.kind:
             case "response.create":
                 self._order_answer(event)
@@ -211,7 +214,8 @@ class Asking:
 
     def _do_with_item(self, name: str, event: ClientEvent) -> None:
         if name in self._forgotten:
-            self._way.say(self._forgotten.answer(event.kind, name, event.fields))
+            answer = self._forgotten.answer(event.kind, name, event.fields)
+            self._way.say(self._names.shown_text(answer))
             return
         heard_ms = event.fields.get("audio_end_ms")
         is_number = isinstance(heard_ms, int) and not isinstance(heard_ms, bool)
@@ -262,7 +266,7 @@ class Asking:
         name = self._outstanding.name_for(ref)
         order: AnyOrder = Clear(name)
         if event.kind == CLEAR:
-            self._speaking.clock.left_out(self._model.kept.forget_audio())
+            self._speaking.clock.left_out(self._model.forget_speech())
         else:
             order = Commit(name)
             self._model.rebuilding.ledger.spoke(name, is_committed=False)
@@ -291,6 +295,12 @@ def item_id_of(fields: Mapping[str, Any]) -> str:
 def _with(event: ClientEvent, **changes: Any) -> ClientEvent:
     fields = {**event.fields, **changes}
     return ClientEvent(event.kind, fields, msgspec.json.encode(fields).decode(), ref=event.ref)
+
+
+def _named(event: ClientEvent, text: str) -> ClientEvent:
+    if text == event.text:
+        return event
+    return ClientEvent(event.kind, msgspec.json.decode(text), text, ref=event.ref)
 
 
 def _ref(event: ClientEvent) -> str | None:

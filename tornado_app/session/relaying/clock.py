@@ -4,9 +4,7 @@ A model counts from the first sample that it has heard itself.  One that goes on
 only what the one before had made no turn of, and what was dropped on the way no model hears.
 """
 
-from tornado_app.protocol.realtime.orders import Append
 from tornado_app.session.model_side import ModelSide
-from tornado_app.session.rebuilding import CarriedOver
 from tornado_app.session.relaying.reading import object_of, text_of
 
 POSITIONS = ("audio_start_ms", "audio_end_ms")
@@ -27,7 +25,7 @@ class Clock:
         """The model is gone: have what was said carried over to the next."""
         written_ms = model.written_ms
         carried = model.carry_over()
-        self._begins_ms += written_ms - _spoken_again_ms(carried)
+        self._begins_ms += written_ms - (carried.said_again_ms if carried is not None else 0.0)
 
     def shown(self, text: str) -> str:
         """An event with positions of speech, as the client counts."""
@@ -38,8 +36,3 @@ class Clock:
             if isinstance(position_ms := event.get(name), int | float):
                 event[name] = round(position_ms + self._begins_ms)
         return text_of(event)
-
-
-def _spoken_again_ms(carried: CarriedOver | None) -> float:
-    orders = carried.orders if carried is not None else ()
-    return sum(order.duration_ms for order in orders if isinstance(order, Append))

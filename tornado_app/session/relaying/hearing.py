@@ -45,6 +45,7 @@ class Hearing:
     ) -> None:
         self._actions = actions
         self._model = model
+        self._names = model.rebuilding.names
         self._scribe = scribe
         self._updating = updating
         self._refusals = refusals
@@ -121,10 +122,8 @@ class Hearing:
             case realtime.UserSpeechStarted():
                 self._model.has_begun = True
                 self.speech_since = self.heard_until = self._actions.now
-                scribe.speech_started(said)
             case realtime.UserSpeechStopped():
                 self.speech_since = None
-                scribe.speech_stopped(said)
             case realtime.Committed():
                 self._model.has_begun = True
                 name = self._model.rebuilding.speech.oldest_commit
@@ -135,7 +134,7 @@ class Hearing:
 
     def _show(self, text: str) -> None:
         if text:
-            self._way.say(text)
+            self._way.say(self._names.shown_text(text) if self._names else text)
 
     def _hear_malformed(self, size_bytes: int) -> Failure | None:
         """One is an accident; a flood is no Realtime API, and costs the other sessions time."""

@@ -78,9 +78,9 @@ class ItemEvents:
             case realtime.UserSpeechStarted():
                 if self._model.in_force.interrupt_response:
                     self._tools.cancel(None, TURN_DETECTED)
-                return self._clock.shown(text)
+                return self._clock.shown(text) if self._scribe.speech_started(said) else ""
             case realtime.UserSpeechStopped():
-                return self._clock.shown(text)
+                return self._clock.shown(text) if self._scribe.speech_stopped(said) else ""
             case Place(type="input_audio_buffer.timeout_triggered"):
                 return self._clock.shown(text)
             case Place():

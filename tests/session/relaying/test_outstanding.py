@@ -1,8 +1,11 @@
 """What the client has asked and the model has not answered, which is bounded twice."""
 
+import pytest
+
+from tests.session.relaying.call import Call
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.protocol.realtime.orders import Relayed
-from tornado_app.session.kept import order_bytes
+from tornado_app.session.kept import ORDERS_HELD, order_bytes
 from tornado_app.session.relaying.outstanding import KEPT, Asked, Outstanding
 
 ORDER = Relayed("response.create", b'{"type":"response.create"}')
@@ -44,3 +47,57 @@ def test_what_is_larger_than_all_that_may_be_kept_is_not_kept():
     note(kept, 2, order=Relayed("response.create", bytes(10_000)))
 
     assert ([], 0) == (names(kept), budget.held_bytes)
+
+
+@pytest.fixture
+def crowded():
+    """A call without a model, with as many orders as may wait for one."""
+    call = Call().begun()
+    call.lost()
+    for number in range(ORDERS_HELD):
+        call.asks("conversation.item.create", item=written("Hi."), event_id=f"e{number}")
+    return call
+
+
+def written(text):
+    content = [{"type": "input_text", "text": text}]
+    return {"type": "message", "role": "user", "content": content}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("conversation.item.create", {"item": written("Too much.")}),
+        ("response.create", {}),
+        ("session.update", {"session": {"type": "realtime", "instructions": "Be brief."}}),
+        ("input_audio_buffer.commit", {}),
+        ("input_audio_buffer.clear", {}),
+        ("conversation.item.delete", {"item_id": "item_u"}),
+    ],
+)
+def test_what_was_refused_for_want_of_room_is_asked_of_nobody(crowded, kind, fields):
+    """Neither of the next model nor of the one after; and no answer is taken for one to it."""
+    crowded.asks(kind, **fields, event_id="late")
+    assert ("server_error", "late") == (crowded.error["type"], crowded.error["event_id"])
+
+    outstanding = crowded.session._conductor._outstanding
+    assert "late" not in names(outstanding)
+    assert ORDERS_HELD == len(outstanding)
+    crowded.tick(crowded.session.wake_at()).model_comes()
+    crowded.loses_model().finds_model()
+    assert "late" not in [event.get("event_id") for event in crowded.all_sent]
+    assert "late" not in [entry.id for entry in crowded.session.ledger.entries]
+
+
+def test_an_update_that_was_refused_for_want_of_room_is_not_in_force(crowded):
+    """The next one that the model takes is another."""
+    fields = {"session": {"type": "realtime", "instructions": "Be brief."}}
+    crowded.asks("session.update", **fields, event_id="late")
+    crowded.tick(crowded.session.wake_at()).finds_model()
+    crowded.asks("session.update", session={"type": "realtime", "max_output_tokens": 7})
+    crowded.says("session.updated", session={"type": "realtime", "instructions": ""})
+    crowded.loses_model().finds_model()
+
+    body = next(e["session"] for e in crowded.all_sent[::-1] if e["type"] == "session.update")
+    assert 7 == body["max_output_tokens"]
+    assert "Be brief." not in body["instructions"]

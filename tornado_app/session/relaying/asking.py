@@ -105,12 +105,6 @@ class Asking:
             case _:
                 self._in_turn(event)
 
-    def send(self, order: AnyOrder) -> None:
-        """Let it through, or keep it; a client that is told that there is no room has lost it."""
-        if not self._model.send(order):
-            sentence = "Too much is waiting for the model. Send it again when it answers."
-            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000))
-
     def again(self, asked: Asked) -> None:
         """Ask the next model what the one before has not answered.
 
@@ -118,8 +112,7 @@ class Asking:
         """
         self._outstanding.refused(asked.name)
         if asked.kind == UPDATE or not isinstance(asked.order, Relayed):
-            self._outstanding.note(asked)
-            self._model.send(asked.order)
+            self._send_noted(asked)
         else:
             text = asked.order.text.decode()
             self._order(ClientEvent(asked.kind, asked.fields, text, ref=asked.ref))
@@ -240,7 +233,7 @@ class Asking:
         """As the client has written it, but for a name that would pass for one of ours."""
         ref = _ref(event)
         if ref is None or not ref.startswith(OURS):
-            self.send(Relayed(event.kind, event.text.encode(), ref or ""))
+            self._send(Relayed(event.kind, event.text.encode(), ref or ""), ref)
             return
         name = self._outstanding.name_for(ref)
         order = Relayed(event.kind, msgspec.json.encode({**event.fields, "event_id": name}), name)
@@ -258,8 +251,26 @@ class Asking:
 
     def _send_noted(self, asked: Asked) -> None:
         """Noted as it is sent: the next model is asked again what has left, and nothing else."""
-        self._outstanding.note(asked)
-        self.send(asked.order)
+        if self._send(asked.order, asked.ref):
+            self._outstanding.note(asked)
+        else:
+            self.undo(asked)
+
+    def _send(self, order: AnyOrder, ref: str | None) -> bool:
+        """Let it through, or keep it; a client that is told that there is no room has lost it."""
+        has_room = self._model.send(order)
+        if not has_room:
+            sentence = "Too much is waiting for the model. Send it again when it answers."
+            self._actions.refuse(Refused("server_busy", sentence, retry_after_ms=1000), ref)
+        return has_room
+
+    def undo(self, asked: Asked) -> None:
+        """The model was not asked, or has refused."""
+        match asked.kind:
+            case "session.update":
+                self._updating.on_refused(asked.name)
+            case "input_audio_buffer.commit":
+                self._model.rebuilding.not_committed(asked.name)
 
     def _mark(self, event: ClientEvent) -> None:
         ref = _ref(event)

@@ -93,7 +93,7 @@ class ClientConducts:
                 actions,
                 model,
                 self._outstanding,
-                updating=updating,
+                asking=self._asking,
                 veil=veil,
                 answers=self._answers,
             ),

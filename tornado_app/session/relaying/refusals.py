@@ -8,9 +8,9 @@ from tornado_app.session.model_errors import judge
 from tornado_app.session.model_side import TRUNCATE_ID, ModelSide
 from tornado_app.session.rebuilding import HISTORY_ID
 from tornado_app.session.relaying.answers import Answers
-from tornado_app.session.relaying.outstanding import OURS, Asked, Outstanding
+from tornado_app.session.relaying.asking import Asking
+from tornado_app.session.relaying.outstanding import OURS, Outstanding
 from tornado_app.session.relaying.tools import TOOL_ID
-from tornado_app.session.relaying.updating import Updating
 from tornado_app.session.relaying.veil import GENERIC, Veil
 
 OF_OURS = frozenset({HISTORY_ID, TRUNCATE_ID})
@@ -25,14 +25,14 @@ class Refusals:
         model: ModelSide,
         outstanding: Outstanding,
         *,
-        updating: Updating,
+        asking: Asking,
         veil: Veil,
         answers: Answers,
     ) -> None:
         self._actions = actions
         self._model = model
         self._outstanding = outstanding
-        self._updating = updating
+        self._asking = asking
         self._veil = veil
         self._answers = answers
 
@@ -48,11 +48,8 @@ class Refusals:
         if error.code == "session_expired" or self._is_of_ours(name):
             return  # a close follows, which is mended; or nobody has asked for it
         asked = self._outstanding.refused(name) if name else None
-        match asked:
-            case Asked(kind="session.update"):
-                self._updating.on_refused(name)
-            case Asked(kind="input_audio_buffer.commit"):
-                self._model.rebuilding.not_committed(name)
+        if asked:
+            self._asking.undo(asked)
         ref = asked.ref if asked else None if name.startswith(OURS) else name
         message = self._veil.message(error.message or GENERIC)
         kind = error.type or "invalid_request_error"

@@ -6,7 +6,7 @@ import random
 import time
 from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -19,13 +19,14 @@ from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.call_audio import CallAudio
 from tornado_app.client_side.client import Client
-from tornado_app.errors import Ref, Refused
+from tornado_app.errors import ErrorCode, Ref, Refused
 from tornado_app.links import Links
 from tornado_app.log_levels import level_number
 from tornado_app.mailbox import Mailbox
 from tornado_app.metering import CallMeter
 from tornado_app.metrics.calls import CallReadings, count_totals
 from tornado_app.metrics.definitions import ADDED_LATENCY
+from tornado_app.metrics.last_waits import LastWaits
 from tornado_app.metrics.tally import Tally
 from tornado_app.metrics.translation import hear
 from tornado_app.protocol.close import INTERNAL
@@ -48,6 +49,7 @@ from tornado_app.upstream.race import Deliver, Race, Read
 from tornado_app.upstream.several import Several
 from tornado_app.upstream.spares import Spares
 from tornado_app.usage.call_usage import CallUsage
+from tornado_app.watching import Watch
 
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
@@ -123,9 +125,14 @@ class Connection:
         self.budget = Budget(config.call_bytes, equipment.memory)
         kind = RecordedSession if config.recorded else Session
         self._session = kind(config, self.budget, random.SystemRandom().random)
+        self._decider: Session | Watch = self._session
+        """The session, or who stands before it while somebody looks."""
         self._answer = self._session.downlink
         self._usage = usage(self._session.totals) if usage is not None else None
-        self._listeners = tuple(each for each in (trace, self._usage) if each is not None)
+        self.last_waits = LastWaits()
+        """For answers."""
+        heard_by = (trace, self._usage, self.last_waits)
+        self._listeners = tuple(each for each in heard_by if each is not None)
         self._events: deque[events.Event] = deque()
         self._busy = False
         self._timer: TimerHandle | None = None
@@ -218,6 +225,21 @@ class Connection:
         if uses:
             self.feed(events.Metered(uses))
 
+    def levels(self) -> tuple[list[int], list[int]]:
+        """How loud user and model were in the last moments (`Watch.look`); silence when nobody has
+        asked a moment ago.
+        """
+        now = self._clock()
+        if not isinstance(self._decider, Watch):
+            self._decider = Watch(self._session, self.config, now, self._unwatch)
+        levels = self._decider.look(now)
+        if self._finished:
+            self._unwatch()
+        return levels
+
+    def _unwatch(self) -> None:
+        self._decider = self._session
+
     def _metered(self) -> tuple[QuotaUse, ...]:
         """How its quotas stand, with what it has used by now."""
         if self._meter is None:
@@ -258,12 +280,17 @@ class Connection:
         return self._session.state
 
     @property
+    def errors(self) -> Mapping[ErrorCode, int]:
+        """What its client was told that was wrong."""
+        return self._session.errors
+
+    @property
     def upstream(self) -> str:
         """Which of several models it is at, by the operator's name; empty: there is one."""
         return self._session.upstream
 
     def _handle(self, event: events.Event) -> None:
-        for command in self._session.handle(event, self._clock()):
+        for command in self._decider.handle(event, self._clock()):
             self._perform(command)
 
     def _go_on(self) -> None:
@@ -271,7 +298,7 @@ class Connection:
         if self._events:
             self._handle(self._events.popleft())
             return
-        for command in self._session.go_on(self._clock()):
+        for command in self._decider.go_on(self._clock()):
             self._perform(command)
 
     def _perform(self, command: commands.Command) -> None:
@@ -439,6 +466,7 @@ class Connection:
         if self._finished:
             return
         self._finished = True
+        self._unwatch()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

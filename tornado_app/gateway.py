@@ -15,7 +15,7 @@ from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Places, Seat
 from tornado_app.admission.places import Place
 from tornado_app.audio.file_decoder import FileDecoder
-from tornado_app.audio.pipeline import AudioPipeline
+from tornado_app.audio.pipeline import AudioPipeline, nothing
 from tornado_app.client_side.client import Client
 from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.read_watch import new_read_watch
@@ -161,6 +161,8 @@ class Gateway:
             several=self.models.several,
             spares=self.models.spares,
         )
+        self.each_second: Callable[[], None] = nothing
+        """What an administration has done beside looking after calls."""
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
 
     def go_by(
@@ -367,6 +369,7 @@ class Gateway:
 
     def _look(self) -> None:
         self._look_timer = self._loop.call_later(LOOK_S, self._look)
+        self.each_second()
         self._look_at([*self._connections.values()])
 
     def _look_at(self, connections: list[Connection]) -> None:

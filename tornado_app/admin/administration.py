@@ -6,14 +6,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tornado_app.admin import banning
 from tornado_app.admin.audit import Action, AuditTrail, Deed, Outcome
+from tornado_app.admin.counted import count
+from tornado_app.admin.history import STEPS, History, Span
 from tornado_app.admission.bans import Bans, Kind
 from tornado_app.gateway import Gateway
 from tornado_app.reloading import Outcome as Reloaded
 from tornado_app.session import events
 from tornado_app.trust import ROOT, bans_path
+
+NOTED_EACH_S = 10.0
+"""So often the counters are looked at for the history: the shortest of its steps is a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,21 @@ class Administration:
         self.gateway = gateway
         self._hooks = hooks
         self._audit = AuditTrail()
+        self._history = History(_unix_s(), count(gateway))
+        self._noted_at = time.monotonic()
+        gateway.each_second = self._look
+
+    def figures(self, span: Span) -> dict[str, Any]:
+        """What this process had in the last hour or day, and what went wrong in the day."""
+        self._note_figures()
+        now = _unix_s()
+        return {
+            "began_at": int(self._history.began_at * 1000),
+            "at": int(now * 1000),
+            "step_s": STEPS[span][0],
+            "steps": self._history.figures(span, now),
+            "wrong": self._history.wrong(now),
+        }
 
     async def end_call(self, operator: str, session_id: str, words: str, reason: str) -> bool:
         """Whether there was such a call; its client is told *words*, or a sentence of ours."""
@@ -108,6 +129,14 @@ class Administration:
             raise
         self.gateway.trust.take_bans(bans)
         await self._note(operator, action, target, reason)
+
+    def _look(self) -> None:
+        if time.monotonic() - self._noted_at >= NOTED_EACH_S:
+            self._note_figures()
+
+    def _note_figures(self) -> None:
+        self._noted_at = time.monotonic()
+        self._history.note(_unix_s(), count(self.gateway))
 
     async def _note(
         self, operator: str, action: Action, target: str, reason: str, outcome: Outcome = "done"

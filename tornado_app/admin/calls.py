@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tornado_app.connection import Connection
+from tornado_app.watching import STEP_MS
 from workers.formats import StreamFormat
 
 Described = dict[str, Any]
@@ -44,16 +45,24 @@ class Mark(msgspec.Struct, frozen=True, order=True):
 
 
 def page_of(
-    connections: Iterable[Connection], wanted: Wanted, after: Mark | None, count: int
+    connections: Iterable[Connection],
+    wanted: Wanted,
+    after: Mark | None,
+    count: int,
+    *,
+    with_levels: bool = False,
 ) -> Described:
     """The first *count* of those that are wanted behind *after*, the oldest first, and where the
-    next ones begin; None: there are no more.
+    next ones begin; None: there are no more.  *with_levels*: and how loud they are, which is
+    measured for a while from then on.
     """
     # What is summed up of a call takes some 20 us, and of most it is not asked.
     by_mark = {_mark(each): each for each in connections if wanted.has(_facts(each))}
     marks = sorted(mark for mark in by_mark if after is None or mark > after)
     shown = marks[:count]
     calls = [summary(by_mark[mark]) for mark in shown]
+    if with_levels:
+        calls = [call | _levels(by_mark[mark]) for mark, call in zip(shown, calls, strict=True)]
     return {"calls": calls, "next": str(shown[-1]) if len(marks) > count else None}
 
 
@@ -72,7 +81,14 @@ def summary(connection: Connection) -> Described:
         "tool_calls": totals.tool_calls,
         "tokens": sum(totals.tokens.values()),
         "errors": sum(totals.errors.values()),
+        "waits": connection.last_waits.told(),
     }
+
+
+def _levels(connection: Connection) -> Described:
+    user, model = connection.levels()
+    until = time.time_ns() // 1_000_000 // STEP_MS * STEP_MS
+    return {"levels": {"until": until, "step_ms": STEP_MS, "user": user, "model": model}}
 
 
 def _facts(connection: Connection) -> Described:

@@ -62,6 +62,18 @@ def objection(request: PageRequest, named: OriginRules) -> str | None:
     return ELSEWHERE if passed_on or not _is_loopback(request.peer) else None
 
 
+def is_of_same_origin(headers: Mapping[str, str]) -> bool:
+    """Whether the page that asks came from where it asks, by its browser's word.
+
+    Enough where a request has to bear a key that no browser adds by itself: a page that has its
+    own name point to this computer has none.
+    """
+    if (site := headers.get("Sec-Fetch-Site")) is not None:
+        return site == "same-origin"
+    origin = Origin.parse(headers.get("Origin", ""))
+    return origin is not None and _is_host_of(origin, headers)
+
+
 def _is_host_of(origin: Origin, headers: Mapping[str, str]) -> bool:
     host = Origin.parse(f"{origin.scheme}://{headers.get('Host', '')}")
     return host == origin and "*" not in origin.host

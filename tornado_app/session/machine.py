@@ -13,12 +13,12 @@ and none of them knows what is at the other end of a command.
                           +-------------------------------------------> ended
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Literal, assert_never
 
 from tornado_app.admission.budget import Budget
-from tornado_app.errors import InvalidMessage, Ref, Refused
+from tornado_app.errors import ErrorCode, InvalidMessage, Ref, Refused
 from tornado_app.protocol.close import (
     GOING_AWAY,
     INTERNAL,
@@ -142,6 +142,11 @@ class Session:
     def waiting_ms(self) -> tuple[float, float]:
         """How long the audio plays that waits for the model, and for the client."""
         return self._conductor.figures().buffered_ms, self.downlink.waiting_ms
+
+    @property
+    def errors(self) -> Mapping[ErrorCode, int]:
+        """What the client was told that was wrong; of `totals` what costs nothing."""
+        return self._actions.errors
 
     def totals(self) -> Totals:
         """What there was so far."""

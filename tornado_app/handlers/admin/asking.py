@@ -7,6 +7,7 @@ from tornado.web import HTTPError
 
 from tornado_app.admin.administration import Administration
 from tornado_app.admission.operator_keys import OperatorKeys
+from tornado_app.admission.own_page import is_of_same_origin
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import ErrorCode, Refused
 from tornado_app.handlers.bodies import BodyHandler
@@ -16,7 +17,7 @@ from tornado_app.settings.schema import Settings
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 KEY_NEEDED = "It needs the header Authorization: Bearer, with the key of one of admin.keys."
-FOR_NO_PAGE = "This address is for operators and their programs, not for pages."
+FOR_NO_PAGE = "This address is for operators and their programs, not for pages of another origin."
 NO_BODY_YET = b"{}"
 
 
@@ -42,7 +43,7 @@ class AdminHandler(BodyHandler):
         keys = OperatorKeys(key.reveal() for key in self.settings_now.admin.keys)
         if not keys:
             self.fail(404, NOWHERE)
-        elif "Origin" in self.request.headers:
+        elif "Origin" in self.request.headers and not is_of_same_origin(self.request.headers):
             self._turn_away("origin_denied", 403, FOR_NO_PAGE)
         else:
             self._identify(keys)

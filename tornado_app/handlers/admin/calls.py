@@ -17,6 +17,7 @@ Sentence = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 class _Query(calls.Wanted, frozen=True, forbid_unknown_fields=True):
     after: str | None = None
     limit: Annotated[int, Meta(ge=1, le=CALLS_MOST)] = 100
+    levels: bool = False
 
 
 class Why(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +46,8 @@ class CallsHandler(AdminHandler):
         except ValueError:
             raise Failed(400, "`after` must be what an answer had as `next`.") from None
         running = self.administration.gateway.connections
-        self.tell(200, calls.page_of(running, query, after, query.limit))
+        page = calls.page_of(running, query, after, query.limit, with_levels=query.levels)
+        self.tell(200, page)
 
 
 class CallHandler(AdminHandler):

@@ -10,6 +10,7 @@ from tornado_app.handlers.admin.description import DescriptionHandler
 from tornado_app.handlers.admin.whole import (
     DrainHandler,
     ElsewhereHandler,
+    FiguresHandler,
     LimitsHandler,
     ReloadHandler,
     VersionHandler,
@@ -29,6 +30,7 @@ def admin_routes(administration: Administration, doorstep: Doorstep) -> list[Rou
             ("openapi.json", DescriptionHandler),
             ("version", VersionHandler),
             ("limits", LimitsHandler),
+            ("figures", FiguresHandler),
             ("calls", CallsHandler),
             ("calls/([^/]+)", CallHandler),
             ("calls/([^/]+)/end", EndHandler),

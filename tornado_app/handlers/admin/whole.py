@@ -1,5 +1,8 @@
 """What is asked of the whole of a gateway: how full it is, to go away, to read its files again."""
 
+import msgspec
+
+from tornado_app.admin.history import Span
 from tornado_app.handlers.admin.asking import AdminHandler
 from tornado_app.handlers.admin.calls import Why
 from tornado_app.version import VERSION
@@ -41,6 +44,19 @@ class LimitsHandler(AdminHandler):
                 ]
             },
         )
+
+
+class _Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    span: Span = "hour"
+
+
+class FiguresHandler(AdminHandler):
+    """Thread: loop."""
+
+    allowed = ("GET",)
+
+    def get(self) -> None:
+        self.tell(200, self.administration.figures(self.query(_Span).span))
 
 
 class DrainHandler(AdminHandler):

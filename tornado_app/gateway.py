@@ -22,6 +22,7 @@ from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.client_side.traffic import Traffic
 from tornado_app.connection import Connection, Equipment
 from tornado_app.house_rules import file_rules, session_config
+from tornado_app.keeping_out import KeepingOut
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.metering import new_metering
@@ -120,8 +121,12 @@ class Gateway:
             settings, rules, self._loop, self.mailbox.post_threadsafe, self._on_revoked
         )
         self.trust.begin()
+        self.keeping_out = KeepingOut(
+            settings, self.trust, self.seating.run, lambda: self.seating.is_away
+        )
         self.seating.start()
         self.metering.start()
+        self.keeping_out.start()
         self.recorder = new_recorder(settings.recordings)
         self.tracing = new_tracing(settings.traces, endpoint.provider(settings))
         self.usage = new_usage(settings.usage)
@@ -345,6 +350,7 @@ class Gateway:
         await _wait(self.reception.sockets_gone, CLOSE_WAIT_S)
         self.read_watch.close()
         await self.files.stop()
+        await self.keeping_out.stop()
         await self.trust.stop()
         await self._toolboxes.stop()
         if self.recorder is not None:

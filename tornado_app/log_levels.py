@@ -17,6 +17,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "audit_failed",
         "audio_worker_failed",
         "bans_unreadable",
+        "bans_unwritten",
         "few_descriptors",
         "handler_failed",
         "issuer_keys_missing",

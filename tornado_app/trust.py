@@ -135,7 +135,7 @@ class Trust:
             known.issuers[issuer.rules.issuer] = (issuer.rules, keys)
             known.sources[issuer.rules.name] = issuer.source
         self._watch_revoked(known)
-        self._watch_bans(known)
+        self._watch_bans(known, NOBODY if before is None else before.bans)
         self._known = known
 
     @staticmethod
@@ -201,10 +201,12 @@ class Trust:
         """Who is taken back now."""
         return self._known.revoked
 
-    def take_bans(self, bans: Bans) -> None:
-        """What this process has just written, which the watch will find as well."""
-        self._known.bans = bans
-        self._on_revoked()
+    def learn_bans(self, bans: Bans) -> None:
+        """What is known of them elsewhere, beside what is known here."""
+        before = self._known.bans
+        self._known.bans = before.merged(bans, time.time())  # noqa: TID251  as `has_taken_back`
+        if self._known.bans is not before:
+            self._on_revoked()
 
     @property
     def bans(self) -> Bans:
@@ -315,14 +317,18 @@ class Trust:
         tell = partial(self._on_revocations, known)
         known.watch.add(path, read_revocations, tell, known.revoked)
 
-    def _watch_bans(self, known: _Known) -> None:
+    def _watch_bans(self, known: _Known, before: Bans) -> None:
         """Where somebody may write them, or has: without keys nobody is let in again unasked."""
-        path = bans_path(known.settings)
-        if not known.settings.admin.keys and not path.exists():
+        known.bans = before
+        path, settings = bans_path(known.settings), known.settings
+        if not (settings.admin.keys or settings.shared.redis_url or path.exists()):
             return
+        written = NOBODY
         with contextlib.suppress(FileNotFoundError):
-            known.bans = read_bans(path.read_bytes())
-        known.watch.add(path, read_bans, partial(self._on_bans, known), known.bans)
+            written = read_bans(path.read_bytes())
+        now = time.time()  # noqa: TID251  as `has_taken_back`
+        known.bans = before.merged(written, now)
+        known.watch.add(path, read_bans, partial(self._on_bans, known), written)
 
     def _on_bans(self, known: _Known, found: Bans | Unreadable) -> None:
         if known is not self._known:
@@ -331,8 +337,7 @@ class Trust:
             if bans_path(known.settings).exists():
                 self._log.error("bans_unreadable", reason=found.reason)
             return
-        known.bans = found
-        self._on_revoked()
+        self.learn_bans(found)
 
     def _on_revocations(self, known: _Known, found: Revocations | Unreadable) -> None:
         if known is not self._known:

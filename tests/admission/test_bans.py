@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.admission.bans import MOST, NOBODY, Bans, read_bans
+from tornado_app.admission.bans import KINDS, MOST, NOBODY, Ban, Bans, read_bans
 
 NAMES = st.sampled_from(["alice", "bob", "é", " "])
-KINDS = st.sampled_from(["user", "token"])
-STEPS = st.lists(st.tuples(st.booleans(), KINDS, NAMES, st.integers(1, 9)), max_size=20)
+STEPS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from(KINDS), NAMES, st.integers(1, 9)), max_size=20
+)
 
 
 def test_it_ends_with_its_time():
@@ -43,12 +44,63 @@ def test_it_is_as_if_each_were_counted_by_itself(steps):
 
 def test_there_are_not_more_than_can_be_read():
     """What is over makes room."""
-    full = Bans({str(number): 10.0 for number in range(MOST)})
+    full = Bans({str(number): Ban(10.0, number, 10.0) for number in range(MOST)})
 
     with pytest.raises(ValueError, match="10000 users and tokens"):
         full.with_one("token", "7", 20.0, 0.0)
-    assert full.with_one("user", "0", 20.0, 0.0).users["0"] == 20.0
-    assert {"7": 20.0} == full.with_one("token", "7", 20.0, 10.0).tokens
+    assert 20.0 == full.with_one("user", "0", 20.0, 0.0).until("user", "0")
+    assert ["7"] == [*full.with_one("token", "7", 20.0, 10.0).tokens]
+    roomy = full.without("user", "500", 0.0).with_one("token", "7", 20.0, 0.0)
+    assert MOST == len(roomy.users) + len(roomy.tokens)
+    assert "500" not in roomy.users
+    other = NOBODY.with_one("token", "7", 20.0, 9.0)
+    together = full.merged(other, 0.0)
+    assert (MOST, "0" in together.users) == (len(together.users) + len(together.tokens), False)
+    assert together == other.merged(full, 0.0) == together.merged(full, 0.0)
+
+
+@given(STEPS, st.data())
+def test_machines_come_to_know_the_same(steps, data):
+    """Wherever something is decided, and whoever tells whom in which order and how often."""
+    machines = [NOBODY, NOBODY, NOBODY]
+    for now, (adds, kind, name, for_s) in enumerate(steps):
+        which = data.draw(st.integers(0, 2))
+        if adds:
+            machines[which] = machines[which].with_one(kind, name, now + for_s, now)
+        elif machines[which].until(kind, name) > now:
+            machines[which] = machines[which].without(kind, name, now)
+        teller, listener = data.draw(st.integers(0, 2)), data.draw(st.integers(0, 2))
+        machines[listener] = machines[listener].merged(machines[teller], now)
+    one, two, three = machines
+    end = len(steps)
+    known = one.merged(two, end).merged(three, end)
+    assert known == three.merged(two.merged(one, end), end)
+    assert known is known.merged(two, end)
+    for kind in KINDS:
+        for name in known.of(kind):
+            decisions = [each.of(kind)[name] for each in machines if name in each.of(kind)]
+            last = max(decisions, key=lambda ban: (ban.decided_at, ban.until))
+            assert last.until == known.until(kind, name)
+
+
+def test_who_was_let_in_is_not_kept_out_by_somebody_who_was_away():
+    """A machine that knows only the ban, or an older and longer one; whose clock is behind."""
+    away = NOBODY.with_one("user", "alice", 1000.0, 100.0)
+    shorter = away.with_one("user", "alice", 200.0, 110.0)
+    let_in = shorter.without("user", "alice", 50.0)
+
+    for now in (150.0, 300.0):
+        assert not let_in.merged(shorter, now).has("alice", None, now)
+        assert not away.merged(let_in, now).has("alice", None, now)
+    assert NOBODY == let_in.merged(NOBODY, 1000.0)
+
+
+def test_of_two_decisions_at_once_the_one_that_keeps_out_counts():
+    one = NOBODY.with_one("user", "alice", 1000.0, 100.0)
+    other = NOBODY.with_one("user", "alice", 500.0, 100.0)
+
+    assert 1000.0 == one.merged(other, 100.0).until("user", "alice")
+    assert one.merged(other, 100.0) == other.merged(one, 100.0)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b'{"users": 1}', b'{"user": {}}', b"\xff"])

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import pytest
 import structlog
@@ -71,8 +71,11 @@ class House:
     says before each dial where it is.
 
     ``async with House(fake.url, limits_connections=2) as house:``; every session, thread and
-    socket of it is gone when the block is left.
+    socket of it is gone when the block is left; of several at once, with the last.
     """
+
+    _open: ClassVar[list["House"]] = []
+    _threads_before: ClassVar[set[threading.Thread]] = set()
 
     def __init__(
         self,
@@ -102,7 +105,8 @@ class House:
         self.hooks = Hooks(lambda: self.told.append("drain"), self._reload)
 
     async def __aenter__(self) -> Self:
-        self._threads_before = set(threading.enumerate())
+        if not House._open:
+            House._threads_before = set(threading.enumerate())
         self.gateway = Gateway(
             self.settings, self.rules, self._find_model, read_policy(self.settings)
         )
@@ -121,9 +125,11 @@ class House:
         scraped = bind_sockets(0, "127.0.0.1")
         self.metrics_port = scraped[0].getsockname()[1]
         self.metrics.add_sockets(scraped)
+        House._open.append(self)
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        House._open.remove(self)
         for client in self._clients:
             client.socket.close()
         self.server.stop()
@@ -132,6 +138,8 @@ class House:
         await self.server.close_all_connections()
         await self.metrics.close_all_connections()
         self.health.stop()
+        if House._open:
+            return
         deadline = time.monotonic() + WAIT_S
         while self.threads and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
@@ -155,7 +163,7 @@ class House:
             "issuer-keys",
             "file-watch",
         )
-        new = set(threading.enumerate()) - self._threads_before
+        new = set(threading.enumerate()) - House._threads_before
         return sorted(thread.name for thread in new if thread.name.startswith(mine))
 
     @property

@@ -161,20 +161,20 @@ async def test_who_is_kept_out_loses_the_call_and_is_let_in_again(settings, kind
         calls = [await house.connected(token=token) for _ in range(2)]
         bystander = await house.connected(user="bob")
         status, ban = await ask(house, "POST", "bans", {"kind": kind, "name": name, "for_s": 60})
-        assert (200, name) == (status, ban["name"])
+        assert (200, name, True) == (status, ban["name"], ban.pop("everywhere"))
         assert [(4401, "token_revoked")] * 2 == await asyncio.gather(
             *(client.closed() for client in calls)
         )
         with pytest.raises(HTTPClientError, match="401"):
             await house.call(token=token)
-        assert {"bans": [ban]} == (await ask(house, "GET", "bans"))[1]
+        assert {"bans": [ban], "everywhere": True} == (await ask(house, "GET", "bans"))[1]
         assert 200 == (await ask(house, "DELETE", f"bans/{kind}/{name}"))[0]
         again = {"kind": kind, "name": name}
         assert [200, 200] == [
             (await ask(house, "POST", "bans", again))[0],
             (await ask(house, "DELETE", f"bans/{kind}/{name}"))[0],
         ]
-        assert {"bans": []} == (await ask(house, "GET", "bans"))[1]
+        assert {"bans": [], "everywhere": True} == (await ask(house, "GET", "bans"))[1]
         assert 404 == (await ask(house, "DELETE", f"bans/{kind}/{name}"))[0]
         await house.connected(token=token)
         await bystander.say("ping")

@@ -1,6 +1,5 @@
 """What an operator may do with a gateway that runs."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tornado_app.admin import banning
 from tornado_app.admin.audit import Action, AuditTrail, Deed, Outcome
 from tornado_app.admin.counted import count
 from tornado_app.admin.history import STEPS, History, Span
@@ -16,7 +14,7 @@ from tornado_app.admission.bans import Bans, Kind
 from tornado_app.gateway import Gateway
 from tornado_app.reloading import Outcome as Reloaded
 from tornado_app.session import events
-from tornado_app.trust import ROOT, bans_path
+from tornado_app.trust import ROOT
 
 NOTED_EACH_S = 10.0
 """So often the counters are looked at for the history: the shortest of its steps is a minute."""
@@ -93,14 +91,7 @@ class Administration:
 
     def kept_out(self) -> list[tuple[Kind, str, float]]:
         """Who is, and until when in Unix seconds."""
-        now, bans = _unix_s(), self.gateway.trust.bans
-        kinds: tuple[Kind, ...] = ("user", "token")
-        return [
-            (kind, name, until)
-            for kind in kinds
-            for name, until in sorted(bans.of(kind).items())
-            if until > now
-        ]
+        return [*self.gateway.trust.bans.kept_out(_unix_s())]
 
     async def drain(self, operator: str, reason: str) -> None:
         """As SIGUSR1: readiness first, then word to each call, then the deadline."""
@@ -117,17 +108,14 @@ class Administration:
     async def _change(
         self, operator: str, action: Action, target: str, reason: str, how: Callable[[Bans], Bans]
     ) -> None:
-        path = bans_path(self.gateway.settings)
-        loop = asyncio.get_running_loop()
         try:
-            bans = await loop.run_in_executor(None, banning.change, path, how)
+            await self.gateway.keeping_out.change(how)
         except LookupError:
             await self._note(operator, action, target, reason, "not_found")
             raise
         except (OSError, ValueError):
             await self._note(operator, action, target, reason, "refused")
             raise
-        self.gateway.trust.take_bans(bans)
         await self._note(operator, action, target, reason)
 
     def _look(self) -> None:

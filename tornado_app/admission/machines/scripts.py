@@ -96,6 +96,19 @@ return 0
 """
 """Of each key a field that nobody adds to any more goes into one that all have."""
 
+SHARE = """
+local version = redis.call('HGET', KEYS[1], 'version') or ''
+if version ~= ARGV[1] then return {version, redis.call('HGET', KEYS[1], 'bans') or ''} end
+if not ARGV[2] then return {version} end
+redis.call('HSET', KEYS[1], 'version', ARGV[2])
+redis.call('HSET', KEYS[1], 'bans', ARGV[3])
+redis.call('PEXPIREAT', KEYS[1], ARGV[4])
+return {ARGV[2]}
+"""
+"""All bans as one text: what whoever asks has not seen, or, if that is nothing, another in place of
+it; its version, the text and when it is over, in Unix milliseconds.
+"""
+
 
 def start_of(prefix: str) -> str:
     """How keys begin.  The braces have a cluster keep them together, as a script needs it."""

@@ -23,13 +23,22 @@ class _Ban(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Sentence = ""
 
 
-class BansHandler(AdminHandler):
+class _BanHandler(AdminHandler):
+    """Thread: loop."""
+
+    def _where(self) -> dict[str, bool]:
+        """Whether all machines know it."""
+        return {"everywhere": self.administration.gateway.keeping_out.is_everywhere}
+
+
+class BansHandler(_BanHandler):
     """Thread: loop."""
 
     allowed = ("GET", "POST")
 
     def get(self) -> None:
-        self.tell(200, {"bans": [_told(*each) for each in self.administration.kept_out()]})
+        bans = [_told(*each) for each in self.administration.kept_out()]
+        self.tell(200, {"bans": bans, **self._where()})
 
     async def post(self) -> None:
         ban = self.read(_Ban)
@@ -37,10 +46,10 @@ class BansHandler(AdminHandler):
             until_unix_s = await self.administration.keep_out(
                 self.operator, ban.kind, ban.name, ban.for_s, ban.reason
             )
-        self.tell(200, _told(ban.kind, ban.name, until_unix_s))
+        self.tell(200, {**_told(ban.kind, ban.name, until_unix_s), **self._where()})
 
 
-class BanHandler(AdminHandler):
+class BanHandler(_BanHandler):
     """Thread: loop."""
 
     allowed = ("DELETE",)
@@ -55,7 +64,7 @@ class BanHandler(AdminHandler):
             was_out = await self.administration.let_in(self.operator, known, name, reason)
         if not was_out:
             raise Failed(404, "Nobody of that name is kept out.")
-        self.tell(200, {"kind": kind, "name": name})
+        self.tell(200, {"kind": kind, "name": name, **self._where()})
 
 
 @contextlib.contextmanager

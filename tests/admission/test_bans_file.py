@@ -1,4 +1,4 @@
-"""Tests of tornado_app/admin/banning.py."""
+"""Tests of tornado_app/admission/bans_file.py."""
 
 import subprocess
 import sys
@@ -6,14 +6,14 @@ from functools import partial
 
 import pytest
 
-from tornado_app.admin.banning import change
 from tornado_app.admission.bans import Bans, read_bans
+from tornado_app.admission.bans_file import change
 
 WRITER = """
 import sys
 from functools import partial
 from pathlib import Path
-from tornado_app.admin.banning import change
+from tornado_app.admission.bans_file import change
 from tornado_app.admission.bans import Bans
 for number in range(20):
     add = partial(
@@ -45,3 +45,13 @@ def test_what_cannot_be_read_is_not_written_over(tmp_path):
     with pytest.raises(ValueError, match=r"."):
         change(path, partial(Bans.without, kind="user", name="alice", unix_s=0.0))
     assert "{" == path.read_text()
+
+
+def test_what_changes_nothing_is_not_written(tmp_path):
+    """Each process of a machine learns it from Redis, and one writes it down."""
+    path = tmp_path / "bans.json"
+    change(path, partial(Bans.with_one, kind="user", name="alice", until_unix_s=9e9, unix_s=0.0))
+    written = path.stat().st_ino
+
+    change(path, lambda bans: bans)
+    assert written == path.stat().st_ino

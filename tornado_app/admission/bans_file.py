@@ -29,9 +29,11 @@ def change(path: Path, how: Callable[[Bans], Bans]) -> Bans:
             bans = read_bans(path.read_bytes())
         except FileNotFoundError:
             bans = NOBODY
+        changed = how(bans)
+        if changed == bans:
+            return changed
         new = path.with_suffix(".new")
         with new.open("wb") as file:
-            changed = how(bans)
             file.write(msgspec.json.encode(changed))
             file.flush()
             os.fsync(file.fileno())

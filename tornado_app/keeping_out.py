@@ -1,0 +1,115 @@
+"""Who is kept out for a time: written down for this machine, and told to all others."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tornado_app.admission.bans import Bans
+from tornado_app.admission.bans_file import change
+from tornado_app.logs import get_logger
+from tornado_app.settings.schema import Settings
+from tornado_app.trust import Trust, bans_path
+
+if TYPE_CHECKING:  # its package is an option
+    from tornado_app.admission.machines.redis_bans import RedisBans
+
+STOP_S = 5.0
+
+
+class KeepingOut:
+    """Thread: loop; the file is written in another."""
+
+    def __init__(
+        self, settings: Settings, trust: Trust, run: str, is_away: Callable[[], bool]
+    ) -> None:
+        """*run* and *is_away*: as of `RedisBans`, if there is a Redis."""
+        self._path = bans_path(settings)
+        self._trust = trust
+        self._shared = self._new_shared(settings, run, is_away)
+        self._unwritten = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
+        self._log = get_logger()
+
+    @property
+    def is_everywhere(self) -> bool:
+        """All machines know, or will within a second, what is known here."""
+        return self._shared is None or self._shared.are_told
+
+    def start(self) -> None:
+        if self._shared is not None:
+            self._writing = asyncio.ensure_future(self._keep_writing())
+            self._shared.start()
+
+    async def stop(self) -> None:
+        if self._shared is not None:
+            await self._shared.stop()
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.wait({self._writing}, timeout=STOP_S)
+
+    async def change(self, how: Callable[[Bans], Bans]) -> None:
+        """Have what *how* makes of those who are kept out in their place.
+
+        Whatever *how* raises goes on.
+
+        Raises:
+            OSError: If it cannot be written down; nothing has changed then.
+            ValueError: If what is written there is none of ours.
+        """
+        self._trust.learn_bans(await self._write(how))
+        if self._shared is not None:
+            await self._shared.look()
+
+    async def _write(self, how: Callable[[Bans], Bans]) -> Bans:
+        known = self._trust.bans
+
+        def changed(written: Bans) -> Bans:
+            return how(written.merged(known, _unix_s()))
+
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, partial(change, self._path, changed))
+
+    def _new_shared(
+        self, settings: Settings, run: str, is_away: Callable[[], bool]
+    ) -> "RedisBans | None":
+        shared = settings.shared
+        if not shared.redis_url:
+            return None
+        from tornado_app.admission.machines.link import Link  # noqa: PLC0415  an option
+        from tornado_app.admission.machines.redis_bans import RedisBans  # noqa: PLC0415
+
+        return RedisBans(
+            Link(shared.redis_url.reveal(), shared.timeout_s),
+            shared.key_prefix,
+            run,
+            known=lambda: self._trust.bans,
+            learn=self._learn,
+            is_away=is_away,
+        )
+
+    def _learn(self, found: Bans) -> None:
+        """They count at once, and are written down as soon as that can be."""
+        before = self._trust.bans
+        self._trust.learn_bans(found)
+        if self._trust.bans is not before:
+            self._unwritten.set()
+
+    async def _keep_writing(self) -> None:
+        was_told = False
+        while True:
+            await self._unwritten.wait()
+            self._unwritten.clear()
+            try:
+                await self._write(lambda bans: bans)
+                was_told = False
+            except (OSError, ValueError) as error:  # Redis has it, and this process
+                if not was_told:
+                    reason = error.strerror if isinstance(error, OSError) else None
+                    self._log.error("bans_unwritten", reason=reason or str(error))
+                was_told = True
+
+
+def _unix_s() -> float:
+    return time.time()  # noqa: TID251  bans have the time that people know

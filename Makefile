@@ -65,7 +65,8 @@ check: lint types imports audit test
 # From a copy of it, a clone of https://github.com/pypa/advisory-database: make audit DATABASE=../advisory-database
 audit: $(SUPPLY)/.installed
 	@$(SUPPLY)/bin/python -m deploy.audit $(if $(DATABASE),--database $(DATABASE)) \
-		requirements.txt requirements-mcp.txt requirements-redis.txt requirements-traces.txt requirements-local-model.txt
+		requirements.txt requirements-mcp.txt requirements-redis.txt requirements-postgres.txt requirements-traces.txt \
+		requirements-local-model.txt
 
 # Compiled requirement files from what people write (docs/releasing.md); versions that fit stay as they are.
 requirements: $(SUPPLY)/.installed

@@ -15,12 +15,13 @@ compile() {
 compile ""
 compile -mcp --constraint requirements.txt
 compile -redis --constraint requirements.txt
+compile -postgres --constraint requirements.txt
 compile -traces --constraint requirements.txt --constraint requirements-mcp.txt
 compile -smoke --constraint requirements.txt
 compile -local-model --constraint requirements.txt
 compile -dev --constraint requirements.txt --constraint requirements-mcp.txt \
-    --constraint requirements-redis.txt --constraint requirements-traces.txt --constraint requirements-smoke.txt \
-    --constraint requirements-local-model.txt
+    --constraint requirements-redis.txt --constraint requirements-postgres.txt --constraint requirements-traces.txt \
+    --constraint requirements-smoke.txt --constraint requirements-local-model.txt
 # Of a package that is never imported, nothing but itself.
 compile -models --no-deps
 compile -sbom

@@ -124,10 +124,10 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
 
 
 def _of_usage(gateway: Gateway) -> Found:
-    if keepers := gateway.usage.keepers:
-        yield d.USAGE_RECORDS, ("written",), sum(keeper.written for keeper in keepers)
-        yield d.USAGE_RECORDS, ("lost",), sum(keeper.lost for keeper in keepers)
-        yield d.USAGE_WAITING, (), sum(keeper.waiting for keeper in keepers)
+    for keeper in gateway.usage.keepers:
+        yield d.USAGE_RECORDS, (keeper.setting, "written"), keeper.written
+        yield d.USAGE_RECORDS, (keeper.setting, "lost"), keeper.lost
+        yield d.USAGE_WAITING, (keeper.setting,), keeper.waiting
 
 
 def _of_trust(gateway: Gateway) -> Found:

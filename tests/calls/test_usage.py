@@ -132,5 +132,6 @@ async def test_an_answer_is_written_before_its_client_hears_the_end(settings):
         await client.next("pong")
         page = await house.scrape()
 
-    assert 1 == page("usage_waiting_records")
-    assert 1 == page("usage_records_total", outcome="written")
+    assert 1 == page("usage_waiting_records", setting="usage.database")
+    assert 0 == page("usage_waiting_records", setting="usage.lines_file")
+    assert 1 == page("usage_records_total", setting="usage.lines_file", outcome="written")

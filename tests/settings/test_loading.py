@@ -475,6 +475,13 @@ class TestBetween:
         assert problem.startswith('upstream.url (PARLEY_UPSTREAM_URL): must be "local", or ws://')
         assert "u:p@a" not in problem
 
+    def test_database(self):
+        """PostgreSQL has an address of its own kind; one that is none is not shown."""
+        [problem] = problems({"PARLEY_USAGE_POSTGRES_URL": "mysql://u:p@a/db"})
+
+        name = "usage.postgres_url (PARLEY_USAGE_POSTGRES_URL)"
+        assert f"{name}: must be postgresql://" == problem
+
 
 class TestProduction:
     def test_good(self):

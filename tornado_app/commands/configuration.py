@@ -32,7 +32,7 @@ from tornado_app.trust import bans_path
 from tornado_app.upstream.endpoint import listed, provider_of
 from tornado_app.usage.prices import Prices
 from tornado_app.usage.unpriced import unpriced
-from tornado_app.usage.usage import prices_of
+from tornado_app.usage.usage import prices_of, wrong_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "conf" / "gateway.toml"
@@ -221,6 +221,8 @@ def _missing_packages(settings: Settings) -> Iterator[Contradiction]:
     if settings.shared.redis_url and find_spec("redis") is None:
         reason = "the package redis is not installed; pip install -r requirements-redis.txt"
         yield Contradiction(reason, ("shared.redis_url",))
+    if (wrong := wrong_postgres(settings.usage)) is not None:
+        yield Contradiction(wrong, ("usage.postgres_url",))
     if (missing := missing_package(settings.traces)) is not None:
         yield Contradiction(missing, ("traces.enabled",))
 

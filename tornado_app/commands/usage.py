@@ -4,46 +4,81 @@ import argparse
 import csv
 import io
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from terminal.words import answer, complain, plain
-from tornado_app.settings.schema import Settings
+from tornado_app.settings.schema import Settings, Usage
 from tornado_app.usage.database import UsageDatabase
 from tornado_app.usage.record import Record
 from tornado_app.usage.summing import Sum, summed
+from tornado_app.usage.usage import wrong_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADS = ("calls", "minutes", "answers", "tools", "tokens", "cached", "cost")
 FAR = date(9999, 12, 30)
 
 
+class Database(Protocol):
+    """Where records are read."""
+
+    def read(self, since_ms: int, until_ms: int) -> Iterator[Record]: ...
+
+    def close(self) -> None: ...
+
+
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """0 when it is said, 1 if the database cannot be read, 2 if there is none."""
-    name = settings.usage.database
-    if not name:
-        complain("Nothing is written down: usage.database (PARLEY_USAGE_DATABASE) is empty.")
+    usage = settings.usage
+    if usage.postgres_url:
+        return _say_postgres(options, usage)
+    if not usage.database:
+        complain(
+            "Nothing is written down that can be read here: usage.postgres_url and usage.database "
+            "(PARLEY_USAGE_DATABASE) are empty."
+        )
         return 2
-    path = ROOT / name
+    path = ROOT / usage.database
     if not path.exists():
         complain(f"There is no {path} yet: it is made with the first record.")
         return 2
+    opened = partial(UsageDatabase, path, is_read_only=True)
+    return _say_all(options, str(path), opened, (sqlite3.Error, ValueError))
+
+
+def _say_postgres(options: argparse.Namespace, usage: Usage) -> int:
+    if (wrong := wrong_postgres(usage)) is not None:
+        complain(f"usage.postgres_url: {wrong}")
+        return 2
+    from tornado_app.usage.postgres import ERRORS, PostgresDatabase  # noqa: PLC0415
+
+    address = usage.postgres_url.reveal()
+    opened = partial(PostgresDatabase, address, is_read_only=True)
+    return _say_all(options, "PostgreSQL (usage.postgres_url)", opened, ERRORS)
+
+
+def _say_all(
+    options: argparse.Namespace,
+    name: str,
+    opened: Callable[[], Database],
+    errors: tuple[type[Exception], ...],
+) -> int:
     try:
-        database = UsageDatabase(path, is_read_only=True)
-        try:
+        with closing(opened()) as database:
             _say(options, _wanted(options, database))
-        finally:
-            database.close()
-    except (sqlite3.Error, ValueError) as error:
-        complain(f"{path} cannot be read: {error}")
+    except errors as error:
+        complain(f"{name} cannot be read: {plain(str(error)) or type(error).__name__}")
         return 1
     return 0
 
 
-def _wanted(options: argparse.Namespace, database: UsageDatabase) -> Iterator[Record]:
+def _wanted(options: argparse.Namespace, database: Database) -> Iterator[Record]:
     since = _unix_ms(options.since or date(1970, 1, 1))
     until = _unix_ms((options.until or FAR) + timedelta(days=1))
     for record in database.read(since, until):

@@ -270,12 +270,15 @@ RECORDING_QUEUED = _process.gauge(
 )
 USAGE_RECORDS = _process.counter(
     "usage_records",
-    "Records of usage, by what became of them: `lost`, there was no room while they could not be "
-    "written.",
+    "Records of usage, by the setting that names their place, and what became of them: `lost`, "
+    "there was no room while they could not be written, or the place does not take them.",
+    Label("setting", words.USAGE_SETTINGS),
     Label("outcome", ("written", "lost")),
 )
 USAGE_WAITING = _process.gauge(
-    "usage_waiting_records", "Records of usage that are not written yet."
+    "usage_waiting_records",
+    "Records of usage that are not written yet, by the same.",
+    Label("setting", words.USAGE_SETTINGS),
 )
 RELOADS = _process.counter(
     "reloads",

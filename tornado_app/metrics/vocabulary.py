@@ -54,4 +54,5 @@ TOKEN_TYPES = ALL_TOKEN_TYPES
 STATUSES = get_args(ResponseStatus)
 OUTCOMES = get_args(ToolOutcome)
 EVENTS = tuple(LEVELS)
+USAGE_SETTINGS = ("usage.database", "usage.postgres_url", "usage.lines_file")
 THREADS = ("loop", "audio", "link", "tool", "recording", "usage", "traces", "keys", "other")

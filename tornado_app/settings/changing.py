@@ -30,6 +30,7 @@ FIXED = frozenset(
         "audio.gather_ms",
         "audio.file_memory_bytes",
         "usage.database",
+        "usage.postgres_url",
         "usage.lines_file",
         "usage.lines_bytes",
         "usage.keep_days",

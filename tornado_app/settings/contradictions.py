@@ -25,6 +25,7 @@ from tornado_app.settings.shapes import (
     is_guessable,
     is_header_text,
     is_loopback,
+    is_postgres,
     is_redis,
     is_url,
     read_headers,
@@ -224,6 +225,8 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
     if settings.shared.redis_url and not is_redis(settings.shared.redis_url.reveal()):
         reason = "must be redis:// or rediss:// with a host, or unix:// with a path"
         yield Contradiction(reason, ("shared.redis_url",))
+    if settings.usage.postgres_url and not is_postgres(settings.usage.postgres_url.reveal()):
+        yield Contradiction("must be postgresql://", ("usage.postgres_url",))
     for reason in wrong_fallbacks(settings):
         yield Contradiction(reason, ("upstream.fallbacks",))
     token_url = settings.console.token_url

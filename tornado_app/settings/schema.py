@@ -299,6 +299,7 @@ class Usage(msgspec.Struct, frozen=True):
     """Section ``[usage]``."""
 
     database: Annotated[str, Meta(max_length=4096)]
+    postgres_url: Secret
     lines_file: Annotated[str, Meta(max_length=4096)]
     lines_bytes: Annotated[int, Meta(ge=65_536, le=1_099_511_627_776)]
     keep_days: Annotated[float, Meta(gt=0, le=36_500)]

@@ -49,6 +49,11 @@ def is_redis(url: str) -> bool:
     return parts.scheme in {"redis", "rediss", "unix"} and bool(has_place) and url.isprintable()
 
 
+def is_postgres(url: str) -> bool:
+    """What the package may take: it knows more than one host, and a socket's directory as one."""
+    return url.startswith(("postgresql://", "postgres://")) and url.isprintable()
+
+
 def is_loopback(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:

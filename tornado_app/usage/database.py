@@ -12,10 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from tornado_app.usage.record import Record
+from tornado_app.usage.record import Record, Unfit
 
 WAIT_S = 5.0
 """For another process that writes, or reads."""
+SWEPT_AT_ONCE = 5000
 VERSION = 1
 TABLE = """
 CREATE TABLE IF NOT EXISTS usage (
@@ -46,6 +47,7 @@ INSERT = (
     f"VALUES ({', '.join('?' * len(COLUMNS))})"
 )
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM usage WHERE at >= ? AND at < ? ORDER BY at, id"  # noqa: S608
+SWEEP = "DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE at < ? LIMIT ?)"
 
 
 class UsageDatabase:
@@ -75,10 +77,13 @@ class UsageDatabase:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 cursor.executemany(INSERT, map(_row, records))
-            except BaseException:
-                cursor.execute("ROLLBACK")
+                cursor.execute("COMMIT")
+            except BaseException as error:
+                if self._connection.in_transaction:  # a full disk may have ended it already
+                    cursor.execute("ROLLBACK")
+                if isinstance(error, sqlite3.IntegrityError):
+                    raise Unfit(error.sqlite_errorname) from None
                 raise
-            cursor.execute("COMMIT")
 
     def read(self, since_ms: int, until_ms: int) -> Iterator[Record]:
         """Those of that time, the oldest first."""
@@ -86,10 +91,11 @@ class UsageDatabase:
             for row in cursor.execute(SELECT, (since_ms, until_ms)):
                 yield _record(row)
 
-    def sweep(self, before_unix_ms: int) -> None:
-        """Take older ones out."""
+    def sweep(self, before_unix_ms: int) -> bool:
+        """Take older ones out, some at a time; whether there may be more."""
         with closing(self._connection.cursor()) as cursor:
-            cursor.execute("DELETE FROM usage WHERE at < ?", (before_unix_ms,))
+            swept = cursor.execute(SWEEP, (before_unix_ms, SWEPT_AT_ONCE)).rowcount
+        return swept >= SWEPT_AT_ONCE
 
     def close(self) -> None:
         self._connection.close()

@@ -1,6 +1,7 @@
 """Writes records down, in a thread of its own; no call waits for it.
 
-What cannot be written is tried again for as long as there is room; what is lost then is counted.
+What cannot be written is tried again for as long as there is room; what is lost then is counted,
+and so is what a place takes never.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tornado_app.logs import get_logger
-from tornado_app.usage.record import Record
+from tornado_app.usage.record import Record, Unfit
 
 WAITING_MOST = 50_000
 """Records, some 1 KB each: an hour of 100 calls with ten answers a minute is 60,000."""
@@ -30,10 +31,10 @@ class Sink(Protocol):
     """Where records go.  Thread: the keeper's."""
 
     def write(self, records: Sequence[Record]) -> None:
-        """All or none of them, each once; raises if it cannot."""
+        """All or none of them, each once; raises if it cannot, ValueError if it never will."""
 
-    def sweep(self, before_unix_ms: int) -> None:
-        """Forget what is older; raises if it cannot."""
+    def sweep(self, before_unix_ms: int) -> bool:
+        """Forget some of what is older; whether there may be more; raises if it cannot."""
 
     def close(self) -> None: ...
 
@@ -51,7 +52,7 @@ class Keeper:
     ) -> None:
         """*sink* is made in the thread, and again after it has failed; *setting* names it."""
         self._make = sink
-        self._setting = setting
+        self.setting = setting
         self._keep_ms = keep_days * DAY_MS
         self._now_unix_s = now_unix_s
         self._sink: Sink | None = None
@@ -63,7 +64,7 @@ class Keeper:
         self._swept_at = -SWEEP_EACH_S
         self.written = 0
         self.lost = 0
-        """There was no room for them."""
+        """There was no room for them, or the place does not take them."""
         self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
 
     def start(self) -> None:
@@ -92,8 +93,8 @@ class Keeper:
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join, timeout_s)
         left = len(self._waiting)
         if left:
-            self.lost += left
-            get_logger().error("usage_lost", setting=self._setting, count=left)
+            self._lose(left)
+            get_logger().error("usage_lost", setting=self.setting, count=left)
         return not left
 
     def _run(self) -> None:
@@ -117,32 +118,61 @@ class Keeper:
             if self._sink is None:
                 self._sink = self._make()
                 self._sink.write(())  # where nothing can be written, that is said at the start
-            while batch := self._first():
-                self._sink.write(batch)
-                with self._lock:
-                    for _ in batch:
-                        self._waiting.popleft()
-                self.written += len(batch)
+            while batch := self._first(BATCH):
+                try:
+                    self._take(self._sink, batch)
+                except ValueError:
+                    self._take_each(self._sink, len(batch))
         except Exception as error:  # noqa: BLE001  whatever a library says of a disk
             self._complain(error)
             self._close()
             return False
         return True
 
-    def _first(self) -> list[Record]:
+    def _take(self, sink: Sink, batch: Sequence[Record]) -> None:
+        """Thread: usage."""
+        sink.write(batch)
+        self._forget(len(batch))
+        self.written += len(batch)
+
+    def _take_each(self, sink: Sink, count: int) -> None:
+        """Thread: usage.  One that does not fit is lost, and keeps nobody else waiting."""
+        for _ in range(count):
+            try:
+                self._take(sink, self._first(1))
+            except ValueError as error:
+                self._forget(1)
+                self._lose(1)
+                self._complain(error)
+
+    def _first(self, most: int) -> list[Record]:
         """Thread: usage, which alone takes any away."""
         with self._lock:
-            return [self._waiting[index] for index in range(min(len(self._waiting), BATCH))]
+            return [self._waiting[index] for index in range(min(len(self._waiting), most))]
+
+    def _forget(self, count: int) -> None:
+        """Thread: usage."""
+        with self._lock:
+            for _ in range(count):
+                self._waiting.popleft()
+
+    def _lose(self, count: int) -> None:
+        """Thread: any."""
+        with self._lock:
+            self.lost += count
 
     def _sweep_if(self) -> None:
         """Thread: usage."""
         if self._sink is None or time.monotonic() < self._swept_at + SWEEP_EACH_S:
             return
-        self._swept_at = time.monotonic()
         try:
-            self._sink.sweep(int(self._now_unix_s() * 1000 - self._keep_ms))
+            is_more = self._sink.sweep(int(self._now_unix_s() * 1000 - self._keep_ms))
         except Exception as error:  # noqa: BLE001  as above
             self._complain(error)
+            self._close()
+            is_more = False
+        if not is_more:
+            self._swept_at = time.monotonic()
 
     def _complain(self, error: Exception) -> None:
         """Thread: usage.  A disk that is full concerns every record, and is one line a minute."""
@@ -150,8 +180,9 @@ class Keeper:
             self._said_at = time.monotonic()
             get_logger().error(
                 "usage_unwritten",
-                setting=self._setting,
+                setting=self.setting,
                 waiting=len(self._waiting),
+                lost=self.lost,
                 why=_word(error),
             )
 
@@ -166,7 +197,9 @@ class Keeper:
 
 
 def _word(error: Exception) -> str:
-    """What the system or SQLite calls it: ENOSPC, SQLITE_READONLY."""
+    """What system or database call it: ENOSPC, SQLITE_READONLY, DiskFull."""
+    if isinstance(error, Unfit):
+        return str(error)
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorname", type(error).__name__)
     number = error.errno if isinstance(error, OSError) else None

@@ -39,11 +39,12 @@ class UsageLines:
         finally:
             os.close(descriptor)
 
-    def sweep(self, before_unix_ms: int) -> None:
-        """Delete files of lines that were written to last before that."""
+    def sweep(self, before_unix_ms: int) -> bool:
+        """Delete files of lines that were written to last before that; False: all of them."""
         for path in self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}"):
             if path.stat().st_mtime * 1000 < before_unix_ms:
                 path.unlink(missing_ok=True)
+        return False
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -38,3 +38,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Its end never came: tokens and cost are what they were at least likely to be."""
     response_id: str = ""
     trace_id: str = ""
+
+
+class Unfit(ValueError):
+    """The place is there, and takes others, but never these records."""

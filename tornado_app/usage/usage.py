@@ -1,12 +1,15 @@
 """The usage of a process: what it costs, and where it is written down."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.totals import Totals
 from tornado_app.settings.schema import Usage as UsageSettings
+from tornado_app.settings.secret import Secret
 from tornado_app.usage.call_usage import CallUsage
 from tornado_app.usage.database import UsageDatabase
 from tornado_app.usage.keeper import Keeper, Sink
@@ -14,6 +17,7 @@ from tornado_app.usage.lines import UsageLines
 from tornado_app.usage.prices import Prices, read_prices
 from tornado_app.usage.record import Record
 
+NOT_UNDERSTOOD = "is no address that PostgreSQL's library understands: a setting or a port in it"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,11 +33,31 @@ def prices_of(settings: UsageSettings) -> Prices:
     return read_prices((ROOT / settings.prices_file).read_bytes())
 
 
+def _postgres(address: Secret) -> Sink:
+    """Its package is an option, and takes a while to be read.  Thread: the keeper's."""
+    from tornado_app.usage.postgres import PostgresDatabase  # noqa: PLC0415
+
+    return PostgresDatabase(address.reveal())
+
+
+def wrong_postgres(settings: UsageSettings) -> str | None:
+    """What stands in the way of records in PostgreSQL, in a sentence without the address."""
+    if not settings.postgres_url:
+        return None
+    if find_spec("psycopg") is None:
+        return "the package psycopg is not installed; pip install -r requirements-postgres.txt"
+    from tornado_app.usage.postgres import is_understood  # noqa: PLC0415
+
+    return None if is_understood(settings.postgres_url.reveal()) else NOT_UNDERSTOOD
+
+
 def new_usage(settings: UsageSettings) -> "Usage":
     """One that has begun; raises as `prices_of`."""
     sinks: dict[str, Callable[[], Sink]] = {}
     if settings.database:
         sinks["usage.database"] = partial(UsageDatabase, ROOT / settings.database)
+    if settings.postgres_url:
+        sinks["usage.postgres_url"] = partial(_postgres, settings.postgres_url)
     if settings.lines_file:
         path, most_bytes = ROOT / settings.lines_file, settings.lines_bytes
         sinks["usage.lines_file"] = partial(UsageLines, path, most_bytes)
@@ -76,8 +100,7 @@ class Usage:
 
     async def stop(self, timeout_s: float) -> None:
         """Write what is left, as far as that is possible in time."""
-        for keeper in self.keepers:
-            await keeper.stop(timeout_s)
+        await asyncio.gather(*(keeper.stop(timeout_s) for keeper in self.keepers))
 
     def _put(self, record: Record) -> None:
         for keeper in self.keepers:

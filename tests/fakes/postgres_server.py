@@ -1,0 +1,147 @@
+"""A real server of PostgreSQL for tests: in a directory of its own, on a free port, ended again."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+import pytest
+
+WAIT_S = 30.0
+NAME, PASSWORD = "parley", "a-word-that-nobody-logs"
+SMALL = {
+    "fsync": "off",
+    "shared_buffers": "8MB",
+    "max_connections": "20",
+    "max_wal_size": "32MB",
+    "autovacuum": "off",
+    "log_min_messages": "fatal",
+}
+
+
+def _program(name: str) -> str | None:
+    """Debian has none of them on the PATH."""
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+    return shutil.which(name) or next(map(str, found), None)
+
+
+POSTGRES, INITDB = _program("postgres"), _program("initdb")
+
+
+def needs_postgres() -> None:
+    """Skip a whole file of tests, in one line, where there is no server or no package."""
+    if POSTGRES is None or INITDB is None:
+        pytest.skip("there is no postgresql", allow_module_level=True)
+    reason = "the package is not installed: requirements-postgres.txt"
+    pytest.importorskip("psycopg", reason=reason)
+
+
+def _user() -> dict[str, Any]:
+    """PostgreSQL does not run as root."""
+    if os.geteuid() != 0:
+        return {}
+    names = {each.pw_name for each in pwd.getpwall()}
+    found = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+    return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": ()}
+
+
+class PostgresServer:
+    """Is there for as long as a ``with``."""
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port = taken.getsockname()[1]
+        self.url = f"postgresql://{NAME}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
+
+    def __enter__(self) -> Self:
+        self._place = Path(tempfile.mkdtemp(prefix="parley-postgres-"))
+        self._user = _user()
+        if self._user:
+            os.chown(self._place, self._user["user"], self._user["group"])
+        word = self._place / "password"
+        word.write_text(PASSWORD)
+        word.chmod(0o644)
+        self._run(
+            INITDB, "-D", "data", "-U", NAME, "--pwfile", "password", "-A", "scram-sha-256",
+            "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions", "--wal-segsize=1",
+        ).wait(WAIT_S)  # fmt: skip
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def start(self) -> None:
+        """Return when it takes questions."""
+        where = ["-D", "data", "-p", str(self.port), "-k", "", "-h", "127.0.0.1"]
+        settings = [word for each in SMALL.items() for word in ("-c", "=".join(each))]
+        self._process = self._run(POSTGRES, *where, *settings)
+        deadline = time.monotonic() + WAIT_S
+        while not self._answers():
+            assert time.monotonic() < deadline, "postgres does not start"
+            assert self._process.poll() is None, "postgres has ended"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """All of it at once, as when the computer dies; what was committed is kept."""
+        self._all(signal.SIGKILL)
+        self._process.wait(WAIT_S)
+
+    def pause(self) -> None:
+        """Connections are taken, and nothing is answered."""
+        self._all(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._all(signal.SIGCONT)
+
+    def ask(self, text: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of one question."""
+        import psycopg  # noqa: PLC0415
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(text, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def bound_files(self, size_bytes: int) -> None:
+        """No file of it may be larger: a disk that is full, for whatever would grow.  Linux."""
+        import resource  # noqa: PLC0415
+
+        for each in self._processes():
+            _, hard = resource.prlimit(each.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(each.pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
+
+    def _run(self, *words: str | None) -> "subprocess.Popen[bytes]":
+        programs = [word for word in words if word is not None]
+        return subprocess.Popen(
+            programs, cwd=self._place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            **self._user,
+        )  # fmt: skip
+
+    def _processes(self) -> list[psutil.Process]:
+        """The one that lets in comes first, so that nobody is born meanwhile."""
+        first = psutil.Process(self._process.pid)
+        return [first, *first.children(recursive=True)]
+
+    def _all(self, number: int) -> None:
+        for _ in range(2):  # a child may have been born while its siblings were told
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for each in self._processes():
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        each.send_signal(number)
+
+    def _answers(self) -> bool:
+        import psycopg  # noqa: PLC0415
+
+        try:
+            return self.ask("SELECT 1") == [(1,)]
+        except psycopg.OperationalError:
+            return False

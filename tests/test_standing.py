@@ -54,6 +54,7 @@ def test_without_plans_scopes_mean_nothing():
 def test_whoever_has_no_quota_of_money_needs_no_count_of_it():
     mine = standings(quotas_tokens_per_user_per_day=5)
     assert not mine.of(caller()).counts_money
+    assert standings(usage_show_cost=True).of(caller()).counts_money
     mine = standings(quotas_money_per_organisation_per_month=5, limits_organisation_claim=["org"])
     assert not mine.of(caller()).counts_money
     assert mine.of(caller(org="acme")).counts_money

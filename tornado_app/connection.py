@@ -32,6 +32,7 @@ from tornado_app.metrics.translation import hear
 from tornado_app.protocol.close import INTERNAL
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.told import CostFigures
 from tornado_app.reading_on import ReadingOn
 from tornado_app.recordings.recorder import Recorder
 from tornado_app.resuming.line import Line
@@ -248,6 +249,13 @@ class Connection:
         audio_ms = totals.received_ms + totals.answered_ms
         cost = self._usage.cost if self._usage is not None else Decimal(0)
         return self._meter.look(audio_ms, sum(totals.tokens.values()), cost)
+
+    @property
+    def cost(self) -> CostFigures | None:
+        """Of the call so far; None: its client is not told."""
+        if self._usage is None or not self.config.shows_cost:
+            return None
+        return self._usage.figures
 
     def _better_upstreams(self) -> frozenset[str]:
         used = self._session.upstream

@@ -172,5 +172,6 @@ def session_config(
         token_id=caller.token_id,
         client_conducts=client_conducts,
         recorded=recorded_parts(settings, terms.model_session.record),
+        shows_cost=settings.usage.show_cost,
         is_timed=settings.metrics.enabled,
     )

@@ -32,7 +32,8 @@ class Standing:
     @property
     def counts_money(self) -> bool:
         """Somebody has to know what the call costs while it runs."""
-        return any(quota.unit == "money" for quota in self.quotas)
+        shows_cost = self.settings.usage.show_cost
+        return shows_cost or any(quota.unit == "money" for quota in self.quotas)
 
 
 class Standings:

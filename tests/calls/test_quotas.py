@@ -41,7 +41,11 @@ async def test_a_user_is_warned_and_then_ended():
 @pytest.mark.gen_test
 async def test_money_is_used_up_like_the_rest():
     """By the prices, with what the call before has cost; nothing has to be written down for it."""
-    how = {"quotas_money_per_user_per_day": 0.5, "session_call_grace_s": 0}
+    how = {
+        "quotas_money_per_user_per_day": 0.5,
+        "session_call_grace_s": 0,
+        "usage_show_cost": True,
+    }
     async with FakeUpstream() as fake, House(fake.url, **how) as house:
         for tokens, told in ((18_000, "limit_warning"), (3000, "error")):  # 24.00 a million
             client = await house.connected()
@@ -58,6 +62,9 @@ async def test_money_is_used_up_like_the_rest():
                     data["used"],
                     data["allowed"],
                 )
+                await client.say("get_status")
+                cost = (await client.next("status"))["data"]["cost"]
+                assert {"amount": "0.432", "currency": "USD", "unpriced": 0} == cost
                 client.socket.close(1000, "bye")
         assert "quota_exceeded" == data["code"]
         assert (4429, "quota_exceeded") == await client.closed()

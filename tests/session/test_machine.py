@@ -161,6 +161,7 @@ def test_status_tells_all_figures(story):
     times = {"received_ms": 100.0, "sent_ms": 100.0, "buffered_ms": 0.0}
     assert times | {"clipped_samples": 0, "dropped_ms": 0.0} == data["audio"]
     assert {"connections", "message_burst"} == set(data["limits"])
+    assert not {"tools", "cost"} & set(data)
     assert UNIX_MS == data["connected_at"]
     assert UNIX_MS + 3_600_000 == data["token_expires_at"]
 

@@ -12,6 +12,7 @@ from tornado_app.protocol.realtime.events import (
     ResponseFinished,
     UserTranscriptDone,
 )
+from tornado_app.protocol.told import CostFigures
 from tornado_app.session import events
 from tornado_app.session.commands import Log
 from tornado_app.usage.call_usage import CallUsage
@@ -80,6 +81,7 @@ def test_what_a_call_costs_is_known_while_it_runs(call):
     call.hear("transcribed", asked_model="dear", tokens_by_type={}, seconds=30.0)
     call.hear("transcribed", asked_model="unknown", tokens_by_type={}, seconds=30.0)
     assert Decimal("0.0012") + Decimal("0.3") == call.usage.cost
+    assert CostFigures("0.3012", "USD", 1) == call.usage.figures
     call.hear("response_begun", response_id="r2")
     call.hear("upstream_lost")
     assert call.usage.cost == sum(record.cost for record in call.records if record.cost is not None)

@@ -36,6 +36,13 @@ def test_who_says_what_all_models_cost_is_told_nothing():
     assert [] == told(ANSWERS + TURNS)
 
 
+def test_who_shows_cost_needs_prices():
+    how = {"quotas_money_per_user_per_day": 0, "usage_show_cost": True}
+    assert [] == told("", **how)
+    (sentence,) = told("", usage_prices_file="", **how)
+    assert "usage.show_cost" in sentence
+
+
 def test_who_limits_no_money_needs_no_prices():
     assert [] == told("", quotas_money_per_user_per_day=0)
 

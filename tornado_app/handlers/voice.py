@@ -221,7 +221,8 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             case asked.Audio() | asked.AudioFile():
                 return message
             case asked.GetStatus():
-                return events.StatusAsked(self._gateway.limits_of(connection), message.ref)
+                limits = self._gateway.limits_of(connection)
+                return events.StatusAsked(limits, message.ref, connection.cost)
             case _:
                 return events.ClientSaid(message)
 

@@ -270,6 +270,14 @@ class LimitUse(Struct, frozen=True):
     limit: float
 
 
+class CostFigures(Struct, frozen=True):
+    amount: str
+    """A decimal number, exactly as it was added up."""
+    currency: str
+    unpriced: int
+    """How many answers and written turns are not in it, because there is no price for them."""
+
+
 class Status(Reply, frozen=True):
     status: UpstreamStatus
     session_id: str
@@ -282,6 +290,8 @@ class Status(Reply, frozen=True):
     token_expires_at: int
     tools: ToolFigures | None = None
     """None: this call has no tools."""
+    cost: CostFigures | None = None
+    """Of the call so far; None: its client is not told."""
 
 
 class ErrorReport(Reply, frozen=True):

@@ -12,7 +12,7 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime.events import UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import AudioFigures, LimitUse
+from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.sent import Sent
 
@@ -91,7 +91,7 @@ class Conductor(Protocol):
     def obey(self, message: asked.Command) -> Refused | None:
         """Act on what the client asks, or say why not."""
 
-    def tell_status(self, limits: dict[str, LimitUse]) -> None: ...
+    def tell_status(self, limits: dict[str, LimitUse], cost: CostFigures | None) -> None: ...
 
     def takes(self, too_fast: Refused) -> bool:
         """Whether a message is taken that came too fast; if not, the client is told so."""

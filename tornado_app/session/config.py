@@ -179,6 +179,8 @@ class SessionConfig:
     """The client asks the model itself; what both say is relayed."""
     recorded: RecordedParts | None = None
     """None: nothing of it is written down."""
+    shows_cost: bool = False
+    """Its client may see what it costs."""
     is_timed: bool = False
     """Some pieces of its audio are timed on their way."""
 

@@ -14,7 +14,7 @@ from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import ErrorFacts, UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import LimitUse
+from tornado_app.protocol.told import CostFigures, LimitUse
 
 
 class Opened(Struct, frozen=True):
@@ -40,6 +40,8 @@ class StatusAsked(Struct, frozen=True):
 
     limits: dict[str, LimitUse]
     ref: Ref | None = None
+    cost: CostFigures | None = None
+    """Of the call so far; None: its client is not told."""
 
 
 class ClientRefused(Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Any
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.protocol.told import AudioFigures, LimitUse
+from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse
 from tornado_app.session.answers import Answers
 from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
@@ -124,8 +124,8 @@ class GatewayConducts:
     def obey(self, message: asked.Command) -> Refused | None:
         return self.listening.obey(message)
 
-    def tell_status(self, limits: dict[str, LimitUse]) -> None:
-        self.in_turn(partial(self.listening.tell_status, limits))
+    def tell_status(self, limits: dict[str, LimitUse], cost: CostFigures | None) -> None:
+        self.in_turn(partial(self.listening.tell_status, limits, cost))
 
     def takes(self, too_fast: Refused) -> bool:  # noqa: ARG002  whatever it says of it
         return False

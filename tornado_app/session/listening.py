@@ -8,7 +8,7 @@ from tornado_app.errors import Refused
 from tornado_app.policy.formats import FORMAT_FIELDS, INPUT_FIELDS
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.items import user_image, user_text
-from tornado_app.protocol.told import LimitUse, PongReply, Status, UpstreamFigures
+from tornado_app.protocol.told import CostFigures, LimitUse, PongReply, Status, UpstreamFigures
 from tornado_app.session import transcribing
 from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
@@ -125,8 +125,10 @@ class Listening:
         else:
             self._uplink.pending.in_turn(ask, changes_bytes(changes))
 
-    def tell_status(self, limits: dict[str, LimitUse]) -> None:
-        """Answer ``get_status``; *limits* are those that only the server can count."""
+    def tell_status(self, limits: dict[str, LimitUse], cost: CostFigures | None) -> None:
+        """Answer ``get_status``; *limits* are those that only the server can count, and so is what
+        it has cost.
+        """
         config, model = self._config, self._model
         connected_at = model.connected_at
         used = round(self._rates.used(self._actions.now), 1)
@@ -142,6 +144,7 @@ class Listening:
                 limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
                 token_expires_at=self._lifetime.token_expires_at,
                 tools=self._answers.tools.figures,
+                cost=cost,
                 ref=self._actions.ref,
             )
         )

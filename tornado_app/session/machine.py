@@ -183,9 +183,9 @@ class Session:
                 if self._admit_order(message.ref):
                     self._refuse_client_if(self._conductor.obey(message))
                 self._times.client_said(message)
-            case events.StatusAsked(limits, ref):
+            case events.StatusAsked(limits, ref, cost):
                 if self._admit_order(ref):
-                    self._conductor.tell_status(limits)
+                    self._conductor.tell_status(limits, cost)
             case events.TokenChecked(result, ref):
                 self._actions.ref = ref
                 self._on_token_checked(result)

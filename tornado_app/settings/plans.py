@@ -21,6 +21,7 @@ PLANNED = (
     "limits.audio_burst_ms",
     "session.max_call_s",
     "session.idle_timeout_s",
+    "usage.show_cost",
     *(f"quotas.{name}" for name in Quotas.__struct_fields__),
 )
 """What a plan may say; all else is the same for everybody."""

@@ -304,6 +304,7 @@ class Usage(msgspec.Struct, frozen=True):
     lines_bytes: Annotated[int, Meta(ge=65_536, le=1_099_511_627_776)]
     keep_days: Annotated[float, Meta(gt=0, le=36_500)]
     prices_file: Annotated[str, Meta(max_length=4096)]
+    show_cost: bool
 
 
 class Traces(msgspec.Struct, frozen=True):

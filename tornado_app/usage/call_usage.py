@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tornado_app.protocol.told import CostFigures
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.totals import Totals
 from tornado_app.usage.prices import Prices
@@ -50,7 +51,13 @@ class CallUsage:
         """Audio of the user that was counted in it."""
         self.cost = Decimal(0)
         """Of all that has a price, exactly."""
+        self._unpriced = 0
         self._count = 0
+
+    @property
+    def figures(self) -> CostFigures:
+        """What a client may be told of it."""
+        return CostFigures(format(self.cost, "f"), self._prices.currency, self._unpriced)
 
     def hear(self, event: str, fields: Mapping[str, Any], now: float) -> None:
         """A fact, at *now* of the monotonic clock."""
@@ -150,6 +157,7 @@ class CallUsage:
     def _write(self, kind: Kind, at: int, *, cost: Decimal | None = None, **more: Any) -> None:
         self._count += 1
         self.cost += cost or 0
+        self._unpriced += cost is None and kind in {"answer", "transcription"}
         config = self._config
         self._put(
             Record(

@@ -14,6 +14,9 @@ SPOKEN = tuple(kind for kind in TOKEN_TYPES if "image" not in kind)
 
 def unpriced(settings: Settings, prices: Prices, day: date) -> Iterator[Contradiction]:
     """Models that calls may have and for which *prices* has none: they would cost nothing."""
+    if settings.usage.show_cost and not settings.usage.prices_file:
+        names = ("usage.show_cost", "usage.prices_file")
+        yield Contradiction(f"needs {names[1]}: else nothing costs anything", names)
     limited = [name for name in Quotas.__struct_fields__ if name.startswith("money_")]
     name = next((name for name in limited if getattr(settings.quotas, name)), None)
     if name is None:

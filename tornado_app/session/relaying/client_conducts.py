@@ -9,7 +9,7 @@ from tornado_app.policy.api_words import ApiRefusal
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.opening import MODEL_FORMAT
-from tornado_app.protocol.told import AudioFigures, LimitUse, RelayedError
+from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse, RelayedError
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.conversation_memory import ConversationMemory
@@ -161,7 +161,7 @@ class ClientConducts:
             return refused
         return None
 
-    def tell_status(self, limits: dict[str, LimitUse]) -> None:
+    def tell_status(self, limits: dict[str, LimitUse], cost: CostFigures | None) -> None:
         """The API has no such question."""
 
     def takes(self, too_fast: Refused) -> bool:

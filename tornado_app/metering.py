@@ -59,7 +59,8 @@ class Metering:
     def __init__(self, shared: "RedisMeters | None" = None) -> None:
         self.shared = shared
         """Those of all machines; None: each counts for itself."""
-        self._meters: Meters = shared or MetersHere()
+        self._here = MetersHere()
+        self._meters: Meters = shared or self._here
 
     def new_meter(self, quotas: Sequence[Quota]) -> CallMeter | None:
         """None, if there is nothing to count for."""
@@ -78,6 +79,22 @@ class Metering:
     async def stop(self) -> None:
         if self.shared is not None:
             await self.shared.stop()
+
+    async def uses(self, quotas: Sequence[Quota]) -> list[QuotaUse]:
+        """How each stands now, as far as that can be known."""
+        await self.learn(quotas)
+        now = unix_s()
+        return [quota.use(self._meters.used(quota.key(now)), now) for quota in quotas]
+
+    async def reset(self, quotas: Sequence[Quota]) -> bool:
+        """Have them begin anew; False: Redis does not answer, and others learn it when it does."""
+        now = unix_s()
+        keys = [quota.key(now) for quota in quotas]
+        if self.shared is not None:
+            return await self.shared.reset(keys, int(now * 1000))
+        for key in keys:
+            self._here.reset(key)
+        return True
 
     async def learn(self, quotas: Sequence[Quota]) -> None:
         """What was used elsewhere, if Redis answers."""

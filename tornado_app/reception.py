@@ -12,6 +12,7 @@ from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Lease, LimitName, Seat
 from tornado_app.admission.origins import OriginRules
 from tornado_app.admission.places import Place
+from tornado_app.admission.quotas import Owner, Quota
 from tornado_app.errors import Refused
 from tornado_app.house_rules import opening_rules
 from tornado_app.issuing import Issuer
@@ -332,6 +333,10 @@ class Reception:
     def offered(self) -> Mapping[str, Mapping[str, Any]]:
         """What a page can let its user choose before there is a call (`Terms.offered`)."""
         return self._terms.offered()
+
+    def of_owner(self, owner: Owner, whose: str, plan: str) -> tuple[Settings, tuple[Quota, ...]]:
+        """As `Standings.of_owner`, by the settings of now."""
+        return self._standings.of_owner(owner, whose, plan)
 
     def _check_door(self, origin: str | None) -> None:
         """What is asked of everybody, whoever it is."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Lease, LimitName, Places, PlacesHere, Refusal, Seat
 from tornado_app.admission.proxies import neighbourhood, networks
+from tornado_app.admission.quotas import Owner
 from tornado_app.protocol.told import LimitUse
 from tornado_app.settings.schema import Settings
 from tornado_app.standing import Standing
@@ -119,6 +120,22 @@ class Seating:
         """The call of *lease* is over."""
         (self.shared or self._here).release(lease)
 
+    @staticmethod
+    def seats_of(owner: Owner, whose: str, settings: Settings) -> list[Seat]:
+        """What a user or an organisation is counted under."""
+        limits = settings.limits
+        found: list[tuple[LimitName, int, float | None]] = (
+            [("connections_per_organisation", limits.connections_per_organisation, None)]
+            if owner == "organisation"
+            else [
+                ("connections_per_user", limits.connections_per_user, None),
+                ("openings_per_user_per_minute", limits.openings_per_user_per_minute, MINUTE_S),
+            ]
+        )
+        return [
+            Seat(limit, whose, allowed, lasts_s) for limit, allowed, lasts_s in found if allowed
+        ]
+
     def uses(self, seats: Sequence[Seat]) -> dict[str, LimitUse]:
         """What `get_status` tells of them."""
         return {
@@ -126,6 +143,14 @@ class Seating:
             for seat in seats
             if seat.lasts_s is None
         }
+
+    async def look(self, seats: Sequence[Seat]) -> dict[str, LimitUse]:
+        """How many there are of each, on all machines."""
+        if self.shared is None:
+            found = {seat: self.used(seat) for seat in seats}
+        else:
+            found = await self.shared.count(seats)
+        return {seat.limit: LimitUse(used, seat.allowed) for seat, used in found.items()}
 
     def _lease(self, seats: Iterable[Seat]) -> Lease:
         self._leases += 1

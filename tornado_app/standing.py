@@ -66,6 +66,24 @@ class Standings:
         quotas = tuple(owned(_amounts(settings), caller.user_id, organisation))
         return Standing(settings, organisation, quotas)
 
+    def of_owner(self, owner: Owner, whose: str, plan: str) -> tuple[Settings, tuple[Quota, ...]]:
+        """The settings and the quotas of a user or an organisation in that *plan*; empty: in none.
+
+        A quota that others have, and they have not, is one of 0.
+
+        Raises:
+            LookupError: If there is no such plan.
+        """
+        settings = self._plans[plan] if plan else self._settings
+        of_all = [_amounts(each) for each in (settings, *self._plans.values())]
+        quotas = (
+            Quota(unit, owner, whose, period, of_all[0][unit, owner, period])
+            for unit in UNITS
+            for period in PERIODS
+            if any(amounts[unit, owner, period] for amounts in (_amounts(self._settings), *of_all))
+        )
+        return settings, tuple(quotas)
+
     def _settings_of(self, caller: Caller) -> Settings:
         if not self._settings.limits.plans_file:
             return self._settings

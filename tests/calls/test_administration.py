@@ -13,8 +13,10 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tests.calls.house import House, VoiceClient, until, whole_log
 from tests.calls.test_messages import created, done
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.admission.claims import Caller
 from tornado_app.handlers.admin.description import DESCRIPTION
 from tornado_app.reloading import Outcome
+from tornado_app.standing import Standings
 
 KEY = "0123456789abcdef0123456789abcdef-anna"
 OTHER_KEY = "fedcba9876543210fedcba9876543210-bot"
@@ -236,6 +238,7 @@ async def test_without_a_key_there_is_nothing(settings, key, headers, status):
             ("POST", "bans"),
             ("POST", "drain"),
             ("POST", "reload"),
+            ("POST", "limits/user/alice/reset"),
             ("GET", "openapi.json"),
             ("DELETE", "calls"),
         ):
@@ -283,6 +286,11 @@ async def test_it_is_not_at_the_door_for_clients(settings):
         ("DELETE", "bans/planet/a", None, 404),
         ("DELETE", "bans/user", None, 404),
         ("DELETE", "bans/user/nobody", None, 404),
+        ("GET", "limits/planet/a", None, 404),
+        ("GET", f"limits/user/{'a' * 129}", None, 404),
+        ("GET", "limits/user/a?plan=gold", None, 404),
+        ("POST", "limits/user", {}, 404),
+        ("POST", "limits/user/a/reset", {"limit": 1}, 400),
         ("GET", "nowhere", None, 404),
     ],
 )
@@ -317,6 +325,59 @@ async def test_the_whole_is_asked(settings):
     assert [("drained", "done"), ("reloaded", "done"), ("reloaded", "refused")] == [
         (deed["action"], deed["outcome"]) for deed in deeds(settings)
     ]
+
+
+@pytest.mark.gen_test
+async def test_what_a_user_has_used_is_seen_and_reset(settings):
+    """By the numbers of a plan or of none, and nobody else's."""
+    settings |= {
+        "quotas_tokens_per_user_per_day": 1000,
+        "quotas_audio_s_per_organisation_per_month": 60,
+        "limits_plans_file": "conf/plans.toml",
+        "limits_plan_claim": ["plan"],
+    }
+    async with FakeUpstream() as fake, House(fake.url, **settings) as house:
+        client = await house.connected("turn_detection=none")
+        meters = {user: quota_of(house, user) for user in ("alice", "bob")}
+        for meter in meters.values():
+            meter.look(0.0, 900)
+        _, hers = await ask(house, "GET", "limits/user/alice")
+        _, in_plan = await ask(house, "GET", "limits/user/alice?plan=free")
+        reset = {"reason": "ticket 18"}
+        told = await ask(house, "POST", "limits/user/alice/reset", reset)
+        seen = [(await ask(house, "GET", f"limits/user/{user}"))[1] for user in meters]
+        meters["alice"].look(0.0, 901)
+        _, later = await ask(house, "GET", "limits/user/alice")
+        await client.say("ping")
+        await client.next("pong")
+        _, all_of_acme = await ask(house, "GET", "limits/organisation/acme")
+
+    def of(answer, limit):
+        return next(
+            (each["used"], each["allowed"])
+            for each in answer["limits"] + answer["quotas"]
+            if each["limit"] == limit
+        )
+
+    assert (1, 10) == of(hers, "connections_per_user")
+    assert (1, 1) == of(in_plan, "connections_per_user")
+    assert (900, 1000) == of(hers, "tokens_per_user_per_day")
+    assert (0, None) == of(hers, "audio_s_per_user_per_day")
+    assert (0, 600) == of(in_plan, "audio_s_per_user_per_day")
+    assert (200, {"owner": "user", "name": "alice", "everywhere": True}) == told
+    used = [of(answer, "tokens_per_user_per_day")[0] for answer in (*seen, later)]
+    assert [0, 900, 1] == used
+    assert (0, 60) == of(all_of_acme, "audio_s_per_organisation_per_month")
+    assert [("limits_reset", "user alice", "ticket 18")] == [
+        (deed["action"], deed["target"], deed["reason"]) for deed in deeds(settings)
+    ]
+
+
+def quota_of(house, user):
+    """What counts for a call of *user*, as it was counted by some other call."""
+    caller = Caller(user, frozenset(), 2e9, None, {})
+    quotas = Standings(house.settings).of(caller).quotas
+    return house.gateway.metering.new_meter(quotas)
 
 
 @pytest.mark.gen_test(timeout=150)

@@ -11,6 +11,7 @@ from tornado_app.admin.audit import Action, AuditTrail, Deed, Outcome
 from tornado_app.admin.counted import count
 from tornado_app.admin.history import STEPS, History, Span
 from tornado_app.admission.bans import Bans, Kind
+from tornado_app.admission.quotas import Owner
 from tornado_app.gateway import Gateway
 from tornado_app.reloading import Outcome as Reloaded
 from tornado_app.session import events
@@ -92,6 +93,43 @@ class Administration:
     def kept_out(self) -> list[tuple[Kind, str, float]]:
         """Who is, and until when in Unix seconds."""
         return [*self.gateway.trust.bans.kept_out(_unix_s())]
+
+    async def limits_of(self, owner: Owner, name: str, plan: str) -> dict[str, Any]:
+        """How much a user or an organisation has of what it may have, in that *plan* or in none.
+
+        Raises:
+            LookupError: If there is no such plan.
+        """
+        gateway = self.gateway
+        settings, quotas = gateway.reception.of_owner(owner, name, plan)
+        counted = await gateway.seating.look(gateway.seating.seats_of(owner, name, settings))
+        return {
+            "owner": owner,
+            "name": name,
+            "limits": [
+                {"limit": limit, "used": use.used, "allowed": use.limit}
+                for limit, use in counted.items()
+            ],
+            "quotas": [
+                {
+                    "limit": use.limit,
+                    "used": round(use.used, use.digits),
+                    "allowed": use.allowed or None,
+                    "reset_at": use.reset_at,
+                }
+                for use in await gateway.metering.uses(quotas)
+            ],
+        }
+
+    async def reset_limits(self, operator: str, owner: Owner, name: str, reason: str) -> bool:
+        """Have the quotas of a user or an organisation begin anew, whatever their plan is.
+
+        False: Redis does not answer, and others learn it when it does.
+        """
+        quotas = self.gateway.reception.of_owner(owner, name, "")[1]
+        is_everywhere = await self.gateway.metering.reset(quotas)
+        await self._note(operator, "limits_reset", f"{owner} {name}", reason)
+        return is_everywhere
 
     async def drain(self, operator: str, reason: str) -> None:
         """As SIGUSR1: readiness first, then word to each call, then the deadline."""

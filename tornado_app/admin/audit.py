@@ -11,7 +11,7 @@ import msgspec
 
 from tornado_app.logs import get_logger
 
-Action = Literal["call_ended", "kept_out", "let_in", "drained", "reloaded"]
+Action = Literal["call_ended", "kept_out", "let_in", "limits_reset", "drained", "reloaded"]
 Outcome = Literal["done", "not_found", "refused"]
 
 
@@ -22,7 +22,7 @@ class Deed(msgspec.Struct, frozen=True):
     """The name of the key."""
     action: Action
     target: str = ""
-    """The id of a call, ``user NAME`` or ``token ID``; empty: all of it."""
+    """The id of a call, ``user NAME``, ``token ID`` or ``organisation NAME``; empty: all of it."""
     reason: str = ""
     outcome: Outcome = "done"
 

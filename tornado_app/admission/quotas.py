@@ -111,6 +111,10 @@ class MetersHere:
         meters = self._used[key.date]
         meters[key] = meters.get(key, 0) + parts
 
+    def reset(self, key: Key) -> None:
+        """Begin anew."""
+        self._used.get(key.date, {}).pop(key, None)
+
 
 def ends_at(period: Period, now_unix_s: float) -> float:
     """When the day or the month is over, in Unix time."""

@@ -127,6 +127,53 @@ async def test_it_is_told_by_itself_and_forgotten_when_nobody_asks(redis):
 
 
 @pytest.mark.gen_test
+async def test_what_one_resets_begins_anew_for_all(redis):
+    """Also what an ended process had used; what is used behind it counts."""
+    async with meters(redis, Clock()) as ended:
+        ended.spend(KEY, 100)
+    async with meters(redis, Clock()) as one, meters(redis, Clock()) as other:
+        one.spend(KEY, 30)
+        other.spend(KEY, 12)
+        await one.note([KEY])
+        await other.note([KEY])
+        other.spend(KEY, 5)
+        assert await one.reset([KEY], 1000)
+        assert 0 == one.used(KEY)
+        for each in (other, other, one):
+            await each.note([KEY])
+        assert (5, 5) == (one.used(KEY), other.used(KEY))
+        # By a machine whose clock is behind.
+        assert await other.reset([KEY], 10)
+        for each in (one, one, other):
+            await each.note([KEY])
+        assert (0, 0) == (one.used(KEY), other.used(KEY))
+        one.spend(KEY, 1)
+    async with meters(redis, Clock()) as later:
+        await later.learn([KEY])
+        assert 1 == later.used(KEY)
+
+
+@pytest.mark.gen_test
+async def test_a_reset_is_not_lost_with_redis(redis):
+    """Nor is what was used before it counted again, whoever notes first."""
+    async with meters(redis, Clock()) as one, meters(redis, Clock()) as other:
+        for each in (one, other):
+            each.spend(KEY, 7)
+            await each.note([KEY])
+        redis.kill()
+        assert not await one.reset([KEY], 1000)
+        one.spend(KEY, 1)
+        redis.start()
+        for each in (other, one, other, other, one):
+            await each.note([KEY])
+        assert (1, 1) == (one.used(KEY), other.used(KEY))
+        redis.flush()
+        for each in (other, one, other):
+            await each.note([KEY])
+        assert (1, 1) == (one.used(KEY), other.used(KEY))
+
+
+@pytest.mark.gen_test
 async def test_redis_is_away(redis):
     """It counts on, and tells all of it later."""
     async with meters(redis, Clock()) as one:

@@ -30,6 +30,34 @@ class _Meter:
     others: int = 0
     noted: int = 0
     """So much of `mine` does Redis know."""
+    reset_at: int = 0
+    """When it was reset last, in Unix milliseconds; 0: never."""
+    is_reset_told: bool = True
+    """Redis knows that."""
+
+    def reset(self, at_unix_ms: int) -> None:
+        self.reset_at = max(at_unix_ms, self.reset_at + 1)
+        self.mine = self.others = self.noted = 0
+        self.is_reset_told = False
+
+    def hear(self, told: "_Told", reset_at: int, others: int) -> None:
+        """What Redis answers to *told*."""
+        if self.reset_at > max(told.reset_at, reset_at):
+            return  # it was reset meanwhile
+        if reset_at > told.reset_at:  # by another; what Redis did not know yet was used since
+            self.mine -= self.noted
+            self.noted = 0
+        else:
+            self.noted = told.mine
+        self.reset_at, self.others, self.is_reset_told = reset_at, others, True
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What Redis was told of a meter."""
+
+    mine: int
+    reset_at: int
 
 
 class RedisMeters:
@@ -77,7 +105,8 @@ class RedisMeters:
         with contextlib.suppress(Away, TimeoutError):
             async with asyncio.timeout(STOP_S):
                 own = [key for key, meter in self._meters.items() if meter.mine]
-                await self.note(own)
+                for _ in range(2):  # the first may learn of a reset
+                    await self.note(own)
                 # What was on its way before has come by now; later, it would be added twice.
                 await self._add_up(own)
         await self._link.close()
@@ -87,19 +116,29 @@ class RedisMeters:
         wanted = [(key, self._meter(key)) for key in keys]
         for start in range(0, len(wanted), KEYS_AT_ONCE):
             batch = wanted[start : start + KEYS_AT_ONCE]
-            told = [meter.mine for _, meter in batch]
+            told = [_Told(meter.mine, meter.reset_at) for _, meter in batch]
             arguments: list[int | str] = [KEPT_S]
-            for (_, meter), mine in zip(batch, told, strict=True):
-                arguments += [meter.field, mine]
-            others = await self._note([self._name(key) for key, _ in batch], arguments)
-            for (_, meter), mine, used in zip(batch, told, others, strict=True):
-                meter.noted, meter.others = mine, used
+            for (_, meter), each in zip(batch, told, strict=True):
+                arguments += [meter.field, each.mine, each.reset_at]
+            found = await self._note([self._name(key) for key, _ in batch], arguments)
+            answers = zip(found[::2], found[1::2], strict=True)
+            for (_, meter), each, (reset_at, others) in zip(batch, told, answers, strict=True):
+                meter.hear(each, reset_at, others)
 
     async def learn(self, keys: Iterable[Key]) -> None:
         """As `note`; without an answer it is as it was."""
         if not self._is_away():
             with contextlib.suppress(Away):
                 await self.note(keys)
+
+    async def reset(self, keys: Iterable[Key], unix_ms: int) -> bool:
+        """Have them begin anew; False: Redis does not answer, and others learn it later."""
+        wanted = [*keys]
+        await self.learn(wanted)  # a reset counts behind those that were before it
+        for key in wanted:
+            self._meter(key).reset(unix_ms)
+        await self.learn(wanted)
+        return all(self._meter(key).is_reset_told for key in wanted)
 
     def _meter(self, key: Key) -> _Meter:
         meter, now = self._meters.get(key), self._clock()
@@ -128,7 +167,8 @@ class RedisMeters:
     async def _forget_resting(self) -> None:
         before = self._clock() - REST_S
         for key, meter in list(self._meters.items()):
-            if meter.asked_at < before and meter.noted == meter.mine:
+            is_told = meter.noted == meter.mine and meter.is_reset_told
+            if meter.asked_at < before and is_told:
                 # Whoever asks meanwhile begins with a field of its own.
                 del self._meters[key]
                 if meter.mine:

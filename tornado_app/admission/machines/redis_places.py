@@ -61,6 +61,7 @@ class RedisPlaces:
         # One task asks both, and no storm of openings may let a lease end.
         self._renew = link.script(RENEW, has_own_socket=True)
         self._release = link.script(RELEASE, has_own_socket=True)
+        self._count = link.script(RENEW)
         self._held: dict[str, tuple[Lease, Lease]] = {}
         """By name: what is counted by Redis, and what here."""
         self._leaving: dict[str, tuple[float, Sequence[Seat]]] = {}
@@ -99,6 +100,15 @@ class RedisPlaces:
         """How many there were a moment ago."""
         here = self._here.used(seat)
         return here if self.is_away else max(here, self._seen.get(self._keys.of(seat), 0))
+
+    async def count(self, seats: Sequence[Seat]) -> dict[Seat, int]:
+        """How many there are of each now; without an answer, as `used`."""
+        if seats and not self.is_away:
+            with contextlib.suppress(Away):
+                keys = [self._keys.of(seat) for seat in seats]
+                found = await self._count(keys, [int(self._rules.lease_s * 1000)])
+                return dict(zip(seats, found, strict=True))
+        return {seat: self.used(seat) for seat in seats}
 
     def start(self) -> None:
         self._task = asyncio.ensure_future(self._keep())

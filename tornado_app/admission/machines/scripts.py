@@ -67,21 +67,32 @@ return 0
 
 
 NOTE = """
-local others = {}
+local told = {}
 for i, key in ipairs(KEYS) do
-  local field, mine, sum = ARGV[i * 2], tonumber(ARGV[i * 2 + 1]), 0
-  if mine > 0 then
-    redis.call('HSET', key, field, mine)
-    redis.call('EXPIRE', key, ARGV[1])
+  local field, mine, reset = ARGV[i * 3 - 1], tonumber(ARGV[i * 3]), ARGV[i * 3 + 1]
+  local there = redis.call('HGET', key, 'reset') or '0'
+  local is_reset = tonumber(reset) > tonumber(there)
+  if is_reset then
+    redis.call('DEL', key)
+    redis.call('HSET', key, 'reset', reset)
+    there = reset
   end
+  if tonumber(reset) < tonumber(there) then mine = 0 end
+  if mine > 0 then redis.call('HSET', key, field, mine) end
+  if mine > 0 or is_reset then redis.call('EXPIRE', key, ARGV[1]) end
+  local sum = 0
   for _, value in ipairs(redis.call('HVALS', key)) do sum = sum + tonumber(value) end
-  others[i] = sum - mine
+  told[i * 2 - 1] = tonumber(there)
+  told[i * 2] = sum - mine - tonumber(there)
 end
-return others
+return told
 """
-"""What a process has used in all, under a field of its own, and what others have.
+"""What a process has used in all since a meter was reset last, as far as it knows, under a field of
+its own; when that was, in Unix milliseconds, and what others have used since.
 
-To say it again changes nothing, and what Redis has lost of a process that lives comes back.
+Of one who knows an older reset nothing is noted, and by one who knows a newer one it is done again:
+so to say anything again changes nothing, and what Redis has lost of a process that lives comes
+back, resets as well.
 """
 
 FOLD = """

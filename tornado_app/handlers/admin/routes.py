@@ -7,6 +7,7 @@ from tornado_app.client_side.front_door import Doorstep
 from tornado_app.handlers.admin.bans import BanHandler, BansHandler
 from tornado_app.handlers.admin.calls import CallHandler, CallsHandler, EndHandler
 from tornado_app.handlers.admin.description import DescriptionHandler
+from tornado_app.handlers.admin.owners import OwnerHandler, ResetHandler
 from tornado_app.handlers.admin.whole import (
     DrainHandler,
     ElsewhereHandler,
@@ -31,6 +32,8 @@ def admin_routes(administration: Administration, doorstep: Doorstep) -> list[Rou
             ("version", VersionHandler),
             ("limits", LimitsHandler),
             ("figures", FiguresHandler),
+            ("limits/([^/]+)/([^/]+)", OwnerHandler),
+            ("limits/([^/]+)/([^/]+)/reset", ResetHandler),
             ("calls", CallsHandler),
             ("calls/([^/]+)", CallHandler),
             ("calls/([^/]+)/end", EndHandler),

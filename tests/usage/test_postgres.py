@@ -2,6 +2,9 @@
 
 import json
 import os
+import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from decimal import Decimal
@@ -9,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from tests.calls.house import until, whole_log
+from tests.calls.house import ROOT, until, whole_log
 from tests.fakes.postgres_server import PASSWORD, PostgresServer, needs_postgres
 from tests.usage.test_keeper import record
 from tornado_app.usage import keeper as keeper_module
@@ -24,6 +27,28 @@ from tornado_app.usage import postgres  # noqa: E402
 from tornado_app.usage.postgres import PostgresDatabase  # noqa: E402
 
 ALL_TIME = (0, 10**14)
+# What it has written, line by line, for as long as it lives.
+PROGRAM = """
+import sys, time
+from functools import partial
+from pathlib import Path
+from tornado_app.usage import keeper
+from tornado_app.usage.database import UsageDatabase
+from tornado_app.usage.postgres import PostgresDatabase
+from tornado_app.usage.record import Record
+
+keeper.EACH_S = 0.01
+path, url = sys.argv[1:]
+sinks = (partial(UsageDatabase, Path(path)), partial(PostgresDatabase, url))
+keepers = [keeper.Keeper(sink, 1e4, setting="usage.database") for sink in sinks]
+for each in keepers:
+    each.start()
+for number in range(1_000_000):
+    for each in keepers:
+        each.put(Record(id=f"s-{number}", kind="tool", at=2 * 10**12, session_id="s", user_id="u"))
+    print(min(each.written for each in keepers), flush=True)
+    time.sleep(0.0005)
+"""
 FULL = """
 CREATE FUNCTION full_up() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$;
@@ -203,6 +228,26 @@ async def test_a_server_that_lets_nobody_in_is_told_of_at_the_start(server):
 
     assert 1 == keeper.lost
     assert "another-secret-word" not in log.getvalue()
+
+
+def test_what_a_gateway_has_written_before_it_is_killed_is_there(table, tmp_path):
+    """All up to some record, and none of those after it, at both places."""
+    path = tmp_path / "usage.sqlite3"
+    words = [sys.executable, "-c", PROGRAM, str(path), table.url]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as gateway:
+        for line in gateway.stdout:
+            if int(line) >= 200:
+                break
+        gateway.kill()
+        said = max(map(int, gateway.stdout), default=200)
+
+    with closing(sqlite3.connect(path)) as database:
+        assert [("ok",)] == [*database.execute("PRAGMA integrity_check")]
+    for opened in (UsageDatabase(path), PostgresDatabase(table.url)):
+        with closing(opened) as database:
+            found = {record.id for record in database.read(*ALL_TIME)}
+        assert len(found) >= said
+        assert {f"s-{number}" for number in range(len(found))} == found
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import resample_poly
 
 from tests.calls.house import House
 from tests.fakes.upstream import FakeUpstream
+from tests.on_demand import scipy_signal
 from workers import codecs, pcm
 from workers.chain import Chain
 from workers.formats import AudioFormat
@@ -24,7 +24,7 @@ FAST = {"limits_messages_per_s": 100_000, "limits_message_burst": 1_000_000}
 def recorded(rate_hz: int) -> np.ndarray:
     """The recording at that rate, by scipy's own resampler."""
     samples, own_hz = read_recording(RECORDING)
-    return resample_poly(samples, rate_hz, own_hz).astype(np.float32) * 0.9
+    return scipy_signal().resample_poly(samples, rate_hz, own_hz).astype(np.float32) * 0.9
 
 
 def in_format(samples: np.ndarray, audio_format: AudioFormat) -> bytes:
@@ -90,7 +90,7 @@ async def test_the_model_hears_the_recording(source, chunk_ms):
         )
         assert at_once(data, source, MODEL) == heard
         assert -(-len(samples) * 24_000 // source.rate_hz) * 2 == len(heard)
-        reference = resample_poly(samples.astype(np.float64), 24_000, source.rate_hz)
+        reference = scipy_signal().resample_poly(samples.astype(np.float64), 24_000, source.rate_hz)
         assert likeness(reference, np.frombuffer(heard, "<i2")) >= 0.99
         assert len(samples) * 1000 / source.rate_hz == pytest.approx(
             figures["received_ms"], abs=0.1
@@ -134,7 +134,7 @@ async def test_the_client_hears_the_model(encoding, rate_hz):
 
             assert at_once(data, MODEL, target) == heard
             assert -(-len(samples) * rate_hz // 24_000) * target.bytes_per_frame == len(heard)
-            reference = resample_poly(samples.astype(np.float64), rate_hz, 24_000)
+            reference = scipy_signal().resample_poly(samples.astype(np.float64), rate_hz, 24_000)
             assert likeness(reference, codecs.decode(heard, encoding)) >= 0.99
             played_ms = audio[-1]["offset_ms"] + audio[-1]["duration_ms"]
             assert target.duration_ms(len(heard)) == pytest.approx(played_ms, abs=0.01)

@@ -13,13 +13,13 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
-from scipy.signal import resample_poly
 from websockets.asyncio.client import connect
 
 from tests.calls.house import House
 from tests.calls.recorded_calls import CALLS, DELTA, FIELDS, HEARD, Result, Until
 from tests.clients.conftest import DATA
 from tests.clients.program import KEY, MODEL, running
+from tests.on_demand import scipy_signal
 
 DEADLINE_S = 60.0
 CHUNK_BYTES = 4800
@@ -51,7 +51,7 @@ def talkative():
 def speech():
     with wave.open(str(DATA / "amiable.wav")) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    spoken = np.rint(resample_poly(samples.astype(float), 3, 2)).clip(-32768, 32767)
+    spoken = np.rint(scipy_signal().resample_poly(samples.astype(float), 3, 2)).clip(-32768, 32767)
     return spoken.astype("<i2").tobytes() + bytes(SILENCE_BYTES)
 
 

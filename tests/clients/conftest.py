@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import resample_poly
 
 from tests.clients.node_client import NODE_SCRIPTS
 from tests.clients.other_clients import DEADLINE_S, PYTHON, SCRIPTS
 from tests.clients.program import BYTES_PER_MS, MODEL, ROOT, called, output_of
 from tests.fakes.encryption import encrypted
+from tests.on_demand import scipy_signal
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -46,7 +46,7 @@ def recording():
     def load(name: str) -> bytes:
         with wave.open(str(DATA / f"{name}.wav")) as file:
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-        resampled = np.rint(resample_poly(samples.astype(float), 3, 2))
+        resampled = np.rint(scipy_signal().resample_poly(samples.astype(float), 3, 2))
         return np.clip(resampled, -32768, 32767).astype("<i2").tobytes()
 
     return load

@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from tests.clients.agents_calls import calling as calling_agent
 from tests.clients.node_client import NODE_SCRIPTS, needs_node_client
 from tests.clients.openai_calls import calling, until, write
 from tests.clients.other_clients import DEADLINE_S, needs_other_clients
@@ -53,8 +52,8 @@ async def test_openai(house):
 
 
 @pytest.mark.gen_test
-async def test_openai_agents(house):
-    async with calling_agent(house) as call:
+async def test_openai_agents(house, agents):
+    async with agents.calling(house) as call:
         await call.session.send_message(QUESTION)
         await call.until_wire("response.done")
         assert SPELT == await call.ask(SPELL)

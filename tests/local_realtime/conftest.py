@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import resample_poly
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
@@ -20,6 +19,7 @@ from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session.outbox import Close, Judge, Overhear, Think, Transcribe
 from local_realtime.session.session import Session
 from tests.local_realtime import wire_types
+from tests.on_demand import scipy_signal
 
 DATA = Path(__file__).parents[1] / "data"
 BYTES_PER_MS = 48
@@ -243,7 +243,7 @@ def speech():
     def load(name, gain=1.0):
         with wave.open(str(DATA / f"{name}.wav")) as file:
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-        resampled = resample_poly(samples.astype(float), 3, 2) * gain
+        resampled = scipy_signal().resample_poly(samples.astype(float), 3, 2) * gain
         return np.clip(np.rint(resampled), -32768, 32767).astype("<i2").tobytes()
 
     return load

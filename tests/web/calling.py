@@ -5,8 +5,8 @@ import wave
 from base64 import b64decode, b64encode
 
 import numpy as np
-from scipy.signal import resample_poly
 
+from tests.on_demand import scipy_signal
 from tests.web.stage import SPEECH
 
 SENTENCE = "He might even have been made amiable himself"
@@ -57,5 +57,7 @@ def samples_of(sound):
 def played(page):
     """What was heard, at the rate of what is sent, and the frame at which it begins."""
     heard = page.evaluate("played()")
-    samples = resample_poly(samples_of(heard["sound"]), SENT_HZ // 300, PLAYED_HZ // 300)
+    samples = scipy_signal().resample_poly(
+        samples_of(heard["sound"]), SENT_HZ // 300, PLAYED_HZ // 300
+    )
     return samples, heard["frame"]

@@ -1,7 +1,8 @@
 """parley.js in a real browser, before a gateway and the local model: what a page can do."""
 
 import pytest
-from scipy.signal import resample_poly
+
+from tests.on_demand import scipy_signal
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
@@ -146,7 +147,7 @@ def test_formats_change_in_mid_call(page):
     assert {16000} == set(page.evaluate("events('audio').map(({ rateHz }) => rateHz)"))
     heard, _ = played(page)
     for event in events(page, "speaking"):
-        sent = resample_poly(sound_of(page, event["itemId"]), SENT_HZ // 8000, 2)
+        sent = scipy_signal().resample_poly(sound_of(page, event["itemId"]), SENT_HZ // 8000, 2)
         _, likeness = best_match(sent, heard)
         assert likeness > 0.95
     assert not events(page, "error")

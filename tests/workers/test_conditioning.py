@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.signal import lfilter
 
+from tests.on_demand import scipy_signal
 from workers.conditioning import (
     CEILING,
     CORNER_HZ,
@@ -83,7 +83,9 @@ def test_the_high_pass_is_what_it_says(rate_hz):
     samples = noise(6000)
     samples[0] = 0
     decay = np.exp(-2 * np.pi * CORNER_HZ / rate_hz)
-    reference = samples - lfilter([1 - decay], [1, -decay], samples.astype(np.float64))
+    reference = samples - scipy_signal().lfilter(
+        [1 - decay], [1, -decay], samples.astype(np.float64)
+    )
 
     assert np.abs(reference - without_dc([samples], rate_hz)).max() < 1e-6
 

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.signal import butter, sosfiltfilt
 
+from tests.on_demand import scipy_signal
 from tests.workers.streams import converted, noise
 from workers.joining import JoiningResampler, cut, go_on
 from workers.resample import Resampler
@@ -124,7 +124,11 @@ def test_speech_that_changes_its_rate_all_the_time_is_the_same_speech():
     """Every 10 to 30 ms, it is 50 dB above what the changes do to it; ended with silence, 36."""
     speech, rate_hz = soundfile.read(SPEECH, dtype="float32")
     # What the slowest of the rates can hold.
-    low = sosfiltfilt(butter(10, 3_200, fs=rate_hz, output="sos"), speech).astype(np.float32)
+    low = (
+        scipy_signal()
+        .sosfiltfilt(scipy_signal().butter(10, 3_200, fs=rate_hz, output="sos"), speech)
+        .astype(np.float32)
+    )
     rates = [8_000, 16_000, 24_000, 32_000, 48_000, 96_000]
     at_rate = {rate: converted(low, rate_hz, rate) for rate in rates}
     chosen, begin_s, parts = np.random.default_rng(1), Fraction(0), []

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from scipy.signal import butter, correlate, resample, resample_poly, sosfiltfilt
 
 from tests.calls.house import ROOT, House, whole_log
 from tests.commands.talk.parley import parley
 from tests.fakes.upstream import FakeUpstream
+from tests.on_demand import scipy_signal
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.talk import conversation
 from tornado_app.commands.talk.address import read_address
@@ -115,14 +115,18 @@ def copy_at(rate_hz: int, folder: Path) -> Path:
     samples, source_hz = soundfile.read(AMIABLE)
     path = folder / f"amiable-{rate_hz}.wav"
     divisor = np.gcd(rate_hz, source_hz)
-    soundfile.write(path, resample_poly(samples, rate_hz // divisor, source_hz // divisor), rate_hz)
+    soundfile.write(
+        path,
+        scipy_signal().resample_poly(samples, rate_hz // divisor, source_hz // divisor),
+        rate_hz,
+    )
     return path
 
 
 def at_answer_rate(path: Path) -> np.ndarray:
     """By one transform of the whole: as sharp as can be."""
     samples, rate_hz = soundfile.read(path)
-    return resample(samples, round(len(samples) * ANSWER_HZ / rate_hz))
+    return scipy_signal().resample(samples, round(len(samples) * ANSWER_HZ / rate_hz))
 
 
 def check_same(expected: np.ndarray, answer: np.ndarray, band_hz: float) -> None:
@@ -132,7 +136,7 @@ def check_same(expected: np.ndarray, answer: np.ndarray, band_hz: float) -> None
     size = min(len(expected), len(answer))
     expected, answer = expected[:size], answer[:size]
 
-    similarity = correlate(expected, answer, method="fft")
+    similarity = scipy_signal().correlate(expected, answer, method="fft")
     delay = int(np.argmax(similarity)) - (size - 1)
     assert abs(delay) <= tolerance
     aligned = np.roll(answer, delay)[tolerance:-tolerance]
@@ -140,8 +144,10 @@ def check_same(expected: np.ndarray, answer: np.ndarray, band_hz: float) -> None
     assert np.corrcoef(expected, aligned)[0, 1] >= 0.995
 
     # A piece that is missing, doubled or faded shows in its own 10 ms even if the whole is alike.
-    low = butter(8, band_hz, fs=ANSWER_HZ, output="sos")
-    wave, error = (frames(sosfiltfilt(low, x)) for x in (expected, expected - aligned))
+    low = scipy_signal().butter(8, band_hz, fs=ANSWER_HZ, output="sos")
+    wave, error = (
+        frames(scipy_signal().sosfiltfilt(low, x)) for x in (expected, expected - aligned)
+    )
     loud = rms(wave) > 0.005
     assert (rms(error)[loud] / rms(wave)[loud]).max() < 0.1
 
@@ -226,7 +232,7 @@ class TestWhatIsShown:
             code = await talk_to(house, save=saved, url=f"{house.url}?{query}")
         expected, _ = soundfile.read(AMIABLE)
         answer, answer_hz = soundfile.read(saved)
-        both = [resample(x, len(expected) // 4) for x in (expected, answer)]
+        both = [scipy_signal().resample(x, len(expected) // 4) for x in (expected, answer)]
 
         assert (0, rate_hz) == (code, answer_hz)
         assert np.corrcoef(*both)[0, 1] > 0.9

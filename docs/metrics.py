@@ -33,7 +33,7 @@ scrape_configs:
 ## Several processes
 
 `run.py serve --processes N` has one page for all at `metrics.port`, which the parent serves.
-Each process has one of its own at the ports after it, the first at `metrics.port` + 1, which the parent asks, and [operators](administration.md#several-processes-several-machines).
+Each process has one of its own at the ports after it, the first at `metrics.port` + 1, which the parent asks.
 
 - Counters and histograms are the sums of all. They never fall: what a process had counted stays when it dies, as of the last time that it was asked, which is each 5 s and for each scrape. What it counted behind that is lost with it.
 - Gauges are each process's own, with its number as `process`: sum them up (`sum without (process) (parley_calls_open)`), but for limits that hold for all together (`max without (process) (parley_calls_limit)`).

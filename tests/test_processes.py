@@ -15,6 +15,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tests.calls.house import Scrape, VoiceClient, house_settings, until, whole_log
+from tests.calls.test_administration import KEY
 from tests.fakes.upstream import FakeUpstream
 from tests.test_server import Gateway, program
 from tornado_app.admission.tokens import issue
@@ -74,6 +75,18 @@ async def scrape(gateway: Gateway) -> Scrape:
                 return told
 
 
+async def asked_of_all(gateway: Gateway, path: str) -> dict[str, object]:
+    """What the administration of all processes answers, when none is missing."""
+    url = gateway.metrics_url.replace("/metrics", f"/admin/v1/{path}")
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            answer = await AsyncHTTPClient().fetch(url, headers=headers, request_timeout=WAIT_S)
+            told = json.loads(answer.body)
+            if told["missing"] == []:
+                return told
+
+
 async def fill(gateway: Gateway) -> list[VoiceClient]:
     """As many calls as are let in."""
     clients: list[VoiceClient] = []
@@ -110,6 +123,7 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
         "logging_format": "json",
         "metrics_enabled": "true",
         "metrics_port": 0,
+        "admin_keys": json.dumps([f"anna:{KEY}"]),
     }
     async with FakeUpstream() as upstream:
         with program(tmp_path, upstream_url=upstream.url, **settings) as gateway:
@@ -117,6 +131,7 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
             before = children(gateway)
             clients = await fill(gateway)
             full = await scrape(gateway)
+            listed = await asked_of_all(gateway, "calls")
             before[0].kill()
             lost, kept = [], []
             await until(lambda: before[0].pid not in _pids(gateway), "it was not missed", WAIT_S)
@@ -134,6 +149,7 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
     lines = [*map(json.loads, gateway.stderr.splitlines())]
     died = [line for line in lines if line["event"] == "process_died"]
     assert 2 == len(before)
+    assert CALLS == len(listed["calls"])
     assert CALLS == len(clients) == len(kept) + len(again)
     assert len(lost) == len(again)
     assert {(1001, "going_away")} == set(ends)

@@ -111,7 +111,7 @@ class Server:
             self._counts.tell(0)
             self._beating = asyncio.ensure_future(self._counts.keep_beating())
         if scraped:
-            administration = Administration(self.gateway, self._hooks())
+            administration = Administration(self.gateway, self._hooks(), self._parent_key)
             self._metrics = make_metrics_app(
                 self.gateway, self.health, self._http, self._embedded, administration
             )
@@ -225,7 +225,12 @@ class Server:
         return Hooks(
             drain=partial(os.kill, process, ASKED),
             reload=self.reload if self._share is None else reload_all,
+            reload_here=self.reload,
         )
+
+    @property
+    def _parent_key(self) -> str:
+        return "" if self._share is None else self._share.parent_key
 
     def _bind_metrics(self) -> list[socket.socket]:
         """Where a scraper is answered, and operators: nowhere, if that is switched off; one of

@@ -40,6 +40,8 @@ class Share(msgspec.Struct, frozen=True):
     """Descriptors, as of `Routing`."""
     model: Model | None
     """None: there is none."""
+    parent_key: str
+    """By which it knows what operators have asked the parent for."""
 
 
 class Listening(msgspec.Struct, frozen=True):

@@ -103,6 +103,8 @@ class House:
         """What an administration asked of the whole server."""
         self.reloaded = Outcome()
         self.hooks = Hooks(lambda: self.told.append("drain"), self._reload)
+        self.parent_key = ""
+        """By which it knows what its parent has been asked for, as one of several."""
 
     async def __aenter__(self) -> Self:
         if not House._open:
@@ -118,7 +120,7 @@ class House:
         sockets = bind_sockets(0, "127.0.0.1")
         self.port = sockets[0].getsockname()[1]
         self.server.add_sockets(sockets)
-        administration = Administration(self.gateway, self.hooks)
+        administration = Administration(self.gateway, self.hooks, self.parent_key)
         self.metrics = make_metrics_app(
             self.gateway, self.health, self.server, None, administration
         )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tornado_app.admin.audit import Action, AuditTrail, Deed, Outcome
 from tornado_app.admin.counted import count
@@ -21,6 +21,10 @@ NOTED_EACH_S = 10.0
 """So often the counters are looked at for the history: the shortest of its steps is a minute."""
 
 
+PassedOn = Literal["", "first", "further"]
+"""Whether others are asked for the same, and whether this process is to write it down."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """What is done to the whole of it, and not by the gateway."""
@@ -28,13 +32,17 @@ class Hooks:
     drain: Callable[[], None]
     reload: Callable[[], Awaitable[Reloaded | None]]
     """None: it is told to others as well, and what became of it is in their logs."""
+    reload_here: Callable[[], Awaitable[Reloaded]] | None = None
+    """Of one of several, by itself; None: there are no others."""
 
 
 class Administration:
     """Thread: loop.  *operator* is always the name of who asks, for the audit."""
 
-    def __init__(self, gateway: Gateway, hooks: Hooks) -> None:
+    def __init__(self, gateway: Gateway, hooks: Hooks, parent_key: str = "") -> None:
+        """*parent_key*: by which one of several processes knows that all of them are asked."""
         self.gateway = gateway
+        self.parent_key = parent_key
         self._hooks = hooks
         self._audit = AuditTrail()
         self._history = History(_unix_s(), count(gateway))
@@ -121,14 +129,17 @@ class Administration:
             ],
         }
 
-    async def reset_limits(self, operator: str, owner: Owner, name: str, reason: str) -> bool:
+    async def reset_limits(
+        self, operator: str, owner: Owner, name: str, reason: str, passed_on: PassedOn
+    ) -> bool:
         """Have the quotas of a user or an organisation begin anew, whatever their plan is.
 
         False: Redis does not answer, and others learn it when it does.
         """
         quotas = self.gateway.reception.of_owner(owner, name, "")[1]
         is_everywhere = await self.gateway.metering.reset(quotas)
-        await self._note(operator, "limits_reset", f"{owner} {name}", reason)
+        if passed_on != "further":
+            await self._note(operator, "limits_reset", f"{owner} {name}", reason)
         return is_everywhere
 
     async def drain(self, operator: str, reason: str) -> None:
@@ -136,11 +147,13 @@ class Administration:
         await self._note(operator, "drained", "", reason)
         self._hooks.drain()
 
-    async def reload(self, operator: str, reason: str) -> Reloaded | None:
+    async def reload(self, operator: str, reason: str, passed_on: PassedOn) -> Reloaded | None:
         """As SIGHUP; what became of it, if that can be known."""
-        outcome = await self._hooks.reload()
+        here = self._hooks.reload_here if passed_on else None
+        outcome = await (here or self._hooks.reload)()
         is_refused = outcome is not None and bool(outcome.problems)
-        await self._note(operator, "reloaded", "", reason, "refused" if is_refused else "done")
+        if passed_on != "further":
+            await self._note(operator, "reloaded", "", reason, "refused" if is_refused else "done")
         return outcome
 
     async def _change(

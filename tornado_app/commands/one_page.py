@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 
-from tornado_app.handlers.metrics import make_metrics_server
+from tornado_app.handlers.metrics import Route, make_metrics_server
 from tornado_app.metrics import definitions as d
 from tornado_app.metrics.kinds import Metric
 from tornado_app.metrics.page import PageOfFamilies, families_of
@@ -39,15 +39,20 @@ class OnePage:
     """Thread: loop."""
 
     def __init__(
-        self, settings: Metrics, count: int, model: Callable[[], LocalModel | None]
+        self,
+        settings: Metrics,
+        count: int,
+        model: Callable[[], LocalModel | None],
+        others: Sequence[Route] = (),
     ) -> None:
+        """*others* are answered beside the page."""
         self._settings = settings
-        self._host = _host_of(settings)
+        self._host = host_of(settings)
         self._count = count
         self._model = model
+        self._others = others
         self._together = Together()
         self._ports: dict[int, int] = {}
-        """Of the processes that listen, by their number."""
         self._answering: set[int] = set()
         self._tally = Tally()
         self._asking = asyncio.Lock()
@@ -70,7 +75,7 @@ class OnePage:
         self._client = AsyncHTTPClient(
             force_instance=True, max_clients=self._count, max_body_size=PAGE_BYTES
         )
-        self._server = make_metrics_server(self.look, VOICE_V1)
+        self._server = make_metrics_server(self.look, VOICE_V1, self._others)
         self._server.add_sockets(sockets)
         self._task = asyncio.ensure_future(self._ask_again())
 
@@ -84,6 +89,11 @@ class OnePage:
             await self._server.close_all_connections()
         if self._client is not None:
             self._client.close()
+
+    @property
+    def ports(self) -> Mapping[int, int]:
+        """Of the processes that listen, by their number."""
+        return self._ports
 
     def listens(self, process: int, port: int | None) -> None:
         """That process has a page now, at *port* of loopback."""
@@ -151,7 +161,7 @@ class OnePage:
             self._answering.add(process)
 
 
-def _host_of(settings: Metrics) -> str:
+def host_of(settings: Metrics) -> str:
     """Where this computer finds itself."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     return f"[{host}]" if ":" in host else host

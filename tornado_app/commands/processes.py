@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -17,7 +18,9 @@ from tornado.netutil import bind_sockets
 
 from tornado_app.admission.call_counts import mark_gone
 from tornado_app.admission.shared_places import new_file
-from tornado_app.commands.one_page import OnePage
+from tornado_app.commands.one_administration import OneAdministration
+from tornado_app.commands.one_page import OnePage, host_of
+from tornado_app.handlers.admin.passing_on import passing_on_routes
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import ASKED, LINE_BYTES, Listening, Model, Restarts, Share
@@ -59,7 +62,17 @@ class Parent:
         self._signals: asyncio.Queue[int] = asyncio.Queue(4)
         self._places = new_file()
         self._model: EmbeddedModel | None = None
-        self._page = OnePage(settings.metrics, count_of(settings), lambda: self._model)
+        self._parent_key = secrets.token_urlsafe(24)
+        count = count_of(settings)
+        self._administration = OneAdministration(
+            host_of(settings.metrics),
+            lambda: self._page.ports,
+            self._parent_key,
+            count=count,
+            are_shared=bool(settings.shared.redis_url),
+        )
+        routes = passing_on_routes(self._administration.answer)
+        self._page = OnePage(settings.metrics, count, lambda: self._model, routes)
         self._code = 0
         self._log = get_logger()
 
@@ -79,6 +92,7 @@ class Parent:
                 await self._keep_all(partial(Share, port=port, model=model), announce)
             finally:
                 await self._page.stop()
+                self._administration.close()
                 if self._model is not None:
                     await self._model.stop()
                 os.close(self._places)
@@ -100,6 +114,7 @@ class Parent:
                         places=self._places,
                         inbox=pairs[index][1].fileno(),
                         outboxes=outboxes,
+                        parent_key=self._parent_key,
                     ),
                     ready[index],
                 )

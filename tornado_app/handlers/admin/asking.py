@@ -1,15 +1,17 @@
 """Who may ask, how their requests are read, and how they are answered."""
 
+from hmac import compare_digest
 from typing import Any, TypeVar
 
 import msgspec
 from tornado.web import HTTPError
 
-from tornado_app.admin.administration import Administration
+from tornado_app.admin.administration import Administration, PassedOn
 from tornado_app.admission.operator_keys import OperatorKeys
 from tornado_app.admission.own_page import is_of_same_origin
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import ErrorCode, Refused
+from tornado_app.handlers.admin.passing_on import FURTHER, PASSED_ON
 from tornado_app.handlers.bodies import BodyHandler
 from tornado_app.handlers.quiet import NOWHERE, as_json
 from tornado_app.settings.schema import Settings
@@ -52,6 +54,15 @@ class AdminHandler(BodyHandler):
     def settings_now(self) -> Settings:
         """As the operator has them; keys may change while it runs."""
         return self.administration.gateway.settings
+
+    @property
+    def passed_on(self) -> PassedOn:
+        """By the parent, if it is known to be: whoever else says so asks this process alone."""
+        key, _, which = self.request.headers.get(PASSED_ON, "").partition(" ")
+        known = self.administration.parent_key
+        if not known or not compare_digest(key.encode(), known.encode()):
+            return ""
+        return "further" if which == FURTHER else "first"
 
     def _identify(self, keys: OperatorKeys) -> None:
         scheme, _, key = self.request.headers.get("Authorization", "").partition(" ")

@@ -53,5 +53,7 @@ class ResetHandler(_OwnerHandler):
 
     async def post(self, owner: str, name: str) -> None:
         known, reason = self.known(owner, name), self.read(Why).reason
-        told = await self.administration.reset_limits(self.operator, known, name, reason)
+        told = await self.administration.reset_limits(
+            self.operator, known, name, reason, self.passed_on
+        )
         self.tell(200, {"owner": owner, "name": name, "everywhere": told})

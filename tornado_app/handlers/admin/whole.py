@@ -77,7 +77,7 @@ class ReloadHandler(AdminHandler):
 
     async def post(self) -> None:
         reason = self.read(Why).reason
-        outcome = await self.administration.reload(self.operator, reason)
+        outcome = await self.administration.reload(self.operator, reason, self.passed_on)
         if outcome is None:
             self.tell(202, {"told": True})
         elif outcome.problems:

@@ -1,0 +1,211 @@
+"""One administration for several processes, of which each is a whole gateway here."""
+
+import asyncio
+import json
+import socket
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from tornado.netutil import bind_sockets
+
+from tests.calls.house import House
+from tests.calls.test_administration import KEY, OTHER_KEY, ask, deeds, quota_of, session_id
+from tests.fakes.upstream import FakeUpstream
+from tornado_app.commands.one_administration import OneAdministration
+from tornado_app.handlers.admin.passing_on import PASSED_ON, passing_on_routes
+from tornado_app.handlers.metrics import make_metrics_server
+from tornado_app.protocol.voice_v1.dialect import VOICE_V1
+from tornado_app.reloading import Outcome
+
+PARENT_KEY = "parent-and-children-know-it"
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return {
+        "metrics_enabled": True,
+        "admin_keys": [f"anna:{KEY}", f"bot:{OTHER_KEY}"],
+        "admin_audit_file": str(tmp_path / "audit.jsonl"),
+        "server_state_dir": str(tmp_path / "state"),
+    }
+
+
+@asynccontextmanager
+async def machine(settings, count=2):
+    """Its processes, and the address of all; one is taken out of `ports` as if it had ended."""
+    async with FakeUpstream() as fake:
+        houses = [House(fake.url, **settings) for _ in range(count)]
+        for house in houses:
+            house.parent_key = PARENT_KEY
+            await house.__aenter__()
+        ports = {number: house.metrics_port for number, house in enumerate(houses)}
+        one = OneAdministration(
+            "127.0.0.1", lambda: ports, PARENT_KEY, count=count, are_shared=False
+        )
+        server = make_metrics_server(None, VOICE_V1, passing_on_routes(one.answer))
+        sockets = bind_sockets(0, "127.0.0.1")
+        server.add_sockets(sockets)
+        port = sockets[0].getsockname()[1]
+        try:
+            yield SimpleNamespace(houses=houses, ports=ports, metrics_port=port, server=server)
+        finally:
+            server.stop()
+            await server.close_all_connections()
+            one.close()
+            for house in reversed(houses):
+                await house.__aexit__(None, None, None)
+
+
+@pytest.mark.gen_test
+async def test_all_calls_are_listed_and_each_is_found_and_ended(settings):
+    """Whatever process has it; of one that is not there it is said."""
+    async with machine(settings) as whole:
+        names = ["alice", "bob", "carol"]
+        homes = [whole.houses[0], whole.houses[1], whole.houses[1]]
+        clients = [await home.connected(user=name) for home, name in zip(homes, names, strict=True)]
+        listed, after = [], ""
+        while after is not None:
+            status, page = await ask(whole, "GET", f"calls?limit=1{after}")
+            assert (200, []) == (status, page["missing"])
+            listed += [call["user_id"] for call in page["calls"]]
+            after = page["next"] and f"&after={page['next']}"
+        called = await session_id(clients[2])
+        found = await ask(whole, "GET", f"calls/{called}")
+        ended = await ask(whole, "POST", f"calls/{called}/end", {"reason": "ticket 17"})
+        told = await clients[2].closed()
+        again = await ask(whole, "POST", f"calls/{called}/end")
+        wrong = await ask(whole, "GET", "calls?limit=0")
+        del whole.ports[1]
+        some = (await ask(whole, "GET", "calls"))[1]
+        unknown = await ask(whole, "GET", f"calls/{await session_id(clients[1])}")
+        whole.ports.clear()
+        nothing = [(await ask(whole, "GET", path))[0] for path in ("calls", "bans", "version")]
+
+    assert names == listed
+    assert (200, "carol") == (found[0], found[1]["user_id"])
+    assert (200, (4412, "ended_by_operator")) == (ended[0], told)
+    assert [404, 400] == [again[0], wrong[0]]
+    assert (["alice"], [1]) == ([call["user_id"] for call in some["calls"]], some["missing"])
+    assert 503 == unknown[0]
+    assert "1" in unknown[1]["error"]
+    assert [503] * 3 == nothing
+    assert [("done", "ticket 17"), ("not_found", "")] == [
+        (deed["outcome"], deed["reason"]) for deed in deeds(settings)
+    ]
+
+
+@pytest.mark.gen_test
+async def test_what_is_for_all_is_done_by_all(settings):
+    """And written down once."""
+    settings["quotas_tokens_per_user_per_day"] = 1000
+    async with machine(settings) as whole:
+        clients = [await house.connected(user="alice") for house in whole.houses]
+        meters = [quota_of(house, "alice") for house in whole.houses]
+        for used, meter in enumerate(meters, 30):
+            meter.look(0.0, used)
+        before = (await ask(whole, "GET", "limits/user/alice"))[1]
+        reset = await ask(whole, "POST", "limits/user/alice/reset")
+        after = (await ask(whole, "GET", "limits/user/alice"))[1]
+        for house in whole.houses:
+            house.reloaded = Outcome(("limits.connections",), ())
+        reloaded = await ask(whole, "POST", "reload")
+        whole.houses[1].reloaded = Outcome(problems=("limits.connections: must be a number",))
+        refused = await ask(whole, "POST", "reload")
+        drained = await ask(whole, "POST", "drain")
+        told = [house.told for house in whole.houses]
+        ban = await ask(whole, "POST", "bans", {"kind": "user", "name": "alice"})
+        ends = [await client.closed() for client in clients]
+        full = (await ask(whole, "GET", "limits"))[1]
+        figures = (await ask(whole, "GET", "figures"))[1]
+
+    def used(answer):
+        (tokens,) = [q["used"] for q in answer["quotas"] if q["limit"].startswith("tokens")]
+        return tokens
+
+    assert (61, 200, 0) == (used(before), reset[0], used(after))
+    assert (200, {"changed": ["limits.connections"], "waiting": []}) == reloaded
+    assert (409, ["limits.connections: must be a number"]) == (refused[0], refused[1]["problems"])
+    assert [["reload", "reload", "drain"], ["reload", "reload"]] == told
+    assert (202, 200) == (drained[0], ban[0])
+    assert [(4401, "token_revoked")] * 2 == ends
+    assert {"connections", "process_bytes"} == {each["limit"] for each in full["limits"]}
+    assert ([], 60) == (figures["missing"], figures["step_s"])
+    assert [
+        ("limits_reset", "done"), ("reloaded", "done"), ("reloaded", "done"), ("drained", "done"),
+        ("kept_out", "done"),
+    ] == [(deed["action"], deed["outcome"]) for deed in deeds(settings)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "status"),
+    [("", {}, 401), ("x" * 40, {}, 401), (KEY, {"Origin": "http://elsewhere.example"}, 403)],
+)
+@pytest.mark.gen_test
+async def test_without_a_key_there_is_nothing(settings, key, headers, status):
+    async with machine(settings) as whole:
+        for method, path in (
+            ("GET", "calls"),
+            ("POST", "calls/sess_nobody/end"),
+            ("POST", "bans"),
+            ("POST", "reload"),
+            ("POST", "limits/user/alice/reset"),
+            ("GET", "figures"),
+            ("GET", "openapi.json"),
+        ):
+            found, body = await ask(whole, method, path, key=key, **headers)
+            assert (status, {"error"}) == (found, body.keys())
+        assert [[], []] == [house.told for house in whole.houses]
+
+
+@pytest.mark.gen_test
+async def test_nobody_else_is_taken_for_the_parent(settings):
+    """Who says so is written down, and asks for all as ever."""
+    async with machine(settings) as whole:
+        for said in ("a guess further", f"{PARENT_KEY}", f"{PARENT_KEY} further"):
+            headers = {PASSED_ON: said}
+            assert 200 == (await ask(whole, "POST", "limits/user/a/reset", **headers))[0]
+        for house in whole.houses:
+            answer = await ask(house, "POST", "limits/user/b/reset", **{PASSED_ON: "é further"})
+            assert 200 == answer[0]
+
+    assert ["user a"] * 3 + ["user b"] * 2 == [deed["target"] for deed in deeds(settings)]
+
+
+@pytest.mark.gen_test
+async def test_a_process_that_hangs_is_said(settings, monkeypatch):
+    monkeypatch.setattr("tornado_app.commands.one_administration.READ_S", 0.2)
+    async with machine(settings) as whole:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            whole.ports[1] = silent.getsockname()[1]
+
+            async def is_said():
+                status, told = await ask(whole, "GET", "limits")
+                return (status, told.get("missing")) == (200, [1])
+
+            async with asyncio.timeout(20):
+                while not await is_said():
+                    await asyncio.sleep(0)
+
+
+@pytest.mark.gen_test(timeout=150)
+async def test_it_answers_as_its_description_says(settings, tmp_path):
+    """Whatever is asked, allowed or not: status, body and headers are those of the document."""
+    async with machine(settings) as whole:
+        await whole.houses[1].connected()
+        document = await ask(whole, "GET", "openapi.json")
+        (tmp_path / "openapi.json").write_text(json.dumps(document[1]))
+        process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("schemathesis"),
+            *("run", "openapi.json", "--url", f"http://127.0.0.1:{whole.metrics_port}/admin/v1"),
+            *("--header", f"Authorization: Bearer {KEY}", "--checks", "all", "--no-color"),
+            *("--max-examples", "3", "--seed", "7", "--generation-database", "none"),
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+
+    assert 0 == process.returncode, said.decode()

@@ -1,0 +1,219 @@
+"""One administration for several processes: the parent asks them, and makes one answer of it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+
+from tornado_app.admin import together
+from tornado_app.handlers.admin.calls import CALLS_MOST
+from tornado_app.handlers.admin.passing_on import FURTHER, PASSED_ON, Answered, Asked, passed
+from tornado_app.handlers.admin.routes import BELOW
+from tornado_app.handlers.quiet import as_json
+
+READ_S = 3.0
+"""How long a process has to tell something; whoever looks does not wait for one that hangs."""
+DO_S = 30.0
+"""And to do something: to read its files again it may have to ask servers of tools."""
+ANSWER_BYTES = 16 << 20
+UNASKED = ("if-none-match", "if-modified-since", "range")
+"""Of several answers one is made: each has to be whole."""
+
+NOBODY = "No process of this gateway answers now. Try again in a moment."
+NOT_KNOWN = "Some processes do not answer now, and no other has that call: {}."
+UNHEARD = "Process {} has not answered; it may have done it."
+
+Found = dict[int, Answered]
+"""By the number of the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """What is asked, below `BELOW`."""
+
+    parts: tuple[str, ...]
+    query: Mapping[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, asked: Asked) -> "_Path":
+        split = urlsplit(asked.target)
+        below = split.path.removeprefix(f"{BELOW}/")
+        parts = tuple(below.split("/")) if below != split.path else ()
+        return cls(parts, parse_qs(split.query))
+
+
+class OneAdministration:
+    """Knows no keys: each process judges by itself.  Thread: loop."""
+
+    def __init__(
+        self,
+        host: str,
+        ports: Callable[[], Mapping[int, int]],
+        parent_key: str,
+        *,
+        count: int,
+        are_shared: bool,
+    ) -> None:
+        """*ports* are those of the processes that listen, by their number, of *count*.
+
+        *parent_key*: what they know the parent by; *are_shared*: quotas are counted in Redis.
+        """
+        self._host = host
+        self._ports = ports
+        self._parent_key = parent_key
+        self._count = count
+        self._are_shared = are_shared
+        self._client = AsyncHTTPClient(
+            force_instance=True,
+            max_clients=16 * count,
+            max_body_size=ANSWER_BYTES,
+            defaults={"decompress_response": False, "follow_redirects": False},
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    async def answer(self, asked: Asked) -> Answered:
+        """What all of them answer, or the one that is concerned."""
+        path = _Path.of(asked)
+        match asked.method, path.parts:
+            case "GET", ("calls",):
+                count = _number(path.query.get("limit", ["100"])[-1])
+                return await self._together(asked, lambda pages: together.calls(pages, count))
+            case "GET", ("limits",):
+                return await self._together(asked, together.limits)
+            case "GET", ("limits", _, _):
+                return await self._together(
+                    asked, lambda pages: together.owner(pages, are_shared=self._are_shared)
+                )
+            case "GET", ("figures",):
+                return await self._together(asked, together.figures)
+            case "GET", ("calls", _):
+                return (await self._whose(asked))[1]
+            case "POST", ("calls", _, "end"):
+                return await self._end(asked)
+            case "POST", ("limits", _, _, "reset") if not self._are_shared:
+                return await self._do_everywhere(asked, lambda answers: answers[0])
+            case "POST", ("reload",):
+                return await self._do_everywhere(asked, together.reloaded)
+        return await self._any(asked)
+
+    async def _together(
+        self, asked: Asked, make: Callable[[list[together.Told]], together.Summed]
+    ) -> Answered:
+        """One page of those of all, with the numbers of those that have none."""
+        found = await self._ask_all(asked)
+        if (other := _other(found)) is not None:
+            return other
+        pages = [json.loads(each.body) for _, each in sorted(found.items())]
+        return _json(200, {**make(pages), "missing": self._missing(found)})
+
+    async def _whose(self, asked: Asked) -> tuple[int | None, Answered]:
+        """The process that has the call, and what it tells."""
+        found = await self._ask_all(asked)
+        for process, answered in found.items():
+            if answered.status == 200:
+                return process, answered
+        for answered in found.values():
+            if answered.status != 404:
+                return None, answered
+        if missing := self._missing(found):
+            return None, _json(503, {"error": NOT_KNOWN.format(", ".join(map(str, missing)))})
+        return None, next(iter(found.values()))
+
+    async def _end(self, asked: Asked) -> Answered:
+        detail = replace(asked, method="GET", target=urlsplit(asked.target).path[: -len("/end")])
+        process, answered = await self._whose(replace(detail, body=b""))
+        if process is not None:
+            return await self._ask_to(process, asked)
+        # Whoever is asked for a call that there is not notes it down.
+        return await self._any(asked) if answered.status == 404 else answered
+
+    async def _do_everywhere(
+        self,
+        asked: Asked,
+        make: Callable[[list[tuple[int, together.Told]]], tuple[int, together.Told]],
+    ) -> Answered:
+        """The first notes it down; whoever does not answer is said."""
+        answers: list[tuple[int, together.Told]] = []
+        for process in sorted(self._ports()):
+            key = f"{self._parent_key} {FURTHER}" if answers else self._parent_key
+            headers = {**asked.headers, PASSED_ON: key}
+            answered = await self._ask_to(process, replace(asked, headers=headers))
+            if not answers and answered.status not in {200, 409}:
+                return answered
+            answers.append((answered.status, json.loads(answered.body)))
+        if not answers:
+            return _json(503, {"error": NOBODY})
+        return _json(*make(answers))
+
+    async def _any(self, asked: Asked) -> Answered:
+        """One that answers; what is to be done is asked once."""
+        for process in sorted(self._ports()):
+            if asked.method not in {"GET", "HEAD"}:
+                return await self._ask_to(process, asked)
+            answered = await self._ask(process, asked, READ_S)
+            if answered is not None:
+                return answered
+        return _json(503, {"error": NOBODY})
+
+    async def _ask_all(self, asked: Asked) -> Found:
+        headers = {
+            name: text for name, text in asked.headers.items() if name.lower() not in UNASKED
+        }
+        processes = sorted(self._ports())
+        asked = replace(asked, headers=headers)
+        answers = await asyncio.gather(*(self._ask(each, asked, READ_S) for each in processes))
+        found = zip(processes, answers, strict=True)
+        return {process: answered for process, answered in found if answered is not None}
+
+    async def _ask_to(self, process: int, asked: Asked) -> Answered:
+        """Have that one do something."""
+        answered = await self._ask(process, asked, DO_S)
+        return answered or _json(503, {"error": UNHEARD.format(process)})
+
+    async def _ask(self, process: int, asked: Asked, within_s: float) -> Answered | None:
+        """What it answers; None: nothing in that time."""
+        if (port := self._ports().get(process)) is None:
+            return None
+        request = HTTPRequest(
+            f"http://{self._host}:{port}{asked.target}",
+            method=asked.method,
+            headers=asked.headers,
+            body=asked.body or None,
+            allow_nonstandard_methods=True,
+            connect_timeout=within_s,
+            request_timeout=within_s,
+        )
+        try:
+            async with asyncio.timeout(within_s):
+                response = await self._client.fetch(request, raise_error=False)
+        except Exception:  # noqa: BLE001  whatever it is, it has not answered
+            return None
+        if response.code == 599:
+            return None
+        return Answered(response.code, response.body or b"", passed(response.headers))
+
+    def _missing(self, found: Found) -> list[int]:
+        return [process for process in range(self._count) if process not in found]
+
+
+def _other(found: Found) -> Answered | None:
+    """What is answered in place of a page, if not all have one."""
+    if not found:
+        return _json(503, {"error": NOBODY})
+    return next((each for each in found.values() if each.status != 200), None)
+
+
+def _json(status: int, body: Mapping[str, Any]) -> Answered:
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    return Answered(status, as_json({**body}), headers)
+
+
+def _number(text: str) -> int:
+    """Those who are asked have found it right."""
+    return int(text) if text.isascii() and text.isdigit() else CALLS_MOST

@@ -222,7 +222,7 @@ async def test_an_opening_asks_for_its_place_and_its_quotas_at_once():
             assert 1 == both.given_back
             used_up = QuotaUse("tokens_per_user_per_day", 10, 10, 2_000_000_000)
             answers = iter([None, used_up])
-            both.exceeded = lambda _quotas: next(answers)
+            both.exceeded = lambda _quotas, _held: next(answers)
             with pytest.raises(Refused) as refused:
                 await gateway.reception.coming_in(knock())
             assert ("quota_exceeded", 2) == (refused.value.code, both.given_back)

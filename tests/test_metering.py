@@ -52,6 +52,64 @@ def test_money_adds_up_to_what_it_costs(costs):
         assert total <= Decimal(repr(use.used)) < total + part
 
 
+HALF = Decimal("0.5")
+
+
+def test_what_a_call_keeps_aside_is_nothing_for_the_next():
+    """Until it is over, or needs less; what it has used in place of it stays."""
+    now = [DAY_S * 20_000 - 1]
+    quotas = (quota("money", allowed=1.0), quota("money", "organisation", "month", allowed=5.0))
+    meters = MetersHere()
+    one, two = (CallMeter(quotas, meters, lambda: now[0]) for _ in range(2))
+
+    def overs(call, cost, held):
+        return [use.is_over for use in call.look(0.0, 0, cost, held)]
+
+    assert [False, False] == overs(one, Decimal(0), HALF)
+    assert [True, False] == overs(two, Decimal(0), HALF + Decimal("0.000001"))
+    assert [False, False] == overs(two, Decimal(0), HALF)
+    assert [True, False] == overs(one, Decimal("0.1"), HALF)
+    assert [False, False] == overs(one, Decimal("0.1"), Decimal(0))
+    assert [0.6, 0.6] == [use.used for use in two.look(0.0, 0, Decimal(0), HALF)]
+    now[0] += 2
+    assert [0.5, 0.6] == [use.used for use in two.look(0.0, 0, Decimal(0), HALF)], "a new day"
+    assert [0.0, 0.1] == [use.used for use in two.look(0.0, 0, Decimal(0), Decimal(0))]
+
+
+def test_nobody_comes_in_where_all_is_kept_aside():
+    metering = Metering()
+    quotas = (quota("money", allowed=1.0),)
+    call = metering.new_meter(quotas)
+    call.look(0.0, 0, Decimal("0.4"), Decimal("0.5"))
+    assert metering.exceeded(quotas, Decimal("0.1")) is None
+    assert "money_per_user_per_day" == metering.exceeded(quotas, Decimal("0.100001")).limit
+    call.look(0.0, 0, Decimal(1))
+    assert metering.exceeded(quotas).is_over
+    assert call.telling() is None, "there is nobody to tell"
+
+
+async def _nothing():
+    pass
+
+
+def test_others_are_told_at_once_of_more_and_later_of_less():
+    told = []
+
+    def tell(keys):
+        told.append([key.unit for key in keys])
+        return _nothing()
+
+    call = CallMeter((quota("money"), quota("tokens")), MetersHere(), lambda: DAY_S, tell)
+    for held, is_told in ((0, False), (2, True), (2, False), (1, False), (3, True)):
+        call.look(0.0, 0, Decimal(0), Decimal(held))
+        telling = call.telling()
+        assert is_told == (telling is not None)
+        if telling is not None:
+            telling.close()
+        assert call.telling() is None
+    assert [["money", "money_held", "tokens"]] * 2 == told
+
+
 def test_nobody_without_a_quota_is_metered():
     metering = Metering()
     assert metering.new_meter(()) is None

@@ -4,7 +4,7 @@ import contextlib
 import math
 import random
 import time
-from asyncio import AbstractEventLoop, Future, TimerHandle
+from asyncio import AbstractEventLoop, Future, Task, TimerHandle
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -52,6 +52,8 @@ from tornado_app.upstream.spares import Spares
 from tornado_app.usage.call_usage import CallUsage
 from tornado_app.watching import Watch
 
+COST = frozenset({"session_opened", "response_done", "transcribed"})
+"""Facts behind which an answer may cost more, or there is less left for it."""
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
 
@@ -105,6 +107,8 @@ class Connection:
         makes who counts what is used, and is told what there was so far; None: nobody does.
         """
         self._meter = meter
+        self._telling: Task[None] | None = None
+        """Has other machines know what is kept aside."""
         self.config = config
         self.token_id = config.token_id
         """Of the token that counts now."""
@@ -248,7 +252,31 @@ class Connection:
         totals = self._session.totals()
         audio_ms = totals.received_ms + totals.answered_ms
         cost = self._usage.cost if self._usage is not None else Decimal(0)
-        return self._meter.look(audio_ms, sum(totals.tokens.values()), cost)
+        return self._meter.look(audio_ms, sum(totals.tokens.values()), cost, self._held())
+
+    def _held(self) -> Decimal:
+        """What is kept aside of a quota of money for the answers that run, and for the next."""
+        is_counted = self._meter is not None and self._meter.counts_money
+        if self._usage is None or not is_counted or self._session.ended:
+            return Decimal(0)
+        return self._usage.most_of_next(self._clock(), self._session.most_output_tokens)
+
+    def _count_money(self) -> None:
+        """Say at once what has become of quotas of money, and have other machines know of it."""
+        if self._meter is None or self._finished:
+            return
+        self.feed(events.Metered(self._metered()))
+        telling = self._meter.telling()
+        if telling is not None:
+            self._telling = self._equipment.loop.create_task(telling)
+            self._telling.add_done_callback(self._on_told)
+
+    def _on_told(self, _: "Task[None]") -> None:
+        """Now it is known what other machines keep aside."""
+        try:
+            self._count_money()
+        except Exception:  # noqa: BLE001  nothing may escape a callback of the loop
+            self._fail()
 
     @property
     def cost(self) -> CostFigures | None:
@@ -390,6 +418,8 @@ class Connection:
         hear(tally, fact.event, fact.fields)
         for listener in self._listeners:
             listener.hear(fact.event, fact.fields, self._clock())
+        if fact.event in COST and self._meter is not None and self._meter.counts_money:
+            self._count_money()
         if fact.is_written:
             self._log.log(level_number(fact.event), fact.event, **fact.fields)
 

@@ -148,6 +148,7 @@ class Gateway:
             seating=self.seating,
             metering=self.metering,
             running=self,
+            most_of_first=self.usage.most_of_first,
         )
         self._equipment = Equipment(
             self._loop,

@@ -172,6 +172,7 @@ def session_config(
         token_id=caller.token_id,
         client_conducts=client_conducts,
         recorded=recorded_parts(settings, terms.model_session.record),
+        most_output_tokens=settings.session.max_output_tokens,
         shows_cost=settings.usage.show_cost,
         is_timed=settings.metrics.enabled,
     )

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from tornado_app.metering import Metering
 from tornado_app.policy.grants import Policy
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.opening import Opening
+from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.resuming.tickets import Ticket
 from tornado_app.seating import Seating
 from tornado_app.session.config import SessionConfig
@@ -99,10 +101,12 @@ class Reception:
         seating: Seating,
         metering: Metering,
         running: Running,
+        most_of_first: Callable[[ModelSession], Decimal],
     ) -> None:
         """*rules* are those of our own tokens, if there are any; a policy may name the tools of
-        *toolbox*.
+        *toolbox*; *most_of_first*: what the first answer of such a call may cost.
         """
+        self._most_of_first = most_of_first
         self.is_closed = False
         """Nobody is let in any more."""
         self.seating = seating
@@ -234,7 +238,10 @@ class Reception:
 
     def _check_quotas(self, asked: _Asked | Guest) -> None:
         """A call that goes on ends by itself, as every other."""
-        used_up = self.metering.exceeded(asked.standing.quotas)
+        quotas, held = asked.standing.quotas, Decimal(0)
+        if asked.standing.counts_money:
+            held = self._most_of_first(asked.terms.model_session)
+        used_up = self.metering.exceeded(quotas, held)
         if used_up is not None and asked.resumes is None:
             raise used_up.refused(time.time_ns() // 1_000_000)
 

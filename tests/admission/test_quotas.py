@@ -69,6 +69,19 @@ def test_money_is_exact_at_its_border(parts):
     assert [False, True] == [mine.use(used, 0.0).is_over for used in (parts - 1, parts)]
 
 
+@pytest.mark.parametrize(
+    ("used", "held", "is_over"),
+    [(0, 600, False), (300, 300, False), (300, 301, True), (599, 0, False), (600, 0, True)],
+)
+def test_what_is_kept_aside_may_be_all_that_is_left(used, held, is_over):
+    """What is used up may not be; who is told of it is told why."""
+    mine = quota(unit="money", allowed=600e-6)
+    use = mine.use(used, 0.0, held)
+    assert ((used + held) / 10**6, is_over) == (use.used, use.is_over)
+    is_told = "not enough for another answer" in use.refused(0).sentence
+    assert is_told == (held > 0)
+
+
 def test_what_is_told_of_one_that_is_used_up():
     """With the time at which it begins anew."""
     refused = QuotaUse("tokens_per_user_per_day", 10, 10, 5000).refused(1000)

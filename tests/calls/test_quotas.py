@@ -40,14 +40,17 @@ async def test_a_user_is_warned_and_then_ended():
 
 @pytest.mark.gen_test
 async def test_money_is_used_up_like_the_rest():
-    """By the prices, with what the call before has cost; nothing has to be written down for it."""
+    """By the prices, with what the call before has cost and another answer may; nothing has to be
+    written down for it.
+    """
     how = {
         "quotas_money_per_user_per_day": 0.5,
         "session_call_grace_s": 0,
+        "session_max_output_tokens": 100,
         "usage_show_cost": True,
     }
     async with FakeUpstream() as fake, House(fake.url, **how) as house:
-        for tokens, told in ((18_000, "limit_warning"), (3000, "error")):  # 24.00 a million
+        for tokens, told in ((16_000, "limit_warning"), (4800, "error")):  # 24.00 a million
             client = await house.connected()
             await client.say("text", text="Hello.")
             await fake.next_event("response.create")
@@ -57,20 +60,20 @@ async def test_money_is_used_up_like_the_rest():
             await fake.send({"type": "response.done", "response": done})
             data = (await client.next(told))["data"]
             if told == "limit_warning":
-                assert ("money_per_user_per_day", 0.432, 0.5) == (
+                assert ("money_per_user_per_day", 0.4544, 0.5) == (
                     data["limit"],
                     data["used"],
                     data["allowed"],
                 )
                 await client.say("get_status")
                 cost = (await client.next("status"))["data"]["cost"]
-                assert {"amount": "0.432", "currency": "USD", "unpriced": 0} == cost
+                assert {"amount": "0.384", "currency": "USD", "unpriced": 0} == cost
                 client.socket.close(1000, "bye")
         assert "quota_exceeded" == data["code"]
         assert (4429, "quota_exceeded") == await client.closed()
         status, body, _ = await house.refusal()
         assert (429, "quota_exceeded") == (status, body["data"]["code"])
-        assert body["error"].endswith("money_per_user_per_day is 0.5.")
+        assert "money_per_user_per_day, which is 0.5, is not enough" in body["error"]
 
 
 @pytest.mark.gen_test

@@ -4,8 +4,9 @@ import pytest
 
 from tests.session.story import delta, response
 from tornado_app.admission.quotas import QuotaUse
+from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
-from tornado_app.protocol.realtime.orders import CreateResponse
+from tornado_app.protocol.realtime.orders import CancelResponse, CreateResponse
 from tornado_app.session import events
 from tornado_app.session.config import QuotaRules, TimeRules
 
@@ -82,6 +83,23 @@ def test_it_does_not_wait_for_ever(call):
     assert not story.session.ended
     story.tick(5.0)
     assert story.session.ended
+
+
+def orders(story, kind):
+    return [c.order for c in story.all if isinstance(getattr(c, "order", None), kind)]
+
+
+def test_nothing_is_answered_any_more(call):
+    """Not what is asked meanwhile, and what the model answers by itself is stopped as it begins."""
+    story = call(grace_s=60.0)
+    story.said(realtime.ResponseCreated(response()), 1.0).said(delta(2000))
+    metered(story, 1.5, 100)
+    story.client(asked.Text("And now?"), 1.6)
+    story.said(realtime.ResponseFinished(response(status="completed")), 2.0)
+    assert [] == orders(story, CreateResponse)
+    story.said(realtime.ResponseCreated(response("resp_2")), 2.1)
+    stopped = [order.response_id for order in orders(story, CancelResponse)]
+    assert ["resp_1", "resp_2"] == stopped, "the turn has interrupted the first"
 
 
 def test_the_model_says_goodbye(call):

@@ -1,8 +1,11 @@
 """Tests of tornado_app/usage/call_usage.py."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.session.relaying.call import Call as RelayedCall
 from tests.session.story import Story, config, delta, model_session, response
@@ -15,6 +18,7 @@ from tornado_app.protocol.realtime.events import (
 from tornado_app.protocol.told import CostFigures
 from tornado_app.session import events
 from tornado_app.session.commands import Log
+from tornado_app.session.token_types import TOKEN_TYPES
 from tornado_app.usage.call_usage import CallUsage
 from tornado_app.usage.prices import read_prices
 
@@ -35,6 +39,8 @@ from = 2020-01-01
 minute = 0.6
 """
 )
+MILLION = Decimal(10**6)
+DAY = date(2026, 12, 1)
 TOKENS = {"text_input": 100, "audio_input": 50, "audio_output": 30}
 
 
@@ -56,6 +62,9 @@ class Call:
 
     def hear(self, event, **fields):
         self.usage.hear(event, fields, self.config.opened_at + 1.0)
+
+    def most_of_next(self, tokens=0):
+        return self.usage.most_of_next(self.config.opened_at, tokens)
 
     def done(self, response_id, tokens=TOKENS, status="completed"):
         total = None if tokens is None else sum(tokens.values())
@@ -86,6 +95,36 @@ def test_what_a_call_costs_is_known_while_it_runs(call):
     call.hear("upstream_lost")
     assert call.usage.cost == sum(record.cost for record in call.records if record.cost is not None)
     assert call.records[-1].is_estimated
+
+
+def test_the_next_answer_may_cost_the_longest_one_and_all_that_was_said(call):
+    """With nothing of it in the model's cache, and each that runs as much."""
+    longest = Decimal(4096 * 20)
+    assert longest / MILLION == call.most_of_next()
+    assert Decimal(100 * 20) / MILLION == call.most_of_next(100)
+    call.hear("response_begun", response_id="r1")
+    call.done("r1", {"text_input": 100, "cached_audio_input": 50, "audio_output": 30, "unnamed": 5})
+    call.totals.received_ms = 950.0
+    said = 100 * 1 + 50 * 10 + 30 * 10 + 5 * 1 + 10 * 10
+    assert (said + 100 * 20) / MILLION == call.most_of_next(100)
+    call.hear("response_begun", response_id="r2")
+    call.hear("response_begun", response_id="r3")
+    assert 2 * (said + 100 * 20) / MILLION == call.most_of_next(100)
+
+
+@given(
+    st.dictionaries(st.sampled_from(TOKEN_TYPES), st.integers(0, 10**6)),
+    st.integers(0, 4096),
+    st.integers(0, 4096),
+)
+def test_no_answer_to_what_is_known_costs_more(given, words, sound):
+    """Whatever of it the model has in its cache, and whatever it makes of the longest."""
+    given = {kind: count for kind, count in given.items() if "input" in kind}
+    cost = PRICES.of_answer("m", given | {"text_output": words, "audio_output": sound}, DAY)
+    most = PRICES.most_of_answer("m", given, words + sound, DAY)
+    assert (cost is None) == (most is None and bool(given)) or cost is None
+    if cost is not None:
+        assert cost <= most
 
 
 def test_an_answer_is_a_record_with_what_it_cost(call):

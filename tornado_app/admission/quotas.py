@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from tornado_app.errors import Refused
 
@@ -15,12 +15,16 @@ Period = Literal["day", "month"]
 
 SENTENCE = "Your quota is used up: {limit} is {allowed:.15g}."
 OF_ORGANISATION = "The quota of your organisation is used up: {limit} is {allowed:.15g}."
+NOT_ENOUGH = "What is left of {limit}, which is {allowed:.15g}, is not enough for another answer."
+
+HELD: Final = "money_held"
+"""What calls keep aside for their next answers: it is given back, and ends with who has it."""
 
 
 class Key(NamedTuple):
     """One meter."""
 
-    unit: Unit
+    unit: Unit | Literal["money_held"]
     owner: Owner
     whose: str
     date: str
@@ -47,14 +51,18 @@ class Quota:
         text = date.strftime("%Y-%m-%d" if self.period == "day" else "%Y-%m")
         return Key(self.unit, self.owner, self.whose, text)
 
-    def use(self, used: int, now_unix_s: float) -> "QuotaUse":
-        """What it means that the meter stands at *used* parts."""
+    def held_key(self, now_unix_s: float) -> Key | None:
+        """Of what is kept aside of it; None: of what it counts nothing is."""
+        return self.key(now_unix_s)._replace(unit=HELD) if self.unit == "money" else None
+
+    def use(self, used: int, now_unix_s: float, held: int = 0) -> "QuotaUse":
+        """What it means that the meter stands at *used* parts, and so many are kept aside."""
         # The quotient nearest to a whole number of parts is the number as an operator writes it, so
         # that both compare exactly.
-        shown = used / PARTS[self.unit]
+        shown = (used + held) / PARTS[self.unit]
         reset_at = int(ends_at(self.period, now_unix_s) * 1000)
         digits = 6 if self.unit == "money" else 1
-        return QuotaUse(self.limit, shown, self.allowed, reset_at, digits)
+        return QuotaUse(self.limit, shown, self.allowed, reset_at, digits, held > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +76,17 @@ class QuotaUse:
     """Unix time in milliseconds at which it begins anew."""
     digits: int = 1
     """How many behind the point tell a client enough."""
+    holds: bool = False
+    """Some of it is only kept aside, and may be as much as there is."""
 
     @property
     def is_over(self) -> bool:
-        return self.used >= self.allowed
+        return self.used > self.allowed or (self.used == self.allowed and not self.holds)
 
     def refused(self, now_unix_ms: int) -> Refused:
         """What is told when it is used up."""
         sentence = OF_ORGANISATION if "organisation" in self.limit else SENTENCE
+        sentence = NOT_ENOUGH if self.holds else sentence
         text = sentence.format(limit=self.limit, allowed=self.allowed)
         wait_ms = max(1, self.reset_at - now_unix_ms)
         return Refused("quota_exceeded", text, retry_after_ms=wait_ms)
@@ -88,7 +99,7 @@ class Meters(Protocol):
         """As far as it is known here, in parts."""
 
     def spend(self, key: Key, parts: int) -> None:
-        """So much more was used."""
+        """So much more was used; less than 0: so much is given back of what was kept aside."""
 
 
 class MetersHere:

@@ -62,6 +62,8 @@ class Asking:
             config, model, actions, timers, known=self.known, request=self._request
         )
         self._cancels = Cancels(model)
+        self.is_closed = False
+        """Nothing is answered any more."""
 
     def want(self, turn: str | None, *, is_result: bool = False) -> None:
         """Ask for an answer, now or as soon as the model is free.
@@ -69,8 +71,9 @@ class Asking:
         *turn* is the name of the order that brought the turn to the model, if that may refuse it.
         *is_result*: it is the result of tools, behind which the model need not call one again.
         """
-        self._request.want(Turn(turn, self._actions.ref, is_result))
-        self._go_on()
+        if not self.is_closed:
+            self._request.want(Turn(turn, self._actions.ref, is_result))
+            self._go_on()
 
     @property
     def is_idle(self) -> bool:
@@ -121,8 +124,16 @@ class Asking:
 
     def want_rest(self, ref: Ref | None) -> None:
         """Ask for the rest of an answer that broke off."""
-        self._request.want(Turn(None, ref, is_rest=True))
-        self._go_on()
+        if not self.is_closed:
+            self._request.want(Turn(None, ref, is_rest=True))
+            self._go_on()
+
+    def close(self) -> None:
+        """Have no answer begin any more: none is asked for, and one that the model begins by itself
+        is stopped.  The one that runs goes on.
+        """
+        self.is_closed = True
+        self.withdraw()
 
     def refuse_unasked(self) -> None:
         """What the model is to answer by itself is none; nothing is asked for before that has begun
@@ -230,7 +241,7 @@ class Asking:
 
         *is_kept*: the next one is told of the conversation, and may be asked again.
         """
-        is_kept = is_kept and self._config.lost_answer != "tell"
+        is_kept = is_kept and self._config.lost_answer != "tell" and not self.is_closed
         is_owed, ref = self._carry_over() if is_kept else self._request.lost()
         if self.known.running is not None:
             self._break_off(self.known.running, is_kept=is_kept)
@@ -359,7 +370,9 @@ class Asking:
             self.known.mute_ended()
         is_unasked = self.known.is_unwanted and self._request.state == "none"
         self.known.is_expected = self.known.is_unwanted = False
-        is_filler, is_stopped = self._request.awaits_filler, self._request.begun() or is_unasked
+        is_filler = self._request.awaits_filler
+        is_late = self.is_closed and not is_filler
+        is_stopped = self._request.begun() or is_unasked or is_late
         running = self.known.begin(response_id, self._request.ref, is_filler=is_filler)
         self._patience.ask()
         self._waits.begun(response_id)

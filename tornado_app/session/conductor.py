@@ -74,6 +74,9 @@ class Conductor(Protocol):
     def has_streamed(self) -> bool:
         """The client has sent audio that was no file, and its sound is looked at."""
 
+    def stop_answering(self, refused: Refused) -> None:
+        """Have no answer begin any more but one that is said alone, because of *refused*."""
+
     def say_alone(self, sentence: str) -> bool:
         """Have the model say this, in no turn; False: it cannot now."""
 

@@ -179,6 +179,8 @@ class SessionConfig:
     """The client asks the model itself; what both say is relayed."""
     recorded: RecordedParts | None = None
     """None: nothing of it is written down."""
+    most_output_tokens: int = 0
+    """Which nobody may raise an answer's beyond; 0: that is not bounded."""
     shows_cost: bool = False
     """Its client may see what it costs."""
     is_timed: bool = False

@@ -58,7 +58,8 @@ class Fillers:
         """Whether anybody waits for this call, in a turn that had no sentence yet."""
         turn = self._following.turn
         is_waited_for = call.of.is_wanted and call.of.turn == turn
-        return bool(call.filler) and is_waited_for and self._said_in != turn
+        is_open = is_waited_for and not self._asking.is_closed
+        return bool(call.filler) and is_open and self._said_in != turn
 
     def _due(self, call: OpenCall) -> float:
         since = max(call.since, self._heard_until)

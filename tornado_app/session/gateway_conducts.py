@@ -108,6 +108,9 @@ class GatewayConducts:
     def has_streamed(self) -> bool:
         return self.uplink.has_streamed
 
+    def stop_answering(self, refused: Refused) -> None:  # noqa: ARG002  the client was told
+        self.answers.asking.close()
+
     def say_alone(self, sentence: str) -> bool:
         if not self.answers.asking.is_free:
             return False

@@ -71,7 +71,9 @@ class Session:
         self._conductor = conductor = _conductor(parts)
         self.downlink = conductor.downlink
         self._times = TimeLimits(parts, conductor)
-        self._quotas = Quotas(config, parts.actions, self._times)
+        self._quotas = Quotas(
+            config, parts.actions, self._times, stop_answering=conductor.stop_answering
+        )
         self._rolling = RollingOver(
             config,
             parts.model,
@@ -122,6 +124,13 @@ class Session:
     def is_connected(self) -> bool:
         """The model is ready to hear and to answer."""
         return self._model.state == "connected"
+
+    @property
+    def most_output_tokens(self) -> int:
+        """Which no answer has more of; 0: that is not bounded."""
+        if self._config.client_conducts:  # who may ask for more with each
+            return self._config.most_output_tokens
+        return self._model.in_force.max_output_tokens
 
     @property
     def upstream(self) -> str:

@@ -1,8 +1,9 @@
 """What a call does when a quota of its user is nearly used up, and when it is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tornado_app.admission.quotas import QuotaUse
+from tornado_app.errors import Refused
 from tornado_app.protocol.close import QUOTA_EXCEEDED
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.told import LimitWarning
@@ -14,7 +15,15 @@ from tornado_app.session.time_limits import TimeLimits
 class Quotas:
     """Warns at each of some parts of a quota, once, and then ends the call.  Thread: loop."""
 
-    def __init__(self, config: SessionConfig, actions: Actions, times: TimeLimits) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        actions: Actions,
+        times: TimeLimits,
+        *,
+        stop_answering: Callable[[Refused], None],
+    ) -> None:
+        self._stop_answering = stop_answering
         self._config = config
         self._rules = config.quotas
         self._actions = actions
@@ -49,6 +58,7 @@ class Quotas:
         refused = use.refused(self._config.unix_ms(self._actions.now))
         self._actions.log("quota_used_up", limit=use.limit)
         self._actions.refuse(refused)
+        self._stop_answering(refused)
         ending = Ending(
             "quota_exceeded",
             refused.sentence,

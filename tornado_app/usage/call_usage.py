@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.told import CostFigures
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.totals import Totals
@@ -15,6 +17,10 @@ from tornado_app.usage.record import Kind, Record
 USER_MS = 100
 ANSWER_MS = 50
 """For a token of audio, the user's and the model's."""
+LETTER_TOKENS = 1
+"""For a letter of instructions, at the most."""
+MOST_OUTPUT_TOKENS = 4096
+"""Of an answer, where nothing bounds it."""
 BEGUN_MOST = 16
 """A model has one answer, or a few out of band."""
 OVER_KEPT = 64
@@ -47,6 +53,8 @@ class CallUsage:
         """The last answers that have a record: what is said of them later is not another one."""
         self._known_input: dict[str, int] = {}
         """Of the last answer that was counted: the next has all of it in its input again."""
+        self._known_output: dict[str, int] = {}
+        """And what the model has said in it."""
         self._received_ms = 0.0
         """Audio of the user that was counted in it."""
         self.cost = Decimal(0)
@@ -58,6 +66,27 @@ class CallUsage:
     def figures(self) -> CostFigures:
         """What a client may be told of it."""
         return CostFigures(format(self.cost, "f"), self._prices.currency, self._unpriced)
+
+    def most_of_next(self, now: float, most_output_tokens: int) -> Decimal:
+        """What the answers that run and the next one may cost at the most, by what is known of them
+        at *now*: what the model was given and has said, speech since, and the longest answer, which
+        has *most_output_tokens*; 0: that is not bounded.  0, if nobody answers.
+        """
+        said, unheard_ms = self._known_output, self._totals().received_ms - self._received_ms
+        heard = said.get("audio_output", 0)
+        given = _sum(
+            self._known_input,
+            {
+                "audio_input": math.ceil(unheard_ms / USER_MS) + heard,
+                "text_input": sum(said.values()) - heard,
+            },
+        )
+        session = replace(self._config.model_session, model=self._model)
+        is_counted = self._known_input or said
+        known = given if is_counted else {"audio_input": given["audio_input"]}
+        day = _day(self._config.unix_ms(now))
+        most = most_of_answer(self._prices, session, known, most_output_tokens, day)
+        return most * max(1, len(self._begun))
 
     def hear(self, event: str, fields: Mapping[str, Any], now: float) -> None:
         """A fact, at *now* of the monotonic clock."""
@@ -102,6 +131,7 @@ class CallUsage:
         self._end(response_id)
         if tokens:
             self._known_input = {name: count for name, count in tokens.items() if "input" in name}
+            self._known_output = {n: count for n, count in tokens.items() if "input" not in n}
             self._received_ms = self._totals().received_ms
         cost = self._prices.of_answer(self._model, tokens, _day(at))
         self._write(
@@ -173,6 +203,24 @@ class CallUsage:
                 **more,
             )
         )
+
+
+def most_of_answer(
+    prices: Prices,
+    session: ModelSession,
+    given: Mapping[str, int],
+    most_output_tokens: int,
+    day: date,
+) -> Decimal:
+    """As `CallUsage.most_of_next`, to what the model is *given*; without text in it nothing was
+    counted yet, and it is given its instructions.
+    """
+    if session.only_transcribes:
+        return Decimal(0)
+    if "text_input" not in given:
+        given = {**given, "text_input": LETTER_TOKENS * len(session.instructions)}
+    made = most_output_tokens or MOST_OUTPUT_TOKENS
+    return prices.most_of_answer(session.model, given, made, day) or Decimal(0)
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

@@ -5,6 +5,7 @@ end in ``*``; of several that fit the longest counts, and of its prices the last
 """
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ from msgspec import Meta
 
 MILLION = 1_000_000
 FILE_BYTES = 1 << 20
+OUTPUT = ("text_output", "audio_output")
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
@@ -74,6 +76,20 @@ class Prices:
     def of_answer(self, model: str, tokens: Mapping[str, int], day: date) -> Decimal | None:
         """What an answer cost; None: that cannot be known, because there is no price."""
         return _cost(_found(self._answers, model, day), tokens, 0.0)
+
+    def most_of_answer(
+        self, model: str, given: Mapping[str, int], made: int, day: date
+    ) -> Decimal | None:
+        """What an answer costs at the most that is *given* so many tokens, of which the model has
+        none in its cache, and that has *made* so many; None, as `of_answer`.
+        """
+        counts = Counter[str]()
+        for kind, count in given.items():
+            counts[kind.removeprefix("cached_")] += count
+        dearest = (self.of_answer(model, {kind: made}, day) for kind in OUTPUT)
+        costs = [cost for cost in dearest if cost is not None]
+        cost = self.of_answer(model, counts, day)
+        return None if cost is None or not costs else cost + max(costs)
 
     def of_transcription(
         self, model: str, tokens: Mapping[str, int], seconds: float, day: date

@@ -9,7 +9,7 @@ import pytest
 
 from tests.calls.house import until
 from tests.fakes.redis_server import RedisServer, needs_redis
-from tornado_app.admission.quotas import Key
+from tornado_app.admission.quotas import HELD, Key
 
 needs_redis()
 
@@ -188,3 +188,41 @@ async def test_redis_is_away(redis):
             await other.learn([KEY])
             assert 8 == other.used(KEY)
     await asyncio.sleep(0)
+
+
+HELD_KEY = Key(HELD, "user", "alice", "2026-12-01")
+
+
+@pytest.mark.gen_test
+async def test_what_one_keeps_aside_the_other_knows(redis):
+    """Until it needs less, or is gone without a word."""
+    async with meters(redis, Clock()) as one, meters(redis, Clock()) as other:
+        one.spend(HELD_KEY, 30)
+        other.spend(HELD_KEY, 12)
+        for _ in range(2):
+            await one.note([HELD_KEY, KEY])
+            await other.note([HELD_KEY, KEY])
+        await one.note([HELD_KEY])
+        assert (42, 42) == (one.used(HELD_KEY), other.used(HELD_KEY))
+        assert 0 == one.used(KEY)
+        one.spend(HELD_KEY, -30)
+        await one.note([HELD_KEY])
+        await other.note([HELD_KEY])
+        assert 12 == other.used(HELD_KEY)
+        assert 0 == one.used(HELD_KEY) - 12
+
+
+@pytest.mark.gen_test
+async def test_what_was_kept_aside_by_who_died_is_free_again(redis, monkeypatch):
+    """With its lease, though others go on to use the same key."""
+    async with meters(redis, Clock()) as other:
+        with monkeypatch.context() as short:
+            short.setattr("tornado_app.admission.machines.redis_meters.HELD_MS", 50)
+            async with meters(redis, Clock()) as one:
+                one.spend(HELD_KEY, 30)
+                await one.note([HELD_KEY])
+        other.spend(HELD_KEY, 1)
+        deadline = asyncio.get_running_loop().time() + PATIENT_S
+        while other.used(HELD_KEY) != 1 and asyncio.get_running_loop().time() < deadline:
+            await other.note([HELD_KEY])
+        assert 1 == other.used(HELD_KEY)

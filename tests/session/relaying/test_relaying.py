@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.session.relaying.call import SECRET, TOOL, Call
+from tornado_app.admission.quotas import QuotaUse
 from tornado_app.protocol.close import BYE
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.orders import encode_order
@@ -218,3 +219,18 @@ def test_the_end_of_a_call_leaves_nothing(call):
 
 def written(text):
     return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def test_nothing_is_answered_any_more_when_a_quota_is_used_up(call):
+    """What is asked is refused, what the model begins by itself is stopped; what runs goes on."""
+    call.begins("resp_1")
+    use = QuotaUse("money_per_user_per_day", 2.0, 1.0, 1_800_000_100_000)
+    call.feed(events.Metered((use,)))
+    assert ["insufficient_quota"] == [each["error"]["code"] for each in call.shown]
+    assert [] == call.sent
+    call.asks("response.create")
+    assert ["insufficient_quota"] == [each["error"]["code"] for each in call.shown]
+    assert [] == call.sent
+    call.ends("resp_1")
+    call.begins("resp_2")
+    assert [("response.cancel", "resp_2")] == [(e["type"], e["response_id"]) for e in call.sent]

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tornado_app.admission.machines.link import Away, Link
-from tornado_app.admission.machines.scripts import FOLD, NOTE, digest, start_of
-from tornado_app.admission.quotas import Key
+from tornado_app.admission.machines.scripts import FOLD, HOLD, NOTE, digest, start_of
+from tornado_app.admission.quotas import HELD, Key
 from tornado_app.logs import get_logger
 
 NOTE_S = 1.0
@@ -17,6 +17,8 @@ REST_S = 60.0
 """What nobody has asked for so long is added up in Redis, and forgotten here."""
 KEPT_S = 40 * 86_400
 """Longer than a month, since it was last used."""
+HELD_MS = 15_000
+"""So long what is kept aside is, after it was last said to be: whoever dies keeps nothing."""
 STOP_S = 1.0
 
 
@@ -74,6 +76,7 @@ class RedisMeters:
         """*run* is of this process alone, and *is_away* says that there is nobody to ask."""
         self._link = link
         self._note, self._fold = link.script(NOTE), link.script(FOLD)
+        self._hold = link.script(HOLD)
         self._start = start_of(prefix)
         self._run = run
         self._clock = clock
@@ -104,7 +107,7 @@ class RedisMeters:
             await asyncio.wait({self._task}, timeout=STOP_S)
         with contextlib.suppress(Away, TimeoutError):
             async with asyncio.timeout(STOP_S):
-                own = [key for key, meter in self._meters.items() if meter.mine]
+                own = [key for key, meter in self._meters.items() if meter.mine or meter.noted]
                 for _ in range(2):  # the first may learn of a reset
                     await self.note(own)
                 # What was on its way before has come by now; later, it would be added twice.
@@ -114,6 +117,10 @@ class RedisMeters:
     async def note(self, keys: Iterable[Key]) -> None:
         """Tell what was used here, and learn what was elsewhere.  Raises `Away`."""
         wanted = [(key, self._meter(key)) for key in keys]
+        await self._note_used([each for each in wanted if each[0].unit != HELD])
+        await self._note_held([each for each in wanted if each[0].unit == HELD])
+
+    async def _note_used(self, wanted: Sequence[tuple[Key, _Meter]]) -> None:
         for start in range(0, len(wanted), KEYS_AT_ONCE):
             batch = wanted[start : start + KEYS_AT_ONCE]
             told = [_Told(meter.mine, meter.reset_at) for _, meter in batch]
@@ -124,6 +131,17 @@ class RedisMeters:
             answers = zip(found[::2], found[1::2], strict=True)
             for (_, meter), each, (reset_at, others) in zip(batch, told, answers, strict=True):
                 meter.hear(each, reset_at, others)
+
+    async def _note_held(self, wanted: Sequence[tuple[Key, _Meter]]) -> None:
+        for start in range(0, len(wanted), KEYS_AT_ONCE):
+            batch = wanted[start : start + KEYS_AT_ONCE]
+            told = [meter.mine for _, meter in batch]
+            arguments: list[int | str] = [HELD_MS]
+            for (_, meter), mine in zip(batch, told, strict=True):
+                arguments += [meter.field, mine]
+            found = await self._hold([self._name(key) for key, _ in batch], arguments)
+            for (_, meter), mine, others in zip(batch, told, found, strict=True):
+                meter.noted, meter.others = mine, others
 
     async def learn(self, keys: Iterable[Key]) -> None:
         """As `note`; without an answer it is as it was."""
@@ -171,10 +189,11 @@ class RedisMeters:
             if meter.asked_at < before and is_told:
                 # Whoever asks meanwhile begins with a field of its own.
                 del self._meters[key]
-                if meter.mine:
+                if meter.mine and key.unit != HELD:
                     await self._fold([self._name(key)], [meter.field])
 
     async def _add_up(self, keys: list[Key]) -> None:
+        keys = [key for key in keys if key.unit != HELD]
         for start in range(0, len(keys), KEYS_AT_ONCE):
             batch = keys[start : start + KEYS_AT_ONCE]
             await self._fold(

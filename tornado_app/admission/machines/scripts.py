@@ -95,6 +95,34 @@ so to say anything again changes nothing, and what Redis has lost of a process t
 back, resets as well.
 """
 
+HOLD = (
+    _NOW
+    + """
+local ends_at, others = now + tonumber(ARGV[1]), {}
+for i, key in ipairs(KEYS) do
+  local field, mine, sum = ARGV[i * 2], tonumber(ARGV[i * 2 + 1]), 0
+  if mine > 0 then
+    redis.call('HSET', key, field, string.format('%.0f:%.0f', mine, ends_at))
+    redis.call('PEXPIRE', key, ARGV[1])
+  else
+    redis.call('HDEL', key, field)
+  end
+  local held = redis.call('HGETALL', key)
+  for n = 1, #held, 2 do
+    local parts, until_ms = string.match(held[n + 1], '(%d+):(%d+)')
+    if tonumber(until_ms) > now then
+      sum = sum + tonumber(parts)
+    else
+      redis.call('HDEL', key, held[n])
+    end
+  end
+  others[i] = sum - mine
+end
+return others
+"""
+)
+"""What a process keeps aside, as long as it goes on to say so, and what others do."""
+
 FOLD = """
 for i, key in ipairs(KEYS) do
   local used = redis.call('HGET', key, ARGV[i])

@@ -54,6 +54,7 @@ class AnswerEvents:
         match said:
             case realtime.ResponseCreated(response):
                 log_begun(self._actions, response.id)
+                self._answers.begun(response.id)
                 return self._created(text)
             case realtime.ResponseFinished(response):
                 return self._finished(response, text)

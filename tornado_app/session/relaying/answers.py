@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from tornado_app.protocol.realtime.orders import Relayed
+from tornado_app.errors import Refused
+from tornado_app.protocol.realtime.orders import CancelResponse, Relayed
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
@@ -17,6 +18,7 @@ from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.timers import Timers
 
+CANCEL_ID = "parley_closed"
 RESPONSE_ID = "parley_answer"
 TIMER = "relayed_answer"
 TAG = "parley_answer"
@@ -50,12 +52,23 @@ class Answers:
         self._going_on: deque[tuple[str, Answer]] = deque()
         """Those of which the model was asked to go on, by the names of the orders."""
         self._asked = 0
+        self.closed_by: Refused | None = None
+        """Why no answer begins any more."""
 
     @property
     def open(self) -> tuple[Answer, ...]:
         """In the order in which they began; those too that wait to go on."""
         waiting = (answer for _, answer in self._going_on)
         return (*self._by_model.values(), *waiting)
+
+    def close(self, refused: Refused) -> None:
+        """Have none begin any more; those that run go on."""
+        self.closed_by = refused
+
+    def begun(self, response_id: str) -> None:
+        """The model begins one, be it unasked: it is stopped, if none may."""
+        if self.closed_by is not None:
+            self._model.send(CancelResponse(response_id or None, CANCEL_ID))
 
     def named(self, name: str | None) -> Answer | None:
         """The one that the client calls so; None: the first of the conversation."""
@@ -140,6 +153,9 @@ class Answers:
 
     def go_on(self, answer: Answer, response: Mapping[str, Any]) -> None:
         """Ask the model for another one, which the client is shown as this."""
+        if self.closed_by is not None:
+            self.end(answer, "incomplete", None)
+            return
         self._asked += 1
         name = f"{RESPONSE_ID}_{self._asked}"
         metadata = dict(list((response.get("metadata") or {}).items())[: METADATA_PAIRS - 1])

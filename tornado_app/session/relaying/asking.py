@@ -139,6 +139,8 @@ class Asking:
                 self._pass(event)
 
     def _ask_for_answer(self, event: ClientEvent) -> None:
+        if self._answers.closed_by is not None:
+            raise self._answers.closed_by
         wanted = event.fields.get("response")
         body = narrow_response(wanted, self._client.standing())
         if self._tools.holds_conversation and body.get("conversation") in {None, "auto"}:

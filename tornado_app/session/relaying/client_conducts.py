@@ -142,6 +142,9 @@ class ClientConducts:
         is_spoken = self._model.rebuilding.speech.is_heard or self.is_busy
         return self._model.is_free and not (is_spoken or len(self._outstanding))
 
+    def stop_answering(self, refused: Refused) -> None:
+        self._answers.close(refused)
+
     def say_alone(self, sentence: str) -> bool:  # noqa: ARG002
         """Nothing is said in the name of its client."""
         return True

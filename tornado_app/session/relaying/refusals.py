@@ -7,13 +7,13 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.model_errors import judge
 from tornado_app.session.model_side import TRUNCATE_ID, ModelSide
 from tornado_app.session.rebuilding import HISTORY_ID
-from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.answers import CANCEL_ID, Answers
 from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.outstanding import OURS, Outstanding
 from tornado_app.session.relaying.tools import TOOL_ID
 from tornado_app.session.relaying.veil import GENERIC, Veil
 
-OF_OURS = frozenset({HISTORY_ID, TRUNCATE_ID})
+OF_OURS = frozenset({HISTORY_ID, TRUNCATE_ID, CANCEL_ID})
 
 
 class Refusals:

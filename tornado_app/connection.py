@@ -266,13 +266,16 @@ class Connection:
         if self._meter is None or self._finished:
             return
         self.feed(events.Metered(self._metered()))
-        telling = self._meter.telling()
+        telling = self._meter.telling() if self._telling is None else None
         if telling is not None:
             self._telling = self._equipment.loop.create_task(telling)
             self._telling.add_done_callback(self._on_told)
 
-    def _on_told(self, _: "Task[None]") -> None:
+    def _on_told(self, telling: "Task[None]") -> None:
         """Now it is known what other machines keep aside."""
+        self._telling = None
+        if telling.cancelled() or telling.exception() is not None:
+            return  # whoever notes all meters each second says so
         try:
             self._count_money()
         except Exception:  # noqa: BLE001  nothing may escape a callback of the loop

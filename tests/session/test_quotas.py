@@ -42,6 +42,13 @@ def test_it_is_warned_of_at_each_part_once(call):
     )
 
 
+def test_what_is_kept_aside_and_given_back_is_not_warned_of_again(call):
+    story = call()
+    uses = [QuotaUse(DAY, used, 100.0, RESET_AT, holds=True) for used in (85, 40, 85, 96, 85, 96)]
+    told = [story.feed(events.Metered((use,)), 1.0 + n).messages for n, use in enumerate(uses)]
+    assert [1, 0, 0, 1, 0, 0] == [len(messages) for messages in told]
+
+
 def test_the_warning_says_when_it_begins_anew(call):
     story = call()
     metered(story, 1.0, 90)

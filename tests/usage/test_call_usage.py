@@ -18,7 +18,6 @@ from tornado_app.protocol.realtime.events import (
 from tornado_app.protocol.told import CostFigures
 from tornado_app.session import events
 from tornado_app.session.commands import Log
-from tornado_app.session.token_types import TOKEN_TYPES
 from tornado_app.usage.call_usage import CallUsage
 from tornado_app.usage.prices import read_prices
 
@@ -113,18 +112,16 @@ def test_the_next_answer_may_cost_the_longest_one_and_all_that_was_said(call):
 
 
 @given(
-    st.dictionaries(st.sampled_from(TOKEN_TYPES), st.integers(0, 10**6)),
+    st.dictionaries(
+        st.sampled_from(["text_input", "audio_input", "cached_audio_input"]), st.integers(0, 10**6)
+    ),
     st.integers(0, 4096),
     st.integers(0, 4096),
 )
 def test_no_answer_to_what_is_known_costs_more(given, words, sound):
     """Whatever of it the model has in its cache, and whatever it makes of the longest."""
-    given = {kind: count for kind, count in given.items() if "input" in kind}
     cost = PRICES.of_answer("m", given | {"text_output": words, "audio_output": sound}, DAY)
-    most = PRICES.most_of_answer("m", given, words + sound, DAY)
-    assert (cost is None) == (most is None and bool(given)) or cost is None
-    if cost is not None:
-        assert cost <= most
+    assert cost <= PRICES.most_of_answer("m", given, words + sound, DAY)
 
 
 def test_an_answer_is_a_record_with_what_it_cost(call):

@@ -47,7 +47,8 @@ class Quotas:
         reset_at, told = self._warned.get(use.limit, (use.reset_at, 0))
         if reset_at != use.reset_at:
             told = 0
-        self._warned[use.limit] = use.reset_at, reached
+        # What was kept aside is given back, and kept again: that is no news.
+        self._warned[use.limit] = use.reset_at, max(told, reached) if use.holds else reached
         if reached > told:
             self._actions.log("limit_near", limit=use.limit)
             used = round(use.used, use.digits)

@@ -3,13 +3,15 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from decimal import Decimal
 
 import pytest
 
 from tests.calls.house import until
 from tests.fakes.redis_server import RedisServer, needs_redis
-from tornado_app.admission.quotas import HELD, Key
+from tornado_app.admission.quotas import HELD, Key, Quota
+from tornado_app.metering import CallMeter
 
 needs_redis()
 
@@ -226,3 +228,27 @@ async def test_what_was_kept_aside_by_who_died_is_free_again(redis, monkeypatch)
         while other.used(HELD_KEY) != 1 and asyncio.get_running_loop().time() < deadline:
             await other.note([HELD_KEY])
         assert 1 == other.used(HELD_KEY)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("at_once", [False, True])
+async def test_several_keep_no_more_aside_than_there_is(redis, at_once):
+    """One after the other as many as there is room for, and at once no more than that."""
+    quota = Quota("money", "user", "alice", "day", 0.5)
+
+    async def may_go_on(mine: RedisMeters) -> bool:
+        call = CallMeter([quota], mine, lambda: 1_800_000_000.0, mine.learn)
+        call.look(0.0, 0, held=Decimal("0.2"))
+        await call.telling()
+        (use,) = call.look(0.0, 0, held=Decimal("0.2"))
+        if use.is_over:
+            call.look(0.0, 0)
+            await mine.learn([quota.held_key(1_800_000_000.0)])
+        return not use.is_over
+
+    async with AsyncExitStack() as stack:
+        all_meters = [await stack.enter_async_context(meters(redis, Clock())) for _ in range(4)]
+        if at_once:
+            assert sum(await asyncio.gather(*map(may_go_on, all_meters))) <= 2
+        else:
+            assert [True, True, False, False] == [await may_go_on(each) for each in all_meters]

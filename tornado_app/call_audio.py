@@ -21,6 +21,8 @@ from workers.pool import Outcome, WorkFailed
 class CallAudio:
     """Two lanes, and what their answers mean to a session.  Thread: loop."""
 
+    __slots__ = ("_conditioning", "_feed", "_log", "downlink", "uplink")
+
     def __init__(
         self,
         config: SessionConfig,

@@ -90,6 +90,42 @@ class Equipment:
 class Connection:
     """One client, its session, its lanes and its upstream links.  Thread: loop."""
 
+    __slots__ = (
+        "_answer",
+        "_audio",
+        "_busy",
+        "_calls",
+        "_client",
+        "_clock",
+        "_decider",
+        "_dialect",
+        "_downlink",
+        "_encode",
+        "_equipment",
+        "_events",
+        "_finished",
+        "_line",
+        "_links",
+        "_listeners",
+        "_log",
+        "_meter",
+        "_on_finished",
+        "_reading",
+        "_route",
+        "_session",
+        "_telling",
+        "_timer",
+        "_timer_at",
+        "_trace",
+        "_uplink",
+        "_usage",
+        "budget",
+        "config",
+        "ip",
+        "last_waits",
+        "token_id",
+    )
+
     def __init__(
         self,
         config: SessionConfig,

@@ -37,6 +37,23 @@ class NewRace(Protocol):
 class Links:
     """Thread: loop."""
 
+    __slots__ = (
+        "_clock",
+        "_dial",
+        "_dialled",
+        "_feed",
+        "_mailbox",
+        "_new_race",
+        "_prepared",
+        "_read",
+        "_reading",
+        "_retire",
+        "_session_id",
+        "_spares",
+        "_unsent_bytes",
+        "_used",
+    )
+
     def __init__(
         self,
         session_id: str,

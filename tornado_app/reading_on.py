@@ -23,6 +23,8 @@ class ReadingOn:
     a call from falling silent.  Thread: loop.
     """
 
+    __slots__ = ("_answer", "_client", "_link", "_log", "_session", "is_held")
+
     def __init__(self, client: Taker, session: Session, log: Any) -> None:
         self._client = client
         self._session = session

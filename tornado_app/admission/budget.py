@@ -49,6 +49,8 @@ class ProcessBudget:
 class Budget:
     """What one call keeps.  Thread: loop."""
 
+    __slots__ = ("_answer_bytes", "_process", "_sure_bytes", "call_bytes", "held_bytes")
+
     def __init__(self, call_bytes: int, process: ProcessBudget) -> None:
         self.call_bytes = call_bytes
         self.held_bytes = 0

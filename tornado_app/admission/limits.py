@@ -13,6 +13,8 @@ class Bucket:
     generic cell rate algorithm (ITU-T I.371, annex A).
     """
 
+    __slots__ = ("_burst_s", "_full_at", "burst", "rate_per_s")
+
     def __init__(self, rate_per_s: float, burst: float) -> None:
         self.rate_per_s = rate_per_s
         self.burst = burst

@@ -31,6 +31,20 @@ class Lane:
     While a job is in flight its resampler state belongs to the pool's thread.
     """
 
+    __slots__ = (
+        "_chain",
+        "_deliver",
+        "_enlisted",
+        "_epoch",
+        "_in_flight",
+        "_lasting",
+        "_lent",
+        "_ready",
+        "_settle",
+        "_state",
+        "_waiting",
+    )
+
     def __init__(
         self, chain: Joinable, deliver: Callable[[Outcome], None], ready: Callable[["Lane"], None]
     ) -> None:

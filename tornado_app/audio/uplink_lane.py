@@ -33,6 +33,8 @@ class UplinkLane:
     behind a `hold`.  Nothing waits in any other lane.
     """
 
+    __slots__ = ("_deliver", "_files", "_in_lane", "_job", "_lane", "_waiting")
+
     def __init__(
         self,
         pipeline: AudioPipeline,

@@ -33,8 +33,24 @@ class ClientStream:
     asks of one.
     """
 
-    max_write_buffer_size: int | None = None
-    """How much may wait to be written; None is without end."""
+    __slots__ = (
+        "_closed",
+        "_drained",
+        "_early",
+        "_loop",
+        "_on_gone",
+        "_paused",
+        "_read_bytes",
+        "_read_watch",
+        "_receive",
+        "_traffic",
+        "_unsent",
+        "_watched",
+        "error",
+        "io_loop",
+        "max_write_buffer_size",
+        "socket",
+    )
 
     def __init__(
         self,
@@ -46,6 +62,8 @@ class ClientStream:
     ) -> None:
         """*early* is what was read already; *read_bytes* is how much is asked for at once."""
         self.socket = sock
+        self.max_write_buffer_size: int | None = None
+        """How much may wait to be written; None is without end."""
         self._read_bytes = read_bytes
         self.io_loop = IOLoop.current()
         self.error: BaseException | None = None

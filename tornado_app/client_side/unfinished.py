@@ -9,6 +9,8 @@ COUNTED_BYTES = 16_384
 class Unfinished:
     """Counts it in the budget of its call, once there is one.  Thread: loop."""
 
+    __slots__ = ("_budget", "_kept_bytes", "_sure_bytes")
+
     def __init__(self) -> None:
         self._budget: Budget | None = None
         self._sure_bytes = 0

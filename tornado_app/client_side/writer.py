@@ -37,6 +37,31 @@ class ClientWriter:
     be written goes out ahead of the close frame.
     """
 
+    __slots__ = (
+        "_flush_soon",
+        "_full",
+        "_gather_bytes",
+        "_gathered",
+        "_has_joined",
+        "_large_bytes",
+        "_limit_bytes",
+        "_loop",
+        "_on_room",
+        "_on_slow",
+        "_open",
+        "_protocol",
+        "_queue",
+        "_slow",
+        "_stream",
+        "_uncounted_bytes",
+        "_unsent_bytes",
+        "_unsent_uncounted_bytes",
+        "_waiting_bytes",
+        "_write_deadline",
+        "_write_timeout_s",
+        "dropped_messages",
+    )
+
     dropped_messages: int
     """Messages that were never handed to the socket."""
 

@@ -10,6 +10,8 @@ from tornado_app.protocol.close import Close
 class ClientSocket:
     """What a `Connection` may do to its client.  Thread: loop."""
 
+    __slots__ = ("_on_replaced", "_protocol", "_writer")
+
     def __init__(
         self,
         protocol: StrictWebSocketProtocol,

@@ -10,6 +10,8 @@ WAITS_KEPT = 12
 class LastWaits:
     """Of one call.  Thread: loop."""
 
+    __slots__ = ("_waits",)
+
     def __init__(self) -> None:
         self._waits: deque[dict[str, float | None]] = deque(maxlen=WAITS_KEPT)
 

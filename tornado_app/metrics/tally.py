@@ -18,6 +18,8 @@ class Tally:
     scraper asks, and added here when the call ends.
     """
 
+    __slots__ = ("_counts", "_spreads")
+
     def __init__(self) -> None:
         self._counts: dict[Metric, dict[Series, float]] = defaultdict(dict)
         self._spreads: dict[Metric, dict[Series, Distribution]] = defaultdict(dict)

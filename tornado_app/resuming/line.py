@@ -26,6 +26,22 @@ class Line:
     message before it.  What is kept are the bytes that were sent, not copies.
     """
 
+    __slots__ = (
+        "_away_bytes",
+        "_client",
+        "_clock",
+        "_forgotten_seq",
+        "_is_paused",
+        "_is_ping_due",
+        "_kept_s",
+        "_last_seq",
+        "_marks",
+        "_missed",
+        "_room_bytes",
+        "_sent",
+        "_sent_bytes",
+    )
+
     def __init__(
         self, client: Client, room_bytes: int, kept_s: float, clock: Callable[[], float]
     ) -> None:

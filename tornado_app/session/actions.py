@@ -17,6 +17,23 @@ LINES_BURST = 100.0
 class Actions:
     """The growing list of commands; numbers the client's messages.  Thread: loop."""
 
+    __slots__ = (
+        "_commands",
+        "_config",
+        "_lines",
+        "chunk",
+        "errors",
+        "facts",
+        "has_room",
+        "messages",
+        "now",
+        "orders",
+        "read_at",
+        "ref",
+        "tokens",
+        "unlogged",
+    )
+
     def __init__(self, config: SessionConfig) -> None:
         self._config = config
         self._commands: list[Command] = []

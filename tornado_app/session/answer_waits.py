@@ -41,6 +41,8 @@ class _Answer:
 class AnswerWaits:
     """Thread: loop."""
 
+    __slots__ = ("_actions", "_answered", "_counted_at", "_turn", "open", "texts")
+
     def __init__(self, actions: Actions) -> None:
         self.open: dict[str, _Answer] = {}
         """Answers of which the client has been told nothing: mostly none, so look before you ask.

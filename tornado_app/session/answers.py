@@ -35,6 +35,23 @@ REFS_KEPT = 64
 class Answers:
     """At most one answer runs at a time; a new turn ends the one before it.  Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_model",
+        "_names",
+        "_playout",
+        "_refs",
+        "_transcripts",
+        "_typed",
+        "asking",
+        "cutting",
+        "downlink",
+        "playout",
+        "speech_since",
+        "tools",
+        "waits",
+    )
+
     def __init__(
         self,
         config: SessionConfig,

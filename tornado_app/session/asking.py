@@ -39,6 +39,20 @@ from tornado_app.session.timers import Timers
 class Asking:
     """At most one answer runs at a time, and one request is under way.  Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_cancels",
+        "_config",
+        "_model",
+        "_patience",
+        "_reports",
+        "_request",
+        "_rounds",
+        "_waits",
+        "is_closed",
+        "known",
+    )
+
     def __init__(
         self,
         config: SessionConfig,

@@ -27,6 +27,22 @@ class Backlog:
     does not, and says afterwards with `taken` what waits then.
     """
 
+    __slots__ = (
+        "_actions",
+        "_budget",
+        "_config",
+        "_policy",
+        "_rate",
+        "_rests_until",
+        "_timers",
+        "_told_at",
+        "_untold_chunk",
+        "_untold_ms",
+        "dropped_ms",
+        "paused",
+        "takes_all",
+    )
+
     def __init__(
         self, config: SessionConfig, actions: Actions, timers: Timers, budget: Budget
     ) -> None:

@@ -50,6 +50,8 @@ class _Order:
 class Confirmations:
     """Commits and clears in order, each until it is confirmed, refused or late.  Thread: loop."""
 
+    __slots__ = ("_actions", "_committed", "_model", "_orders", "_timeout_s", "_timers")
+
     def __init__(
         self, model: ModelSide, actions: Actions, timers: Timers, timeout_s: float
     ) -> None:

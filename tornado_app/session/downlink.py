@@ -57,6 +57,27 @@ BEHIND_POOL = 64
 class Downlink:
     """Sends audio and, behind it, what belongs behind it.  Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_behind_pool",
+        "_breakage",
+        "_in_pool",
+        "_in_pool_bytes",
+        "_joints",
+        "_open",
+        "_output",
+        "_playout",
+        "_probe",
+        "_sent_of",
+        "_uttering",
+        "_waiting",
+        "_waits",
+        "may_go_on",
+        "sent",
+        "tape",
+        "transcripts",
+    )
+
     may_go_on: bool
     """Something waits that may go as soon as the client has room: call `go_on`."""
 

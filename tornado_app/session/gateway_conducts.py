@@ -28,6 +28,24 @@ from tornado_app.session.uplink import Uplink
 class GatewayConducts:
     """A `Conductor`.  Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_configuring",
+        "_deadlines",
+        "_formatting",
+        "_model",
+        "_quiet",
+        "_words",
+        "answers",
+        "audio",
+        "downlink",
+        "hear",
+        "listening",
+        "memory",
+        "on_connected",
+        "uplink",
+    )
+
     def __init__(self, parts: Parts) -> None:
         config, model, actions = parts.config, parts.model, parts.actions
         timers, budget = parts.timers, parts.budget

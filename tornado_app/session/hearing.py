@@ -38,6 +38,18 @@ began there would have nobody who waits for its end."""
 class Hearing:
     """Tells model side, uplink and answers what the model has said.  Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_answers",
+        "_awaited",
+        "_configuring",
+        "_malformed",
+        "_model",
+        "_refusals",
+        "_scribe",
+        "_uplink",
+    )
+
     def __init__(
         self,
         actions: Actions,

@@ -14,6 +14,8 @@ class InputFormat:
     order counts, and it may go on sending.  Thread: loop.
     """
 
+    __slots__ = ("_actions", "_ended_ms", "_in_force", "_pending", "source")
+
     def __init__(self, config: SessionConfig, actions: Actions, pending: PendingQueue) -> None:
         self._actions = actions
         self._pending = pending

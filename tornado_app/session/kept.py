@@ -26,6 +26,8 @@ ORDERS_HELD = 256
 class KeptOrders:
     """Counted against the call's budget; audio is bounded by the uplink.  Thread: loop."""
 
+    __slots__ = ("_budget", "_first", "_orders", "_others", "audio_ms")
+
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._first: deque[AnyOrder] = deque()

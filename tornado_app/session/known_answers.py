@@ -30,6 +30,8 @@ class KnownAnswers:
     An event without an id is of the answer that runs.
     """
 
+    __slots__ = ("_over", "is_expected", "is_unwanted", "running")
+
     def __init__(self) -> None:
         self.running: Running | None = None
         self.is_expected = False

@@ -25,6 +25,8 @@ REFRESHES_PER_MINUTE = 6.0
 class Lifetime:
     """Pings the client, and says when it is dead or its token has expired.  Thread: loop."""
 
+    __slots__ = ("_actions", "_config", "_expires_at_unix_s", "_heard_at", "_refreshes", "_timers")
+
     def __init__(self, config: SessionConfig, actions: Actions, timers: Timers) -> None:
         self._config = config
         self._actions = actions

@@ -58,6 +58,24 @@ class Session:
     `Tick` at `wake_at`.  *jitter* gives numbers from 0 to 1.
     """
 
+    __slots__ = (
+        "_actions",
+        "_backlog",
+        "_conductor",
+        "_config",
+        "_is_away",
+        "_lifetime",
+        "_model",
+        "_quotas",
+        "_rates",
+        "_rolling",
+        "_timers",
+        "_times",
+        "downlink",
+        "ended",
+        "ledger",
+    )
+
     def __init__(self, config: SessionConfig, budget: Budget, jitter: Callable[[], float]) -> None:
         parts = Parts(config, budget, jitter)
         self._config = config

@@ -34,6 +34,8 @@ NO_TURNS = Turns(None, [])
 class ModelBuffer:
     """Thread: loop."""
 
+    __slots__ = ("_actions", "_commits", "_confirmations", "_model", "uncommitted_ms")
+
     def __init__(self, model: ModelSide, actions: Actions, confirmations: Confirmations) -> None:
         self._model = model
         self._actions = actions

@@ -70,6 +70,42 @@ class ModelSide:
     a bad key or an empty account shows itself only after the handshake.  Thread: loop.
     """
 
+    __slots__ = (
+        "_actions",
+        "_ahead",
+        "_budget",
+        "_caught_up_at",
+        "_config",
+        "_context",
+        "_created",
+        "_has_opened",
+        "_last_error",
+        "_reason",
+        "_redialling",
+        "_sent_ahead_bytes",
+        "_served_by",
+        "_socket_is_full",
+        "_spare_s",
+        "_speech",
+        "_timers",
+        "_unheard_until",
+        "_unsent",
+        "_unsent_bytes",
+        "_updated",
+        "body",
+        "connected_at",
+        "connections",
+        "has_begun",
+        "has_spoken",
+        "in_force",
+        "kept",
+        "latency_ms",
+        "rebuilding",
+        "state",
+        "term",
+        "upstream",
+    )
+
     def __init__(
         self,
         config: SessionConfig,

@@ -17,6 +17,18 @@ from tornado_app.session.waiting import InPool
 class Output:
     """Writes the messages, and knows where in its item each piece lies.  Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_config",
+        "_offsets",
+        "_playout",
+        "_waits",
+        "passes_through",
+        "piece_bytes",
+        "sent",
+        "will_pass",
+    )
+
     def __init__(
         self, config: SessionConfig, actions: Actions, playout: Playout, waits: AnswerWaits
     ) -> None:

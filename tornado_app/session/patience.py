@@ -15,6 +15,17 @@ CANCEL_TIMEOUT_S = 5.0
 class Patience:
     """What is waited for, answers and the request say; this knows since when.  Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_config",
+        "_first_since",
+        "_known",
+        "_model",
+        "_request",
+        "_since",
+        "_timers",
+    )
+
     def __init__(
         self,
         config: SessionConfig,

@@ -97,6 +97,8 @@ Pending = PendingChunk | PendingFile | PendingTail | PendingCommit | PendingClea
 class PendingQueue:
     """In the order in which the client asked; counted against the call's budget.  Thread: loop."""
 
+    __slots__ = ("_actions", "_budget", "_entries", "audio_ms", "replies")
+
     def __init__(self, actions: Actions, budget: Budget) -> None:
         self._actions = actions
         self._budget = budget

@@ -67,6 +67,8 @@ class Sound:
 class Joints:
     """Samples that were cut in two: the first half waits for the second.  Thread: loop."""
 
+    __slots__ = ("_halves",)
+
     def __init__(self) -> None:
         self._halves: dict[str, bytes] = {}
 
@@ -92,6 +94,8 @@ class Joints:
 
 class Offsets:
     """Where in each item the next piece begins.  Thread: loop."""
+
+    __slots__ = ("_offsets_ms",)
 
     def __init__(self) -> None:
         self._offsets_ms: dict[str, float] = {}

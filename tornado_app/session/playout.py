@@ -38,6 +38,8 @@ class Playout:
     ends, and goes on when more comes.
     """
 
+    __slots__ = ("_ended_at", "_is_away", "_pieces", "_place_ms", "_played_at", "_tape_ms")
+
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
         self._tape_ms = 0.0

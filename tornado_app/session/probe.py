@@ -18,6 +18,8 @@ class Probe:
     back for somebody else forgets it.
     """
 
+    __slots__ = ("_actions", "_direction", "_since", "due_at", "piece")
+
     def __init__(
         self, actions: Actions, direction: Literal["to_model", "to_client"], *, is_on: bool
     ) -> None:

@@ -15,6 +15,8 @@ class Rates:
     Each is asked when one more came, and says what to tell the client if that was too much.
     """
 
+    __slots__ = ("_config", "_errors", "_format_changes", "_fragments", "_messages", "_pings")
+
     def __init__(self, config: SessionConfig) -> None:
         rate_per_s, burst = config.messages_per_s, config.message_burst
         self._config = config

@@ -52,6 +52,8 @@ class CarriedOver:
 class Rebuilding:
     """Keeps ledger and speech, and makes orders of them.  Thread: loop."""
 
+    __slots__ = ("_renamed", "_told", "is_begun", "ledger", "names", "pictures", "speech")
+
     def __init__(self, ledger: Ledger, speech: SpeechKept) -> None:
         self.ledger = ledger
         self.speech = speech

@@ -31,6 +31,8 @@ class Round:
 class Rounds:
     """Thread: loop."""
 
+    __slots__ = ("_rounds",)
+
     def __init__(self) -> None:
         self._rounds: dict[str, Round] = {}
 

@@ -15,6 +15,8 @@ PLACES_KEPT = 32
 class Scribe:
     """Thread: loop."""
 
+    __slots__ = ("_ledger", "_names", "_places", "_speech", "_unnamed")
+
     def __init__(self, rebuilding: Rebuilding) -> None:
         self._ledger = rebuilding.ledger
         self._speech = rebuilding.speech

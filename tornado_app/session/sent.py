@@ -8,6 +8,8 @@ from tornado_app.session.probe import NONE, Probe
 class Sent:
     """Of one call.  Thread: loop."""
 
+    __slots__ = ("_actions", "audio_ms", "pieces", "probe")
+
     def __init__(self, config: SessionConfig, actions: Actions) -> None:
         self.pieces = 0
         """Messages with audio."""

@@ -36,6 +36,21 @@ SPEECH_S = 60.0
 class TimeLimits:
     """Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_backlog",
+        "_conductor",
+        "_has_said_goodbye",
+        "_model",
+        "_opened_at",
+        "_parting",
+        "_rules",
+        "_silent_since",
+        "_timers",
+        "_told_at",
+        "active_at",
+    )
+
     def __init__(self, parts: Parts, conductor: Conductor) -> None:
         config = parts.config
         self._rules = config.times

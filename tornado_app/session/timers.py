@@ -6,6 +6,8 @@ import math
 class Timers:
     """When a session wants to be woken, and for what.  Thread: loop."""
 
+    __slots__ = ("_due_at", "earliest")
+
     def __init__(self) -> None:
         self._due_at: dict[str, float] = {}
         self.earliest = math.inf

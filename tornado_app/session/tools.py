@@ -51,6 +51,26 @@ TIMER = "tools"
 class Tools:
     """Thread: loop."""
 
+    __slots__ = (
+        "_actions",
+        "_asking",
+        "_client",
+        "_counts",
+        "_fillers",
+        "_following",
+        "_functions",
+        "_model",
+        "_models_own",
+        "_open",
+        "_outputs",
+        "_refused",
+        "_rounds",
+        "_rules",
+        "_scopes",
+        "_timers",
+        "_waits",
+    )
+
     def __init__(
         self,
         config: SessionConfig,

@@ -14,6 +14,8 @@ NAMES_KEPT = 64
 class TurnNames:
     """Thread: loop."""
 
+    __slots__ = ("_again", "_is_over", "_item_id", "_names", "_until_ms")
+
     def __init__(self) -> None:
         self._item_id = ""
         """What the model calls the turn that is being said; empty: none is."""

@@ -15,6 +15,8 @@ SMALL_BYTES = 512
 class Unsent:
     """Of one link.  Positions as of `SpeechKept`.  Thread: loop."""
 
+    __slots__ = ("_others",)
+
     def __init__(self) -> None:
         self._others: deque[tuple[float, int]] = deque()
         """Where each lies that is no audio, and how large it is."""

@@ -50,6 +50,24 @@ class Uplink:
     of what is pending says what each answer is.
     """
 
+    __slots__ = (
+        "_actions",
+        "_backlog",
+        "_budget",
+        "_buffer",
+        "_clipped_samples",
+        "_config",
+        "_model",
+        "_probe",
+        "_received_ms",
+        "_sent_ms",
+        "confirmations",
+        "files",
+        "input",
+        "pending",
+        "sound_at",
+    )
+
     def __init__(
         self,
         config: SessionConfig,

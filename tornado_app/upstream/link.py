@@ -130,6 +130,27 @@ class AnyLink(Protocol):
 class Link:
     """One upstream socket and its thread.  Thread: each method says which."""
 
+    __slots__ = (
+        "_clock",
+        "_close_by",
+        "_consumed_bytes",
+        "_dial",
+        "_ending",
+        "_heir",
+        "_held",
+        "_owner",
+        "_paused",
+        "_paused_at",
+        "_ping_at",
+        "_pinged_at",
+        "_pings",
+        "_posted_bytes",
+        "_socket",
+        "_stage",
+        "_thread",
+        "_wire",
+    )
+
     def __init__(
         self,
         dial: Dial,

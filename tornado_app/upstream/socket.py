@@ -40,6 +40,8 @@ class MaskKeys:
     key is given out twice, because ``next`` on an iterator in C is one step of the interpreter.
     """
 
+    __slots__ = ("_keys",)
+
     def __init__(self) -> None:
         self._keys: Iterator[tuple[bytes]] = iter(())
 

@@ -46,6 +46,30 @@ class Wire:
     websocket-client asks of a socket in its handshake; only they wait until *deadline*.
     """
 
+    __slots__ = (
+        "_chunk",
+        "_cleanup",
+        "_clock",
+        "_corked",
+        "_cut",
+        "_deadline",
+        "_finished",
+        "_handshake_bytes",
+        "_lock",
+        "_outbox",
+        "_outbox_bytes",
+        "_progress_at",
+        "_read_needs",
+        "_selector",
+        "_sock",
+        "_taken",
+        "_waker",
+        "_watched",
+        "_woken",
+        "_write_error",
+        "_write_needs",
+    )
+
     _sock: socket.socket
 
     def __init__(self, outbox_bytes: int, clock: Callable[[], float]) -> None:

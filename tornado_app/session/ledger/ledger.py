@@ -36,6 +36,18 @@ E = TypeVar("E", bound=AnyEntry)
 class Ledger:
     """At most *entries*, 0: none are kept; and at most *size_bytes*.  Thread: loop."""
 
+    __slots__ = (
+        "_entries",
+        "_kept_bytes",
+        "_most_bytes",
+        "_most_entries",
+        "_order",
+        "_said_letters",
+        "_said_ms",
+        "_sayings",
+        "left_out",
+    )
+
     def __init__(self, entries: int, size_bytes: int) -> None:
         self._most_entries = entries
         self._most_bytes = size_bytes

@@ -38,6 +38,19 @@ class SpeechKept:
     ``audio_start_ms`` and ``audio_end_ms``.
     """
 
+    __slots__ = (
+        "_commits",
+        "_end_ms",
+        "_most_ms",
+        "_quiet",
+        "_sent",
+        "_sent_ms",
+        "_speaks",
+        "_turns",
+        "_turns_ms",
+        "lost_ms",
+    )
+
     def __init__(self, most_ms: float) -> None:
         self._most_ms = most_ms
         self._sent: deque[Sent] = deque()

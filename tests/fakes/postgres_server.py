@@ -15,7 +15,8 @@ from typing import Any, Self
 import psutil
 import pytest
 
-WAIT_S = 30.0
+WAIT_S = 120.0
+"""It computes for a second to be made, on a computer that may have none to spare."""
 NAME, PASSWORD = "parley", "a-word-that-nobody-logs"
 SMALL = {
     "fsync": "off",
@@ -63,22 +64,30 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         self._place = Path(tempfile.mkdtemp(prefix="parley-postgres-"))
+        try:
+            self._make()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self._place, ignore_errors=True)
+
+    def _make(self) -> None:
         self._user = _user()
         if self._user:
             os.chown(self._place, self._user["user"], self._user["group"])
         word = self._place / "password"
         word.write_text(PASSWORD)
         word.chmod(0o644)
-        self._run(
+        self._process = self._run(
             INITDB, "-D", "data", "-U", NAME, "--pwfile", "password", "-A", "scram-sha-256",
             "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions", "--wal-segsize=1",
-        ).wait(WAIT_S)  # fmt: skip
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        shutil.rmtree(self._place, ignore_errors=True)
+        )  # fmt: skip
+        assert self._process.wait(WAIT_S) == 0, "initdb has failed"
 
     def start(self) -> None:
         """Return when it takes questions."""

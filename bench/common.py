@@ -153,9 +153,9 @@ def gateway_env(upstream_url: str | None) -> dict[str, str]:
     return env
 
 
-def make_token(env: dict[str, str]) -> str:
+def make_token(env: dict[str, str], *more: str) -> str:
     done = subprocess.run(
-        [sys.executable, "run.py", "token", "--user", "bench"],
+        [sys.executable, "run.py", "token", "--user", "bench", *more],
         cwd=ROOT,
         env=os.environ | env,
         capture_output=True,

@@ -44,15 +44,21 @@ def compare(sessions: int, rounds: int) -> list[Connects]:
             warm_up(target, upstream)
         for _ in range(rounds):
             for target, connects in zip(targets, found, strict=True):
-                with load_run(target, upstream, sessions, 0.1, 100) as run:
-                    run.begin()
-                    run.end()
-                    # No audio of these matters; what is in flight may be thrown away.
-                    run.mark("sent", 10)
-                    result = run.close()
-                connects.median_ms.append(result["connect_ms_median"])
-                connects.worst_ms = max(connects.worst_ms, result["connect_ms_worst"])
+                median_ms, worst_ms = open_once(target, upstream, sessions)
+                connects.median_ms.append(median_ms)
+                connects.worst_ms = max(connects.worst_ms, worst_ms)
     return found
+
+
+def open_once(target: Target, upstream: Upstream, sessions: int) -> tuple[float, float]:
+    """The median and the worst of that many, in ms."""
+    with load_run(target, upstream, sessions, 0.1, 100) as run:
+        run.begin()
+        run.end()
+        # No audio of these matters; what is in flight may be thrown away.
+        run.mark("sent", 10)
+        result = run.close()
+    return result["connect_ms_median"], result["connect_ms_worst"]
 
 
 HEAD = ["", "connect ms, median", "worst"]

@@ -6,7 +6,7 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +32,17 @@ class Target:
 
 
 def start_gateway(
-    stack: ExitStack, upstream_url: str, rate_hz: int, settings: dict[str, str] | None = None
+    stack: ExitStack,
+    upstream_url: str,
+    rate_hz: int,
+    settings: dict[str, str] | None = None,
+    scopes: Sequence[str] = (),
 ) -> Target:
     env = gateway_env(upstream_url) | (settings or {})
     child = stack.enter_context(running("run.py", "--port", "0", env=env))
     url = f"{child.read_url()}?input_rate={rate_hz}"
-    load = [url, "--rate", str(rate_hz), "--token", make_token(env), "--commit"]
+    token = make_token(env, *(word for scope in scopes for word in ("--scope", scope)))
+    load = [url, "--rate", str(rate_hz), "--token", token, "--commit"]
     return Target("gateway", child, load)
 
 

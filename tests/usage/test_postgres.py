@@ -216,6 +216,28 @@ async def test_one_that_is_never_taken_keeps_nobody_waiting(table):
 
 
 @pytest.mark.gen_test
+async def test_the_end_does_not_wait_for_a_server_that_stands_still(table):
+    """What it has not taken by then counts as lost, and is told of."""
+    keeper = Keeper(partial(PostgresDatabase, table.url), 1e4, setting="usage.postgres_url")
+    with whole_log("info") as log:
+        keeper.start()
+        keeper.put(record(1))
+        await until(lambda: keeper.written == 1, "the first is not written")
+        table.pause()
+        try:
+            for number in range(2, 5):
+                keeper.put(record(number))
+            assert not await keeper.stop(0.1)
+        finally:
+            table.go_on()
+        await until(lambda: not keeper._thread.is_alive(), "the thread does not end")
+
+    assert 3 == keeper.lost
+    [line] = map(json.loads, log.getvalue().splitlines())
+    assert ("usage_lost", 3) == (line["event"], line["count"])
+
+
+@pytest.mark.gen_test
 async def test_a_server_that_lets_nobody_in_is_told_of_at_the_start(server):
     """Without what was tried."""
     url = server.url.replace(PASSWORD, "another-secret-word")

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run examples test smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing sessions fuzz mutants bench clean
+.PHONY: run examples test smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -110,6 +110,14 @@ chaos: $(VENV)/.checks
 # Conversations whose records must add up to what the local model has counted: make billing BILLING=1000 SEED=7
 billing: $(VENV)/.checks
 	BILLING=$(or $(BILLING),200) SEED=$(or $(SEED),$(shell date +%s)) $(PYTEST) -s tests/calls/test_billing.py
+
+# Twenty calls while Redis has trouble of each kind for so many seconds: make redis-trouble TROUBLE=30
+redis-trouble: $(VENV)/.checks
+	REDIS_TROUBLE_S=$(or $(TROUBLE),30) $(PYTEST) -s tests/calls/test_long_redis_trouble.py
+
+# How long it takes until a user who is thrown out on one machine is out on another: make bans BANS=100
+bans: $(VENV)/.checks
+	BANS=$(or $(BANS),100) $(PYTEST) -s tests/calls/test_thrown_out_elsewhere.py
 
 # A session and anything that can happen to it, in any order: make sessions SESSIONS=100000
 sessions: $(VENV)/.checks

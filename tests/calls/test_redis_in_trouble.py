@@ -2,11 +2,13 @@
 
 import asyncio
 import itertools
+from contextlib import AsyncExitStack
 
 import pytest
 
 from tests.calls.house import House, VoiceClient, until
 from tests.fakes.redis_server import RedisServer, needs_redis
+from tests.fakes.slow_wire import SlowWire
 from tests.fakes.upstream import FakeUpstream
 from tests.test_gateway import a_gateway, knock
 from tornado_app.errors import Refused
@@ -17,18 +19,26 @@ CALLS = 20
 CHUNK = bytes(960)
 _numbers = itertools.count(1)
 
+
+def restart(server: RedisServer) -> None:
+    server.kill()
+    server.start()
+
+
 TROUBLES = {
-    "killed": (RedisServer.kill, RedisServer.start),
-    "stopped": (RedisServer.pause, RedisServer.go_on),
-    "flushed": (RedisServer.flush, lambda _: None),
-    "slow": (lambda server: server.ask("CLIENT", "PAUSE", "200"), lambda _: None),
+    "killed": (lambda server, _: server.kill(), lambda server, _: server.start()),
+    "restarted": (lambda server, _: restart(server), lambda *_: None),
+    "stopped": (lambda server, _: server.pause(), lambda server, _: server.go_on()),
+    "flushed": (lambda server, _: server.flush(), lambda *_: None),
+    "slow once": (lambda server, _: server.ask("CLIENT", "PAUSE", "200"), lambda *_: None),
+    "slow": (lambda _, wire: wire.slow_down(0.2), lambda _, wire: wire.slow_down(0.0)),
     "full": (
-        lambda server: server.ask("CONFIG", "SET", "maxmemory", "1"),
-        lambda server: server.ask("CONFIG", "SET", "maxmemory", "0"),
+        lambda server, _: server.ask("CONFIG", "SET", "maxmemory", "1"),
+        lambda server, _: server.ask("CONFIG", "SET", "maxmemory", "0"),
     ),
     "read only": (
-        lambda server: server.ask("REPLICAOF", "127.0.0.1", "1"),
-        lambda server: server.ask("REPLICAOF", "NO", "ONE"),
+        lambda server, _: server.ask("REPLICAOF", "127.0.0.1", "1"),
+        lambda server, _: server.ask("REPLICAOF", "NO", "ONE"),
     ),
 }
 
@@ -48,9 +58,12 @@ async def talk(clients: list[VoiceClient], chunks: int = 8) -> None:
 async def test_calls_go_on_and_limits_hold_again(trouble):
     """No chunk is lost; who comes meanwhile is let in by what is counted here, and counts later."""
     begin, end = TROUBLES[trouble]
-    with RedisServer() as redis:
+    async with AsyncExitStack() as stack:
+        redis = stack.enter_context(RedisServer())
         prefix = f"trouble-{next(_numbers)}"
-        how = {"shared_redis_url": redis.url, "shared_key_prefix": prefix, "shared_lease_s": 3}
+        wire = await stack.enter_async_context(SlowWire(redis.port))
+        url = f"redis://127.0.0.1:{wire.port}/0"
+        how = {"shared_redis_url": url, "shared_key_prefix": prefix, "shared_lease_s": 3}
         how |= {"shared_timeout_s": 2, "limits_connections": CALLS + 2}
         async with (
             a_gateway(**how) as other,
@@ -60,11 +73,11 @@ async def test_calls_go_on_and_limits_hold_again(trouble):
             await until(lambda: not house.gateway.seating.is_away, "Redis is not found")
             clients = [await house.connected(user=f"user-{each}") for each in range(CALLS)]
             await talk(clients)
-            begin(redis)
+            begin(redis, wire)
             await talk(clients)
             clients.append(await house.connected(user="bob"))
             await talk(clients)
-            end(redis)
+            end(redis, wire)
             for gateway in (house.gateway, other):
                 await until(lambda: not gateway.seating.is_away, "it stays away")  # noqa: B023
             places = f"{{{prefix}:1}}:connections"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tornado_app.admission.counting import RETRY_MS, Lease, Places, Refusal, Seat
 from tornado_app.admission.machines.link import Away, Busy, Cause, Link
-from tornado_app.admission.machines.scripts import ACQUIRE, RELEASE, RENEW, Keys
+from tornado_app.admission.machines.scripts import ACQUIRE, HAS, RELEASE, RENEW, Keys
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
 
@@ -16,6 +16,8 @@ RENEWALS = 3
 """In the life of a lease: two may be lost."""
 LEASES_AT_ONCE = 64
 """Some 1 ms of the loop."""
+LOOK_S = 1.0
+"""How often it is looked whether Redis has lost what it was told."""
 PROBE_S = 0.5
 """How often it is tried whether Redis is there again."""
 STOP_S = 1.0
@@ -61,6 +63,7 @@ class RedisPlaces:
         # One task asks both, and no storm of openings may let a lease end.
         self._renew = link.script(RENEW, has_own_socket=True)
         self._release = link.script(RELEASE, has_own_socket=True)
+        self._has = link.script(HAS, has_own_socket=True)
         self._count = link.script(RENEW)
         self._held: dict[str, tuple[Lease, Lease]] = {}
         """By name: what is counted by Redis, and what here."""
@@ -68,7 +71,7 @@ class RedisPlaces:
         """Given back, and Redis does not know it yet; since when, by name."""
         self._seen: dict[str, int] = {}
         """How many there were when Redis last said so, by key."""
-        self._renew_at = 0.0
+        self._renew_at = self._look_at = 0.0
         self._is_there = False  # before it has answered once
         self._away_since: float | None = None
         """Since when it was told that it does not answer any more."""
@@ -191,7 +194,7 @@ class RedisPlaces:
         while not self._is_stopping:
             try:
                 await self._give_back()
-                if self._loop.time() >= self._renew_at:
+                if self._loop.time() >= self._renew_at or await self._is_lost():
                     await self._renew_all()
             except Away as away:
                 self._note_away(away.cause)
@@ -206,9 +209,22 @@ class RedisPlaces:
             await asyncio.sleep(PROBE_S)
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(self._renew_at):
+            async with asyncio.timeout_at(min(self._renew_at, self._look_at)):
                 await self._wake.wait()
         self._wake.clear()
+
+    async def _is_lost(self) -> bool:
+        """Whether Redis has forgotten a call that runs, as it does if somebody has it forget all.
+
+        The newest of them: a Redis that was a copy of another may lack it.
+        """
+        if self._loop.time() < self._look_at:
+            return False
+        self._look_at = self._loop.time() + LOOK_S
+        if not self._held:
+            return False
+        lease = next(reversed(self._held.values()))[0]
+        return not await self._has([self._keys.of(lease.kept[0])], [lease.name])
 
     async def _give_back(self) -> None:
         over_at = self._loop.time() - self._rules.lease_s
@@ -231,6 +247,7 @@ class RedisPlaces:
             seen.update(zip(keys, await self._renew(keys, arguments), strict=True))
         self._seen = seen
         self._renew_at = self._loop.time() + self._rules.lease_s / RENEWALS
+        self._look_at = self._loop.time() + LOOK_S
         self._note_back()
 
     def _note_away(self, cause: Cause) -> None:

@@ -65,6 +65,8 @@ for i, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[i]) end
 return 0
 """
 
+HAS = "return redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0"
+"""Whether a place is still there."""
 
 NOTE = """
 local told = {}

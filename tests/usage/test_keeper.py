@@ -82,6 +82,36 @@ async def test_there_is_room_for_so_many_and_the_rest_is_counted(monkeypatch):
     assert 10 == line["count"]
 
 
+@pytest.mark.gen_test
+async def test_what_comes_faster_than_a_place_takes_it_is_told_of(monkeypatch):
+    """Nothing fails there, and yet there is no room."""
+    monkeypatch.setattr(keeper_module, "WAITING_MOST", 10)
+    monkeypatch.setattr(keeper_module, "EACH_S", 0.01)
+    goes_on = threading.Event()
+
+    class Slow(Flaky):
+        def write(self, records):
+            assert goes_on.wait(30)
+            super().write(records)
+
+    keeper = Keeper(lambda: Slow(0), 1, setting="usage.postgres_url")
+    with whole_log("info") as log:
+        keeper.start()
+        for number in range(25):
+            keeper.put(record(number))
+        goes_on.set()
+        await until(lambda: "usage_lost" in log.getvalue(), "it is not told")
+        assert await keeper.stop(20.0)
+
+    assert (10, 15) == (keeper.written, keeper.lost)
+    [line] = map(json.loads, log.getvalue().splitlines())
+    assert ("usage_lost", "usage.postgres_url", 15) == (
+        line["event"],
+        line["setting"],
+        line["count"],
+    )
+
+
 def test_a_record_is_there_once_in_the_database(tmp_path):
     """However often it is written; exactly as it was."""
     database = UsageDatabase(tmp_path / "new" / "usage.sqlite3")

@@ -61,6 +61,8 @@ class Keeper:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._said_at = -LINE_EACH_S
+        self._told_lost = 0
+        """Of those lost, how many the log has told of."""
         self._swept_at = -SWEEP_EACH_S
         self.written = 0
         self.lost = 0
@@ -106,6 +108,7 @@ class Keeper:
                 break
             self._sweep_if()
             if is_written:
+                self._say_lost_if()
                 self._wake.wait(EACH_S)
                 self._wake.clear()
             else:
@@ -185,6 +188,15 @@ class Keeper:
                 lost=self.lost,
                 why=_word(error),
             )
+            self._told_lost = self.lost
+
+    def _say_lost_if(self) -> None:
+        """Thread: usage.  A place that is slow fails at nothing, and yet there may be no room."""
+        count = self.lost - self._told_lost
+        if count and time.monotonic() >= self._said_at + LINE_EACH_S:
+            self._said_at = time.monotonic()
+            self._told_lost += count
+            get_logger().error("usage_lost", setting=self.setting, count=count)
 
     def _close(self) -> None:
         """Thread: usage."""

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from tests.fakes.redis_server import RedisServer, needs_redis
+from tests.fakes.slow_wire import SlowWire
 
 needs_redis()
 
@@ -21,6 +22,18 @@ PATIENT_S = 20.0
 def patience(monkeypatch):
     """Unless a test says otherwise: the computer may be too busy for a second to be long."""
     monkeypatch.setattr(link_module, "QUEUE_S", PATIENT_S)
+
+
+async def answered(ask) -> None:
+    """Return when it is answered."""
+    async with asyncio.timeout(PATIENT_S):
+        while True:
+            try:
+                assert 1 == await ask([], [])
+            except Away:
+                await asyncio.sleep(0.01)
+            else:
+                return
 
 
 @pytest.mark.gen_test
@@ -53,16 +66,7 @@ async def test_of_a_redis_that_hangs_nobody_waits_for_two_answers():
         server.go_on()
 
         assert {(Away, "timeout")} == {(type(each), each.cause) for each in found}
-
-        async def answers() -> bool:
-            try:
-                return await ask([], []) == 1
-            except Away:
-                return False
-
-        async with asyncio.timeout(PATIENT_S):
-            while not await answers():
-                await asyncio.sleep(0.01)
+        await answered(ask)
         await link.close()
 
 
@@ -96,6 +100,19 @@ async def test_sockets_come_back_whatever_became_of_their_questions():
 
         assert [1] * 240 == await asyncio.gather(*[ask([], []) for _ in range(240)])
         await link.close()
+
+
+@pytest.mark.gen_test
+async def test_a_redis_that_is_slow_is_found_to_be_back():
+    """Where each dial takes longer than an answer may."""
+    with RedisServer() as server:
+        async with SlowWire(server.port) as wire:
+            link = Link(f"redis://127.0.0.1:{wire.port}/0", SHORT_S)
+            own = link.script(ONE, has_own_socket=True)
+            wire.slow_down(0.4 * SHORT_S)
+            await answered(own)
+            assert not link.is_silent
+            await link.close()
 
 
 @pytest.mark.gen_test

@@ -17,6 +17,8 @@ QUEUE_S = 1.0
 
 LATE_TURNS = 10
 """What came while the loop was busy with something else is read, and is no fault of Redis."""
+DIALS = 4
+"""To dial and to be answered takes some answers."""
 LOOKS = 5
 """The wait for an answer is so many waits: while the loop is busy, only one of them is over."""
 
@@ -50,7 +52,7 @@ class Link:
         self._timeout_s = timeout_s
         # Its own defaults try again ten times, which takes ten seconds of a server that hangs.  Its
         # time is longer than ours: it goes by the clock also while the loop is busy.
-        most_s = 4 * timeout_s
+        most_s = self._most_s = DIALS * timeout_s
         pool = redis.BlockingConnectionPool.from_url(
             url,
             max_connections=SOCKETS + 1,
@@ -65,6 +67,21 @@ class Link:
         self._silence: Cause | None = None
         """Why the last question had no answer; None: it had one."""
 
+    @property
+    def is_silent(self) -> bool:
+        """The last question had no answer."""
+        return self._silence is not None
+
+    async def reach(self) -> None:
+        """Have a socket that is open; nobody waits for it, and it may take as long as `DIALS` say.
+
+        A Redis that is as fast as it has to be, and no faster, would never be found to be back by
+        questions of which each has to dial first.  Raises `Away`.
+        """
+        asking = asyncio.ensure_future(self._redis.ping())
+        asking.add_done_callback(self._hear_out)
+        await self._answer(asking, self._most_s)
+
     def script(
         self, text: str, *, has_own_socket: bool = False
     ) -> Callable[[Sequence[str], Sequence[int | str]], Any]:
@@ -72,31 +89,37 @@ class Link:
 
         It raises `Busy` if it has found no socket, and `Away` if it had one and no answer within
         the link's time, or those had none that were before it.  *has_own_socket*: it waits for
-        nobody, and is asked once at a time.
+        nobody, nobody waits for it, and it is asked once at a time.
         """
         script: AsyncScript = self._redis.register_script(text)
 
         async def run(keys: Sequence[str], arguments: Sequence[int | str]) -> Any:
             if not has_own_socket:
                 await self._wait_for_socket()
+            elif self.is_silent:
+                await self.reach()
             asking = asyncio.ensure_future(script(keys=list(keys), args=list(arguments)))
             asking.add_done_callback(self._hear_out)
             if not has_own_socket:
                 asking.add_done_callback(lambda _: self._queue.release())
-            try:
-                return await self._answer(asking)
-            except (OSError, TimeoutError, exceptions.RedisError) as error:
-                raise Away(_cause(error)) from None
-            finally:
-                asking.cancel()
+            return await self._answer(asking, self._timeout_s)
 
         return run
 
-    async def _answer(self, asking: "asyncio.Task[Any]") -> Any:
+    async def _answer(self, asking: "asyncio.Task[Any]", within_s: float) -> Any:
+        """Raises `Away`, if there is none."""
+        try:
+            return await self._heard(asking, within_s)
+        except (OSError, TimeoutError, exceptions.RedisError) as error:
+            raise Away(_cause(error)) from None
+        finally:
+            asking.cancel()
+
+    async def _heard(self, asking: "asyncio.Task[Any]", within_s: float) -> Any:
         # A task of its own: the package may take a cancellation for a failure, and go on.
         for _ in range(LOOKS):
             if not asking.done():
-                await asyncio.wait({asking}, timeout=self._timeout_s / LOOKS)
+                await asyncio.wait({asking}, timeout=within_s / LOOKS)
         for _ in range(LATE_TURNS):
             if not asking.done():
                 await asyncio.sleep(0)

@@ -172,6 +172,8 @@ class RedisMeters:
             if self._is_away():
                 continue
             try:
+                if self._link.is_silent:
+                    await self._link.reach()
                 await self._forget_resting()
                 asked_at = {key: meter.asked_at for key, meter in self._meters.items()}
                 await self.note(asked_at)

@@ -1,0 +1,56 @@
+"""How pages are looked at: sizes, themes, pictures, and faults of accessibility."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from tests.web.stage import ROOT
+
+AXE = Path(__file__).parent / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+SCREENS = ROOT / "build" / "screens"
+
+# The last one is a laptop of 1440 px at 200 %.
+SIZES = {
+    "320": (320, 640),
+    "600": (600, 800),
+    "1016": (1016, 760),
+    "1440": (1440, 900),
+    "1440-zoomed": (720, 450),
+}
+ALL = [(size, theme) for size in SIZES for theme in ("light", "dark")]
+LOOKS = ALL if os.environ.get("PARLEY_SCREENS") == "all" else [("1440", "light"), ("320", "dark")]
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def viewport(size: str) -> dict[str, int]:
+    return dict(zip(("width", "height"), SIZES[size], strict=True))
+
+
+def faults(page: Any) -> list[str]:
+    """What axe finds, as lines."""
+    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", WCAG)
+    return [
+        f"{fault['id']}: {node['target']} {node['failureSummary']}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+    ]
+
+
+def look_at(page: Any, name: str, fits: str, **options: Any) -> None:
+    """Keep a picture of it in each look; *fits* gives [False, []] where nothing overflows.
+
+    Without axe-core (`make axe`) that part is left out.
+    """
+    if AXE.exists():
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    for size, theme in LOOKS:
+        page.set_viewport_size(viewport(size))
+        page.emulate_media(color_scheme=theme, reduced_motion="no-preference")
+        path = SCREENS / f"{name}-{size}-{theme}.png"
+        page.screenshot(path=path, animations="disabled", **options)
+        assert [False, []] == page.evaluate(fits)
+        # Colours are judged at rest.
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        if AXE.exists():
+            assert [] == faults(page)

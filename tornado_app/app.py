@@ -12,8 +12,9 @@ from tornado_app.admission.application_keys import ApplicationKeys
 from tornado_app.client_side.front_door import Doorstep, FrontDoor
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
+from tornado_app.handlers.admin.page import page_files
 from tornado_app.handlers.admin.routes import admin_routes
-from tornado_app.handlers.console import console_routes, page_headers
+from tornado_app.handlers.console import console_headers, console_routes
 from tornado_app.handlers.metrics import make_metrics_server
 from tornado_app.handlers.openai.answering import ELSEWHERE, Elsewhere
 from tornado_app.handlers.openai.calls import RealtimeHandler
@@ -104,7 +105,12 @@ def make_app(gateway: Gateway, health: Health, doorstep: Doorstep) -> Applicatio
 
 def read_web(settings: Settings) -> None:
     """Have all files that browsers load, which takes a moment the first time.  Thread: any."""
-    for name in (*MODULES, *(names_in("console") if settings.console.enabled else ())):
+    names = [*MODULES]
+    if settings.console.enabled:
+        names += names_in("console")
+    if settings.metrics.enabled and settings.admin.keys:
+        names += page_files()
+    for name in names:
         WebFile.read(name)
 
 
@@ -117,7 +123,7 @@ def _console(gateway: Gateway, doorstep: Doorstep) -> list[Route]:
     routes = console_routes(gateway, doorstep)
     if not routes:
         return []
-    headers = page_headers(gateway.settings)
+    headers = console_headers(gateway.settings)
     page = _file("console/index.html", headers, "")
     files = [_file(name, headers) for name in names_in("console")]
     return [page, *files, *((f"{HOST}{path}", handler, how) for path, handler, how in routes)]

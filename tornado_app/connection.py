@@ -50,7 +50,7 @@ from tornado_app.upstream.race import Deliver, Race, Read
 from tornado_app.upstream.several import Several
 from tornado_app.upstream.spares import Spares
 from tornado_app.usage.call_usage import CallUsage
-from tornado_app.watching import Watch
+from tornado_app.watching import Loudness, Watch
 
 COST = frozenset({"session_opened", "response_done", "transcribed"})
 """Facts behind which an answer may cost more, or there is less left for it."""
@@ -266,17 +266,15 @@ class Connection:
         if uses:
             self.feed(events.Metered(uses))
 
-    def levels(self) -> tuple[list[int], list[int]]:
-        """How loud user and model were in the last moments (`Watch.look`); silence when nobody has
-        asked a moment ago.
-        """
+    def loudness(self) -> Loudness:
+        """How loud both were in the last moments; silence, if nobody has asked a moment ago."""
         now = self._clock()
         if not isinstance(self._decider, Watch):
             self._decider = Watch(self._session, self.config, now, self._unwatch)
-        levels = self._decider.look(now)
+        loudness = self._decider.look(now)
         if self._finished:
             self._unwatch()
-        return levels
+        return loudness
 
     def _unwatch(self) -> None:
         self._decider = self._session
@@ -323,6 +321,11 @@ class Connection:
         if self._usage is None or not self.config.shows_cost:
             return None
         return self._usage.figures
+
+    @property
+    def spent(self) -> CostFigures | None:
+        """The same, whoever may be told; None: nobody counts."""
+        return None if self._usage is None else self._usage.figures
 
     def _better_upstreams(self) -> frozenset[str]:
         used = self._session.upstream

@@ -307,7 +307,7 @@ class Gateway:
         self, config: SessionConfig, guest: Guest, trace_id: str
     ) -> Callable[[Callable[[], Totals]], CallUsage] | None:
         standing = guest.standing
-        if not (self.usage.keepers or standing.counts_money):
+        if not (self.usage.keepers or standing.counts_money or self.settings.admin.keys):
             return None
         return partial(self.usage.begin, config, standing.organisation, trace_id)
 

@@ -6,6 +6,7 @@ is made of (`tornado_app.session.record`), in both dialects alike.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pybase64
@@ -28,6 +29,15 @@ ITEMS_KEPT = 4
 PIECES_KEPT = 1024
 MODEL_BYTES_PER_MS = 48
 STEP_BYTES = STEP_MS * MODEL_BYTES_PER_MS
+
+
+class Loudness(NamedTuple):
+    """Of both sides, in dBFS, for each `STEP_MS` of the last `STEPS`."""
+
+    until_unix_ms: int
+    """The end of the last of them."""
+    user: list[int]
+    model: list[int]
 
 
 class Levels:
@@ -129,16 +139,22 @@ class Watch:
         """*leave* is called when nobody has looked for a while."""
         self._session = session
         self._opened_at = config.opened_at
+        self._opened_at_unix_ms = config.opened_at_unix_ms
         kind = RelayedNotes if config.client_conducts else Notes
         self._notes = kind(config, "audio")
         self._levels = Levels()
         self._leave = leave
         self._looked_at = now
 
-    def look(self, now: float) -> tuple[list[int], list[int]]:
-        """Levels in dBFS of user and model, for each `STEP_MS` of the `STEPS` until *now*."""
+    def look(self, now: float) -> Loudness:
+        """How loud both were in the `STEPS` until *now*."""
         self._looked_at = now
-        return self._levels.user(self._ms(now)), self._levels.model(self._ms(now))
+        until_ms = self._ms(now) // STEP_MS * STEP_MS
+        return Loudness(
+            self._opened_at_unix_ms + int(until_ms),
+            self._levels.user(until_ms),
+            self._levels.model(until_ms),
+        )
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
         """As `Session.handle`."""

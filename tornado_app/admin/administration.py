@@ -56,6 +56,7 @@ class Administration:
         return {
             "began_at": int(self._history.began_at * 1000),
             "at": int(now * 1000),
+            "currency": self.gateway.usage.currency,
             "step_s": STEPS[span][0],
             "steps": self._history.figures(span, now),
             "wrong": self._history.wrong(now),

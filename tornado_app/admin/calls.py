@@ -82,12 +82,12 @@ def summary(connection: Connection) -> Described:
         "tokens": sum(totals.tokens.values()),
         "errors": sum(totals.errors.values()),
         "waits": connection.last_waits.told(),
+        "cost": None if connection.spent is None else msgspec.structs.asdict(connection.spent),
     }
 
 
 def _levels(connection: Connection) -> Described:
-    user, model = connection.levels()
-    until = time.time_ns() // 1_000_000 // STEP_MS * STEP_MS
+    until, user, model = connection.loudness()
     return {"levels": {"until": until, "step_ms": STEP_MS, "user": user, "model": model}}
 
 

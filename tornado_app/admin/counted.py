@@ -15,15 +15,17 @@ def count(gateway: Gateway) -> Counted:
     """Thread: loop; a microsecond for each call."""
     tally = gateway.tally
     waits = tally.spreads(d.ANSWER_WAIT)
-    by_model = waits.get(("model",))
+    by_model, by_gateway = waits.get(("model",)), waits.get(("gateway",))
     return Counted(
         calls=len(gateway.connections),
         opened=sum(tally.counts(d.CALLS_OPENED).values()),
         answers=sum(tally.counts(d.ANSWERS).values()),
         waits=sum(by_model.counts) if by_model else 0,
         wait_s=sum(spread.total for spread in waits.values()),
+        gateway_s=by_gateway.total if by_gateway else 0.0,
         slow=sum(by_model.counts[d.WAIT_S.index(SLOW_S) + 1 :]) if by_model else 0,
         tokens=sum(tally.counts(d.TOKENS).values()),
+        cost=gateway.usage.spent,
         wrong=_wrong(gateway),
     )
 

@@ -37,11 +37,16 @@ class Counted:
     """Answers for which somebody has waited."""
     wait_s: float = 0.0
     """All of those waits together."""
+    gateway_s: float = 0.0
+    """What of them was the gateway's."""
     slow: float = 0
     """Those of them whose model took over `SLOW_S`."""
     tokens: float = 0
     cost: Decimal = Decimal(0)
     wrong: Mapping[Wrong, float] = field(default_factory=dict)
+
+
+_SUMS = ("opened", "answers", "waits", "wait_s", "gateway_s", "slow", "tokens", "cost")
 
 
 @dataclass(slots=True)
@@ -56,6 +61,7 @@ class _Bin:
     answers: float = 0
     waits: float = 0
     wait_s: float = 0.0
+    gateway_s: float = 0.0
     slow: float = 0
     tokens: float = 0
     cost: Decimal = Decimal(0)
@@ -63,7 +69,7 @@ class _Bin:
 
     def add(self, before: Counted, now: Counted) -> None:
         self.calls = max(self.calls, now.calls)
-        for name in ("opened", "answers", "waits", "wait_s", "slow", "tokens", "cost"):
+        for name in _SUMS:
             more = getattr(now, name) - getattr(before, name)
             setattr(self, name, getattr(self, name) + more)
         for kind, count in _more(before.wrong, now.wrong).items():
@@ -76,12 +82,16 @@ class _Bin:
             "opened": int(self.opened),
             "answers": int(self.answers),
             "waits": int(self.waits),
-            "wait_ms": round(self.wait_s * 1000 / self.waits, 1) if self.waits else None,
+            "wait_ms": self._mean_ms(self.wait_s),
+            "gateway_ms": self._mean_ms(self.gateway_s),
             "slow": int(self.slow),
             "tokens": int(self.tokens),
             "cost": f"{self.cost:f}",
             "wrong": int(sum(n for kind, n in self.wrong.items() if kind.of != "told")),
         }
+
+    def _mean_ms(self, seconds: float) -> float | None:
+        return round(seconds * 1000 / self.waits, 1) if self.waits else None
 
 
 class History:

@@ -11,6 +11,7 @@ from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.quiet import QuietHandler, as_json
+from tornado_app.handlers.web import page_headers
 from tornado_app.issuing import Wanted
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Settings
@@ -26,24 +27,11 @@ PASTE = "paste"
 ISSUED = "/console/token"
 
 
-def page_headers(settings: Settings) -> dict[str, str]:
-    """What the browser is to keep the page from (docs/operations.md, the console)."""
+def console_headers(settings: Settings) -> dict[str, str]:
+    """Of the console, which may ask another host for its token and may have the microphone."""
     elsewhere = urlsplit(settings.console.token_url)
-    token_host = f" {elsewhere.scheme}://{elsewhere.netloc}" if elsewhere.netloc else ""
-    # 'self' of a page that came by http(s) covers ws(s) of the same host and port (CSP 3, 6.7.2.8).
-    policy = (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-        f"connect-src 'self'{token_host}; base-uri 'none'; form-action 'none'; "
-        f"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
-    return {
-        "Content-Security-Policy": policy,
-        "X-Frame-Options": "DENY",
-        "Referrer-Policy": "no-referrer",
-        "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
+    token_host = f"{elsewhere.scheme}://{elsewhere.netloc}" if elsewhere.netloc else ""
+    return page_headers(token_host, microphone="self")
 
 
 class AboutHandler(QuietHandler):

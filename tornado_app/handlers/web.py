@@ -1,7 +1,31 @@
 """The files of `tornado_app/web` that the routes name, and nothing else."""
 
+from typing import Literal
+
 from tornado_app.handlers.quiet import QuietHandler
 from tornado_app.web.files import WebFile
+
+
+def page_headers(connect: str = "", *, microphone: Literal["", "self"] = "") -> dict[str, str]:
+    """What the browser is to keep a page from (docs/operations.md, the console).
+
+    *connect*: another host that it may ask.
+    """
+    # 'self' of a page that came by http(s) covers ws(s) of the same host and port (CSP 3, 6.7.2.8).
+    asked = f"'self' {connect}".strip()
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        f"connect-src {asked}; base-uri 'none'; form-action 'none'; "
+        f"frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Permissions-Policy": f"microphone=({microphone}), camera=(), geolocation=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
 
 
 class WebFileHandler(QuietHandler):

@@ -79,6 +79,12 @@ class Usage:
         self.keepers = keepers
         """Of each place where records are written; none: nothing is written down."""
         self._prices = prices
+        self.spent = Decimal(0)
+        """What all that was used has cost, as far as it has a price."""
+
+    @property
+    def currency(self) -> str:
+        return self._prices.currency
 
     def begin(
         self,
@@ -111,5 +117,6 @@ class Usage:
         await asyncio.gather(*(keeper.stop(timeout_s) for keeper in self.keepers))
 
     def _put(self, record: Record) -> None:
+        self.spent += record.cost or 0
         for keeper in self.keepers:
             keeper.put(record)

@@ -8,6 +8,7 @@ from tornado_app.handlers.admin.bans import BanHandler, BansHandler
 from tornado_app.handlers.admin.calls import CallHandler, CallsHandler, EndHandler
 from tornado_app.handlers.admin.description import DescriptionHandler
 from tornado_app.handlers.admin.owners import OwnerHandler, ResetHandler
+from tornado_app.handlers.admin.page import page_routes
 from tornado_app.handlers.admin.whole import (
     DrainHandler,
     ElsewhereHandler,
@@ -25,6 +26,13 @@ BELOW = "/admin/v1"
 def admin_routes(administration: Administration, doorstep: Doorstep) -> list[Route]:
     """All of them; without a key in `admin.keys` they answer as addresses that are none."""
     given = {"administration": administration, "doorstep": doorstep}
+    return [
+        *page_routes(administration),
+        *_asked(given),
+    ]
+
+
+def _asked(given: dict[str, Any]) -> list[Route]:
     return [
         (f"{BELOW}/{path}", handler, given)
         for path, handler in (

@@ -92,6 +92,9 @@ class VoiceParty:
     async def sounds(self) -> None:
         await self.client.next("audio", PATIENCE_S)
 
+    async def stopped(self) -> None:
+        await self.client.next("speech_stopped", PATIENCE_S)
+
     async def cut(self) -> None:
         await self.client.say("interrupt")
 
@@ -105,8 +108,7 @@ class VoiceParty:
         await self.client.leave()
 
     async def vanish(self) -> None:
-        self.client._is_leaving = True
-        self.client.socket.close(1000)
+        await self.client.leave()
 
 
 class ApiParty:
@@ -146,6 +148,9 @@ class ApiParty:
 
     async def sounds(self) -> None:
         await self._next("response.output_audio.delta")
+
+    async def stopped(self) -> None:
+        await self._next("input_audio_buffer.speech_stopped")
 
     async def cut(self) -> None:
         await self._say("response.cancel")
@@ -229,9 +234,9 @@ class Talk:
                     await party.cut()
                     await party.answered()
                     await self._speak()
-                else:
+                else:  # what is interrupted ends before that, or may have no end of its own
                     await self._speak()
-                    await party.answered()
+                    await party.stopped()
             case _:
                 await party.type(f"Say something, for the {self._random.randint(2, 9)}th time")
         await party.answered()

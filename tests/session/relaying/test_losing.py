@@ -207,3 +207,33 @@ def test_a_tool_result_of_the_client_is_told_again(call):
     told = [e["item"] for e in call.sent if e["type"] == "conversation.item.create"]
     assert ["item_q", "item_c", "item_r"] == [item["id"] for item in told]
     assert "7" == told[-1]["output"]
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        ((), ["parley_answer_owed"]),
+        (("response.create",), ["mine"]),
+        (("begins", "ends"), []),
+        (("speaks",), []),
+    ],
+)
+def test_a_turn_that_the_model_has_found_is_answered_by_the_next(before, asked):
+    """It is told the turn, and would answer none that it has not found itself."""
+    call = Call().begun()
+    call.says("input_audio_buffer.speech_started", item_id="item_u", audio_start_ms=0)
+    call.says("input_audio_buffer.speech_stopped", item_id="item_u", audio_end_ms=900)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    for step in before:
+        match step:
+            case "response.create":
+                call.asks("response.create", event_id="mine")
+            case "begins":
+                call.begins("resp_1")
+            case "ends":
+                call.ends("resp_1")
+            case "speaks":
+                call.says("input_audio_buffer.speech_started", item_id="item_v", audio_start_ms=950)
+    call.loses_model().finds_model()
+
+    assert asked == [e["event_id"] for e in call.sent if e["type"] == "response.create"]

@@ -20,6 +20,7 @@ from tornado_app.session.timers import Timers
 
 CANCEL_ID = "parley_closed"
 RESPONSE_ID = "parley_answer"
+OWED_ID = f"{RESPONSE_ID}_owed"
 TIMER = "relayed_answer"
 TAG = "parley_answer"
 """Which of the metadata of an answer tells it from those that begin unasked."""
@@ -52,6 +53,8 @@ class Answers:
         self._going_on: deque[tuple[str, Answer]] = deque()
         """Those of which the model was asked to go on, by the names of the orders."""
         self._asked = 0
+        self.is_owed = False
+        """The model is to answer a turn unasked that it has found."""
         self.closed_by: Refused | None = None
         """Why no answer begins any more."""
 
@@ -67,8 +70,15 @@ class Answers:
 
     def begun(self, response_id: str) -> None:
         """The model begins one, be it unasked: it is stopped, if none may."""
+        self.is_owed = False
         if self.closed_by is not None:
             self._model.send(CancelResponse(response_id or None, CANCEL_ID))
+
+    def ask_owed(self) -> None:
+        """Ask the next model for what the one before owed, and nobody has asked for."""
+        if self.is_owed and self.closed_by is None:
+            event = {"type": "response.create", "event_id": OWED_ID}
+            self._model.send(Relayed("response.create", msgspec.json.encode(event), OWED_ID))
 
     def named(self, name: str | None) -> Answer | None:
         """The one that the client calls so; None: the first of the conversation."""

@@ -121,6 +121,7 @@ class Hearing:
                 scribe.item_done(response_id, item)
             case realtime.UserSpeechStarted():
                 self._model.has_begun = True
+                self._open_answers.is_owed = False
                 self.speech_since = self.heard_until = self._actions.now
             case realtime.UserSpeechStopped():
                 self.speech_since = None
@@ -129,6 +130,8 @@ class Hearing:
                 name = self._model.rebuilding.speech.oldest_commit
                 if name:
                     self._outstanding.answered("input_audio_buffer.commit")
+                else:
+                    self._open_answers.is_owed = self._model.answers_unasked
                 scribe.committed(said, name)
                 self._actions.log("audio_committed")
 

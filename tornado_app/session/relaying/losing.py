@@ -72,6 +72,8 @@ class Losing:
         self._forgotten.note(known, {entry.id for entry in self._ledger.entries})
         for asked in self._outstanding.again:
             self._asking.again(asked)
+        if "response.create" not in {asked.kind for asked in self._outstanding.again}:
+            self._answers.ask_owed()
         for answer in cut_off:
             self._mend(answer)
 

@@ -75,12 +75,15 @@ async def measure(url: str, token: str, gateway: int, sessions: int) -> list[lis
     killed_at = time.monotonic()
     await asyncio.gather(*surviving)
     told_ms = [1000 * (caller.told_at - killed_at) for caller in callers]
+    first_told_ms = min(told_ms)
+    behind_ms = [each - first_told_ms for each in told_ms]
     first_at = min(caller.back_at for caller in callers)
     back_ms = [1000 * (caller.back_at - first_at) for caller in callers]
     for caller in callers:
         caller.socket.close()
     return [
         ["reconnecting, behind the kill", *_row(told_ms)],
+        ["reconnecting, behind the first", *_row(behind_ms)],
         ["connected, behind the first", *_row(back_ms)],
         ["the first connected, behind the kill", "", "", f"{1000 * (first_at - killed_at):.0f}"],
         ["who were remembered", "", "", f"{sum(c.is_remembered for c in callers)} of {sessions}"],

@@ -189,12 +189,12 @@ class Links:
 
     def _hear(self, link: AnyLink, said: object) -> None:
         """What an upstream thread has to say, on the loop."""
-        if isinstance(said, LinkLost):
-            self._retire(link)
         if link is self._used:
             self._hear_used(link, said)
         elif link is self._prepared:
             self._hear_prepared(link, said)
+        if isinstance(said, LinkLost):
+            self._retire(link)
 
     def _hear_used(self, link: AnyLink, said: object) -> None:
         match said:

@@ -51,6 +51,8 @@ class Models:
         self._trials = trials
         self._loop = asyncio.get_running_loop()
         self._reaper = ThreadPoolExecutor(1, thread_name_prefix="reaper")
+        self._ended: list[AnyLink] = []
+        """Links of which nobody has joined the thread yet."""
         self.links_open = 0
         """Links that have not ended."""
         self.links_gone = asyncio.Event()
@@ -86,8 +88,11 @@ class Models:
     def retire(self, link: AnyLink) -> None:
         """It has ended: its thread is joined off the loop."""
         self._uncount_link()
-        with contextlib.suppress(RuntimeError):  # after `join`: it joined all that it waited for
-            self._reaper.submit(link.join, LINK_JOIN_S)
+        if not self._ended:
+            # When all that ended together are heard: to wake a thread takes the loop's turn away,
+            # and first their clients are told.
+            self._loop.call_soon(self._reap)
+        self._ended.append(link)
 
     async def stop(self) -> None:
         """Nothing is tried or opened any more; links of calls end with those."""
@@ -98,7 +103,14 @@ class Models:
 
     async def join(self) -> None:
         """Wait for the threads of all links that have ended."""
+        self._reap()
         await self._loop.run_in_executor(None, partial(self._reaper.shutdown, wait=True))
+
+    def _reap(self) -> None:
+        ended, self._ended = self._ended, []
+        if ended:
+            with contextlib.suppress(RuntimeError):  # after `join`: it waited for all there were
+                self._reaper.submit(_join_all, ended)
 
     async def _try(self, upstream: Upstream = PLAIN) -> Ending | None:
         return await self.new_trial(upstream).run(self.settings.upstream.ready_timeout_s)
@@ -154,3 +166,8 @@ class Models:
         self.links_open -= 1
         if not self.links_open:
             self.links_gone.set()
+
+
+def _join_all(links: Sequence[AnyLink]) -> None:
+    for link in links:
+        link.join(LINK_JOIN_S)

@@ -143,7 +143,12 @@ class Story:
         return self.feed(events.UpstreamSaid(event, has_room=not self.is_full), at)
 
     def lost(self, failure: Failure | None = None, at: float | None = None) -> "Story":
-        return self.feed(events.UpstreamLost(failure or Failure("open", "reset")), at)
+        """The link is gone, and all is done about it that can be at once."""
+        self.feed(events.UpstreamLost(failure or Failure("open", "reset")), at)
+        first = self.fresh
+        self.feed(events.Tick())
+        self.fresh = first + self.fresh
+        return self
 
     def client(self, message: asked.Command, at: float | None = None) -> "Story":
         return self.feed(events.ClientSaid(message), at)

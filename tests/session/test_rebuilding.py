@@ -19,7 +19,7 @@ from tornado_app.protocol.realtime.orders import (
     UpdateSession,
 )
 from tornado_app.session import events
-from tornado_app.session.commands import CancelTool, SendUpstream
+from tornado_app.session.commands import CancelTool, Log, SendUpstream
 from tornado_app.session.config import ToolRules
 
 WEATHER = Function("get_weather", "", {"type": "object"}, timeout_s=5.0)
@@ -488,3 +488,48 @@ def test_a_call_that_keeps_no_ledger_says_so(stage):
     assert [] == told(story)
     status = story.messages[-1][1]
     assert (True, "lost") == (status["context_lost"], status["context"])
+
+
+def test_all_clients_are_told_before_anything_is_carried_over(story):
+    """A model is lost for many calls at a time, and each would wait for those before it."""
+    story.connected().client(asked.Text("Tell me."))
+    answers(story, "a1", "Once upon a time", is_done=False)
+    story.feed(events.UpstreamLost(Failure("open", "reset")), at=2.0)
+    assert ["connection_status"] == story.told
+    assert not story.did(Log)
+
+    story.tick(at=story.session.wake_at())
+    assert ["transcript", "response_done"] == story.told
+    assert 2.0 < story.now <= 2.1
+    assert story.did(Log)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        events.ClientSaid(asked.Text("And then?", ref="t")),
+        events.UpstreamOpened(1.0),
+        events.Look(0),
+    ],
+)
+def test_what_happens_before_that_is_of_a_call_that_was_carried_over(story, first):
+    story.connected().client(asked.Text("Tell me."))
+    answers(story, "a1", "Once upon a time", is_done=False)
+    story.feed(events.UpstreamLost(Failure("open", "reset")))
+    story.feed(first)
+
+    assert ["transcript", "response_done"] == story.told[:2]
+    assert "mend" not in story.session._timers
+
+
+def test_speech_that_comes_before_that_is_heard_by_the_next_model(story):
+    """Once, and behind what the lost one had."""
+    story.connected()
+    speak(story, 1, 2)
+    story.feed(events.UpstreamLost(Failure("open", "reset")))
+    speak(story, 3)
+    story.tick(at=story.session.wake_at()).tick(at=story.session.wake_at()).model_ready()
+    speak(story, 4)
+    assert [4] == heard(story.orders)
+
+    assert [1, 2, 3, 4] == heard([c.order for c in story.all if isinstance(c, SendUpstream)][-4:])

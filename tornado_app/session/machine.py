@@ -50,6 +50,10 @@ from tornado_app.session.term import TIMER
 from tornado_app.session.time_limits import LIMITS, TimeLimits
 from tornado_app.session.totals import Totals, total
 
+TELL_S = 0.1
+"""A model that is lost is lost for many calls at a time.  All their clients are told before what
+the model knew is carried over, which takes several times as long."""
+
 
 class Session:
     """One client and its model.  Thread: loop.
@@ -71,6 +75,7 @@ class Session:
         "_rolling",
         "_timers",
         "_times",
+        "_unsent_ms",
         "downlink",
         "ended",
         "ledger",
@@ -103,6 +108,8 @@ class Session:
         )
         self.ended = False
         self._is_away = False
+        self._unsent_ms: float | None = None
+        """So much audio had not left for a model that was lost, and is not mended; else None."""
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
         """Everything that *event* leads to.  Nothing once the session has ended."""
@@ -196,6 +203,8 @@ class Session:
                 self._actions.read_at = event.read_at
                 self._actions.has_room = event.has_room
                 self._on_upstream(event.event)
+            case _ if self._unsent_ms is not None:
+                self._mend_before(event)  # what is above is of no model, or of one that is there
             case events.ClientFile():
                 self._actions.chunk += 1
                 self._times.active_at = self._actions.now
@@ -214,8 +223,7 @@ class Session:
                 if self._admit_order(ref):
                     self._conductor.tell_status(limits, cost)
             case events.TokenChecked(result, ref):
-                self._actions.ref = ref
-                self._on_token_checked(result)
+                self._on_token_checked(result, ref)
             case events.ClientRefused(refused):
                 self._on_refused(refused)
             case events.ClientHeard():
@@ -384,7 +392,8 @@ class Session:
             return
         self._conductor.uplink_ready(result)
 
-    def _on_token_checked(self, result: float | Refused) -> None:
+    def _on_token_checked(self, result: float | Refused, ref: Ref | None) -> None:
+        self._actions.ref = ref
         if isinstance(result, Refused):
             self._actions.log("token_refused", detail=result.detail)
             self._refuse_client(result)
@@ -428,6 +437,7 @@ class Session:
         if failure is not None:
             self._actions.do(CloseUpstream())
             self._on_lost(failure)
+            self._mend()  # of no other call it is known
 
     def _on_lost(
         self,
@@ -441,9 +451,27 @@ class Session:
         was_connected = self._model.state == "connected"
         unsent_ms = self._model.unsent_audio_ms
         ending = self._model.on_lost(failure, error, has_spare=has_spare)
+        if was_connected and ending is None:
+            self._unsent_ms = unsent_ms
+            self._timers.set("mend", self._actions.now + TELL_S)
+            return
+        self._model.log_loss()
         if was_connected:
-            self._conductor.on_lost(unsent_ms, goes_on=ending is None)
+            self._conductor.on_lost(unsent_ms, goes_on=False)
         self._end_if(ending)
+
+    def _mend_before(self, event: events.Event) -> None:
+        self._mend()
+        self._dispatch(event)
+
+    def _mend(self) -> None:
+        """Carry over what the lost model knew, and say what became of what it was doing."""
+        if self._unsent_ms is None:
+            return
+        unsent_ms, self._unsent_ms = self._unsent_ms, None
+        self._timers.clear("mend")
+        self._model.log_loss()
+        self._conductor.on_lost(unsent_ms, goes_on=True)
 
     def _end_if(self, ending: Ending | None) -> None:
         if ending is not None:

@@ -1,7 +1,7 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tornado_app.admission.budget import Budget
@@ -63,6 +63,17 @@ SENT_AHEAD_PART = 0.25
 and refused, and an outbox that runs over ends the link."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What the log is owed of a link that is gone."""
+
+    failure: Failure
+    ending: Ending
+    attempt: int
+    retry: bool
+    upstream: str | None
+
+
 class ModelSide:
     """Lets orders through to the model while it is connected, and keeps them while it is not.
 
@@ -80,6 +91,7 @@ class ModelSide:
         "_created",
         "_has_opened",
         "_last_error",
+        "_loss",
         "_reason",
         "_redialling",
         "_sent_ahead_bytes",
@@ -157,6 +169,7 @@ class ModelSide:
         self._reason: Why | None = None
         """Why it is another one, if the one before was not lost."""
         self.term = Term(config, jitter)
+        self._loss: Loss | None = None
         self._ahead: list[CreateItem] = []
         """What the next one was told before this one was left."""
 
@@ -384,20 +397,11 @@ class ModelSide:
         retry = (ending.retry or goes_elsewhere) and wait_s is not None
         if is_over and not self.rebuilding.ledger.is_kept:
             retry = False
-        self._actions.log(
-            "upstream_rejected" if ending.code == "upstream_rejected" else "upstream_lost",
-            cause=ending.cause,
-            stage=failure.stage,
-            close_code=failure.close_code,
-            http_status=failure.http_status,
-            detail=failure.detail,
-            attempt=attempt,
-            retry=retry,
-            upstream=upstream,
-        )
+        self._loss = Loss(failure, ending, attempt, retry, upstream)
         if note is not None:
             self._actions.do(note)
         if not retry or wait_s is None:
+            self.log_loss()
             self.state = "disconnected"
             self._say()
             return ending
@@ -408,6 +412,24 @@ class ModelSide:
         else:
             self._timers.set("redial", now + wait_s)
         return None
+
+    def log_loss(self) -> None:
+        """A line takes longer than to tell the client, and may be written when that is done."""
+        loss, self._loss = self._loss, None
+        if loss is None:
+            return
+        failure, ending = loss.failure, loss.ending
+        self._actions.log(
+            "upstream_rejected" if ending.code == "upstream_rejected" else "upstream_lost",
+            cause=ending.cause,
+            stage=failure.stage,
+            close_code=failure.close_code,
+            http_status=failure.http_status,
+            detail=failure.detail,
+            attempt=loss.attempt,
+            retry=loss.retry,
+            upstream=loss.upstream,
+        )
 
     def _replace_spare(self, cause: str) -> None:
         """It was open too long, for whatever reason: that says nothing of the model."""

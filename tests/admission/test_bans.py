@@ -79,7 +79,8 @@ def test_machines_come_to_know_the_same(steps, data):
     for kind in KINDS:
         for name in known.of(kind):
             decisions = [each.of(kind)[name] for each in machines if name in each.of(kind)]
-            last = max(decisions, key=lambda ban: (ban.decided_at, ban.until))
+            kept = [ban for ban in decisions if ban.kept_until > end]
+            last = max(kept, key=lambda ban: (ban.decided_at, ban.until))
             assert last.until == known.until(kind, name)
 
 
@@ -93,6 +94,15 @@ def test_who_was_let_in_is_not_kept_out_by_somebody_who_was_away():
         assert not let_in.merged(shorter, now).has("alice", None, now)
         assert not away.merged(let_in, now).has("alice", None, now)
     assert NOBODY == let_in.merged(NOBODY, 1000.0)
+
+
+def test_a_decision_that_is_over_is_forgotten_wherever_it_still_stands():
+    """The older and longer ban of a machine that was never told of it holds, whoever meets whom."""
+    longer = NOBODY.with_one("user", "alice", 700.0, 400.0)
+    shorter = NOBODY.with_one("user", "alice", 600.0, 500.0)
+
+    assert longer == shorter.merged(longer, 650.0) == longer.merged(shorter, 650.0)
+    assert 600.0 == longer.merged(shorter, 550.0).until("user", "alice")
 
 
 def test_of_two_decisions_at_once_the_one_that_keeps_out_counts():

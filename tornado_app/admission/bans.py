@@ -100,8 +100,14 @@ class Bans(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         found = {kind: {**self.of(kind)} for kind in KINDS}
         for kind, known in found.items():
             for name, ban in other.of(kind).items():
-                mine = known.get(name)
-                known[name] = ban if mine is None else mine.with_other(ban)
+                # What is over here and not yet forgotten there counts for neither: else what both
+                # know would depend on who had forgotten before they met.
+                if ban.kept_until > unix_s:
+                    mine = known.get(name)
+                    if mine is None or mine.kept_until <= unix_s:
+                        known[name] = ban
+                    else:
+                        known[name] = mine.with_other(ban)
         merged = _bounded(found, unix_s)
         return self if merged == self else merged
 

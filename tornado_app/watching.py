@@ -61,7 +61,7 @@ class Levels:
     def said(self, end_ms: float, duration_ms: float, level_dbfs: float) -> None:
         """The user's audio, of which the level is known."""
         self._user.append((end_ms - duration_ms, end_ms, level_dbfs))
-        while self._user[0][1] < end_ms - 2 * STEPS * STEP_MS:
+        while self._user[0][1] < end_ms - (STEPS + 1) * STEP_MS:
             self._user.popleft()
 
     def note(self, entry: Entry) -> None:

@@ -10,6 +10,9 @@ from tornado_app.metrics import definitions as d
 SLOW_S = 2.0
 """A bound of `ANSWER_WAIT`; who waits longer for a model wonders whether it is there."""
 
+BY_OPERATOR = "ended_by_operator"
+"""What was wanted did not go wrong."""
+
 
 def count(gateway: Gateway) -> Counted:
     """Thread: loop; a microsecond for each call."""
@@ -41,4 +44,5 @@ def _wrong(gateway: Gateway) -> dict[Wrong, float]:
     for connection in gateway.connections:
         for code, errors in connection.errors.items():
             found[Wrong("told", code)] += errors
+    del found[Wrong("told", BY_OPERATOR)]
     return fold(found)

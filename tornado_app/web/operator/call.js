@@ -131,7 +131,7 @@ export class Call {
     const reason = el("input", { maxlength: 500, autocomplete: "off" });
     ask(this._actions, {
       sentence: `Keep ${this.user} out? All calls of this user end within a second.`,
-      fields: [field("For how long", period), field("Why", reason, "for the audit")],
+      fields: [field("For how long", period), field("Why, for the audit", reason)],
       yes: `Keep ${this.user} out`,
       no: "Do nothing",
       act: async () => {

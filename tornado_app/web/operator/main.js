@@ -1,14 +1,14 @@
 /** The operator's page: takes a key, and looks again and again for as long as somebody looks at it. */
 
 import { byId, el, say } from "./dom.js";
-import { capital, counted, number, seconds } from "./figures.js";
+import { capital, counted, number } from "./figures.js";
 import { setUpTheme } from "./theme.js";
 import { Administration } from "./asking.js";
 import { Bans } from "./bans.js";
 import { Calls } from "./calls.js";
 import { inks } from "./levels.js";
 import { Plots, summed } from "./plots.js";
-import { clockTime, midnight, money, whole } from "./words.js";
+import { clockTime, midnight, money, wait, whole } from "./words.js";
 import { countToday, showWrong } from "./wrong.js";
 
 const LOOK_MS = 1000;
@@ -65,9 +65,9 @@ class Watch {
 
   async _look() {
     await this._calls.look();
-    const { limits } = await this._asked.limits();
+    const { limits, missing = [] } = await this._asked.limits();
     if (performance.now() - this._figuresAt >= FIGURES_MS) await this._lookAtFigures();
-    if (!this.isOver) this._sum(limits);
+    if (!this.isOver) this._sum(limits, missing);
   }
 
   async _lookAtFigures() {
@@ -81,7 +81,7 @@ class Watch {
   }
 
   /** What it comes to, in a sentence. */
-  _sum(limits) {
+  _sum(limits, missing) {
     const { used, allowed } = limits.find(({ limit }) => limit === "connections");
     const calls = used ? capital(counted(used, "call")) : "Nobody is calling";
     say(byId("state"), `${calls} now`.replace("calling now", "calling"));
@@ -93,11 +93,12 @@ class Watch {
     const since = this._day.began_at > midnight(this._day.at) ? `Since ${clockTime(this._day.began_at)}` : "Today";
     const figure = (text) => el("b", "nb", text);
     const parts = [`${since}, `];
-    if (all.waits) parts.push("answers began after ", figure(seconds(all.wait)), " on average, of which the gateway took ", figure(seconds(all.gateway)), ". ");
+    if (all.waits) parts.push("answers began after ", figure(wait(all.wait)), " on average, of which the gateway took ", figure(wait(all.gateway)), ". ");
     else parts.push("nobody has waited for an answer. ");
     parts.push(wrong ? `${capital(number(wrong))} ${wrong === 1 ? "thing" : "things"} went wrong. ` : "Nothing went wrong. ");
     if (all.cost) parts.push("It cost ", figure(money({ amount: all.cost, currency: this._day.currency })), ". ");
     if (used > 0.8 * allowed) parts.push(`There is room for ${whole(allowed)} calls.`);
+    if (missing.length) parts.push(`Of ${counted(missing.length, "process", "processes")} that did not answer nothing is shown.`);
     const lead = byId("lead");
     const text = parts.map((part) => part.textContent ?? part).join("");
     if (lead.textContent !== text) lead.replaceChildren(...parts);

@@ -1,8 +1,7 @@
 /** The figures of the last hour or day, as small plots of bars; the last bar is now. */
 
 import { byId, el, svg } from "./dom.js";
-import { seconds } from "./figures.js";
-import { clockTime, money, whole } from "./words.js";
+import { clockTime, money, wait, whole } from "./words.js";
 
 const TALL_PX = 56;
 const SPANS = {
@@ -40,8 +39,8 @@ function plots(bins, figures, words) {
   const paid = hasCost ? money({ amount: all.cost, currency: figures.currency }) : whole(all.tokens);
   return [
     { title: "Calls at once", figure: whole(most("calls")), unit: "most", value: (bin) => bin.calls },
-    { title: "Wait for an answer", figure: all.waits ? seconds(all.wait) : "–", unit: "mean", value: (bin) => bin.wait, own: (bin) => bin.gateway,
-      more: all.waits ? `, of which the gateway ${seconds(all.gateway)}` : "" },
+    { title: "Wait for an answer", figure: all.waits ? wait(all.wait) : "–", unit: "mean", value: (bin) => bin.wait, own: (bin) => bin.gateway,
+      more: all.waits ? `, of which the gateway ${wait(all.gateway)}` : "" },
     { title: "Went wrong", figure: whole(all.wrong), value: (bin) => bin.wrong },
     { title: hasCost ? "Cost" : "Tokens", figure: paid, value: (bin) => (hasCost ? bin.cost : bin.tokens) },
   ].map((plot) => ({ ...plot, name: `${plot.title} in ${words}: ${[plot.figure, plot.unit].filter(Boolean).join(" ")}${plot.more ?? ""}` }));

@@ -41,7 +41,5 @@ export function ask(place, { sentence, fields, yes, no, act }) {
   return close;
 }
 
-/** A field with its name above it; *hint* stands below. */
-export function field(name, input, hint) {
-  return el("label", "set", el("span", null, name), input, hint && el("small", null, hint));
-}
+/** A field with its name above it. */
+export const field = (name, input) => el("label", "set", el("span", null, name), input);

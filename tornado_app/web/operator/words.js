@@ -1,5 +1,7 @@
 /** How things are said here. */
 
+import { seconds } from "./figures.js";
+
 const NBSP = "\u00a0";
 
 export const PERIODS = [["10 minutes", 600], ["an hour", 3600], ["a day", 86_400], ["30 days", 2_592_000]];
@@ -13,6 +15,9 @@ export function money({ amount, currency }) {
   const digits = number === 0 ? 2 : Math.min(6, Math.max(2, 1 - Math.floor(Math.log10(number))));
   return `${number.toFixed(digits)}${NBSP}${currency}`;
 }
+
+/** "0.62 s", and of what is less than that shows that it is little. */
+export const wait = (ms) => (ms < 10 ? `under ${seconds(10)}` : seconds(ms));
 
 const sameDay = (one, other) => one.toDateString() === other.toDateString();
 

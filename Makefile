@@ -121,7 +121,8 @@ bans: $(VENV)/.checks
 
 # A session and anything that can happen to it, in any order: make sessions SESSIONS=100000
 sessions: $(VENV)/.checks
-	SESSIONS=$(or $(SESSIONS),20000) $(PYTEST) tests/session/test_session_machine.py
+	SESSIONS=$(or $(SESSIONS),20000) $(PYTEST) --hypothesis-profile deep \
+		tests/session/test_session_machine.py tests/session/test_settling.py tests/policy/test_widening.py
 
 fuzz: $(VENV)/.checks
 	$(BIN)/python -m tests.fuzz_audio --count 100000

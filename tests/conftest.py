@@ -13,7 +13,9 @@ from tornado.ioloop import IOLoop
 # By examples and never by the clock, which a busy computer would fail: on one that was twenty times
 # slower one example took 48 s, and hypothesis called that a fault of the test.
 BUSY = [HealthCheck.too_slow]
-settings.register_profile("tests", deadline=None, suppress_health_check=BUSY)
+# Each run tries others: many short ones find what a long one would; `make sessions` is long.
+settings.register_profile("tests", deadline=None, max_examples=50, suppress_health_check=BUSY)
+settings.register_profile("deep", deadline=None, max_examples=1000, suppress_health_check=BUSY)
 # mutmut runs a test often in one process, each time as a method of another object.
 settings.register_profile(
     "mutants",

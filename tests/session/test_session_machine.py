@@ -26,7 +26,7 @@ from tornado_app.session import commands, events
 from tornado_app.session.config import TimeRules, ToolRules
 from tornado_app.session.ledger.entries import ModelSaid
 
-EXAMPLES = int(os.environ.get("SESSIONS", "200"))
+EXAMPLES = int(os.environ.get("SESSIONS", "100"))
 STEPS = 40
 TIMES = TimeRules(
     idle_timeout_s=300,

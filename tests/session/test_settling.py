@@ -80,7 +80,7 @@ def take(world: SlowWorld, what: str, *how) -> None:
             world.leave_unsent(size_bytes)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 @given(
     STEPS,
     st.sampled_from(["push_back", "refuse", "drop_oldest"]),

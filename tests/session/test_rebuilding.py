@@ -279,6 +279,28 @@ def test_silence_is_forgotten_and_speech_is_not(story):
     assert [8, 9, *range(10, 20)] == heard(story.orders)[-12:]
 
 
+@pytest.mark.parametrize(
+    ("latency_ms", "unsent_bytes", "marks"),
+    [
+        (250.0, 0, [10]),
+        (251.0, 0, [8, 9, 10]),
+        (10.0, 900, [8, 9, 10]),
+    ],
+)
+def test_the_silence_of_a_model_that_is_near_is_forgotten_sooner(
+    story, latency_ms, unsent_bytes, marks
+):
+    """It has said by then what it heard, unless something waits for its socket."""
+    story.connected().feed(events.UpstreamRoundTrip(latency_ms))
+    for second in range(1, 11):
+        speak(story, *[second] * 10)
+        story.feed(events.UpstreamBacklog(unsent_bytes))
+        story.feed(events.Look(unsent_bytes), at=float(second))
+    again(story)
+
+    assert [mark for mark in marks for _ in range(10)] == heard(story.orders)
+
+
 def test_the_beginning_of_a_word_waits_for_its_rest(stage):
     """Of a client that was lost in the middle of it, for as long as it takes."""
     story = stage(resume_window_s=20.0).connected()

@@ -21,9 +21,9 @@ class ConversationMemory:
         self._pictures = rebuilding.pictures
         self._counted_bytes = 0
 
-    def look(self, *, finds_speech: bool) -> None:
-        """*finds_speech*: the model looks for speech by itself."""
-        self._speech.look(finds_speech=finds_speech)
+    def look(self, *, finds_within_s: int | None) -> None:
+        """As of `SpeechKept.look`."""
+        self._speech.look(finds_within_s=finds_within_s)
         room_bytes = self._counted_bytes + self._budget.room_bytes
         most_bytes = max(0, min(int(self._budget.call_bytes * PART), room_bytes))
         self._ledger.trim(most_bytes)

@@ -197,7 +197,7 @@ class GatewayConducts:
         self._model.say_first(self._formatting.formats, resume_token, is_back=True)
 
     def look(self, queued_bytes: int) -> None:
-        self.memory.look(queued_bytes, finds_speech=self._model.finds_speech)
+        self.memory.look(queued_bytes, finds_within_s=self._model.finds_within_s)
 
     def figures(self) -> AudioFigures:
         return self.uplink.figures()

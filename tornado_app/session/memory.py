@@ -14,10 +14,10 @@ class Memory:
         self._answers = AnswerMemory(budget, downlink, downlink.transcripts)
         self._conversation = ConversationMemory(budget, rebuilding)
 
-    def look(self, queued_bytes: int, *, finds_speech: bool) -> None:
+    def look(self, queued_bytes: int, *, finds_within_s: int | None) -> None:
         """As of its parts."""
         self._answers.look(queued_bytes)
-        self._conversation.look(finds_speech=finds_speech)
+        self._conversation.look(finds_within_s=finds_within_s)
 
     def shut(self) -> None:
         """The session ends."""

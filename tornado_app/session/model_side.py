@@ -54,6 +54,12 @@ SENT_AHEAD_MS = 1000.0
 """How much audio may lie in the model's socket before more is kept here, if what is oldest is to
 be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
 less."""
+NEAR_MS = 250.0
+NEAR_S = 1
+"""A model hears speech some hundred milliseconds after it began; with the way there and back that
+is within a second, if a ping takes a quarter of one and nothing waits for its socket."""
+FAR_S = 3
+"""Else the way may be slow."""
 CONFIGURE_S = 1.0
 """From the model's session to our own, while there are others: a model takes it in 0.1 s."""
 LONG_WAIT_S = 5.0
@@ -198,6 +204,14 @@ class ModelSide:
     def finds_speech(self) -> bool:
         """The model looks for the user's turns by itself."""
         return self.in_force.turn_detection != "none"
+
+    @property
+    def finds_within_s(self) -> int | None:
+        """How soon it has said that speech began which it hears; None: it does not look for any."""
+        if not self.finds_speech:
+            return None
+        is_near = self.latency_ms is not None and self.latency_ms <= NEAR_MS
+        return NEAR_S if is_near and self.is_free and not self._unsent_bytes else FAR_S
 
     @property
     def answers_unasked(self) -> bool:

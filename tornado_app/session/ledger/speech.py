@@ -7,8 +7,8 @@ confirmed, and the audio of turns without a transcript.
     sent, and not committed       sent again as it was
     a turn without a transcript   sent as the item that it was
     a turn with its transcript    forgotten
-    silence, as far as a model    forgotten after `QUIET_LOOKS`, which is long enough to find speech
-    that looks for speech knows   in what came last; never its last `BEGINNING_MS`
+    silence, as far as a model    forgotten after the seconds within which it finds speech in what
+    that looks for speech knows   came last; never its last `BEGINNING_MS`
 """
 
 from base64 import b64decode, b64encode
@@ -18,10 +18,6 @@ from typing import TypeAlias
 
 from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.protocol.realtime.orders import AnyOrder, Append, Clear, Commit
-
-QUIET_LOOKS = 3
-"""Seconds: a model hears speech some hundred milliseconds after it began, and the way there may be
-slow."""
 
 BEGINNING_MS = 500.0
 """So much may be of a word that a model has not noticed yet, however long nothing has come behind
@@ -63,7 +59,7 @@ class SpeechKept:
         self._turns_ms = 0.0
         self._speaks: tuple[float, float | None] | None = None
         """From where to where the user speaks, or has just spoken; None: silence."""
-        self._quiet: deque[float] = deque(maxlen=QUIET_LOOKS)
+        self._quiet: deque[float] = deque()
         self.lost_ms = 0.0
         """What was too much to keep of what nobody has committed."""
 
@@ -164,13 +160,17 @@ class SpeechKept:
         turn = self._turns.get(item_id, ())
         return b64encode(b"".join(map(_decoded, turn))).decode()
 
-    def look(self, *, finds_speech: bool) -> None:
-        """Once a second.  *finds_speech*: the model does."""
-        if not finds_speech or self._speaks is not None or self._commits:
+    def look(self, *, finds_within_s: int | None) -> None:
+        """Once a second.  *finds_within_s*: so soon the model has said of speech that it heard it
+        begin; None: it does not look for any.
+        """
+        if finds_within_s is None or self._speaks is not None or self._commits:
             self._quiet.clear()
             return
-        if len(self._quiet) == QUIET_LOOKS:
-            self._drop_until(min(self._quiet.popleft(), self._end_ms - BEGINNING_MS))
+        quiet_ms = 0.0
+        while len(self._quiet) >= finds_within_s:
+            quiet_ms = self._quiet.popleft()
+        self._drop_until(min(quiet_ms, self._end_ms - BEGINNING_MS))
         self._quiet.append(self._end_ms)
 
     def trim(self, most_bytes: int) -> None:

@@ -222,7 +222,7 @@ class ClientConducts:
         """It cannot come back."""
 
     def look(self, queued_bytes: int) -> None:  # noqa: ARG002
-        self._memory.look(finds_speech=self._model.finds_speech)
+        self._memory.look(finds_within_s=self._model.finds_within_s)
 
     def figures(self) -> AudioFigures:
         return self.speaking.figures()

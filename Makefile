@@ -53,6 +53,7 @@ node-client: $(NODE_CLIENT)/node_modules/.installed
 
 # All stock clients of the OpenAI Realtime API, against the local model and against the gateway.
 clients: $(VENV)/.checks $(CLIENTS)/.installed
+	@$(NODE_IS_NEW) && $(MAKE) --silent node-client || echo "The Node clients are skipped."
 	@PARLEY_CLIENTS_AT=model $(BIN)/python -m pytest -q tests/clients
 	@PARLEY_CLIENTS_AT=gateway $(BIN)/python -m pytest -q tests/clients
 

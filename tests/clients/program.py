@@ -18,7 +18,7 @@ MODEL = "gpt-realtime-2.1"
 """What both agents SDKs ask for unless they are told otherwise."""
 
 BYTES_PER_MS = 48
-DEADLINE_S = 25
+DEADLINE_S = 100
 READY = re.compile(r"Local Realtime server ready: ws://(127\.0\.0\.1:\d+)/v1/realtime\n")
 
 

@@ -94,10 +94,13 @@ WAIT_S = 120.0
 
 
 class Lag:
-    """How late the loop comes to a timer, in milliseconds."""
+    """How late the loop comes to a timer, in milliseconds, and what this process takes of a core:
+    on a computer that others use, the one says little without the other.
+    """
 
     def __init__(self) -> None:
         self.all_ms: list[float] = []
+        self._since = time.monotonic(), time.process_time()
 
     async def keep(self) -> None:
         while True:
@@ -109,7 +112,10 @@ class Lag:
         """Since it was told last."""
         found, self.all_ms = self.all_ms, []
         p99 = statistics.quantiles(found, n=100, method="inclusive")[98]
-        return f"p50 {statistics.median(found):.1f} p99 {p99:.1f} max {max(found):.0f} ms"
+        (since, used), self._since = self._since, (time.monotonic(), time.process_time())
+        cpu = (self._since[1] - used) / (self._since[0] - since)
+        lag = f"p50 {statistics.median(found):.1f} p99 {p99:.1f} max {max(found):.0f} ms"
+        return f"{lag}, {cpu:.0%} of a core"
 
 
 @asynccontextmanager
@@ -132,6 +138,12 @@ async def comes_in(gateway: Gateway, user: str) -> str:
     except Refused as refused:
         told = refused.code
     return f"{told} in {(time.monotonic() - began) * 1000:.0f} ms"
+
+
+def counted(redis: RedisServer, places: str) -> int:
+    """How many have a place: those whose lease has not ended, whoever has cleared away others."""
+    now_ms = time.time_ns() // 1_000_000
+    return int(redis.ask("ZCOUNT", places, str(now_ms), "+inf").strip(":\r\n"))
 
 
 _numbers = itertools.count(1)
@@ -171,12 +183,13 @@ async def test_nobody_notices(trouble):
             await end(redis, wire)
             back_at = time.monotonic()
 
-            def is_right() -> bool:
-                is_there = not any(gateway.seating.is_away for gateway in gateways)
-                count = f":{CALLS}\r\n"
-                return is_there and redis.ask("ZCARD", f"{{{prefix}:1}}:connections") == count
-
-            await until(is_right, "it is not right again", timeout_s=60)
+            for gateway in gateways:
+                await until(lambda: not gateway.seating.is_away, "it stays away")  # noqa: B023
+            places = f"{{{prefix}:1}}:connections"
+            # In a thread: what this asks may not hold up what it looks at.
+            while await asyncio.to_thread(counted, redis, places) != CALLS:
+                assert time.monotonic() < back_at + WAIT_S, "calls are not counted again"
+                await asyncio.sleep(0.05)
             right_s = time.monotonic() - back_at
             refused = await comes_in(strict, "mallory")
             await asyncio.sleep(1)
@@ -196,7 +209,5 @@ async def test_nobody_notices(trouble):
     assert "error" not in told
     assert "server_busy" in refused
     assert all(lenient.startswith("let in") for lenient, _ in came)
-    of_strict = [each for _, each in came]
-    if trouble in {"flushed", "restarted"}:  # it is there, and has lost everything
-        of_strict = of_strict[-1:]
-    assert all(each.startswith("server_busy") for each in of_strict)
+    if trouble in {"killed", "stopped"}:  # else it is there now and then, and says who is in
+        assert all(each.startswith("server_busy") for _, each in came)

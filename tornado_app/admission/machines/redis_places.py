@@ -224,7 +224,8 @@ class RedisPlaces:
         if not self._held:
             return False
         lease = next(reversed(self._held.values()))[0]
-        return not await self._has([self._keys.of(lease.kept[0])], [lease.name])
+        left_ms = int(self._rules.lease_s * 1000 / 2)
+        return not await self._has([self._keys.of(lease.kept[0])], [lease.name, left_ms])
 
     async def _give_back(self) -> None:
         over_at = self._loop.time() - self._rules.lease_s

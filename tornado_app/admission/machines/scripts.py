@@ -65,8 +65,16 @@ for i, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[i]) end
 return 0
 """
 
-HAS = "return redis.call('ZSCORE', KEYS[1], ARGV[1]) and 1 or 0"
-"""Whether a place is still there."""
+HAS = (
+    _NOW
+    + """
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+return ends and tonumber(ends) > now + tonumber(ARGV[2]) and 1 or 0
+"""
+)
+"""Whether a place is there, and for so long.  A Redis that goes on after it stood still may renew
+some by the time at which it stopped.
+"""
 
 NOTE = """
 local told = {}

@@ -92,9 +92,6 @@ class VoiceParty:
     async def sounds(self) -> None:
         await self.client.next("audio", PATIENCE_S)
 
-    async def stopped(self) -> None:
-        await self.client.next("speech_stopped", PATIENCE_S)
-
     async def cut(self) -> None:
         await self.client.say("interrupt")
 
@@ -148,9 +145,6 @@ class ApiParty:
 
     async def sounds(self) -> None:
         await self._next("response.output_audio.delta")
-
-    async def stopped(self) -> None:
-        await self._next("input_audio_buffer.speech_stopped")
 
     async def cut(self) -> None:
         await self._say("response.cancel")
@@ -230,13 +224,9 @@ class Talk:
             case "barge_in":
                 await party.type(LONG)
                 await party.sounds()
-                if party.is_manual:
-                    await party.cut()
-                    await party.answered()
-                    await self._speak()
-                else:  # what is interrupted ends before that, or may have no end of its own
-                    await self._speak()
-                    await party.stopped()
+                await party.cut()
+                await party.answered()
+                await self._speak()
             case _:
                 await party.type(f"Say something, for the {self._random.randint(2, 9)}th time")
         await party.answered()

@@ -90,7 +90,7 @@ class Model:
 
     def take_item(self, item: Mapping[str, Any]) -> None:
         self.told.append(item.get("id", ""))
-        if "call_id" in item:
+        if item["type"] == "function_call_output":
             self.outputs.append(item["call_id"])
         else:
             self._items += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,6 +70,8 @@ class RedisPlaces:
         """By name: what is counted by Redis, and what here."""
         self._leaving: dict[str, tuple[float, Sequence[Seat]]] = {}
         """Given back, and Redis does not know it yet; since when, by name."""
+        self._unsure: set[str] = set()
+        """Asked for, and never answered: one that stands still may count them when it goes on."""
         self._seen: dict[str, int] = {}
         """How many there were when Redis last said so, by key."""
         self._renew_at = self._look_at = 0.0
@@ -135,6 +138,7 @@ class RedisPlaces:
         local = Lease(lease.name, lease.kept)
         if refusal := self._here.admit(local, takes_over=takes_over):
             return refusal.refused()
+        was_away = self.is_away
         try:
             found = await self._asked(lease, takes_over=takes_over)
         except Busy:  # nothing was counted
@@ -142,8 +146,11 @@ class RedisPlaces:
             return Refused("server_busy", TOO_MANY_BEGIN, retry_after_ms=RETRY_MS)
         except Away as away:
             self._note_away(away.cause)
+            if not was_away:
+                self._unsure.add(lease.name)
             return self._without_answer(lease, local, takes_over=takes_over)
         except BaseException:  # nobody waits any more
+            self._unsure.add(lease.name)
             self._withdraw(lease, local)
             raise
         if isinstance(found, Refusal):
@@ -186,7 +193,8 @@ class RedisPlaces:
         self._leave(lease.name, lease.seats)
 
     def _leave(self, name: str, seats: Sequence[Seat]) -> None:
-        self._leaving[name] = self._loop.time(), seats
+        since = math.inf if name in self._unsure else self._loop.time()
+        self._leaving[name] = since, seats
         self._wake.set()
 
     async def _keep(self) -> None:
@@ -238,6 +246,7 @@ class RedisPlaces:
             for name, given in batch:
                 if self._leaving.get(name) is given:
                     del self._leaving[name]
+                    self._unsure.discard(name)
             self._seen.update({key: self._seen[key] - 1 for key in keys if self._seen.get(key)})
 
     async def _renew_all(self) -> None:

@@ -96,8 +96,16 @@ class VoiceParty:
         await self.client.say("interrupt")
 
     async def answered(self) -> None:
-        while (await self.client.next("response_done", PATIENCE_S))["data"].get("continues"):
-            pass
+        """To its end; one that broke off has no other, if it is interrupted before it goes on."""
+        goes_on = False
+        while heard := await self.client.read(PATIENCE_S):
+            match heard:
+                case {"type": "response_done", "data": data}:
+                    goes_on = bool(data.get("continues"))
+                    if not goes_on:
+                        return
+                case {"type": "interrupted"} if goes_on:
+                    return
 
     async def leave(self) -> None:
         await self.client.say("get_status")

@@ -141,6 +141,7 @@ async def lost():
 async def speech():
     async with Call(service()) as call:
         await call.task.queue_frame(LLMRunFrame())
+        await call.answer()  # a greeting: asked for while the user speaks it is the turn's answer
         await call.speak(SPEECH, SILENCE)
         heard = await call.before.next(TranscriptionFrame)
         tell(heard=heard.text, said=await call.heard_back(), errors=call.errors)

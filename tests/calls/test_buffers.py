@@ -4,12 +4,16 @@ import asyncio
 import base64
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
 
 import pytest
 
 from tests.calls.house import WAIT_S, House, until
 from tests.fakes.raw_websocket import TEXT, RawClient, client_frame
 from tests.fakes.upstream import FakeConnection, FakeUpstream
+from tornado_app.client_side.stream import ClientStream
 
 DELTA = base64.b64encode(bytes(48_000)).decode()
 """One second of the model's audio, 64 KB as base64."""
@@ -20,6 +24,21 @@ def server_side(house: House):
     """The gateway's end of its only client: the one place where reads and writes can be seen."""
     (connection,) = house.gateway.connections
     return connection._client
+
+
+@contextmanager
+def written(side) -> Iterator[list[int]]:
+    """The sizes of what is written to that client meanwhile."""
+    stream, write = side._protocol.stream, ClientStream.write
+    sizes: list[int] = []
+
+    def recording(self: ClientStream, data: bytes):
+        if self is stream:
+            sizes.append(len(data))
+        return write(self, data)
+
+    with mock.patch.object(ClientStream, "write", recording):
+        yield sizes
 
 
 class RecordedReads:
@@ -65,21 +84,12 @@ async def test_what_is_not_urgent_is_gathered_up_to_what_is_set(write_bytes, wri
     async with FakeUpstream() as fake, House(fake.url, buffers_write_bytes=write_bytes) as house:
         client = await house.connected()
         side = server_side(house)
-        stream = side._protocol.stream
-        sizes = []
-        write = stream.write
-
-        def recording(data):
-            sizes.append(len(data))
-            return write(data)
-
-        stream.write = recording
         message = b'{"type":"x"}'.ljust(100)
-        for _ in range(100):
-            side.send(message, urgent=False)
-        for _ in range(100):
-            await client.next("x")
-        del stream.write
+        with written(side) as sizes:
+            for _ in range(100):
+                side.send(message, urgent=False)
+            for _ in range(100):
+                await client.next("x")
 
         assert writes == len(sizes)
         assert 10_200 == sum(sizes)
@@ -92,15 +102,11 @@ async def test_acknowledgements_wait_for_company_and_answers_do_not():
     async with FakeUpstream() as fake, House(fake.url, buffers_write_bytes=65_536) as house:
         client = await house.connected()
         side = server_side(house)
-        stream = side._protocol.stream
-        sizes = []
-        write = stream.write
-        stream.write = lambda data: sizes.append(len(data)) or write(data)
-        side.send(b'{"type":"ack"}', urgent=False)
-        side.send(b'{"type":"answer"}')
-        assert {"type": "ack"} == await client.read()
-        assert {"type": "answer"} == await client.read()
-        del stream.write
+        with written(side) as sizes:
+            side.send(b'{"type":"ack"}', urgent=False)
+            side.send(b'{"type":"answer"}')
+            assert {"type": "ack"} == await client.read()
+            assert {"type": "answer"} == await client.read()
 
         assert 1 == len(sizes)
 

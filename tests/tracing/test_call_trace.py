@@ -173,7 +173,7 @@ def test_two_turns_before_an_answer_are_one(traced):
 def test_a_model_that_is_lost_ends_what_it_was_saying(traced):
     """The next dial is another span; a dial in vain is an error, a loss is a moment of the call."""
     story = traced.do(begins(traced.story.connected()))
-    traced.do(story.feed(events.UpstreamLost(LOST)))
+    traced.do(story.lost(LOST))
     traced.do(story.tick(at=story.session.wake_at()))
     traced.do(story.feed(events.UpstreamLost(Failure("dial", "refused"))))
 

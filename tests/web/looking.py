@@ -49,7 +49,8 @@ def look_at(page: Any, name: str, fits: str, **options: Any) -> None:
         page.emulate_media(color_scheme=theme, reduced_motion="no-preference")
         path = SCREENS / f"{name}-{size}-{theme}.png"
         page.screenshot(path=path, animations="disabled", **options)
-        assert [False, []] == page.evaluate(fits)
+        found = page.evaluate(fits)
+        assert [False, []] == found, (name, size, found)
         # Colours are judged at rest.
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         if AXE.exists():

@@ -87,5 +87,5 @@ function draw(figure, bins, { title, figure: value, unit, name, value: of, own }
     drawn.append(svg("rect", { class: own ? "of-model" : "of-all", x, y: TALL_PX - tall + part, width: wide, height: Math.max(1, tall - part) }));
     if (part) drawn.append(svg("rect", { class: "of-gateway", x, y: TALL_PX - tall, width: wide, height: part }));
   });
-  figure.replaceChildren(el("figcaption", null, title, el("span", "nb", el("b", null, value), unit && ` ${unit}`)), drawn);
+  figure.replaceChildren(el("figcaption", null, title, el("span", null, el("b", "nb", value), unit && ` ${unit}`)), drawn);
 }

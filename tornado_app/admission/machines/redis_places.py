@@ -146,9 +146,12 @@ class RedisPlaces:
             return Refused("server_busy", TOO_MANY_BEGIN, retry_after_ms=RETRY_MS)
         except Away as away:
             self._note_away(away.cause)
-            if not was_away:
+            if was_away:  # nothing was asked
+                self._here.release(local)
+            else:
                 self._unsure.add(lease.name)
-            return self._without_answer(lease, local, takes_over=takes_over)
+                self._withdraw(lease, local)
+            return self._without_answer(lease, takes_over=takes_over)
         except BaseException:  # nobody waits any more
             self._unsure.add(lease.name)
             self._withdraw(lease, local)
@@ -175,9 +178,8 @@ class RedisPlaces:
         self._seen.update(zip(keys, counts, strict=True))
         return None
 
-    def _without_answer(self, lease: Lease, local: Lease, *, takes_over: bool) -> Refused | None:
-        """Redis may have counted it all the same, and not have said so in time."""
-        self._withdraw(lease, local)
+    def _without_answer(self, lease: Lease, *, takes_over: bool) -> Refused | None:
+        """By what is counted here."""
         if not self._rules.lets_in:
             return Refused("server_busy", NOT_COUNTED, retry_after_ms=RETRY_MS)
         if refusal := self._here.admit(lease, takes_over=takes_over):
@@ -189,6 +191,7 @@ class RedisPlaces:
         return None
 
     def _withdraw(self, lease: Lease, local: Lease) -> None:
+        """Redis may have counted it all the same, and not have said so in time."""
         self._here.release(local)
         self._leave(lease.name, lease.seats)
 

@@ -30,8 +30,7 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
-# The files that take longest begin first, so that none is left alone at the end.  Those that sound
-# in real time stand between others that only wait.
+# The files that take longest begin first, so that none is left alone at the end; as measured.
 LONGEST = [
     "web/test_console_states.py",
     "commands/doctor/test_doctor.py",

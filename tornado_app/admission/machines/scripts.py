@@ -72,9 +72,7 @@ local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 return ends and tonumber(ends) > now + tonumber(ARGV[2]) and 1 or 0
 """
 )
-"""Whether a place is there, and for so long.  A Redis that goes on after it stood still may renew
-some by the time at which it stopped.
-"""
+"""Whether a place is there, and for so long: one that ends sooner was not renewed in time."""
 
 NOTE = """
 local told = {}

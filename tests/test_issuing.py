@@ -49,6 +49,37 @@ def test_without_a_session_there_is_no_such_claim():
     assert "parley_session" not in caller.claims
 
 
+@pytest.mark.parametrize("claim", [["org"], ["app", "org"]])
+def test_an_organisation_is_named_where_limits_look_for_it(claim):
+    """Beside what holds for the call."""
+    settings = house_settings(auth_sealing_key=KEY, limits_organisation_claim=claim)
+    issuer = Issuer(settings, RULES, Terms(settings, read_policy(settings)))
+    token = issuer.issue(Wanted("alice", 60, (), SESSION, "acme"), NOW).token
+    caller = verify(token, RULES, NOW)
+
+    assert "acme" == Standings(settings).of(caller).organisation
+    assert "parley_session" in caller.claims
+
+
+@pytest.mark.parametrize(
+    ("claim", "name", "sentence"),
+    [
+        ([], "acme", "organisation: this server reads none, as limits.organisation_claim is emp"),
+        (["org"], " ", "organisation: The token needs a text of 1 to 128 characters (org)."),
+        (["org"], "x" * 129, "organisation: The token needs a text of 1 to 128 characters (org)."),
+    ],
+)
+def test_an_organisation_that_nobody_would_count_is_not_issued(claim, name, sentence):
+    """Else a server would believe that its customer is bounded."""
+    settings = house_settings(limits_organisation_claim=claim)
+    issuer = Issuer(settings, RULES, Terms(settings, read_policy(settings)))
+    with pytest.raises(Refused) as refused:
+        issuer.issue(Wanted("alice", organisation=name), NOW)
+
+    assert "organisation" == refused.value.field
+    assert refused.value.sentence.startswith(sentence)
+
+
 def test_without_a_key_only_what_may_be_read_is_issued():
     """In the clear."""
     issuer, _ = made("")
@@ -306,7 +337,8 @@ def test_no_secret_gives_more_than_its_lender_has(said, own):
         ({"user": "a", "scopes": "b"}, "scopes", "scopes must be a list of at most 64 words."),
         ({"user": "a", "scopes": ["b c"]}, "scopes", "scopes must be a list of at most 64 words."),
         ({"user": "a", "session": []}, "session", "session must be an object."),
-        ({"user": "a", "canary": 1}, None, "The body may have user, ttl_s, scopes, session, and"),
+        ({"user": "a", "canary": 1}, None, "The body may have user, ttl_s, scopes, organ"),
+        ({"user": "a", "organisation": 7}, "organisation", "organisation must be a text"),
     ],
 )
 def test_a_body_that_asks_for_something_else(body, field, words):

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tornado_app.admission import tokens
-from tornado_app.admission.claims import CALL_END, REGISTERED, Caller, only_at
+from tornado_app.admission.claims import (
+    CALL_END,
+    REGISTERED,
+    Caller,
+    TokenRejected,
+    name_at,
+    only_at,
+    with_one,
+)
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.settings.schema import Settings
@@ -18,7 +26,9 @@ CONDUCT = "parley.conduct"
 """A scope for an application's servers (conf/policy.toml), which is not lent: a page may have it
 least of all."""
 
-_KNOWN = ("user", "ttl_s", "scopes", "session")
+_KNOWN = ("user", "ttl_s", "scopes", "organisation", "session")
+
+NO_CLAIM = "organisation: this server reads none, as limits.organisation_claim is empty."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,8 @@ class Wanted:
     ttl_s: float = TTL_S
     scopes: tuple[str, ...] = ()
     session: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    organisation: str = ""
+    """Whose limits and quotas count as well; empty: nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,7 @@ class Issuer:
 
     def __init__(self, settings: Settings, rules: tokens.TokenRules | None, terms: Terms) -> None:
         self._claim = settings.auth.session_claim
+        self._organisation_claim = settings.limits.organisation_claim
         self._rules = rules
         self._terms = terms
         limits = settings.limits
@@ -64,10 +77,10 @@ class Issuer:
             Refused: If there is no secret; else with the field, and what it may be, and never with
                 a value of `session`.
         """
-        others = {}
+        others = self._organisation(wanted.organisation)
         if wanted.session:
             self._check(wanted)
-            others = {self._claim: self._terms.sealed(wanted.session)}
+            others[self._claim] = self._terms.sealed(wanted.session)
         token = self._signed(wanted, now, others)
         return Issued(token, int(now + wanted.ttl_s))
 
@@ -95,6 +108,19 @@ class Issuer:
         wanted = Wanted(caller.user_id, expires_at - now, tuple(sorted(scopes)))
         token = self._signed(wanted, now, others, caller.token_id)
         return Lent(token, int(expires_at), begun)
+
+    def _organisation(self, name: str) -> dict[str, Any]:
+        """The claim that names it, where it is looked for."""
+        if not name:
+            return {}
+        if not self._organisation_claim:
+            raise _bad("organisation", NO_CLAIM)
+        claims = with_one(self._organisation_claim, name)
+        try:
+            name_at(claims, self._organisation_claim)
+        except TokenRejected as rejected:
+            raise _bad("organisation", f"organisation: {rejected.sentence}") from None
+        return claims
 
     def _signed(
         self, wanted: Wanted, now: float, others: Mapping[str, Any], token_id: str | None = None
@@ -144,7 +170,10 @@ def read_wanted(body: Mapping[str, Any], max_lifetime_s: float) -> Wanted:
         raise _bad("scopes", f"scopes must be a list of at most {SCOPES_MAX} words.")
     if not isinstance(session, dict):
         raise _bad("session", "session must be an object.")
-    return Wanted(user, float(ttl_s), tuple(scopes), session)
+    organisation = body.get("organisation", "")
+    if not isinstance(organisation, str):
+        raise _bad("organisation", "organisation must be a text: whose limits count as well.")
+    return Wanted(user, float(ttl_s), tuple(scopes), session, organisation)
 
 
 def _is_word(scope: Any) -> bool:

@@ -136,6 +136,15 @@ def at(claims: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
+def with_one(path: Path, value: Any) -> dict[str, Any]:
+    """Claims that have *value* there, and nothing else."""
+    *above, last = path
+    claims = {last: value}
+    for name in reversed(above):
+        claims = {name: claims}
+    return claims
+
+
 def only_at(claims: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     """What *claims* have at *paths*, in the same places, and nothing else."""
     found: dict[str, Any] = {}

@@ -50,6 +50,7 @@ def parser() -> Parser:
         "--ttl-s", type=_positive, default=TOKEN_TTL_S, help="how long it is good (3600)"
     )
     token.add_argument("--scope", action="append", default=[], help="may be given several times")
+    token.add_argument("--organisation", default="", help="whose limits and quotas count as well")
     token.add_argument(
         "--session",
         metavar="FILE",

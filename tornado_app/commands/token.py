@@ -19,7 +19,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """0 with the token alone in standard output, 2 with a sentence if there can be none."""
     try:
         session = _session(options.session) if options.session else {}
-        wanted = Wanted(options.user, options.ttl_s, tuple(options.scope), session)
+        wanted = Wanted(
+            options.user, options.ttl_s, tuple(options.scope), session, options.organisation
+        )
         issuer = Issuer(settings, token_rules(settings), Terms(settings, read_policy(settings)))
         issued = issuer.issue(wanted, time.time())  # noqa: TID251  `exp` is wall time
     except (ValueError, Refused) as error:

@@ -272,6 +272,7 @@ class Gateway:
             functions,
             handed=handed,
             client_conducts=guest.dialect.client_conducts,
+            currency=self.usage.currency,
         )
         log = session_logger(config.session_id, config.user_id).bind(ip=guest.ip)
         trace = self.tracing.begin(config, guest.traceparent) if self.tracing else None

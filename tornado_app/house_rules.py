@@ -78,10 +78,10 @@ def time_rules(settings: Settings, terms: CallTerms) -> TimeRules:
     )
 
 
-def quota_rules(settings: Settings, terms: CallTerms) -> QuotaRules:
+def quota_rules(settings: Settings, terms: CallTerms, currency: str) -> QuotaRules:
     """What a call says of quotas."""
     goodbye = "" if terms.model_session.only_transcribes else settings.quotas.goodbye
-    return QuotaRules(tuple(sorted(settings.quotas.warn_at)), goodbye)
+    return QuotaRules(tuple(sorted(settings.quotas.warn_at)), goodbye, currency)
 
 
 def _shorter(*limits_s: float) -> float:
@@ -105,6 +105,7 @@ def session_config(
     *,
     handed: tuple[HandedServer, ...] = (),
     client_conducts: bool = False,
+    currency: str = "",
 ) -> SessionConfig:
     """The facts of a call that begins now."""
     return SessionConfig(
@@ -164,7 +165,7 @@ def session_config(
         false_start=settings.session.false_start,
         false_start_ms=settings.session.false_start_ms,
         times=time_rules(settings, terms),
-        quotas=quota_rules(settings, terms),
+        quotas=quota_rules(settings, terms, currency),
         session_limit_s=settings.upstream.session_limit_s,
         roll_over_before_s=settings.upstream.roll_over_before_s,
         return_after_s=settings.upstream.return_after_s,

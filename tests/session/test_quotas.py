@@ -57,6 +57,17 @@ def test_the_warning_says_when_it_begins_anew(call):
     assert {"limit": DAY, "used": 90, "allowed": 100, "reset_at": RESET_AT} == data
 
 
+def test_a_warning_of_money_says_of_which(stage):
+    rules = QuotaRules((0.8,), currency="EUR")
+    story = stage(quotas=rules).connected()
+    metered(story, 1.0, 90, limit="money_per_user_per_day")
+    money = [data for name, data in story.messages if name == "limit_warning"]
+    metered(story, 2.0, 90, limit=DAY)
+    audio = [data for name, data in story.messages if name == "limit_warning"]
+
+    assert (["EUR"], [None]) == tuple([d.get("currency") for d in each] for each in (money, audio))
+
+
 def test_a_call_ends_between_two_answers(call):
     """The client is told at once, once, and hears the answer to its end."""
     story = call()

@@ -125,6 +125,7 @@ class Administration:
                     "used": round(use.used, use.digits),
                     "allowed": use.allowed or None,
                     "reset_at": use.reset_at,
+                    "currency": gateway.usage.currency if use.is_money else None,
                 }
                 for use in await gateway.metering.uses(quotas)
             ],

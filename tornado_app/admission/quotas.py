@@ -80,6 +80,10 @@ class QuotaUse:
     """Some of it is only kept aside, and may be as much as there is."""
 
     @property
+    def is_money(self) -> bool:
+        return self.limit.startswith("money_")
+
+    @property
     def is_over(self) -> bool:
         return self.used > self.allowed or (self.used == self.allowed and not self.holds)
 

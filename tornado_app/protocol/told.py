@@ -237,6 +237,14 @@ class LimitWarning(ServerMessageBase, frozen=True):
     allowed: float
     reset_at: int | None = None
     """Unix time in milliseconds at which none of it is used any more, if time does that."""
+    currency: str | None = None
+    """Of a limit of money."""
+
+
+class ListeningIn(ServerMessageBase, frozen=True):
+    """Somebody who runs the server hears this call from now on, or does not any more."""
+
+    status: Literal["begun", "ended"]
 
 
 class GoingAway(ServerMessageBase, frozen=True):

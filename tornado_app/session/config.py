@@ -82,6 +82,8 @@ class QuotaRules:
     """Parts of a quota, up to 1."""
     goodbye: str = field(default="", repr=False)
     """What the model is to say before the call ends; empty: nothing."""
+    currency: str = ""
+    """Of what is told of money."""
 
 
 @dataclass(frozen=True, slots=True)

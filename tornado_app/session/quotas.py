@@ -52,7 +52,10 @@ class Quotas:
         if reached > told:
             self._actions.log("limit_near", limit=use.limit)
             used = round(use.used, use.digits)
-            self._actions.say(LimitWarning(use.limit, used, use.allowed, use.reset_at))
+            currency = self._rules.currency if use.is_money else None
+            self._actions.say(
+                LimitWarning(use.limit, used, use.allowed, use.reset_at, currency or None)
+            )
 
     def _exceeded(self, use: QuotaUse) -> None:
         self._is_over = True

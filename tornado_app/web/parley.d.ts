@@ -111,7 +111,7 @@ export interface Events {
   tool: { callId: string; name: string; arguments: object; status: "running" | "done" | "failed" | "cancelled"; result?: any; ms?: number };
   error: { code: string; sentence: string; retryable: boolean; field?: string };
   /** A limit is near; nothing is cut off yet.  limit: the name of its setting. */
-  limit: { limit: string; used: number; allowed: number; resetAt?: number; sentence: string };
+  limit: { limit: string; used: number; allowed: number; resetAt?: number; currency?: string; sentence: string };
   problem: { kind: "microphone_blocked" | "microphone_missing" | "microphone_busy" | "insecure_page" | "sound_blocked"; sentence: string };
   level: { you: number; model: number };
   /** The sound of an answer as it comes, also where nothing plays it. */

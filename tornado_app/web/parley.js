@@ -624,7 +624,7 @@ export function afterClose({ closeCode, error, attempt, random = Math.random() }
 }
 
 /** What a `limit_warning` means to a person. */
-export function limitSentence({ limit, used, allowed }) {
+export function limitSentence({ limit, used, allowed, currency = "" }) {
   const leftS = Math.max(0, Math.round(allowed - used));
   switch (limit) {
     case "max_call_s":
@@ -634,7 +634,7 @@ export function limitSentence({ limit, used, allowed }) {
     case "microphone_silence_s":
       return "Your microphone sends no sound. Is it switched off?";
     default:
-      return `${used} of ${allowed} are used (${limit}).`;
+      return `${used} of ${[allowed, currency].filter(Boolean).join(" ")} are used (${limit}).`;
   }
 }
 
@@ -991,9 +991,10 @@ class Call {
     }
   }
 
-  _on_limit_warning({ limit, used, allowed, reset_at: resetAt }) {
+  _on_limit_warning({ limit, used, allowed, reset_at: resetAt, currency }) {
     if (limit === "microphone_silence_s" && (this.muted || this._isFile)) return;
-    this._emit("limit", { limit, used, allowed, resetAt, sentence: limitSentence({ limit, used, allowed }) });
+    const sentence = limitSentence({ limit, used, allowed, currency });
+    this._emit("limit", { limit, used, allowed, resetAt, currency, sentence });
   }
 
   _on_going_away() {

@@ -5,6 +5,7 @@ import base64
 import json
 import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -175,7 +176,7 @@ class Call:
                 self._note_answer()
                 self._end(data["status"])
             case "limit_warning":
-                self.screen.note(_limit_sentence(data["limit"], data["used"], data["allowed"]))
+                self.screen.note(_limit_sentence(data))
             case "going_away":
                 self.screen.note("The gateway is going away and will close the call.")
             case "error":
@@ -278,7 +279,8 @@ class Call:
             self.is_done = True
 
 
-def _limit_sentence(limit: str, used: float, allowed: float) -> str:
+def _limit_sentence(warning: Mapping[str, Any]) -> str:
+    limit, used, allowed = warning["limit"], warning["used"], warning["allowed"]
     left_s = max(0, round(allowed - used))
     match limit:
         case "max_call_s":
@@ -288,4 +290,5 @@ def _limit_sentence(limit: str, used: float, allowed: float) -> str:
         case "microphone_silence_s":
             return "The microphone sends no sound."
         case _:
-            return f"{used:g} of {allowed:g} are used ({limit})."
+            unit = f" {warning['currency']}" if "currency" in warning else ""
+            return f"{used:g} of {allowed:g}{unit} are used ({limit})."

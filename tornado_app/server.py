@@ -226,6 +226,7 @@ class Server:
             drain=partial(os.kill, process, ASKED),
             reload=self.reload if self._share is None else reload_all,
             reload_here=self.reload,
+            calls_elsewhere=self._counts.elsewhere if self._counts is not None else lambda: 0,
         )
 
     @property

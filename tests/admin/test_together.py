@@ -60,8 +60,15 @@ def test_quotas_are_added_up_where_each_counts_for_itself():
 def test_figures_are_added_up_and_means_weighed():
     """By those who have waited; steps that one has not are the other's."""
 
-    def step(at, waits, wait_ms, cost):
-        return {"at": at, "calls": 1, "waits": waits, "wait_ms": wait_ms, "cost": cost}
+    def step(at, waits, wait_ms, cost, most=3):
+        return {
+            "at": at,
+            "calls": 1,
+            "calls_together": most,
+            "waits": waits,
+            "wait_ms": wait_ms,
+            "cost": cost,
+        }
 
     def wrong(name, count, at):
         times = [{"at": at, "count": count}]
@@ -70,12 +77,13 @@ def test_figures_are_added_up_and_means_weighed():
 
     one = {"began_at": 1, "at": 9, "step_s": 60, "steps": [step(5, 3, 100.0, "0.1")]}
     other = {"began_at": 2, "at": 8, "step_s": 60}
-    other["steps"] = [step(4, 0, None, "0"), step(5, 1, 200.0, "0.2")]
+    other["steps"] = [step(4, 0, None, "0"), step(5, 1, 200.0, "0.2", 4)]
     one["wrong"], other["wrong"] = [wrong("a", 1, 5)], [wrong("b", 1, 6), wrong("a", 2, 5)]
     told = together.figures([one, other])
     assert (2, 9) == (told["began_at"], told["at"])
     assert [0, 4] == [each["waits"] for each in told["steps"]]
     assert [None, 125.0] == [each["wait_ms"] for each in told["steps"]]
+    assert [3, 4] == [each["calls"] for each in told["steps"]], "not the most of each, added up"
     assert ["0", "0.3"] == [each["cost"] for each in told["steps"]]
     assert [("b", 1), ("a", 3)] == [(each["name"], each["count"]) for each in told["wrong"]]
     assert [{"at": 5, "count": 3}] == told["wrong"][1]["times"]

@@ -40,6 +40,20 @@ def test_the_one_that_has_fewest(file):
     assert [1] * 3 == [each.choose() for each in (first, second, third)]
 
 
+def test_how_many_the_others_have(file):
+    """Of those that run."""
+    clock = Clock()
+    first, second, third, leaving = counts(file, 4, clock)
+    for each, calls in ((first, 5), (second, 2), (third, 9), (leaving, 4)):
+        each.tell(calls)
+    leaving.leave()
+    assert [11, 14, 7] == [each.elsewhere() for each in (first, second, third)]
+    clock.now += SILENT_S + 1
+    first.beat()
+
+    assert [0, 5] == [each.elsewhere() for each in (first, second)]
+
+
 def test_as_many_here_as_anywhere(file):
     """Is nobody sent away for."""
     first, second = counts(file, 2)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from tornado_app.admin.audit import Action, AuditTrail, Deed, Outcome
 from tornado_app.admin.counted import count
-from tornado_app.admin.history import STEPS, History, Span
+from tornado_app.admin.history import STEPS, Counted, History, Span
 from tornado_app.admission.bans import Bans, Kind
 from tornado_app.admission.quotas import Owner
 from tornado_app.gateway import Gateway
@@ -34,6 +34,8 @@ class Hooks:
     """None: it is told to others as well, and what became of it is in their logs."""
     reload_here: Callable[[], Awaitable[Reloaded]] | None = None
     """Of one of several, by itself; None: there are no others."""
+    calls_elsewhere: Callable[[], int] = lambda: 0
+    """How many calls the others have."""
 
 
 class Administration:
@@ -45,7 +47,7 @@ class Administration:
         self.parent_key = parent_key
         self._hooks = hooks
         self._audit = AuditTrail()
-        self._history = History(_unix_s(), count(gateway))
+        self._history = History(_unix_s(), self._count())
         self._noted_at = time.monotonic()
         gateway.each_second = self._look
 
@@ -177,7 +179,10 @@ class Administration:
 
     def _note_figures(self) -> None:
         self._noted_at = time.monotonic()
-        self._history.note(_unix_s(), count(self.gateway))
+        self._history.note(_unix_s(), self._count())
+
+    def _count(self) -> Counted:
+        return count(self.gateway, self._hooks.calls_elsewhere())
 
     async def _note(
         self, operator: str, action: Action, target: str, reason: str, outcome: Outcome = "done"

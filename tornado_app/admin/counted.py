@@ -14,13 +14,16 @@ BY_OPERATOR = "ended_by_operator"
 """What was wanted did not go wrong."""
 
 
-def count(gateway: Gateway) -> Counted:
-    """Thread: loop; a microsecond for each call."""
+def count(gateway: Gateway, calls_elsewhere: int) -> Counted:
+    """*calls_elsewhere* are those of the other processes.  Thread: loop; a microsecond for each
+    call.
+    """
     tally = gateway.tally
     waits = tally.spreads(d.ANSWER_WAIT)
     by_model, by_gateway = waits.get(("model",)), waits.get(("gateway",))
     return Counted(
         calls=len(gateway.connections),
+        calls_together=len(gateway.connections) + calls_elsewhere,
         opened=sum(tally.counts(d.CALLS_OPENED).values()),
         answers=sum(tally.counts(d.ANSWERS).values()),
         waits=sum(by_model.counts) if by_model else 0,

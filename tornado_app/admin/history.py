@@ -27,10 +27,12 @@ class Wrong(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a process has counted by some moment; all but *calls* only grows."""
+    """What a process has counted by some moment; all but calls only grows."""
 
     calls: int = 0
     """Those that are open."""
+    calls_together: int = 0
+    """And with those of all processes of this machine."""
     opened: float = 0
     answers: float = 0
     waits: float = 0
@@ -57,6 +59,7 @@ class _Bin:
     """Its beginning: Unix time in seconds."""
     calls: int = 0
     """The most at once."""
+    calls_together: int = 0
     opened: float = 0
     answers: float = 0
     waits: float = 0
@@ -69,6 +72,7 @@ class _Bin:
 
     def add(self, before: Counted, now: Counted) -> None:
         self.calls = max(self.calls, now.calls)
+        self.calls_together = max(self.calls_together, now.calls_together)
         for name in _SUMS:
             more = getattr(now, name) - getattr(before, name)
             setattr(self, name, getattr(self, name) + more)
@@ -79,6 +83,7 @@ class _Bin:
         return {
             "at": self.at * 1000,
             "calls": self.calls,
+            "calls_together": self.calls_together,
             "opened": int(self.opened),
             "answers": int(self.answers),
             "waits": int(self.waits),

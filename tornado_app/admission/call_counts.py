@@ -85,6 +85,15 @@ class CallCounts:
         os.pwrite(self._file, _SENT.pack(sent + 1, until), row_at + _OWN.size)
         return chosen
 
+    def elsewhere(self) -> int:
+        """How many calls the other processes have that run and take some."""
+        now = self._clock()
+        return sum(
+            calls
+            for index, (said_at, calls, _, _) in enumerate(self._read())
+            if index != self._index and calls < GONE and now - said_at <= SILENT_S
+        )
+
     def _read(self) -> list[tuple[float, int, int, float]]:
         text = os.pread(self._file, self._processes * _ROW.size, 0)
         found = [*_ROW.iter_unpack(text[: len(text) // _ROW.size * _ROW.size])]

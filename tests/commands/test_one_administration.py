@@ -1,21 +1,23 @@
 """One administration for several processes, of which each is a whole gateway here."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import sys
 from contextlib import asynccontextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from tornado.netutil import bind_sockets
 
-from tests.calls.house import House
+from tests.calls.house import House, whole_log
 from tests.calls.test_administration import KEY, OTHER_KEY, ask, deeds, quota_of, session_id
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.commands.one_administration import OneAdministration
-from tornado_app.handlers.admin.passing_on import PASSED_ON, passing_on_routes
+from tornado_app.handlers.admin.passing_on import ASKED_FROM, PASSED_ON, passing_on_routes
 from tornado_app.handlers.metrics import make_metrics_server
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.reloading import Outcome
@@ -172,6 +174,30 @@ async def test_nobody_else_is_taken_for_the_parent(settings):
             assert 200 == answer[0]
 
     assert ["user a"] * 3 + ["user b"] * 2 == [deed["target"] for deed in deeds(settings)]
+
+
+def turned_away(port, headers):
+    """The status for somebody without a key, who asks from an address of their own."""
+    asking = HTTPConnection("127.0.0.1", port, 10, source_address=("127.0.0.2", 0))
+    with contextlib.closing(asking):
+        asking.request("GET", "/admin/v1/calls", headers=headers)
+        return asking.getresponse().status
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2 is an address of this computer")
+@pytest.mark.parametrize("said", [{}, {ASKED_FROM: f"{PARENT_KEY}x 192.0.2.1"}])
+@pytest.mark.gen_test
+async def test_who_is_turned_away_is_logged_with_their_own_address(settings, said):
+    """Not with that of the parent, and not with one that they name themselves."""
+    with whole_log("info") as log:
+        async with machine(settings) as whole:
+            asked = (whole.metrics_port, whole.houses[0].metrics_port)
+            statuses = [await asyncio.to_thread(turned_away, port, said) for port in asked]
+        lines = [json.loads(line) for line in log.getvalue().splitlines()]
+
+    assert [401, 401] == statuses
+    addresses = [line["ip"] for line in lines if line["event"] == "client_refused"]
+    assert {"127.0.0.2"} == set(addresses)
 
 
 @pytest.mark.gen_test

@@ -11,7 +11,14 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from tornado_app.admin import together
 from tornado_app.handlers.admin.calls import CALLS_MOST
-from tornado_app.handlers.admin.passing_on import FURTHER, PASSED_ON, Answered, Asked, passed
+from tornado_app.handlers.admin.passing_on import (
+    ASKED_FROM,
+    FURTHER,
+    PASSED_ON,
+    Answered,
+    Asked,
+    passed,
+)
 from tornado_app.handlers.admin.routes import BELOW
 from tornado_app.handlers.quiet import as_json
 
@@ -183,7 +190,7 @@ class OneAdministration:
         request = HTTPRequest(
             f"http://{self._host}:{port}{asked.target}",
             method=asked.method,
-            headers=asked.headers,
+            headers={**asked.headers, ASKED_FROM: f"{self._parent_key} {asked.ip}"},
             body=asked.body or None,
             allow_nonstandard_methods=True,
             connect_timeout=within_s,

@@ -11,7 +11,7 @@ from tornado_app.admission.operator_keys import OperatorKeys
 from tornado_app.admission.own_page import is_of_same_origin
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import ErrorCode, Refused
-from tornado_app.handlers.admin.passing_on import FURTHER, PASSED_ON
+from tornado_app.handlers.admin.passing_on import ASKED_FROM, FURTHER, PASSED_ON
 from tornado_app.handlers.bodies import BodyHandler
 from tornado_app.handlers.quiet import NOWHERE, as_json
 from tornado_app.settings.schema import Settings
@@ -58,11 +58,23 @@ class AdminHandler(BodyHandler):
     @property
     def passed_on(self) -> PassedOn:
         """By the parent, if it is known to be: whoever else says so asks this process alone."""
-        key, _, which = self.request.headers.get(PASSED_ON, "").partition(" ")
-        known = self.administration.parent_key
-        if not known or not compare_digest(key.encode(), known.encode()):
+        which = self._by_parent(PASSED_ON)
+        if which is None:
             return ""
         return "further" if which == FURTHER else "first"
+
+    @property
+    def ip(self) -> str:
+        """Where it was asked from: by way of the parent, if that says so."""
+        return self._by_parent(ASKED_FROM) or self.request.remote_ip or ""
+
+    def _by_parent(self, header: str) -> str | None:
+        """What the parent says there beside the secret that it has; None: it is not the parent."""
+        key, _, said = self.request.headers.get(header, "").partition(" ")
+        known = self.administration.parent_key
+        if not known or not compare_digest(key.encode(), known.encode()):
+            return None
+        return said
 
     def _identify(self, keys: OperatorKeys) -> None:
         scheme, _, key = self.request.headers.get("Authorization", "").partition(" ")
@@ -77,7 +89,7 @@ class AdminHandler(BodyHandler):
 
     def _turn_away(self, code: ErrorCode, status: int, sentence: str) -> None:
         self._doorstep.refusals.log(
-            "client_refused", code=code, ip=self.request.remote_ip, detail="administration"
+            "client_refused", code=code, ip=self.ip, detail="administration"
         )
         self.refused = Refused(code, sentence)
         self.refuse(self.refused, status)

@@ -11,9 +11,11 @@ PASSED_ON = "Parley-Passed-On"
 """The header by which a process knows that its parent has asked all of them: the secret that both
 have, and whether another writes it down."""
 FURTHER = "further"
+ASKED_FROM = "Parley-Asked-From"
+"""The header by which a process knows where the request came from: the secret, and the address."""
 OF_CONNECTION = frozenset(
     {"connection", "content-length", "transfer-encoding", "expect", "keep-alive", "upgrade", "te"}
-    | {"trailer", "date", "server", PASSED_ON.lower()}
+    | {"trailer", "date", "server", PASSED_ON.lower(), ASKED_FROM.lower()}
 )
 """What is of one connection alone (RFC 9110, 7.6.1), or between parent and children."""
 
@@ -27,6 +29,8 @@ class Asked:
     """Path and query."""
     headers: dict[str, str]
     body: bytes
+    ip: str = ""
+    """Whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,11 @@ class PassingOnHandler(BodyHandler):
             return
         request = self.request
         asked = Asked(
-            request.method or "", request.uri or "", passed(request.headers), bytes(self._body)
+            request.method or "",
+            request.uri or "",
+            passed(request.headers),
+            bytes(self._body),
+            request.remote_ip or "",
         )
         answered = await self._ask(asked)
         self.set_status(answered.status)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bench.common import print_table, running, spread
 from bench.runs import Upstream, load_run
-from bench.targets import RELAYS, NotInstalled, Target, start_gateway
+from bench.targets import RELAYS, Target, start_all
 
 
 @dataclass(frozen=True)
@@ -107,29 +107,6 @@ HEAD = [
     *("sessions", "chunk ms", "", "us/chunk", "gateway is", "carried", "lost / errors"),
     *("load, upstream CPU", "late"),
 ]
-
-
-def start_all(
-    stack: ExitStack,
-    upstream_url: str,
-    rate_hz: int,
-    beside: list[str],
-    core: int | None = None,
-) -> list[Target]:
-    """Start the gateway and the relays; one that is not installed is left out with a line.
-
-    *core*: each of them is held to it; the tools are not.
-    """
-    targets = [start_gateway(stack, upstream_url, rate_hz)]
-    for name in beside:
-        try:
-            targets.append(RELAYS[name](stack, upstream_url))
-        except NotInstalled as exc:
-            print(f"  {name} is left out: {exc}")
-    if core is not None:
-        for target in targets:
-            target.child.keep_to(core)
-    return targets
 
 
 def parse_options() -> argparse.Namespace:

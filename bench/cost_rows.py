@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 
-from bench.chunk_cost import Comparison, start_all
+from bench.chunk_cost import Comparison
 from bench.common import running
 from bench.rows import Plan, Row, say
 from bench.runs import Upstream
+from bench.targets import start_all
 
 HEADLINE_SESSIONS = 80
 SCALE = (320, 40)

@@ -1,8 +1,8 @@
 """A Realtime server that costs next to nothing: it answers audio with the same length of audio.
 
 Run in a process of its own; it prints its URL when it is ready.  `GET /stats` tells what came in
-(`?first=7`: how much audio over the connections from number 7 on),
-`GET /arrivals` when it came, `GET /departures` when an answer went out (with `--stamps`).
+`GET /arrivals` when it came, `GET /departures` when an answer went out (with `--stamps`);
+with `?first=7` each of them counts the connections from number 7 on.
 """
 
 import argparse
@@ -242,20 +242,25 @@ def merge(target: dict, change: dict) -> None:
             target[key] = value
 
 
+def stamps_from(stamps: list[tuple[int, ...]], first: int) -> bytes:
+    return msgspec.json.encode([stamp for stamp in stamps if stamp[0] >= first])
+
+
 async def serve(port: int, stamps: bool) -> None:
     totals = Totals(stamps)
 
     def route(request: WSUpgradeRequest) -> WSListener | WSUpgradeResponseWithListener:
         path, _, query = request.path.partition(b"?")
+        if path not in (b"/stats", b"/arrivals", b"/departures"):
+            return UpstreamSession(totals, request.path)
+        first = int(query.removeprefix(b"first=") or 0)
         match path:
-            case b"/stats":
-                body = totals.as_json(first=int(query.removeprefix(b"first=") or 0))
             case b"/arrivals":
-                body = msgspec.json.encode(totals.arrivals)
+                body = stamps_from(totals.arrivals, first)
             case b"/departures":
-                body = msgspec.json.encode(totals.departures)
+                body = stamps_from(totals.departures, first)
             case _:
-                return UpstreamSession(totals, request.path)
+                body = totals.as_json(first)
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_ok_response(body), None)
 
     server = await ws_create_server(route, "127.0.0.1", port, max_frame_size=16 * 1024 * 1024)

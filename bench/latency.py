@@ -1,4 +1,4 @@
-"""The time a server adds on the way to the model and back, the gateway beside a thin relay.
+"""The time a server adds on the way to the model and back, the gateway beside thin relays.
 
 README.md says what is counted, and how.
 """
@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from bench.common import print_table, running
 from bench.runs import Upstream, load_run
-from bench.targets import Target, start_aiohttp, start_gateway
+from bench.targets import RELAYS, Target, start_all
 
 UPSTREAM_BYTES_PER_MS = 48
 WARM_UP_SESSIONS = 5
@@ -69,9 +69,9 @@ def measure(
             window_ns = (begun_ns, run.end()["monotonic_ns"])
         result, lost = run.finish()
     arrivals, departures = defaultdict(list), defaultdict(list)
-    for connection, audio_bytes, at_ns in upstream.get("/arrivals"):
+    for connection, audio_bytes, at_ns in upstream.get(f"/arrivals?first={run.first}"):
         arrivals[connection - run.first].append((audio_bytes, at_ns))
-    for connection, at_ns in upstream.get("/departures"):
+    for connection, at_ns in upstream.get(f"/departures?first={run.first}"):
         departures[connection - run.first].append(at_ns)
     uplink_ms, downlink_ms = [], []
     for session in range(sessions):
@@ -119,22 +119,20 @@ def warm_up(target: Target, upstream: Upstream) -> None:
 
 
 def compare(
-    sessions: int, seconds: float, rounds: int, chunk_ms: int, rate_hz: int
-) -> list[Summary]:
-    """Measure the gateway and a relay by turns."""
+    loads: list[int], seconds: float, rounds: int, chunk_ms: int, *, rate_hz: int, beside: list[str]
+) -> dict[int, list[Summary]]:
+    """Measure the gateway and relays by turns, with so many sessions and with so many."""
     with ExitStack() as stack:
         upstream = Upstream(stack.enter_context(running("-m", "bench.fake_upstream", "--stamps")))
-        targets = [
-            start_gateway(stack, upstream.url, rate_hz),
-            start_aiohttp(stack, upstream.url),
-        ]
-        summaries = [Summary(target.name) for target in targets]
+        targets = start_all(stack, upstream.url, rate_hz, beside)
         for target in targets:
             warm_up(target, upstream)
+        found = {sessions: [Summary(target.name) for target in targets] for sessions in loads}
         for _ in range(rounds):
-            for target, summary in zip(targets, summaries, strict=True):
-                summary.runs.append(measure(target, upstream, sessions, seconds, chunk_ms))
-    return summaries
+            for sessions, summaries in found.items():
+                for target, summary in zip(targets, summaries, strict=True):
+                    summary.runs.append(measure(target, upstream, sessions, seconds, chunk_ms))
+    return found
 
 
 HEAD = ["", "uplink ms p50 / p99 / max", "downlink ms p50 / p99 / max", "lost, errors"]
@@ -142,18 +140,21 @@ HEAD = ["", "uplink ms p50 / p99 / max", "downlink ms p50 / p99 / max", "lost, e
 
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=80)
+    parser.add_argument("--sessions", type=int, nargs="+", default=[80])
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--chunk-ms", type=int, default=20)
     parser.add_argument("--rate", type=int, default=48_000, help="input of the gateway, in Hz")
+    parser.add_argument("--beside", nargs="*", choices=RELAYS, default=["aiohttp"])
     return parser.parse_args()
 
 
 def main() -> None:
     o = parse_options()
-    summaries = compare(o.sessions, o.seconds, o.rounds, o.chunk_ms, o.rate)
-    print_table(HEAD, [summary.row() for summary in summaries])
+    load = (o.sessions, o.seconds, o.rounds, o.chunk_ms)
+    found = compare(*load, rate_hz=o.rate, beside=o.beside)
+    rows = [[str(n), *one.row()] for n, summaries in found.items() for one in summaries]
+    print_table(["sessions", *HEAD], rows)
 
 
 if __name__ == "__main__":

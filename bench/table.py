@@ -21,7 +21,9 @@ QUIET_RATIO = 1.2
 
 def latency_rows(plan: Plan) -> Iterable[Row]:
     say("latency")
-    ours, relay = latency.compare(HEADLINE_SESSIONS, plan.seconds, plan.rounds, 20, 48_000)
+    load = ([HEADLINE_SESSIONS], plan.seconds, plan.rounds, 20)
+    found = latency.compare(*load, rate_hz=48_000, beside=["aiohttp"])
+    ours, relay = found[HEADLINE_SESSIONS]
     p50_ms, p99_ms = (ours.percentile_ms("uplink_ms", percent) for percent in (50, 99))
     yield Row(
         "added latency, uplink, ms p50 / p99 / max",

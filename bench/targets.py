@@ -122,3 +122,26 @@ RELAYS: dict[str, Callable[[ExitStack, str], Target]] = {
     "websockets": start_websockets,
     "litellm": start_litellm,
 }
+
+
+def start_all(
+    stack: ExitStack,
+    upstream_url: str,
+    rate_hz: int,
+    beside: list[str],
+    core: int | None = None,
+) -> list[Target]:
+    """Start the gateway and the relays; one that is not installed is left out with a line.
+
+    *core*: each of them is held to it; the tools are not.
+    """
+    targets = [start_gateway(stack, upstream_url, rate_hz)]
+    for name in beside:
+        try:
+            targets.append(RELAYS[name](stack, upstream_url))
+        except NotInstalled as exc:
+            print(f"  {name} is left out: {exc}")
+    if core is not None:
+        for target in targets:
+            target.child.keep_to(core)
+    return targets

@@ -37,6 +37,24 @@ def invalid(path: str, message: str) -> Refused:
     return Refused("invalid_value", f"Invalid value for '{path}': {message}.", path)
 
 
+_NAMES: dict[type, str] = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def wrong_type(path: str, expected: str, wanted: Any) -> Refused:
+    """*expected*: ``an object`` and the like."""
+    got = _NAMES[type(wanted)]
+    message = f"Invalid type for '{path}': expected {expected}, but got {got} instead."
+    return Refused("invalid_type", message, path)
+
+
 def missing(path: str) -> Refused:
     return Refused("missing_required_parameter", f"Missing required parameter: '{path}'.", path)
 

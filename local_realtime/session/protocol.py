@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from local_realtime.errors import Refused, invalid, missing
+from local_realtime.errors import Refused, invalid, missing, wrong_type
 from local_realtime.session.value_rules import Rule, fields, integer, nullable, text
 from local_realtime.sound.audio import MAX_APPEND_BASE64_BYTES
 
@@ -88,7 +88,9 @@ def check_event(event: dict[str, Any], allowed: Iterable[str] = tuple(EVENTS)) -
     kind = event.get("type")
     if kind is None:
         raise missing("type")
-    if not isinstance(kind, str) or kind not in allowed:
+    if not isinstance(kind, str):
+        raise wrong_type("type", "a string", kind)
+    if kind not in allowed:
         listed = ", ".join(repr(known) for known in allowed)
         raise invalid("type", f"supported values in this session are: {listed}")
     checked: dict[str, Any] = EVENTS[kind](event, "", None)

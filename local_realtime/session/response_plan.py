@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from local_realtime.errors import invalid
+from local_realtime.errors import wrong_type
 from local_realtime.session.audio_config import FORMAT
 from local_realtime.session.conversation import Conversation
 from local_realtime.session.items import Item, parse_item
@@ -116,7 +116,7 @@ def _input_items(
     for index, entry in enumerate(wanted):
         path = f"response.input[{index}]"
         if not isinstance(entry, dict):
-            raise invalid(path, "expected an object")
+            raise wrong_type(path, "an object", entry)
         if entry.get("type") == "item_reference":
             item_id = REFERENCE(entry, path, None)["id"]
             items.append(conversation.get(item_id, f"{path}.id"))

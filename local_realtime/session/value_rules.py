@@ -8,7 +8,7 @@ so refusing an update is not keeping its result.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from local_realtime.errors import Refused, invalid, missing
+from local_realtime.errors import Refused, invalid, missing, wrong_type
 
 Rule: TypeAlias = Callable[[Any, str, Any], Any]
 Variant: TypeAlias = tuple[Rule, dict[str, Any]]
@@ -32,6 +32,8 @@ def one_of(*allowed: Any) -> Rule:
 
     def rule(wanted: Any, path: str, _current: Any) -> Any:
         # True == 1, and an unhashable value has no place in a set.
+        if all(type(wanted) is not type(value) for value in allowed):
+            raise wrong_type(path, f"one of {listed}", wanted)
         if not any(type(wanted) is type(value) and wanted == value for value in allowed):
             raise invalid(path, f"supported values are: {listed}")
         return wanted
@@ -41,13 +43,15 @@ def one_of(*allowed: Any) -> Rule:
 
 def boolean(wanted: Any, path: str, _current: Any) -> bool:
     if not isinstance(wanted, bool):
-        raise invalid(path, "expected a boolean")
+        raise wrong_type(path, "a boolean", wanted)
     return wanted
 
 
 def integer(low: int, high: int) -> Rule:
     def rule(wanted: Any, path: str, _current: Any) -> int:
-        if type(wanted) is not int or not low <= wanted <= high:
+        if type(wanted) is not int:
+            raise wrong_type(path, "an integer", wanted)
+        if not low <= wanted <= high:
             raise invalid(path, f"expected an integer from {low} to {high}")
         return wanted
 
@@ -56,7 +60,9 @@ def integer(low: int, high: int) -> Rule:
 
 def number(low: float, high: float) -> Rule:
     def rule(wanted: Any, path: str, _current: Any) -> float:
-        if type(wanted) not in {int, float} or not low <= wanted <= high:
+        if type(wanted) not in {int, float}:
+            raise wrong_type(path, "a decimal", wanted)
+        if not low <= wanted <= high:
             raise invalid(path, f"expected a number from {low} to {high}")
         return float(wanted)
 
@@ -66,7 +72,7 @@ def number(low: float, high: float) -> Rule:
 def text(max_letters: int = MAX_TEXT_LETTERS, min_letters: int = 0) -> Rule:
     def rule(wanted: Any, path: str, _current: Any) -> str:
         if not isinstance(wanted, str):
-            raise invalid(path, "expected a string")
+            raise wrong_type(path, "a string", wanted)
         if len(wanted) > max_letters:
             message = f"'{path}' is longer than {max_letters} characters."
             raise Refused("string_above_max_length", message, path)
@@ -125,7 +131,7 @@ def text_or(words: Rule, otherwise: Rule) -> Rule:
 def array(inner: Rule, max_length: int = 128) -> Rule:
     def rule(wanted: Any, path: str, _current: Any) -> list[Any]:
         if not isinstance(wanted, list):
-            raise invalid(path, "expected an array")
+            raise wrong_type(path, "an array", wanted)
         if len(wanted) > max_length:
             raise invalid(path, f"expected at most {max_length} entries")
         return [inner(value, f"{path}[{index}]", None) for index, value in enumerate(wanted)]
@@ -135,7 +141,7 @@ def array(inner: Rule, max_length: int = 128) -> Rule:
 
 def _mapping(wanted: Any, path: str) -> dict[str, Any]:
     if not isinstance(wanted, dict):
-        raise invalid(path, "expected an object")
+        raise wrong_type(path, "an object", wanted)
     return wanted
 
 

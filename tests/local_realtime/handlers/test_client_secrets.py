@@ -56,12 +56,12 @@ def test_nobody_guesses_a_secret(minted, value):
 
 
 REFUSED = {
-    "no object": ([], "invalid_value", ""),
+    "no object": ([], "invalid_type", ""),
     "unknown": ({"name": "x"}, "unknown_parameter", "name"),
     "too short": ({"expires_after": {"seconds": 9}}, "invalid_value", "expires_after.seconds"),
     "too long": ({"expires_after": {"seconds": 7201}}, "invalid_value", "expires_after.seconds"),
     "anchor": ({"expires_after": {"anchor": "now"}}, "invalid_value", "expires_after.anchor"),
-    "no session": ({"session": 1}, "invalid_value", "session"),
+    "no session": ({"session": 1}, "invalid_type", "session"),
     "no type": ({"session": {}}, "missing_required_parameter", "session.type"),
     "type": ({"session": {"type": "translation"}}, "invalid_value", "session.type"),
     "voice": (

@@ -61,7 +61,7 @@ def test_audio_is_shown_only_when_retrieved():
 
 
 REFUSED = {
-    "no object": (1, "invalid_value", "item"),
+    "no object": (1, "invalid_type", "item"),
     "no type": ({}, "missing_required_parameter", "item.type"),
     "mcp": ({"type": "mcp_call"}, "invalid_value", "item"),
     "no type we know": ({"type": "song"}, "invalid_value", "item.type"),

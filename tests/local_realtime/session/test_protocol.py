@@ -17,7 +17,7 @@ ERRORS = {
     "no object": ("[]", "invalid_event", None),
     "no type": ("{}", "missing_required_parameter", "type"),
     "unknown type": ('{"type":"output_audio_buffer.clear"}', "invalid_value", "type"),
-    "type of another type": ('{"type":["x"]}', "invalid_value", "type"),
+    "type of another type": ('{"type":["x"]}', "invalid_type", "type"),
     "unknown field": (
         '{"type":"response.create","temperature":1}',
         "unknown_parameter",
@@ -36,7 +36,7 @@ ERRORS = {
         "string_above_max_length",
         "audio",
     ),
-    "event id": ('{"type":"response.create","event_id":7}', "invalid_value", "event_id"),
+    "event id": ('{"type":"response.create","event_id":7}', "invalid_type", "event_id"),
     "unknown item": (
         '{"type":"conversation.item.delete","item_id":"x"}',
         "item_delete_invalid_item_id",

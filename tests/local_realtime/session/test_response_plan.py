@@ -63,7 +63,7 @@ REFUSED = {
         "invalid_value",
         "response.metadata",
     ),
-    "no object": (1, "invalid_value", "response"),
+    "no object": (1, "invalid_type", "response"),
     "temperature": ({"temperature": 1}, "unknown_parameter", "response.temperature"),
     "modality": (
         {"output_modalities": ["audio", "text"]},
@@ -71,14 +71,14 @@ REFUSED = {
         "response.output_modalities",
     ),
     "conversation": ({"conversation": "x"}, "invalid_value", "response.conversation"),
-    "metadata": ({"metadata": {"k": 1}}, "invalid_value", "response.metadata.k"),
+    "metadata": ({"metadata": {"k": 1}}, "invalid_type", "response.metadata.k"),
     "long key": ({"metadata": {"k" * 65: "v"}}, "invalid_value", "response.metadata"),
     "long value": (
         {"metadata": {"k": "v" * 513}},
         "string_above_max_length",
         "response.metadata.k",
     ),
-    "input": ({"input": [1]}, "invalid_value", "response.input[0]"),
+    "input": ({"input": [1]}, "invalid_type", "response.input[0]"),
     "unknown item": (
         {"input": [{"type": "item_reference", "id": "x"}]},
         "invalid_value",

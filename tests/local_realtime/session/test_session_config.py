@@ -109,7 +109,7 @@ def test_what_the_agents_sdk_sends_first_is_accepted(session):
 
 
 REFUSED = {
-    "no object": ("x", "invalid_value", "session"),
+    "no object": ("x", "invalid_type", "session"),
     "no type": ({}, "missing_required_parameter", "session.type"),
     "other type": ({"type": "transcription"}, "invalid_parameter", "session.type"),
     "no such type": ({"type": "translation"}, "invalid_value", "session.type"),
@@ -165,7 +165,7 @@ REFUSED = {
     ),
     "true is no number": (
         audio_input(turn_detection={"threshold": True}),
-        "invalid_value",
+        "invalid_type",
         "session.audio.input.turn_detection.threshold",
     ),
     "idle timeout": (

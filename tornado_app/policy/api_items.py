@@ -6,7 +6,8 @@ https://platform.openai.com/docs/api-reference/realtime-client-events/conversati
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tornado_app.policy.api_words import Standing, refusal
+from tornado_app.policy.api_words import Standing
+from tornado_app.protocol.realtime.api_errors import missing, refusal, wrong_type
 
 OURS: Final = "parley_"
 """Names of items begin so that are the gateway's."""
@@ -24,7 +25,9 @@ def check_item(path: str, item: Any, standing: Standing) -> None:
         ApiRefusal: If not.
     """
     if not isinstance(item, dict):
-        raise refusal("invalid_type", f"Invalid type for '{path}': expected an object.", path)
+        raise wrong_type(path, "an object")
+    if "type" not in item:
+        raise missing(f"{path}.type")
     name = item.get("id")
     if isinstance(name, str) and (name.startswith(OURS) or standing.is_hidden(name)):
         raise refusal("invalid_value", f"{path}.id must not begin with {OURS}.", f"{path}.id")
@@ -45,7 +48,7 @@ def check_input(path: str, value: Any, standing: Standing) -> Any:
     if value is None:
         return value
     if not isinstance(value, list):
-        raise refusal("invalid_type", f"Invalid type for '{path}': expected an array.", path)
+        raise wrong_type(path, "an array")
     for number, item in enumerate(value):
         where = f"{path}[{number}]"
         if isinstance(item, dict) and item.get("type") == "item_reference":
@@ -67,7 +70,9 @@ def check_known(path: str, name: Any, standing: Standing) -> None:
 
 
 def _check_message(path: str, item: Mapping[str, Any], standing: Standing) -> None:
-    role = item.get("role")
+    if "role" not in item:
+        raise missing(f"{path}.role")
+    role = item["role"]
     if role not in _ROLES:
         raise refusal(
             "invalid_value", f"{path}.role must be one of {', '.join(_ROLES)}.", f"{path}.role"

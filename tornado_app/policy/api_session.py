@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from tornado_app.policy import api_words as words
 from tornado_app.policy.api_items import check_input
-from tornado_app.policy.api_words import Rule, Standing, fields, passes, refusal, within
+from tornado_app.policy.api_words import Rule, Standing, fields, of_answer, passes, within
+from tornado_app.protocol.realtime.api_errors import missing
 
 _INPUT: Final[Mapping[str, Rule]] = {
     "format": words.input_format,
@@ -46,19 +47,23 @@ _TRANSCRIPTION: Final[Mapping[str, Rule]] = {
     "include": passes,
     "audio": within({"input": within(_INPUT)}),
 }
+_ANSWERED: Final[Mapping[str, Rule]] = {
+    "format": of_answer(words.output_format),
+    "voice": of_answer(words.voice),
+}
 _RESPONSE: Final[Mapping[str, Rule]] = {
-    "audio": within({"output": within({"format": words.output_format, "voice": words.voice})}),
+    "audio": within({"output": within(_ANSWERED)}),
     "conversation": passes,
     "input": check_input,
     "instructions": words.own_instructions,
-    "max_output_tokens": words.max_output_tokens,
+    "max_output_tokens": of_answer(words.max_output_tokens),
     "metadata": passes,
-    "output_modalities": words.output_modalities,
+    "output_modalities": of_answer(words.output_modalities),
     "parallel_tool_calls": passes,
     "prompt": words.never,
     "reasoning": passes,
-    "tool_choice": words.tool_choice,
-    "tools": words.tools,
+    "tool_choice": of_answer(words.tool_choice),
+    "tools": of_answer(words.tools),
 }
 
 
@@ -69,11 +74,7 @@ def narrow_session(asked: Any, standing: Standing) -> dict[str, Any]:
         ApiRefusal: As the API would, or for what this client may not have.
     """
     if isinstance(asked, dict) and "type" not in asked:
-        raise refusal(
-            "missing_required_parameter",
-            "Missing required parameter: 'session.type'.",
-            "session.type",
-        )
+        raise missing("session.type")
     rules = _TRANSCRIPTION if standing.only_transcribes else _SESSION
     body = fields("session", asked, standing, rules)
     if "tool_choice" in body:

@@ -14,23 +14,15 @@ from typing import Any, Final
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
 from tornado_app.policy.wrong import Wrong
+from tornado_app.protocol.realtime.api_errors import missing, refusal, wrong_type
 from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession, choice_field
 
 SHOWN_CHARACTERS = 64
 LEFT_OUT: Final = object()
+CLEARED: Final = (None, "", [])
+"""What sets a field of the session back, as the API has it."""
 OF_ALL_THAT_TRANSCRIBE: Final = ("language", "prompt")
-
-
-@dataclass(eq=False)
-class ApiRefusal(Refused):
-    """What is wrong with an event of a client, as the API says it."""
-
-    word: str = "invalid_value"
-    """Its ``code``."""
-
-
-def refusal(word: str, sentence: str, param: str | None) -> ApiRefusal:
-    return ApiRefusal("invalid_message", sentence, param, word=word)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +30,8 @@ class Standing:
     """What is so when a client asks for something."""
 
     rules: CallRules
-    instructions: str = field(repr=False)
-    """What the operator or the token tells the model."""
-    max_output_tokens: int
-    """0: no limit."""
+    begun: ModelSession
+    """What operator, token and address have made of the call: what a field is set back to."""
     turn_detection: str
     server_tools: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     """Entries that stay whatever a client asks."""
@@ -82,7 +72,7 @@ def fields(path: str, asked: Any, standing: Standing, rules: Mapping[str, Rule])
         ApiRefusal: If it has a field that there is not, or one that may not be so.
     """
     if not isinstance(asked, dict):
-        raise refusal("invalid_type", f"Invalid type for '{path}': expected an object.", path)
+        raise wrong_type(path, "an object")
     found = {}
     for name, value in asked.items():
         rule = rules.get(name)
@@ -110,6 +100,15 @@ def passes(path: str, value: Any, standing: Standing) -> Any:
     return value
 
 
+def of_answer(rule: Rule) -> Rule:
+    """The same of one answer, where null says nothing: what the session has holds."""
+
+    def of_one(path: str, value: Any, standing: Standing) -> Any:
+        return LEFT_OUT if value is None else rule(path, value, standing)
+
+    return of_one
+
+
 def never(path: str, value: Any, standing: Standing) -> Any:
     """What is the operator's alone."""
     del path, value, standing
@@ -117,11 +116,13 @@ def never(path: str, value: Any, standing: Standing) -> Any:
 
 
 def as_field(name: str) -> Rule:
-    """A field of a call, by the name that the policy has for it; null says nothing."""
+    """A field of a call, by the name that the policy has for it."""
 
     def rule(path: str, value: Any, standing: Standing) -> Any:
-        if value is None or not standing.lets(name):
+        if not standing.lets(name):
             return LEFT_OUT
+        if value in CLEARED:
+            return getattr(standing.begun, name)
         standing.check(path, name, value)
         return value
 
@@ -132,33 +133,32 @@ def instructions(path: str, value: Any, standing: Standing) -> Any:
     """Nothing brings back those of the operator."""
     if not standing.lets("instructions"):
         return LEFT_OUT
-    if value is None or value == "":
-        return standing.instructions
+    if value in CLEARED:
+        return standing.begun.instructions
     standing.check(path, "instructions", value)
     return value
 
 
 def own_instructions(path: str, value: Any, standing: Standing) -> Any:
     """Of one answer; none of its own leaves those of the session."""
-    if not value or not standing.lets("instructions"):
-        return LEFT_OUT
-    standing.check(path, "instructions", value)
-    return value
+    return instructions(path, value, standing) if value else LEFT_OUT
 
 
 def max_output_tokens(path: str, value: Any, standing: Standing) -> Any:
     """No limit is the operator's own."""
     if not standing.lets("max_output_tokens"):
         return LEFT_OUT
-    if value is None or value == "inf":
-        return standing.max_output_tokens or "inf"
+    if value in CLEARED or value == "inf":
+        return standing.begun.max_output_tokens or "inf"
     standing.check(path, "max_output_tokens", value)
     return value
 
 
 def output_modalities(path: str, value: Any, standing: Standing) -> Any:
-    if value is None or not standing.lets("output"):
+    if not standing.lets("output"):
         return LEFT_OUT
+    if value in CLEARED:
+        return [standing.begun.output]
     if not isinstance(value, list) or len(value) != 1:
         raise refusal("invalid_value", f"{path} must be a list of one: audio, or text.", path)
     standing.check(path, "output", value[0])
@@ -167,8 +167,10 @@ def output_modalities(path: str, value: Any, standing: Standing) -> Any:
 
 def voice(path: str, value: Any, standing: Standing) -> Any:
     """By its name, or by the id of one of one's own."""
-    if value is None or not standing.lets("voice"):
+    if not standing.lets("voice"):
         return LEFT_OUT
+    if value in CLEARED:
+        return standing.begun.voice or None
     named = value.get("id") if isinstance(value, dict) and set(value) == {"id"} else value
     standing.check(path, "voice", named)
     return value
@@ -177,11 +179,11 @@ def voice(path: str, value: Any, standing: Standing) -> Any:
 def turn_detection(path: str, value: Any, standing: Standing) -> Any:
     if not standing.lets("turn_detection"):
         return LEFT_OUT
-    asked = "none" if value is None else value
+    asked = "none" if value in CLEARED else value
     if isinstance(value, dict) and "type" not in value:
         asked = {"type": standing.turn_detection, **value}
-    elif value is not None and not isinstance(value, dict):
-        raise refusal("invalid_type", f"Invalid type for '{path}': expected an object.", path)
+    elif value not in CLEARED and not isinstance(value, dict):
+        raise wrong_type(path, "an object")
     if isinstance(asked, dict):
         asked = {name: part for name, part in asked.items() if part is not None}
     standing.check(path, "turn_detection", asked)
@@ -196,12 +198,19 @@ def _format(name: str) -> Rule:
 
     def rule(path: str, value: Any, standing: Standing) -> Any:
         converts = standing.converts_input if name == "input_format" else standing.converts_output
-        if value is None or converts or not standing.lets(name):
+        if converts or not standing.lets(name):
             return LEFT_OUT
-        kind = value.get("type") if isinstance(value, dict) else None
+        if value in CLEARED:
+            return {"type": "audio/pcm", "rate": MODEL_RATE_HZ}
+        if not isinstance(value, dict):
+            raise wrong_type(path, "an object")
+        kind = value.get("type")
+        if kind is None:
+            return value  # it stays what it is, and was allowed
         if not isinstance(kind, str) or kind not in _FORMATS:
             may_be = ", ".join(_FORMATS)
-            raise refusal("invalid_value", f"{path}.type must be one of {may_be}.", path)
+            sentence = f"{path}.type must be one of {may_be}."
+            raise refusal("invalid_value", sentence, f"{path}.type")
         standing.check(path, name, _FORMATS[kind])
         return value
 
@@ -227,7 +236,7 @@ def transcription(path: str, value: Any, standing: Standing) -> Any:
     asked = dict(value)
     model = asked.get("model")
     if model is not None and not isinstance(model, str):
-        raise refusal("invalid_type", f"Invalid type for '{path}.model': expected a text.", path)
+        raise wrong_type(f"{path}.model", "a string")
     if model is not None and model not in standing.transcription_models:
         asked = {name: asked[name] for name in OF_ALL_THAT_TRANSCRIBE if name in asked}
         asked["model"] = standing.transcription_models[0]
@@ -251,16 +260,12 @@ def own_tools(path: str, value: Any, standing: Standing) -> list[dict[str, Any]]
     Raises:
         ApiRefusal: If one is no function, or is called as one of the server.
     """
-    if value is None:
+    if value in CLEARED:
         return []
     if not isinstance(value, list):
-        raise refusal("invalid_type", f"Invalid type for '{path}': expected an array.", path)
+        raise wrong_type(path, "an array")
     for number, entry in enumerate(value):
-        where = f"{path}[{number}]"
-        kind = entry.get("type") if isinstance(entry, dict) else None
-        if kind != "function" or not isinstance(entry.get("name"), str):
-            message = f"{where}.type must be function, with a name: no other tool may be named."
-            raise refusal("invalid_value", message, f"{where}.type")
+        _check_entry(f"{path}[{number}]", entry)
     functions = tuple(_function(entry) for entry in value)
     try:
         standing.rules.check_functions("configure", functions)
@@ -272,9 +277,24 @@ def own_tools(path: str, value: Any, standing: Standing) -> list[dict[str, Any]]
     return value
 
 
+def _check_entry(where: str, entry: Any) -> None:
+    if not isinstance(entry, dict):
+        raise wrong_type(where, "an object")
+    for name in ("type", "name"):
+        if name not in entry:
+            raise missing(f"{where}.{name}")
+        if name == "type" and entry["type"] != "function":
+            message = f"{where}.type must be function: no other tool may be named."
+            raise refusal("invalid_value", message, f"{where}.type")
+    if not isinstance(entry["name"], str):
+        raise wrong_type(f"{where}.name", "a string")
+
+
 def tool_choice(path: str, value: Any, standing: Standing) -> Any:
-    if value is None or not standing.lets("tool_choice"):
+    if not standing.lets("tool_choice"):
         return LEFT_OUT
+    if value in CLEARED:
+        return choice_field(standing.begun)
     standing.check(path, "tool_choice", value)
     return value
 

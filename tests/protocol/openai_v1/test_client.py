@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.openai_v1.client import parse_client, plain_audio
+from tornado_app.protocol.realtime.api_errors import ApiRefusal
 
 APPEND = "input_audio_buffer.append"
 
@@ -100,22 +101,23 @@ def test_of_a_name_that_stands_twice_the_model_is_told_one(text):
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "field"),
+    ("text", "word", "field"),
     [
         ("nonsense", "invalid_json", None),
         ("[" * 200_000, "invalid_json", None),
         ('{"type":NaN}', "invalid_json", None),
-        ("[]", "invalid_message", None),
-        ("{}", "invalid_message", "type"),
-        ('{"type":1}', "invalid_message", "type"),
-        ('{"type":"response.create","event_id":1}', "invalid_message", "event_id"),
+        ("[]", "invalid_event", None),
+        ("{}", "missing_required_parameter", "type"),
+        ('{"type":1}', "invalid_type", "type"),
+        ('{"type":"response.create","event_id":1}', "invalid_type", "event_id"),
+        (f'{{"type":"x","event_id":"{"x" * 513}"}}', "string_above_max_length", "event_id"),
     ],
 )
-def test_what_is_no_event_is_refused(text, code, field):
-    with pytest.raises(InvalidMessage) as refused:
+def test_what_is_no_event_is_refused(text, word, field):
+    with pytest.raises(ApiRefusal) as refused:
         parse_client(text)
 
-    assert (code, field) == (refused.value.code, refused.value.field)
+    assert (word, field) == (refused.value.word, refused.value.field)
 
 
 @given(st.text())

@@ -13,6 +13,7 @@ from tornado_app.policy.settling import CallRules
 from tornado_app.session import events
 
 OWN = {"type": "function", "name": "own", "description": "Mine.", "parameters": {"type": "object"}}
+PCM, PCMU = {"type": "audio/pcm", "rate": 24000}, {"type": "audio/pcmu"}
 CHOOSY = CallRules(
     Policy(
         {(name, "configure"): ALL for name in FIELDS}
@@ -79,7 +80,8 @@ def test_an_update_without_a_type_is_refused_for_that_first():
         (update(instructions="longer than ten"), "session.instructions"),
         (update(output_modalities=["audio"]), "session.output_modalities"),
         (update(output_modalities=["text", "audio"]), "session.output_modalities"),
-        (update(tools=[{"type": "mcp", "server_label": "x"}]), "session.tools[0].type"),
+        (update(tools=[{"type": "mcp", "name": "x"}]), "session.tools[0].type"),
+        (hearing(format={"type": "audio/opus"}), "session.audio.input.format.type"),
         (update(tools=[OWN, {**OWN, "name": "secret_lookup"}]), "session.tools[1].name"),
         (update(tools=[OWN, OWN]), "session.tools"),
         (update(tool_choice={"type": "function", "name": "secret_lookup"}), "session.tool_choice"),
@@ -107,8 +109,9 @@ def test_a_value_that_a_field_may_not_have_is_refused_with_all_that_was_asked(fi
         (hearing(noise_reduction=None), {"audio": {"input": {"noise_reduction": None}}}),
         (hearing(transcription={"model": "whisper-1"}), {"audio": {"input": {}}}),
         (update(truncation="disabled"), {"truncation": "disabled"}),
-        (speaking(voice=None, speed=None), {"audio": {"output": {}}}),
-        (update(audio=None, tool_choice=None, output_modalities=None), {}),
+        (update(audio=None), {}),
+        (hearing(format={"type": "audio/pcmu"}), {"audio": {"input": {"format": PCMU}}}),
+        (hearing(format={"rate": 24000}), {"audio": {"input": {"format": {"rate": 24000}}}}),
     ],
 )
 def test_what_a_client_may_have_is_asked_for(fields, sent):
@@ -116,6 +119,43 @@ def test_what_a_client_may_have_is_asked_for(fields, sent):
 
     assert [] == call.shown
     assert [{"type": "realtime", **sent}] == [each["session"] for each in call.sent]
+
+
+@pytest.mark.parametrize("nothing", [None, "", []])
+def test_a_field_is_set_back_to_what_the_call_began_with(nothing):
+    """As the API sets it back to a default: here it is the operator's, or the token's."""
+    begun = model_session(
+        instructions=SECRET, voice="ash", speed=1.2, output="text", max_output_tokens=9
+    )
+    names = ["instructions", "output_modalities", "max_output_tokens", "tool_choice", "tools"]
+    speech = {"voice": nothing, "speed": nothing, "format": nothing}
+    audio = {"input": {"format": nothing, "turn_detection": nothing}, "output": speech}
+    call = Call(CHOOSY, (TOOL,), model_session=begun).begun()
+    call.asks("session.update", **update(audio=audio, **dict.fromkeys(names, nothing)))
+
+    assert [] == call.shown
+    session = call.sent[0]["session"]
+    assert [TOOL.name] == [tool["name"] for tool in session.pop("tools")]
+    assert {
+        "type": "realtime",
+        "instructions": SECRET,
+        "output_modalities": ["text"],
+        "max_output_tokens": 9,
+        "tool_choice": "auto",
+        "audio": {
+            "input": {"format": PCM, "turn_detection": nothing},
+            "output": {"voice": "ash", "speed": 1.2, "format": PCM},
+        },
+    } == session
+
+
+def test_null_in_an_answer_leaves_what_the_session_has():
+    names = ["instructions", "output_modalities", "max_output_tokens", "tool_choice", "tools"]
+    speech = {"voice": None, "format": None}
+    call = Call(CHOOSY).begun()
+    call.asks("response.create", response={**dict.fromkeys(names), "audio": {"output": speech}})
+
+    assert {"audio": {"output": {}}} == call.sent[0]["response"]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +258,6 @@ def test_an_item_that_is_not_the_clients_to_bring_is_refused(kind):
     [
         {"type": "mcp_approval_response", "approve": True},
         {"type": "message", "role": "developer", "content": []},
-        {"type": "message", "content": []},
         {"type": "new_thing"},
         {"id": "parley_tool_1", **ITEMS["assistant"]},
         "nothing",
@@ -229,6 +268,49 @@ def test_an_item_that_there_is_not_is_refused(item):
 
     assert [] == call.sent
     assert call.error["code"] in {"invalid_value", "invalid_type"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "param"),
+    [
+        ("session.update", {}, "session"),
+        ("session.update", update(tools=[{"name": "own"}]), "session.tools[0].type"),
+        ("session.update", update(tools=[{"type": "function"}]), "session.tools[0].name"),
+        ("conversation.item.create", {"item": {"role": "user"}}, "item.type"),
+        ("conversation.item.create", {"item": {"type": "message"}}, "item.role"),
+        ("response.create", {"response": {"input": [{}]}}, "response.input[0].type"),
+    ],
+)
+def test_what_is_missing_is_named(kind, fields, param):
+    call = Call().begun().asks(kind, **fields, event_id="mine")
+
+    assert [] == call.sent
+    error = {name: call.error[name] for name in ("code", "param", "event_id")}
+    assert {"code": "missing_required_parameter", "param": param, "event_id": "mine"} == error
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "param"),
+    [
+        ("session.update", {"session": "x"}, "session"),
+        ("session.update", update(audio=[1]), "session.audio"),
+        ("session.update", update(tools=["x"]), "session.tools[0]"),
+        (
+            "session.update",
+            update(tools=[{"type": "function", "name": 1}]),
+            "session.tools[0].name",
+        ),
+        ("session.update", hearing(format="pcm16"), "session.audio.input.format"),
+        ("session.update", hearing(turn_detection="auto"), "session.audio.input.turn_detection"),
+        ("conversation.item.create", {"item": "x"}, "item"),
+        ("response.create", {"response": {"input": {}}}, "response.input"),
+    ],
+)
+def test_a_value_of_another_type_is_named(kind, fields, param):
+    call = Call().begun().asks(kind, **fields)
+
+    assert [] == call.sent
+    assert ("invalid_type", param) == (call.error["code"], call.error["param"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import msgspec
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.opening import Introduction
+from tornado_app.protocol.realtime.api_errors import missing, refusal, wrong_type
 
 APPEND = "input_audio_buffer.append"
 EVENT_ID_CHARACTERS = 512
@@ -32,7 +33,7 @@ def parse_client(text: str) -> asked.ClientMessage:
     """Read one text frame.
 
     Raises:
-        InvalidMessage: It is no JSON object with a type.
+        ApiRefusal: It is no JSON object with a type.
     """
     audio = plain_audio(text)
     return asked.Audio(audio) if audio is not None else _parse(text)
@@ -77,10 +78,9 @@ def _parse(text: str) -> asked.ClientEvent:
     kind = fields.get("type")
     ref = _event_id(fields)
     if kind is None:
-        sentence = "Missing required parameter: 'type'."
-        raise InvalidMessage("invalid_message", sentence, "type", ref=ref)
+        raise missing("type", ref)
     if not isinstance(kind, str):
-        raise InvalidMessage("invalid_message", "type must be a string.", "type", ref=ref)
+        raise wrong_type("type", "a string", ref)
     try:
         json.loads(text, object_pairs_hook=_once)
     except (_Ambiguous, ValueError, RecursionError):
@@ -94,9 +94,9 @@ def _object(text: str) -> dict[str, Any]:
     try:
         fields = msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        raise InvalidMessage("invalid_json", "The frame is not valid JSON.") from None
+        raise refusal("invalid_json", "The frame is not valid JSON.", None) from None
     if not isinstance(fields, dict):
-        raise InvalidMessage("invalid_message", "An event is a JSON object.")
+        raise refusal("invalid_event", "An event is a JSON object.", None)
     return fields
 
 
@@ -104,9 +104,11 @@ def _event_id(fields: dict[str, Any]) -> str | None:
     event_id = fields.get("event_id")
     if event_id is None:
         return None
-    if not isinstance(event_id, str) or len(event_id) > EVENT_ID_CHARACTERS:
-        sentence = f"event_id must be a text of at most {EVENT_ID_CHARACTERS} characters."
-        raise InvalidMessage("invalid_message", sentence, "event_id")
+    if not isinstance(event_id, str):
+        raise wrong_type("event_id", "a string")
+    if len(event_id) > EVENT_ID_CHARACTERS:
+        sentence = f"event_id may have {EVENT_ID_CHARACTERS} characters."
+        raise refusal("string_above_max_length", sentence, "event_id")
     return event_id
 
 

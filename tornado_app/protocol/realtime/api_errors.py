@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/realtime-server-events/error
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tornado_app.errors import ErrorCode
+from tornado_app.errors import ErrorCode, InvalidMessage, Ref
 from tornado_app.protocol.close import Close
 
 ErrorType = Literal["invalid_request_error", "insufficient_quota", "requests", "server_error"]
@@ -35,6 +35,28 @@ class ApiError:
     def reason(self) -> str:
         """What the close frame says whose cause this is."""
         return f"{self.type}.{self.code}"
+
+
+@dataclass(eq=False)
+class ApiRefusal(InvalidMessage):
+    """What is wrong with an event of a client, as the API says it."""
+
+    word: str = "invalid_value"
+    """Its ``code``."""
+
+
+def refusal(word: str, sentence: str, param: str | None, ref: Ref | None = None) -> ApiRefusal:
+    return ApiRefusal("invalid_message", sentence, param, word=word, ref=ref)
+
+
+def missing(path: str, ref: Ref | None = None) -> ApiRefusal:
+    sentence = f"Missing required parameter: '{path}'."
+    return refusal("missing_required_parameter", sentence, path, ref)
+
+
+def wrong_type(path: str, expected: str, ref: Ref | None = None) -> ApiRefusal:
+    """*expected*: ``an object`` and the like."""
+    return refusal("invalid_type", f"Invalid type for '{path}': expected {expected}.", path, ref)
 
 
 _REQUEST: ErrorType = "invalid_request_error"

@@ -119,7 +119,7 @@ def session_body(
         # An empty string would bring back the server's own default prompt, as absence does.
         body["instructions"] = wanted.instructions
     if tools := (*server_tools, *wanted.tools):
-        choice = _tool_choice(wanted)
+        choice = choice_field(wanted)
         body |= {"tools": [tool_entry(each) for each in tools], "tool_choice": choice}
     return body
 
@@ -148,7 +148,7 @@ def change_body(
             case "tools":
                 body["tools"] = [tool_entry(each) for each in (*server_tools, *wanted.tools)]
             case "tool_choice":
-                body["tool_choice"] = _tool_choice(wanted)
+                body["tool_choice"] = choice_field(wanted)
             case "turn_detection":
                 hearing["turn_detection"] = _all_turn_detection_fields(wanted)
             case "transcription_language":
@@ -161,7 +161,8 @@ def change_body(
     return body | ({"audio": audio} if audio else {})
 
 
-def _tool_choice(wanted: ModelSession) -> str | dict[str, str]:
+def choice_field(wanted: ModelSession) -> str | dict[str, str]:
+    """Its ``tool_choice``."""
     choice = wanted.tool_choice
     return {"type": "function", "name": choice.name} if isinstance(choice, OneFunction) else choice
 

@@ -5,10 +5,10 @@ from functools import partial
 from typing import Any
 
 from tornado_app.errors import Refused
-from tornado_app.policy.api_words import ApiRefusal
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.opening import MODEL_FORMAT
+from tornado_app.protocol.realtime.api_errors import ApiRefusal
 from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse, RelayedError
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig

@@ -33,8 +33,7 @@ class Client:
         config, in_force = self.config, self._model.in_force
         return Standing(
             rules=config.call_rules,
-            instructions=config.model_session.instructions,
-            max_output_tokens=config.model_session.max_output_tokens,
+            begun=config.model_session,
             turn_detection=in_force.turn_detection,
             server_tools=self._server_tools,
             client_tools=tuple(self.own.get("tools", self._token_tools)),

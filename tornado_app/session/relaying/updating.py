@@ -15,6 +15,7 @@ from tornado_app.errors import Refused
 from tornado_app.failover.upstreams import Upstream
 from tornado_app.policy.api_session import narrow_session
 from tornado_app.protocol import asked
+from tornado_app.protocol.realtime.api_errors import missing
 from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetection
 from tornado_app.protocol.realtime.orders import Relayed
 from tornado_app.session.actions import Actions
@@ -74,7 +75,9 @@ class Updating:
         Raises:
             ApiRefusal: If the client may not have it.
         """
-        body = narrow_session(event.fields.get("session"), self._client.standing())
+        if "session" not in event.fields:
+            raise missing("session")
+        body = narrow_session(event.fields["session"], self._client.standing())
         wanted: dict[str, Any] = event.fields["session"]
         ref = event.ref if isinstance(event.ref, str) else None
         name = self._outstanding.name_for(ref)

@@ -121,7 +121,8 @@ class Story:
         self.all += self.fresh
         for order in self.orders:
             # Audio is one field, and comes by the thousand; what is relayed is a client's own.
-            if not isinstance(order, Append | Relayed):
+            is_clients = isinstance(order, Relayed) or getattr(order, "beside", None)
+            if not (is_clients or isinstance(order, Append)):
                 check_order(order)
         return self
 

@@ -185,7 +185,24 @@ def test_an_answer_that_says_what_it_was_made_with_is_shown_without(kind, field)
 def test_a_binary_frame_is_refused_in_words(call):
     call.feed(events.ClientAudio(b"\x00\x00"))
 
-    assert "invalid_value" == call.error["code"]
+    assert "invalid_event" == call.error["code"]
+
+
+@pytest.mark.parametrize("kind", ["input_audio_buffer.commit", "input_audio_buffer.clear"])
+def test_what_is_not_known_of_an_event_passes(call, kind):
+    """Be it one that the gateway itself has to know."""
+    call.asks(kind, new=[1], event_id="mine")
+
+    assert [{"type": kind, "new": [1], "event_id": "mine"}] == call.sent
+
+
+@pytest.mark.parametrize("kind", ["response.cancel", "conversation.item.truncate"])
+def test_an_empty_name_is_one(call, kind):
+    call.asks(kind, item_id="item_1", content_index=0, audio_end_ms=1, event_id="")
+    (sent,) = call.sent
+    call.says("error", error={"code": "x", "message": "no", "event_id": sent["event_id"]})
+
+    assert "" == call.error["event_id"]
 
 
 def test_a_client_that_sends_too_fast_is_read_later_and_told_nothing():

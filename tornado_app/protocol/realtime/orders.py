@@ -6,7 +6,8 @@ https://platform.openai.com/docs/api-reference/realtime-client-events
 from typing import Any, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
 
 
 class Order(Struct, frozen=True, omit_defaults=True, tag_field="type"):
@@ -28,10 +29,14 @@ class Append(Order, tag="input_audio_buffer.append", frozen=True):
 
 class Commit(Order, tag="input_audio_buffer.commit", frozen=True):
     event_id: str | None = None
+    beside: dict[str, Any] = {}
+    """What its client has written in it that we do not know."""
 
 
 class Clear(Order, tag="input_audio_buffer.clear", frozen=True):
     event_id: str | None = None
+    beside: dict[str, Any] = {}
+    """As of `Commit`."""
 
 
 class CreateItem(Order, tag="conversation.item.create", frozen=True):
@@ -99,4 +104,7 @@ def encode_order(order: AnyOrder) -> bytes:
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
     if isinstance(order, Relayed):
         return order.text
+    if isinstance(order, Commit | Clear) and order.beside:
+        plain = replace(order, beside={})
+        return _encoder.encode({**order.beside, **to_builtins(plain)})
     return _encoder.encode(order)

@@ -10,8 +10,8 @@ from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.errors import Refused
 from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response
-from tornado_app.policy.api_words import refusal
 from tornado_app.protocol.asked import ClientEvent
+from tornado_app.protocol.realtime.api_errors import refusal
 from tornado_app.protocol.realtime.orders import AnyOrder, Clear, Commit, Relayed
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
@@ -31,6 +31,8 @@ from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.updating import UPDATE, Updating
 
+PLAIN = ("type", "event_id")
+"""What every event may have."""
 TRUNCATE = "conversation.item.truncate"
 CLEAR = "input_audio_buffer.clear"
 NO_ITEM = {
@@ -86,7 +88,7 @@ class Asking:
             case "input_audio_buffer.append":
                 self._append(event)
             case "input_audio_buffer.commit" | "input_audio_buffer.clear":
-                self._speaking.end_stream(partial(self._mark, event))
+                self._speaking.end_stream(partial(self._mark, event), _size_bytes(event))
             case "session.update":
                 update = self._updating.ask(event)
                 self._in_turn(event, partial(self._send_noted, update))
@@ -118,9 +120,7 @@ class Asking:
             self._order(ClientEvent(asked.kind, asked.fields, text, ref=asked.ref))
 
     def _in_turn(self, event: ClientEvent, do: Callable[[], None] | None = None) -> None:
-        # While it waits, both its text and its fields are there.
-        size_bytes = ENTRY_BYTES + 2 * len(event.text)
-        self._speaking.pending.in_turn(do or partial(self._order, event), size_bytes)
+        self._speaking.pending.in_turn(do or partial(self._order, event), _size_bytes(event))
 
     def _order(self, event: ClientEvent) -> None:
         """It is its turn: names mean now what they mean to the model that is there now."""
@@ -277,11 +277,12 @@ class Asking:
     def _mark(self, event: ClientEvent) -> None:
         ref = _ref(event)
         name = self._outstanding.name_for(ref)
-        order: AnyOrder = Clear(name)
+        beside = {key: event.fields[key] for key in event.fields if key not in PLAIN}
+        order: AnyOrder = Clear(name, beside)
         if event.kind == CLEAR:
             self._speaking.clock.left_out(self._model.forget_speech())
         else:
-            order = Commit(name)
+            order = Commit(name, beside)
             self._model.rebuilding.ledger.spoke(name, is_committed=False)
         self._send_noted(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
 
@@ -303,6 +304,11 @@ def item_id_of(fields: Mapping[str, Any]) -> str:
     item = fields.get("item")
     name = item.get("id") if isinstance(item, dict) else fields.get("item_id")
     return name if isinstance(name, str) else ""
+
+
+def _size_bytes(event: ClientEvent) -> int:
+    """While it waits, both its text and its fields are there."""
+    return ENTRY_BYTES + 2 * len(event.text)
 
 
 def _with(event: ClientEvent, **changes: Any) -> ClientEvent:

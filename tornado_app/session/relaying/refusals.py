@@ -50,10 +50,10 @@ class Refusals:
         asked = self._outstanding.refused(name) if name else None
         if asked:
             self._asking.undo(asked)
-        ref = asked.ref if asked else None if name.startswith(OURS) else name
+        ref = asked.ref if asked else None if name.startswith(OURS) else error.event_id
         message = self._veil.message(error.message or GENERIC)
         kind = error.type or "invalid_request_error"
-        self._actions.say(RelayedError(kind, error.code, message, error.param, ref or None))
+        self._actions.say(RelayedError(kind, error.code, message, error.param, ref))
 
     def _is_of_ours(self, name: str) -> bool:
         """What was told the model by the gateway itself."""

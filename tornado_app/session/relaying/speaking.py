@@ -10,7 +10,7 @@ from tornado_app.admission.budget import ENTRY_BYTES, Budget
 from tornado_app.errors import Refused
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.realtime.orders import Append
-from tornado_app.protocol.told import AudioFigures
+from tornado_app.protocol.told import AudioFigures, RelayedError
 from tornado_app.session.actions import Actions
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import ConvertUplink, FlushUplink
@@ -59,7 +59,7 @@ class Speaking:
         """A piece of speech as base64; in the model's errors it is *event_id*.  The hot path."""
         if isinstance(payload, bytes):
             sentence = "Events are JSON text; binary frames are not accepted."
-            self._actions.refuse(Refused("invalid_message", sentence))
+            self._actions.say(RelayedError("invalid_request_error", "invalid_event", sentence))
         elif self.converts:
             self._convert(payload)
         else:
@@ -79,12 +79,14 @@ class Speaking:
         self._received_ms += duration_ms
         self._backlog.taken(self.buffered_ms, self.pending.audio_ms, duration_ms)
 
-    def end_stream(self, then: Callable[[], None]) -> None:
-        """*then* is done behind all that was said so far, to its last sample."""
+    def end_stream(self, then: Callable[[], None], size_bytes: int) -> None:
+        """*then* is done behind all that was said so far, to its last sample; until then it takes
+        so much.
+        """
         if self.converts:
             self.pending.append(PendingTail(self._actions.chunk))
             self._actions.do(FlushUplink())
-        self.pending.in_turn(then)
+        self.pending.in_turn(then, size_bytes)
 
     def ready(self, result: Converted | Unusable) -> None:
         """Take the pool's next answer."""

@@ -118,6 +118,12 @@ async def test_the_address_is_that_of_openai_and_of_azure(path):
             (4000, "invalid_request_error.invalid_value"),
         ),
         (
+            {"query": "call_id=rtc_1", "good": True},
+            "invalid_value",
+            "call_id",
+            (4000, "invalid_request_error.invalid_value"),
+        ),
+        (
             {"query": "input_rate=1", "good": True},
             "invalid_value",
             "input_rate",

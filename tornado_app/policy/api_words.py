@@ -14,13 +14,13 @@ from typing import Any, Final
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
 from tornado_app.policy.wrong import Wrong
-from tornado_app.protocol.realtime.api_errors import missing, refusal, wrong_type
+from tornado_app.protocol.realtime.api_errors import missing, refusal, unknown, wrong_type
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession, choice_field
 
 SHOWN_CHARACTERS = 64
 LEFT_OUT: Final = object()
-CLEARED: Final = (None, "", [])
+CLEARED: Final[tuple[Any, ...]] = (None, "", [])
 """What sets a field of the session back, as the API has it."""
 OF_ALL_THAT_TRANSCRIBE: Final = ("language", "prompt")
 
@@ -78,7 +78,7 @@ def fields(path: str, asked: Any, standing: Standing, rules: Mapping[str, Rule])
         rule = rules.get(name)
         if rule is None:
             where = f"{path}.{name[:SHOWN_CHARACTERS]}"
-            raise refusal("unknown_parameter", f"Unknown parameter: '{where}'.", where)
+            raise unknown(where)
         taken = rule(f"{path}.{name}", value, standing)
         if taken is not LEFT_OUT:
             found[name] = taken

@@ -10,14 +10,14 @@ from tornado_app.gateway import Gateway
 from tornado_app.handlers.openai.keys import BETA_GONE, read_key
 from tornado_app.handlers.opening import read_query
 from tornado_app.handlers.quiet import QuietHandler, as_json
-from tornado_app.protocol.realtime.api_errors import api_error
+from tornado_app.protocol.realtime.api_errors import said
 
 PREFLIGHT_S = 600
 
 
 def error_body(refused: Refused) -> bytes:
     """The JSON of an answer that refuses."""
-    return as_json({"error": api_error(refused.code, refused.sentence, refused.field).fields})
+    return as_json({"error": said(refused).fields})
 
 
 class ApiHandler(QuietHandler):

@@ -19,6 +19,7 @@ from tornado_app.handlers.quiet import as_json
 from tornado_app.handlers.refusals import http_status
 from tornado_app.issuing import Lent
 from tornado_app.logs import get_logger
+from tornado_app.protocol.realtime.api_errors import refusal, wrong_type
 from tornado_app.protocol.realtime.asked_session import api_path, fields_asked, session_shown
 
 # The API's own.
@@ -141,12 +142,12 @@ def _read(asked: Mapping[str, Any]) -> tuple[float, Mapping[str, Any]]:
     for name in asked:
         if name not in {"expires_after", "session"}:
             sentence = "The body may have expires_after and session, and nothing else."
-            raise Refused("invalid_message", sentence)
+            raise refusal("unknown_parameter", sentence, None)
     session = asked.get("session")
     if session is None:
         session = {"type": "realtime"}
     if not isinstance(session, dict):
-        raise Refused("invalid_message", "session must be an object.", "session")
+        raise wrong_type("session", "an object")
     return _ttl_s(asked.get("expires_after")), session
 
 

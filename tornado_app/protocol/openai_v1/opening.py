@@ -25,6 +25,10 @@ def parse_opening(query: Mapping[str, Sequence[str]], rules: OpeningRules) -> Op
     if intent not in INTENTS:
         sentence = f"intent must be one of {', '.join(INTENTS)}."
         raise InvalidRequest("invalid_message", sentence, "intent")
+    if "call_id" in query:
+        # Who attaches to a call would take a call of its own for that one.
+        sentence = "WebRTC and SIP are not served here: there is no call to attach to."
+        raise InvalidRequest("invalid_message", sentence, "call_id")
     formats = {name: query[name] for name in FORMATS if name in query}
     opening = voice_v1.parse_opening(formats, rules)
     choices = dict(opening.choices)

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/realtime-server-events/error
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tornado_app.errors import ErrorCode, InvalidMessage, Ref
+from tornado_app.errors import ErrorCode, InvalidMessage, Ref, Refused
 from tornado_app.protocol.close import Close
 
 ErrorType = Literal["invalid_request_error", "insufficient_quota", "requests", "server_error"]
@@ -57,6 +57,10 @@ def missing(path: str, ref: Ref | None = None) -> ApiRefusal:
 def wrong_type(path: str, expected: str, ref: Ref | None = None) -> ApiRefusal:
     """*expected*: ``an object`` and the like."""
     return refusal("invalid_type", f"Invalid type for '{path}': expected {expected}.", path, ref)
+
+
+def unknown(path: str) -> ApiRefusal:
+    return refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
 
 
 _REQUEST: ErrorType = "invalid_request_error"
@@ -117,6 +121,13 @@ def api_error(code: ErrorCode, sentence: str, param: str | None = None) -> ApiEr
     if kind == _REQUEST:
         word = _BY_PARAM.get(param or "", word)
     return ApiError(kind, word, sentence, param)
+
+
+def said(refused: Refused) -> ApiError:
+    """What the API would say in its place."""
+    if isinstance(refused, ApiRefusal):
+        return ApiError(_REQUEST, refused.word, refused.sentence, refused.field)
+    return api_error(refused.code, refused.sentence, refused.field)
 
 
 def refusing_close(error: ApiError) -> Close:

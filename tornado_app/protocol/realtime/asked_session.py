@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tornado_app.errors import Refused
+from tornado_app.protocol.realtime.api_errors import missing, unknown, wrong_type
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
 
 PATHS: Mapping[str, str] = {
@@ -49,9 +50,7 @@ def fields_asked(session: Mapping[str, Any]) -> dict[str, Any]:
         Refused: For what is unknown, or of another shape; ``field`` is its path in the API.
     """
     if "type" not in session:
-        raise Refused(
-            "invalid_message", "Missing required parameter: 'session.type'.", PATHS["session"]
-        )
+        raise missing(PATHS["session"])
     asked: dict[str, Any] = {}
     for name, value in session.items():
         match name:
@@ -151,8 +150,7 @@ def _object(path: str, value: Any) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        sentence = f"session.{path} must be an object."
-        raise Refused("invalid_message", sentence, f"session.{path}")
+        raise wrong_type(f"session.{path}", "an object")
     return value
 
 
@@ -165,5 +163,4 @@ def _leave(path: str, value: Any) -> None:
 
 
 def _unknown(path: str) -> Refused:
-    shown = f"session.{path}" if len(path) <= 64 and path.isprintable() else "session"
-    return Refused("invalid_message", f"Unknown parameter: '{shown}'.", shown)
+    return unknown(f"session.{path}" if len(path) <= 64 and path.isprintable() else "session")

@@ -16,6 +16,7 @@ import pytest
 from tests.calls.house import House
 from tests.clients.program import KEY, running
 from tests.web.stage import HERE, SPEECH, Backstage, pages, until
+from tests.web.states import CLOCK, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -26,6 +27,19 @@ SOUND = (
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
 )
+VIEWPORT = {"width": 1280, "height": 720}
+SCRIPTED = HERE / "scripted_parley.js"
+PLAIN_MEDIA = {
+    "color_scheme": "light",
+    "reduced_motion": "no-preference",
+    "forced_colors": "none",
+}
+FORGET = "localStorage.clear(); sessionStorage.clear()"
+COUNT_FRAMES = """(() => {
+  window.framesAsked = 0;
+  const ask = requestAnimationFrame;
+  window.requestAnimationFrame = (callback) => { framesAsked++; return ask(callback); };
+})()"""
 SHELL = (
     '<!doctype html><title>Test</title><script src="/recorder.js"></script>'
     '<script type="module" src="/page.js"></script>'
@@ -99,26 +113,51 @@ class Opened:
 
 @contextlib.contextmanager
 def opened(
-    browser: Any,
-    url: str,
-    *,
-    replaced: Path | None = None,
-    before: str = "",
-    is_quiet: bool = True,
-    **options: Any,
+    browser: Any, url: str, *, before: str = "", is_quiet: bool = True, **options: Any
 ) -> Iterator[Opened]:
     """The console at *url*, ready; nothing that it does may be a fault, by the browser's own words.
 
-    *replaced*: a file in the place of /parley.js.  *before* is run before the page's own scripts.
+    *before* is run before the page's own scripts.
     *is_quiet*: whether a fault of the page, as a request that was refused, fails the test.
     """
+    with _blank(browser, before, options) as shown:
+        _load(shown.page, url)
+        yield shown
+        assert not (is_quiet and shown.complaints)
+
+
+@pytest.fixture(scope="module")
+def scripted_page(browser):
+    """A page for consoles whose parley.js is the tests' own; `loaded` shows one of them in it."""
+    with _blank(browser, f"{FORGET}; {CLOCK}; {COUNT_FRAMES}", {}) as shown:
+        shown.page.context.route(
+            "**/parley.js",
+            lambda route: route.fulfill(path=SCRIPTED, content_type="text/javascript"),
+        )
+        yield shown
+
+
+@contextlib.contextmanager
+def loaded(shown: Opened, url: str, **media: str) -> Iterator[Page]:
+    """The page, with the console at *url* as one that has never been there sees it.
+
+    Its renderer is kept, and what that has compiled: a third of the cost of a new one.
+    """
+    page = shown.page
+    shown.complaints.clear()
+    page.keyboard.up(" ")
+    page.mouse.move(0, 0)
+    page.set_viewport_size(VIEWPORT)
+    page.emulate_media(**PLAIN_MEDIA | media)
+    _load(page, url)
+    yield Page(page)
+    assert not shown.complaints
+
+
+@contextlib.contextmanager
+def _blank(browser: Any, before: str, options: dict[str, Any]) -> Iterator[Opened]:
     context = browser.new_context(**options)
     context.set_default_timeout(WAIT_MS)
-    if replaced is not None:
-        context.route(
-            "**/parley.js",
-            lambda route: route.fulfill(path=replaced, content_type="text/javascript"),
-        )
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
@@ -126,12 +165,14 @@ def opened(
     if before:
         page.add_init_script(before)
     try:
-        page.goto(url)
-        page.wait_for_selector("html[data-ready]")
         yield Opened(page, complaints)
-        assert not (is_quiet and complaints)
     finally:
         context.close()
+
+
+def _load(page: Any, url: str) -> None:
+    page.goto(url)
+    page.wait_for_selector("html[data-ready]")
 
 
 def _note(said: Any, complaints: list[str]) -> None:

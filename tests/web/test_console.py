@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.conftest import SOUND, chromium, opened, running_gateway
+from tests.web.conftest import SOUND, chromium, loaded, opened, running_gateway
 from tests.web.stage import until
 from tests.web.states import (
-    CLOCK,
-    Page,
     after,
     answering,
     bargein,
@@ -25,13 +23,7 @@ from tests.web.states import (
 )
 from tornado_app.web.files import names_in
 
-SCRIPTED = Path(__file__).with_name("scripted_parley.js")
 BUDGET_BYTES = 100_000
-COUNT_FRAMES = """
-window.framesAsked = 0;
-const ask = requestAnimationFrame;
-window.requestAnimationFrame = (callback) => { framesAsked++; return ask(callback); };
-"""
 COUNT_DRAWINGS = """() => {
   window.drawn = 0;
   const { clearRect } = CanvasRenderingContext2D.prototype;
@@ -55,9 +47,9 @@ def url():
 
 
 @pytest.fixture
-def scripted(browser, url):
-    with opened(browser, url, replaced=SCRIPTED, before=CLOCK) as console:
-        yield Page(console.page)
+def scripted(scripted_page, url):
+    with loaded(scripted_page, url) as console:
+        yield console
 
 
 def focused(page):
@@ -360,13 +352,12 @@ class TestKeyboard:
 
 
 class TestPeople:
-    def test_who_wants_nothing_to_move_sees_nothing_move(self, browser, url):
+    def test_who_wants_nothing_to_move_sees_nothing_move(self, scripted_page, url):
         """No animation runs, and the line is drawn when a turn ends and not before."""
-        options = {"replaced": SCRIPTED, "reduced_motion": "reduce"}
-        with opened(browser, url, before=CLOCK + COUNT_FRAMES, **options) as console:
-            after(Page(console.page))
-            assert 0 == console.page.evaluate("document.getAnimations().length")
-            assert 0 == console.page.evaluate("framesAsked")
+        with loaded(scripted_page, url, reduced_motion="reduce") as console:
+            after(console)
+            assert 0 == console.run("document.getAnimations().length")
+            assert 0 == console.run("framesAsked")
 
     def test_nothing_is_drawn_while_nothing_moves(self, scripted):
         """No frame before a call, nor a while after everybody has been silent."""
@@ -378,16 +369,14 @@ class TestPeople:
         drawn = page.evaluate(DRAWN_AFTER_FRAMES)
         assert drawn == page.evaluate(DRAWN_AFTER_FRAMES)
 
-    def test_forced_colours_keep_what_is_selected_visible(self, browser, url):
+    def test_forced_colours_keep_what_is_selected_visible(self, scripted_page, url):
         """The system's colours, and an outline where there was a wash."""
-        with opened(
-            browser, url, replaced=SCRIPTED, before=CLOCK, forced_colors="active"
-        ) as console:
-            settings(Page(console.page))
+        with loaded(scripted_page, url, forced_colors="active") as console:
+            settings(console)
             style = (
                 "getComputedStyle(document.querySelector('.two label:has(:checked)')).outlineStyle"
             )
-            assert "solid" == console.page.evaluate(style)
+            assert "solid" == console.run(style)
 
 
 class TestBudget:

@@ -4,15 +4,12 @@ The pictures are in build/screens: two of each state, or with ``PARLEY_SCREENS=a
 widths, light and dark, for somebody who looks at them.
 """
 
-from pathlib import Path
-
 import pytest
 
-from tests.web.conftest import opened, running_gateway
+from tests.web.conftest import loaded, running_gateway
 from tests.web.looking import AXE, look_at, viewport
-from tests.web.states import CLOCK, STATES, Page
+from tests.web.states import STATES
 
-SCRIPTED = Path(__file__).with_name("scripted_parley.js")
 FITS = """() => {
   const wide = [document.scrollingElement, app].some(e => e.scrollWidth > e.clientWidth);
   const out = [...document.querySelectorAll('.controls .text > *, .top nav > *, .turn .text')]
@@ -28,12 +25,12 @@ def url():
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_every_state_is_one_to_be_shown(browser, url, name):
+def test_every_state_is_one_to_be_shown(scripted_page, url, name):
     """At each size, in each theme; without axe-core (`make axe`) its part is left out."""
-    with opened(browser, url, replaced=SCRIPTED, before=CLOCK) as console:
-        page = console.page
-        page.set_viewport_size(viewport("1440"))
-        STATES[name](Page(page))
-        look_at(page, name, FITS)
+    # Nothing moves on the way there, where nobody looks.
+    with loaded(scripted_page, url, reduced_motion="reduce") as console:
+        console.page.set_viewport_size(viewport("1440"))
+        STATES[name](console)
+        look_at(console.page, name, FITS)
     if not AXE.exists():
         pytest.skip("axe-core is not installed: `make axe` does it")

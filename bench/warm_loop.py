@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from bench.common import print_table
 from tests.session.story import config, converted, response
 from tornado_app.admission.budget import ProcessBudget
-from tornado_app.connection import Connection, Equipment
+from tornado_app.connection import Connection
+from tornado_app.equipment import Equipment
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events

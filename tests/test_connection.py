@@ -18,7 +18,8 @@ from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.audio.pipeline import AudioPipeline
-from tornado_app.connection import Connection, Equipment
+from tornado_app.connection import Connection
+from tornado_app.equipment import Equipment
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.asked import Interrupt, Ping
 from tornado_app.protocol.close import BYE, GOING_AWAY, INTERNAL, Close

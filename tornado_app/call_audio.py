@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
 from tornado_app.audio.file_decoder import FileDecoder
 from tornado_app.audio.pipeline import AudioPipeline, nobody
@@ -38,6 +38,25 @@ class CallAudio:
         downlink = to_client(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
         self.uplink = UplinkLane(pipeline, files, uplink, self._on_uplink)
         self.downlink = pipeline.lane(downlink, self._on_downlink)
+
+    def perform(self, command: commands.LaneCommand) -> None:
+        match command:
+            case commands.DecodeUplink(text, container):
+                self.uplink.put_file(text, container)
+            case commands.FlushUplink():
+                self.uplink.flush()
+            case commands.ResetUplink():
+                self.uplink.reset()
+            case commands.HoldUplink():
+                self.uplink.hold()
+            case commands.ReleaseUplink():
+                self.uplink.release()
+            case commands.FlushDownlink():
+                self.downlink.flush()
+            case commands.ResetDownlink():
+                self.downlink.reset()
+            case _:
+                assert_never(command)
 
     def change(
         self, command: commands.ChangeUplink | commands.ChangeDownlink, config: SessionConfig

@@ -3,38 +3,29 @@
 import contextlib
 import math
 import random
-import time
-from asyncio import AbstractEventLoop, Future, Task, TimerHandle
+from asyncio import TimerHandle
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import replace
 from functools import partial
 from typing import Any, assert_never
 
-from tornado_app.admission.budget import Budget, ProcessBudget
-from tornado_app.admission.claims import Caller
-from tornado_app.admission.quotas import QuotaUse
-from tornado_app.audio.file_decoder import FileDecoder
-from tornado_app.audio.pipeline import AudioPipeline
+from tornado_app.admission.budget import Budget
+from tornado_app.call_account import CallAccount
 from tornado_app.call_audio import CallAudio
+from tornado_app.call_facts import CallFacts
 from tornado_app.client_side.client import Client
+from tornado_app.equipment import Equipment
 from tornado_app.errors import ErrorCode, Ref, Refused
 from tornado_app.links import Links
-from tornado_app.log_levels import level_number
-from tornado_app.mailbox import Mailbox
 from tornado_app.metering import CallMeter
-from tornado_app.metrics.calls import CallReadings, count_totals
-from tornado_app.metrics.definitions import ADDED_LATENCY
+from tornado_app.metrics.calls import CallReadings
 from tornado_app.metrics.last_waits import LastWaits
-from tornado_app.metrics.tally import Tally
-from tornado_app.metrics.translation import hear
 from tornado_app.protocol.close import INTERNAL
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.realtime.orders import encode_order
 from tornado_app.protocol.told import CostFigures
 from tornado_app.reading_on import ReadingOn
-from tornado_app.recordings.recorder import Recorder
 from tornado_app.resuming.line import Line
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
@@ -43,48 +34,13 @@ from tornado_app.session.record import Entry
 from tornado_app.session.recorded import RecordedSession
 from tornado_app.session.totals import Totals
 from tornado_app.tools.calls import Calls
-from tornado_app.tools.toolbox import Toolbox
 from tornado_app.tracing.tracing import AnyTrace
-from tornado_app.upstream.link import AnyLink, Dial
-from tornado_app.upstream.race import Deliver, Race, Read
-from tornado_app.upstream.several import Several
-from tornado_app.upstream.spares import Spares
+from tornado_app.upstream.call_route import CallRoute
 from tornado_app.usage.call_usage import CallUsage
 from tornado_app.watching import Loudness, Watch
 
-COST = frozenset({"session_opened", "response_done", "transcribed"})
-"""Facts behind which an answer may cost more, or there is less left for it."""
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
-
-
-@dataclass(frozen=True, slots=True)
-class Equipment:
-    """What all connections share."""
-
-    loop: AbstractEventLoop
-    mailbox: Mailbox
-    pipeline: AudioPipeline
-    files: FileDecoder
-    dial: Callable[[SessionConfig], Dial]
-    retire: Callable[[AnyLink], None]
-    """Takes a link that has ended, to join its thread off the loop."""
-    memory: ProcessBudget
-    on_model: Callable[[bool], None]
-    """Hears of each session that the model took, or refused for good."""
-    check_token: Callable[[str, SessionConfig], Caller]
-    """Who shows a token by which that session may go on; raises `Refused`."""
-    clock: Callable[[], float] = time.monotonic
-    keys_for: Callable[[str], Future[None] | None] = lambda _: None
-    """What to wait for before `check_token` can judge a token."""
-    tools: Toolbox = field(default_factory=Toolbox)
-    recorder: Recorder | None = None
-    """None: no call is recorded."""
-    tally: Tally = field(default_factory=Tally)
-    several: Several | None = None
-    """The upstreams, if there are more than one; else *dial* says where the one is."""
-    spares: Spares | None = None
-    """Links to the first that are open already."""
 
 
 class Connection:
@@ -103,22 +59,20 @@ class Connection:
         "_encode",
         "_equipment",
         "_events",
+        "_facts",
         "_finished",
         "_line",
         "_links",
-        "_listeners",
         "_log",
-        "_meter",
         "_on_finished",
         "_reading",
         "_route",
         "_session",
-        "_telling",
         "_timer",
         "_timer_at",
         "_trace",
         "_uplink",
-        "_usage",
+        "account",
         "budget",
         "config",
         "ip",
@@ -142,19 +96,13 @@ class Connection:
         """*trace* is told facts; None: calls have none.  *meter*: None: it has no quota.  *usage*
         makes who counts what is used, and is told what there was so far; None: nobody does.
         """
-        self._meter = meter
-        self._telling: Task[None] | None = None
-        """Has other machines know what is kept aside."""
         self.config = config
         self.token_id = config.token_id
         """Of the token that counts now."""
         self.ip = ""
         """Where its client is, or was."""
-        self._line: Line | None = None
+        self._line = _new_line(config, client, equipment.clock)
         """What a client is told that may come back; None: it may not."""
-        if config.resume_window_s:
-            window_s = config.resume_window_s
-            self._line = Line(client, config.resume_bytes, window_s, equipment.clock)
         self._client: Client = self._line or client
         self._dialect = dialect
         self._encode = dialect.encode
@@ -169,35 +117,41 @@ class Connection:
         self._decider: Session | Watch = self._session
         """The session, or who stands before it while somebody looks."""
         self._answer = self._session.downlink
-        self._usage = usage(self._session.totals) if usage is not None else None
+        counted = usage(self._session.totals) if usage is not None else None
+        self.account = CallAccount(
+            self._session, meter, counted, equipment, feed=self.feed, fail=self._fail
+        )
         self.last_waits = LastWaits()
         """For answers."""
-        heard_by = (trace, self._usage, self.last_waits)
-        self._listeners = tuple(each for each in heard_by if each is not None)
+        listeners = (trace, self.account, self.last_waits)
+        self._facts = CallFacts(log, equipment.tally, equipment.clock, listeners)
         self._events: deque[events.Event] = deque()
         self._busy = False
         self._timer: TimerHandle | None = None
         self._timer_at = math.inf
         self._reading = ReadingOn(self._client, self._session, log)
-        several = equipment.several
-        self._route = several.new_route(config) if several else None
-        self._links = Links(
-            config.session_id,
-            equipment.dial,
-            equipment.retire,
-            equipment.mailbox,
-            equipment.clock,
-            read=dialect.read_model,
-            reading=self._reading,
-            feed=self.feed,
-            race=self._race if several else None,
-            spares=equipment.spares,
-        )
+        self._route = CallRoute(equipment.several, config) if equipment.several else None
+        self._links = self._new_links()
         self._finished = False
         traceparent = trace.traceparent if trace is not None else None
         self._calls = Calls(equipment.tools, config, self.feed, log, traceparent)
         self._audio = CallAudio(config, equipment.pipeline, equipment.files, self.feed, log)
         self._uplink, self._downlink = self._audio.uplink, self._audio.downlink
+
+    def _new_links(self) -> Links:
+        equipment = self._equipment
+        return Links(
+            self.config.session_id,
+            equipment.dial,
+            equipment.retire,
+            equipment.mailbox,
+            equipment.clock,
+            read=self._dialect.read_model,
+            reading=self._reading,
+            feed=self.feed,
+            race=self._route.race if self._route else None,
+            spares=equipment.spares,
+        )
 
     def lose_client(self, event: events.ClientGone) -> None:
         """Its WebSocket is closed."""
@@ -258,7 +212,7 @@ class Connection:
                 self._line.forget_old()
             unsent_bytes = self._links.look()
             is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
-            better, uses = self._better_upstreams(), self._metered()
+            better, uses = self._better_upstreams(), self.account.settle()
         except Exception:  # noqa: BLE001  the calls behind this one are to be looked at as well
             self._fail()
             return
@@ -279,57 +233,13 @@ class Connection:
     def _unwatch(self) -> None:
         self._decider = self._session
 
-    def _metered(self) -> tuple[QuotaUse, ...]:
-        """How its quotas stand, with what it has used by now."""
-        if self._meter is None:
-            return ()
-        totals = self._session.totals()
-        audio_ms = totals.received_ms + totals.answered_ms
-        cost = self._usage.cost if self._usage is not None else Decimal(0)
-        return self._meter.look(audio_ms, sum(totals.tokens.values()), cost, self._held())
-
-    def _held(self) -> Decimal:
-        """What is kept aside of a quota of money for the answers that run, and for the next."""
-        is_counted = self._meter is not None and self._meter.counts_money
-        if self._usage is None or not is_counted or self._session.ended:
-            return Decimal(0)
-        return self._usage.most_of_next(self._clock(), self._session.most_output_tokens)
-
-    def _count_money(self) -> None:
-        """Say at once what has become of quotas of money, and have other machines know of it."""
-        if self._meter is None or self._finished:
-            return
-        self.feed(events.Metered(self._metered()))
-        telling = self._meter.telling() if self._telling is None else None
-        if telling is not None:
-            self._telling = self._equipment.loop.create_task(telling)
-            self._telling.add_done_callback(self._on_told)
-
-    def _on_told(self, telling: "Task[None]") -> None:
-        """Now it is known what other machines keep aside."""
-        self._telling = None
-        if telling.cancelled() or telling.exception() is not None:
-            return  # whoever notes all meters each second says so
-        try:
-            self._count_money()
-        except Exception:  # noqa: BLE001  nothing may escape a callback of the loop
-            self._fail()
-
     @property
     def cost(self) -> CostFigures | None:
         """Of the call so far; None: its client is not told."""
-        if self._usage is None or not self.config.shows_cost:
-            return None
-        return self._usage.figures
-
-    @property
-    def spent(self) -> CostFigures | None:
-        """The same, whoever may be told; None: nobody counts."""
-        return None if self._usage is None else self._usage.figures
+        return self.account.spent if self.config.shows_cost else None
 
     def _better_upstreams(self) -> frozenset[str]:
-        used = self._session.upstream
-        return self._route.better(used) if self._route and used else frozenset()
+        return self._route.better(self._session.upstream) if self._route else frozenset()
 
     @property
     def _has_room(self) -> bool:
@@ -381,34 +291,44 @@ class Connection:
 
     def _perform(self, command: commands.Command) -> None:
         match command:
+            # The hot path comes first, and takes no value apart, as in `Session`.
             case commands.SendClient():
                 self._send_client(command)
-            # The hot path takes no value apart, as in `Session`.
             case commands.ConvertUplink():
                 self._uplink.put(command.payload)
             case commands.SendUpstream():
                 self._links.send(encode_order(command.order))
-            case commands.SendPrepared(order):
-                self._links.send_prepared(encode_order(order))
-            case commands.DecodeUplink(text, container):
-                self._uplink.put_file(text, container)
-            case commands.ConvertDownlink(payload):
-                self._downlink.put(payload)
-            case commands.FlushUplink():
-                self._uplink.flush()
-            case commands.ResetUplink():
-                self._uplink.reset()
-            case commands.FlushDownlink():
-                self._downlink.flush()
-            case commands.ResetDownlink():
-                self._downlink.reset()
-            case commands.HoldUplink():
-                self._uplink.hold()
-            case commands.ReleaseUplink():
-                self._uplink.release()
+            case commands.ConvertDownlink():
+                self._downlink.put(command.payload)
+            case commands.Log() | commands.Timed():
+                self._facts.note(command)
+            case (
+                commands.DecodeUplink()
+                | commands.FlushUplink()
+                | commands.ResetUplink()
+                | commands.HoldUplink()
+                | commands.ReleaseUplink()
+                | commands.FlushDownlink()
+                | commands.ResetDownlink()
+            ):
+                self._audio.perform(command)
             case commands.ChangeUplink() | commands.ChangeDownlink():
                 self.config = self._audio.change(command, self.config)
-            case commands.PingClient() | commands.PauseClient() | commands.ResumeClient():
+            case commands.SendPrepared(order):
+                self._links.send_prepared(encode_order(order))
+            case _:
+                self._perform_seldom(command)
+
+    def _perform_seldom(self, command: commands.SeldomCommand) -> None:
+        """What no chunk leads to."""
+        match command:
+            case (
+                commands.PingClient()
+                | commands.PauseClient()
+                | commands.ResumeClient()
+                | commands.DropClient()
+                | commands.CloseClient()
+            ):
                 self._tell_socket(command)
             case (
                 commands.DialUpstream()
@@ -419,22 +339,16 @@ class Connection:
             ):
                 self._choose_model(command)
                 self._links.perform(command, self.config)
-            case commands.DropClient(close):
-                self._client.replace(self._dialect.closing(close))
-            case commands.CloseClient(close):
-                self._client.close(self._dialect.closing(close))
-            case commands.Log() | commands.Timed():
-                self._note(command)
             case commands.NoteModel():
                 self._note_model(command)
             case commands.CallTool() | commands.CancelTool():
                 self._calls.perform(command)
             case commands.CheckToken(token, ref):
                 self._check_token(token, ref)
-            case commands.Finish():
-                self._finish()
             case commands.Record(entries):
                 self._record(entries)
+            case commands.Finish():
+                self._finish()
             case _:
                 assert_never(command)
 
@@ -443,31 +357,10 @@ class Connection:
             return
         asked = replace(self.config.model_session, model=command.model)
         self.config = replace(self.config, model_session=asked)
-        if self._equipment.several is not None:
-            self._route = self._equipment.several.new_route(self.config)
+        if self._route is not None:
+            self._route.begin_anew(self.config)
 
-    def _race(self, config: SessionConfig, read: Read, deliver: Deliver, *, is_fresh: bool) -> Race:
-        several, route = self._equipment.several, self._route
-        assert several is not None  # noqa: S101  else no race is run
-        assert route is not None  # noqa: S101
-        return several.race(route, config, read, deliver, is_fresh=is_fresh)
-
-    def _note(self, fact: commands.Log | commands.Timed) -> None:
-        tally = self._equipment.tally
-        if isinstance(fact, commands.Timed):
-            tally.observe(ADDED_LATENCY, fact.seconds, fact.direction)
-            return
-        hear(tally, fact.event, fact.fields)
-        for listener in self._listeners:
-            listener.hear(fact.event, fact.fields, self._clock())
-        if fact.event in COST and self._meter is not None and self._meter.counts_money:
-            self._count_money()
-        if fact.is_written:
-            self._log.log(level_number(fact.event), fact.event, **fact.fields)
-
-    def _tell_socket(
-        self, command: commands.PingClient | commands.PauseClient | commands.ResumeClient
-    ) -> None:
+    def _tell_socket(self, command: commands.SocketCommand) -> None:
         match command:
             case commands.PingClient():
                 self._client.ping()
@@ -475,6 +368,12 @@ class Connection:
                 self._client.pause()
             case commands.ResumeClient():
                 self._client.resume()
+            case commands.DropClient(close):
+                self._client.replace(self._dialect.closing(close))
+            case commands.CloseClient(close):
+                self._client.close(self._dialect.closing(close))
+            case _:
+                assert_never(command)
 
     def _record(self, entries: list[Entry]) -> None:
         if self._equipment.recorder is not None:
@@ -505,11 +404,10 @@ class Connection:
         return caller.call_ends_at
 
     def _note_model(self, note: commands.NoteModel) -> None:
-        several = self._equipment.several
-        if several is None:
+        if self._route is None:
             self._equipment.on_model(note.accepted)
-        elif self._route is not None and note.upstream:
-            several.note(self._route, note)
+        else:
+            self._route.note(note)
 
     def _arm_timer(self, at: float) -> None:
         """Have a `Tick` come at *at*; an early one is harmless and arms the next."""
@@ -556,9 +454,11 @@ class Connection:
         self._audio.end()
         self._links.end()
         self._on_finished(self)
-        with contextlib.suppress(Exception):  # a session that had a fault may not be able to count
-            count_totals(self._equipment.tally, self._session.totals())
-            self._metered()
+        # A session that had a fault may not be able to count.
+        with contextlib.suppress(Exception):
+            self._facts.count(self._session.totals())
+        with contextlib.suppress(Exception):
+            self.account.end()
         if self._trace is not None:
             self._trace.finish(self._clock())
 
@@ -578,3 +478,9 @@ class Connection:
             unsent_bytes=links.unsent_bytes,
             client_bytes=self._client.queued_bytes,
         )
+
+
+def _new_line(config: SessionConfig, client: Client, clock: Callable[[], float]) -> Line | None:
+    if not config.resume_window_s:
+        return None
+    return Line(client, config.resume_bytes, config.resume_window_s, clock)

@@ -20,7 +20,8 @@ from tornado_app.client_side.client import Client
 from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.read_watch import new_read_watch
 from tornado_app.client_side.traffic import Traffic
-from tornado_app.connection import Connection, Equipment
+from tornado_app.connection import Connection
+from tornado_app.equipment import Equipment
 from tornado_app.house_rules import file_rules, session_config
 from tornado_app.keeping_out import KeepingOut
 from tornado_app.logs import session_logger

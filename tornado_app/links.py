@@ -88,15 +88,7 @@ class Links:
         self._prepared: AnyLink | None = None
         self._unsent_bytes = 0
 
-    def perform(
-        self,
-        command: commands.DialUpstream
-        | commands.CloseUpstream
-        | commands.PrepareUpstream
-        | commands.DropPrepared
-        | commands.SwapUpstream,
-        config: SessionConfig,
-    ) -> None:
+    def perform(self, command: commands.LinkCommand, config: SessionConfig) -> None:
         """*config*: as it is now."""
         match command:
             case commands.DialUpstream(_, is_fresh):

@@ -29,7 +29,8 @@ from tornado_app.audio.file_decoder import FileJob
 from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.writer import ClientWriter
-from tornado_app.connection import Connection, Equipment
+from tornado_app.connection import Connection
+from tornado_app.equipment import Equipment
 from tornado_app.handlers.client_socket import ClientSocket
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1

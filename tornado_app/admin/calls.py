@@ -82,7 +82,9 @@ def summary(connection: Connection) -> Described:
         "tokens": sum(totals.tokens.values()),
         "errors": sum(totals.errors.values()),
         "waits": connection.last_waits.told(),
-        "cost": None if connection.spent is None else msgspec.structs.asdict(connection.spent),
+        "cost": None
+        if connection.account.spent is None
+        else msgspec.structs.asdict(connection.account.spent),
     }
 
 

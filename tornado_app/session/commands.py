@@ -205,37 +205,34 @@ class Finish(Struct, frozen=True):
     """The session is over: release all that belongs to it."""
 
 
-Command: TypeAlias = (
-    SendClient
-    | PingClient
-    | PauseClient
-    | ResumeClient
-    | DropClient
-    | CloseClient
-    | DialUpstream
-    | SendUpstream
-    | CloseUpstream
-    | PrepareUpstream
-    | SendPrepared
-    | DropPrepared
-    | SwapUpstream
-    | ConvertUplink
-    | DecodeUplink
+LaneCommand: TypeAlias = (
+    DecodeUplink
     | FlushUplink
     | ResetUplink
     | HoldUplink
     | ReleaseUplink
-    | ChangeUplink
-    | ChangeDownlink
-    | ConvertDownlink
     | FlushDownlink
     | ResetDownlink
-    | CallTool
-    | CancelTool
-    | CheckToken
+)
+"""About what was given to the pool before."""
+SocketCommand: TypeAlias = PingClient | PauseClient | ResumeClient | DropClient | CloseClient
+LinkCommand: TypeAlias = (
+    DialUpstream | CloseUpstream | PrepareUpstream | DropPrepared | SwapUpstream
+)
+SeldomCommand: TypeAlias = (
+    SocketCommand | LinkCommand | NoteModel | CallTool | CancelTool | CheckToken | Record | Finish
+)
+"""What no chunk leads to."""
+Command: TypeAlias = (
+    SendClient
+    | ConvertUplink
+    | SendUpstream
+    | ConvertDownlink
     | Log
     | Timed
-    | NoteModel
-    | Record
-    | Finish
+    | LaneCommand
+    | ChangeUplink
+    | ChangeDownlink
+    | SendPrepared
+    | SeldomCommand
 )

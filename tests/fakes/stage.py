@@ -419,7 +419,7 @@ class Stage:
             "link": link is not None and (link._paused or bool(link.wire.end.says)),
             "client": self.client.is_paused,
             "backlog": session._backlog.paused,
-            "orders": bool(session._model.kept),
+            "orders": bool(session._model.gate.kept),
             "uplink": bool(
                 session._conductor.uplink.pending._entries or self.connection._uplink._waiting
             ),

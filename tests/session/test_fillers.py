@@ -270,10 +270,10 @@ def test_an_interrupt_takes_back_one_that_was_asked_for():
 def test_it_waits_until_the_model_takes_orders_at_once():
     """What would be said late is not asked for early."""
     told = asking()
-    told.session._model.on_unsent(1 << 30)
+    told.session._model.gate.on_unsent(1 << 30)
     told.tick(1.0)
     assert 0 == fillers(told)
-    told.session._model.on_unsent(0)
+    told.session._model.gate.on_unsent(0)
     told.tick(1.5)
 
     assert 1 == fillers(told)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.session.story import FORGETFUL, Story, converted, model_session, response
+from tests.session.story import FORGETFUL, Story, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
@@ -18,7 +18,6 @@ from tornado_app.protocol.realtime.model_session import Turn
 from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.session import events
 from tornado_app.session.commands import CloseUpstream, DialUpstream
-from tornado_app.session.kept import ORDERS_HELD
 from tornado_app.session.rebuilding import HISTORY_ID
 
 
@@ -81,23 +80,6 @@ def test_a_time_that_is_none_is_left_out(story):
     story.said(SessionUpdated(SessionFacts()))
 
     assert "expires_at" not in story.messages[0][1]
-
-
-def test_what_comes_before_connected_is_sent_in_order_afterwards(story):
-    """Nothing is lost and nothing is reordered."""
-    story.opened().speak(100).speak(20)
-    story.client(asked.Text("hello"))
-    assert [] == story.asked
-
-    story.model_ready()
-
-    assert [
-        "session.update",
-        "input_audio_buffer.append",
-        "input_audio_buffer.append",
-        "conversation.item.create",
-        "response.create",
-    ] == ["session.update", *story.asked]
 
 
 def test_a_lost_link_is_dialled_again_with_growing_delays(story):
@@ -256,33 +238,6 @@ def test_an_old_error_does_not_make_a_later_loss_final(story):
     story.lost(Failure("open", "closed", None, 1013, "server_error.overloaded"))
 
     assert "reconnecting" == story.messages[-1][1]["status"]
-
-
-def test_a_long_turn_that_was_kept_is_committed(stage):
-    """However many chunks it came in, hold_ms alone bounds it."""
-    story = stage(turn_detection="none", hold_ms=15_000.0, message_burst=1000.0).opened()
-    for _ in range(300):
-        story.speak(20)
-    story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
-    assert [] == story.errors
-
-    assert ["input_audio_buffer.commit", "response.create"] == story.model_ready().asked[-2:]
-
-
-def test_as_much_is_kept_for_the_next_model_as_for_the_first(stage):
-    """What was lost with one takes no room from the next."""
-    story = stage(messages_per_s=9999.0, message_burst=9999.0).connected()
-    story.feed(events.UpstreamBacklog(story.config.outbox_bytes)).client(asked.Text("Hi"))
-    story.lost()
-
-    taken = [_is_taken(story) for _ in range(ORDERS_HELD + 1)]
-    fresh = stage(messages_per_s=9999.0, message_burst=9999.0).opened()
-    assert [_is_taken(fresh) for _ in range(ORDERS_HELD + 1)] == taken
-    assert {True, False} == set(taken)
-
-
-def _is_taken(story):
-    return "server_busy" not in story.client(asked.Text("Hi")).errors
 
 
 def test_a_flood_of_garbage_is_a_lost_link(story):

@@ -98,7 +98,7 @@ class Asking:
     def is_free(self) -> bool:
         """What is asked for now is said now: nothing else is, and nothing waits."""
         is_idle = self._request.is_idle and self.known.running is None
-        return is_idle and self._model.is_free
+        return is_idle and self._model.gate.is_free
 
     def fill(self, sentence: str, ref: Ref | None) -> None:
         """Have the model, which `is_free`, say a sentence in the turn of this *ref*."""

@@ -45,7 +45,7 @@ class Deadlines:
             case "redial":
                 self._model.redial()
             case "release":
-                self._model.release()
+                self._model.gate.release()
             case "audio_rate":
                 pass  # `ease` follows every event
             case "response":

@@ -21,7 +21,7 @@ class History:
             sentence = "history can be set once, and before the first turn."
             return Refused("invalid_message", sentence, "history")
         # All of it or nothing: a part might find no room.
-        is_free = self._model.is_free or self._model.state != "connected"
+        is_free = self._model.gate.is_free or self._model.state != "connected"
         return None if is_free else too_much()
 
     def send(self, name: str, wanted: ModelSession) -> int:

@@ -265,7 +265,7 @@ class Session:
             case events.UpstreamOpened():
                 self._model.on_opened(event)
             case events.UpstreamBacklog(unsent_bytes):
-                self._model.on_unsent(unsent_bytes)
+                self._model.gate.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):
                 self._model.latency_ms = latency_ms
             case events.UpstreamLost(failure, error, has_spare):
@@ -295,7 +295,7 @@ class Session:
                 assert_never(event)
 
     def _look(self, facts: events.Look) -> None:
-        self._model.on_unsent(facts.unsent_bytes)
+        self._model.gate.on_unsent(facts.unsent_bytes)
         self._rolling.see(facts.better)
         self._conductor.look(facts.queued_bytes)
         if facts.is_held:
@@ -449,7 +449,7 @@ class Session:
         if self._rolling.takes_over(failure):
             return
         was_connected = self._model.state == "connected"
-        unsent_ms = self._model.unsent_audio_ms
+        unsent_ms = self._model.gate.unsent_audio_ms
         ending = self._model.on_lost(failure, error, has_spare=has_spare)
         if was_connected and ending is None:
             self._unsent_ms = unsent_ms

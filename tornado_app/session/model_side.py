@@ -20,7 +20,6 @@ from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
 from tornado_app.protocol.realtime.orders import (
     AnyOrder,
-    Append,
     CreateItem,
     Truncate,
     UpdateSession,
@@ -33,27 +32,20 @@ from tornado_app.session.commands import (
     CloseUpstream,
     DialUpstream,
     NoteModel,
-    SendUpstream,
     SwapUpstream,
 )
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import UpstreamOpened
-from tornado_app.session.kept import KeptOrders, order_bytes
-from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
 from tornado_app.session.negotiated import first_formats, negotiated
+from tornado_app.session.order_gate import OrderGate
 from tornado_app.session.prepared import PreparedModel
 from tornado_app.session.rebuilding import CarriedOver, Rebuilding
 from tornado_app.session.redialling import Redialling
 from tornado_app.session.term import Term
 from tornado_app.session.timers import Timers
-from tornado_app.session.unsent import Unsent
 
 UPDATE_ID = "parley_session"
 TRUNCATE_ID = "parley_truncate"
-SENT_AHEAD_MS = 1000.0
-"""How much audio may lie in the model's socket before more is kept here, if what is oldest is to
-be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
-less."""
 NEAR_MS = 250.0
 NEAR_S = 1
 """A model hears speech some hundred milliseconds after it began; with the way there and back that
@@ -64,10 +56,6 @@ CONFIGURE_S = 1.0
 """From the model's session to our own, while there are others: a model takes it in 0.1 s."""
 LONG_WAIT_S = 5.0
 """A caller who is to wait so long for an upstream is better off with another."""
-SENT_AHEAD_PART = 0.25
-"""How much of the link's outbox may be full before more is kept here: what is kept can be counted
-and refused, and an outbox that runs over ends the link."""
-
 
 @dataclass(frozen=True, slots=True)
 class Loss:
@@ -81,7 +69,7 @@ class Loss:
 
 
 class ModelSide:
-    """Lets orders through to the model while it is connected, and keeps them while it is not.
+    """One link after the other, and what the model is told and says of itself.
 
     "connected" means that the model's own ``session.created`` and ``session.updated`` were seen:
     a bad key or an empty account shows itself only after the handshake.  Thread: loop.
@@ -90,8 +78,6 @@ class ModelSide:
     __slots__ = (
         "_actions",
         "_ahead",
-        "_budget",
-        "_caught_up_at",
         "_config",
         "_context",
         "_created",
@@ -100,23 +86,18 @@ class ModelSide:
         "_loss",
         "_reason",
         "_redialling",
-        "_sent_ahead_bytes",
         "_served_by",
-        "_socket_is_full",
         "_spare_s",
-        "_speech",
         "_timers",
         "_unheard_until",
-        "_unsent",
-        "_unsent_bytes",
         "_updated",
         "body",
         "connected_at",
         "connections",
+        "gate",
         "has_begun",
         "has_spoken",
         "in_force",
-        "kept",
         "latency_ms",
         "rebuilding",
         "state",
@@ -137,17 +118,9 @@ class ModelSide:
         self._config = config
         self._actions = actions
         self._timers = timers
-        self._budget = budget
         self._redialling = Redialling(config, jitter)
         self.rebuilding = rebuilding
-        self._speech = rebuilding.speech
-        self.kept = KeptOrders(budget)
-        self._sent_ahead_bytes = _sent_ahead_bytes(config)
-        self._unsent = Unsent()
-        self._unsent_bytes = 0
-        self._socket_is_full = False
-        self._caught_up_at = 0.0
-        """When the model's socket had taken all there was."""
+        self.gate = OrderGate(config, actions, timers, budget, rebuilding.speech)
         self._unheard_until = 0.0
         self._served_by = ""
         self.upstream = PLAIN
@@ -186,11 +159,6 @@ class ModelSide:
         return self._served_by or created or self.upstream.asked(self.in_force).asked_model
 
     @property
-    def written_ms(self) -> float:
-        """The position behind all audio that is for this model, that which waits included."""
-        return self._speech.end_ms + self.kept.speech_ms
-
-    @property
     def has_others(self) -> bool:
         """What one upstream refuses, another may give."""
         return self._config.upstreams > 1
@@ -211,19 +179,12 @@ class ModelSide:
         if not self.finds_speech:
             return None
         is_near = self.latency_ms is not None and self.latency_ms <= NEAR_MS
-        return NEAR_S if is_near and self.is_free and not self._unsent_bytes else FAR_S
+        return NEAR_S if is_near and self.gate.is_free and not self.gate.unsent_bytes else FAR_S
 
     @property
     def answers_unasked(self) -> bool:
         """It begins an answer to each turn that it has found."""
         return self.in_force.create_response and not self.in_force.only_transcribes
-
-    @property
-    def unsent_audio_ms(self) -> float:
-        """How much audio waits for the model's socket."""
-        if not self._unsent_bytes:
-            return 0.0
-        return self._unsent.audio_ms(self._unsent_bytes, self._speech.end_ms)
 
     @property
     def reconnects(self) -> int:
@@ -246,31 +207,15 @@ class ModelSide:
             resumed=is_back if is_back or self._config.wants_resume else None,
         )
 
-    @property
-    def is_free(self) -> bool:
-        """Orders are let through at once."""
-        return self.state == "connected" and not self.kept and not self._socket_is_full
-
-    def send_audio(self, order: Append) -> None:
-        """Let a piece of speech through, or keep it.  The hot path."""
-        if self.state == "connected" and not self.kept and not self._socket_is_full:
-            self._actions.do(SendUpstream(order))
-            self._speech.append(order)
-        else:
-            self.kept.keep(order)  # which the uplink bounds
-
     def send(self, order: AnyOrder) -> bool:
-        """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
-        if self.is_free:
-            self._let_go(order)
-            return True
-        return self.kept.keep(order)
+        """As of `OrderGate.send`."""
+        return self.gate.send(order)
 
     def truncate(self, item_id: str, heard_ms: int) -> list[AnyOrder]:
         """Of an answer only so much was heard; returns what the model is told anew for that."""
         if not self.rebuilding.cut(item_id, heard_ms):
             self.send(Truncate(item_id, heard_ms, content_index=0, event_id=TRUNCATE_ID))
-        elif not self.kept.change_first(self.rebuilding.retold):
+        elif not self.gate.kept.change_first(self.rebuilding.retold):
             again = self.rebuilding.again(item_id)
             for order in again:
                 self.send(order)
@@ -280,28 +225,7 @@ class ModelSide:
     def forget_speech(self) -> float:
         """The client wants no turn of what it was saying.  Returns how much had not left."""
         self.rebuilding.names.cleared()
-        return self.kept.forget_audio()
-
-    def on_unsent(self, unsent_bytes: int) -> None:
-        """So much waits for the model's socket."""
-        if self._unsent_bytes and not unsent_bytes:
-            self._caught_up_at = self._actions.now
-        self._count_unsent(unsent_bytes)
-        self._socket_is_full = unsent_bytes > self._sent_ahead_bytes
-        if not unsent_bytes:
-            self._unsent.clear()
-        if self.kept and not unsent_bytes:
-            self.release()
-
-    def release(self) -> None:
-        """Let go what is kept, unless the socket has enough."""
-        if self.state != "connected" or self._socket_is_full:
-            return
-        for order in self.kept.take(self._sent_ahead_bytes):
-            self._let_go(order)
-        if self.kept:
-            # What the socket did not take is known when these are sent.
-            self._timers.set("release", self._actions.now)
+        return self.gate.kept.forget_audio()
 
     def on_opened(self, opened: UpstreamOpened) -> None:
         self._served_by, self.upstream = opened.served_by, opened.upstream
@@ -315,7 +239,7 @@ class ModelSide:
             patience_s = min(CONFIGURE_S, self._config.ready_timeout_s)
             self._timers.set("ready", self._actions.now + patience_s)
         # Allowed before session.created is read, and saves a round trip.
-        self._let_go(UpdateSession(session=self.body(self.upstream), event_id=UPDATE_ID))
+        self.gate.let_go(UpdateSession(session=self.body(self.upstream), event_id=UPDATE_ID))
 
     def _body(self, upstream: Upstream) -> dict[str, Any]:
         return session_body(upstream.asked(self.in_force), self._config.tools.told)
@@ -335,11 +259,9 @@ class ModelSide:
 
         The time counts only while it could hear us and we it.  None: it cannot hear us at all.
         """
-        if self.state != "connected":
+        if not self.gate.is_open:
             return None
-        is_behind = bool(self.kept) or self._unsent_bytes > 0
-        heard_us_at = self._actions.now if is_behind else self._caught_up_at
-        return max(since, heard_us_at, self._unheard_until) + timeout_s
+        return max(since, self.gate.caught_up_at, self._unheard_until) + timeout_s
 
     def not_heard(self) -> None:
         """The model is not being read, as the client takes no more: it is not late for that."""
@@ -463,16 +385,16 @@ class ModelSide:
         None: of the conversation it is told nothing.
         """
         if not self.rebuilding.ledger.is_kept:
-            self.kept.forget()
+            self.gate.kept.forget()
             self.rebuilding.forget()
             self.has_begun = False
             self._context = "lost"
             return None
-        unsent = self.kept.take_speech()
+        unsent = self.gate.kept.take_speech()
         is_told = not self.in_force.only_transcribes
         ahead, self._ahead = self._ahead, []
         carried = self.rebuilding.carry_over(unsent, is_told=is_told, ahead=ahead)
-        self.kept.put_first(carried.orders)
+        self.gate.kept.put_first(carried.orders)
         self._context = "rebuilt"
         return carried
 
@@ -496,7 +418,7 @@ class ModelSide:
         for event_id in next_one.refused:
             self.rebuilding.refused(event_id)
         self._be_connected(next_one.begun_at, reason)
-        self.release()
+        self.gate.release()
 
     def on_usage(self, usage: dict[str, Any] | None) -> None:
         """An answer is over, and says how much the model knows."""
@@ -521,9 +443,9 @@ class ModelSide:
     def shut(self) -> None:
         """The session ends: nothing is kept, nothing is dialled."""
         self.state = "disconnected"
-        self.kept.forget()
+        self.gate.kept.forget()
         self.rebuilding.forget()
-        self._count_unsent(0)
+        self.gate.shut()
 
     def _dial(self, model: str | None = None, *, is_fresh: bool = False) -> None:
         self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
@@ -533,11 +455,8 @@ class ModelSide:
 
     def _forget_link(self) -> None:
         self._timers.clear("ready")
-        self._timers.clear("release")
         self._timers.clear(term.TIMER)
-        self._count_unsent(0)
-        self._unsent.clear()
-        self._socket_is_full = False
+        self.gate.shut()
         self._created = None
         self._updated = self.has_spoken = self._has_opened = False
         self._last_error = None
@@ -559,13 +478,14 @@ class ModelSide:
         )
         if not self.rebuilding.is_begun:
             for order in self.rebuilding.history(self.in_force.history):
-                self._let_go(order)
-        self.release()
+                self.gate.let_go(order)
+        self.gate.release()
         return True
 
     def _be_connected(self, begun_at: float, reason: Why | None) -> None:
         now = self._actions.now
         self.state, self.connected_at = "connected", now
+        self.gate.is_open = True
         expires_at = _unix_s(self._created.expires_at) if self._created else None
         self.term.begin(begun_at, expires_at, now)
         if self.term.look_at is not None:
@@ -577,18 +497,6 @@ class ModelSide:
             reason=reason,
         )
         self._actions.do(NoteModel(True, self.upstream.name))
-
-    def _let_go(self, order: AnyOrder) -> None:
-        self._actions.do(SendUpstream(order))
-        if isinstance(order, Append):
-            self._speech.append(order)
-        else:
-            self._speech.note(order)
-            self._unsent.note(order_bytes(order), self._speech.end_ms)
-
-    def _count_unsent(self, unsent_bytes: int) -> None:
-        self._budget.take(unsent_bytes - self._unsent_bytes)
-        self._unsent_bytes = unsent_bytes
 
     def _say(
         self,
@@ -620,13 +528,6 @@ class ModelSide:
                 received=received,
             )
         )
-
-
-def _sent_ahead_bytes(config: SessionConfig) -> int:
-    """How much may lie in the model's socket, and be released at once."""
-    if config.backlog == "drop_oldest":
-        return int(min(SENT_AHEAD_MS, config.hold_ms / 4) * UPSTREAM_BYTES_PER_MS)
-    return int(config.outbox_bytes * SENT_AHEAD_PART)
 
 
 def _unix_s(unix_s: float | None) -> float | None:

@@ -50,7 +50,7 @@ class Quiet:
     def _is_settled(self) -> bool:
         return (
             self._answers.asking.is_idle
-            and self._model.is_free
+            and self._model.gate.is_free
             and self._answers.tools.is_idle
             and self._configuring.is_idle
             and not self._awaited.are_near

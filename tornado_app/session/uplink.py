@@ -57,6 +57,7 @@ class Uplink:
         "_buffer",
         "_clipped_samples",
         "_config",
+        "_gate",
         "_model",
         "_probe",
         "_received_ms",
@@ -81,6 +82,7 @@ class Uplink:
         self._config = config
         self._budget = budget
         self._model = model
+        self._gate = model.gate
         self._actions = actions
         self._backlog = backlog
         self.pending = PendingQueue(actions, budget)
@@ -103,7 +105,7 @@ class Uplink:
     @property
     def buffered_ms(self) -> float:
         """Audio that was accepted and has not left for the model."""
-        return self.pending.audio_ms + self._model.kept.audio_ms + self._model.unsent_audio_ms
+        return self.pending.audio_ms + self._gate.kept.audio_ms + self._gate.unsent_audio_ms
 
     @property
     def is_quiet(self) -> bool:
@@ -245,7 +247,7 @@ class Uplink:
 
     def _end_probe(self, result: Converted | Unusable) -> None:
         """What waits for the model, or was refused, says nothing about us."""
-        if self._model.is_free and not isinstance(result, Unusable):
+        if self._gate.is_free and not isinstance(result, Unusable):
             self._probe.end()
         else:
             self._probe.forget()
@@ -268,7 +270,7 @@ class Uplink:
         if self._config.backlog != "drop_oldest":
             return False
         too_much_ms = self.buffered_ms + duration_ms - self._config.hold_ms
-        dropped_ms, uncommitted_ms = self._model.kept.drop_oldest_audio(too_much_ms)
+        dropped_ms, uncommitted_ms = self._gate.kept.drop_oldest_audio(too_much_ms)
         self._sent_ms -= dropped_ms
         self._buffer.uncommitted_ms -= uncommitted_ms
         if dropped_ms:
@@ -297,6 +299,6 @@ class Uplink:
             )
             self._actions.say(received, urgent=False)
         if result.audio:
-            self._model.send_audio(Append(result.audio, result.converted_ms))
+            self._gate.send_audio(Append(result.audio, result.converted_ms))
             self._sent_ms += result.converted_ms
             self._buffer.uncommitted_ms += result.converted_ms

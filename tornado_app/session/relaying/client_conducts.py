@@ -140,7 +140,7 @@ class ClientConducts:
     @property
     def is_quiet(self) -> bool:
         is_spoken = self._model.rebuilding.speech.is_heard or self.is_busy
-        return self._model.is_free and not (is_spoken or len(self._outstanding))
+        return self._model.gate.is_free and not (is_spoken or len(self._outstanding))
 
     def stop_answering(self, refused: Refused) -> None:
         self._answers.close(refused)
@@ -200,7 +200,7 @@ class ClientConducts:
             case "redial":
                 self._model.redial()
             case "release":
-                self._model.release()
+                self._model.gate.release()
             case "audio_rate":
                 pass  # `ease` follows every event
             case answers_room.TIMER:

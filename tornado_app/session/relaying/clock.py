@@ -23,7 +23,7 @@ class Clock:
 
     def carry_over(self, model: ModelSide) -> None:
         """The model is gone: have what was said carried over to the next."""
-        written_ms = model.written_ms
+        written_ms = model.gate.written_ms
         carried = model.carry_over()
         self._begins_ms += written_ms - (carried.said_again_ms if carried is not None else 0.0)
 

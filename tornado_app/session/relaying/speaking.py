@@ -38,7 +38,7 @@ class Speaking:
         backlog: Backlog,
     ) -> None:
         self._config = config
-        self._model = model
+        self._gate = model.gate
         self._actions = actions
         self._backlog = backlog
         self.pending = PendingQueue(actions, budget)
@@ -53,7 +53,7 @@ class Speaking:
     @property
     def buffered_ms(self) -> float:
         """Audio that was accepted and has not left for the model."""
-        return self.pending.audio_ms + self._model.kept.audio_ms + self._model.unsent_audio_ms
+        return self.pending.audio_ms + self._gate.kept.audio_ms + self._gate.unsent_audio_ms
 
     def audio(self, payload: str | bytes, event_id: str = "") -> None:
         """A piece of speech as base64; in the model's errors it is *event_id*.  The hot path."""
@@ -128,7 +128,7 @@ class Speaking:
         self._backlog.taken(self.buffered_ms, self.pending.audio_ms, duration_ms)
 
     def _send(self, order: Append) -> None:
-        self._model.send_audio(order)
+        self._gate.send_audio(order)
         self._sent_ms += order.duration_ms
 
     def _has_room(self, duration_ms: float, size_bytes: int) -> bool:
@@ -137,7 +137,7 @@ class Speaking:
             return True
         if config.backlog == "drop_oldest":
             too_much_ms = self.buffered_ms + duration_ms - config.hold_ms
-            dropped_ms, _ = self._model.kept.drop_oldest_audio(too_much_ms)
+            dropped_ms, _ = self._gate.kept.drop_oldest_audio(too_much_ms)
             self._sent_ms -= dropped_ms
             if dropped_ms:
                 self.clock.left_out(dropped_ms)

@@ -1,0 +1,147 @@
+"""The gate before the model: orders pass while it is connected, and wait while it is not."""
+
+from tornado_app.admission.budget import Budget
+from tornado_app.protocol.realtime.orders import AnyOrder, Append
+from tornado_app.session.actions import Actions
+from tornado_app.session.commands import SendUpstream
+from tornado_app.session.config import SessionConfig
+from tornado_app.session.kept import KeptOrders, order_bytes
+from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS, SpeechKept
+from tornado_app.session.timers import Timers
+from tornado_app.session.unsent import Unsent
+
+SENT_AHEAD_MS = 1000.0
+"""How much audio may lie in the model's socket before more is kept here, if what is oldest is to
+be dropped: from the socket it cannot be taken back.  A quarter of all that may wait, if that is
+less."""
+SENT_AHEAD_PART = 0.25
+"""How much of the link's outbox may be full before more is kept here: what is kept can be counted
+and refused, and an outbox that runs over ends the link."""
+
+
+class OrderGate:
+    """Of one session, whichever link it has.  Thread: loop."""
+
+    __slots__ = (
+        "_actions",
+        "_budget",
+        "_caught_up_at",
+        "_sent_ahead_bytes",
+        "_socket_is_full",
+        "_speech",
+        "_timers",
+        "_unsent",
+        "is_open",
+        "kept",
+        "unsent_bytes",
+    )
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        actions: Actions,
+        timers: Timers,
+        budget: Budget,
+        speech: SpeechKept,
+    ) -> None:
+        self._actions = actions
+        self._timers = timers
+        self._budget = budget
+        self._speech = speech
+        self._sent_ahead_bytes = _sent_ahead_bytes(config)
+        self._unsent = Unsent()
+        self._socket_is_full = False
+        self._caught_up_at = 0.0
+        """When the model's socket had taken all there was."""
+        self.kept = KeptOrders(budget)
+        self.unsent_bytes = 0
+        """What waits for the model's socket."""
+        self.is_open = False
+        """The model is connected."""
+
+    @property
+    def is_free(self) -> bool:
+        """Orders are let through at once."""
+        return self.is_open and not self.kept and not self._socket_is_full
+
+    @property
+    def unsent_audio_ms(self) -> float:
+        """How much audio waits for the model's socket."""
+        if not self.unsent_bytes:
+            return 0.0
+        return self._unsent.audio_ms(self.unsent_bytes, self._speech.end_ms)
+
+    @property
+    def written_ms(self) -> float:
+        """The position behind all audio that is for this model, that which waits included."""
+        return self._speech.end_ms + self.kept.speech_ms
+
+    @property
+    def caught_up_at(self) -> float:
+        """When the model could hear all that it was told; now, if it cannot yet."""
+        is_behind = bool(self.kept) or self.unsent_bytes > 0
+        return self._actions.now if is_behind else self._caught_up_at
+
+    def send_audio(self, order: Append) -> None:
+        """Let a piece of speech through, or keep it.  The hot path."""
+        if self.is_open and not self.kept and not self._socket_is_full:
+            self._actions.do(SendUpstream(order))
+            self._speech.append(order)
+        else:
+            self.kept.keep(order)  # which the uplink bounds
+
+    def send(self, order: AnyOrder) -> bool:
+        """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
+        if self.is_free:
+            self.let_go(order)
+            return True
+        return self.kept.keep(order)
+
+    def let_go(self, order: AnyOrder) -> None:
+        """Past all that is kept, and before the gate is open."""
+        self._actions.do(SendUpstream(order))
+        if isinstance(order, Append):
+            self._speech.append(order)
+        else:
+            self._speech.note(order)
+            self._unsent.note(order_bytes(order), self._speech.end_ms)
+
+    def release(self) -> None:
+        """Let go what is kept, unless the socket has enough."""
+        if not self.is_open or self._socket_is_full:
+            return
+        for order in self.kept.take(self._sent_ahead_bytes):
+            self.let_go(order)
+        if self.kept:
+            # What the socket did not take is known when these are sent.
+            self._timers.set("release", self._actions.now)
+
+    def on_unsent(self, unsent_bytes: int) -> None:
+        """So much waits for the model's socket."""
+        if self.unsent_bytes and not unsent_bytes:
+            self._caught_up_at = self._actions.now
+        self._count_unsent(unsent_bytes)
+        self._socket_is_full = unsent_bytes > self._sent_ahead_bytes
+        if not unsent_bytes:
+            self._unsent.clear()
+        if self.kept and not unsent_bytes:
+            self.release()
+
+    def shut(self) -> None:
+        """The link is gone, and what waited for its socket with it; what is kept here stays."""
+        self.is_open = False
+        self._timers.clear("release")
+        self._count_unsent(0)
+        self._unsent.clear()
+        self._socket_is_full = False
+
+    def _count_unsent(self, unsent_bytes: int) -> None:
+        self._budget.take(unsent_bytes - self.unsent_bytes)
+        self.unsent_bytes = unsent_bytes
+
+
+def _sent_ahead_bytes(config: SessionConfig) -> int:
+    """How much may lie in the model's socket, and be released at once."""
+    if config.backlog == "drop_oldest":
+        return int(min(SENT_AHEAD_MS, config.hold_ms / 4) * UPSTREAM_BYTES_PER_MS)
+    return int(config.outbox_bytes * SENT_AHEAD_PART)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.session.story import config
+from tornado_app.protocol.endings import Failure, classify
 from tornado_app.session.redialling import STABLE_S, WAIT_MAX_S, Redialling
 
 CONFIG = config(reconnect_attempts=4, reconnect_initial_ms=200, reconnect_max_ms=1000)
@@ -37,3 +38,44 @@ def test_what_the_model_asks_for_comes_before_the_pause():
 
     assert WAIT_MAX_S + 0.2 == redialling.next(None, WAIT_MAX_S)
     assert redialling.next(None, WAIT_MAX_S + 0.1) is None
+
+
+BROKEN = Failure("open", "reset")
+BAD_KEY = Failure("dial", "handshake", 401)
+BUSY = Failure("dial", "handshake", 503, retry_after_s=7.0)
+OVER = Failure("open", "closed", close_reason="maximum duration")
+
+
+@pytest.mark.parametrize(
+    ("failure", "let_down", "is_kept", "wait_s"),
+    [
+        (BROKEN, None, True, 0.2),
+        (BROKEN, None, False, 0.2),
+        (BROKEN, "azure", True, 0.2),
+        (BAD_KEY, None, True, None),
+        (BAD_KEY, "azure", True, 0.0),
+        (BUSY, None, True, 7.2),
+        (BUSY, "azure", True, 0.0),
+        (OVER, None, True, 0.2),
+        (OVER, None, False, None),
+    ],
+)
+def test_what_becomes_of_a_link(failure, let_down, is_kept, wait_s):
+    """One that lets a call down is gone past at once; one that may not say more is the end."""
+    redialling = Redialling(CONFIG, lambda: 1.0)
+    ending = classify(failure, None)
+    loss = redialling.judge(failure, ending, None, let_down=let_down, is_kept=is_kept)
+
+    assert wait_s == loss.wait_s
+    assert (1, let_down) == (loss.attempt, loss.let_down_by)
+
+
+def test_nobody_goes_past_one_for_ever():
+    """Not when it is out; who is refused is refused by each of them once."""
+    redialling = Redialling(CONFIG, lambda: 1.0)
+    waits = [
+        redialling.judge(BUSY, classify(BUSY, None), None, let_down="azure", is_kept=True).wait_s
+        for _ in range(5)
+    ]
+
+    assert [0.0, 0.0, 0.0, 0.0, None] == waits

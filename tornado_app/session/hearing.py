@@ -17,6 +17,7 @@ from tornado_app.session.answers import Answers
 from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.log_lines import log_transcribed
+from tornado_app.session.model_errors import refusal
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS
 from tornado_app.session.scribe import Scribe
@@ -114,7 +115,7 @@ class Hearing:
                 self._model.has_begun = True
                 answers.asking.begin(response.id)
             case realtime.ResponseFinished(response):
-                if (failure := self._model.refusal(response.error)) is not None:
+                if (failure := refusal(response.error, self._model)) is not None:
                     return failure  # the next is asked
                 answers.finish(response)
                 self._model.on_usage(response.usage)

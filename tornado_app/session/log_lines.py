@@ -5,6 +5,7 @@ from tornado_app.protocol.realtime.events import ResponseFacts, UserTranscriptDo
 from tornado_app.protocol.told import AudioFigures, ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.redialling import Loss
 from tornado_app.session.sent import Sent
 from tornado_app.session.token_types import (
     tokens_by_type,
@@ -58,6 +59,22 @@ def log_transcribed(actions: Actions, said: UserTranscriptDone, asked_model: str
         asked_model=asked_model,
         tokens_by_type=tokens,
         seconds=transcription_seconds(said.usage),
+    )
+
+
+def log_lost(actions: Actions, loss: Loss) -> None:
+    """A link is gone, and is dialled again or not."""
+    failure, ending = loss.failure, loss.ending
+    actions.log(
+        "upstream_rejected" if ending.code == "upstream_rejected" else "upstream_lost",
+        cause=ending.cause,
+        stage=failure.stage,
+        close_code=failure.close_code,
+        http_status=failure.http_status,
+        detail=failure.detail,
+        attempt=loss.attempt,
+        retry=loss.wait_s is not None,
+        upstream=loss.let_down_by,
     )
 
 

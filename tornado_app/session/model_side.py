@@ -1,20 +1,13 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tornado_app.admission.budget import Budget
 from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.policy.formats import CallFormats
-from tornado_app.protocol.endings import (
-    RATE_LIMIT,
-    Ending,
-    Failure,
-    classify,
-    needs_a_person,
-    safe_word,
-)
+from tornado_app.protocol.endings import Ending, Failure, classify, safe_word
 from tornado_app.protocol.realtime.events import ErrorFacts, SessionFacts
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
@@ -25,7 +18,6 @@ from tornado_app.protocol.realtime.orders import (
     UpdateSession,
 )
 from tornado_app.protocol.told import ConnectionStatus, Context, Negotiated, UpstreamStatus, Why
-from tornado_app.protocol.waits import named_wait_s
 from tornado_app.session import term
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import (
@@ -36,11 +28,12 @@ from tornado_app.session.commands import (
 )
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import UpstreamOpened
+from tornado_app.session.log_lines import log_lost
 from tornado_app.session.negotiated import first_formats, negotiated
 from tornado_app.session.order_gate import OrderGate
 from tornado_app.session.prepared import PreparedModel
 from tornado_app.session.rebuilding import CarriedOver, Rebuilding
-from tornado_app.session.redialling import Redialling
+from tornado_app.session.redialling import Loss, Redialling
 from tornado_app.session.term import Term
 from tornado_app.session.timers import Timers
 
@@ -54,18 +47,6 @@ FAR_S = 3
 """Else the way may be slow."""
 CONFIGURE_S = 1.0
 """From the model's session to our own, while there are others: a model takes it in 0.1 s."""
-LONG_WAIT_S = 5.0
-"""A caller who is to wait so long for an upstream is better off with another."""
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What the log is owed of a link that is gone."""
-
-    failure: Failure
-    ending: Ending
-    attempt: int
-    retry: bool
-    upstream: str | None
 
 
 class ModelSide:
@@ -275,27 +256,6 @@ class ModelSide:
         if error.event_id in {None, UPDATE_ID}:
             self._last_error = error
 
-    def refusal(self, error: ErrorFacts) -> Failure | None:
-        """How the link ends by *error*: this upstream refuses for good or for long, and another may
-        not.
-
-        None: it does not, or there is no other.
-        """
-        code = safe_word(error.code or "")
-        if not self.has_others:
-            return None
-        if error.event_id == UPDATE_ID:
-            return Failure("open", "rejected", detail="bad_session")
-        if self.state != "connected":
-            return None
-        if needs_a_person(error.type or "", code):
-            return Failure("open", "rejected", detail=code or safe_word(error.type or ""))
-        if RATE_LIMIT in {error.type, error.code}:
-            wait_s = named_wait_s(error.message or "")
-            if wait_s is not None and wait_s >= LONG_WAIT_S:
-                return Failure("open", "rejected", detail=RATE_LIMIT, retry_after_s=wait_s)
-        return None
-
     def on_not_ready(self) -> Ending | None:
         """The model took the connection and never became ready."""
         self._actions.do(CloseUpstream())
@@ -315,57 +275,34 @@ class ModelSide:
             self._replace_spare(ending.cause)
             return None
         held_s = None if self.connected_at is None else now - self.connected_at
-        has_let_down = self.has_others and self._has_opened
-        upstream = self.upstream.name if has_let_down else None
+        let_down = self.upstream.name if self.has_others and self._has_opened else None
         note = self._note(ending)
         self._forget_link()
-        asked_s = None if has_let_down else ending.retry_after_s
-        wait_s = self._redialling.next(held_s, asked_s)
-        attempt = self._redialling.attempt
-        is_over = ending.code == "session_expired"
+        is_kept = self.rebuilding.ledger.is_kept
+        loss = self._redialling.judge(failure, ending, held_s, let_down=let_down, is_kept=is_kept)
         if held_s is not None:
-            self._reason = "session_limit" if is_over else None
-        is_out = ending.code == "upstream_timeout" or ending.retry_after_s is not None
-        is_out = is_out and wait_s is not None
-        goes_elsewhere = has_let_down and (ending.code == "upstream_rejected" or is_out)
-        if goes_elsewhere:
-            wait_s = 0.0
-        retry = (ending.retry or goes_elsewhere) and wait_s is not None
-        if is_over and not self.rebuilding.ledger.is_kept:
-            retry = False
-        self._loss = Loss(failure, ending, attempt, retry, upstream)
+            self._reason = "session_limit" if ending.code == "session_expired" else None
+        self._loss = loss
         if note is not None:
             self._actions.do(note)
-        if not retry or wait_s is None:
+        if loss.wait_s is None:
             self.log_loss()
             self.state = "disconnected"
             self._say()
             return ending
         self.state = "reconnecting"
-        self._say(attempt=attempt, reason=self._reason)
-        if has_spare and attempt == 1 and not asked_s:
+        self._say(attempt=loss.attempt, reason=self._reason)
+        if has_spare and loss.attempt == 1 and not loss.asked_s:
             self._dial()
         else:
-            self._timers.set("redial", now + wait_s)
+            self._timers.set("redial", now + loss.wait_s)
         return None
 
     def log_loss(self) -> None:
         """A line takes longer than to tell the client, and may be written when that is done."""
         loss, self._loss = self._loss, None
-        if loss is None:
-            return
-        failure, ending = loss.failure, loss.ending
-        self._actions.log(
-            "upstream_rejected" if ending.code == "upstream_rejected" else "upstream_lost",
-            cause=ending.cause,
-            stage=failure.stage,
-            close_code=failure.close_code,
-            http_status=failure.http_status,
-            detail=failure.detail,
-            attempt=loss.attempt,
-            retry=loss.retry,
-            upstream=loss.upstream,
-        )
+        if loss is not None:
+            log_lost(self._actions, loss)
 
     def _replace_spare(self, cause: str) -> None:
         """It was open too long, for whatever reason: that says nothing of the model."""

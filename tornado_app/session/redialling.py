@@ -1,7 +1,9 @@
-"""How often and how soon a model that was lost is dialled again."""
+"""What becomes of a call whose link is lost: how often and how soon a model is dialled again."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
+from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.session.config import SessionConfig
 
 STABLE_S = 30.0
@@ -9,6 +11,22 @@ STABLE_S = 30.0
 that, a server that accepts and closes at once would be dialled for ever."""
 WAIT_MAX_S = 60.0
 """A caller waits no longer: a model that asks for more is given up, and the client told when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Of a link, and what becomes of it."""
+
+    failure: Failure
+    ending: Ending
+    attempt: int
+    """Which the next dial is."""
+    wait_s: float | None
+    """For so long before that; None: there is none."""
+    asked_s: float | None
+    """The model has asked for such a pause."""
+    let_down_by: str | None
+    """One of several upstreams."""
 
 
 class Redialling:
@@ -20,6 +38,32 @@ class Redialling:
         self._config = config
         self._jitter = jitter
         self.attempt = 0
+
+    def judge(
+        self,
+        failure: Failure,
+        ending: Ending,
+        held_s: float | None,
+        *,
+        let_down: str | None,
+        is_kept: bool,
+    ) -> Loss:
+        """What becomes of a link that was lost by *failure*, which is an *ending* if it is none.
+
+        *held_s* as of `next`; *let_down*: by the upstream of that name, and there are others;
+        *is_kept*: the next model can be told of the conversation.
+        """
+        asked_s = None if let_down is not None else ending.retry_after_s
+        wait_s = self.next(held_s, asked_s)
+        is_out = ending.code == "upstream_timeout" or ending.retry_after_s is not None
+        is_out = is_out and wait_s is not None
+        goes_elsewhere = let_down is not None and (ending.code == "upstream_rejected" or is_out)
+        if goes_elsewhere:
+            wait_s = 0.0
+        is_over = ending.code == "session_expired" and not is_kept
+        if is_over or not (ending.retry or goes_elsewhere):
+            wait_s = None
+        return Loss(failure, ending, self.attempt, wait_s, asked_s, let_down)
 
     def next(self, held_s: float | None, asked_s: float | None) -> float | None:
         """After how many seconds to dial again; None: not at all.

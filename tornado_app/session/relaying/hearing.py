@@ -6,6 +6,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard, Place, RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.log_lines import log_transcribed
+from tornado_app.session.model_errors import refusal
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer_events import AnswerEvents
 from tornado_app.session.relaying.answers import Answers
@@ -91,7 +92,7 @@ class Hearing:
                 else:
                     self._show(self._items.show(said, text))
                 if isinstance(said, realtime.ResponseFinished):
-                    return self._model.refusal(said.response.error)
+                    return refusal(said.response.error, self._model)
         return None
 
     def _note(self, said: RelayedEvent) -> None:

@@ -417,7 +417,7 @@ class Call(RuleBasedStateMachine):
             return
         session, story = self.line.story.session, self.line.story
         answers, model, timers = session._conductor.answers, session._model, session._timers
-        assert ("resume" if session._is_away else "read") in timers
+        assert ("resume" if session._presence.is_away else "read") in timers
         assert model.state in {"connecting", "connected", "reconnecting"}
         if model.state != "connected":
             assert "ready" in timers or "redial" in timers

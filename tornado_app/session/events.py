@@ -285,8 +285,24 @@ class EndedByOperator(Struct, frozen=True):
     """For the client, in the operator's own words; empty: none."""
 
 
-Event: TypeAlias = (
+ConnectionEvent: TypeAlias = (
     Opened
+    | ClientSlow
+    | ClientGone
+    | ClientBack
+    | UpstreamOpened
+    | UpstreamBacklog
+    | UpstreamRoundTrip
+    | UpstreamLost
+    | Prepared
+    | Drain
+    | Stop
+    | TokenRevoked
+    | EndedByOperator
+)
+"""About who is at both ends, and for how long; not about what is said."""
+Event: TypeAlias = (
+    ConnectionEvent
     | ClientAudio
     | ClientFile
     | ClientSaid
@@ -294,16 +310,8 @@ Event: TypeAlias = (
     | ClientRefused
     | ClientPinged
     | ClientHeard
-    | ClientSlow
     | ClientHasRoom
-    | ClientGone
-    | ClientBack
-    | UpstreamOpened
     | UpstreamSaid
-    | UpstreamBacklog
-    | UpstreamRoundTrip
-    | UpstreamLost
-    | Prepared
     | UplinkReady
     | DownlinkReady
     | ToolDone
@@ -311,8 +319,4 @@ Event: TypeAlias = (
     | Tick
     | Look
     | Metered
-    | Drain
-    | Stop
-    | TokenRevoked
-    | EndedByOperator
 )

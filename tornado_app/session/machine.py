@@ -36,23 +36,20 @@ from tornado_app.session.commands import (
     Command,
     DropClient,
     Finish,
-    PingClient,
 )
 from tornado_app.session.conductor import Conductor
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.gateway_conducts import GatewayConducts
 from tornado_app.session.log_lines import log_closed, log_opened
+from tornado_app.session.mending import Mending
 from tornado_app.session.parts import Parts
+from tornado_app.session.presence import Presence
 from tornado_app.session.quotas import Quotas
 from tornado_app.session.relaying.client_conducts import ClientConducts
 from tornado_app.session.rolling_over import RollingOver
 from tornado_app.session.term import TIMER
 from tornado_app.session.time_limits import LIMITS, TimeLimits
 from tornado_app.session.totals import Totals, total
-
-TELL_S = 0.1
-"""A model that is lost is lost for many calls at a time.  All their clients are told before what
-the model knew is carried over, which takes several times as long."""
 
 
 class Session:
@@ -67,15 +64,15 @@ class Session:
         "_backlog",
         "_conductor",
         "_config",
-        "_is_away",
         "_lifetime",
+        "_mending",
         "_model",
+        "_presence",
         "_quotas",
         "_rates",
         "_rolling",
         "_timers",
         "_times",
-        "_unsent_ms",
         "downlink",
         "ended",
         "ledger",
@@ -106,10 +103,9 @@ class Session:
             conductor=conductor,
             jitter=jitter,
         )
+        self._mending = Mending(parts.model, parts.actions, parts.timers, conductor)
+        self._presence = Presence(parts.actions, parts.lifetime, conductor)
         self.ended = False
-        self._is_away = False
-        self._unsent_ms: float | None = None
-        """So much audio had not left for a model that was lost, and is not mended; else None."""
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
         """Everything that *event* leads to.  Nothing once the session has ended."""
@@ -170,7 +166,7 @@ class Session:
     @property
     def state(self) -> UpstreamStatus | Literal["away"]:
         """How its model is, or that its client is away."""
-        return "away" if self._is_away else self._model.state
+        return "away" if self._presence.is_away else self._model.state
 
     @property
     def waiting_ms(self) -> tuple[float, float]:
@@ -203,15 +199,15 @@ class Session:
                 self._actions.read_at = event.read_at
                 self._actions.has_room = event.has_room
                 self._on_upstream(event.event)
-            case _ if self._unsent_ms is not None:
+            case _ if self._mending.unsent_ms is not None:
                 self._mend_before(event)  # what is above is of no model, or of one that is there
             case events.ClientFile():
                 self._actions.chunk += 1
                 self._times.active_at = self._actions.now
                 if self._admit(event.ref, is_audio=True):
                     self._refuse_client_if(self._conductor.file(event))
-            case events.DownlinkReady(result):
-                self.downlink.ready(result)
+            case events.DownlinkReady():
+                self.downlink.ready(event.result)
             case events.ToolDone():
                 self._conductor.tool_done(event)
                 self._conductor.settle()
@@ -243,22 +239,7 @@ class Session:
             case _:
                 self._on_connection(event)
 
-    def _on_connection(
-        self,
-        event: events.Opened
-        | events.ClientSlow
-        | events.ClientGone
-        | events.ClientBack
-        | events.UpstreamOpened
-        | events.UpstreamBacklog
-        | events.UpstreamRoundTrip
-        | events.UpstreamLost
-        | events.Prepared
-        | events.Drain
-        | events.Stop
-        | events.TokenRevoked
-        | events.EndedByOperator,
-    ) -> None:
+    def _on_connection(self, event: events.ConnectionEvent) -> None:
         match event:
             case events.Opened(resume_token):
                 self._open(resume_token)
@@ -282,7 +263,8 @@ class Session:
             case events.ClientGone(code, is_lost):
                 self._on_gone(code, is_lost=is_lost)
             case events.ClientBack():
-                self._come_back(event)
+                self._times.active_at = self._actions.now
+                self._presence.come_back(event)
             case events.Drain(deadline):
                 self._drain(deadline)
             case events.Stop(close):
@@ -322,22 +304,10 @@ class Session:
             self._end(None, "client_gone", code)
 
     def _go_away(self) -> None:
-        """The client is lost; all goes on but its loudspeaker, and what it is told is kept."""
-        if "drain" in self._timers:
+        if "drain" in self._timers:  # nobody is let in any more
             self._end(None, "drained")
-        elif not self._is_away:
-            self._is_away = True
-            self._lifetime.away()
-            self._conductor.away()
-            self._actions.log("client_away")
-
-    def _come_back(self, event: events.ClientBack) -> None:
-        was_away, self._is_away = self._is_away, False
-        self._lifetime.back(event.token_expires_at_unix_s)
-        self._times.active_at = self._actions.now
-        self._actions.log("client_back")
-        self._conductor.back(event.resume_token, was_away=was_away)
-        self._actions.do(PingClient())  # whose answer says that it has the token
+        else:
+            self._presence.lose()
 
     def _admit(self, ref: Ref | None, *, is_audio: bool = False) -> bool:
         """Whether the client may say one more thing now; it is called *ref*."""
@@ -437,7 +407,7 @@ class Session:
         if failure is not None:
             self._actions.do(CloseUpstream())
             self._on_lost(failure)
-            self._mend()  # of no other call it is known
+            self._mending.mend()  # of no other call it is known
 
     def _on_lost(
         self,
@@ -446,32 +416,12 @@ class Session:
         *,
         has_spare: bool = False,
     ) -> None:
-        if self._rolling.takes_over(failure):
-            return
-        was_connected = self._model.state == "connected"
-        unsent_ms = self._model.gate.unsent_audio_ms
-        ending = self._model.on_lost(failure, error, has_spare=has_spare)
-        if was_connected and ending is None:
-            self._unsent_ms = unsent_ms
-            self._timers.set("mend", self._actions.now + TELL_S)
-            return
-        self._model.log_loss()
-        if was_connected:
-            self._conductor.on_lost(unsent_ms, goes_on=False)
-        self._end_if(ending)
+        if not self._rolling.takes_over(failure):
+            self._end_if(self._mending.on_lost(failure, error, has_spare=has_spare))
 
     def _mend_before(self, event: events.Event) -> None:
-        self._mend()
+        self._mending.mend()
         self._dispatch(event)
-
-    def _mend(self) -> None:
-        """Carry over what the lost model knew, and say what became of what it was doing."""
-        if self._unsent_ms is None:
-            return
-        unsent_ms, self._unsent_ms = self._unsent_ms, None
-        self._timers.clear("mend")
-        self._model.log_loss()
-        self._conductor.on_lost(unsent_ms, goes_on=True)
 
     def _end_if(self, ending: Ending | None) -> None:
         if ending is not None:
@@ -481,7 +431,7 @@ class Session:
             self._end(ending.close, ending.cause)
 
     def _drain(self, deadline: float) -> None:
-        if self._is_away:  # and nobody is let in any more
+        if self._presence.is_away:  # and nobody is let in any more
             self._end(None, "drained")
             return
         self._timers.set("drain", deadline)

@@ -1,0 +1,34 @@
+"""Whether the client is there: one that was lost may come back, and all goes on until then."""
+
+from tornado_app.session import events
+from tornado_app.session.actions import Actions
+from tornado_app.session.commands import PingClient
+from tornado_app.session.conductor import Conductor
+from tornado_app.session.lifetime import Lifetime
+
+
+class Presence:
+    """Thread: loop."""
+
+    __slots__ = ("_actions", "_conductor", "_lifetime", "is_away")
+
+    def __init__(self, actions: Actions, lifetime: Lifetime, conductor: Conductor) -> None:
+        self._actions = actions
+        self._lifetime = lifetime
+        self._conductor = conductor
+        self.is_away = False
+
+    def lose(self) -> None:
+        """The client is lost; all goes on but its loudspeaker, and what it is told is kept."""
+        if not self.is_away:
+            self.is_away = True
+            self._lifetime.away()
+            self._conductor.away()
+            self._actions.log("client_away")
+
+    def come_back(self, event: events.ClientBack) -> None:
+        was_away, self.is_away = self.is_away, False
+        self._lifetime.back(event.token_expires_at_unix_s)
+        self._actions.log("client_back")
+        self._conductor.back(event.resume_token, was_away=was_away)
+        self._actions.do(PingClient())  # whose answer says that it has the token

@@ -16,7 +16,7 @@ from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.commands.configuration import read_policy
 from tornado_app.connection import Connection
 from tornado_app.errors import Refused
-from tornado_app.gateway import LOOK_AT_ONCE, Gateway
+from tornado_app.gateway import Gateway
 from tornado_app.protocol.close import GOING_AWAY, Close
 from tornado_app.protocol.told import LimitUse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
@@ -163,24 +163,6 @@ async def test_a_session_is_as_the_guest_and_the_settings_say():
         assert "ash" == config.model_session.voice
 
 
-@pytest.mark.gen_test
-async def test_all_are_looked_at_and_not_all_at_once():
-    """Everybody else has a turn in between, and the next look is arranged for before this one."""
-    calls = [Looked() for _ in range(2 * LOOK_AT_ONCE + 1)]
-    async with a_gateway() as gateway:
-        timer = gateway._look_timer
-        gateway._connections.update((str(number), call) for number, call in enumerate(calls))
-        gateway._look()
-        gateway._connections.clear()
-        first = sum(call.looks for call in calls)
-        for _ in range(2):
-            await asyncio.sleep(0)
-
-        assert (LOOK_AT_ONCE, {1}) == (first, {call.looks for call in calls})
-        assert timer is not gateway._look_timer
-        timer.cancel()
-
-
 class Both:
     """Redis as it is asked for a place, and for what was used: either answers with the other."""
 
@@ -228,12 +210,3 @@ async def test_an_opening_asks_for_its_place_and_its_quotas_at_once():
             assert ("quota_exceeded", 2) == (refused.value.code, both.given_back)
         finally:
             reception.seating, reception.metering = seating, metering
-
-
-class Looked:
-    """A call that counts."""
-
-    looks = 0
-
-    def look(self) -> None:
-        self.looks += 1

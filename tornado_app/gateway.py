@@ -2,20 +2,17 @@
 
 import asyncio
 import contextlib
-import secrets
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from tornado_app.admission import tokens
 from tornado_app.admission.budget import ProcessBudget
-from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Places, Seat
-from tornado_app.admission.places import Place
 from tornado_app.audio.file_decoder import FileDecoder
-from tornado_app.audio.pipeline import AudioPipeline, nothing
+from tornado_app.audio.pipeline import AudioPipeline
 from tornado_app.client_side.client import Client
 from tornado_app.client_side.gathered_writes import GatheredWrites
 from tornado_app.client_side.read_watch import new_read_watch
@@ -27,19 +24,17 @@ from tornado_app.keeping_out import KeepingOut
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
 from tornado_app.metering import new_metering
-from tornado_app.metrics.definitions import BRIEF_S
-from tornado_app.metrics.distribution import Distribution
+from tornado_app.metrics.pool_times import PoolTimes
 from tornado_app.metrics.tally import Tally
 from tornado_app.metrics.translation import hear
 from tornado_app.models import Models
 from tornado_app.policy.grants import Policy
-from tornado_app.protocol.close import GOING_AWAY, RESUMED_ELSEWHERE
-from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.opening import Opening
+from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.told import LimitUse
 from tornado_app.reception import Guest, Reception
 from tornado_app.recordings.recorder import new_recorder
-from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
+from tornado_app.returning import Returning
+from tornado_app.running_calls import RunningCalls
 from tornado_app.seating import Seating
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
@@ -55,10 +50,6 @@ from tornado_app.usage.call_usage import CallUsage
 from tornado_app.usage.usage import new_usage
 from workers.pool import AudioPool
 
-LOOK_S = 1.0
-"""How often every call is asked what may go on, beside being told: some 10 us for each."""
-LOOK_AT_ONCE = 25
-"""So many before everybody else has a turn."""
 TRACES_S = 3.0
 """How long the last spans have to reach their collector; the process may have to be gone soon."""
 CLOSE_WAIT_S = 2.0
@@ -85,13 +76,9 @@ class Gateway:
         """
         self.settings = settings
         self.memory = ProcessBudget(settings.limits.process_bytes, settings.limits.connections)
-        self._connections: dict[str, Connection] = {}
-        """By the id of the session."""
-        self._places: dict[str, Place] = {}
-        self._tickets = TicketDesk(
-            TicketsHere(), lambda size: f"{ticket_prefix}{secrets.token_urlsafe(size)}"
-        )
         self._loop = asyncio.get_running_loop()
+        self.calls = RunningCalls(self._loop)
+        self.returning = Returning(self.calls, ticket_prefix)
         self.seating = Seating(settings, self._loop, self.hear, places)
         self.metering = new_metering(settings, self.seating.run, lambda: self.seating.is_away)
         gather_s = settings.audio.gather_ms / 1000
@@ -100,12 +87,11 @@ class Gateway:
         self.gathered_writes = GatheredWrites(self._loop)
         self.tally = Tally()
         self.traffic = Traffic()
-        self.pool_waits, self.pool_runs = Distribution(BRIEF_S), Distribution(BRIEF_S)
-        """Of its jobs.  Thread: one of the pool's at a time."""
+        self.pool_times = PoolTimes()
         self.pool = AudioPool(
-            settings.audio.threads, timed=self._on_job if settings.metrics.enabled else None
+            settings.audio.threads,
+            timed=self.pool_times.observe if settings.metrics.enabled else None,
         )
-        self._clients_gone = _set_event()
         pipeline = AudioPipeline(
             self.pool,
             self.mailbox,
@@ -148,10 +134,15 @@ class Gateway:
             trust=self.trust,
             seating=self.seating,
             metering=self.metering,
-            running=self,
+            running=self.returning,
             most_of_first=self.usage.most_of_first,
         )
-        self._equipment = Equipment(
+        self._equipment = self._equip(pipeline, links)
+        self.calls.begin()
+
+    def _equip(self, pipeline: AudioPipeline, links: Mailbox) -> Equipment:
+        """Of calls that begin now; *links*: where what their models say is posted."""
+        return Equipment(
             self._loop,
             links,
             pipeline,
@@ -168,9 +159,6 @@ class Gateway:
             several=self.models.several,
             spares=self.models.spares,
         )
-        self.each_second: Callable[[], None] = nothing
-        """What an administration has done beside looking after calls."""
-        self._look_timer = self._loop.call_later(LOOK_S, self._look)
 
     def go_by(
         self,
@@ -209,57 +197,16 @@ class Gateway:
         """Something that belongs to no call has happened, and counts."""
         hear(self.tally, event, fields)
 
-    def _on_job(self, waited_s: float, ran_s: float) -> None:
-        self.pool_waits.observe(waited_s)
-        self.pool_runs.observe(ran_s)
-
     @property
     def connections(self) -> frozenset[Connection]:
-        return frozenset(self._connections.values())
-
-    def resumed_by(self, caller: Caller, opening: Opening, dialect: Dialect) -> Ticket | None:
-        """What a client may go on with, by its resume token: a session that is there."""
-        if not opening.resume_token:
-            return None
-        opened = self._tickets.opened_by(opening.resume_token, caller.user_id, dialect.subprotocol)
-        if opened is None:
-            return None
-        connection = self._connections.get(opened.ticket.session_id)
-        if connection is None:
-            return None
-        # Of a client that was not heard since nobody knows whether it got the next token.
-        is_good = opened.is_newest or not connection.is_heard
-        return opened.ticket if is_good and connection.config.scopes <= caller.scopes else None
-
-    def seats_of(self, session_id: str) -> Sequence[Seat]:
-        """The places that this call has."""
-        return self._places[session_id].seats
+        return self.calls.all
 
     def resume(self, guest: Guest, client: Client, last_seq: int | None) -> Connection | Guest:
-        """The connection that *guest* goes on with behind *last_seq*; or if that cannot be, the
-        guest as it may `begin_anew`.
-
-        One that cannot be resumed any more is ended: its client has come.
-        """
-        ticket = self.resumed_by(guest.caller, guest.opening, guest.dialect)
-        if ticket is None or ticket != guest.resumes:
-            # The client came by another connection meanwhile.
-            return replace(guest, resumes=None)
-        session_id = ticket.session_id
-        connection = self._connections[session_id]
-        if last_seq is None or not connection.can_resume(last_seq):
-            connection.feed(events.Stop(RESUMED_ELSEWHERE))
-            return replace(guest, resumes=None, replaces=True)
-        token = self._tickets.issue(
-            session_id, guest.caller.user_id, guest.dialect.subprotocol, guest.opening.resume_token
-        )
-        self._places[session_id].leave()
-        self._places[session_id] = guest.place.hold()
-        back = events.ClientBack(token, guest.caller.call_ends_at, last_seq)
-        connection.token_id, connection.ip = guest.caller.token_id, guest.ip
-        connection.resume(client, last_seq, back)
-        self._end_if_revoked(connection)
-        return connection
+        """As `Returning.resume`."""
+        found = self.returning.resume(guest, client, last_seq)
+        if isinstance(found, Connection):
+            self._end_if_revoked(found)
+        return found
 
     def connect(self, guest: Guest, client: Client) -> Connection:
         """A new connection for a client that was let in; it dials the model at once."""
@@ -292,16 +239,9 @@ class Gateway:
             usage=self._usage_of(config, guest, trace_id),
         )
         connection.ip = guest.ip
-        self._connections[config.session_id] = connection
+        self.calls.add(connection, guest.place)
         self._toolboxes.hold(config.session_id)
-        self._places[config.session_id] = guest.place.hold()
-        self._clients_gone.clear()
-        token = None
-        if config.resume_window_s:
-            token = self._tickets.issue(
-                config.session_id, config.user_id, guest.dialect.subprotocol
-            )
-        connection.feed(events.Opened(token))
+        connection.feed(events.Opened(self.returning.first_token(connection)))
         self._end_if_revoked(connection)  # it may have been since it was admitted
         return connection
 
@@ -315,12 +255,7 @@ class Gateway:
 
     def limits_of(self, connection: Connection) -> dict[str, LimitUse]:
         """What `get_status` tells of the limits that are counted here."""
-        place = self._places.get(connection.config.session_id)
-        return {} if place is None else self.seating.uses(place.seats)
-
-    def call_of(self, session_id: str) -> Connection | None:
-        """The call of that session, if it runs."""
-        return self._connections.get(session_id)
+        return self.seating.uses(self.calls.seats_of(connection.config.session_id))
 
     def limits_used(self) -> dict[str, LimitUse]:
         """What is counted for all together."""
@@ -339,12 +274,12 @@ class Gateway:
 
     async def clients_gone(self, timeout_s: float) -> bool:
         """Wait until nobody is connected; False if somebody still is after *timeout_s*."""
-        return await _wait(self._clients_gone, timeout_s)
+        return await self.calls.ended(timeout_s)
 
     async def stop(self, timeout_s: float) -> bool:
         """End every session and every thread; False if something was still there in the end."""
         self.reception.close()
-        self._look_timer.cancel()
+        self.calls.look_no_more()
         await self.models.stop()
         for connection in self.connections:
             connection.feed(events.Stop(GOING_AWAY))
@@ -376,31 +311,11 @@ class Gateway:
         if self.trust.has_taken_back(connection.config.user_id, connection.token_id):
             connection.feed(events.TokenRevoked())
 
-    def _look(self) -> None:
-        self._look_timer = self._loop.call_later(LOOK_S, self._look)
-        self.each_second()
-        self._look_at([*self._connections.values()])
-
-    def _look_at(self, connections: list[Connection]) -> None:
-        for connection in connections[:LOOK_AT_ONCE]:
-            connection.look()
-        if others := connections[LOOK_AT_ONCE:]:
-            self._loop.call_soon(self._look_at, others)
-
     def _forget(self, connection: Connection) -> None:
         session_id = connection.config.session_id
-        self._tickets.forget(session_id)
+        self.returning.forget(session_id)
         self._toolboxes.leave(session_id)
-        if self._connections.pop(session_id, None) is not None:
-            self._places.pop(session_id).leave()
-        if not self._connections:
-            self._clients_gone.set()
-
-
-def _set_event() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
+        self.calls.forget(session_id)
 
 
 async def _wait(event: asyncio.Event, timeout_s: float) -> bool:

@@ -54,7 +54,7 @@ def look(gateway: Gateway, health: Health, waiting_sockets: int, model: LocalMod
         *_of_process(health, model),
     ):
         readings[metric][labels] = value
-    spreads = {d.POOL_WAIT: gateway.pool_waits, d.POOL_RUN: gateway.pool_runs}
+    spreads = {d.POOL_WAIT: gateway.pool_times.waits, d.POOL_RUN: gateway.pool_times.runs}
     return Page(gateway.tally, readings, spreads)
 
 

@@ -49,7 +49,7 @@ class Administration:
         self._audit = AuditTrail()
         self._history = History(_unix_s(), self._count())
         self._noted_at = time.monotonic()
-        gateway.each_second = self._look
+        gateway.calls.each_second = self._look
 
     def figures(self, span: Span) -> dict[str, Any]:
         """What this process had in the last hour or day, and what went wrong in the day."""
@@ -66,7 +66,7 @@ class Administration:
 
     async def end_call(self, operator: str, session_id: str, words: str, reason: str) -> bool:
         """Whether there was such a call; its client is told *words*, or a sentence of ours."""
-        connection = self.gateway.call_of(session_id)
+        connection = self.gateway.calls.find(session_id)
         if connection is not None:
             connection.feed(events.EndedByOperator(words))
         outcome: Outcome = "done" if connection is not None else "not_found"

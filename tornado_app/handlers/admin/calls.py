@@ -56,7 +56,7 @@ class CallHandler(AdminHandler):
     allowed = ("GET",)
 
     def get(self, session_id: str) -> None:
-        call = self.administration.gateway.call_of(session_id)
+        call = self.administration.gateway.calls.find(session_id)
         if call is None:
             raise Failed(404, NO_SUCH_CALL)
         self.tell(200, calls.detail(call))

@@ -15,6 +15,8 @@ FAILED = 1
 READER_GONE = 128 + signal.SIGPIPE
 """What shells say of a program whose reader has gone, as in ``run.py --help | head -1``."""
 INTERRUPTED = 128 + signal.SIGINT
+BLAS_THREADS = "OPENBLAS_NUM_THREADS"
+"""Read when numpy is loaded; one unless somebody has said otherwise."""
 
 
 def run(main: Callable[[], int], *, quiet: bool = False) -> int:
@@ -24,6 +26,9 @@ def run(main: Callable[[], int], *, quiet: bool = False) -> int:
     """
     hold_standard_streams()
     end_at_once_on_signals(quiet=quiet)
+    # Matrices are small here: threads, one for each core, would wait for each other longer than
+    # they compute, and keep the cores from those who have something to do.
+    os.environ.setdefault(BLAS_THREADS, "1")
     try:
         code = _code(main)
         write_out("")  # what a library printed and nobody has flushed

@@ -10,6 +10,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
 
+from terminal.program import BLAS_THREADS
+
+# As in every program of Parley; numpy, which reads it, is loaded by tests.
+os.environ.setdefault(BLAS_THREADS, "1")
+
 # By examples and never by the clock, which a busy computer would fail: on one that was twenty times
 # slower one example took 48 s, and hypothesis called that a fault of the test.
 BUSY = [HealthCheck.too_slow]

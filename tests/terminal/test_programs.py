@@ -263,3 +263,38 @@ def test_characters_that_the_locale_does_not_have(environ, changes):
 
     assert (2, "", 1) == (code, out, err.count("\n"))
     assert "\x1b" not in err
+
+
+MULTIPLIES = """
+import sys
+from terminal.program import run
+
+def main():
+    import numpy as np
+    import psutil
+    square = np.ones((600, 600))
+    square @ square
+    print(psutil.Process().num_threads())
+    return 0
+
+sys.exit(run(main))
+"""
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core has one thread anyway")
+@pytest.mark.parametrize(("asked", "threads"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere numpy may have another BLAS")
+def test_matrices_are_multiplied_by_one_thread(environ, asked, threads):
+    """Unless who starts the program has asked for more."""
+    environ.pop("OPENBLAS_NUM_THREADS", None)
+    done = subprocess.run(
+        [sys.executable, "-c", MULTIPLIES],
+        cwd=ROOT,
+        env=environ | asked,
+        check=True,
+        capture_output=True,
+        timeout=WAIT_S,
+        text=True,
+    )
+
+    assert f"{threads}\n" == done.stdout

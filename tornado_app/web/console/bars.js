@@ -82,6 +82,11 @@ export class Bars {
     for (let n = Math.max(0, this.index(fromMs)); n < this.model.end; n++) if (dotted[n]) heights[n] = dotted[n] = 0;
   }
 
+  /** What was kept of your speech since *fromMs* has been sent after all. */
+  arrived(fromMs) {
+    this.you.dotted.fill(0, Math.max(0, this.index(fromMs)));
+  }
+
   /** Whether the model is drawn anywhere between two times. */
   isHeard(fromMs, toMs) {
     return this.model.heights.subarray(Math.max(0, this.index(fromMs)), this.index(toMs)).some((height) => height > 0);

@@ -121,6 +121,7 @@ export class Calling {
     const lost = lostMs >= 100 && `${about(lostMs)} of what you said are lost; please say it again.`;
     const afresh = contextLost && "The model starts afresh and has forgotten all of this.";
     const rest = [afresh, lost].filter(Boolean).join(" ") || "Nothing was lost; the model remembers what was said.";
+    if (!lost) this.line.arrived(this._lostAt);
     this._lostAt = null;
     if (contextLost) this.talk.forget();
     this.talk.sentence("drop", { fact, rest });

@@ -63,6 +63,7 @@ class Call:
         self._audio = bytearray()
         self._turns = self._answers = 0
         self._is_answered = True
+        self._is_recorded = False
         self.is_configured = False
         self.speaker = speaker
         self.answers: list[Answered] = []
@@ -140,11 +141,6 @@ class Call:
             self.fail(Failed("What answers there is no gateway of ours: it says other things."))
         self._news.set()
 
-    def closed(self, code: int | None, reason: str | None) -> None:
-        """Nothing comes any more."""
-        why = f"{code} {reason or ''}".strip() if code else "without a word"
-        self.fail(Failed(f"The gateway closed the call ({why})."))
-
     def _take(self, kind: str, data: dict[str, Any], sentence: str) -> None:
         match kind:
             case "connection_status":
@@ -198,6 +194,9 @@ class Call:
     def _take_negotiated(self, negotiated: dict[str, Any]) -> None:
         if negotiated.get("session") == "transcription":
             self._is_answered = False
+        if negotiated.get("recorded") and not self._is_recorded:
+            self._is_recorded = True
+            self.screen.note("This call is recorded: who runs the gateway keeps what is said.")
         if names := negotiated.get("ignored"):
             self.screen.note(f"The gateway knows no parameter {', '.join(names)} of --url.")
 

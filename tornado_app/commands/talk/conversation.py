@@ -74,7 +74,7 @@ async def talk(wish: Wish, view: View) -> Talked:
 
 async def _talk(wish: Wish, view: View, talked: Talked) -> None:
     url = wish.address.url
-    socket = Wire(await dial(url, wish.token), url, wish.token, view.note)
+    socket = Wire(await dial(url, wish.token), url, wish.token, view)
     try:
         # Not before: what is wrong with them the gateway says better.
         source, target = wish.address.source, wish.address.target
@@ -146,9 +146,13 @@ async def _say(socket: Wire, message: dict[str, object]) -> None:
 
 
 async def _listen(socket: Wire, call: Call) -> None:
-    while (message := await socket.read_message()) is not None:
-        call.take(message)
-    call.closed(socket.close_code, socket.close_reason)
+    try:
+        while (message := await socket.read_message()) is not None:
+            call.take(message)
+    except OutputLost as lost:
+        call.fail(lost)
+    else:
+        call.fail(socket.ending)
 
 
 def _keep(wish: Wish, call: Call, view: View) -> None:

@@ -10,10 +10,12 @@ from tornado.simple_httpclient import HTTPTimeoutError
 from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
 
 from tornado_app.commands.talk.address import place_of
-from tornado_app.commands.talk.failure import Failed
+from tornado_app.commands.talk.failure import Failed, TurnedAway
 
 DIAL_TIMEOUT_S = 5.0
 """A gateway answers in some milliseconds, from the other side of the world in one second."""
+TURNED_AWAY = {400, 401, 403}
+"""Of the table of refusals those that no time changes (docs/protocol.md, section 1)."""
 MESSAGE_BYTES = 64 * 1024 * 1024
 """More than any message of a gateway; what is no gateway may send anything."""
 
@@ -22,6 +24,7 @@ async def dial(url: str, token: str) -> WebSocketClientConnection:
     """Open the WebSocket.
 
     Raises:
+        TurnedAway: With the gateway's words, where asking again is of no use.
         Failed: With what is wrong, and what to do.
     """
     place = place_of(url)
@@ -40,7 +43,8 @@ async def dial(url: str, token: str) -> WebSocketClientConnection:
             "something else may listen there, or the gateway hangs."
         ) from None
     except HTTPClientError as error:
-        raise Failed(_refusal(error, url)) from None
+        failure = TurnedAway if error.code in TURNED_AWAY else Failed
+        raise failure(_refusal(error, url)) from None
     except (StreamClosedError, WebSocketError, ConnectionResetError):
         raise Failed(_no_gateway(url)) from None
     except OSError as error:

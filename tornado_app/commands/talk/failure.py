@@ -12,3 +12,7 @@ class Failed(Exception):
     def __init__(self, sentence: str, command: str = "") -> None:
         super().__init__(sentence)
         self.lines = (sentence, f"{AS_IT_IS}{command}") if command else (sentence,)
+
+
+class TurnedAway(Failed):
+    """The gateway has heard who is calling, and says no: asking again changes nothing."""

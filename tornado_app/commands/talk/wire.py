@@ -5,7 +5,6 @@ import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tornado.httputil import url_concat
@@ -13,7 +12,8 @@ from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketClientConnection, WebSocketClosedError
 
 from tornado_app.commands.talk.dial import dial
-from tornado_app.commands.talk.failure import Failed
+from tornado_app.commands.talk.failure import Failed, TurnedAway
+from tornado_app.commands.talk.view import View
 
 COME_BACK_S = 20.0
 """A gateway waits so long, unless its settings say otherwise."""
@@ -35,14 +35,12 @@ class Wire:
     To be used like one of Tornado's.  Where the gateway gives no ``resume_token`` it is one.
     """
 
-    def __init__(
-        self, socket: WebSocketClientConnection, url: str, token: str, note: Callable[[str], None]
-    ) -> None:
-        """*note* tells a person that the call goes on."""
+    def __init__(self, socket: WebSocketClientConnection, url: str, token: str, view: View) -> None:
+        """*view* is told that the connection is lost, and that the call goes on."""
         self._socket = socket
         self._url = url
         self._token = token
-        self._note = note
+        self._view = view
         self._resume_token = ""
         self._last_seq = self._audio_seq = 0
         self._sent: deque[_Sent] = deque(maxlen=SENT_MESSAGES)
@@ -51,14 +49,16 @@ class Wire:
         """This connection may be written to: the gateway has said what has come."""
         self._is_over = False
         self._lost_at = 0.0
+        self._ending: Failed | None = None
 
     @property
-    def close_code(self) -> int | None:
-        return self._socket.close_code
-
-    @property
-    def close_reason(self) -> str | None:
-        return self._socket.close_reason
+    def ending(self) -> Failed:
+        """Why the call is over."""
+        if self._ending is not None:
+            return self._ending
+        code, reason = self._socket.close_code, self._socket.close_reason
+        why = f"{code} {reason or ''}".strip() if code else "without a word"
+        return Failed(f"The gateway closed the call ({why}).")
 
     def close(self, code: int, reason: str) -> None:
         self._is_over = True
@@ -101,15 +101,24 @@ class Wire:
     async def _has_come_back(self) -> bool:
         self._is_told = False
         self._lost_at = time.monotonic()
+        self._view.progress("The connection is lost; calling again")
         self._socket.close()  # Tornado warns of one that nobody has closed here
         place = {"resume": self._resume_token, "last_seq": str(self._last_seq)}
         for attempt in range(1000):
             await asyncio.sleep(PAUSES_S[min(attempt, len(PAUSES_S) - 1)])
-            if self._is_over or time.monotonic() - self._lost_at > COME_BACK_S:
+            if self._is_over:
                 return False
-            with contextlib.suppress(Failed):
+            if time.monotonic() - self._lost_at > COME_BACK_S:
+                break
+            try:
                 self._socket = await dial(url_concat(self._url, place), self._token)
-                return True
+            except TurnedAway as refusal:
+                self._ending = refusal
+                return False
+            except Failed:
+                continue
+            return True
+        self._ending = Failed(f"The connection was lost, and not back within {COME_BACK_S:g} s.")
         return False
 
     async def _is_of_this_call(self, message: str | bytes) -> bool:
@@ -134,14 +143,16 @@ class Wire:
 
     async def _be_told(self, status: dict[str, Any]) -> bool:
         is_first = not self._resume_token
+        lost_s = time.monotonic() - self._lost_at
         if not is_first and not status.get("resumed"):
             self._is_over = True
+            lost = f"The connection was lost for {lost_s:.1f} s"
+            self._ending = Failed(f"{lost}, and the gateway has not kept the call.")
             self._socket.close(1000, "bye")
             return False
         self._resume_token = status["resume_token"]
         if not self._is_told:
-            lost_s = time.monotonic() - self._lost_at
-            self._note(f"The connection was lost for {lost_s:.1f} s; the call goes on.")
+            self._view.note(f"The connection was lost for {lost_s:.1f} s; the call goes on.")
             await self._say_again(status["received"])
             self._is_told = True
         return True

@@ -19,6 +19,7 @@ from tests.web.states import (
     hold,
     messages,
     note,
+    recorded,
     settings,
 )
 from tornado_app.web.files import names_in
@@ -32,6 +33,19 @@ COUNT_DRAWINGS = """() => {
     return clearRect.apply(this, at);
   };
 }"""
+
+# The inks of your side of the line, as far as so many pixels from now.
+INKS = """(far) => {
+  const { width, height } = wave;
+  const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  copy.drawImage(wave, 0, 0);
+  const { data } = copy.getImageData(width - far, 0, far, height / 2);
+  const inks = new Set();
+  for (let n = 0; n < data.length; n += 4) if (data[n + 3]) inks.add(data[n]);
+  return [...inks];
+}"""
+SAID, NOT_HEARD = 0x16, 0x65
+"""The red of --ink and --ink-3."""
 
 DRAWN_AFTER_FRAMES = """() => new Promise((resolve) => {
   let left = 12;
@@ -127,6 +141,17 @@ class TestLines:
         assert "has forgotten all of this. 2.0 s of what you said are lost" in said
         assert "…" not in scripted.page.locator("#talk").text_content()
 
+    def test_what_was_kept_is_drawn_as_said_when_it_has_been_sent(self, scripted):
+        """Dotted in the ink of what is not heard; then as all else that was said."""
+        page = scripted.page
+        page.emulate_media(color_scheme="light")
+        hello(scripted)
+        scripted.tell("status", state="reconnecting", sentence="x", attempt=1)
+        scripted.sound("you", 3)
+        until(page, f"({INKS})(200).join() === '{NOT_HEARD}'")
+        scripted.tell("status", state="connected", sentence="x", contextLost=False)
+        until(page, f"({INKS})(200).join() === '{SAID}'")
+
     def test_a_line_that_does_not_come_back_leaves_the_words(self, scripted):
         """How often it was tried, and for how long."""
         hello(scripted)
@@ -154,6 +179,38 @@ class TestLines:
         scripted.tell("transcript", role="user", itemId="h", text=text, final=True, delta=text)
 
         assert [text, "84."] == page.locator(".turn .text").all_text_contents()
+
+
+class TestRecorded:
+    """A person is told that what is said is kept, before saying anything."""
+
+    def test_it_is_marked_as_long_as_the_call_runs(self, scripted):
+        """In words among the first, and at the top; the next call may be another."""
+        page = scripted.page
+        mark = page.locator("#recorded")
+        recorded(scripted)
+        first = page.locator(".turn .text").first.text_content()
+        assert first.startswith("This call is recorded.")
+        assert "Recorded" == mark.text_content().strip()
+        scripted.run("() => scripted.close()")
+        assert mark.is_hidden()
+
+        page.click("#again")
+        page.wait_for_selector("#cancel")
+        scripted.run("() => scripted.connected()")
+        assert mark.is_hidden()
+        assert "recorded" not in page.text_content("#talk")
+
+    def test_a_session_that_comes_after_may_be_another(self, scripted):
+        """It is said once of each that is."""
+        hello(scripted)
+        page = scripted.page
+        for is_recorded in (True, True, None):
+            scripted.tell("status", state="reconnecting", sentence="x", attempt=1)
+            scripted.run("is => { scripted.negotiated.recorded = is; }", is_recorded)
+            scripted.tell("status", state="connected", sentence="x", contextLost=False)
+            assert bool(is_recorded) == page.is_visible("#recorded")
+        assert 1 == page.text_content("#talk").count("This call is recorded.")
 
 
 class TestTools:

@@ -16,6 +16,7 @@ from tornado.web import create_signed_value
 
 from tests.fakes.upstream import unused_port
 from tests.web.conftest import SOUND, chromium, opened, running_gateway
+from tests.web.stage import pages
 
 DATA = Path(__file__).parents[1] / "data"
 SAID = "He might even have been made amiable himself."
@@ -135,6 +136,32 @@ class TestTyped:
             answer = page.locator(".turn.model", has_text="84")
             answer.locator(".wait b").wait_for()
             assert waits(answer)
+
+
+class TestRecorded:
+    def test_the_page_and_the_element_say_so(self, browser, tmp_path):
+        """By what the gateway itself tells of a call that it records."""
+        kept = {"recordings_calls": "all", "recordings_directory": str(tmp_path)}
+        kept |= {"auth_secret": SECRET}
+        with running_gateway(model_mode="echo", **kept) as served:
+            with opened(browser, served.url) as console:
+                console.page.fill("#type", "Hello")
+                console.page.keyboard.press("Enter")
+                console.page.wait_for_selector("#recorded:visible")
+                console.page.wait_for_selector("text=This call is recorded.")
+            script = f"{served.url}/parley-call.js"
+            element = (
+                f'<!doctype html><title>Test</title><script type="module" src="{script}"></script>'
+                '<parley-call token-url="/token" microphone="off"></parley-call>'
+            )
+            token = run_token("anna")
+            files = {"/": ("text/html", element), "/token": ("text/plain", token)}
+            with pages(served.url, files) as address:
+                page = browser.new_page()
+                page.goto(address)
+                page.click("parley-call button")
+                page.wait_for_selector("text=Connected. This call is recorded.")
+                page.close()
 
 
 class TestTokens:

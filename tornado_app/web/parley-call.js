@@ -109,7 +109,8 @@ export class ParleyCall extends HTMLElement {
   }
 
   _status({ state, sentence }) {
-    this._state.textContent = sentence;
+    const isRecorded = state === "connected" && this.call.negotiated.recorded;
+    this._state.textContent = isRecorded ? `${sentence} This call is recorded.` : sentence;
     if (state === "ended") this.call = null;
     this._label();
   }

@@ -51,7 +51,7 @@ export interface Call {
   readonly muted: boolean;
   /** An answer is being heard. */
   readonly speaking: boolean;
-  /** What the first connection_status said, and `configured` since. */
+  /** What the first connection_status said, and `configured` since.  `recorded`: what is said is kept; tell your user. */
   readonly negotiated: Record<string, any> | null;
   /** keptMs: speech that waits for the connection. */
   readonly stats: { latencies: Turn[]; droppedMs: number; underruns: number; bufferedMs: number; keptMs: number; reconnects: number };

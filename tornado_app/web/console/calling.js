@@ -6,7 +6,7 @@ import { Loudness } from "./loudness.js";
 import { Overheard } from "./overheard.js";
 import { Received } from "./received.js";
 import { setLine, setLive, setState, show } from "./views.js";
-import { DROPPED, HELD_BACK, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
+import { DROPPED, HELD_BACK, RECORDED, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
 
 const TICK_MS = 250;
 const LATENCIES = 200;
@@ -107,6 +107,7 @@ export class Calling {
 
   _connected(contextLost) {
     const nowMs = performance.now();
+    this._showRecorded();
     if (this.connectedAt === null) {
       this.connectedAt = nowMs;
       this.line.begin(nowMs);
@@ -128,6 +129,13 @@ export class Calling {
     this.talk.settle("drop", `drop ${++this._drops}`);
     setLine("");
     return this._showState();
+  }
+
+  /** Before anything is said, and as long as it holds: a session that comes after this one may be another. */
+  _showRecorded() {
+    const isRecorded = this.call.negotiated?.recorded === true;
+    if (isRecorded && byId("recorded").hidden) this.talk.sentence("recorded", RECORDED, true);
+    byId("recorded").hidden = !isRecorded;
   }
 
   _reconnecting(sentence, attempt, retryInMs) {

@@ -113,7 +113,7 @@ export class Lifetime {
     this.talk.clear();
     this.line.clear();
     this.messages.clear();
-    byId("time").hidden = true;
+    for (const id of ["time", "recorded"]) byId(id).hidden = true;
   }
 
   _asking() {
@@ -179,7 +179,7 @@ export class Lifetime {
   _leave(again = "Talk again") {
     say(byId("again").lastElementChild, again);
     byId("app").removeAttribute("data-typed");
-    byId("time").hidden = true;
+    for (const id of ["time", "recorded"]) byId(id).hidden = true;
     document.title = "Parley";
     this.onLeft?.();
   }

@@ -115,7 +115,11 @@ export const DROPPED = "The connection dropped. Please go on talking.";
 export const kept = (holdMs) => `What you say is kept, up to ${Math.round(holdMs / 1000)} s, and sent as soon as the line is back.`;
 export const MUTED = {
   fact: "You are muted.",
-  rest: "The model does not hear what you just said. Press M to be heard.",
+  rest: "The model does not hear what you just said. Press the button again to be heard.",
+};
+export const RECORDED = {
+  fact: "This call is recorded.",
+  rest: "Whoever runs this gateway keeps what is said in it.",
 };
 export const UNWRITTEN = {
   fact: "Your words are not written down here.",

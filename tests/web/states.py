@@ -37,9 +37,9 @@ UNHEARD = """([itemId, offsetMs]) => {
 
 # A clock that stands where the script puts it, so that a call of a minute takes no time.
 CLOCK = """(() => {
-  const real = performance.now.bind(performance);
+  const begun = performance.now();
   let ahead = 0;
-  performance.now = () => real() + ahead;
+  performance.now = () => begun + ahead;
   window.ahead = ms => { ahead += ms; };
   window.heardAt = (at, does) => {
     ahead += Math.max(0, at - performance.now());
@@ -113,8 +113,8 @@ def wait(total: int, model: int, gateway: int, tools: int | None = None) -> dict
     return found if tools is None else found | {"toolsMs": tools}
 
 
-def hello(page: Page) -> None:
-    page.connect()
+def hello(page: Page, **changes: Any) -> None:
+    page.connect(**changes)
     page.sound(None, 1)
     page.hear("Hello, can you hear me?", 1.5)
     page.answer("Yes, clearly. What shall we talk about?", wait(860, 840, 20), seconds=1.9)
@@ -176,14 +176,15 @@ def tool(page: Page) -> None:
     page.tell("tool", status="running", **weather)
     page.tell("tool", status="done", result="21 °C, clear until 19:00", ms=410, **weather)
     page.tell("tool", status="running", **tram)
+    page.sound(None, 0.7)
 
 
-def tool_done(page: Page) -> None:
+def tool_done(page: Page) -> str:
     tool(page)
     tram = {"callId": "c2", "name": "next_departure", "arguments": {"line": "28E", "stop": "Graça"}}
     page.tell("tool", status="done", result="14:20, to Martim Moniz", ms=690, **tram)
     text = "Twenty-one degrees and clear until seven. The next 28 leaves at twenty past two."
-    page.answer(text, wait(1580, 870, 20, 690), heard=0.5, seconds=4)
+    return page.answer(text, wait(1580, 870, 20, 690), heard=0.5, seconds=4)
 
 
 def tools_wrong(page: Page) -> None:
@@ -193,6 +194,18 @@ def tools_wrong(page: Page) -> None:
     tram = {"callId": "c2", "name": "next_departure", "arguments": {"line": "28E", "stop": "Graça"}}
     page.tell("tool", status="failed", result="no answer within 10 s", ms=10_000, **weather)
     page.tell("tool", status="cancelled", ms=690, **tram)
+
+
+def recorded(page: Page) -> None:
+    hello(page, recorded=True)
+    page.hear("Who else hears this?", 1.8)
+    page.answer("Whoever runs this gateway, if they listen to it later.", wait(790, 770, 20))
+
+
+def recorded_and_lost(page: Page) -> None:
+    recorded(page)
+    page.tell("status", state="reconnecting", sentence="The connection dropped.", attempt=2)
+    page.sound("you", 1.5)
 
 
 def hold(page: Page) -> None:
@@ -221,8 +234,9 @@ def typed(page: Page) -> None:
 
 
 def reconnecting(page: Page) -> None:
-    tool_done(page)
-    page.tell("playback_ended", itemId="item_m5", heardMs=4000, interrupted=False)
+    item = tool_done(page)
+    page.sound("model", 2)
+    page.tell("playback_ended", itemId=item, heardMs=4000, interrupted=False)
     page.sound(None, 1)
     lost = {"state": "reconnecting", "sentence": "The connection dropped.", "attempt": 2}
     page.run("() => { scripted.speaking = false; scripted.stats.keptMs = 4200; }")
@@ -335,6 +349,8 @@ STATES: dict[str, Callable[[Page], None]] = {
     "tool": tool,
     "tool-done": tool_done,
     "tools-wrong": tools_wrong,
+    "recorded": recorded,
+    "recorded-and-lost": recorded_and_lost,
     "hold": hold,
     "muted": muted,
     "typed": typed,

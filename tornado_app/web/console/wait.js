@@ -42,5 +42,6 @@ function bar(split) {
     drawing.append(svg("rect", { class: kind, x: x.toFixed(1), width: width.toFixed(1), height: HEIGHT_PX }));
     x += width + 1;
   }
+  drawing.style.setProperty("--drawn", `${Math.ceil(x)}px`);
   return drawing;
 }

@@ -55,6 +55,15 @@ async def test_the_page_is_kept_from_everything_that_it_does_not_need():
 
 
 @pytest.mark.gen_test
+async def test_the_client_for_pages_is_small():
+    """As docs/clients.md promises to those who load it."""
+    async with House(NOBODY) as house:
+        client = await fetched(house, "/parley.js", **{"Accept-Encoding": "gzip"})
+        assert "gzip" == client.headers["Content-Encoding"]
+        assert len(client.body) <= 12 * 1024
+
+
+@pytest.mark.gen_test
 async def test_every_file_of_the_page_comes_as_it_is_compressed_or_not_at_all():
     """With its type, gzip for who takes it, and nothing for a browser that has it already."""
     async with House(NOBODY) as house:

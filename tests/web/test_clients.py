@@ -4,9 +4,11 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
@@ -175,6 +177,32 @@ def test_the_program_in_node_talks(house, tmp_path):
     assert told.returncode == 0, told.stderr
     assert "user: He might even have been made amiable himself." in told.stdout
     assert "assistant: I heard you say" in told.stdout
+
+
+def test_the_program_in_python_talks(house, tmp_path):
+    """It says a recording, prints both sides, and keeps the answer."""
+    [program] = blocks("python")
+    (tmp_path / "say.py").write_text(program)
+    environ = {
+        "GATEWAY": house.url,
+        "TOKEN": house.token(),
+        "RECORDING": str(DATA / "amiable.wav"),
+    }
+    told = subprocess.run(
+        [sys.executable, "say.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=WAIT_S,
+        cwd=tmp_path,
+        env=os.environ | environ,
+    )
+    assert told.returncode == 0, told.stderr
+    assert "user: He might even have been made amiable himself." in told.stdout
+    assert "assistant: I heard you say" in told.stdout
+    answer = soundfile.info(tmp_path / "answer.wav")
+    assert (24_000, 1) == (answer.samplerate, answer.channels)
+    assert answer.duration > 3
 
 
 def test_types_and_document_name_the_same():

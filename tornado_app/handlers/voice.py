@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +15,7 @@ from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway
+from tornado_app.handlers.arrival import Arrival
 from tornado_app.handlers.client_socket import ClientSocket
 from tornado_app.handlers.entrance import PARAMETER_BYTES, Entrance
 from tornado_app.handlers.handshake import wrong_handshake
@@ -58,11 +57,8 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._entrance: Entrance | None = None
         self._client: ClientSocket | None = None
         self._connection: Connection | None = None
-        self._place_timer: asyncio.TimerHandle | None = None
-        self._beginning: asyncio.Task[None] | None = None
-        """What a call that begins anew waits for."""
-        self._behind: list[Callable[[], None]] = []
-        """To hear once that has begun: no more than was read before reading was paused."""
+        self._arrival: Arrival | None = None
+        """Of a guest whose WebSocket is open, until it has its call."""
 
     def prepare(self) -> None:
         """Address and scheme are the client's, not its load balancer's, from here on."""
@@ -162,14 +158,17 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if self._refused is not None:
             self._turn_away(self._refused)
         elif self._guest is not None:
-            self._enter_call(self._guest)
+            self._enter_call(self._guest, self._client)
         elif self._entrance is not None:
             self._entrance.open(self._settings.auth.first_message_s, asyncio.get_running_loop())
 
     def on_message(self, message: str | bytes) -> None:
         connection = self._connection
         if connection is None:
-            self._hear_first(message)
+            if self._arrival is not None:
+                self._arrival.hear(message)
+            else:
+                self._introduce(message)
             return
         if _size_bytes(message) > self._message_bytes:
             connection.feed(events.ClientRefused(self._too_large(message)))
@@ -200,10 +199,9 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._feed(events.ClientHeard())
 
     def on_close(self) -> None:
-        self._stop_waiting_for_place()
-        if self._beginning is not None:
-            self._beginning.cancel()
-        self._behind.clear()
+        arrival, self._arrival = self._arrival, None  # each holds the other
+        if arrival is not None:
+            arrival.leave()
         if self._connection is not None and self._client is not None:
             gone = events.ClientGone(self.close_code, is_lost=self._client.was_lost)
             self._connection.lose_client(gone)
@@ -283,7 +281,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             client.pause()
             waiting.add_done_callback(lambda _: self._on_answered(client))
         elif not entrance.behind:
-            self._come_in(entrance)
+            self._come_in(entrance, client)
 
     def _on_answered(self, client: ClientSocket) -> None:
         """What the first message waited for is there, or will not come; or the client has gone."""
@@ -292,14 +290,14 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             return
         client.resume()
         try:
-            self._come_in(entrance)
+            self._come_in(entrance, client)
             for message in entrance.behind:
                 self.on_message(message)
         except Exception:  # noqa: BLE001  as the protocol does it for every other callback
             get_logger().exception("handler_failed")
             self.close(1011, "internal")
 
-    def _come_in(self, entrance: Entrance) -> None:
+    def _come_in(self, entrance: Entrance, client: ClientSocket) -> None:
         try:
             self._guest = entrance.admit()
         except Refused as refused:
@@ -310,101 +308,23 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         protocol = self.ws_connection
         if isinstance(protocol, StrictWebSocketProtocol):
             protocol.max_message_bytes = self.max_message_size
-            self._enter_call(self._guest)
+            self._enter_call(self._guest, client)
 
-    def _enter_call(self, guest: Guest) -> None:
-        """A call that goes on may have to wait until its client says where."""
-        last_seq = guest.opening.last_seq
-        if guest.resumes is not None and last_seq is None:
-            loop, wait_s = asyncio.get_running_loop(), self._settings.auth.first_message_s
-            self._place_timer = loop.call_later(wait_s, self._give_up_place, guest)
-        else:
-            self._connect(last_seq)
-
-    def _hear_first(self, message: str | bytes) -> None:
-        """What comes while there is no call."""
-        if self._beginning is not None:
-            self._behind.append(partial(self.on_message, message))
-            return
-        if self._place_timer is None:
-            self._introduce(message)
-            return
-        last_seq, refused = None, None
-        try:
-            last_seq = self._dialect.read_place(message)
-        except InvalidMessage as wrong:
-            refused = wrong
-        self._connect(last_seq)
-        if refused is not None:
-            self._hear(partial(self._feed, events.ClientRefused(refused)))
-        elif last_seq is None:
-            self._hear(partial(self.on_message, message))
-
-    def _hear(self, first: Callable[[], None]) -> None:
-        """As soon as there is a call."""
-        if self._beginning is not None:
-            self._behind.append(first)
-        else:
-            first()
-
-    def _give_up_place(self, guest: Guest) -> None:
-        """It says nothing, and may be lost as well: the call that it asked for is left alone."""
-        self._stop_waiting_for_place()
-        self._begin_anew(replace(guest, resumes=None))
-
-    def _connect(self, last_seq: int | None) -> None:
-        self._stop_waiting_for_place()
-        guest, client = self._guest, self._client
-        if guest is None or client is None:
-            return
-        if guest.resumes is None:
-            self._have(self._gateway.connect(guest, client))
-            return
-        found = self._gateway.resume(guest, client, last_seq)
-        if isinstance(found, Guest):
-            self._begin_anew(found)
-        else:
-            self._have(found)
-
-    def _begin_anew(self, guest: Guest) -> None:
-        self._guest, client = guest, self._client
-        if client is None:
-            return
-        try:
-            waiting = self._gateway.reception.begin_anew(guest)
-        except Refused as refused:
-            self._turn_out(guest, refused)
-            return
-        if waiting is None:
-            self._have(self._gateway.connect(guest, client))
-            return
-        client.pause()
-        self._beginning = asyncio.ensure_future(waiting)
-        self._beginning.add_done_callback(partial(self._on_counted, guest))
-
-    def _on_counted(self, guest: Guest, counted: "asyncio.Task[None]") -> None:
-        """Whether the call may begin is known; or the client has gone."""
-        self._beginning, client = None, self._client
-        if counted.cancelled() or client is None:
-            if not counted.cancelled():
-                counted.exception()  # nobody else hears of it
-            return
-        behind, self._behind = self._behind, []
-        client.resume()
-        try:
-            counted.result()
-            self._have(self._gateway.connect(guest, client))
-            for hear in behind:
-                hear()
-        except Refused as refused:
-            self._turn_out(guest, refused)
-        except Exception:  # noqa: BLE001  as the protocol does it for every other callback
-            get_logger().exception("handler_failed")
-            self.close(1011, "internal")
+    def _enter_call(self, guest: Guest, client: ClientSocket) -> None:
+        self._arrival = Arrival(
+            self._gateway,
+            guest,
+            client,
+            have=self._have,
+            turn_out=self._turn_out,
+            hear=self.on_message,
+            fail=partial(self.close, 1011, "internal"),
+        )
+        self._arrival.enter(self._settings.auth.first_message_s)
 
     def _turn_out(self, guest: Guest, refused: Refused) -> None:
         """It was let in to go on with a call; what it holds from now on is a socket."""
-        self._guest = None
+        self._guest = self._arrival = None
         self._gateway.reception.release(guest)
         if isinstance(protocol := self.ws_connection, StrictWebSocketProtocol):
             self._doorstep.waiting.enter(self, self.request.remote_ip or "", protocol.abort)
@@ -412,15 +332,11 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     def _have(self, connection: Connection) -> None:
         self._connection, protocol = connection, self.ws_connection
+        self._arrival = None
         if not isinstance(protocol, StrictWebSocketProtocol):
             raise TypeError(protocol)
         # A message that is too large, and read to be refused in words, has to find room.
         protocol.unfinished.count_in(connection.budget, sure_bytes=self._sure_bytes)
-
-    def _stop_waiting_for_place(self) -> None:
-        if self._place_timer is not None:
-            self._place_timer.cancel()
-            self._place_timer = None
 
     def _on_replaced(self) -> None:
         """Another WebSocket has the call."""

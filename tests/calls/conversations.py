@@ -165,7 +165,11 @@ def knows_all(model: Recorded, session) -> bool:
 def is_quiet(model: Recorded, session) -> bool:
     """Neither side has anything more to say, and the client was told all of it."""
     asking = session._conductor.answers.asking
-    is_heard = asking.known.running is None and asking.is_free and not session.downlink.kept_bytes
+    is_heard = (
+        asking.answering.known.running is None
+        and asking.is_free
+        and not session.downlink.kept_bytes
+    )
     is_said = model._responses.main is None and not model._listening.speaking
     # One whose model was lost with its words is told to the next as it was spoken.
     told = session._model.rebuilding._told

@@ -423,9 +423,9 @@ class Call(RuleBasedStateMachine):
             assert "ready" in timers or "redial" in timers
         else:
             asking = answers.asking
-            if asking.known.running is not None or asking._request.state != "none":
+            if asking.answering.known.running is not None or asking._request.state != "none":
                 assert "response" in timers
-            assert "response" in timers or not asking.known.is_expected
+            assert "response" in timers or not asking.answering.known.is_expected
             assert not (asking._request.waits and asking.is_free)
         assert ("doubt" in timers) == (answers.cutting.doubt is not None)
         if len(answers.tools._open):

@@ -43,6 +43,7 @@ class Answers:
         "_refs",
         "_transcripts",
         "_typed",
+        "answering",
         "asking",
         "cutting",
         "downlink",
@@ -77,6 +78,7 @@ class Answers:
         self.asking = Asking(
             config, model, actions, timers, self.downlink, rounds=rounds, waits=self.waits
         )
+        self.answering = self.asking.answering
         self.tools = Tools(
             config,
             model,
@@ -162,7 +164,7 @@ class Answers:
             act = partial(self.on_audio, heard)
             if self.cutting.put_off(response_id, act, len(heard.pcm)):
                 return
-        if self.asking.hears(response_id):
+        if self.answering.hears(response_id):
             self.downlink.audio(heard)
         elif self.cutting.keeps(response_id):
             self.cutting.came(heard.item_id)
@@ -172,13 +174,13 @@ class Answers:
 
     def on_broken_audio(self, heard: BrokenAudio) -> None:
         # What is no audio is no proof either that an answer has begun.
-        if not self.asking.known.has_muted(heard.response_id):
+        if not self.answering.known.has_muted(heard.response_id):
             self.downlink.broken(heard.size_bytes)
 
     def on_audio_done(self, item_id: str, response_id: str) -> None:
         if self._puts_off(response_id, partial(self.on_audio_done, item_id, response_id)):
             return
-        if self.asking.hears(response_id):
+        if self.answering.hears(response_id):
             self.downlink.end_item(item_id or None)
 
     def on_transcript_delta(self, item_id: str, response_id: str, delta: str) -> None:
@@ -207,7 +209,7 @@ class Answers:
     def on_user_transcript_done(self, item_id: str, text: str | None) -> None:
         self.downlink.words_end(("user", self._names.shown(item_id)), text)
         self.cutting.words(item_id, text, is_whole=True)
-        if self.asking.known.is_expected and not (text or "").strip():
+        if self.answering.known.is_expected and not (text or "").strip():
             self.asking.expect(is_expected=False)  # a noise need not be answered
 
     def on_user_transcript_failed(self, item_id: str, code: str) -> None:
@@ -248,8 +250,8 @@ class Answers:
 
     def _hears_words(self, response_id: str) -> bool:
         """All texts of an answer are final when the client is told that it is over."""
-        is_heard = self.asking.hears(response_id) or self.cutting.keeps(response_id)
-        return is_heard and not self.asking.known.has_ended(response_id)
+        is_heard = self.answering.hears(response_id) or self.cutting.keeps(response_id)
+        return is_heard and not self.answering.known.has_ended(response_id)
 
     def _puts_off(self, response_id: str, act: Callable[[], None], size_bytes: int = 0) -> bool:
         """Whether it waits until it is known what has interrupted."""

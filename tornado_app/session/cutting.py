@@ -83,7 +83,7 @@ class Cutting:
     @property
     def heard(self) -> Heard:
         """What the client hears."""
-        known = self._asking.known
+        known = self._asking.answering.known
         if self.doubt is not None:
             return Heard.IN_DOUBT
         if known.is_heard:
@@ -141,7 +141,11 @@ class Cutting:
     def put_off(self, response_id: str, act: Callable[[], None], size_bytes: int = 0) -> bool:
         """Whether what the model says of another answer waits, to be acted upon then."""
         doubt = self.doubt
-        if doubt is None or response_id in doubt.answers or not self._asking.hears(response_id):
+        if (
+            doubt is None
+            or response_id in doubt.answers
+            or not self._asking.answering.hears(response_id)
+        ):
             return False
         doubt.later.append(act)
         doubt.later_bytes += size_bytes
@@ -164,11 +168,11 @@ class Cutting:
         is_broken_off = response.status in {"cancelled", "failed", "incomplete"}
         if self.doubt is not None and response.id in self.doubt.answers:
             self.doubt.is_broken_off = is_broken_off
-        elif self.doubt is not None and self._asking.known.runs(response.id):
+        elif self.doubt is not None and self._asking.answering.known.runs(response.id):
             self.happen(Event.WORDS)  # it is answered, whole
         elif response.id and response.id == self._goes_on:
             self._goes_on = ""
-            running = self._asking.known.running
+            running = self._asking.answering.known.running
             if is_broken_off and running is not None and not running.is_muted:
                 self._asking.want_rest(running.ref)
 
@@ -187,7 +191,7 @@ class Cutting:
         """Whether the policy is to go on behind a noise, and words could tell it from speech."""
         if self._config.false_start != "go_on" or not self._model.in_force.transcription_model:
             return False
-        running = self._asking.known.running
+        running = self._asking.answering.known.running
         if running is None:
             return True
         # What a tool was called for is asked for by itself; what has no name cannot be told apart.
@@ -198,7 +202,7 @@ class Cutting:
             case Step.WITHDRAW:
                 self._asking.withdraw()
             case Step.CANCEL:
-                self._asking.cancel()
+                self._asking.answering.cancel()
             case Step.DROP:
                 self._gather(self._downlink.cut())
                 self._clear_tape()
@@ -210,7 +214,7 @@ class Cutting:
             case Step.TRUNCATE:
                 self._truncate()
             case Step.MUTE:
-                self._asking.mute()
+                self._asking.answering.mute()
             case Step.TELL:
                 self._tell()
             case Step.WAIT:
@@ -267,7 +271,7 @@ class Cutting:
         return Interrupted(heard_ms, item_id, ref=ref)
 
     def _begin_doubt(self) -> None:
-        known = self._asking.known
+        known = self._asking.answering.known
         heard_ms = {item.item_id: item.heard_ms for item in self._unheard}
         self.doubt = Doubt(heard_ms, known.names, known.ref)
         self._playout.rewind(self._actions.now)
@@ -289,12 +293,12 @@ class Cutting:
 
     def _forget_noise(self) -> None:
         """An answer to it is none to anything, nor is one that is to come."""
-        doubt, known = self.doubt, self._asking.known
+        doubt, known = self.doubt, self._asking.answering.known
         assert doubt is not None  # noqa: S101  the row is of one
         if known.running is not None and known.running.response_id not in doubt.answers:
-            self._asking.cancel()
-            self._asking.mute()
-        self._asking.refuse_unasked()
+            self._asking.answering.cancel()
+            self._asking.answering.mute()
+        self._asking.answering.refuse_unasked()
         for item_id in doubt.turns:
             self._model.rebuilding.ledger.remove(item_id)
             self._model.rebuilding.speech.written(item_id)
@@ -306,13 +310,13 @@ class Cutting:
         assert tape is not None  # noqa: S101
         now = self._actions.now
         first = next(iter(doubt.heard_ms), None)
-        self._asking.unmute(doubt.answers)
+        self._asking.answering.unmute(doubt.answers)
         if first is not None:
             self._actions.say(AnswerGoesOn(first, doubt.heard_ms[first]))
         self._actions.log("false_start")
         for sound in tape.rest(now):
             self._downlink.resume(sound)
-        if not self._asking.known.is_heard:
+        if not self._asking.answering.known.is_heard:
             self._downlink.end_item()
 
     def _ask_rest(self) -> None:
@@ -326,7 +330,7 @@ class Cutting:
             if not tape.is_whole(item_id, heard_ms, ends_ms):
                 self._model.truncate(item_id, max(heard_ms, ends_ms.get(item_id, 0)))
                 is_missing = True
-        running = self._asking.known.running
+        running = self._asking.answering.known.running
         if running is not None and running.response_id in doubt.answers and not running.is_muted:
             self._goes_on = running.response_id
         elif is_missing:
@@ -337,7 +341,7 @@ class Cutting:
         assert doubt is not None  # noqa: S101
         for item_id, heard_ms in doubt.heard_ms.items():
             self._model.rebuilding.cut(item_id, heard_ms)
-        self._asking.unmute(doubt.answers)
+        self._asking.answering.unmute(doubt.answers)
         self._downlink.words_over("assistant")
         self._playout.forget()
         self._clear_tape()

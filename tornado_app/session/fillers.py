@@ -58,7 +58,7 @@ class Fillers:
         """Whether anybody waits for this call, in a turn that had no sentence yet."""
         turn = self._following.turn
         is_waited_for = call.of.is_wanted and call.of.turn == turn
-        is_open = is_waited_for and not self._asking.is_closed
+        is_open = is_waited_for and not self._asking.answering.is_closed
         return bool(call.filler) and is_open and self._said_in != turn
 
     def _due(self, call: OpenCall) -> float:

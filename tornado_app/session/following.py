@@ -46,7 +46,13 @@ class Following:
         """An answer calls its first tool."""
         is_one_too_many = is_wanted and self.has_enough
         is_wanted = is_wanted and not is_one_too_many
-        new = Round(response_id, self._asking.known.ref, is_wanted, is_one_too_many, turn=self.turn)
+        new = Round(
+            response_id,
+            self._asking.answering.known.ref,
+            is_wanted,
+            is_one_too_many,
+            turn=self.turn,
+        )
         self._rounds.add(new)
         return new
 
@@ -54,7 +60,7 @@ class Following:
         """Ask for an answer to the results that are there, if whoever called has ended."""
         wanted: Round | None = None
         for each in self._rounds.complete:
-            if self._asking.known.runs(each.response_id):
+            if self._asking.answering.known.runs(each.response_id):
                 continue
             if each.is_wanted and self._actions.now < self.quiet_until:
                 continue
@@ -72,8 +78,12 @@ class Following:
 
     def hear_end(self, response: ResponseFacts) -> None:
         """An answer is over, and all calls of it have been heard of."""
-        running = self._asking.known.running
-        if running is None or running.is_filler or not self._asking.known.runs(response.id):
+        running = self._asking.answering.known.running
+        if (
+            running is None
+            or running.is_filler
+            or not self._asking.answering.known.runs(response.id)
+        ):
             return
         if self._rounds.find(response.id) is None:
             self._in_a_row = 0  # it was one in words
@@ -100,5 +110,5 @@ class Following:
             return
         self.quiet_until = 0.0
         for each in self._rounds.complete:
-            if each.is_known and not self._asking.known.runs(each.response_id):
+            if each.is_known and not self._asking.answering.known.runs(each.response_id):
                 self._rounds.forget(each)

@@ -113,7 +113,7 @@ class Hearing:
             case realtime.ResponseCreated(response):
                 answers.tools.on_answer()
                 self._model.has_begun = True
-                answers.asking.begin(response.id)
+                answers.answering.begin(response.id)
             case realtime.ResponseFinished(response):
                 if (failure := refusal(response.error, self._model)) is not None:
                     return failure  # the next is asked
@@ -170,7 +170,7 @@ class Hearing:
                 return self._hear_malformed(size_bytes)
             case realtime.Unknown(kind):
                 if kind.startswith("response."):
-                    self._answers.asking.heard()
+                    self._answers.answering.heard()
             case _:
                 assert_never(said)
         return None

@@ -37,7 +37,7 @@ class ModelsOwn:
 
     def hear(self, response_id: str, item: OutputItem) -> None:
         """One is complete, whatever came of it."""
-        is_heard = self._asking.hears(response_id)
+        is_heard = self._asking.answering.hears(response_id)
         if item.id in self._seen:
             return
         self._seen[item.id] = None

@@ -125,9 +125,9 @@ class Tools:
             self._models_own.hear(response_id, item)
             return
         if not item.is_call:
-            self._asking.heard()
+            self._asking.answering.heard()
             return
-        is_heard = self._asking.hears(response_id)
+        is_heard = self._asking.answering.hears(response_id)
         if not self._open.is_news(item.call_id):
             return
         of = self._rounds.find(response_id) or self._following.begin(

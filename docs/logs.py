@@ -138,7 +138,8 @@ FIELDS: Mapping[str, str] = {
     "retry": "true: it is dialled again",
     "scopes": "of the token",
     "sent_ms": "audio of the client on its way to the model",
-    "seconds": "what a model of words counts that counts no tokens; 0: it counts those, or did not say",
+    "seconds": "what a model of words counts that counts no tokens, 0 if it counts those or did not say; how "
+    "long an operator listened to a call, null of all else that operators do",
     "server": "an MCP server, by the operator's name",
     "session": "`realtime` or `transcription`",
     "session_id": "the id of the call",

@@ -37,7 +37,9 @@ from tornado_app.tools.calls import Calls
 from tornado_app.tracing.tracing import AnyTrace
 from tornado_app.upstream.call_route import CallRoute
 from tornado_app.usage.call_usage import CallUsage
-from tornado_app.watching import Loudness, Watch
+from tornado_app.watching.ear import Ear
+from tornado_app.watching.levels import Loudness
+from tornado_app.watching.watch import Watch
 
 TIMER_SLACK_S = 0.002
 """uvloop's timers count whole milliseconds and may be a little early."""
@@ -223,14 +225,33 @@ class Connection:
     def loudness(self) -> Loudness:
         """How loud both were in the last moments; silence, if nobody has asked a moment ago."""
         now = self._clock()
-        if not isinstance(self._decider, Watch):
-            self._decider = Watch(self._session, self.config, now, self._unwatch)
-        loudness = self._decider.look(now)
+        loudness = self._watch(now).look(now)
         if self._finished:
             self._unwatch()
         return loudness
 
+    def listen(self) -> Ear:
+        """Have all that is said from now on be heard; its client is told before anything is."""
+        now = self._clock()
+        self.feed(events.ListenedTo(is_on=True))
+        ear = self._watch(now).listen(now)
+        if self._finished:
+            self._unwatch()
+        return ear
+
+    def end_listening(self) -> None:
+        if isinstance(self._decider, Watch):
+            self._decider.end_listening(self._clock())
+        self.feed(events.ListenedTo(is_on=False))
+
+    def _watch(self, now: float) -> Watch:
+        if not isinstance(self._decider, Watch):
+            self._decider = Watch(self._session, self.config, now, self._unwatch)
+        return self._decider
+
     def _unwatch(self) -> None:
+        if isinstance(self._decider, Watch):
+            self._decider.end_listening(self._clock())
         self._decider = self._session
 
     @property

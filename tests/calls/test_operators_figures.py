@@ -11,7 +11,7 @@ from tests.calls.test_messages import created, delta, done
 from tests.calls.test_openai_opening import bearer, dial
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.connection import Connection
-from tornado_app.watching import Watch
+from tornado_app.watching.watch import Watch
 
 LOUD = b"\x00\x40" * 2400
 """100 ms at -6 dBFS."""

@@ -176,6 +176,45 @@ async def test_nobody_else_is_taken_for_the_parent(settings):
     assert ["user a"] * 3 + ["user b"] * 2 == [deed["target"] for deed in deeds(settings)]
 
 
+@pytest.mark.gen_test
+async def test_a_call_is_listened_to_wherever_it_is(settings):
+    """And no other one of another process any more."""
+    settings["admin_listeners"] = ["anna"]
+    async with machine(settings) as whole:
+        clients = [await house.connected("turn_detection=none") for house in whole.houses]
+        first, second = [await session_id(client) for client in clients]
+        begun = await ask(whole, "POST", f"calls/{first}/listening", {"reason": "ticket 17"})
+        assert (200, "begun") == (
+            begun[0],
+            (await clients[0].next("listening_in"))["data"]["status"],
+        )
+        await clients[0].say("text", text="hello")
+        async with asyncio.timeout(20):
+            words, after = [], 0
+            while not words:
+                status, heard = await ask(whole, "GET", f"calls/{first}/listening?after={after}")
+                words, after = heard["words"], heard["until"]
+                assert 200 == status
+        other = await ask(whole, "POST", f"calls/{second}/listening")
+        told = [(await client.next("listening_in"))["data"]["status"] for client in clients]
+        gone = await ask(whole, "GET", f"calls/{first}/listening")
+        nobody = await ask(whole, "POST", "calls/sess_nobody/listening")
+        ended = await ask(whole, "DELETE", f"calls/{second}/listening")
+        missing = await ask(whole, "DELETE", "calls/sess_nobody/listening")
+
+    written = [(deed["action"], deed["target"], deed["outcome"]) for deed in deeds(settings)]
+    assert ["hello"] == [each["text"] for each in words]
+    assert (200, ["ended", "begun"], 404, 404) == (other[0], told, gone[0], nobody[0])
+    assert (200, 404) == (ended[0], missing[0])
+    assert written == [
+        ("listening_begun", first, "done"),
+        ("listening_ended", first, "done"),
+        ("listening_begun", second, "done"),
+        ("listening_begun", "sess_nobody", "not_found"),
+        ("listening_ended", second, "done"),
+    ]
+
+
 def turned_away(port, headers):
     """The status for somebody without a key, who asks from an address of their own."""
     asking = HTTPConnection("127.0.0.1", port, 10, source_address=("127.0.0.2", 0))

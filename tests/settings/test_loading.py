@@ -25,6 +25,8 @@ UNKNOWN = "in my.toml: is no setting"
 RANDOM = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQe"
 SPARES = {"PARLEY_UPSTREAM_SPARE_LINKS": "2", "PARLEY_UPSTREAM_SAFETY_IDENTIFIER": "false"}
 SEALING = RANDOM + "Zk3q9vPx1Lw"
+ADMIN = {"PARLEY_ADMIN_KEYS": f'["anna:{RANDOM}"]', "PARLEY_METRICS_ENABLED": "true"}
+AUDIT = {"PARLEY_ADMIN_AUDIT_FILE": "audit.jsonl"}
 
 PRODUCTION = {
     "PARLEY_SERVER_ENVIRONMENT": "production",
@@ -449,6 +451,8 @@ class TestBetween:
                 {"PARLEY_LIMITS_ORGANISATION_CLAIM": '["parley_session", "org"]'},
                 "limits.organisation_claim",
             ),
+            ({**ADMIN, "PARLEY_ADMIN_LISTENERS": '["anna"]'}, "admin.listeners"),
+            ({**ADMIN, **AUDIT, "PARLEY_ADMIN_LISTENERS": '["eve"]'}, "admin.listeners"),
             ({"PARLEY_AUTH_SEALING_KEY": RANDOM}, "auth.sealing_key"),
             ({"PARLEY_AUTH_PREVIOUS_SEALING_KEY": SEALING}, "auth.previous_sealing_key"),
             (

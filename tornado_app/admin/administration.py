@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tornado_app.admin.audit import Action, AuditTrail, Deed, Outcome
 from tornado_app.admin.counted import count
 from tornado_app.admin.history import STEPS, Counted, History, Span
+from tornado_app.admin.listening import Listening
 from tornado_app.admission.bans import Bans, Kind
 from tornado_app.admission.quotas import Owner
 from tornado_app.gateway import Gateway
@@ -47,6 +48,7 @@ class Administration:
         self.parent_key = parent_key
         self._hooks = hooks
         self._audit = AuditTrail()
+        self.listening = Listening(gateway, self._note_deed, self._write_first)
         self._history = History(_unix_s(), self._count())
         self._noted_at = time.monotonic()
         gateway.calls.each_second = self._look
@@ -174,6 +176,7 @@ class Administration:
         await self._note(operator, action, target, reason)
 
     def _look(self) -> None:
+        self.listening.look()
         if time.monotonic() - self._noted_at >= NOTED_EACH_S:
             self._note_figures()
 
@@ -187,9 +190,18 @@ class Administration:
     async def _note(
         self, operator: str, action: Action, target: str, reason: str, outcome: Outcome = "done"
     ) -> None:
+        await self._note_deed(Deed(operator, action, target, reason, outcome))
+
+    async def _note_deed(self, deed: Deed) -> None:
+        await self._audit.note(deed, self._audit_path)
+
+    async def _write_first(self, deed: Deed) -> bool:
+        return await self._audit.write_first(deed, self._audit_path)
+
+    @property
+    def _audit_path(self) -> Path | None:
         name = self.gateway.settings.admin.audit_file
-        deed = Deed(operator, action, target, reason, outcome)
-        await self._audit.note(deed, Path(ROOT / name) if name else None)
+        return Path(ROOT / name) if name else None
 
 
 def _unix_s() -> float:

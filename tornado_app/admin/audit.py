@@ -11,7 +11,10 @@ import msgspec
 
 from tornado_app.logs import get_logger
 
-Action = Literal["call_ended", "kept_out", "let_in", "limits_reset", "drained", "reloaded"]
+Action = Literal[
+    "call_ended", "kept_out", "let_in", "limits_reset", "drained", "reloaded",
+    "listening_begun", "listening_ended",
+]  # fmt: skip
 Outcome = Literal["done", "not_found", "refused"]
 
 
@@ -25,6 +28,13 @@ class Deed(msgspec.Struct, frozen=True):
     """The id of a call, ``user NAME``, ``token ID`` or ``organisation NAME``; empty: all of it."""
     reason: str = ""
     outcome: Outcome = "done"
+    seconds: float | None = None
+    """How long somebody has listened; of nothing else."""
+
+    def told(self) -> dict[str, object]:
+        """Its fields, as far as they say something."""
+        fields = msgspec.structs.asdict(self)
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 class AuditTrail:
@@ -37,6 +47,16 @@ class AuditTrail:
         """Write it down.  A file that cannot be written does not undo what was done: it is an
         error in the log, where the deed stands as well.
         """
+        self._say(deed)
+        await self._write(deed, path)
+
+    async def write_first(self, deed: Deed, path: Path | None) -> bool:
+        """Write down what is to be done only if that is written; whether it may be done."""
+        is_written = path is not None and await self._write(deed, path)
+        self._say(deed if is_written else msgspec.structs.replace(deed, outcome="refused"))
+        return is_written
+
+    def _say(self, deed: Deed) -> None:
         self._log.info(
             "admin_action",
             operator=deed.operator,
@@ -44,15 +64,20 @@ class AuditTrail:
             target=deed.target,
             reason=deed.reason,
             outcome=deed.outcome,
+            seconds=deed.seconds,
         )
+
+    async def _write(self, deed: Deed, path: Path | None) -> bool:
         if path is None:
-            return
-        line = json.dumps({"at": time.time_ns() // 1_000_000, **msgspec.structs.asdict(deed)})
+            return False
+        line = json.dumps({"at": time.time_ns() // 1_000_000, **deed.told()})
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(None, _append, path, line.encode() + b"\n")
         except OSError as error:
             self._log.error("audit_failed", error=error.strerror or type(error).__name__)
+            return False
+        return True
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tornado_app.connection import Connection
-from tornado_app.watching import STEP_MS
+from tornado_app.watching.levels import STEP_MS
 from workers.formats import StreamFormat
 
 Described = dict[str, Any]
@@ -106,8 +106,8 @@ def _facts(connection: Connection) -> Described:
     }
 
 
-def detail(connection: Connection) -> Described:
-    """All that is known of one call, but for what is said in it."""
+def detail(connection: Connection, listener: str | None) -> Described:
+    """All that is known of one call, but for what is said in it; *listener* hears that."""
     config, readings = connection.config, connection.readings
     totals = readings.totals
     return summary(connection) | {
@@ -116,6 +116,7 @@ def detail(connection: Connection) -> Described:
         "input": _described(config.source),
         "output": _described(config.target),
         "recorded": config.recorded,
+        "listener": listener,
         "token_expires_at": int(config.token_expires_at_unix_s * 1000),
         "chunks": totals.chunks,
         "messages": totals.messages,

@@ -25,6 +25,10 @@ class OperatorKeys:
         found = [name for name, known in self._keys if hmac.compare_digest(shown, known)]
         return found[0] if found else None
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(name for name, _ in self._keys)
+
     @staticmethod
     def problems(keys: Iterable[str]) -> Iterator[str]:
         """What is wrong with them, a sentence each that holds none of them."""

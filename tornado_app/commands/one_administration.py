@@ -99,10 +99,12 @@ class OneAdministration:
                 )
             case "GET", ("figures",):
                 return await self._together(asked, together.figures)
-            case "GET", ("calls", _):
+            case "GET", ("calls", _) | ("calls", _, "listening"):
                 return (await self._whose(asked))[1]
-            case "POST", ("calls", _, "end"):
-                return await self._end(asked)
+            case "POST", ("calls", _, "listening"):
+                return await self._listen(asked)
+            case (("POST" | "DELETE"), ("calls", _, "end" | "listening")):
+                return await self._to_whose(asked)
             case "POST", ("limits", _, _, "reset") if not self._are_shared:
                 return await self._do_everywhere(asked, lambda answers: answers[0])
             case "POST", ("reload",):
@@ -132,13 +134,22 @@ class OneAdministration:
             return None, _json(503, {"error": NOT_KNOWN.format(", ".join(map(str, missing)))})
         return None, next(iter(found.values()))
 
-    async def _end(self, asked: Asked) -> Answered:
-        detail = replace(asked, method="GET", target=urlsplit(asked.target).path[: -len("/end")])
-        process, answered = await self._whose(replace(detail, body=b""))
+    async def _to_whose(self, asked: Asked) -> Answered:
+        """Have that process do it that has the call."""
+        process, answered = await self._whose(_of_call(asked))
         if process is not None:
             return await self._ask_to(process, asked)
         # Whoever is asked for a call that there is not notes it down.
         return await self._any(asked) if answered.status == 404 else answered
+
+    async def _listen(self, asked: Asked) -> Answered:
+        """Who begins to listen to a call listens to none of another process any more."""
+        process, _ = await self._whose(_of_call(asked))
+        headers = {**asked.headers, PASSED_ON: f"{self._parent_key} {FURTHER}"}
+        others = sorted(each for each in self._ports() if process not in {None, each})
+        further = replace(asked, headers=headers)
+        await asyncio.gather(*(self._ask(each, further, READ_S) for each in others))
+        return await self._to_whose(asked)
 
     async def _do_everywhere(
         self,
@@ -219,6 +230,12 @@ def _other(found: Found) -> Answered | None:
 def _json(status: int, body: Mapping[str, Any]) -> Answered:
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     return Answered(status, as_json({**body}), headers)
+
+
+def _of_call(asked: Asked) -> Asked:
+    """What tells who has the call of which more is asked."""
+    below = urlsplit(asked.target).path.rpartition("/")[0]
+    return replace(asked, method="GET", target=below, body=b"")
 
 
 def _number(text: str) -> int:

@@ -370,6 +370,7 @@ ServerMessage: TypeAlias = (
     | TokenExpiring
     | TokenRefreshed
     | LimitWarning
+    | ListeningIn
     | GoingAway
     | Status
     | ErrorReport

@@ -285,6 +285,12 @@ class EndedByOperator(Struct, frozen=True):
     """For the client, in the operator's own words; empty: none."""
 
 
+class ListenedTo(Struct, frozen=True):
+    """Somebody who runs the server begins to listen to this call, or has ended."""
+
+    is_on: bool
+
+
 ConnectionEvent: TypeAlias = (
     Opened
     | ClientSlow
@@ -299,6 +305,7 @@ ConnectionEvent: TypeAlias = (
     | Stop
     | TokenRevoked
     | EndedByOperator
+    | ListenedTo
 )
 """About who is at both ends, and for how long; not about what is said."""
 Event: TypeAlias = (

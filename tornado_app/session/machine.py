@@ -273,6 +273,8 @@ class Session:
                 self._end_if(self._lifetime.revoked())
             case events.EndedByOperator(words):
                 self._end_if(self._lifetime.ended_by_operator(words))
+            case events.ListenedTo(is_on):
+                self._presence.listened_to(is_on=is_on)
             case _:
                 assert_never(event)
 

@@ -18,7 +18,7 @@ from tornado_app.settings.fallbacks import (
     wrong_fallbacks,
 )
 from tornado_app.settings.reading import label
-from tornado_app.settings.schema import LOCAL, Quotas, Settings
+from tornado_app.settings.schema import LOCAL, Admin, Quotas, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 from tornado_app.settings.shapes import (
     SECRET_BYTES,
@@ -85,6 +85,20 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
     if settings.admin.keys and not settings.metrics.enabled:
         names = ("admin.keys", "metrics.enabled")
         yield Contradiction(f"needs {label(names[1])}: it is at the address of the metrics", names)
+    yield from _secret_listening(settings.admin)
+
+
+def _secret_listening(admin: Admin) -> Iterator[Contradiction]:
+    """Who listens to a call is somebody, and is written down."""
+    if not admin.listeners:
+        return
+    strangers = set(admin.listeners) - OperatorKeys(key.reveal() for key in admin.keys).names
+    if strangers:
+        reason = f"must be names of keys, and none has {', '.join(sorted(strangers))}"
+        yield Contradiction(reason, ("admin.listeners", "admin.keys"))
+    if not admin.audit_file:
+        names = ("admin.listeners", "admin.audit_file")
+        yield Contradiction(f"needs {label(names[1])}, which says who listened to what", names)
 
 
 def _too_little_memory(settings: Settings) -> Iterator[Contradiction]:

@@ -324,6 +324,7 @@ class Admin(msgspec.Struct, frozen=True):
 
     keys: Annotated[tuple[Secret, ...], Meta(max_length=64)]
     audit_file: Annotated[str, Meta(max_length=4096)]
+    listeners: Annotated[tuple[Word, ...], Meta(max_length=64)]
 
 
 class Console(msgspec.Struct, frozen=True):

@@ -19,13 +19,14 @@ button { font: inherit; min-height: 2.75rem; padding: 0 1.25rem; border: 0; bord
   background: var(--parley-accent, #00705c); color: var(--parley-on-accent, #fff); }
 button:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
 p { margin: .5rem 0; }
+p:empty { margin: 0; }
 .who { font-weight: 600; }
 s { opacity: .65; }
 .aside { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (forced-colors: active) { button { border: 1px solid; } }
 `;
 
-const EVENTS = ["status", "transcript", "speech", "speaking", "playback_ended", "interrupted", "tool", "error", "problem", "limit"];
+const EVENTS = ["status", "transcript", "speech", "speaking", "playback_ended", "interrupted", "tool", "error", "problem", "limit", "listening"];
 const NAMES = { user: "You", assistant: "Model" };
 
 const make = (name, more = {}, ...children) => {
@@ -49,10 +50,11 @@ export class ParleyCall extends HTMLElement {
     this.attachShadow({ mode: "open" }).adoptedStyleSheets = [sheet];
     this._button = make("button", { type: "button", onclick: () => this._press() });
     this._state = make("p", { role: "status" });
+    this._heardBy = make("p", { role: "status", className: "who" });
     this._words = make("div", { part: "words" });
     this._words.setAttribute("aria-hidden", "true"); // as it streams; what is final is told once
     this._told = make("div", { role: "log", className: "aside" });
-    this.shadowRoot.append(this._button, this._state, this._words, this._told);
+    this.shadowRoot.append(this._button, this._state, this._heardBy, this._words, this._told);
     this._label();
   }
 
@@ -112,11 +114,17 @@ export class ParleyCall extends HTMLElement {
     const isRecorded = state === "connected" && this.call.negotiated.recorded;
     this._state.textContent = isRecorded ? `${sentence} This call is recorded.` : sentence;
     if (state === "ended") this.call = null;
+    if (state === "ended") this._heardBy.textContent = "";
     this._label();
   }
 
   _problem({ sentence }) {
     this._state.textContent = sentence;
+  }
+
+  /** For as long as it is so. */
+  _listening({ active, sentence }) {
+    this._heardBy.textContent = active ? sentence : "";
   }
 
   _error({ sentence }) {

@@ -112,6 +112,8 @@ export interface Events {
   error: { code: string; sentence: string; retryable: boolean; field?: string };
   /** A limit is near; nothing is cut off yet.  limit: the name of its setting. */
   limit: { limit: string; used: number; allowed: number; resetAt?: number; currency?: string; sentence: string };
+  /** A person who runs the service hears both sides from now on, or does not any more: tell your user. */
+  listening: { active: boolean; sentence: string };
   problem: { kind: "microphone_blocked" | "microphone_missing" | "microphone_busy" | "insecure_page" | "sound_blocked"; sentence: string };
   level: { you: number; model: number };
   /** The sound of an answer as it comes, also where nothing plays it. */

@@ -634,7 +634,7 @@ export function limitSentence({ limit, used, allowed, currency = "" }) {
     case "microphone_silence_s":
       return "Your microphone sends no sound. Is it switched off?";
     default:
-      return `${used} of ${[allowed, currency].filter(Boolean).join(" ")} are used (${limit}).`;
+      return `${used} of ${allowed} ${currency} are used (${limit}).`.replace("  ", " ");
   }
 }
 
@@ -991,10 +991,14 @@ class Call {
     }
   }
 
-  _on_limit_warning({ limit, used, allowed, reset_at: resetAt, currency }) {
-    if (limit === "microphone_silence_s" && (this.muted || this._isFile)) return;
-    const sentence = limitSentence({ limit, used, allowed, currency });
-    this._emit("limit", { limit, used, allowed, resetAt, currency, sentence });
+  _on_limit_warning({ reset_at: resetAt, ...told }) {
+    if (told.limit === "microphone_silence_s" && (this.muted || this._isFile)) return;
+    this._emit("limit", { ...told, resetAt, sentence: limitSentence(told) });
+  }
+
+  _on_listening_in({ status }) {
+    const active = status === "begun";
+    this._emit("listening", { active, sentence: `${active ? "A person of this service" : "Nobody"} listens in.` });
   }
 
   _on_going_away() {

@@ -25,6 +25,9 @@ REASON_TIMEOUT_S = 1.0
 """Why an answer failed follows it; of a model that was lost there is nothing to tell."""
 HEARD_BYTES = 512 * 1024 * 1024
 """An hour of 192 kHz float32 would be more; nobody speaks for an hour."""
+LISTENED_TO = "A person who runs the gateway is listening to this call."
+LISTENED_TO_NO_MORE = "Nobody listens to this call any more."
+
 HARMLESS = {"audio_backlog", "rate_limited", "internal"}
 """What is missing is said, and the talk goes on without it."""
 
@@ -173,6 +176,8 @@ class Call:
                 self._end(data["status"])
             case "limit_warning":
                 self.screen.note(_limit_sentence(data))
+            case "listening_in":
+                self.screen.note(LISTENED_TO if data["status"] == "begun" else LISTENED_TO_NO_MORE)
             case "going_away":
                 self.screen.note("The gateway is going away and will close the call.")
             case "error":

@@ -59,7 +59,9 @@ class CallHandler(AdminHandler):
         call = self.administration.gateway.calls.find(session_id)
         if call is None:
             raise Failed(404, NO_SUCH_CALL)
-        self.tell(200, calls.detail(call))
+        listening = self.administration.listening
+        listener, may_listen = listening.listener_of(session_id), listening.may(self.operator)
+        self.tell(200, calls.detail(call, listener) | {"may_listen": may_listen})
 
 
 class EndHandler(AdminHandler):

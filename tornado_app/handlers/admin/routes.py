@@ -7,6 +7,7 @@ from tornado_app.client_side.front_door import Doorstep
 from tornado_app.handlers.admin.bans import BanHandler, BansHandler
 from tornado_app.handlers.admin.calls import CallHandler, CallsHandler, EndHandler
 from tornado_app.handlers.admin.description import DescriptionHandler
+from tornado_app.handlers.admin.listening import ListeningHandler
 from tornado_app.handlers.admin.owners import OwnerHandler, ResetHandler
 from tornado_app.handlers.admin.page import page_routes
 from tornado_app.handlers.admin.whole import (
@@ -45,6 +46,7 @@ def _asked(given: dict[str, Any]) -> list[Route]:
             ("calls", CallsHandler),
             ("calls/([^/]+)", CallHandler),
             ("calls/([^/]+)/end", EndHandler),
+            ("calls/([^/]+)/listening", ListeningHandler),
             ("bans", BansHandler),
             ("bans/([^/]+)/([^/]+)", BanHandler),
             ("drain", DrainHandler),

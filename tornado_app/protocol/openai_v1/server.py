@@ -10,6 +10,9 @@ import msgspec
 from tornado_app.protocol import told
 from tornado_app.protocol.realtime.api_errors import api_error
 
+LISTENING_IN = "parley.listening_in"
+"""The one event of our own: the API has none for it, and the caller has to know."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -22,6 +25,9 @@ def encode(message: told.ServerMessage, seq: int, _timestamp_ms: int) -> bytes:
     match message:
         case told.RelayedEvent(text):  # nearly always
             return text.encode()
+        case told.ListeningIn(status):
+            event = {"type": LISTENING_IN, "event_id": _event_id(seq), "status": status}
+            return _encoder.encode(event)
         case told.RelayedError():
             fields = msgspec.to_builtins(message)
         case told.ErrorReport(code=code) if code != "audio_backlog":
@@ -34,4 +40,8 @@ def encode(message: told.ServerMessage, seq: int, _timestamp_ms: int) -> bytes:
 
 def _error(fields: dict[str, Any], seq: int) -> bytes:
     said = {name: fields.get(name) for name in ("type", "code", "message", "param", "event_id")}
-    return _encoder.encode({"type": "error", "event_id": f"event_parley_{seq}", "error": said})
+    return _encoder.encode({"type": "error", "event_id": _event_id(seq), "error": said})
+
+
+def _event_id(seq: int) -> str:
+    return f"event_parley_{seq}"

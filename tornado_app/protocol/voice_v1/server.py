@@ -25,6 +25,7 @@ TYPES: dict[type[told.ServerMessageBase], str] = {
     told.TokenExpiring: "token_expiring",
     told.TokenRefreshed: "token_refreshed",
     told.LimitWarning: "limit_warning",
+    told.ListeningIn: "listening_in",
     told.GoingAway: "going_away",
     told.Status: "status",
     told.ErrorReport: "error",

@@ -42,6 +42,7 @@ export class Calling {
       error: (event) => this._error(event),
       problem: (event) => this._problem(event),
       limit: ({ limit, sentence }) => talk.sentence(limit, { fact: sentence }, true),
+      listening: ({ sentence }) => talk.sentence("listening", { fact: sentence }, true),
       level: (event) => this.isConnected && this.loudness.level(event),
     };
     for (const [name, listener] of Object.entries(listeners)) call.on(name, listener);

@@ -7,7 +7,7 @@ from base64 import b64encode
 import pytest
 
 from tornado_app.session.record import AnswerSound, Away, Cut, Sent, UserSound
-from tornado_app.watching import STEP_MS, STEPS, Levels
+from tornado_app.watching.levels import STEP_MS, STEPS, Levels
 
 SILENT = -120
 

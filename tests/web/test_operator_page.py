@@ -38,6 +38,17 @@ CanvasRenderingContext2D.prototype.roundRect = function (...at) {
   return bar.apply(this, at);
 };
 """
+COUNT_SOUND = """
+window.played = 0;
+window.loudest = 0;
+const begin = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (...at) {
+  window.played += this.buffer.duration;
+  const samples = this.buffer.getChannelData(0);
+  for (const sample of samples) window.loudest = Math.max(window.loudest, sample);
+  return begin.apply(this, at);
+};
+"""
 ROW = ".call:has(b:text-is('{}'))"
 
 
@@ -100,6 +111,7 @@ def place(backstage, tmp_path_factory):
         metrics_enabled=True,
         admin_keys=[f"anna:{KEY}"],
         admin_audit_file=str(folder / "audit.jsonl"),
+        admin_listeners=["anna"],
         server_state_dir=str(folder / "state"),
     )
     backstage.run(house.__aenter__())
@@ -124,6 +136,14 @@ def enter(page, key=KEY):
 
 def row(page, user):
     return page.locator(ROW.format(user))
+
+
+def listen_to(page, user):
+    call = row(page, user)
+    call.locator("[aria-expanded]").click()
+    call.locator("text=Listen to this call").click()
+    call.locator(".question .primary").click()
+    call.locator("text=knows it.").wait_for()
 
 
 def focused(page):
@@ -263,6 +283,90 @@ class TestCalls:
         assert "calls-title" == focused(page)
 
 
+class TestListening:
+    def test_a_call_is_listened_to_by_keys_alone_and_its_caller_knows(self, browser, place):
+        """Both are heard, their words stand there, and a mark stays until it is ended."""
+        with opened(browser, place.url, before=COUNT_SOUND) as shown:
+            page = shown.page
+            enter(page)
+            client = place.call("grace")
+            row(page, "grace").wait_for()
+            tab_to(page, "More about the call of grace")
+            page.keyboard.press("Enter")
+            page.wait_for_selector("text=Listen to this call")
+            tab_to(page, "Listen to this call")
+            page.keyboard.press("Enter")
+            page.keyboard.type("ticket 18")
+            page.keyboard.press("Enter")
+            told = place.stage.run(client.next("listening_in"))
+            assert "begun" == told["data"]["status"]
+            grace = row(page, "grace")
+            grace.locator("text=You are listening to this call, and grace knows it.").wait_for()
+            assert "Stop listening" == focused(page)
+            place.answer(client)
+            place.speak_until(client, lambda: page.evaluate("loudest > 0.4 && played > 0.5"))
+            grace.locator(".words p:has-text('hello')").wait_for()
+            tab_to(page, "More about the call of grace")
+            page.keyboard.press("Enter")
+            assert grace.locator(".ear").is_visible(), "also when nothing else is shown of it"
+            tab_to(page, "Stop listening")
+            page.keyboard.press("Enter")
+            assert "ended" == place.stage.run(client.next("listening_in"))["data"]["status"]
+            assert not grace.locator(".ear").is_visible()
+            assert focused(page) == "More about the call of grace"
+        begun, ended = place.said()[-2:]
+        assert ("listening_begun", "ticket 18") == (begun["action"], begun["reason"])
+        assert "listening_ended" == ended["action"]
+        place.hang_up(client)
+
+    def test_one_call_at_a_time_and_none_when_the_page_is_gone(self, browser, place):
+        """Who listens to another has ended the first; so has who forgets the key, or goes."""
+        clients = {name: place.call(name) for name in ("henry", "iris")}
+        said = lambda name: place.stage.run(clients[name].next("listening_in"))["data"]["status"]  # noqa: E731
+        with opened(browser, place.url, before=COUNT_SOUND) as shown:
+            page = shown.page
+            enter(page)
+            for name in clients:
+                listen_to(page, name)
+                assert "begun" == said(name)
+            assert "ended" == said("henry")
+            page.wait_for_function("document.querySelectorAll('.call.listened').length === 1")
+            page.click("#forget")
+            assert "ended" == said("iris")
+            enter(page)
+            listen_to(page, "iris")
+            assert "begun" == said("iris")
+            page.goto("about:blank")
+            assert "ended" == said("iris")
+        for client in clients.values():
+            place.hang_up(client)
+
+    def test_a_call_that_ends_says_so_and_stays_until_it_was_read(self, browser, place):
+        client = place.call("jane")
+        with opened(browser, place.url, before=COUNT_SOUND) as shown:
+            enter(shown.page)
+            listen_to(shown.page, "jane")
+            place.hang_up(client)
+            jane = row(shown.page, "jane")
+            jane.locator("text=The call has ended.").wait_for()
+            jane.locator("text=Close").click()
+            shown.page.focus("#filter-user")
+            jane.wait_for(state="detached")
+
+    def test_a_key_that_may_not_is_not_asked(self, page, place):
+        before = place.house.gateway.settings
+        place.house.gateway.settings = replace(before, admin=replace(before.admin, listeners=()))
+        client = place.call("kim")
+        try:
+            kim = row(page, "kim")
+            kim.locator("[aria-expanded]").click()
+            kim.locator(".facts dd").first.wait_for()
+            assert not kim.locator("text=Listen to this call").is_visible()
+        finally:
+            place.house.gateway.settings = before
+            place.hang_up(client)
+
+
 class TestWrong:
     def test_what_went_wrong_is_said_in_words(self, browser, place):
         """With its code, how often and when; the worst first."""
@@ -307,8 +411,9 @@ class TestLooks:
         """The same, with all that there can be on it."""
         clients = [place.call(user) for user in ("a-name-of-many-letters@example.org", "alice")]
         place.keep_out("mallory")
+        listen_to(page, "alice")
         place.answer(clients[1])
-        row(page, "alice").locator("[aria-expanded]").click()
+        row(page, "alice").locator(".words p").first.wait_for()
         row(page, "alice").locator("text=Keep alice out").click()
         row(page, "alice").locator(".facts dd").first.wait_for()
         page.wait_for_selector("#bans:has-text('mallory')")

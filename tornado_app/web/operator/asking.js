@@ -34,6 +34,20 @@ export class Administration {
     return this.#ask("POST", `/calls/${encodeURIComponent(sessionId)}/end`, words ? { words } : {});
   }
 
+  listen(sessionId, reason) {
+    return this.#ask("POST", `/calls/${encodeURIComponent(sessionId)}/listening`, { reason });
+  }
+
+  /** What is said behind *after*, in milliseconds of the call. */
+  hear(sessionId, after) {
+    return this.#ask("GET", `/calls/${encodeURIComponent(sessionId)}/listening${after === undefined ? "" : `?after=${after}`}`);
+  }
+
+  /** Sent also when the page goes. */
+  endListening(sessionId) {
+    return this.#ask("DELETE", `/calls/${encodeURIComponent(sessionId)}/listening`, undefined, true);
+  }
+
   figures(span) {
     return this.#ask("GET", `/figures?span=${span}`);
   }
@@ -54,12 +68,12 @@ export class Administration {
     return this.#ask("DELETE", `/bans/${kind}/${encodeURIComponent(name)}`);
   }
 
-  async #ask(method, path, body) {
+  async #ask(method, path, body, keepalive = false) {
     const headers = { Authorization: `Bearer ${this.#key}` };
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     let answer, told;
     try {
-      answer = await fetch(BELOW + path, { method, headers, signal, body: body && JSON.stringify(body), cache: "no-store" });
+      answer = await fetch(BELOW + path, { method, headers, signal, body: body && JSON.stringify(body), cache: "no-store", keepalive });
       told = await answer.json();
     } catch {
       throw new Failed(answer?.status ?? 0, "The gateway does not answer.");

@@ -4,6 +4,7 @@ import { el, icon, say, svg } from "./dom.js";
 import { clock, seconds } from "./figures.js";
 import { facts } from "./facts.js";
 import { Levels } from "./levels.js";
+import { ListeningPanel } from "./listening_panel.js";
 import { ask, field } from "./question.js";
 import { money, PERIODS, whole } from "./words.js";
 
@@ -12,12 +13,14 @@ const PX_PER_S = 16;
 const OVER_MS = 4000;
 
 export class Call {
-  /** *asked*: the administration; *changed*: told that somebody is kept out. */
-  constructor(call, asked, changed) {
+  /** *asked*: the administration; *changed*: told that somebody is kept out; *ears*: which call is
+   * listened to, of all. */
+  constructor(call, asked, changed, ears) {
     this.id = call.session_id;
     this.user = call.user_id;
     this._asked = asked;
     this._changed = changed;
+    this._panel = new ListeningPanel(this, asked, ears);
     this._overAt = null;
     this._build();
     this.levels = new Levels(this._wave, this.user);
@@ -35,7 +38,9 @@ export class Call {
     this._cost = el("b", "num");
     this._tokens = el("span", "num");
     this._facts = el("dl", "facts");
+    this._listen = el("button", { type: "button", class: "btn", hidden: true, onclick: () => this._askListen() }, "Listen to this call");
     this._actions = el("div", "acts",
+      this._listen,
       el("button", { type: "button", class: "btn", onclick: () => this._askEnd() }, "End this call"),
       el("button", { type: "button", class: "btn", onclick: () => this._askKeepOut() }, `Keep ${this.user} out`));
     this._detail = el("div", { class: "detail", id: more, hidden: true }, this._facts, this._actions);
@@ -46,10 +51,19 @@ export class Call {
         el("div", "waited", this._bars, this._wait),
         el("div", "cost", this._cost, this._tokens),
         this._more),
+      this._panel.element,
       this._detail);
     this.element.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !this._detail.hidden) this._toggle();
     });
+  }
+
+  get isListenedTo() {
+    return this._panel.isOn;
+  }
+
+  focus() {
+    this._more.focus({ preventScroll: true });
   }
 
   /** As it was told just now. */
@@ -74,6 +88,7 @@ export class Call {
       say(this._about, `ended after ${clock(this._call.duration_s * 1000)}`);
       this._actions.replaceChildren();
     }
+    if (this._panel.isShown) return false;
     return nowMs - this._overAt > OVER_MS && !this.element.contains(document.activeElement);
   }
 
@@ -104,12 +119,29 @@ export class Call {
   async _look() {
     try {
       const told = await this._asked.call(this.id);
+      this._listen.hidden = !told.may_listen || this._panel.isOn;
       const now = JSON.stringify({ ...told, duration_s: 0 });
       if (now !== this._looked) this._facts.replaceChildren(...facts(told));
       this._looked = now;
     } catch {
       // It has ended, or the next round says why there is no answer.
     }
+  }
+
+  _askListen() {
+    const reason = el("input", { maxlength: 500, autocomplete: "off" });
+    ask(this._actions, {
+      sentence: `Listen to ${this.user} and the model? ${this.user} is told at once, and the audit has who listened and for how long.`,
+      fields: [field("Why, for the audit", reason)],
+      yes: "Listen",
+      no: "Do not listen",
+      act: async (close) => {
+        await this._panel.begin(reason.value.trim());
+        this._listen.hidden = true;
+        close();
+        this._panel.focus();
+      },
+    });
   }
 
   _askEnd() {

@@ -2,6 +2,7 @@
 
 import { byId, say } from "./dom.js";
 import { Call } from "./call.js";
+import { Ears } from "./listening_panel.js";
 
 const SHOWN = 50;
 const FRAME_MS = 100;
@@ -11,6 +12,7 @@ export class Calls {
     this._asked = asked;
     this._changed = changed;
     this._rows = new Map();
+    this._ears = new Ears();
     this._limit = SHOWN;
     this._user = "";
     this._drawnAt = -Infinity;
@@ -30,11 +32,11 @@ export class Calls {
       running.add(call.session_id);
       const row = this._rows.get(call.session_id);
       if (row) row.show(call);
-      else this._add(new Call(call, this._asked, this._changed));
+      else this._add(new Call(call, this._asked, this._changed, this._ears));
     }
     for (const [id, row] of this._rows) {
       // One that is not wanted any more has not ended.
-      const isGone = this._user ? row.user !== this._user : false;
+      const isGone = this._user && !row.isListenedTo ? row.user !== this._user : false;
       if (isGone || (!running.has(id) && row.over(nowMs))) {
         row.element.remove();
         this._rows.delete(id);
@@ -53,6 +55,11 @@ export class Calls {
     if (nowMs - this._drawnAt < FRAME_MS) return;
     this._drawnAt = nowMs;
     for (const { levels } of this._rows.values()) levels.draw();
+  }
+
+  /** Nobody looks any more. */
+  end() {
+    this._ears.end();
   }
 
   _add(row) {

@@ -29,6 +29,7 @@ export function facts(call) {
     ["Not taken", call.dropped_ms && `${(call.dropped_ms / 1000).toFixed(1)} s`],
     ["Waiting", (waiting.to_model_ms || waiting.to_client_ms) && `${whole(waiting.to_model_ms)} ms to the model${BREAK}${whole(waiting.to_client_ms)} ms to the client`],
     ["Recorded", call.recorded],
+    ["Listening", call.listener],
     ["Number", call.session_id],
   ];
   return rows.filter(([, value]) => value).flatMap(([name, value]) => [el("dt", null, name), el("dd", null, String(value))]);

@@ -38,6 +38,12 @@ class Watch {
 
   end() {
     this.isOver = true;
+    this._calls.end();
+  }
+
+  /** Nobody listens any more. */
+  hush() {
+    this._calls.end();
   }
 
   /** The figures are of another span from now on. */
@@ -162,5 +168,7 @@ inks.read();
 byId("door").addEventListener("submit", enter);
 byId("forget").addEventListener("click", () => shut());
 byId("span").addEventListener("change", () => watch?.turn());
+// The page goes, or is kept by the browser for the way back: nobody listens then.
+addEventListener("pagehide", () => watch?.hush());
 show("key");
 document.documentElement.dataset.ready = "";

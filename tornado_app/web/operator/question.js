@@ -6,7 +6,7 @@ import { el } from "./dom.js";
  * Show it in *place* instead of what is there, and put that back when it is answered.
  *
  * @param {Element} place
- * @param {{sentence: string, fields: Element[], yes: string, no: string, act: () => Promise<void>}} what
+ * @param {{sentence: string, fields: Element[], yes: string, no: string, act: (close: () => void) => Promise<void>}} what
  *   *act* may throw: its message is shown, and nothing is lost.
  */
 export function ask(place, { sentence, fields, yes, no, act }) {
@@ -26,7 +26,7 @@ export function ask(place, { sentence, fields, yes, no, act }) {
     if (button.getAttribute("aria-disabled")) return;
     button.setAttribute("aria-disabled", "true");
     try {
-      await act();
+      await act(close);
     } catch (error) {
       said.textContent = error.message;
       button.removeAttribute("aria-disabled");

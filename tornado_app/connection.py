@@ -103,7 +103,7 @@ class Connection:
         """Of the token that counts now."""
         self.ip = ""
         """Where its client is, or was."""
-        self._line = _new_line(config, client, equipment.clock)
+        self._line = _new_line(config, client, dialect, equipment.clock)
         """What a client is told that may come back; None: it may not."""
         self._client: Client = self._line or client
         self._dialect = dialect
@@ -401,6 +401,9 @@ class Connection:
             self._equipment.recorder.put(self.config.session_id, entries)
 
     def _send_client(self, command: commands.SendClient) -> None:
+        if self._line is not None and not command.urgent:
+            self._line.acknowledge(command)
+            return
         text = self._encode(command.message, command.seq, command.timestamp_ms)
         if text:
             self._client.send(text, urgent=command.urgent)
@@ -501,7 +504,10 @@ class Connection:
         )
 
 
-def _new_line(config: SessionConfig, client: Client, clock: Callable[[], float]) -> Line | None:
+def _new_line(
+    config: SessionConfig, client: Client, dialect: Dialect, clock: Callable[[], float]
+) -> Line | None:
     if not config.resume_window_s:
         return None
-    return Line(client, config.resume_bytes, config.resume_window_s, clock)
+    kept_bytes, kept_s = config.resume_bytes, config.resume_window_s
+    return Line(client, dialect.encode, kept_bytes, kept_s, clock)

@@ -2,34 +2,36 @@
 
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
-from typing import TypeAlias
 
 from tornado_app.client_side.client import Client
 from tornado_app.protocol.close import RESUMED_ELSEWHERE, Close
+from tornado_app.protocol.told import ServerMessage
+from tornado_app.resuming.receipts import Kept, Receipts, gathered
+from tornado_app.session.commands import SendClient
 
 ENTRY_BYTES = 64
 """What a message takes in memory beside its bytes."""
+RECEIPT_BYTES = 352
+"""What an acknowledgement takes until it is gathered with others, by `sys.getsizeof` of its parts.
+"""
 FULL_PART = 2
 """While nobody is there, an answer is held back when this part of the room is used: messages that
 cannot be held back have the rest."""
-
-
-_Kept: TypeAlias = bytes | tuple[bytes]
-"""A message, or in a tuple the binary frame behind it: most are messages, kept as they are."""
 
 
 class Line:
     """Passes on what a client is told, and keeps the last of it.  Thread: loop.
 
     Messages are numbered as the session does, from 1 without gaps; a binary frame belongs to the
-    message before it.  What is kept are the bytes that were sent, not copies.
+    message before it.  What is kept are the bytes that were sent, not copies; but of an
+    acknowledgement what it says, as most messages are some, and spelled again they are the same.
     """
 
     __slots__ = (
         "_away_bytes",
         "_client",
         "_clock",
+        "_encode",
         "_forgotten_seq",
         "_is_paused",
         "_is_ping_due",
@@ -38,25 +40,35 @@ class Line:
         "_marks",
         "_missed",
         "_room_bytes",
+        "_run",
         "_sent",
         "_sent_bytes",
     )
 
     def __init__(
-        self, client: Client, room_bytes: int, kept_s: float, clock: Callable[[], float]
+        self,
+        client: Client,
+        encode: Callable[[ServerMessage, int, int], bytes],
+        room_bytes: int,
+        kept_s: float,
+        clock: Callable[[], float],
     ) -> None:
         self._client: Client | None = client
+        self._encode = encode
         self._room_bytes = room_bytes
         self._kept_s = kept_s
         self._clock = clock
-        self._sent: deque[_Kept] = deque()
+        self._sent: deque[Kept] = deque()
+        self._run: list[SendClient] = []
+        """Acknowledgements behind that, to be gathered: a second of them at most."""
         self._sent_bytes = 0
         self._forgotten_seq = 0
         """The messages up to this one are not kept."""
         self._last_seq = 0
+        """Of what was sent before the run."""
         self._marks: deque[tuple[float, int]] = deque()
         """When it was looked, and what was the last message then: cheaper than a time for each."""
-        self._missed: deque[_Kept] = deque()
+        self._missed: deque[Kept | SendClient] = deque()
         """What a client that has come back is still to be given."""
         self._away_bytes = 0
         self._is_paused = False
@@ -72,11 +84,11 @@ class Line:
     def queued_bytes(self) -> int:
         """What is kept here, too."""
         queued_bytes = 0 if self._client is None else self._client.queued_bytes
-        return queued_bytes + self._sent_bytes
+        return queued_bytes + self._sent_bytes + len(self._run) * RECEIPT_BYTES
 
     def has(self, last_seq: int) -> bool:
         """Whether all behind *last_seq* is kept, and there is such a message."""
-        return self._forgotten_seq <= last_seq <= self._last_seq
+        return self._forgotten_seq <= last_seq <= self._last_seq + len(self._run)
 
     def attach(self, client: Client, last_seq: int) -> None:
         """Go on with *client*, which has everything up to *last_seq*."""
@@ -99,11 +111,15 @@ class Line:
         """Give a client that has come back what it has missed, as fast as it reads."""
         client, missed = self._client, self._missed
         while missed and client is not None and not client.is_full:
-            kept = missed.popleft()
-            if isinstance(kept, tuple):
-                client.send(kept[0], binary=True)
-            else:
-                client.send(kept)
+            match missed.popleft():
+                case bytes(payload):
+                    client.send(payload)
+                case SendClient() as receipt:
+                    client.send(self._encode(receipt.message, receipt.seq, receipt.timestamp_ms))
+                case (frame,):
+                    client.send(frame, binary=True)
+                case receipts:
+                    missed.extendleft(reversed(receipts.commands()))
         if self._is_ping_due and not missed:
             self.ping()
 
@@ -112,6 +128,9 @@ class Line:
 
         While nobody is there everything is: it goes with the session.
         """
+        if self._run:
+            self._gather()
+            self._make_room()
         now, marks = self._clock(), self._marks
         if self._client is None:
             return
@@ -123,7 +142,9 @@ class Line:
             marks.append((now, self._last_seq))
 
     def send(self, payload: bytes, *, binary: bool = False, urgent: bool = True) -> None:
-        kept: _Kept = payload
+        if self._run:
+            self._gather()
+        kept: Kept = payload
         if binary:
             kept = (payload,)
         else:
@@ -138,6 +159,17 @@ class Line:
             self._missed.append(kept)
         else:
             self._client.send(payload, binary=binary, urgent=urgent)
+
+    def acknowledge(self, receipt: SendClient) -> None:
+        """Send what may wait for company, and keep what it says.  The hot path."""
+        self._run.append(receipt)
+        if self._client is None:
+            self._away_bytes += RECEIPT_BYTES
+        elif self._missed:
+            self._missed.append(receipt)
+        else:
+            payload = self._encode(receipt.message, receipt.seq, receipt.timestamp_ms)
+            self._client.send(payload, urgent=False)
 
     def ping(self) -> None:
         """Behind what a client that has come back has missed."""
@@ -169,30 +201,53 @@ class Line:
         if client is not None:
             client.replace(close)
 
+    def _gather(self) -> None:
+        """Keep what a run says: dearer for each of them by itself."""
+        run, self._run = self._run, []
+        self._last_seq += len(run)
+        for kept in gathered(run, self._encode):
+            self._sent.append(kept)
+            self._sent_bytes += _size_bytes(kept)
+
     def _make_room(self) -> None:
         """The newest message stays, with its frame, however large."""
         while self._sent_bytes > self._room_bytes and self._forgotten_seq < self._last_seq - 1:
             self._forget_first()
 
     def _forget_first(self) -> None:
-        """The oldest message, with the frame behind it."""
-        self._forgotten_seq += 1
+        """The oldest message, with the frame behind it, or acknowledgements of one second."""
         self._drop_first()
         if self._sent and isinstance(self._sent[0], tuple):
             self._drop_first()
 
     def _drop_first(self) -> None:
         kept = self._sent.popleft()
-        size_bytes = len(kept[0]) if isinstance(kept, tuple) else len(kept)
-        self._sent_bytes -= size_bytes + ENTRY_BYTES
+        self._sent_bytes -= _size_bytes(kept)
+        if isinstance(kept, Receipts):
+            self._forgotten_seq += kept.count
+        elif not isinstance(kept, tuple):
+            self._forgotten_seq += 1
 
-    def _behind(self, last_seq: int) -> deque[_Kept]:
+    def _behind(self, last_seq: int) -> "deque[Kept | SendClient]":
         """What follows that message and its frame."""
-        wanted = self._last_seq - last_seq
-        count = messages = 0
+        if self._run:
+            self._gather()
+        seq, behind = self._last_seq, deque[Kept | SendClient]()
         for kept in reversed(self._sent):
-            if messages == wanted:
+            if seq == last_seq:
                 break
-            messages += not isinstance(kept, tuple)
-            count += 1
-        return deque(islice(self._sent, len(self._sent) - count, None))
+            if isinstance(kept, Receipts):
+                seq -= kept.count
+                if seq < last_seq:
+                    behind.extendleft(reversed(kept.commands()[last_seq - seq :]))
+                    break
+            elif not isinstance(kept, tuple):
+                seq -= 1
+            behind.appendleft(kept)
+        return behind
+
+
+def _size_bytes(kept: Kept) -> int:
+    if isinstance(kept, Receipts):
+        return kept.size_bytes
+    return ENTRY_BYTES + len(kept[0] if isinstance(kept, tuple) else kept)

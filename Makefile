@@ -20,7 +20,7 @@ SMOKE := tests/session tests/protocol tests/settings tests/admission tests/handl
 SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decoder.py \
 	tests/commands/test_cli.py tests/calls/test_first_call.py tests/calls/test_messages.py \
 	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py \
-	tests/local_realtime/test_server.py tests/test_server.py
+	tests/local_realtime/test_server.py tests/test_server.py tests/test_serving.py
 
 NODE_CLIENT := tests/clients/node
 CLIENTS := build/clients

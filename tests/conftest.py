@@ -63,6 +63,7 @@ LONGEST = [
     "calls/test_rolling_over.py",
     "calls/test_faults.py",
     "test_server.py",
+    "test_serving.py",
     "calls/test_files.py",
     "commands/talk/test_terminal.py",
     "clients/test_agents_realtime.py",

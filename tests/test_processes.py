@@ -17,7 +17,7 @@ from tornado.websocket import websocket_connect
 from tests.calls.house import Scrape, VoiceClient, house_settings, until, whole_log
 from tests.calls.test_administration import KEY
 from tests.fakes.upstream import FakeUpstream
-from tests.test_server import Gateway, program
+from tests.test_serving import Gateway, program
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import token_rules
 from tornado_app.commands.processes import Parent

@@ -14,7 +14,7 @@ from tornado.websocket import websocket_connect
 
 from tests.calls.house import VoiceClient, house_settings, whole_log
 from tests.fakes.upstream import FakeUpstream
-from tests.test_server import program
+from tests.test_serving import program
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import DEFAULTS, read_house, token_rules
 from tornado_app.metrics.definitions import RELOADS

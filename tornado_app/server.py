@@ -1,8 +1,6 @@
 """Start, drain, stop; reads top to bottom."""
 
 import asyncio
-import contextlib
-import gc
 import os
 import signal
 import socket
@@ -67,13 +65,7 @@ class Server:
             RuntimeError: If the model on this computer does not start.
         """
         settings = self._settings
-        sockets = self._bind()
-        self.port: int = sockets[0].getsockname()[1]
-        try:
-            scraped = self._bind_metrics()
-        except BaseException:
-            _close(sockets)
-            raise
+        sockets, scraped = self._listen()
         try:
             find_model = await self._find_model()
         except BaseException:
@@ -90,17 +82,35 @@ class Server:
             places=self._places(),
             ticket_prefix=self._ticket_prefix(),
         )
-        loop = asyncio.get_running_loop()
         try:
             await self.gateway.tools.ready()
-            await loop.run_in_executor(None, read_web, settings)
+            await asyncio.get_running_loop().run_in_executor(None, read_web, settings)
         except BaseException:  # it is told to end meanwhile
             _close(sockets + scraped)
             await self.gateway.stop(STOP_TIMEOUT_S)
             if self._embedded is not None:
                 await self._embedded.stop()
             raise
-        self.health = Health(self.gateway, loop)
+        self._open(sockets, scraped)
+        is_watched = self.gateway.models.several is not None
+        if settings.upstream.try_at_start and not self.is_embedded and not is_watched:
+            self.gateway.models.standing.start()
+        heap = new_heap(lambda: self.gateway.memory.held_bytes)
+        self._trimming = asyncio.ensure_future(heap.keep()) if heap is not None else None
+
+    def _listen(self) -> tuple[list[socket.socket], list[socket.socket]]:
+        """For clients, and for a scraper and operators; nobody is answered yet."""
+        sockets = self._bind()
+        self.port: int = sockets[0].getsockname()[1]
+        try:
+            return sockets, self._bind_metrics()
+        except BaseException:
+            _close(sockets)
+            raise
+
+    def _open(self, sockets: list[socket.socket], scraped: list[socket.socket]) -> None:
+        """Answer whoever comes."""
+        self.health = Health(self.gateway, asyncio.get_running_loop())
         self.health.start()
         self._http = make_front_door(self.gateway, self.health)
         self._http.add_sockets(sockets)
@@ -116,11 +126,6 @@ class Server:
                 self.gateway, self.health, self._http, self._embedded, administration
             )
             self._metrics.add_sockets(scraped)
-        is_watched = self.gateway.models.several is not None
-        if settings.upstream.try_at_start and not self.is_embedded and not is_watched:
-            self.gateway.models.standing.start()
-        heap = new_heap(lambda: self.gateway.memory.held_bytes)
-        self._trimming = asyncio.ensure_future(heap.keep()) if heap is not None else None
 
     def listening(self) -> Listening:
         """What is told of it, once it has started."""
@@ -267,124 +272,6 @@ class Server:
         if self._embedded is None:
             raise LookupError("no local model was started")
         return self._embedded.endpoint
-
-
-async def serve(
-    settings: Settings,
-    house: House,
-    reading: Reading,
-    announce: Callable[[Listening], None],
-    share: Share | None = None,
-) -> int | None:
-    """Run until a signal ends it; a second one does so at once, but for one that is `ASKED`.
-    SIGHUP has it read again.
-
-    Returns the signal if it came before the server listened, else None.
-    """
-    reloading = asyncio.Event()
-    stopping = _on_signals(reloading)
-    if share is not None:
-        _end_with_parent(stopping)
-    server = Server(settings, house, reading, share)
-    told = asyncio.ensure_future(stopping.get())
-    try:
-        if not await _started(server, told):
-            return told.result()
-        # What lives now lives to the end: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(20_000, 50, 100)
-        announce(server.listening())
-        reloader = asyncio.ensure_future(_reload(server, reloading))
-        try:
-            await _drained(server, told, stopping)
-        finally:
-            reloader.cancel()
-    finally:
-        told.cancel()
-    return None
-
-
-async def _started(server: Server, told: "asyncio.Future[int]") -> bool:
-    """Start *server*; False if it was told to end meanwhile, and nothing of it is left."""
-    start = asyncio.ensure_future(server.start())
-    await asyncio.wait((start, told), return_when=asyncio.FIRST_COMPLETED)
-    if start.done():
-        start.result()
-        return True
-    start.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await start
-        await server.stop()  # it was ready in the same moment
-    return False
-
-
-async def _drained(
-    server: Server, told: "asyncio.Future[int]", stopping: "asyncio.Queue[int]"
-) -> None:
-    try:
-        await told
-        drain = asyncio.ensure_future(server.drain())
-        again = asyncio.ensure_future(_insisted(told.result(), stopping))
-        await asyncio.wait((drain, again), return_when=asyncio.FIRST_COMPLETED)
-        if drain.done():
-            drain.result()
-        for task in (drain, again):
-            task.cancel()
-    finally:
-        await server.stop()
-
-
-async def _insisted(first: int, stopping: "asyncio.Queue[int]") -> None:
-    """Wait for the second signal that is to end it."""
-    left = 2 if first == ASKED else 1
-    while left:
-        left -= await stopping.get() != ASKED
-
-
-def _end_with_parent(stopping: "asyncio.Queue[int]") -> None:
-    """Drain when standard input ends, which nobody but the parent holds."""
-    loop = asyncio.get_running_loop()
-
-    def look() -> None:
-        if not os.read(0, 1024):
-            loop.remove_reader(0)
-            if not stopping.full():
-                stopping.put_nowait(signal.SIGTERM)
-
-    loop.add_reader(0, look)
-
-
-async def _reload(server: Server, reloading: asyncio.Event) -> None:
-    """One reading at a time; whoever asks meanwhile gets one more."""
-    while True:
-        await reloading.wait()
-        reloading.clear()
-        try:
-            await server.reload()
-        except Exception:  # noqa: BLE001  a fault of ours; the calls know nothing of it
-            get_logger().exception("reload_failed")
-
-
-def _on_signals(reloading: asyncio.Event) -> "asyncio.Queue[int]":
-    has_terminal = os.isatty(2)
-    signals: asyncio.Queue[int] = asyncio.Queue(4)
-
-    def note(number: int) -> None:
-        if not signals.full():
-            signals.put_nowait(number)
-
-    def on_hangup() -> None:
-        if has_terminal and not os.isatty(2):  # somebody has closed its window
-            note(signal.SIGHUP)
-        else:
-            reloading.set()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, ASKED):
-        loop.add_signal_handler(number, partial(note, number))
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
-    return signals
 
 
 def bind_metrics(metrics: Metrics, further: int = 0) -> list[socket.socket]:

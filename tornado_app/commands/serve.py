@@ -13,7 +13,7 @@ from tornado_app.commands.announcement import announcement
 from tornado_app.commands.configuration import read_house, token_rules
 from tornado_app.commands.processes import Parent
 from tornado_app.reloading import Reading
-from tornado_app.server import serve
+from tornado_app.serving import serve
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import Listening, Share

@@ -21,6 +21,7 @@ from tornado_app.metering import Metering
 from tornado_app.policy.grants import Policy
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.opening import Opening
+from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.resuming.tickets import Ticket
 from tornado_app.seating import Seating
@@ -101,7 +102,7 @@ class Reception:
         seating: Seating,
         metering: Metering,
         running: Running,
-        most_of_first: Callable[[ModelSession], Decimal],
+        most_of_first: Callable[[ModelSession, Sequence[Function | HandedServer]], Decimal],
     ) -> None:
         """*rules* are those of our own tokens, if there are any; a policy may name the tools of
         *toolbox*; *most_of_first*: what the first answer of such a call may cost.
@@ -129,6 +130,7 @@ class Reception:
         toolbox: Toolbox,
     ) -> None:
         """What the operator has written by now."""
+        self._toolbox = toolbox
         self._origins = _origin_rules(settings)
         self._terms = Terms(settings, policy, toolbox.all_names, toolbox.names)
         self._standings = Standings(settings)
@@ -240,7 +242,9 @@ class Reception:
         """A call that goes on ends by itself, as every other."""
         quotas, held = asked.standing.quotas, Decimal(0)
         if asked.standing.counts_money:
-            held = self._most_of_first(asked.terms.model_session)
+            scopes, toolbox = asked.caller.scopes, self._toolbox
+            tools = (*toolbox.functions(scopes), *toolbox.handed(scopes))
+            held = self._most_of_first(asked.terms.model_session, tools)
         used_up = self.metering.exceeded(quotas, held)
         if used_up is not None and asked.resumes is None:
             raise used_up.refused(time.time_ns() // 1_000_000)

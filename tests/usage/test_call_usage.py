@@ -1,5 +1,6 @@
 """Tests of tornado_app/usage/call_usage.py."""
 
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -15,9 +16,13 @@ from tornado_app.protocol.realtime.events import (
     ResponseFinished,
     UserTranscriptDone,
 )
+from tornado_app.protocol.realtime.functions import Function, tool_entry
+from tornado_app.protocol.realtime.given import PICTURE_TOKENS, given_in
+from tornado_app.protocol.realtime.model_session import Turn
 from tornado_app.protocol.told import CostFigures
 from tornado_app.session import events
 from tornado_app.session.commands import Log
+from tornado_app.session.config import ToolRules
 from tornado_app.usage.call_usage import CallUsage
 from tornado_app.usage.prices import read_prices
 
@@ -29,6 +34,7 @@ from = 2020-01-01
 text_input = 1
 audio_input = 10
 cached_audio_input = 1
+image_input = 5
 text_output = 2
 audio_output = 20
 
@@ -43,9 +49,12 @@ DAY = date(2026, 12, 1)
 TOKENS = {"text_input": 100, "audio_input": 50, "audio_output": 30}
 
 
+@dataclass(frozen=True)
 class Totals:
-    received_ms = 0.0
-    answered_ms = 0.0
+    received_ms: float = 0.0
+    answered_ms: float = 0.0
+    given_text: int = 0
+    given_pictures: int = 0
 
 
 class Call:
@@ -103,12 +112,74 @@ def test_the_next_answer_may_cost_the_longest_one_and_all_that_was_said(call):
     assert Decimal(100 * 20) / MILLION == call.most_of_next(100)
     call.hear("response_begun", response_id="r1")
     call.done("r1", {"text_input": 100, "cached_audio_input": 50, "audio_output": 30, "unnamed": 5})
-    call.totals.received_ms = 950.0
+    call.totals = Totals(received_ms=950.0)
     said = 100 * 1 + 50 * 10 + 30 * 10 + 5 * 1 + 10 * 10
     assert (said + 100 * 20) / MILLION == call.most_of_next(100)
     call.hear("response_begun", response_id="r2")
     call.hear("response_begun", response_id="r3")
     assert 2 * (said + 100 * 20) / MILLION == call.most_of_next(100)
+
+
+def test_before_the_first_count_the_model_is_given_what_its_call_begins_with():
+    """Instructions, tools of both sides and history: a byte is a token at the most."""
+    tool = Function("weather", "Tells the wéather.", {"type": "object"})
+    history = (Turn("user", "Hello."), Turn("assistant", "Good day."))
+    first = config(
+        model_session=model_session(instructions="Grüße.", tools=(tool,), history=history),
+        tools=ToolRules(functions=(tool,)),
+    )
+    usage = CallUsage(first, Totals, [].append, prices=PRICES)
+    of_tools = 2 * given_in(tool_entry(tool)).text
+    given = len("Grüße.".encode()) + of_tools + len("Hello.Good day.")
+
+    assert of_tools > 2 * len("weatherTells the wéather.")
+    assert Decimal(given + 100 * 20) / MILLION == usage.most_of_next(first.opened_at, 100)
+
+
+TURNS = st.lists(
+    st.tuples(
+        st.integers(0, 3000),  # bytes of text, typed or found by a tool
+        st.integers(0, 3),  # pictures
+        st.integers(0, 30_000),  # milliseconds of speech
+        st.floats(0, 1),  # how many tokens the model makes of them, beside the most
+        st.integers(0, 100),  # and of its answer
+        st.integers(0, 100),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(TURNS, st.booleans())
+def test_no_answer_costs_more_than_was_kept_aside_for_it(turns, is_late):
+    """Whatever came since the last count: words, results of tools, pictures, speech.
+
+    *is_late*: more comes while the answer runs, which is not given it, and the next one is.
+    """
+    call = Call()
+    context = {"text_input": 0, "audio_input": 0, "image_input": 0}
+    made = 200
+    for number, (text, pictures, speech_ms, part, words, sound) in enumerate(turns):
+        before = call.totals
+        call.totals = Totals(
+            before.received_ms + speech_ms,
+            before.answered_ms,
+            before.given_text + text,
+            before.given_pictures + pictures * PICTURE_TOKENS,
+        )
+        context["text_input"] += int(text * part)
+        context["image_input"] += int(pictures * PICTURE_TOKENS * part)
+        context["audio_input"] += speech_ms // 100
+        most = call.most_of_next(made)
+        call.hear("response_begun", response_id=f"r{number}")
+        if is_late:
+            now = call.totals
+            call.totals = Totals(now.received_ms + 900, 0, now.given_text + 70, now.given_pictures)
+        tokens = {**context, "text_output": words, "audio_output": sound}
+        call.done(f"r{number}", tokens)
+        assert call.records[-1].cost <= most
+        context["text_input"] += words + (70 if is_late else 0)
+        context["audio_input"] += sound + (9 if is_late else 0)
 
 
 @given(
@@ -155,17 +226,18 @@ def test_an_answer_whose_end_never_came_is_estimated_once(call, ending):
     """What the model was given before, what was said since, what the user was sent of it."""
     call.hear("response_begun", response_id="r1")
     call.done("r1")
-    call.totals.received_ms += 1000
+    call.totals = Totals(1000, 0, 41, 765)
     call.hear("response_begun", response_id="r2")
-    call.totals.answered_ms += 500
+    call.totals = Totals(1000, 500, 41, 765)
     ending(call)
     call.hear("upstream_lost", stage="dial")
 
     record = call.records[1]
     assert 2 == len(call.records)
     assert record.is_estimated
-    assert {"text_input": 100, "audio_input": 60, "audio_output": 10} == record.tokens
-    assert Decimal("0.0009") == record.cost
+    counts = {"text_input": 111, "audio_input": 60, "image_input": 765, "audio_output": 10}
+    assert counts == record.tokens
+    assert Decimal("0.004736") == record.cost
 
 
 def test_the_end_of_a_call_ends_what_runs(call):

@@ -24,6 +24,8 @@ class Actions:
         "chunk",
         "errors",
         "facts",
+        "given_pictures",
+        "given_text",
         "has_room",
         "messages",
         "now",
@@ -43,6 +45,8 @@ class Actions:
         """What there was for the operator, by event."""
         self.tokens = Counter[str]()
         """What the model has counted, by type."""
+        self.given_text = self.given_pictures = 0
+        """What the model was given beside sound, in tokens at the most."""
         self.errors = Counter[ErrorCode]()
         """Of them, by their code."""
         self._lines = Bucket(LINES_PER_S, LINES_BURST)

@@ -1,7 +1,7 @@
 """The gate before the model: orders pass while it is connected, and wait while it is not."""
 
 from tornado_app.admission.budget import Budget
-from tornado_app.protocol.realtime.orders import AnyOrder, Append
+from tornado_app.protocol.realtime.orders import AnyOrder, Append, given_by
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import SendUpstream
 from tornado_app.session.config import SessionConfig
@@ -94,8 +94,12 @@ class OrderGate:
         """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
         if self.is_free:
             self.let_go(order)
-            return True
-        return self.kept.keep(order)
+        elif not self.kept.keep(order):
+            return False
+        given = given_by(order)
+        self._actions.given_text += given.text
+        self._actions.given_pictures += given.pictures
+        return True
 
     def let_go(self, order: AnyOrder) -> None:
         """Past all that is kept, and before the gate is open."""

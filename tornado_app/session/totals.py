@@ -35,6 +35,9 @@ class Totals(Struct, frozen=True):
     tool_failures: int
     tokens: Mapping[str, int]
     """By type (`token_types`)."""
+    given_text: int = 0
+    """What the model was given in this call beside sound, in tokens at the most."""
+    given_pictures: int = 0
 
 
 def total(figures: AudioFigures, sent: Sent, actions: Actions) -> Totals:
@@ -55,4 +58,6 @@ def total(figures: AudioFigures, sent: Sent, actions: Actions) -> Totals:
         tool_calls=facts["tool_done"] + facts["tool_failed"],
         tool_failures=facts["tool_failed"],
         tokens=actions.tokens,
+        given_text=actions.given_text,
+        given_pictures=actions.given_pictures,
     )

@@ -1,12 +1,14 @@
 """What one call uses, from the facts that its session tells: those of its log and its metrics."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tornado_app.protocol.realtime.functions import Function, HandedServer, tool_entry
+from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.told import CostFigures
 from tornado_app.session.config import SessionConfig
@@ -17,8 +19,8 @@ from tornado_app.usage.record import Kind, Record
 USER_MS = 100
 ANSWER_MS = 50
 """For a token of audio, the user's and the model's."""
-LETTER_TOKENS = 1
-"""For a letter of instructions, at the most."""
+WORD_BYTES = 4
+"""Of text for a token, on the average; at the most it is one for each."""
 MOST_OUTPUT_TOKENS = 4096
 """Of an answer, where nothing bounds it."""
 BEGUN_MOST = 16
@@ -47,16 +49,16 @@ class CallUsage:
         self._organisation = organisation
         self._trace_id = trace_id
         self._model = config.model_session.model
-        self._begun: dict[str, float] = {}
-        """Answers that run, and how much audio the user had been sent before, in ms."""
+        self._begun: dict[str, Totals] = {}
+        """Answers that run, and what there had been before: they were given no more."""
         self._over: dict[str, None] = {}
         """The last answers that have a record: what is said of them later is not another one."""
         self._known_input: dict[str, int] = {}
         """Of the last answer that was counted: the next has all of it in its input again."""
         self._known_output: dict[str, int] = {}
         """And what the model has said in it."""
-        self._received_ms = 0.0
-        """Audio of the user that was counted in it."""
+        self._counted: Totals | None = None
+        """What there had been of the call when it began, which is counted in it."""
         self.cost = Decimal(0)
         """Of all that has a price, exactly."""
         self._unpriced = 0
@@ -72,20 +74,17 @@ class CallUsage:
         at *now*: what the model was given and has said, speech since, and the longest answer, which
         has *most_output_tokens*; 0: that is not bounded.  0, if nobody answers.
         """
-        said, unheard_ms = self._known_output, self._totals().received_ms - self._received_ms
+        said = self._known_output
         heard = said.get("audio_output", 0)
-        given = _sum(
-            self._known_input,
-            {
-                "audio_input": math.ceil(unheard_ms / USER_MS) + heard,
-                "text_input": sum(said.values()) - heard,
-            },
-        )
+        since = self._since(bytes_per_token=1)
+        told = {"audio_input": heard, "text_input": sum(said.values()) - heard}
+        known = _sum(self._known_input, told)
+        if self._counted is None:
+            known = first_given(self._config.model_session, self._config.tools.told)
         session = replace(self._config.model_session, model=self._model)
-        is_counted = self._known_input or said
-        known = given if is_counted else {"audio_input": given["audio_input"]}
         day = _day(self._config.unix_ms(now))
-        most = most_of_answer(self._prices, session, known, most_output_tokens, day)
+        given = _sum(known, since)
+        most = most_of_answer(self._prices, session, given, most_output_tokens, day)
         return most * max(1, len(self._begun))
 
     def hear(self, event: str, fields: Mapping[str, Any], now: float) -> None:
@@ -111,7 +110,7 @@ class CallUsage:
     def _begin(self, response_id: str, at: int) -> None:
         if len(self._begun) >= BEGUN_MOST:
             self._estimate(next(iter(self._begun)), "forgotten", at)
-        self._begun[response_id] = self._totals().answered_ms
+        self._begun[response_id] = self._totals()
         self._over.pop(response_id, None)  # another model, with names of its own
 
     def _end(self, response_id: str) -> None:
@@ -128,11 +127,12 @@ class CallUsage:
         if is_uncounted and response_id in self._begun:
             self._estimate(response_id, fields["status"], at)
             return
+        before = self._begun.get(response_id) or self._totals()
         self._end(response_id)
         if tokens:
+            self._counted = before
             self._known_input = {name: count for name, count in tokens.items() if "input" in name}
             self._known_output = {n: count for n, count in tokens.items() if "input" not in n}
-            self._received_ms = self._totals().received_ms
         cost = self._prices.of_answer(self._model, tokens, _day(at))
         self._write(
             "answer", at, model=self._model, status=fields["status"], tokens=tokens, cost=cost,
@@ -147,20 +147,32 @@ class CallUsage:
         """The model has answered, and never said how much: what it was given before, what was said
         since, and what of the answer the user was sent.
         """
-        totals, answered_ms = self._totals(), self._begun[response_id]
+        answered_ms = self._totals().answered_ms - self._begun[response_id].answered_ms
         self._end(response_id)
-        tokens = _sum(
-            self._known_input,
-            {
-                "audio_input": math.ceil((totals.received_ms - self._received_ms) / USER_MS),
-                "audio_output": math.ceil((totals.answered_ms - answered_ms) / ANSWER_MS),
-            },
-        )
+        since = self._since(bytes_per_token=WORD_BYTES)
+        answered = {"audio_output": math.ceil(answered_ms / ANSWER_MS)}
+        tokens = _sum(_sum(self._known_input, since), answered)
         cost = self._prices.of_answer(self._model, tokens, _day(at))
         self._write(
             "answer", at, model=self._model, status=status, tokens=tokens, cost=cost,
             response_id=response_id, is_estimated=True,
         )  # fmt: skip
+
+    def _since(self, bytes_per_token: int) -> dict[str, int]:
+        """What the model was given since it was last counted."""
+        now, counted = self._totals(), self._counted
+        if counted is None:
+            text, pictures, heard_ms = now.given_text, now.given_pictures, now.received_ms
+        else:
+            text = now.given_text - counted.given_text
+            pictures = now.given_pictures - counted.given_pictures
+            heard_ms = now.received_ms - counted.received_ms
+        since = {
+            "audio_input": math.ceil(heard_ms / USER_MS),
+            "text_input": math.ceil(text / bytes_per_token),
+            "image_input": pictures,
+        }
+        return {kind: count for kind, count in since.items() if count}
 
     def _transcribed(self, fields: Mapping[str, Any], at: int) -> None:
         model, tokens, seconds = (
@@ -212,15 +224,21 @@ def most_of_answer(
     most_output_tokens: int,
     day: date,
 ) -> Decimal:
-    """As `CallUsage.most_of_next`, to what the model is *given*; without text in it nothing was
-    counted yet, and it is given its instructions.
-    """
+    """As `CallUsage.most_of_next`, to what the model is *given*."""
     if session.only_transcribes:
         return Decimal(0)
-    if "text_input" not in given:
-        given = {**given, "text_input": LETTER_TOKENS * len(session.instructions)}
     made = most_output_tokens or MOST_OUTPUT_TOKENS
     return prices.most_of_answer(session.model, given, made, day) or Decimal(0)
+
+
+def first_given(
+    session: ModelSession, server_tools: Sequence[Function | HandedServer]
+) -> dict[str, int]:
+    """What a model is given before anybody has said anything, in tokens at the most."""
+    tools = [tool_entry(each) for each in (*server_tools, *session.tools)]
+    said = [turn.text for turn in session.history]
+    given = given_in([session.instructions, tools, said])
+    return {"text_input": given.text}
 
 
 def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

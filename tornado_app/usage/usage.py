@@ -8,12 +8,13 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.totals import Totals
 from tornado_app.settings.schema import Usage as UsageSettings
 from tornado_app.settings.secret import Secret
-from tornado_app.usage.call_usage import CallUsage, most_of_answer
+from tornado_app.usage.call_usage import CallUsage, first_given, most_of_answer
 from tornado_app.usage.database import UsageDatabase
 from tornado_app.usage.keeper import Keeper, Sink
 from tornado_app.usage.lines import UsageLines
@@ -103,10 +104,13 @@ class Usage:
             trace_id=trace_id,
         )
 
-    def most_of_first(self, session: ModelSession) -> Decimal:
+    def most_of_first(
+        self, session: ModelSession, server_tools: Sequence[Function | HandedServer]
+    ) -> Decimal:
         """What the first answer of a call may cost at the most that begins so and now."""
         today = datetime.now(UTC).date()
-        return most_of_answer(self._prices, session, {}, session.max_output_tokens, today)
+        given = first_given(session, server_tools)
+        return most_of_answer(self._prices, session, given, session.max_output_tokens, today)
 
     def go_by(self, prices: Prices) -> None:
         """Those of calls that begin from now on."""

@@ -9,6 +9,8 @@ import msgspec
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
+from tornado_app.protocol.realtime.given import NOTHING, Given, given_in
+
 
 class Order(Struct, frozen=True, omit_defaults=True, tag_field="type"):
     """A client event: something we ask of the model.  ``event_id`` returns in its errors."""
@@ -76,6 +78,7 @@ class Relayed(Struct, frozen=True):
     """Its ``type``."""
     text: bytes
     event_id: str = ""
+    given: Given = NOTHING
 
 
 AnyOrder: TypeAlias = (
@@ -108,3 +111,14 @@ def encode_order(order: AnyOrder) -> bytes:
         plain = replace(order, beside={})
         return _encoder.encode({**order.beside, **to_builtins(plain)})
     return _encoder.encode(order)
+
+
+def given_by(order: AnyOrder) -> Given:
+    """What the model is given with it."""
+    match order:
+        case Relayed(given=given):
+            return given
+        case CreateItem(item=said) | UpdateSession(session=said) | CreateResponse(response=said):
+            return given_in(said)
+        case _:
+            return NOTHING

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tornado_app.errors import Refused
+from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.orders import CancelResponse, Relayed
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
@@ -171,7 +172,7 @@ class Answers:
         metadata = dict(list((response.get("metadata") or {}).items())[: METADATA_PAIRS - 1])
         wanted = {**response, "metadata": {**metadata, TAG: name}}
         event = {"type": "response.create", "event_id": name, "response": wanted}
-        order = Relayed("response.create", msgspec.json.encode(event), name)
+        order = Relayed("response.create", msgspec.json.encode(event), name, given_in(response))
         self._going_on.append((name, answer))
         self.on_connected()
         if not self._model.send(order):

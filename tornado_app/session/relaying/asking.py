@@ -12,6 +12,7 @@ from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response
 from tornado_app.protocol.asked import ClientEvent
 from tornado_app.protocol.realtime.api_errors import refusal
+from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.orders import AnyOrder, Clear, Commit, Relayed
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
@@ -248,7 +249,7 @@ class Asking:
         text = event.text.encode()
         if name != ref:
             text = msgspec.json.encode({**event.fields, "event_id": name})
-        order = Relayed(event.kind, text, name)
+        order = Relayed(event.kind, text, name, given_in(event.fields))
         self._send_noted(Asked(event.kind, name, ref, order, item_id_of(event.fields)))
 
     def _send_noted(self, asked: Asked) -> None:

@@ -16,6 +16,7 @@ from tornado_app.failover.upstreams import Upstream
 from tornado_app.policy.api_session import narrow_session
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime.api_errors import missing
+from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetection
 from tornado_app.protocol.realtime.orders import Relayed
 from tornado_app.session.actions import Actions
@@ -88,7 +89,7 @@ class Updating:
             self._actions.log("update_narrowed", fields=sorted(left_out))
         there = called_at(self._model.upstream, body)
         text = msgspec.json.encode({"type": UPDATE, "event_id": name, "session": there})
-        order = Relayed(UPDATE, text, name)
+        order = Relayed(UPDATE, text, name, given_in(there))
         self._changes.append(_Change(name, body, _own(body, wanted)))
         return Asked(UPDATE, name, ref, order)
 

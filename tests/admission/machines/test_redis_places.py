@@ -217,6 +217,27 @@ async def test_redis_is_away(own, lets_in, hangs):
 
 
 @pytest.mark.gen_test
+async def test_redis_is_found_back_whatever_became_of_a_question(own):
+    """Also of one that was cancelled, and not by whoever has asked it."""
+    async with machines(own, 1) as (one,):
+        lease = await one.admit(seat())
+        assert isinstance(lease, Lease)
+        own.pause()
+        one.places._renew_at = 0.0
+        one.places._wake.set()
+        await until(lambda: cancelled_questions() > 0, "nothing is asked")
+        await until(lambda: one.places.is_away, "nobody noticed")
+        own.go_on()
+        await until(lambda: not one.places.is_away, "it stays away")
+
+
+def cancelled_questions() -> int:
+    """How many questions to Redis were there to be cancelled."""
+    asking = [each for each in asyncio.all_tasks() if "AsyncScript" in repr(each.get_coro())]
+    return sum(each.cancel() for each in asking)
+
+
+@pytest.mark.gen_test
 async def test_redis_has_forgotten_everything(own):
     """Nobody is told, and all calls that run are counted again long before their leases end."""
     async with machines(own) as (one, other):

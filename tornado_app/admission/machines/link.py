@@ -123,7 +123,9 @@ class Link:
         for _ in range(LATE_TURNS):
             if not asking.done():
                 await asyncio.sleep(0)
-        if not asking.done():
+        # One that was cancelled from below would end whoever asks, and with it the look that finds
+        # Redis back; who asks is cancelled at the waits above.
+        if not asking.done() or asking.cancelled():
             self._silence = "timeout"
             raise TimeoutError
         return asking.result()

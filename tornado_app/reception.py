@@ -25,7 +25,7 @@ from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.resuming.tickets import Ticket
 from tornado_app.seating import Seating
-from tornado_app.session.config import SessionConfig
+from tornado_app.session.config import SessionConfig, ToolRules
 from tornado_app.settings.schema import Settings
 from tornado_app.standing import Standing, Standings
 from tornado_app.terms import CallTerms, Terms
@@ -243,7 +243,7 @@ class Reception:
         quotas, held = asked.standing.quotas, Decimal(0)
         if asked.standing.counts_money:
             scopes, toolbox = asked.caller.scopes, self._toolbox
-            tools = (*toolbox.functions(scopes), *toolbox.handed(scopes))
+            tools = ToolRules(toolbox.functions(scopes), handed=toolbox.handed(scopes)).told
             held = self._most_of_first(asked.terms.model_session, tools)
         used_up = self.metering.exceeded(quotas, held)
         if used_up is not None and asked.resumes is None:

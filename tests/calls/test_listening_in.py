@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -15,6 +16,7 @@ from tests.calls.test_openai_opening import bearer, dial
 from tests.calls.test_resuming import away, back
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.watching.watch import Watch
+from workers.codecs import encode
 
 SAID = b"\x00\x40" * 2400
 ANSWERED = b"\x00\x20" * 2400
@@ -299,3 +301,44 @@ async def test_nothing_that_is_heard_is_in_the_log(settings, capfd):
 
     assert "that is a secret" not in json.dumps(deeds(settings))
     assert "that is a secret" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("law", ["pcmu", "pcma"])
+@pytest.mark.gen_test
+async def test_a_client_of_the_api_that_speaks_g711_is_heard_as_well(settings, law):
+    """Whose audio goes both ways as it is."""
+    async with FakeUpstream() as fake, House(fake.url, **settings) as house:
+        client = await dial(house, **bearer(house.token(scopes=("parley.conduct",))))
+        await client.next("session.created")
+        law_of = {"format": {"type": f"audio/{law}"}}
+        session = {"type": "realtime", "audio": {"input": law_of, "output": law_of}}
+        await client.say("session.update", session=session)
+        asked = await fake.next_event("session.update")
+        while "format" not in asked["session"]["audio"].get("output", {}):
+            asked = await fake.next_event("session.update")
+        await fake.send({"type": "session.updated", "session": asked["session"]})
+        await client.next("session.updated")
+        [connection] = house.gateway.connections
+        called = connection.config.session_id
+        await listen(house, called)
+        tone = encode(0.5 * np.sin(np.arange(8000) * 2 * np.pi * 440 / 8000), law)
+        audio = base64.b64encode(tone).decode()
+        await client.say("input_audio_buffer.append", audio=audio)
+        await fake.next_event("input_audio_buffer.append")
+        for event in (created("r1"), delta("i1", "r1", tone)):
+            await fake.send(event)
+        heard = await hear_until(
+            house, called, lambda all_: min(map(loud_ms, (all_["user"], all_["model"]))) > 900
+        )
+
+    for side in (heard["user"], heard["model"]):
+        sound = np.frombuffer(side, "<i2").astype(float)
+        sound = sound[np.flatnonzero(sound)[0] :][:22_000]
+        spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+        assert 440 == pytest.approx(np.argmax(spectrum) * 24_000 / len(sound), abs=2)
+        assert 0.5 * 32_768 == pytest.approx(np.percentile(np.abs(sound), 99), rel=0.05)
+
+
+def loud_ms(pcm: bytes) -> float:
+    """How long it is nowhere silent for longer than a wave."""
+    return np.count_nonzero(np.abs(np.frombuffer(pcm, "<i2").reshape(-1, 24)).max(axis=1) > 1000)

@@ -14,6 +14,7 @@ from tornado_app.protocol.realtime.events import UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse
 from tornado_app.session.events import Converted, ToolDone, Unusable
+from tornado_app.session.record import SoundFormats
 from tornado_app.session.sent import Sent
 
 
@@ -65,6 +66,10 @@ class Conductor(Protocol):
     @property
     def speech_since(self) -> float | None:
         """When the user began to say what they are saying."""
+
+    @property
+    def sound_formats(self) -> SoundFormats:
+        """Of what the model hears and says."""
 
     @property
     def sound_at(self) -> float:

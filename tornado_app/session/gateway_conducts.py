@@ -22,6 +22,7 @@ from tornado_app.session.memory import Memory
 from tornado_app.session.model_buffer import NO_TURNS
 from tornado_app.session.parts import Parts
 from tornado_app.session.quiet import Quiet
+from tornado_app.session.record import SoundFormats
 from tornado_app.session.uplink import Uplink
 
 
@@ -134,6 +135,10 @@ class GatewayConducts:
             return False
         self.answers.asking.fill(sentence, None)
         return True
+
+    @property
+    def sound_formats(self) -> SoundFormats:
+        return SoundFormats()
 
     @property
     def is_quiet(self) -> bool:

@@ -45,6 +45,7 @@ from tornado_app.session.mending import Mending
 from tornado_app.session.parts import Parts
 from tornado_app.session.presence import Presence
 from tornado_app.session.quotas import Quotas
+from tornado_app.session.record import SoundFormats
 from tornado_app.session.relaying.client_conducts import ClientConducts
 from tornado_app.session.rolling_over import RollingOver
 from tornado_app.session.term import TIMER
@@ -167,6 +168,11 @@ class Session:
     def state(self) -> UpstreamStatus | Literal["away"]:
         """How its model is, or that its client is away."""
         return "away" if self._presence.is_away else self._model.state
+
+    @property
+    def sound_formats(self) -> SoundFormats:
+        """Of what the model hears and says."""
+        return self._conductor.sound_formats
 
     @property
     def waiting_ms(self) -> tuple[float, float]:

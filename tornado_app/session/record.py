@@ -4,11 +4,21 @@ Times are milliseconds since the call was opened.  From these entries alone, and
 hurry, `tornado_app.recordings` makes what can be listened to and read.
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 RecordedParts = Literal["both", "audio", "words"]
+SoundFormat = Literal["pcm16", "pcmu", "pcma"]
+"""24 kHz mono s16le, as all that is recorded, or G.711 at 8 kHz, which a client of the API may have
+asked of the model for itself."""
+
+
+class SoundFormats(NamedTuple):
+    """In which both sides are on their way between client and model."""
+
+    user: SoundFormat = "pcm16"
+    model: SoundFormat = "pcm16"
 
 
 class Begun(Struct, frozen=True, tag="begun"):
@@ -28,7 +38,8 @@ class UserSound(Struct, frozen=True, tag="user_sound"):
     end_ms: float
     """When the last sample of it had been spoken, at the latest."""
     audio: bytes
-    """24 kHz mono s16le as base64."""
+    """In *encoding*, as base64."""
+    encoding: SoundFormat = "pcm16"
 
 
 class AnswerSound(Struct, frozen=True, tag="answer_sound"):
@@ -36,7 +47,8 @@ class AnswerSound(Struct, frozen=True, tag="answer_sound"):
 
     item_id: str
     pcm: bytes
-    """24 kHz mono s16le, cut anywhere."""
+    """In *encoding*, cut anywhere."""
+    encoding: SoundFormat = "pcm16"
 
 
 class Sent(Struct, frozen=True, tag="sent"):

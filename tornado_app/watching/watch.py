@@ -11,6 +11,7 @@ from tornado_app.session.record import Entry
 from tornado_app.session.relaying.noted import RelayedNotes
 from tornado_app.watching.ear import Ear
 from tornado_app.watching.levels import STEP_MS, Levels, Loudness
+from tornado_app.watching.telephone import Telephone
 
 LOOKED_S = 5.0
 """So long after somebody has asked for the last time it is measured."""
@@ -29,8 +30,12 @@ class Watch:
         self._session = session
         self._opened_at = config.opened_at
         self._opened_at_unix_ms = config.opened_at_unix_ms
-        kind = RelayedNotes if config.client_conducts else Notes
-        self._notes = kind(config, "both")
+        self._notes = (
+            RelayedNotes(config, "both", lambda: session.sound_formats)
+            if config.client_conducts
+            else Notes(config, "both")
+        )
+        self._telephone = Telephone()
         self._levels = Levels()
         self._ear: Ear | None = None
         """Of who listens, if anybody does."""
@@ -80,7 +85,7 @@ class Watch:
         return commands
 
     def _note(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
+        for entry in map(self._telephone.plain, entries):
             self._levels.note(entry)
             if self._ear is not None:
                 self._ear.note(entry)

@@ -16,6 +16,7 @@ from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.parts import Parts
 from tornado_app.session.pictures import Pictures
+from tornado_app.session.record import SoundFormats
 from tornado_app.session.relaying import answers as answers_room
 from tornado_app.session.relaying import tools as tools_room
 from tornado_app.session.relaying.answer_events import AnswerEvents
@@ -121,6 +122,7 @@ class ClientConducts:
         self.audio = self.speaking.audio
         self.hear: Callable[[Any], Ending | Failure | None] = hearing.hear
         self._hearing = hearing
+        self._updating = updating
         # The sound itself is not looked at.
         self.sound_at = config.opened_at
         self.has_streamed = False
@@ -128,6 +130,10 @@ class ClientConducts:
     @property
     def is_busy(self) -> bool:
         return bool(self._answers.open) or self._tools.holds_conversation
+
+    @property
+    def sound_formats(self) -> SoundFormats:
+        return self._updating.formats
 
     @property
     def heard_until(self) -> float:

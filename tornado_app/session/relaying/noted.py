@@ -4,6 +4,7 @@ Of both sides it is what was sent: what the client has played of an answer only 
 `conversation.item.truncate` says.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pybase64
@@ -21,19 +22,28 @@ from tornado_app.session.record import (
     Cut,
     RecordedParts,
     Sent,
+    SoundFormat,
+    SoundFormats,
     Spoken,
     UserSound,
     Words,
 )
 
-MODEL_BYTES_PER_MS = 48.0
+BYTES_PER_MS: Mapping[SoundFormat, float] = {"pcm16": 48.0, "pcmu": 8.0, "pcma": 8.0}
 
 
 class RelayedNotes(Notes):
     """As of the base."""
 
-    def __init__(self, config: SessionConfig, parts: RecordedParts) -> None:
+    def __init__(
+        self,
+        config: SessionConfig,
+        parts: RecordedParts,
+        formats: Callable[[], SoundFormats] = SoundFormats,
+    ) -> None:
+        """*formats* are those of now."""
         super().__init__(config, parts)
+        self._formats = formats
         self._takes_as_it_is = config.source == MODEL_FORMAT
         self._item = ""
         """The item whose sound was sent last, and how much of it."""
@@ -51,8 +61,9 @@ class RelayedNotes(Notes):
                 self._note_asked(kind, fields, now)
 
     def _note_payload(self, payload: str, now: float) -> None:
-        if self._takes_as_it_is and self._has_audio and _is_base64(payload):
-            self._entries.append(UserSound(self._ms(now), payload.encode()))
+        encoding = self._formats().user
+        if self._takes_as_it_is and self._has_audio and _is_base64(payload, encoding):
+            self._entries.append(UserSound(self._ms(now), payload.encode(), encoding))
 
     def _note_relayed(self, said: RelayedEvent, now: float) -> None:
         at_ms = self._ms(now)
@@ -78,9 +89,10 @@ class RelayedNotes(Notes):
     def _note_sound(self, item_id: str, pcm: bytes, at_ms: float) -> None:
         if item_id != self._item:
             self._item, self._sent_ms = item_id, 0.0
-        duration_ms = len(pcm) / MODEL_BYTES_PER_MS
+        encoding = self._formats().model
+        duration_ms = len(pcm) / BYTES_PER_MS[encoding]
         if self._has_audio:
-            self._entries.append(AnswerSound(item_id, pcm))
+            self._entries.append(AnswerSound(item_id, pcm, encoding))
         self._entries.append(Sent(at_ms, item_id, self._sent_ms, duration_ms))
         self._sent_ms += duration_ms
 
@@ -100,8 +112,10 @@ class RelayedNotes(Notes):
                 self._note_words("user", "", text, self._ms(now))
 
 
-def _is_base64(text: str) -> bool:
+def _is_base64(text: str, encoding: SoundFormat) -> bool:
+    """Of whole samples."""
     try:
-        return len(pybase64.b64decode(text, validate=True)) % 2 == 0
+        size_bytes = len(pybase64.b64decode(text, validate=True))
+        return encoding != "pcm16" or size_bytes % 2 == 0
     except ValueError:
         return False

@@ -21,8 +21,10 @@ from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetect
 from tornado_app.protocol.realtime.orders import Relayed
 from tornado_app.session.actions import Actions
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.record import SoundFormat, SoundFormats
 from tornado_app.session.relaying.begun_with import begun_with
 from tornado_app.session.relaying.converting import Way
+from tornado_app.session.relaying.noted import BYTES_PER_MS
 from tornado_app.session.relaying.outstanding import Asked, Outstanding
 from tornado_app.session.relaying.reading import object_of
 from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
@@ -30,7 +32,7 @@ from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.veil import Veil
 
 UPDATE = "session.update"
-G711_BYTES_PER_MS = 8.0
+_FORMATS: Mapping[str, SoundFormat] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Updating:
         """Who was asked last to write down; turns that are under way outlive its being left out."""
         self._is_begun = False
         self.answer_bytes_per_ms = MODEL_BYTES_PER_MS
+        self.formats = SoundFormats()
         model.body = self._body
 
     def ask(self, event: asked.ClientEvent) -> Asked:
@@ -160,8 +163,9 @@ class Updating:
         """What the model says of itself, as far as others go by it."""
         audio = _dict(_dict(_dict(object_of(text)).get("session")).get("audio"))
         hearing, speaking = _dict(audio.get("input")), _dict(audio.get("output"))
-        self._speaking.bytes_per_ms = _bytes_per_ms(hearing)
-        self.answer_bytes_per_ms = _bytes_per_ms(speaking)
+        self.formats = SoundFormats(_format(hearing), _format(speaking))
+        self._speaking.bytes_per_ms = BYTES_PER_MS[self.formats.user]
+        self.answer_bytes_per_ms = BYTES_PER_MS[self.formats.model]
         if "turn_detection" in hearing:
             self._model.in_force = _with_turns(self._model.in_force, hearing["turn_detection"])
 
@@ -213,9 +217,9 @@ def _with_turns(in_force: ModelSession, detection: Any) -> ModelSession:
     )
 
 
-def _bytes_per_ms(way: Mapping[str, Any]) -> float:
+def _format(way: Mapping[str, Any]) -> SoundFormat:
     kind = _dict(way.get("format")).get("type")
-    return G711_BYTES_PER_MS if kind in {"audio/pcmu", "audio/pcma"} else MODEL_BYTES_PER_MS
+    return _FORMATS.get(kind, "pcm16") if isinstance(kind, str) else "pcm16"
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -253,6 +253,37 @@ async def test_a_call_that_ends_is_heard_to_its_end(settings):
 
 
 @pytest.mark.gen_test
+async def test_a_gateway_that_stops_writes_down_that_nobody_listens_any_more(settings):
+    async with FakeUpstream() as fake:
+        async with House(fake.url, **settings) as house:
+            client = await house.connected()
+            called = await session_id(client)
+            await listen(house, called)
+            assert "begun" == await said(client)
+        await until(lambda: len(deeds(settings)) == 2, "the end is not written down")
+
+    assert ("listening_ended", called) == tuple(deeds(settings)[1][n] for n in ("action", "target"))
+
+
+@pytest.mark.gen_test
+async def test_many_who_want_to_listen_at_once_are_one(settings):
+    """Whatever they do, one is heard by, and the call goes on."""
+    settings["admin_listeners"] = ["anna", "bot"]
+    async with FakeUpstream() as fake, House(fake.url, **settings) as house:
+        client = await house.connected()
+        called = await session_id(client)
+        wanted = [listen(house, called, key) for key in (KEY, OTHER_KEY) * 50]
+        begun = [status for status, _ in await asyncio.gather(*wanted)]
+        assert {200, 409} == {*begun}
+        assert [50, 50] == [begun.count(status) for status in (200, 409)]
+        told = await asyncio.gather(*(hear(house, called, key=key) for key in (KEY, OTHER_KEY)))
+        assert {200, 404} == {status for status, _ in told}
+        await client.audio(SAID)
+        await client.next("audio_received")
+        assert ["begun"] == clients_heard(client)
+
+
+@pytest.mark.gen_test
 async def test_a_client_that_is_back_is_told_again(settings):
     """It may have forgotten what it had been told."""
     settings["session_resume_window_s"] = 30

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from tornado_app.admin.audit import Deed
 from tornado_app.connection import Connection
@@ -112,6 +113,9 @@ class Listening:
             raise LookupError(session_id)
         listener.asked_at = time.monotonic()
         listener.ear = connection.listen()
+        listener.ear.on_end = partial(self._note_end, listener)
+        if listener.ear.is_over:
+            self._note_end(listener)
 
     def hear(self, operator: str, session_id: str, after_ms: int | None) -> Heard:
         """What is said behind *after_ms*, as of `Ear.take`.
@@ -140,12 +144,8 @@ class Listening:
         now = time.monotonic()
         for listener in tuple(self._listeners.values()):
             is_left = now - listener.asked_at > UNASKED_S
-            is_over = listener.ear is not None and listener.ear.is_over
-            if is_over and not (is_left or listener.is_noted):
-                self._note_end(listener)  # what was said last is still to be fetched
-            elif is_left or not self.may(listener.operator):
+            if is_left or not self.may(listener.operator):
                 self._stop(listener)
-                self._note_end(listener)
 
     def _found(self, operator: str, session_id: str) -> _Listener:
         listener = self._listeners.get(operator)
@@ -154,9 +154,9 @@ class Listening:
         return listener
 
     async def _end(self, listener: _Listener, reason: str) -> None:
+        is_noted, listener.is_noted = listener.is_noted, True
         self._stop(listener)
-        if not listener.is_noted:
-            listener.is_noted = True
+        if not is_noted:
             await self._note(_ended(listener, reason))
 
     def _stop(self, listener: _Listener) -> None:
@@ -169,6 +169,7 @@ class Listening:
             del self._listeners[listener.operator]
 
     def _note_end(self, listener: _Listener) -> None:
+        """At once, as the process may be ending; what was said last is still to be fetched."""
         if listener.is_noted:
             return
         listener.is_noted = True

@@ -6,7 +6,7 @@ played.  A listener that does not fetch it in time has lost it, and the call not
 
 import math
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import pybase64
@@ -54,6 +54,8 @@ class Ear:
     def __init__(self, begun_ms: float) -> None:
         self.begun_ms = int(begun_ms)
         self._over_ms: int | None = None
+        self.on_end: Callable[[], None] = _nothing
+        """Called when it hears no more, whoever has ended that."""
         self._user = _UserSound(self.begun_ms)
         self._answers = _AnswerSounds()
         self._playing = Playing()
@@ -72,6 +74,7 @@ class Ear:
     def end(self, at_ms: float) -> None:
         """The call is over, or nobody listens to it any more."""
         self._over_ms = int(at_ms)
+        self.on_end()
 
     def note(self, entry: Entry) -> None:
         match entry:
@@ -195,6 +198,10 @@ class _AnswerSounds:
         del self._items[item_id][:HEAD_BYTES]
         self._begins[item_id] = self._begins.get(item_id, 0) + HEAD_BYTES
         self._held_bytes -= HEAD_BYTES
+
+
+def _nothing() -> None:
+    """Nobody is told."""
 
 
 def _bytes(ms: float) -> int:

@@ -18,7 +18,8 @@ from tornado_app.policy.grants import Policy
 from tornado_app.policy.reading import PolicyReader, laid_over
 from tornado_app.policy.wrong import Wrong
 from tornado_app.reloading import FILES, House
-from tornado_app.settings.contradictions import Contradiction, contradictions
+from tornado_app.settings.contradiction import Contradiction
+from tornado_app.settings.contradictions import contradictions
 from tornado_app.settings.development import with_development_secret
 from tornado_app.settings.issuers import read_issuers
 from tornado_app.settings.loading import ConfigFile, load

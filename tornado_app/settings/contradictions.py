@@ -3,13 +3,13 @@
 import json
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 from tornado_app.admission import origins, proxies, sealing
 from tornado_app.admission.application_keys import LEAST_CHARACTERS
 from tornado_app.admission.budget import ENTRY_BYTES, LOW_PART
 from tornado_app.admission.claims import REGISTERED
 from tornado_app.admission.operator_keys import OperatorKeys
+from tornado_app.settings.contradiction import Contradiction, value_of
 from tornado_app.settings.fallbacks import (
     VOICES,
     WEBSOCKET_ADDRESS,
@@ -17,12 +17,11 @@ from tornado_app.settings.fallbacks import (
     is_websocket,
     wrong_fallbacks,
 )
+from tornado_app.settings.production import unsafe
 from tornado_app.settings.reading import label
 from tornado_app.settings.schema import LOCAL, Admin, Quotas, Settings
-from tornado_app.settings.secret import DEVELOPMENT_PREFIX
 from tornado_app.settings.shapes import (
     SECRET_BYTES,
-    is_guessable,
     is_header_text,
     is_loopback,
     is_postgres,
@@ -40,16 +39,6 @@ LONGEST_MS_PER_BYTE = 1 / 8  # one byte a sample at 8 kHz, in a binary frame
 """Of audio on its way to the model: 24 kHz pcm16, as base64."""
 
 
-class Contradiction(NamedTuple):
-    """What is wrong although each value has its type; *names* are the settings it is about."""
-
-    reason: str
-    names: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{label(self.names[0])}: {self.reason}"
-
-
 def contradictions(settings: Settings) -> Iterator[Contradiction]:
     """What cannot work, or is not safe in production."""
     yield from _between(settings)
@@ -59,7 +48,7 @@ def contradictions(settings: Settings) -> Iterator[Contradiction]:
     yield from _unusable_spares(settings)
     yield from _unusable_claims(settings)
     if settings.server.environment == "production":
-        yield from _unsafe(settings)
+        yield from unsafe(settings)
 
 
 def _between(settings: Settings) -> Iterator[Contradiction]:
@@ -70,14 +59,14 @@ def _between(settings: Settings) -> Iterator[Contradiction]:
         "auth.leeway_s": "auth.max_lifetime_s",
     }
     for small, large in smaller_than.items():
-        if _value(settings, small) >= _value(settings, large):
+        if value_of(settings, small) >= value_of(settings, large):
             yield Contradiction(f"must be less than {label(large)}", (small, large))
     for name, most, why in (
         ("upstream.reconnect_initial_ms", "upstream.reconnect_max_ms", ""),
         ("upstream.breaker_open_s", "upstream.breaker_open_max_s", ""),
         ("audio.file_ms", "audio.hold_ms", ": all of a file waits for the model at once"),
     ):
-        if _value(settings, name) > _value(settings, most):
+        if value_of(settings, name) > value_of(settings, most):
             yield Contradiction(f"must not be more than {label(most)}{why}", (name, most))
     if settings.metrics.enabled and 0 < settings.metrics.port == settings.server.port:
         names = ("metrics.port", "server.port")
@@ -127,7 +116,7 @@ def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
     """What one bound lets come has to fit in the next, or it ends what it should not."""
     limits, audio, upstream = settings.limits, settings.audio, settings.upstream
     for name, what in (("audio.file_bytes", "file"), ("limits.image_bytes", "picture")):
-        whole_bytes = -(-_value(settings, name) // 3) * 4 + ENVELOPE_BYTES
+        whole_bytes = -(-value_of(settings, name) // 3) * 4 + ENVELOPE_BYTES
         if limits.message_bytes < whole_bytes:
             reason = f"must be at least {whole_bytes}: a {what} comes as base64 in one message"
             yield Contradiction(reason, ("limits.message_bytes", name))
@@ -173,10 +162,10 @@ def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(reason, ("auth.session_claim",))
     taken = (*REGISTERED, auth.session_claim)
     for name in ("limits.plan_claim", "limits.organisation_claim"):
-        if set(_value(settings, name)[:1]) & set(taken):
+        if set(value_of(settings, name)[:1]) & set(taken):
             yield Contradiction(f"must not begin with {', '.join(taken)}", (name,))
     for name in ("auth.sealing_key", "auth.previous_sealing_key"):
-        text = _value(settings, name).reveal()
+        text = value_of(settings, name).reveal()
         try:
             if text:
                 sealing.read_key(text)
@@ -193,18 +182,13 @@ def _unusable_claims(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(f"needs {label(names[1])}, which came after it", names)
 
 
-def _value(settings: Settings, name: str) -> Any:
-    section, _, key = name.partition(".")
-    return getattr(getattr(settings, section), key)
-
-
 def _unusable(settings: Settings) -> Iterator[Contradiction]:
     for problem in origins.problems(settings.server.allowed_origins):
         yield Contradiction(problem, ("server.allowed_origins",))
     for problem in proxies.problems(settings.server.trusted_proxies):
         yield Contradiction(problem, ("server.trusted_proxies",))
     for name in ("upstream.api_key", "model.chat_api_key"):
-        key = _value(settings, name).reveal()
+        key = value_of(settings, name).reveal()
         if not is_header_text(key):
             yield Contradiction("must be printable ASCII", (name,))
     if settings.model.chat_url and not is_url(settings.model.chat_url, {"http", "https"}):
@@ -220,6 +204,25 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
     if settings.session.false_start == "go_on" and not settings.session.transcription_model:
         names = ("session.false_start", "session.transcription_model")
         yield Contradiction(f'"go_on" needs {label(names[1])}: words tell a noise apart', names)
+    yield from _uncountable(settings)
+    if settings.quotas.goodbye and not settings.session.call_grace_s:
+        names = ("quotas.goodbye", "session.call_grace_s")
+        yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)
+    if settings.session.goodbye and not settings.session.call_grace_s:
+        names = ("session.goodbye", "session.call_grace_s")
+        yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)
+    yield from _unusable_addresses(settings)
+    for reason in wrong_fallbacks(settings):
+        yield Contradiction(reason, ("upstream.fallbacks",))
+    if settings.console.token_url and not _is_page_address(settings.console.token_url):
+        reason = "must begin with / and be on this host, or be https://, or http:// on loopback"
+        yield Contradiction(reason, ("console.token_url",))
+    yield from _unusable_traces(settings)
+    yield from _unknown_voices(settings)
+    yield from _unusable_secrets(settings)
+
+
+def _uncountable(settings: Settings) -> Iterator[Contradiction]:
     counted = [key for key in Quotas.__struct_fields__ if key not in {"warn_at", "goodbye"}]
     if settings.server.processes != 1 and not settings.shared.redis_url:
         for key in counted:
@@ -227,12 +230,9 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
                 reason = f"needs {label('shared.redis_url')}: several processes use it up together"
                 settled = (f"quotas.{key}", "server.processes", "shared.redis_url")
                 yield Contradiction(reason, settled)
-    if settings.quotas.goodbye and not settings.session.call_grace_s:
-        names = ("quotas.goodbye", "session.call_grace_s")
-        yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)
-    if settings.session.goodbye and not settings.session.call_grace_s:
-        names = ("session.goodbye", "session.call_grace_s")
-        yield Contradiction(f"needs {label(names[1])}: it is said before the call ends", names)
+
+
+def _unusable_addresses(settings: Settings) -> Iterator[Contradiction]:
     url = settings.upstream.url
     if url not in {"", LOCAL} and not is_websocket(url):
         yield Contradiction(WEBSOCKET_ADDRESS, ("upstream.url",))
@@ -241,15 +241,6 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
         yield Contradiction(reason, ("shared.redis_url",))
     if settings.usage.postgres_url and not is_postgres(settings.usage.postgres_url.reveal()):
         yield Contradiction("must be postgresql://", ("usage.postgres_url",))
-    for reason in wrong_fallbacks(settings):
-        yield Contradiction(reason, ("upstream.fallbacks",))
-    token_url = settings.console.token_url
-    if token_url and not _is_page_address(token_url):
-        reason = "must begin with / and be on this host, or be https://, or http:// on loopback"
-        yield Contradiction(reason, ("console.token_url",))
-    yield from _unusable_traces(settings)
-    yield from _unknown_voices(settings)
-    yield from _unusable_secrets(settings)
 
 
 def _unusable_traces(settings: Settings) -> Iterator[Contradiction]:
@@ -284,7 +275,7 @@ def _unusable_secrets(settings: Settings) -> Iterator[Contradiction]:
     auth = settings.auth
     least = max(SECRET_BYTES[algorithm] for algorithm in auth.algorithms)
     for name in ("auth.secret", "auth.previous_secret"):
-        if 0 < len(_value(settings, name).reveal().encode()) < least:
+        if 0 < len(value_of(settings, name).reveal().encode()) < least:
             reason = f"must be at least {least} bytes for {', '.join(auth.algorithms)}"
             yield Contradiction(reason, (name, "auth.algorithms"))
     if auth.previous_secret and not auth.secret:
@@ -300,60 +291,11 @@ def _unknown_voices(settings: Settings) -> Iterator[Contradiction]:
     if not has_known_voices(settings.upstream.url):
         return
     for name in ("session.voice", "session.voices"):
-        value = _value(settings, name)
+        value = value_of(settings, name)
         for voice in [value] if isinstance(value, str) else value:
             if voice not in VOICES:
                 reason = f"{json.dumps(voice)} is no voice of the model; it has {', '.join(VOICES)}"
                 yield Contradiction(reason, (name, "upstream.url"))
-
-
-def _unsafe(settings: Settings) -> Iterator[Contradiction]:
-    yield from _unsafe_secrets(settings)
-    if not settings.upstream.url and not settings.upstream.api_key:
-        reason = (
-            "must be set in production, or upstream.api_key for OpenAI; "
-            f'"{LOCAL}" is the model on this computer'
-        )
-        yield Contradiction(reason, ("upstream.url", "upstream.api_key", "server.environment"))
-    if not settings.server.allowed_origins:
-        names = ("server.allowed_origins", "server.environment")
-        yield Contradiction("must name at least one origin in production", names)
-    if settings.model.fault:
-        names = ("model.fault", "server.environment")
-        yield Contradiction("must be empty in production", names)
-    for name, plain in (("upstream.url", "ws"), ("model.chat_url", "http")):
-        url = _value(settings, name)
-        if is_url(url, {plain}) and not is_loopback(url):
-            reason = f"must be {plain}s:// in production, except on loopback"
-            yield Contradiction(reason, (name, "server.environment"))
-
-
-def _unsafe_secrets(settings: Settings) -> Iterator[Contradiction]:
-    auth = settings.auth
-    if not auth.secret and not auth.issuers_file:
-        names = ("auth.secret", "auth.issuers_file", "server.environment")
-        yield Contradiction("must be set in production", names)
-    if not auth.secret and auth.application_keys:
-        reason = f"needs {label('auth.secret')}, to make tokens with"
-        names = ("auth.application_keys", "auth.secret", "server.environment")
-        yield Contradiction(reason, names)
-    for name in ("auth.secret", "auth.previous_secret"):
-        secret = _value(settings, name).reveal()
-        if secret.startswith(DEVELOPMENT_PREFIX):
-            reason = "is a development secret; production needs one of its own"
-            yield Contradiction(reason, (name, "server.environment"))
-        elif secret and is_guessable(secret):
-            reason = "is a placeholder or easily guessed; it must be random"
-            yield Contradiction(reason, (name, "server.environment"))
-    for name, keys in (
-        ("auth.sealing_key", (auth.sealing_key,)),
-        ("auth.previous_sealing_key", (auth.previous_sealing_key,)),
-        ("auth.application_keys", auth.application_keys),
-        ("admin.keys", settings.admin.keys),
-    ):
-        if any(key and is_guessable(key.reveal()) for key in keys):
-            reason = "is a placeholder or easily guessed; it must be random"
-            yield Contradiction(reason, (name, "server.environment"))
 
 
 def _is_page_address(url: str) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from tornado_app.settings.contradictions import Contradiction, contradictions
+from tornado_app.settings.contradiction import Contradiction
+from tornado_app.settings.contradictions import contradictions
 from tornado_app.settings.environment import variable
 from tornado_app.settings.reading import OTHER_VARIABLES, InvalidSettings, Source
 from tornado_app.settings.schema import SECTIONS, Settings

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from tornado_app.session.token_types import TOKEN_TYPES
-from tornado_app.settings.contradictions import Contradiction
+from tornado_app.settings.contradiction import Contradiction
 from tornado_app.settings.schema import Quotas, Settings
 from tornado_app.usage.prices import Prices
 

@@ -7,7 +7,7 @@ from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import events
-from tornado_app.session.commands import CloseClient, DropClient, Log, PingClient
+from tornado_app.session.commands import CloseClient, DropClient, Log, PauseClient, PingClient
 
 WINDOW_S = 20.0
 TOKEN = "canary-token"
@@ -131,6 +131,21 @@ def test_it_is_pinged_behind_what_it_is_told(kept):
     assert isinstance(kept.fresh[-1], PingClient)
     assert not kept.session.is_heard
     assert kept.feed(events.ClientPinged(), at=2.1).session.is_heard
+
+
+def test_one_that_is_not_read_when_it_is_back_was_not_heard(stage):
+    """Its token is not used up by what else happens; nor is it silent for that."""
+    story = stage(resume_window_s=WINDOW_S, backlog="push_back").feed(events.Opened(TOKEN))
+    story.speak(1100)
+    assert story.did(PauseClient)
+    story.feed(LOST, at=1.0).feed(BACK, at=2.0)
+    story.feed(events.Look(0), at=3.0)
+    assert not story.session.is_heard
+
+    for second in range(4, 9):
+        story.feed(events.Look(0), at=float(second))
+    assert not story.session.ended
+    assert not story.session.is_heard
 
 
 def test_a_takeover_needs_no_loss(kept):

@@ -25,13 +25,23 @@ REFRESHES_PER_MINUTE = 6.0
 class Lifetime:
     """Pings the client, and says when it is dead or its token has expired.  Thread: loop."""
 
-    __slots__ = ("_actions", "_config", "_expires_at_unix_s", "_heard_at", "_refreshes", "_timers")
+    __slots__ = (
+        "_actions",
+        "_config",
+        "_expires_at_unix_s",
+        "_heard_at",
+        "_refreshes",
+        "_timers",
+        "_unread_at",
+    )
 
     def __init__(self, config: SessionConfig, actions: Actions, timers: Timers) -> None:
         self._config = config
         self._actions = actions
         self._timers = timers
         self._heard_at = config.opened_at
+        self._unread_at = -math.inf
+        """When it was not read, and could not be heard."""
         self._expires_at_unix_s = config.token_expires_at_unix_s
         self._refreshes = Bucket(REFRESHES_PER_MINUTE / 60, REFRESHES_PER_MINUTE)
 
@@ -104,6 +114,10 @@ class Lifetime:
         """A frame of the client came."""
         self._heard_at = self._actions.now
 
+    def not_read(self) -> None:
+        """The client is read no further for now: it is not silent, and not heard either."""
+        self._unread_at = self._actions.now
+
     def revoked(self) -> Ending:
         """The token was taken back."""
         sentence = "The token, or its user, may not connect any more."
@@ -131,7 +145,7 @@ class Lifetime:
 
     def _on_read_timer(self) -> Ending | None:
         """The timer is set once and asks, so that a frame costs no more than a note of the time."""
-        silent_at = self._heard_at + self._config.read_timeout_s
+        silent_at = max(self._heard_at, self._unread_at) + self._config.read_timeout_s
         if self._actions.now < silent_at:
             self._timers.set("read", silent_at)
             return None

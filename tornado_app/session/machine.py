@@ -115,7 +115,7 @@ class Session:
         actions = self._actions
         actions.now, actions.ref, actions.has_room = now, None, False
         if self._backlog.paused:
-            self._lifetime.heard()  # nothing can be heard of a client that is not read
+            self._lifetime.not_read()
         self._dispatch(event)
         if self._backlog.paused and not self.ended:
             self._conductor.ease()

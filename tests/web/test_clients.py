@@ -85,7 +85,8 @@ def test_one_line_is_a_call(open_page):
     button = page.get_by_role("button", name="End")
     button.click()
     page.get_by_role("button", name="Start talking").wait_for()
-    assert "The call has ended." == page.locator("parley-call").get_by_role("status").text_content()
+    state = page.locator("parley-call").get_by_role("status").first
+    assert "The call has ended." == state.text_content()
 
 
 def test_an_element_that_is_taken_out_ends_its_call(open_page):

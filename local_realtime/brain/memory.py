@@ -81,9 +81,10 @@ def _key(thing: str) -> str:
 
 
 def name_of_user(talk: Talk) -> str | None:
-    """The last name the user gave, or else the one in the instructions."""
+    """The last name the user gave, or else the one in the instructions, or in a note."""
     given = [_given(found) for text in talk.said_by("user") for found in MY_NAME.finditer(text)]
-    told = [found[1] for found in TOLD_NAME.finditer(talk.instructions)]
+    notes = "\n".join([talk.instructions, *talk.said_by("system")])
+    told = [found[1] for found in TOLD_NAME.finditer(notes)]
     names = given or told
     return names[-1][0].upper() + names[-1][1:] if names else None
 

@@ -87,6 +87,9 @@ def test_it_remembers_within_the_conversation():
     assert answer("I'm Anna.", "Spell my name, please.") == "A, N, N, A."
     assert answer("Who am I?", instructions="The user's name is Bob.") == "Your name is Bob."
     assert answer("I'm Al.", "Who am I?", instructions="The user is called Bob.").endswith("Al.")
+    note = Line("system", "The caller's name is Bob.")
+    assert "Your name is Bob." == answer(note, "Who am I?")
+    assert "Your name is Al." == answer(note, "I'm Al.", "Who am I?")
 
 
 def test_an_answer_that_broke_off_is_gone_on_with():

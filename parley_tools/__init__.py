@@ -8,14 +8,15 @@
         return "from nine to six"
 
 Nothing of the gateway is needed for it, so that a module of tools can be tried alone.
-docs/tools.md has the rules.
+docs/tools.md has the rules, for what sums up a long conversation as well.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 MARK = "__parley_tool__"
+SUMMARY_MARK = "__parley_summary__"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -87,6 +88,48 @@ def tool(
     def mark(marked: Function) -> Function:
         marks = Marks(name, timeout_s, frozenset(scopes), filler, filler_after_ms, shown)
         setattr(marked, MARK, marks)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of a conversation, for what sums it up."""
+
+    kind: Literal["user", "assistant", "call", "output", "summary", "note"]
+    """What the user said or the model; a tool that the model called, and what came of it; what was
+    said before, as it was summed up then; a note of the model's own."""
+    text: str
+    """Of the model what was heard of it; of a call its arguments."""
+    name: str = ""
+    """Of the tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryMarks:
+    """What `summary` was told."""
+
+    timeout_s: float
+
+
+@overload
+def summary(function: Function) -> Function: ...
+
+
+@overload
+def summary(*, timeout_s: float = 20.0) -> Callable[[Function], Function]: ...
+
+
+def summary(function: Any = None, *, timeout_s: float = 20.0) -> Any:
+    """Have *function* sum up what is too old to be kept of a conversation: one of a module.
+
+    It is given a list of `Said`, and the `Caller` if it has a parameter of that type, and returns
+    text for the next model to know.  *timeout_s* is how long it may take.
+    """
+
+    def mark(marked: Function) -> Function:
+        setattr(marked, SUMMARY_MARK, SummaryMarks(timeout_s))
         return marked
 
     return mark if function is None else mark(function)

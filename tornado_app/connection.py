@@ -362,7 +362,12 @@ class Connection:
                 self._links.perform(command, self.config)
             case commands.NoteModel():
                 self._note_model(command)
-            case commands.CallTool() | commands.CancelTool():
+            case (
+                commands.CallTool()
+                | commands.CancelTool()
+                | commands.SumUp()
+                | commands.StopSummingUp()
+            ):
                 self._calls.perform(command)
             case commands.CheckToken(token, ref):
                 self._check_token(token, ref)

@@ -219,6 +219,7 @@ class Gateway:
             guest.terms,
             functions,
             handed=handed,
+            summary_timeout_s=self.tools.summary_timeout_s,
             client_conducts=guest.dialect.client_conducts,
             currency=self.usage.currency,
         )

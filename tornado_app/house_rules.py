@@ -104,6 +104,7 @@ def session_config(
     functions: tuple[Function, ...],
     *,
     handed: tuple[HandedServer, ...] = (),
+    summary_timeout_s: float = 0.0,
     client_conducts: bool = False,
     currency: str = "",
 ) -> SessionConfig:
@@ -157,6 +158,8 @@ def session_config(
         has_opus=opening_rules().has_opus,
         ledger_entries=settings.session.ledger_entries,
         ledger_bytes=settings.session.ledger_bytes,
+        # What a client conducts has no item that it does not know.
+        summary_timeout_s=0.0 if client_conducts else summary_timeout_s,
         speech_kept_ms=settings.upstream.speech_kept_ms,
         upstreams=1 + len(settings.upstream.fallbacks),
         model_is_open="model" not in opening.choices,

@@ -10,6 +10,7 @@ from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.realtime.orders import AnyOrder
 from tornado_app.protocol.told import ServerMessage
+from tornado_app.session.ledger.entries import AnyEntry
 from tornado_app.session.record import Entry
 from workers.formats import Container, StreamFormat
 
@@ -157,6 +158,16 @@ class CancelTool(Struct, frozen=True):
     call_id: str
 
 
+class SumUp(Struct, frozen=True):
+    """Have the operator's function sum this up; answered by `SummedUp`, unless it is stopped."""
+
+    entries: tuple[AnyEntry, ...]
+
+
+class StopSummingUp(Struct, frozen=True):
+    """Nobody waits for a summary any more."""
+
+
 class CheckToken(Struct, frozen=True):
     """Whether the session may live as long as this token; answered by `TokenChecked`."""
 
@@ -219,8 +230,10 @@ SocketCommand: TypeAlias = PingClient | PauseClient | ResumeClient | DropClient 
 LinkCommand: TypeAlias = (
     DialUpstream | CloseUpstream | PrepareUpstream | DropPrepared | SwapUpstream
 )
+ToolCommand: TypeAlias = CallTool | CancelTool | SumUp | StopSummingUp
+"""About what the operator's own code performs."""
 SeldomCommand: TypeAlias = (
-    SocketCommand | LinkCommand | NoteModel | CallTool | CancelTool | CheckToken | Record | Finish
+    SocketCommand | LinkCommand | NoteModel | ToolCommand | CheckToken | Record | Finish
 )
 """What no chunk leads to."""
 Command: TypeAlias = (

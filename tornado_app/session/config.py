@@ -150,6 +150,8 @@ class SessionConfig:
     ledger_entries: int = 1000
     """How many items of the conversation are kept for the next model."""
     ledger_bytes: int = 524_288
+    summary_timeout_s: float = 0.0
+    """How long the operator's function may take that sums up what is too old; 0: there is none."""
     speech_kept_ms: float = 15_000.0
     """How much of the speech that no transcript stands for yet."""
     upstreams: int = 1

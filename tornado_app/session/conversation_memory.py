@@ -2,6 +2,7 @@
 
 from tornado_app.admission.budget import Budget
 from tornado_app.session.rebuilding import Rebuilding
+from tornado_app.session.summing_up import SummingUp
 
 PART = 0.25
 """How much of what a call may keep: from half of it on a client that was held back is not read."""
@@ -14,8 +15,9 @@ class ConversationMemory:
     most of it is never asked for again.
     """
 
-    def __init__(self, budget: Budget, rebuilding: Rebuilding) -> None:
+    def __init__(self, budget: Budget, rebuilding: Rebuilding, summing_up: SummingUp) -> None:
         self._budget = budget
+        self._summing_up = summing_up
         self._ledger = rebuilding.ledger
         self._speech = rebuilding.speech
         self._pictures = rebuilding.pictures
@@ -27,6 +29,7 @@ class ConversationMemory:
         room_bytes = self._counted_bytes + self._budget.room_bytes
         most_bytes = max(0, min(int(self._budget.call_bytes * PART), room_bytes))
         self._ledger.trim(most_bytes)
+        self._summing_up.look(most_bytes)
         left_bytes = most_bytes - self._ledger.kept_bytes
         self._speech.trim(left_bytes)
         left_bytes -= self._speech.kept_bytes

@@ -230,6 +230,18 @@ class ToolDone(Struct, frozen=True):
     """A word more for the log, never one of a user's."""
 
 
+class SummedUp(Struct, frozen=True):
+    """What the operator's function made of what is too old to be kept."""
+
+    text: str
+    """Empty: nothing."""
+    detail: str = ""
+    """Why not, in a word for the log."""
+
+    def __repr__(self) -> str:
+        return f"SummedUp(letters={len(self.text)}, detail={self.detail!r})"
+
+
 class TokenChecked(Struct, frozen=True):
     """What came of `CheckToken`: when the new token expires, as Unix time in seconds, or why it
     is not taken.
@@ -301,6 +313,7 @@ ConnectionEvent: TypeAlias = (
     | UpstreamRoundTrip
     | UpstreamLost
     | Prepared
+    | SummedUp
     | Drain
     | Stop
     | TokenRevoked

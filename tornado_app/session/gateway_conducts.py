@@ -63,7 +63,7 @@ class GatewayConducts:
         )
         self.answers = Answers(config, model, actions, timers, budget)
         self.downlink = downlink = self.answers.downlink
-        self.memory = Memory(budget, downlink, parts.rebuilding)
+        self.memory = Memory(budget, downlink, parts.rebuilding, parts.summing_up)
         self._formatting = formatting = Formatting(config, actions, self.uplink, downlink)
         self._configuring = Configuring(
             config, model, actions, timers, budget, formatting=formatting

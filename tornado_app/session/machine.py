@@ -101,6 +101,7 @@ class Session:
             parts.actions,
             parts.timers,
             parts.prepared,
+            summing_up=parts.summing_up,
             conductor=conductor,
             jitter=jitter,
         )
@@ -264,6 +265,8 @@ class Session:
                 | events.PreparedLost()
             ):
                 self._rolling.prepared.on_event(event)
+            case events.SummedUp():
+                self._rolling.summing_up.on_done(event)
             case events.ClientSlow(why):
                 self._on_slow(why)
             case events.ClientGone(code, is_lost):

@@ -5,14 +5,21 @@ from tornado_app.session.answer_memory import AnswerMemory
 from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.rebuilding import Rebuilding
+from tornado_app.session.summing_up import SummingUp
 
 
 class Memory:
     """Thread: loop."""
 
-    def __init__(self, budget: Budget, downlink: Downlink, rebuilding: Rebuilding) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        downlink: Downlink,
+        rebuilding: Rebuilding,
+        summing_up: SummingUp,
+    ) -> None:
         self._answers = AnswerMemory(budget, downlink, downlink.transcripts)
-        self._conversation = ConversationMemory(budget, rebuilding)
+        self._conversation = ConversationMemory(budget, rebuilding, summing_up)
 
     def look(self, queued_bytes: int, *, finds_within_s: int | None) -> None:
         """As of its parts."""

@@ -14,6 +14,7 @@ from tornado_app.session.prepared import PreparedModel
 from tornado_app.session.rates import Rates
 from tornado_app.session.rebuilding import Rebuilding
 from tornado_app.session.scribe import Scribe
+from tornado_app.session.summing_up import SummingUp
 from tornado_app.session.timers import Timers
 
 
@@ -27,6 +28,7 @@ class Parts:
         self.timers = timers = Timers()
         self.ledger = Ledger(config.ledger_entries, config.ledger_bytes)
         self.rebuilding = Rebuilding(self.ledger, SpeechKept(config.speech_kept_ms))
+        self.summing_up = SummingUp(config, actions, self.ledger)
         self.scribe = Scribe(self.rebuilding)
         self.model = ModelSide(config, actions, timers, budget, jitter, rebuilding=self.rebuilding)
         self.prepared = PreparedModel(config, actions, budget, jitter)

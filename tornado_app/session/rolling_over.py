@@ -20,6 +20,7 @@ from tornado_app.session.conductor import Conductor
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.prepared import PreparedModel
+from tornado_app.session.summing_up import SummingUp
 from tornado_app.session.term import TIMER
 from tornado_app.session.timers import Timers
 
@@ -41,6 +42,7 @@ class RollingOver:
         timers: Timers,
         prepared: PreparedModel,
         *,
+        summing_up: SummingUp,
         conductor: Conductor,
         jitter: Callable[[], float],
     ) -> None:
@@ -49,6 +51,7 @@ class RollingOver:
         self._actions = actions
         self._timers = timers
         self.prepared = prepared
+        self.summing_up = summing_up
         self._conductor = conductor
         self._jitter = jitter
         self._is_looking = False
@@ -80,8 +83,10 @@ class RollingOver:
         self._timers.set(TIMER, self._actions.now + LOOK_S)
         self._see_if_quiet()
         self.prepared.look(self._model.body)
+        is_less = self._model.term.why == "context_limit"
+        awaits_summary = is_less and self.summing_up.awaits(self._most_bytes)
         if self.prepared.is_ready:
-            self._go_on()
+            self._go_on(awaits_summary=awaits_summary)
 
     def takes_over(self, failure: Failure) -> bool:
         """The model is gone.  True: its time was over, and the next one goes on at once."""
@@ -113,6 +118,11 @@ class RollingOver:
         return prepared.is_ready and self._model.rebuilding.stands(prepared.told)
 
     @property
+    def _most_bytes(self) -> int:
+        """Of the conversation, for a next model that is to know less."""
+        return self._config.context_tokens * TOKEN_BYTES // 2
+
+    @property
     def _is_better(self) -> bool:
         return self.prepared.upstream.name in self._better
 
@@ -122,8 +132,9 @@ class RollingOver:
         elif self._quiet_since is None:
             self._quiet_since = self._actions.now
 
-    def _go_on(self) -> None:
+    def _go_on(self, *, awaits_summary: bool) -> None:
         now, force_at, quiet_since = self._actions.now, self._model.term.force_at, self._quiet_since
+        is_quiet = quiet_since is not None and now >= quiet_since + QUIET_S
         if force_at is not None and now >= force_at:
             if self._can_force:
                 self._swap(is_forced=True)
@@ -131,14 +142,14 @@ class RollingOver:
                 self.prepared.drop()
         elif self._model.term.why == "upstream_back" and not self._is_better:
             self.prepared.put_off()
-        elif quiet_since is not None and now >= quiet_since + QUIET_S and self._tell():
+        elif is_quiet and not awaits_summary and self._tell():
             self._swap(is_forced=False)
 
     def _tell(self) -> bool:
         """True: the next model knows all of the conversation."""
         model = self._model
         if model.term.why == "context_limit":
-            model.rebuilding.ledger.trim(self._config.context_tokens * TOKEN_BYTES // 2)
+            model.rebuilding.ledger.trim(self._most_bytes)
         ahead = [] if model.in_force.only_transcribes else model.rebuilding.ahead()
         return self.prepared.tell(ahead)
 

@@ -1,13 +1,13 @@
-"""The calls of tools that one client's session has under way."""
+"""The calls of tools that one client's session has under way, and its summary."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from parley_tools import Caller
-from tornado_app.session.commands import CallTool, CancelTool
+from tornado_app.session.commands import CallTool, CancelTool, StopSummingUp, SumUp
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.events import ToolDone
+from tornado_app.session.events import SummedUp, ToolDone
 from tornado_app.tools.result import Result, sendable
 from tornado_app.tools.toolbox import Toolbox
 
@@ -19,7 +19,7 @@ class Calls:
         self,
         toolbox: Toolbox,
         config: SessionConfig,
-        feed: Callable[[ToolDone], None],
+        feed: Callable[[ToolDone | SummedUp], None],
         log: Any,
         traceparent: Callable[[str], str] | None = None,
     ) -> None:
@@ -30,8 +30,12 @@ class Calls:
         self._log = log
         self._traceparent = traceparent
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._summing_up: asyncio.Task[None] | None = None
 
-    def perform(self, command: CallTool | CancelTool) -> None:
+    def perform(self, command: CallTool | CancelTool | SumUp | StopSummingUp) -> None:
+        if isinstance(command, SumUp | StopSummingUp):
+            self._sum_up(command)
+            return
         if isinstance(command, CallTool):
             task = self._toolbox.start(self._call(command, self._caller(command.call_id)))
             self._tasks[command.call_id] = task
@@ -46,6 +50,7 @@ class Calls:
         tasks, self._tasks = self._tasks, {}
         for task in tasks.values():
             task.cancel()
+        self._sum_up(StopSummingUp())
 
     def _caller(self, call_id: str) -> Caller:
         config, traceparent = self._config, self._traceparent
@@ -62,6 +67,20 @@ class Calls:
         output = sendable(result.output)
         self._feed(ToolDone(command.call_id, output, result.outcome, result.detail))
 
+    def _sum_up(self, command: SumUp | StopSummingUp) -> None:
+        if self._summing_up is not None:
+            self._summing_up.cancel()
+            self._summing_up = None
+        if isinstance(command, SumUp):
+            self._summing_up = self._toolbox.start(self._summed_up(command))
 
-def _nobody_hears(_: ToolDone) -> None:
+    async def _summed_up(self, command: SumUp) -> None:
+        summary = self._toolbox.summary
+        assert summary is not None  # noqa: S101  else a session does not ask for one
+        summed_up = await summary.sum_up(command.entries, self._caller(""))
+        self._summing_up = None
+        self._feed(summed_up)
+
+
+def _nobody_hears(_: ToolDone | SummedUp) -> None:
     """What is done behind the end of a call."""

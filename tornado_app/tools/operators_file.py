@@ -18,6 +18,7 @@ from tornado_app.tools.mcp.servers import McpServer, McpServers
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.python import find_tools
 from tornado_app.tools.reading import Reading, in_words
+from tornado_app.tools.summary import Summary, find_summary
 from tornado_app.tools.threads import CallThreads
 from tornado_app.tools.toolbox import Toolbox
 
@@ -49,10 +50,10 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
         ends.append(http.close)
         for name, table in file.http.items():
             _read_http(reading, name, table, http)
+    summary: Summary | None = None
     if file.python is not None:
-        loop = _read_python(reading, file.python, post)
-        if loop is not None:
-            ends.append(loop.stop)
+        loops, summary = _read_python(reading, file.python, post)
+        ends += [loop.stop for loop in loops]
     asked: list[McpServer] = []
     handed: list[HandedServer] = []
     for name, table in file.mcp.items():
@@ -66,7 +67,8 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
     if len(reading.tools) > TOOLS_MAX:
         reading.problems.append(f"there are {len(reading.tools)} tools, {TOOLS_MAX} are allowed")
     servers = McpServers(asked, post) if asked else None
-    return Toolbox(reading.tools, ends, servers=servers, handed=handed), reading.problems
+    toolbox = Toolbox(reading.tools, ends, servers=servers, handed=handed, summary=summary)
+    return toolbox, reading.problems
 
 
 def _read_http(reading: Reading, name: str, table: dict[str, Any], http: HttpClient) -> None:
@@ -99,10 +101,11 @@ def _read_http(reading: Reading, name: str, table: dict[str, Any], http: HttpCli
 
 def _read_python(
     reading: Reading, table: dict[str, Any], post: Callable[..., None]
-) -> OtherLoop | None:
+) -> tuple[list[OtherLoop], Summary | None]:
+    """The loops that it has, and what sums up, if it has that."""
     entry = reading.converted("python", table, PythonEntry)
     if entry is None:
-        return None
+        return [], None
     directory = str((reading.folder / entry.directory).resolve())
     if directory not in sys.path:
         sys.path.append(directory)
@@ -111,10 +114,11 @@ def _read_python(
     except BaseException as error:  # noqa: BLE001  a module may do anything, even exit
         sentence = f"{entry.module} cannot be imported: {type(error).__name__}: {error}"
         reading.problems.append(f"python.module: {sentence}")
-        return None
+        return [], None
     loop = OtherLoop(entry.threads, post)
     found = list(find_tools(module, CallThreads(entry.threads, post), loop))
-    if not found:
+    summary = find_summary(module, post)
+    if not found and summary is None:
         sentence = f"{entry.module} has no function that is marked with parley_tools.tool"
         reading.problems.append(f"python.module: {sentence}")
     for each in found:
@@ -122,4 +126,7 @@ def _read_python(
             reading.problems.append(f"python: {each}")
         else:
             reading.add(f"python: {each.function.name}", each)
-    return loop
+    if isinstance(summary, ValueError):
+        reading.problems.append(f"python: {summary}")
+        return [loop], None
+    return ([loop], None) if summary is None else ([loop, summary.loop], summary)

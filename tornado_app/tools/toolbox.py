@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.tools.result import Tool
+from tornado_app.tools.summary import Summary
 
 STOP_S = 2.0
 
@@ -33,12 +34,15 @@ class Toolbox:
         *,
         servers: Servers | None = None,
         handed: Iterable[HandedServer] = (),
+        summary: Summary | None = None,
     ) -> None:
         """*ends* are called in the end, for what tools share."""
         self._tools = {tool.name: tool for tool in tools}
         self._ends = tuple(ends)
         self._servers = servers
         self._handed = tuple(handed)
+        self.summary = summary
+        """None: what is too old of a conversation is left out."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -64,6 +68,11 @@ class Toolbox:
         held = frozenset(scopes)
         servers = self._handed
         return tuple(s for s in servers if not s.scopes or not held.isdisjoint(s.scopes))
+
+    @property
+    def summary_timeout_s(self) -> float:
+        """0: there is nobody who sums up."""
+        return 0.0 if self.summary is None else self.summary.timeout_s
 
     @property
     def handed_labels(self) -> tuple[str, ...]:

@@ -77,7 +77,17 @@ class Noted(Entry, tag="system"):
         return ENTRY_BYTES + text_bytes(self.text)
 
 
-AnyEntry: TypeAlias = UserSaid | ModelSaid | ToolCalled | ToolAnswered | Noted
+class Summed(Entry, tag="summary"):
+    """What was said before all that is there, in the words of the operator's own function."""
+
+    text: str = ""
+
+    @property
+    def size_bytes(self) -> int:
+        return ENTRY_BYTES + text_bytes(self.text)
+
+
+AnyEntry: TypeAlias = UserSaid | ModelSaid | ToolCalled | ToolAnswered | Noted | Summed
 
 
 class Record(Struct, frozen=True):

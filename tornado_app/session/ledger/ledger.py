@@ -4,7 +4,8 @@ An entry is made by the first word of an item, whichever event that is in: any o
 or come late.  Where it stands is said by ``previous_item_id``, where it is said at all.
 
 It is bounded in entries and bytes.  The oldest turns go first, each whole: what the user said, with
-all that followed it, and a call never without its output.
+all that followed it, and a call never without its output.  What stands for those that went before
+goes last.
 """
 
 from collections.abc import Collection
@@ -20,6 +21,7 @@ from tornado_app.session.ledger.entries import (
     ModelSaid,
     Noted,
     Record,
+    Summed,
     ToolAnswered,
     ToolCalled,
     UserSaid,
@@ -27,6 +29,7 @@ from tornado_app.session.ledger.entries import (
 from tornado_app.session.ledger.heard import LETTERS_PER_S
 from tornado_app.session.ledger.saying import TEXT_LETTERS, Saying
 
+SUMMARY_ID = "parley_summary"
 PACE_LETTERS = 200
 """So much has to have been said before the pace of this voice is known."""
 
@@ -45,6 +48,7 @@ class Ledger:
         "_said_letters",
         "_said_ms",
         "_sayings",
+        "_summaries",
         "left_out",
     )
 
@@ -58,6 +62,7 @@ class Ledger:
         self._kept_bytes = 0
         self._said_letters = 0
         self._said_ms = 0.0
+        self._summaries = 0
         self.left_out = 0
 
     @property
@@ -74,6 +79,11 @@ class Ledger:
     def entries(self) -> tuple[AnyEntry, ...]:
         """As they are now, in order; later changes do not change them."""
         return tuple(self._as_heard(self._entries[name]) for name in self._order)
+
+    def used_part(self, most_bytes: int) -> float:
+        """How full it is, if it may have no more than *most_bytes*: 1 is as much as it may have."""
+        most_bytes = max(1, min(self._most_bytes, most_bytes))
+        return max(self._kept_bytes / most_bytes, len(self._order) / max(1, self._most_entries))
 
     def record(self, configuration: ModelSession) -> Record:
         return Record(self.entries, configuration, self.left_out)
@@ -219,6 +229,18 @@ class Ledger:
             self._sayings.pop(name, None)
             self._order.remove(name)
 
+    def sum_up(self, names: Collection[str], text: str) -> None:
+        """*text* stands for these, which are the oldest."""
+        gone = {name for name in names if name in self._entries}
+        self.left_out += sum(not isinstance(self._entries[name], Summed) for name in gone)
+        self._order = [name for name in self._order if name not in gone]
+        for name in gone:
+            del self._entries[name]
+            self._sayings.pop(name, None)
+        self._summaries += 1
+        self._put(Summed(f"{SUMMARY_ID}_{self._summaries}", text), 0)
+        self.trim()
+
     def break_off(self, commits: Collection[str] = ()) -> None:
         """The model is gone: what was under way stays as it is, and what is nothing goes.
 
@@ -249,12 +271,14 @@ class Ledger:
         """Up to where the user speaks next, with the outputs of what was called there; of a turn
         that is all there is, its oldest entry.
         """
-        turn = [self._order[0]]
-        for name in self._order[1:]:
+        has_summary = isinstance(self._entries[self._order[0]], Summed)
+        order = self._order[1:] if has_summary and len(self._order) > 1 else self._order
+        turn = [order[0]]
+        for name in order[1:]:
             if isinstance(self._entries[name], UserSaid):
                 break
             turn.append(name)
-        if len(turn) == len(self._order):
+        if len(turn) == len(order):
             turn = turn[:1]
         calls = {e.call_id for e in map(self._entries.get, turn) if isinstance(e, ToolCalled)}
         return turn + [

@@ -13,6 +13,7 @@ from tornado_app.session.ledger.entries import (
     AnyEntry,
     ModelSaid,
     Noted,
+    Summed,
     ToolAnswered,
     ToolCalled,
     UserSaid,
@@ -22,6 +23,7 @@ UNWRITTEN = "(The user said something that was not written down.)"
 """In the place of a turn of which there are neither words nor audio: without it, two answers would
 follow each other."""
 
+SUMMED_UP = "What was said before, summed up: {text}"
 UNSEEN = "(The user showed a picture, which is not there any more.)"
 
 
@@ -47,3 +49,5 @@ def _shape(entry: AnyEntry, speech: str) -> dict[str, Any]:
             return function_output(call_id, output)
         case Noted(text=text):
             return system_text(text)
+        case Summed(text=text):
+            return system_text(SUMMED_UP.format(text=text))

@@ -47,7 +47,7 @@ class ClientConducts:
         self._model = model
         self._lifetime = parts.lifetime
         self._backlog = parts.backlog
-        self._memory = ConversationMemory(parts.budget, parts.rebuilding)
+        self._memory = ConversationMemory(parts.budget, parts.rebuilding, parts.summing_up)
         self.downlink = way = _way(config, actions)
         self.speaking = Speaking(config, model, actions, budget=parts.budget, backlog=parts.backlog)
         veil, self._outstanding = Veil(config), Outstanding(parts.budget)

@@ -14,8 +14,8 @@ from hypothesis.stateful import (
 )
 
 from tests.fakes.stage import OUTBOUND_BYTES, Stage
-from tornado_app.gateway import LOOK_S
 from tornado_app.protocol import asked
+from tornado_app.running_calls import LOOK_S
 from tornado_app.session import events
 from workers.formats import AudioFormat
 

@@ -14,7 +14,7 @@ from tornado.websocket import websocket_connect
 from tests.calls.balancers import HAPROXY, NGINX, haproxy, nginx
 from tests.calls.house import VoiceClient, house_settings, until
 from tests.fakes.upstream import FakeUpstream, unused_port
-from tests.test_server import program
+from tests.test_serving import program
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import token_rules
 

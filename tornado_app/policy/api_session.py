@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from tornado_app.policy import api_words as words
 from tornado_app.policy.api_items import check_input
+from tornado_app.policy.api_tools import check_chosen, tool_choice, tools
 from tornado_app.policy.api_words import Rule, Standing, fields, of_answer, passes, within
-from tornado_app.protocol.realtime.api_errors import missing
+from tornado_app.protocol.realtime.api_errors import missing, refusal
 
 _INPUT: Final[Mapping[str, Rule]] = {
     "format": words.input_format,
@@ -20,7 +21,7 @@ _INPUT: Final[Mapping[str, Rule]] = {
 _OUTPUT: Final[Mapping[str, Rule]] = {
     "format": words.output_format,
     "voice": words.voice,
-    "speed": words.as_field("speed"),
+    "speed": words.as_field("speed", "a decimal", int, float),
 }
 _SESSION: Final[Mapping[str, Rule]] = {
     "type": passes,
@@ -31,8 +32,8 @@ _SESSION: Final[Mapping[str, Rule]] = {
     "include": passes,
     # What stands in them is not to be seen here: they would bring instructions and tools along.
     "prompt": words.never,
-    "tools": words.tools,
-    "tool_choice": words.tool_choice,
+    "tools": tools,
+    "tool_choice": tool_choice,
     "max_output_tokens": words.max_output_tokens,
     "truncation": passes,
     # It would keep the call in the operator's account.
@@ -46,6 +47,10 @@ _TRANSCRIPTION: Final[Mapping[str, Rule]] = {
     "model": words.never,
     "include": passes,
     "audio": within({"input": within(_INPUT)}),
+}
+_RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
+    "realtime": _SESSION,
+    "transcription": _TRANSCRIPTION,
 }
 _ANSWERED: Final[Mapping[str, Rule]] = {
     "format": of_answer(words.output_format),
@@ -62,8 +67,8 @@ _RESPONSE: Final[Mapping[str, Rule]] = {
     "parallel_tool_calls": passes,
     "prompt": words.never,
     "reasoning": passes,
-    "tool_choice": of_answer(words.tool_choice),
-    "tools": of_answer(words.tools),
+    "tool_choice": of_answer(tool_choice),
+    "tools": of_answer(tools),
 }
 
 
@@ -75,12 +80,21 @@ def narrow_session(asked: Any, standing: Standing) -> dict[str, Any]:
     """
     if isinstance(asked, dict) and "type" not in asked:
         raise missing("session.type")
-    rules = _TRANSCRIPTION if standing.only_transcribes else _SESSION
-    body = fields("session", asked, standing, rules)
+    own = "transcription" if standing.only_transcribes else "realtime"
+    if isinstance(asked, dict):
+        _check_type(asked["type"], own)
+    body = fields("session", asked, standing, _RULES[own])
     if "tool_choice" in body:
         entries = asked.get("tools") or () if "tools" in body else standing.client_tools
-        words.check_chosen("session.tool_choice", body["tool_choice"], entries)
+        check_chosen("session.tool_choice", body["tool_choice"], entries)
     return body
+
+
+def _check_type(asked: Any, own: str) -> None:
+    """Nothing is said of the fields of another type of session."""
+    if asked != own and isinstance(asked, str) and asked in _RULES:
+        sentence = f"Passing a {asked} session update event to a {own} session is not allowed."
+        raise refusal("invalid_parameter", sentence, "session.type")
 
 
 def narrow_response(asked: Any, standing: Standing) -> dict[str, Any]:
@@ -97,5 +111,5 @@ def narrow_response(asked: Any, standing: Standing) -> dict[str, Any]:
     if body.get("conversation") not in {None, "auto"} and standing.server_tools:
         body["tools"] = list(own)
     if "tool_choice" in body:
-        words.check_chosen("response.tool_choice", body["tool_choice"], own)
+        check_chosen("response.tool_choice", body["tool_choice"], own)
     return body

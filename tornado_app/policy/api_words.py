@@ -7,16 +7,14 @@ have is refused, and with it all that was asked, as the API does.
 https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
-from tornado_app.policy.wrong import Wrong
-from tornado_app.protocol.realtime.api_errors import missing, refusal, unknown, wrong_type
-from tornado_app.protocol.realtime.functions import Function
-from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession, choice_field
+from tornado_app.protocol.realtime.api_errors import refusal, unknown, wrong_type
+from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession
 
 SHOWN_CHARACTERS = 64
 LEFT_OUT: Final = object()
@@ -71,8 +69,7 @@ def fields(path: str, asked: Any, standing: Standing, rules: Mapping[str, Rule])
     Raises:
         ApiRefusal: If it has a field that there is not, or one that may not be so.
     """
-    if not isinstance(asked, dict):
-        raise wrong_type(path, "an object")
+    need(path, asked, "an object", dict)
     found = {}
     for name, value in asked.items():
         rule = rules.get(name)
@@ -115,7 +112,17 @@ def never(path: str, value: Any, standing: Standing) -> Any:
     return LEFT_OUT
 
 
-def as_field(name: str) -> Rule:
+def need(path: str, value: Any, expected: str, *types: type) -> None:
+    """Whether it is of one of these types, as the API tells that from a value that may not be.
+
+    Raises:
+        ApiRefusal: If not.
+    """
+    if type(value) not in types:  # True is an int to isinstance
+        raise wrong_type(path, expected)
+
+
+def as_field(name: str, expected: str, *types: type) -> Rule:
     """A field of a call, by the name that the policy has for it."""
 
     def rule(path: str, value: Any, standing: Standing) -> Any:
@@ -123,6 +130,7 @@ def as_field(name: str) -> Rule:
             return LEFT_OUT
         if value in CLEARED:
             return getattr(standing.begun, name)
+        need(path, value, expected, *types)
         standing.check(path, name, value)
         return value
 
@@ -135,6 +143,7 @@ def instructions(path: str, value: Any, standing: Standing) -> Any:
         return LEFT_OUT
     if value in CLEARED:
         return standing.begun.instructions
+    need(path, value, "a string", str)
     standing.check(path, "instructions", value)
     return value
 
@@ -150,6 +159,7 @@ def max_output_tokens(path: str, value: Any, standing: Standing) -> Any:
         return LEFT_OUT
     if value in CLEARED or value == "inf":
         return standing.begun.max_output_tokens or "inf"
+    need(path, value, "an integer or 'inf'", int, str)
     standing.check(path, "max_output_tokens", value)
     return value
 
@@ -159,7 +169,8 @@ def output_modalities(path: str, value: Any, standing: Standing) -> Any:
         return LEFT_OUT
     if value in CLEARED:
         return [standing.begun.output]
-    if not isinstance(value, list) or len(value) != 1:
+    need(path, value, "an array", list)
+    if len(value) != 1:
         raise refusal("invalid_value", f"{path} must be a list of one: audio, or text.", path)
     standing.check(path, "output", value[0])
     return value
@@ -171,6 +182,7 @@ def voice(path: str, value: Any, standing: Standing) -> Any:
         return LEFT_OUT
     if value in CLEARED:
         return standing.begun.voice or None
+    need(path, value, "a string or an object", str, dict)
     named = value.get("id") if isinstance(value, dict) and set(value) == {"id"} else value
     standing.check(path, "voice", named)
     return value
@@ -182,8 +194,8 @@ def turn_detection(path: str, value: Any, standing: Standing) -> Any:
     asked = "none" if value in CLEARED else value
     if isinstance(value, dict) and "type" not in value:
         asked = {"type": standing.turn_detection, **value}
-    elif value not in CLEARED and not isinstance(value, dict):
-        raise wrong_type(path, "an object")
+    elif value not in CLEARED:
+        need(path, value, "an object", dict)
     if isinstance(asked, dict):
         asked = {name: part for name, part in asked.items() if part is not None}
     standing.check(path, "turn_detection", asked)
@@ -202,8 +214,7 @@ def _format(name: str) -> Rule:
             return LEFT_OUT
         if value in CLEARED:
             return {"type": "audio/pcm", "rate": MODEL_RATE_HZ}
-        if not isinstance(value, dict):
-            raise wrong_type(path, "an object")
+        need(path, value, "an object", dict)
         kind = value.get("type")
         if kind is None:
             return value  # it stays what it is, and was allowed
@@ -245,75 +256,3 @@ def transcription(path: str, value: Any, standing: Standing) -> Any:
     elif asked.get("language") is not None:
         standing.check(f"{path}.language", "transcription_language", asked["language"])
     return asked
-
-
-def tools(path: str, value: Any, standing: Standing) -> Any:
-    """Those of the server stay, beside any of the client's."""
-    if not standing.lets("tools"):
-        return LEFT_OUT
-    return [*standing.server_tools, *own_tools(path, value, standing)]
-
-
-def own_tools(path: str, value: Any, standing: Standing) -> list[dict[str, Any]]:
-    """The client's entries.
-
-    Raises:
-        ApiRefusal: If one is no function, or is called as one of the server.
-    """
-    if value in CLEARED:
-        return []
-    if not isinstance(value, list):
-        raise wrong_type(path, "an array")
-    for number, entry in enumerate(value):
-        _check_entry(f"{path}[{number}]", entry)
-    functions = tuple(_function(entry) for entry in value)
-    try:
-        standing.rules.check_functions("configure", functions)
-    except Wrong as wrong:
-        where = f"{path}{wrong.name.removeprefix('tools')}"
-        raise refusal("invalid_value", str(wrong), where) from None
-    except Refused as refused:
-        raise refusal("invalid_value", refused.sentence, path) from None
-    return value
-
-
-def _check_entry(where: str, entry: Any) -> None:
-    if not isinstance(entry, dict):
-        raise wrong_type(where, "an object")
-    for name in ("type", "name"):
-        if name not in entry:
-            raise missing(f"{where}.{name}")
-        if name == "type" and entry["type"] != "function":
-            message = f"{where}.type must be function: no other tool may be named."
-            raise refusal("invalid_value", message, f"{where}.type")
-    if not isinstance(entry["name"], str):
-        raise wrong_type(f"{where}.name", "a string")
-
-
-def tool_choice(path: str, value: Any, standing: Standing) -> Any:
-    if not standing.lets("tool_choice"):
-        return LEFT_OUT
-    if value in CLEARED:
-        return choice_field(standing.begun)
-    standing.check(path, "tool_choice", value)
-    return value
-
-
-def check_chosen(path: str, choice: Any, entries: Collection[Mapping[str, Any]]) -> None:
-    """Whether a function that is chosen is one of the client's own *entries*.
-
-    Raises:
-        ApiRefusal: If not; of the server's nothing is said.
-    """
-    if isinstance(choice, dict) and choice.get("name") not in {e.get("name") for e in entries}:
-        message = f"Invalid value for '{path}': there is no such function."
-        raise refusal("invalid_value", message, f"{path}.name")
-
-
-def _function(entry: Mapping[str, Any]) -> Function:
-    description, parameters = entry.get("description"), entry.get("parameters")
-    return Function(
-        entry["name"],
-        description if isinstance(description, str) else "",
-        parameters if isinstance(parameters, dict) else {},
-    )

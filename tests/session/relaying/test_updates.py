@@ -289,6 +289,16 @@ def test_what_is_missing_is_named(kind, fields, param):
     assert {"code": "missing_required_parameter", "param": param, "event_id": "mine"} == error
 
 
+@pytest.mark.parametrize("own", ["realtime", "transcription"])
+def test_an_update_for_the_other_type_of_session_is_refused_for_that_first(own):
+    (other,) = {"realtime", "transcription"} - {own}
+    call = Call(model_session=model_session(session=own, transcription_model="t")).begun()
+    call.asks("session.update", session={"type": other, "new": 1}, event_id="mine")
+
+    assert [] == call.sent
+    assert ("invalid_parameter", "session.type") == (call.error["code"], call.error["param"])
+
+
 @pytest.mark.parametrize(
     ("kind", "fields", "param"),
     [
@@ -302,6 +312,14 @@ def test_what_is_missing_is_named(kind, fields, param):
         ),
         ("session.update", hearing(format="pcm16"), "session.audio.input.format"),
         ("session.update", hearing(turn_detection="auto"), "session.audio.input.turn_detection"),
+        ("session.update", speaking(voice=1), "session.audio.output.voice"),
+        ("session.update", speaking(speed="fast"), "session.audio.output.speed"),
+        ("session.update", speaking(speed=True), "session.audio.output.speed"),
+        ("session.update", update(instructions=["x"]), "session.instructions"),
+        ("session.update", update(output_modalities="text"), "session.output_modalities"),
+        ("session.update", update(max_output_tokens=1.5), "session.max_output_tokens"),
+        ("session.update", update(tool_choice=1), "session.tool_choice"),
+        ("response.create", {"response": {"instructions": {"x": 1}}}, "response.instructions"),
         ("conversation.item.create", {"item": "x"}, "item"),
         ("response.create", {"response": {"input": {}}}, "response.input"),
     ],

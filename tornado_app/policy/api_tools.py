@@ -1,0 +1,84 @@
+"""Tools that a client of the Realtime API names, and which of them the model may or must call.
+
+https://platform.openai.com/docs/api-reference/realtime-client-events/session/update
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from tornado_app.errors import Refused
+from tornado_app.policy.api_words import CLEARED, LEFT_OUT, Standing, need
+from tornado_app.policy.wrong import Wrong
+from tornado_app.protocol.realtime.api_errors import missing, refusal
+from tornado_app.protocol.realtime.functions import Function
+from tornado_app.protocol.realtime.model_session import choice_field
+
+
+def tools(path: str, value: Any, standing: Standing) -> Any:
+    """Those of the server stay, beside any of the client's."""
+    if not standing.lets("tools"):
+        return LEFT_OUT
+    return [*standing.server_tools, *own_tools(path, value, standing)]
+
+
+def own_tools(path: str, value: Any, standing: Standing) -> list[dict[str, Any]]:
+    """The client's entries.
+
+    Raises:
+        ApiRefusal: If one is no function, or is called as one of the server.
+    """
+    if value in CLEARED:
+        return []
+    need(path, value, "an array", list)
+    for number, entry in enumerate(value):
+        _check_entry(f"{path}[{number}]", entry)
+    functions = tuple(_function(entry) for entry in value)
+    try:
+        standing.rules.check_functions("configure", functions)
+    except Wrong as wrong:
+        where = f"{path}{wrong.name.removeprefix('tools')}"
+        raise refusal("invalid_value", str(wrong), where) from None
+    except Refused as refused:
+        raise refusal("invalid_value", refused.sentence, path) from None
+    return value
+
+
+def _check_entry(where: str, entry: Any) -> None:
+    need(where, entry, "an object", dict)
+    for name in ("type", "name"):
+        if name not in entry:
+            raise missing(f"{where}.{name}")
+        if name == "type" and entry["type"] != "function":
+            message = f"{where}.type must be function: no other tool may be named."
+            raise refusal("invalid_value", message, f"{where}.type")
+    need(f"{where}.name", entry["name"], "a string", str)
+
+
+def tool_choice(path: str, value: Any, standing: Standing) -> Any:
+    if not standing.lets("tool_choice"):
+        return LEFT_OUT
+    if value in CLEARED:
+        return choice_field(standing.begun)
+    need(path, value, "a string or an object", str, dict)
+    standing.check(path, "tool_choice", value)
+    return value
+
+
+def check_chosen(path: str, choice: Any, entries: Collection[Mapping[str, Any]]) -> None:
+    """Whether a function that is chosen is one of the client's own *entries*.
+
+    Raises:
+        ApiRefusal: If not; of the server's nothing is said.
+    """
+    if isinstance(choice, dict) and choice.get("name") not in {e.get("name") for e in entries}:
+        message = f"Invalid value for '{path}': there is no such function."
+        raise refusal("invalid_value", message, f"{path}.name")
+
+
+def _function(entry: Mapping[str, Any]) -> Function:
+    description, parameters = entry.get("description"), entry.get("parameters")
+    return Function(
+        entry["name"],
+        description if isinstance(description, str) else "",
+        parameters if isinstance(parameters, dict) else {},
+    )

@@ -97,6 +97,14 @@ def _check_type(asked: Any, own: str) -> None:
         raise refusal("invalid_parameter", sentence, "session.type")
 
 
+def of_conversation(asked: Mapping[str, Any]) -> bool:
+    """Whether the ``response`` of a request is an answer in the conversation.
+
+    What else may stand there is for the model to judge, and may have no hash.
+    """
+    return asked.get("conversation") in (None, "auto")
+
+
 def narrow_response(asked: Any, standing: Standing) -> dict[str, Any]:
     """What of the ``response`` of a request holds for that answer.
 
@@ -108,7 +116,7 @@ def narrow_response(asked: Any, standing: Standing) -> dict[str, Any]:
     """
     body = {} if asked is None else fields("response", asked, standing, _RESPONSE)
     own = asked["tools"] or () if "tools" in body else standing.client_tools
-    if body.get("conversation") not in {None, "auto"} and standing.server_tools:
+    if not of_conversation(body) and standing.server_tools:
         body["tools"] = list(own)
     if "tool_choice" in body:
         check_chosen("response.tool_choice", body["tool_choice"], own)

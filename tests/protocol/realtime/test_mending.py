@@ -26,6 +26,7 @@ class Outer(Struct, frozen=True):
     needed: str
     inner: Inner = Inner()
     perhaps: Inner | None = None
+    many: tuple[Inner, ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,8 @@ class Outer(Struct, frozen=True):
         ('{"needed":"n","inner":{"name":1,"size":2}}', Outer("n", Inner("", 2))),
         ('{"needed":"n","perhaps":{"name":"x","size":[]}}', Outer("n", perhaps=Inner("x"))),
         ('{"needed":"n","inner":7,"perhaps":7}', Outer("n")),
+        ('{"needed":"n","many":{"name":"x"}}', Outer("n")),
+        ('{"needed":"n","inner":7,"many":[{"name":"x"}]}', Outer("n", many=(Inner("x"),))),
     ],
 )
 def test_what_can_be_read_is_read(text, value):

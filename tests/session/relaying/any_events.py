@@ -1,6 +1,7 @@
 """Events as they should be and as they should not, of a client and of a model, at random."""
 
 import json
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -72,6 +73,36 @@ def item(random: Random) -> dict[str, Any]:
     }
 
 
+def session(random: Random) -> dict[str, Any]:
+    """As a client asks for one, or as a model shows it."""
+    return {
+        "type": "realtime",
+        "instructions": random.choice(["x", "\ud83d"]),
+        "tools": [{"type": "function", "name": random.choice([TOOL.name, "own"])}],
+        "tool_choice": random.choice(["auto", {"type": "function", "name": "own"}]),
+        "output_modalities": ["text"],
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcmu"},
+                "turn_detection": {"type": "server_vad", "create_response": True},
+                "transcription": {"model": "whisper-1"},
+            },
+            "output": {"format": {"type": "audio/pcma"}, "voice": "marin"},
+        },
+    }
+
+
+def answer(random: Random) -> dict[str, Any]:
+    """As a client asks for one."""
+    return {
+        "conversation": random.choice(["none", "auto"]),
+        "metadata": {"k": "v"},
+        "input": [{"type": "item_reference", "id": random.choice(ITEM_NAMES)}, item(random)],
+        "audio": {"output": {"format": {"type": "audio/pcmu"}, "voice": "marin"}},
+        **{name: session(random)[name] for name in ("tools", "tool_choice", "instructions")},
+    }
+
+
 def fields(random: Random) -> dict[str, Any]:
     name = random.choice(ANSWER_NAMES)
     status = random.choice(["completed", "cancelled", "failed", "incomplete"])
@@ -95,20 +126,38 @@ def fields(random: Random) -> dict[str, Any]:
             "message": "no",
             "event_id": f"parley_relayed_{random.randint(1, 9)}",
         },
-        "session": {"type": "realtime", "instructions": random.choice(["x", "\ud83d"])},
+        "session": session(random),
         "response": {"id": name, "status": status, "output": [item(random)], "usage": {}},
     }
 
 
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Wherever something may be wrong, however deep it stands: what it is in, and where."""
+    names = [*value] if isinstance(value, dict) else range(len(value))
+    for name in names:
+        yield value, name
+        if isinstance(value[name], dict | list):
+            yield from places(value[name])
+
+
+def event_of(random: Random, kind: str) -> dict[str, Any]:
+    """As it should be."""
+    event: dict[str, Any] = {"type": kind, **fields(random)}
+    if "response.create" == kind:
+        event["response"] = random.choice([{}, answer(random), None])
+    return event
+
+
 def frame(random: Random, kinds: list[str]) -> str:
     """Mostly as it should be."""
-    event: dict[str, Any] = {"type": random.choice(kinds), **fields(random)}
-    if "response.create" == event["type"]:
-        event["response"] = random.choice([{}, {"conversation": "none"}, None])
-    for name in random.sample([*event], random.choice([0, 0, 0, 1, 3])):
+    event = event_of(random, random.choice(kinds))
+    for _ in range(random.choice([0, 0, 0, 1, 3])):
+        if not event:
+            break
+        inside, name = random.choice([*places(event)])
         if random.random() < 0.3:
-            del event[name]
+            del inside[name]
         else:
-            event[name] = random.choice(ODD)
+            inside[name] = random.choice(ODD)
     text = json.dumps(event)
     return text[: random.randint(0, len(text))] if random.random() < 0.02 else text

@@ -188,12 +188,20 @@ def test_a_binary_frame_is_refused_in_words(call):
     assert "invalid_event" == call.error["code"]
 
 
-@pytest.mark.parametrize("kind", ["input_audio_buffer.commit", "input_audio_buffer.clear"])
-def test_what_is_not_known_of_an_event_passes(call, kind):
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("input_audio_buffer.commit", {}),
+        ("input_audio_buffer.clear", {}),
+        ("session.update", {"session": {"type": "realtime", "truncation": "auto"}}),
+    ],
+)
+def test_what_is_not_known_of_an_event_passes(call, kind, fields):
     """Be it one that the gateway itself has to know."""
-    call.asks(kind, new=[1], event_id="mine")
+    fields |= {"new": [1], "event_id": "mine"}
+    call.asks(kind, **fields)
 
-    assert [{"type": kind, "new": [1], "event_id": "mine"}] == call.sent
+    assert [{"type": kind, **fields}] == call.sent
 
 
 @pytest.mark.parametrize("kind", ["response.cancel", "conversation.item.truncate"])

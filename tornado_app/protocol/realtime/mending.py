@@ -6,6 +6,7 @@ character, which a server leaves that cuts its text where it likes.
 """
 
 import re
+from types import UnionType
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -51,7 +52,9 @@ def _read(wanted: Any, raw: Raw) -> Any:
     try:
         return msgspec.json.decode(raw, type=wanted, strict=False)
     except msgspec.ValidationError:
-        for choice in (wanted, *get_args(wanted)):
+        # Of a list it is no choice what stands in it.
+        choices = get_args(wanted) if isinstance(wanted, UnionType) else (wanted,)
+        for choice in choices:
             if isinstance(choice, type) and issubclass(choice, Struct):
                 return mend(choice, raw)
         raise

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from tornado_app.policy.api_session import of_conversation
+
 
 @dataclass(slots=True, eq=False)
 class ShownItem:
@@ -55,7 +57,7 @@ class Answer:
     def is_beside(self) -> bool:
         """It is none of the conversation."""
         return self.created.get("conversation_id") is None and bool(
-            (self.asked or {}).get("conversation") not in {None, "auto"}
+            not of_conversation(self.asked or {})
         )
 
     @property

@@ -9,7 +9,7 @@ import msgspec
 from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.errors import Refused
 from tornado_app.policy.api_items import check_item, check_known
-from tornado_app.policy.api_session import narrow_response
+from tornado_app.policy.api_session import narrow_response, of_conversation
 from tornado_app.protocol.asked import ClientEvent
 from tornado_app.protocol.realtime.api_errors import refusal
 from tornado_app.protocol.realtime.given import given_in
@@ -144,7 +144,7 @@ class Asking:
             raise self._answers.closed_by
         wanted = event.fields.get("response")
         body = narrow_response(wanted, self._client.standing())
-        if self._tools.holds_conversation and body.get("conversation") in {None, "auto"}:
+        if self._tools.holds_conversation and of_conversation(body):
             sentence = "Conversation already has an active response in progress."
             raise refusal("conversation_already_has_active_response", sentence, None)
         for item in body.get("input") or ():
@@ -186,7 +186,8 @@ class Asking:
 
     def _is_forgotten(self, item: Any) -> bool:
         is_reference = isinstance(item, dict) and item.get("type") == "item_reference"
-        return is_reference and item.get("id") in self._forgotten
+        name = item.get("id") if is_reference else None
+        return isinstance(name, str) and name in self._forgotten
 
     def _look_at_pictures(self, item: Any) -> None:
         for shown in pictures_of(item):

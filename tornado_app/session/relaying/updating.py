@@ -33,6 +33,8 @@ from tornado_app.session.relaying.veil import Veil
 
 UPDATE = "session.update"
 _FORMATS: Mapping[str, SoundFormat] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
+# What a model says may have no hash.
+DETECTIONS = ("server_vad", "semantic_vad", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Updating:
         if left_out:
             self._actions.log("update_narrowed", fields=sorted(left_out))
         there = called_at(self._model.upstream, body)
-        text = msgspec.json.encode({"type": UPDATE, "event_id": name, "session": there})
+        text = msgspec.json.encode({**event.fields, "event_id": name, "session": there})
         order = Relayed(UPDATE, text, name, given_in(there))
         self._changes.append(_Change(name, body, _own(body, wanted)))
         return Asked(UPDATE, name, ref, order)
@@ -207,7 +209,7 @@ def _own(body: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
 
 def _with_turns(in_force: ModelSession, detection: Any) -> ModelSession:
     kind = _dict(detection).get("type", "none")
-    if kind not in {"server_vad", "semantic_vad", "none"}:
+    if kind not in DETECTIONS:
         return in_force
     return replace(
         in_force,

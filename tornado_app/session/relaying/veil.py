@@ -97,7 +97,8 @@ class Veil:
 
     def _is_theirs(self, tool: Any) -> bool:
         is_function = isinstance(tool, dict) and tool.get("type") == "function"
-        return is_function and tool.get("name") not in self._tools
+        name = tool.get("name") if is_function else None
+        return isinstance(name, str) and name not in self._tools
 
 
 def _hidden_texts(config: SessionConfig) -> tuple[str, ...]:

@@ -30,9 +30,10 @@ def own_tools(path: str, value: Any, standing: Standing) -> list[dict[str, Any]]
     if value in CLEARED:
         return []
     need(path, value, "an array", list)
-    for number, entry in enumerate(value):
+    entries: list[dict[str, Any]] = value
+    for number, entry in enumerate(entries):
         _check_entry(f"{path}[{number}]", entry)
-    functions = tuple(_function(entry) for entry in value)
+    functions = tuple(_function(entry) for entry in entries)
     try:
         standing.rules.check_functions("configure", functions)
     except Wrong as wrong:
@@ -40,7 +41,7 @@ def own_tools(path: str, value: Any, standing: Standing) -> list[dict[str, Any]]
         raise refusal("invalid_value", str(wrong), where) from None
     except Refused as refused:
         raise refusal("invalid_value", refused.sentence, path) from None
-    return value
+    return entries
 
 
 def _check_entry(where: str, entry: Any) -> None:

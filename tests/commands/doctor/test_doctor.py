@@ -1,4 +1,8 @@
-"""``run.py doctor`` as a person has it: a process, before models and gateways of every kind."""
+"""``run.py doctor`` before models and gateways of every kind.
+
+As a person has it, a process, where that matters; else its report in this one, which has imported
+all of it already.
+"""
 
 import asyncio
 import contextlib
@@ -12,9 +16,11 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from tests.calls.house import ROOT, SECRET, House
+from tests.calls.house import ROOT, SECRET, House, whole_log
 from tests.commands.talk.parley import parley
 from tests.fakes.upstream import FakeUpstream, unused_port
+from tornado_app.commands.arguments import parser
+from tornado_app.commands.doctor.command import case_of, examined
 
 CANARY = "canary-9Xw7Lr2Tn5"
 KEY = f"sk-{CANARY}"
@@ -24,18 +30,30 @@ ALL = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def doctor(tmp_path):
-    """Run it: exit code, and standard output, in which no canary is."""
+def environment(tmp_path, changes):
+    """Nothing of this computer's own settings; *changes* are settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
+    kept |= {"PARLEY_SERVER_STATE_DIR": str(tmp_path), "PARLEY_AUTH_SECRET": SECRET}
+    kept |= {"PARLEY_MODEL_MODE": "echo", "PARLEY_SERVER_PORT": str(unused_port())}
+    return kept | {f"PARLEY_{name.upper()}": str(value) for name, value in changes.items()}
 
-    async def run(*words, **environ):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
-        kept |= {"PARLEY_SERVER_STATE_DIR": str(tmp_path), "PARLEY_AUTH_SECRET": SECRET}
-        kept |= {"PARLEY_MODEL_MODE": "echo", "PARLEY_SERVER_PORT": str(unused_port())}
+
+def check(out, err):
+    """No secret is in them, and no traceback."""
+    for secret in (CANARY, SECRET, "eyJ"):
+        assert secret not in out + err
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Run it as a person does: exit code, and standard output."""
+
+    async def run(*words, **changes):
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "run.py", "doctor", *words),
             cwd=ROOT,
-            env=kept | {f"PARLEY_{name.upper()}": str(value) for name, value in environ.items()},
+            env=environment(tmp_path, changes),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -45,10 +63,24 @@ def doctor(tmp_path):
         finally:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        for secret in (CANARY, SECRET, "eyJ"):
-            assert secret not in out + err
-        assert "Traceback" not in err
+        check(out, err)
         return process.returncode, out
+
+    return run
+
+
+@pytest.fixture
+def doctor(tmp_path, monkeypatch, capsys):
+    """The same of the command alone, on the loop of the test."""
+
+    async def run(*words, **changes):
+        monkeypatch.setattr(os, "environ", environment(tmp_path, changes))
+        with whole_log("error"):
+            async with asyncio.timeout(100):
+                code = await examined(case_of(parser().parse_args(["doctor", *words])))
+        out, err = capsys.readouterr()
+        check(out, err)
+        return code, out
 
     return run
 
@@ -64,9 +96,9 @@ def of(out, name):
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_all_is_well(doctor):
+async def test_all_is_well(program):
     """The model of the settings is tried whole; an echo calls no functions."""
-    code, out = await doctor("--json")
+    code, out = await program("--json")
 
     assert 0 == code
     assert ALL == list(statuses(out))
@@ -76,11 +108,11 @@ async def test_all_is_well(doctor):
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_model_that_understands(doctor):
+async def test_a_model_that_understands(program):
     """Words are recognised, and a function is called."""
     pytest.importorskip("hibari", reason="the packages of speech are not installed")
     pytest.importorskip("moonshine_voice", reason="the packages of speech are not installed")
-    code, out = await doctor(model_mode="speech")
+    code, out = await program(model_mode="speech")
 
     assert 0 == code
     assert "8 of 8 words were recognised." in out
@@ -101,10 +133,10 @@ async def test_turns_as_the_settings_have_them(doctor, turn_detection):
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_a_key_that_is_refused(doctor):
+async def test_a_key_that_is_refused(program):
     """It says so, and what to look at; what needs a model is skipped."""
     async with FakeUpstream(handshake=401) as fake:
-        code, out = await doctor("--json", upstream_url=fake.url, upstream_api_key=KEY)
+        code, out = await program("--json", upstream_url=fake.url, upstream_api_key=KEY)
 
     assert 1 == code
     assert "failed" == statuses(out)["key"]
@@ -156,11 +188,11 @@ async def test_a_configuration_that_the_model_refuses(doctor):
 
 
 @pytest.mark.gen_test(timeout=120)
-async def test_settings_that_are_wrong(doctor, tmp_path):
+async def test_settings_that_are_wrong(program, tmp_path):
     """A finding like any other; a secret that stands in the file with them is not shown."""
     config = tmp_path / "own.toml"
     config.write_text(f'[auth]\nsecret = ["{CANARY}"]\n[server]\nprot = 1\n')
-    code, out = await doctor("--json", "--config", str(config))
+    code, out = await program("--json", "--config", str(config))
 
     assert 1 == code
     assert "server.prot" in of(out, "settings")["says"]
@@ -221,7 +253,7 @@ class NotReady(RequestHandler):
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
 @pytest.mark.gen_test(timeout=120)
-async def test_a_gateway_that_repeats_secrets(doctor, words):
+async def test_a_gateway_that_repeats_secrets(program, words):
     """The token, and the query of the address, are in no sentence of the report."""
     server = HTTPServer(Application([("/ws", Parrot), ("/readyz", NotReady)]))
     sockets = bind_sockets(0, "127.0.0.1")
@@ -229,7 +261,7 @@ async def test_a_gateway_that_repeats_secrets(doctor, words):
     port = sockets[0].getsockname()[1]
     url = f"ws://me:{CANARY}@127.0.0.1:{port}/ws?key={CANARY}"
     try:
-        code, out = await doctor("--url", url, "--token", f"{CANARY}.{CANARY}.x", *words)
+        code, out = await program("--url", url, "--token", f"{CANARY}.{CANARY}.x", *words)
     finally:
         server.stop()
         await server.close_all_connections()
@@ -250,9 +282,9 @@ async def test_nobody_listens(doctor):
 
 
 @pytest.mark.gen_test
-async def test_an_address_that_is_none(doctor):
+async def test_an_address_that_is_none(program):
     """Arguments that are wrong are no finding."""
-    assert (2, "") == await doctor("--url", "gateway")
+    assert (2, "") == await program("--url", "gateway")
 
 
 @pytest.mark.gen_test(timeout=120)

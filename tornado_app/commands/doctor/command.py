@@ -36,16 +36,26 @@ def start(options: argparse.Namespace) -> int:
     # What the gateway of this trial writes down is said in the report, in fewer words.
     logs.configure("error", "console", io.StringIO())
     try:
-        url = address_as_it_is(options.url) if options.url else ""
+        case = case_of(options)
     except Failed as failed:
         complain(*failed.lines)
         return 2
-    case = Case(options, url, options.token or "", str(options.recording or RECORDING), Veil())
     with asyncio.Runner() as runner:
-        return runner.run(until_told(_examined(case)))
+        return runner.run(until_told(examined(case)))
 
 
-async def _examined(case: Case) -> int:
+def case_of(options: argparse.Namespace) -> Case:
+    """What is to be tried.
+
+    Raises:
+        Failed: If the address is none.
+    """
+    url = address_as_it_is(options.url) if options.url else ""
+    return Case(options, url, options.token or "", str(options.recording or RECORDING), Veil())
+
+
+async def examined(case: Case) -> int:
+    """Try each step, say what was found, and end what was begun; the exit code of `start`."""
     findings: list[Finding] = []
     as_json, status = case.options.json, StatusLine()
 

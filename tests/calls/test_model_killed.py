@@ -1,6 +1,7 @@
 """The model that hears and speaks is killed, and the call goes on with another."""
 
 from contextlib import asynccontextmanager
+from functools import cache
 
 import psutil
 import pytest
@@ -39,8 +40,14 @@ def kill() -> None:
     process.kill()
 
 
+@cache
+def mouth() -> Mouth:
+    """It takes a second to load."""
+    return Mouth()
+
+
 def said(sentence: str) -> bytes:
-    return Mouth().say(sentence, "cedar", 1.0)[1].pcm
+    return mouth().say(sentence, "cedar", 1.0)[1].pcm
 
 
 async def answer(client) -> None:

@@ -17,6 +17,8 @@ ROOT = HERE.parents[1]
 DATA = HERE.parent / "data"
 SPEECH = DATA / "amiable.wav"
 WAIT_S = 60.0
+LOOK_MS = 100
+"""Each look goes through three other processes."""
 
 
 class Backstage:
@@ -148,7 +150,7 @@ def until(page: Any, condition: str, timeout_s: float = WAIT_S) -> Any:
                 page.evaluate("window.log?.filter(({ kind }) => kind !== 'audio').slice(-30)")
             )
             raise AssertionError(f"never {condition}; the last events: {events}")
-        page.wait_for_timeout(30)
+        page.wait_for_timeout(LOOK_MS)
     return value
 
 

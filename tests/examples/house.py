@@ -14,7 +14,7 @@ from tests.calls.house import until
 from tests.fakes.upstream import unused_port
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S, CALL_S, END_S = 60.0, 60.0, 30.0
+START_S, CALL_S, END_S = 110.0, 60.0, 30.0
 """The models of speech are loaded; on a machine that may be busy."""
 
 

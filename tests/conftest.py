@@ -6,14 +6,23 @@ import os
 import signal
 from pathlib import Path
 
+# Before anything of Parley is imported: as Python, unless compiled code is what is to be tried.
+# Then a build that does not fit is a fault, and not passed over.
+if os.environ.get("PARLEY_COMPILED") != "yes":
+    os.environ["PARLEY_COMPILED"] = "no"
+
 import pytest
 from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
 
+from compiling.loading import CODE
 from terminal.program import BLAS_THREADS
 
 # As in every program of Parley; numpy, which reads it, is loaded by tests.
 os.environ.setdefault(BLAS_THREADS, "1")
+
+if os.environ["PARLEY_COMPILED"] == "yes":
+    assert CODE.kind == "compiled", f"make compile: {CODE.fault or 'there is no build'}"
 
 # By examples and never by the clock, which a busy computer would fail: on one that was twenty times
 # slower one example took 48 s, and hypothesis called that a fault of the test.

@@ -3,3 +3,5 @@
 Here stand only the spine (`server`, `app`, `gateway`, `connection`, `health`) and the leaves that
 every room may use (`mailbox`, `logs`, `errors`).  Anything with a purpose of its own has a room.
 """
+
+from compiling import loading  # noqa: F401  before any module that may be compiled

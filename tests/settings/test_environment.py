@@ -48,6 +48,11 @@ def test_names_of_our_sections_are_ours():
     assert ["PARLEY_SEVER_PORT"] == found.foreign
 
 
+def test_what_chooses_the_code_is_no_foreign_name():
+    """`PARLEY_COMPILED` is looked at before there are settings, and nobody is warned of it."""
+    assert ({}, []) == variables({"PARLEY_COMPILED": "no"}, SECTIONS)
+
+
 def test_the_warning_asks_what_was_meant():
     """A name that is nearly one of ours may be a mistake."""
     said = foreign_warning(["PARLEY_PORT", "PARLEY_SEVER_PORT"], ["PARLEY_SERVER_PORT"])

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from compiling.loading import VARIABLE as COMPILED
+
 PREFIX = "PARLEY_"
 FILE_SUFFIX = "_FILE"
 """`PARLEY_AUTH_SECRET_FILE` names a file that holds the secret, as containers are given them."""
@@ -36,6 +38,7 @@ def variables(environ: Mapping[str, str], sections: Iterable[str]) -> Variables:
     """
     ours = tuple(f"{PREFIX}{section.upper()}_" for section in sections)
     named = {key: value for key, value in environ.items() if key.startswith(PREFIX)}
+    named.pop(COMPILED, None)  # looked at long before there are settings
     services = _services(named)
     links = {key for key in named if _is_link(key, named[key], services)}
     found = {key: named[key] for key in sorted(named.keys() - links) if key.startswith(ours)}

@@ -1,0 +1,239 @@
+"""A build is loaded whole where it fits, and left alone where it does not: compiling/loading.py.
+
+The build is of two small modules, so that it takes seconds.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from compiling import build, making
+from compiling.loading import Code
+from compiling.recipe import Recipe, place_of
+from tests.calls.house import ROOT
+
+RECIPE = Recipe(("tiny.first", "tiny.second"), making.version("mypy"), "0")
+FIRST = """
+from tiny.second import Pair
+
+def total(pair: Pair) -> int:
+    return pair.left + pair.right
+"""
+SECOND = """
+class Pair:
+    def __init__(self, left: int, right: int) -> None:
+        self.left = left
+        self.right = right
+"""
+RUN = """
+import json, os, sys
+from pathlib import Path
+from compiling.loading import load
+from compiling.recipe import Recipe
+
+root, recipe = Path(sys.argv[1]), Recipe(**json.loads(sys.argv[2]))
+code = load(root, Recipe(tuple(recipe.modules), recipe.mypy, recipe.optimisation))
+sys.path.insert(0, str(root))
+from tiny import first, second, third
+print(json.dumps({
+    "kind": code.kind,
+    "fault": code.fault,
+    "compiled": [m.__name__ for m in (first, second, third) if not m.__file__.endswith(".py")],
+    "total": first.total(second.Pair(20, 22)),
+}))
+"""
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+
+
+def write_sources(root):
+    package = root / "tiny"
+    package.mkdir()
+    for name, text in (("__init__", ""), ("first", FIRST), ("second", SECOND), ("third", "")):
+        (package / f"{name}.py").write_text(text)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = tmp_path_factory.mktemp("built")
+    write_sources(root)
+    making.make(root, RECIPE, sys.executable)
+    return root
+
+
+@pytest.fixture
+def tree(built, tmp_path):
+    """A copy, to be spoilt."""
+    return shutil.copytree(built, tmp_path / "tree")
+
+
+def run(root, recipe=RECIPE, **environ):
+    """What a process finds that loads the build below *root*, and uses what is in it."""
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, root, json.dumps(recipe._asdict())],
+        env={**os.environ, "PARLEY_COMPILED": "", **environ},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    return json.loads(done.stdout)
+
+
+def runs_as_python(root, recipe=RECIPE):
+    """Whether nothing of a build was loaded and all works; why not."""
+    found = run(root, recipe)
+    assert ("python", [], 42) == (found["kind"], found["compiled"], found["total"])
+    return found["fault"]
+
+
+def rewrite(tree, **fields):
+    manifest = place_of(tree) / build.MANIFEST
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
+
+
+def library(tree):
+    return place_of(tree) / build.file_of(build.GROUP)
+
+
+@needs_compiler
+def test_the_modules_of_a_build_are_compiled_and_no_others(tree):
+    """And they do what their sources say."""
+    found = run(tree)
+
+    assert {
+        "kind": "compiled",
+        "fault": "",
+        "compiled": ["tiny.first", "tiny.second"],
+        "total": 42,
+    } == found
+
+
+@needs_compiler
+def test_a_build_leaves_the_sources_alone(built):
+    """Nothing lies beside them."""
+    beside = [path for path in (built / "tiny").rglob("*") if "__pycache__" not in path.parts]
+
+    assert {".py"} == {path.suffix for path in beside}
+    assert {"compiled", "compile-cache"} == {path.name for path in (built / "build").iterdir()}
+
+
+def test_without_a_build_everything_runs_as_python(tmp_path):
+    """It is no fault: most have none."""
+    write_sources(tmp_path)
+
+    assert "" == runs_as_python(tmp_path)
+
+
+@needs_compiler
+def test_an_operator_may_leave_a_build_alone(tree):
+    """`PARLEY_COMPILED=no`: nothing of it is looked at."""
+    shutil.rmtree(tree / "tiny" / "__pycache__", ignore_errors=True)
+    library(tree).write_bytes(b"no library")
+
+    found = run(tree, PARLEY_COMPILED="no")
+
+    assert ("python", "", []) == (found["kind"], found["fault"], found["compiled"])
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", ["first", "third"])
+def test_a_build_of_other_sources_is_left_alone(tree, name):
+    """Also where a module has changed that is not compiled: its types were gone by."""
+    with (tree / "tiny" / f"{name}.py").open("a") as file:
+        file.write("\nANOTHER = 1\n")
+
+    assert f"its sources have changed: tiny/{name}.py" == runs_as_python(tree)
+
+
+@needs_compiler
+def test_a_build_with_a_source_more_is_left_alone(tree):
+    """It may stand before one that was compiled."""
+    (tree / "tiny" / "fourth.py").write_text("")
+    (tree / "tiny" / "fifth.py").write_text("")
+
+    assert "its sources have changed: tiny/fifth.py and 1 more" == runs_as_python(tree)
+
+
+@needs_compiler
+def test_a_build_of_another_python_is_left_alone(tree):
+    """Version, ABI and platform are in the name of its files."""
+    rewrite(tree, suffix=".cpython-39-riscv64-linux-gnu.so")
+
+    fault = runs_as_python(tree)
+
+    assert f"it is for .cpython-39-riscv64-linux-gnu.so, and this Python takes {build.SUFFIX}" == (
+        fault
+    )
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    "other",
+    [{"mypy": "1.0.0"}, {"optimisation": "3"}, {"modules": ("tiny.first",)}],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_build_of_another_recipe_is_left_alone(tree, other):
+    """A version of mypy, a flag, or other modules."""
+    assert "it was made of other modules, or in another way" == runs_as_python(
+        tree, RECIPE._replace(**other)
+    )
+
+
+@needs_compiler
+@pytest.mark.parametrize("spoil", ["cut", "missing", "module missing", "another"])
+def test_a_broken_build_is_left_alone(tree, spoil):
+    """None of it is loaded: half of a group calls into nothing."""
+    file = library(tree)
+    match spoil:
+        case "cut":
+            file.write_bytes(file.read_bytes()[:4096])
+        case "missing":
+            file.unlink()
+        case "module missing":
+            file = place_of(tree) / build.file_of("tiny.second")
+            file.unlink()
+        case "another":
+            shutil.copy(place_of(tree) / build.file_of("tiny.first"), file)
+
+    name = file.relative_to(place_of(tree)).as_posix()
+    assert f"files of it are missing or broken: {name}" == runs_as_python(tree)
+
+
+@needs_compiler
+@pytest.mark.parametrize("text", [None, "", "[]", "{}", '{"suffix": 1, "recipe": 2, "sources": 3}'])
+def test_a_build_without_a_manifest_is_left_alone(tree, text):
+    """It was never finished, or somebody has been at it."""
+    manifest = place_of(tree) / build.MANIFEST
+    if text is None:
+        manifest.unlink()
+    else:
+        manifest.write_text(text)
+
+    assert "its manifest is missing or broken" == runs_as_python(tree)
+
+
+@needs_compiler
+def test_a_library_that_the_system_does_not_load_is_left_alone(tree):
+    """As one that was made where the C library is newer: its manifest is right."""
+    file = library(tree)
+    file.write_bytes(b"\x7fELF, and nothing that a system would load")
+    files = build.digests(place_of(tree), manifest_files(tree))
+    rewrite(tree, files=files)
+
+    assert runs_as_python(tree).startswith("the system cannot load it: ")
+
+
+def manifest_files(tree):
+    return list(json.loads((place_of(tree) / build.MANIFEST).read_text())["files"])
+
+
+@needs_compiler
+def test_children_run_what_their_parent_runs(tree):
+    """One that was started before there was a build has no child that takes it."""
+    assert "compiled" == run(tree, **Code("compiled").for_children())["kind"]
+    assert "python" == run(tree, **Code("python").for_children())["kind"]

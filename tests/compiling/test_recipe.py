@@ -1,0 +1,34 @@
+"""What is compiled can be compiled, by what is pinned: compiling/recipe.py."""
+
+import ast
+import re
+
+import pytest
+
+from compiling.recipe import HOT_PATH
+from tests.calls.house import ROOT
+
+
+def source(name):
+    return ROOT / (name.replace(".", "/") + ".py")
+
+
+def test_the_mypy_that_compiles_is_the_one_that_is_pinned():
+    """A build by another is refused before it is loaded, and so would be all."""
+    pinned = re.search(r"(?m)^mypy==(\S+)$", (ROOT / "requirements-compile.in").read_text())
+
+    assert pinned[1] == HOT_PATH.mypy
+
+
+def test_modules_stand_once_and_in_order():
+    """So that two who add one do not both add it."""
+    assert sorted(set(HOT_PATH.modules)) == list(HOT_PATH.modules)
+
+
+@pytest.mark.parametrize("name", HOT_PATH.modules)
+def test_no_class_loses_what_it_was_made_with(name):
+    """Mypyc drops the keywords of a class: a frozen `msgspec.Struct` would not be frozen."""
+    found = ast.parse(source(name).read_text())
+    classes = [node for node in ast.walk(found) if isinstance(node, ast.ClassDef)]
+
+    assert not [each.name for each in classes if each.keywords]

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run examples test smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
+.PHONY: run compile examples test smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -26,10 +26,15 @@ NODE_CLIENT := tests/clients/node
 CLIENTS := build/clients
 AXE := tests/web/axe
 SUPPLY := build/supply
+COMPILE := build/compile
 NODE_IS_NEW := npm --version >/dev/null 2>&1 && node -e 'process.exit(Number(parseInt(process.versions.node) < 20))'
 
 run: $(VENV)/.runs
 	@$(BIN)/python run.py
+
+# The hot path as machine code, in build/compiled (docs/performance.md); not needed.
+compile: $(VENV)/.runs $(COMPILE)/.installed
+	@$(COMPILE)/bin/python -m compiling.making --packages $(BIN)/python
 
 # Parley with the tools of examples/, and the application's server there.
 examples: $(VENV)/.runs
@@ -175,6 +180,12 @@ $(AXE)/node_modules/.installed: $(AXE)/package-lock.json
 $(SUPPLY)/.installed: requirements-supply.txt
 	@test -x $(SUPPLY)/bin/python || $(PYTHON) -m venv $(SUPPLY)
 	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Of the Python that runs what it makes.
+$(COMPILE)/.installed: requirements-compile.txt $(VENV)/.runs
+	@$(BIN)/python -m venv --clear $(COMPILE)
+	@$(COMPILE)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 $(VENV)/.mutants: requirements-mutants.txt $(VENV)/.checks

@@ -26,3 +26,4 @@ compile -dev --constraint requirements.txt --constraint requirements-mcp.txt \
 compile -models --no-deps
 compile -sbom
 compile -supply
+compile -compile --constraint requirements-dev.txt

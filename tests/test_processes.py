@@ -14,6 +14,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from compiling.loading import CODE
 from tests.calls.house import Scrape, VoiceClient, house_settings, until, whole_log
 from tests.calls.test_administration import KEY
 from tests.fakes.upstream import FakeUpstream
@@ -22,6 +23,7 @@ from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import token_rules
 from tornado_app.commands.processes import Parent
 from tornado_app.sharing import FAILURES_MAX, STEADY_S, Restarts
+from tornado_app.version import VERSION
 
 CALLS = 8
 STORM = int(os.environ.get("STORM", "0"))
@@ -148,7 +150,10 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
 
     lines = [*map(json.loads, gateway.stderr.splitlines())]
     died = [line for line in lines if line["event"] == "process_died"]
+    started = [line for line in lines if line["event"] == "started"]
     assert 2 == len(before)
+    # The parent and three children.
+    assert [(VERSION, CODE.kind)] * 4 == [(line["version"], line["hot_path"]) for line in started]
     assert CALLS == len(listed["calls"])
     assert CALLS == len(clients) == len(kept) + len(again)
     assert len(lost) == len(again)

@@ -47,6 +47,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
     "warning": (
         "audio_dropped",
         "audio_lost",
+        "build_not_loaded",
         "file_decoder_ended",
         "issuer_keys_stale",
         "mcp_server_away",
@@ -105,6 +106,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "spare_link_lost",
         "spare_link_stale",
         "shared_back",
+        "started",
         "stopped",
         "summed_up",
         "token_issued",

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 
+from compiling.loading import CODE
 from tests.calls.house import ROOT
 from tornado_app.version import VERSION
 
@@ -17,13 +18,14 @@ def test_the_command_line_says_it():
     """Whatever the settings are: they may be what is wrong."""
     done = subprocess.run(
         [sys.executable, ROOT / "run.py", "--version"],
-        env={"PARLEY_LIMITS_CONNECTIONS": "none at all"},
+        env={"PARLEY_LIMITS_CONNECTIONS": "none at all", **CODE.for_children()},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    assert (0, f"Parley {VERSION}\n", "") == (done.returncode, done.stdout, done.stderr)
+    expected = f"Parley {VERSION} (hot path: {CODE.kind})\n"
+    assert (0, expected, "") == (done.returncode, done.stdout, done.stderr)
 
 
 def test_the_changelog_knows_it():

@@ -15,6 +15,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
+from compiling.loading import CODE
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
 from workers import base64_text
@@ -279,7 +280,12 @@ def _pipes(process: Process) -> tuple[asyncio.StreamWriter, asyncio.StreamReader
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     # BLAS is not used, and would take address space for each of its threads.
-    return kept | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"} | GIVE_BACK
+    return (
+        kept
+        | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        | GIVE_BACK
+        | CODE.for_children()
+    )
 
 
 def _block(decoded: Decoded, audio: bytes) -> Block:

@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from compiling.loading import CODE
 from terminal.words import answer, complain
 from tornado_app.commands.arguments import COMMANDS, parser
 from tornado_app.settings.reading import InvalidSettings
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return run_model(words[1:], "run.py model")
     if words == ["--version"]:
-        answer(f"Parley {VERSION}")
+        answer(f"Parley {VERSION} (hot path: {CODE.kind})")
         return 0
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
         words.insert(0, "serve")

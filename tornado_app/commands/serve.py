@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from compiling.loading import CODE
 from terminal import signals, words
 from tornado_app import logs
 from tornado_app.commands.announcement import announcement
@@ -17,6 +18,7 @@ from tornado_app.serving import serve
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import Listening, Share
+from tornado_app.version import VERSION
 
 OWN_DESCRIPTORS = 256
 """Files, libraries, pipes and the local model's socket; most of it is to spare."""
@@ -28,6 +30,7 @@ def run_several(settings: Settings, arguments: list[str]) -> int:
     rules = token_rules(settings)
 
     def announce(listening: Listening) -> None:
+        _tell_code()
         words.announce(*announcement(listening, settings, rules))
 
     async def supervise() -> int:
@@ -55,6 +58,7 @@ def run(
         house = read_house(settings)
 
         def announce(listening: Listening) -> None:
+            _tell_code()
             if is_child:
                 words.announce(msgspec.json.encode(listening).decode())
             else:
@@ -79,6 +83,14 @@ def run(
     if not is_child:
         words.complain(signals.sentence(stopped_by))
     return 128 + stopped_by
+
+
+def _tell_code() -> None:
+    """Which Parley listens now; one line more if a build of the hot path was left alone."""
+    log = logs.get_logger()
+    log.info("started", version=VERSION, hot_path=CODE.kind)
+    if CODE.fault:
+        log.warning("build_not_loaded", reason=f"build/compiled is not used: {CODE.fault}")
 
 
 def _raise_descriptor_limit(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from compiling.loading import CODE
 from tornado_app.handlers.quiet import QuietHandler, as_json
 from tornado_app.health import Health
 
@@ -21,6 +22,7 @@ class HealthHandler(QuietHandler):
             "connections": self._health.connections,
             "threads": threading.active_count(),
             "tasks": len(asyncio.all_tasks()),
+            "hot_path": CODE.kind,
         }
         self.answer(200, as_json(body))
 

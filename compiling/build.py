@@ -78,7 +78,7 @@ def digests(root: Path, names: Iterable[str]) -> dict[str, str]:
 
 def _plain(recipe: Recipe) -> Any:
     """As it comes back from a manifest."""
-    return {**recipe._asdict(), "modules": list(recipe.modules)}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in recipe._asdict().items()}
 
 
 def _differing(noted: dict[str, str], found: dict[str, str]) -> list[str]:

@@ -16,7 +16,7 @@ from compiling.loading import Code
 from compiling.recipe import Recipe, place_of
 from tests.calls.house import ROOT
 
-RECIPE = Recipe(("tiny.first", "tiny.second"), making.version("mypy"), "0")
+RECIPE = Recipe(("tiny.first", "tiny.second"), making.version("mypy"), "0", ("tiny",))
 FIRST = """
 from tiny.second import Pair
 
@@ -36,7 +36,7 @@ from compiling.loading import load
 from compiling.recipe import Recipe
 
 root, recipe = Path(sys.argv[1]), Recipe(**json.loads(sys.argv[2]))
-code = load(root, Recipe(tuple(recipe.modules), recipe.mypy, recipe.optimisation))
+code = load(root, recipe._replace(modules=tuple(recipe.modules)))
 sys.path.insert(0, str(root))
 from tiny import first, second, third
 print(json.dumps({

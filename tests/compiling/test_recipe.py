@@ -32,3 +32,20 @@ def test_no_class_loses_what_it_was_made_with(name):
     classes = [node for node in ast.walk(found) if isinstance(node, ast.ClassDef)]
 
     assert not [each.name for each in classes if each.keywords]
+
+
+@pytest.mark.parametrize("name", HOT_PATH.modules)
+def test_no_data_class_has_a_constant(name):
+    """Mypyc hides `ClassVar` from `dataclass`, which then makes a field of it."""
+    found = ast.parse(source(name).read_text())
+    classes = [
+        node for node in ast.walk(found) if isinstance(node, ast.ClassDef) and node.decorator_list
+    ]
+    fields = [
+        ast.unparse(field.annotation)
+        for each in classes
+        for field in each.body
+        if isinstance(field, ast.AnnAssign)
+    ]
+
+    assert not [annotation for annotation in fields if annotation.startswith("ClassVar")]

@@ -6,31 +6,26 @@ import io
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from terminal.words import answer, complain, plain
 from tornado_app.settings.schema import Settings, Usage
-from tornado_app.usage.database import UsageDatabase
+from tornado_app.usage.reading import (
+    NO_PLACE,
+    Database,
+    open_postgres,
+    open_sqlite,
+    records_of,
+)
 from tornado_app.usage.record import Record
 from tornado_app.usage.summing import Sum, summed
 from tornado_app.usage.usage import wrong_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADS = ("calls", "minutes", "answers", "tools", "tokens", "cached", "cost")
-FAR = date(9999, 12, 30)
-
-
-class Database(Protocol):
-    """Where records are read."""
-
-    def read(self, since_ms: int, until_ms: int) -> Iterator[Record]: ...
-
-    def close(self) -> None: ...
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -39,27 +34,22 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if usage.postgres_url:
         return _say_postgres(options, usage)
     if not usage.database:
-        complain(
-            "Nothing is written down that can be read here: usage.postgres_url and usage.database "
-            "(PARLEY_USAGE_DATABASE) are empty."
-        )
+        complain(NO_PLACE)
         return 2
     path = ROOT / usage.database
     if not path.exists():
         complain(f"There is no {path} yet: it is made with the first record.")
         return 2
-    opened = partial(UsageDatabase, path, is_read_only=True)
-    return _say_all(options, str(path), opened, (sqlite3.Error, ValueError))
+    return _say_all(options, str(path), partial(open_sqlite, path), (sqlite3.Error, ValueError))
 
 
 def _say_postgres(options: argparse.Namespace, usage: Usage) -> int:
     if (wrong := wrong_postgres(usage)) is not None:
         complain(f"usage.postgres_url: {wrong}")
         return 2
-    from tornado_app.usage.postgres import ERRORS, PostgresDatabase  # noqa: PLC0415
+    from tornado_app.usage.postgres import ERRORS  # noqa: PLC0415
 
-    address = usage.postgres_url.reveal()
-    opened = partial(PostgresDatabase, address, is_read_only=True)
+    opened = partial(open_postgres, usage.postgres_url.reveal())
     return _say_all(options, "PostgreSQL (usage.postgres_url)", opened, ERRORS)
 
 
@@ -71,23 +61,12 @@ def _say_all(
 ) -> int:
     try:
         with closing(opened()) as database:
-            _say(options, _wanted(options, database))
+            found = records_of(database, options.since, options.until, options.user)
+            _say(options, found)
     except errors as error:
         complain(f"{name} cannot be read: {plain(str(error)) or type(error).__name__}")
         return 1
     return 0
-
-
-def _wanted(options: argparse.Namespace, database: Database) -> Iterator[Record]:
-    since = _unix_ms(options.since or date(1970, 1, 1))
-    until = _unix_ms((options.until or FAR) + timedelta(days=1))
-    for record in database.read(since, until):
-        if options.user in {None, record.user_id}:
-            yield record
-
-
-def _unix_ms(day: date) -> int:
-    return int(datetime.combine(day, time(), UTC).timestamp() * 1000)
 
 
 def _say(options: argparse.Namespace, records: Iterator[Record]) -> None:
@@ -105,19 +84,10 @@ def _say(options: argparse.Namespace, records: Iterator[Record]) -> None:
 
 
 def _csv(by: str, sums: Mapping[str, Sum]) -> Iterator[str]:
-    heads = (by, "calls", "call_s", "received_s", "answered_s", "answers", "tools", "tokens")
-    yield _row((*heads, "cached_tokens", "cost", "currency", "estimated", "unpriced"))
+    heads = (by, *Sum().figures(), "cost", "currency", "estimated", "unpriced")
+    yield _row(heads)
     for name, found in sums.items():
-        figures = (
-            found.calls,
-            round(found.call_s, 3),
-            round(found.received_s, 3),
-            round(found.answered_s, 3),
-            found.answers,
-            found.tools,
-            found.tokens,
-            found.cached_tokens,
-        )
+        figures = found.figures().values()
         # A line for each currency; whoever has none has one line all the same.
         for currency, cost in found.costs.items() or [("", "")]:
             yield _row((name, *figures, cost, currency, found.estimated, found.unpriced))

@@ -5,8 +5,6 @@ and so is what a place takes never.
 """
 
 import asyncio
-import errno
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -14,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from tornado_app.logs import get_logger
-from tornado_app.usage.record import Record, Unfit
+from tornado_app.usage.record import Record
+from tornado_app.usage.trouble import word_of
 
 WAITING_MOST = 50_000
 """Records, some 1 KB each: an hour of 100 calls with ten answers a minute is 60,000."""
@@ -186,7 +185,7 @@ class Keeper:
                 setting=self.setting,
                 waiting=len(self._waiting),
                 lost=self.lost,
-                why=_word(error),
+                why=word_of(error),
             )
             self._told_lost = self.lost
 
@@ -206,13 +205,3 @@ class Keeper:
                 sink.close()
             except Exception as error:  # noqa: BLE001  it is over in any case
                 self._complain(error)
-
-
-def _word(error: Exception) -> str:
-    """What system or database call it: ENOSPC, SQLITE_READONLY, DiskFull."""
-    if isinstance(error, Unfit):
-        return str(error)
-    if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", type(error).__name__)
-    number = error.errno if isinstance(error, OSError) else None
-    return type(error).__name__ if number is None else errno.errorcode.get(number, str(number))

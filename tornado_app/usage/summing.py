@@ -50,6 +50,19 @@ class Sum:
         elif record.kind != "tool" and (record.tokens or record.seconds):
             self.unpriced += 1
 
+    def figures(self) -> dict[str, float]:
+        """All that is counted or measured, and no money."""
+        return {
+            "calls": self.calls,
+            "call_s": round(self.call_s, 3),
+            "received_s": round(self.received_s, 3),
+            "answered_s": round(self.answered_s, 3),
+            "answers": self.answers,
+            "tools": self.tools,
+            "tokens": self.tokens,
+            "cached_tokens": self.cached_tokens,
+        }
+
 
 def summed(records: Iterable[Record], by: By) -> tuple[Mapping[str, Sum], Sum]:
     """By what *by* says, in the order of their names; and all of them."""

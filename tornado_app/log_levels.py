@@ -72,6 +72,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "upstream_out",
         "upstream_passed_over",
         "visitors_cut",
+        "usage_unread",
     ),
     "info": (
         "admin_action",

@@ -238,6 +238,7 @@ async def test_without_a_key_there_is_nothing(settings, key, headers, status):
             ("POST", "drain"),
             ("POST", "reload"),
             ("POST", "limits/user/alice/reset"),
+            ("GET", "usage"),
             ("GET", "openapi.json"),
             ("DELETE", "calls"),
         ):

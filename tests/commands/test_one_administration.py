@@ -6,6 +6,7 @@ import json
 import socket
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from tornado.netutil import bind_sockets
 
-from tests.calls.house import House, whole_log
+from tests.calls.house import House, until, whole_log
 from tests.calls.test_administration import KEY, OTHER_KEY, ask, deeds, quota_of, session_id
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.commands.one_administration import OneAdministration
@@ -155,6 +156,7 @@ async def test_without_a_key_there_is_nothing(settings, key, headers, status):
             ("POST", "reload"),
             ("POST", "limits/user/alice/reset"),
             ("GET", "figures"),
+            ("GET", "usage"),
             ("GET", "openapi.json"),
         ):
             found, body = await ask(whole, method, path, key=key, **headers)
@@ -215,6 +217,26 @@ async def test_a_call_is_listened_to_wherever_it_is(settings):
     ]
 
 
+@pytest.mark.gen_test(timeout=60)
+async def test_what_was_used_any_process_knows(settings, tmp_path):
+    """Also when another has ended."""
+    settings["usage_database"] = str(tmp_path / "usage.sqlite3")
+    async with machine(settings) as whole:
+        for house, user in zip(whole.houses, ("alice", "bob"), strict=True):
+            client = await house.connected(user=user)
+            client.socket.close(1000, "bye")
+            await client.closed()
+            keeper = house.gateway.usage.keepers[0]
+            await until(partial(getattr, keeper, "written"), "nothing is written")
+        found = [await ask(whole, "GET", "usage")]
+        del whole.ports[0]
+        found.append(await ask(whole, "GET", "usage"))
+
+    assert [(200, ["alice", "bob"])] * 2 == [
+        (status, [each["name"] for each in told["sums"]]) for status, told in found
+    ]
+
+
 def turned_away(port, headers):
     """The status for somebody without a key, who asks from an address of their own."""
     asking = HTTPConnection("127.0.0.1", port, 10, source_address=("127.0.0.2", 0))
@@ -258,6 +280,7 @@ async def test_a_process_that_hangs_is_said(settings, monkeypatch):
 @pytest.mark.gen_test(timeout=150)
 async def test_it_answers_as_its_description_says(settings, tmp_path):
     """Whatever is asked, allowed or not: status, body and headers are those of the document."""
+    settings["usage_database"] = str(tmp_path / "usage.sqlite3")
     async with machine(settings) as whole:
         await whole.houses[1].connected()
         document = await ask(whole, "GET", "openapi.json")

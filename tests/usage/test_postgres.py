@@ -12,12 +12,14 @@ from functools import partial
 
 import pytest
 
-from tests.calls.house import ROOT, until, whole_log
+from tests.calls.house import ROOT, house_settings, until, whole_log
 from tests.fakes.postgres_server import PASSWORD, PostgresServer, needs_postgres
 from tests.usage.test_keeper import record
 from tornado_app.usage import keeper as keeper_module
+from tornado_app.usage.accountant import Accountant, Unstated
 from tornado_app.usage.database import UsageDatabase
 from tornado_app.usage.keeper import Keeper
+from tornado_app.usage.statement import Wanted
 
 needs_postgres()
 
@@ -318,3 +320,18 @@ def test_the_command_says_what_is_wrong(server, operator, capsys, monkeypatch):
     monkeypatch.setenv("PARLEY_USAGE_POSTGRES_URL", f"{server.url}?{PASSWORD}=1")
     assert 2 == main(["usage"])
     assert PASSWORD not in capsys.readouterr().err
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_an_operator_is_told_what_is_in_it(table):
+    """By a process that gets its address, and where it is away with no word of it."""
+    with closing(PostgresDatabase(table.url)) as database:
+        database.write([record(1, cost=Decimal("0.00000120"), currency="USD"), record(2)])
+    found = await Accountant().state(house_settings(usage_postgres_url=table.url).usage, Wanted())
+    wrong = table.url.replace(PASSWORD, f"{PASSWORD}-not")
+    with whole_log("info") as log, pytest.raises(Unstated) as unstated:
+        await Accountant().state(house_settings(usage_postgres_url=wrong).usage, Wanted())
+
+    assert {"USD": Decimal("0.00000120")} == found.sums["alice"].costs
+    assert "OperationalError" == unstated.value.why
+    assert PASSWORD not in log.getvalue()

@@ -17,6 +17,8 @@ from tornado_app.gateway import Gateway
 from tornado_app.reloading import Outcome as Reloaded
 from tornado_app.session import events
 from tornado_app.trust import ROOT
+from tornado_app.usage.accountant import Accountant
+from tornado_app.usage.statement import Statement, Wanted
 
 NOTED_EACH_S = 10.0
 """So often the counters are looked at for the history: the shortest of its steps is a minute."""
@@ -48,6 +50,7 @@ class Administration:
         self.parent_key = parent_key
         self._hooks = hooks
         self._audit = AuditTrail()
+        self._accountant = Accountant()
         self.listening = Listening(gateway, self._note_deed, self._write_first)
         self._history = History(_unix_s(), self._count())
         self._noted_at = time.monotonic()
@@ -65,6 +68,10 @@ class Administration:
             "steps": self._history.figures(span, now),
             "wrong": self._history.wrong(now),
         }
+
+    async def usage(self, wanted: Wanted) -> Statement:
+        """What was used and cost, as it is written down; raises as `Accountant.state`."""
+        return await self._accountant.state(self.gateway.settings.usage, wanted)
 
     async def end_call(self, operator: str, session_id: str, words: str, reason: str) -> bool:
         """Whether there was such a call; its client is told *words*, or a sentence of ours."""

@@ -25,7 +25,8 @@ from tornado_app.handlers.quiet import as_json
 READ_S = 3.0
 """How long a process has to tell something; whoever looks does not wait for one that hangs."""
 DO_S = 30.0
-"""And to do something: to read its files again it may have to ask servers of tools."""
+"""And to do something: to read its files again it may have to ask servers of tools; to add up what
+was used it has to read all of that (`accountant.TIMEOUT_S`)."""
 ANSWER_BYTES = 16 << 20
 UNASKED = ("if-none-match", "if-modified-since", "range")
 """Of several answers one is made: each has to be whole."""
@@ -107,6 +108,8 @@ class OneAdministration:
                 return await self._to_whose(asked)
             case "POST", ("limits", _, _, "reset") if not self._are_shared:
                 return await self._do_everywhere(asked, lambda answers: answers[0])
+            case "GET", ("usage",):
+                return await self._any(asked, DO_S)
             case "POST", ("reload",):
                 return await self._do_everywhere(asked, together.reloaded)
         return await self._any(asked)
@@ -169,12 +172,12 @@ class OneAdministration:
             return _json(503, {"error": NOBODY})
         return _json(*make(answers))
 
-    async def _any(self, asked: Asked) -> Answered:
+    async def _any(self, asked: Asked, within_s: float = READ_S) -> Answered:
         """One that answers; what is to be done is asked once."""
         for process in sorted(self._ports()):
             if asked.method not in {"GET", "HEAD"}:
                 return await self._ask_to(process, asked)
-            answered = await self._ask(process, asked, READ_S)
+            answered = await self._ask(process, asked, within_s)
             if answered is not None:
                 return answered
         return _json(503, {"error": NOBODY})

@@ -10,6 +10,7 @@ from tornado_app.handlers.admin.description import DescriptionHandler
 from tornado_app.handlers.admin.listening import ListeningHandler
 from tornado_app.handlers.admin.owners import OwnerHandler, ResetHandler
 from tornado_app.handlers.admin.page import page_routes
+from tornado_app.handlers.admin.usage import UsageHandler
 from tornado_app.handlers.admin.whole import (
     DrainHandler,
     ElsewhereHandler,
@@ -41,6 +42,7 @@ def _asked(given: dict[str, Any]) -> list[Route]:
             ("version", VersionHandler),
             ("limits", LimitsHandler),
             ("figures", FiguresHandler),
+            ("usage", UsageHandler),
             ("limits/([^/]+)/([^/]+)", OwnerHandler),
             ("limits/([^/]+)/([^/]+)/reset", ResetHandler),
             ("calls", CallsHandler),

@@ -127,6 +127,8 @@ async def test_a_call_by_microphone_and_loudspeaker(devices):
 
     assert ("", 1) == (talked.failure, len(talked.answers))
     assert ears.is_closed
+    # A loudspeaker that is ahead of the answer plays silence, and then the rest.
     played = np.concatenate(heard)
-    played = played[np.flatnonzero(played)[0] :][: len(NOISE)]
-    assert np.corrcoef(played, NOISE[: len(played), 0])[0, 1] > 0.99
+    played = played[played != 0]
+    said = NOISE[np.rint(NOISE * 2**15) != 0]
+    assert np.corrcoef(played, said[: len(played)])[0, 1] > 0.99

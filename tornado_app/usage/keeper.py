@@ -94,7 +94,8 @@ class Keeper:
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join, timeout_s)
         left = len(self._waiting)
         if left:
-            self._lose(left)
+            # Told here: the thread may find its way once more, and would tell it again.
+            self._lose(left, is_told=True)
             get_logger().error("usage_lost", setting=self.setting, count=left)
         return not left
 
@@ -158,10 +159,12 @@ class Keeper:
             for _ in range(count):
                 self._waiting.popleft()
 
-    def _lose(self, count: int) -> None:
+    def _lose(self, count: int, *, is_told: bool = False) -> None:
         """Thread: any."""
         with self._lock:
             self.lost += count
+            if is_told:
+                self._told_lost += count
 
     def _sweep_if(self) -> None:
         """Thread: usage."""
@@ -191,10 +194,12 @@ class Keeper:
 
     def _say_lost_if(self) -> None:
         """Thread: usage.  A place that is slow fails at nothing, and yet there may be no room."""
-        count = self.lost - self._told_lost
-        if count and time.monotonic() >= self._said_at + LINE_EACH_S:
+        if time.monotonic() < self._said_at + LINE_EACH_S:
+            return
+        with self._lock:
+            count, self._told_lost = self.lost - self._told_lost, self.lost
+        if count:
             self._said_at = time.monotonic()
-            self._told_lost += count
             get_logger().error("usage_lost", setting=self.setting, count=count)
 
     def _close(self) -> None:

@@ -4,6 +4,7 @@ import json
 import time
 from typing import Any, ClassVar
 
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
 from tornado_app.errors import Refused
@@ -67,6 +68,8 @@ class QuietHandler(RequestHandler):
 
     def log_exception(self, *exc_info: Any) -> None:
         error = exc_info[1]
+        if isinstance(error, StreamClosedError):  # whoever asked has left
+            return
         if not isinstance(error, HTTPError) or error.status_code >= 500:
             get_logger().error("handler_failed", exc_info=exc_info)
 

@@ -40,7 +40,6 @@ async def test_who_leaves_before_the_answer_is_no_fault_of_ours():
             await events["asked"].wait()
             asker.close()
             await events["ended"].wait()
-            await asyncio.sleep(0)  # Tornado logs behind it
         server.stop()
         await server.close_all_connections()
 

@@ -97,8 +97,7 @@ class Listening:
         if is_missing and not is_passed_on:
             await self._note(Deed(operator, "listening_begun", session_id, reason, "not_found"))
             raise LookupError(session_id)
-        if before is not None:
-            await self._end(before, "")
+        await self._leave(operator)
         if connection is None or is_missing:
             raise LookupError(session_id)
         if self.listener_of(session_id) is not None:
@@ -152,6 +151,11 @@ class Listening:
         if listener is None or listener.session_id != session_id:
             raise LookupError(session_id)
         return listener
+
+    async def _leave(self, operator: str) -> None:
+        """Until they listen to nothing: while one end is written down another may have begun."""
+        while (listener := self._listeners.get(operator)) is not None:
+            await self._end(listener, "")
 
     async def _end(self, listener: _Listener, reason: str) -> None:
         is_noted, listener.is_noted = listener.is_noted, True

@@ -9,9 +9,9 @@ from tornado_app.protocol.realtime.orders import Append, CreateItem
 from tornado_app.session import events
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import SendUpstream
-from tornado_app.session.kept import ORDERS_HELD
+from tornado_app.session.kept import ORDERS_HELD, order_bytes
 from tornado_app.session.ledger.speech import SpeechKept
-from tornado_app.session.order_gate import SENT_AHEAD_PART, OrderGate
+from tornado_app.session.order_gate import AT_ONCE_BYTES, SENT_AHEAD_PART, OrderGate
 from tornado_app.session.timers import Timers
 
 CONFIG = config(outbox_bytes=40_000)
@@ -21,7 +21,7 @@ ITEM = CreateItem({"type": "message", "content": [{"type": "input_text", "text":
 
 class Gate:
     def __init__(self):
-        self.budget = Budget(1 << 20, ProcessBudget(1 << 20, 1))
+        self.budget = Budget(8 << 20, ProcessBudget(8 << 20, 1))
         self.actions, self.timers = Actions(CONFIG), Timers()
         self.gate = OrderGate(CONFIG, self.actions, self.timers, self.budget, SpeechKept(0.0))
 
@@ -72,7 +72,9 @@ def test_a_long_turn_that_was_kept_is_committed(stage):
     story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, audio=b"")))
     assert [] == story.errors
 
-    assert ["input_audio_buffer.commit", "response.create"] == story.model_ready().asked[-2:]
+    story.model_ready()
+    story.tick(story.now)
+    assert ["input_audio_buffer.commit", "response.create"] == story.asked[-2:]
 
 
 def test_as_much_is_kept_for_the_next_model_as_for_the_first(stage):
@@ -128,6 +130,43 @@ def test_more_than_a_socket_takes_is_let_go_a_part_at_a_time(gate):
         gate.gate.release()
 
     assert [audio(number) for number in range(len(first), 20)] == gate.sent
+
+
+def large(number):
+    text = f"{number:04}" * 16_384
+    return CreateItem({"type": "message", "content": [{"type": "input_text", "text": text}]})
+
+
+def test_much_at_once_leaves_a_part_in_each_turn_of_the_loop(gate):
+    """Other calls are served between; nothing is refused for that, and nothing overtakes."""
+    orders = [large(number) for number in range(40)] + [ITEM] * (2 * ORDERS_HELD)
+    gate.opened().at(1.0)
+    assert all(gate.gate.send(order) for order in orders)
+    gate.gate.send_audio(audio(1))
+    sent, turns = gate.sent, 1
+    assert sum(map(order_bytes, sent)) < AT_ONCE_BYTES + 70_000
+    while gate.gate.kept:
+        assert ["release"] == gate.timers.take_due(float(turns))
+        turns += 1
+        gate.at(float(turns)).release()
+        part = gate.sent
+        assert sum(map(order_bytes, part)) < AT_ONCE_BYTES + 70_000
+        sent += part
+
+    assert [*orders, audio(1)] == sent
+    assert 0 == gate.budget.held_bytes
+    assert gate.gate.is_free
+
+
+def test_a_socket_that_fills_up_meanwhile_bounds_what_waits(gate):
+    """Then it is not the next turn that is waited for."""
+    gate.opened().at(1.0)
+    while gate.gate.send(large(1)) and not gate.gate.kept:
+        pass
+    gate.gate.on_unsent(FULL_BYTES)
+    kept = [gate.gate.send(ITEM) for _ in range(ORDERS_HELD + 1)]
+
+    assert {True, False} == set(kept)
 
 
 def test_what_the_configuration_is_passes_a_gate_that_is_shut(gate):

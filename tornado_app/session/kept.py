@@ -41,16 +41,21 @@ class KeptOrders:
 
     def keep(self, order: AnyOrder) -> bool:
         """False: too much is kept already, and *order* is not."""
-        size_bytes = order_bytes(order)
+        if not isinstance(order, Append):
+            is_full = self._others >= ORDERS_HELD
+            if is_full or not self._budget.has_room(order_bytes(order)):
+                return False
+        self.put_last(order)
+        return True
+
+    def put_last(self, order: AnyOrder) -> None:
+        """Keep *order*, which whoever gives it has bounded."""
         if isinstance(order, Append):
             self.audio_ms += order.duration_ms
-        elif self._others >= ORDERS_HELD or not self._budget.has_room(size_bytes):
-            return False
         else:
             self._others += 1
         self._orders.append(order)
-        self._budget.take(size_bytes)
-        return True
+        self._budget.take(order_bytes(order))
 
     def put_first(self, orders: Iterable[AnyOrder]) -> None:
         """Have the model told this before anything that is kept."""

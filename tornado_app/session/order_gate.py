@@ -17,6 +17,9 @@ less."""
 SENT_AHEAD_PART = 0.25
 """How much of the link's outbox may be full before more is kept here: what is kept can be counted
 and refused, and an outbox that runs over ends the link."""
+AT_ONCE_BYTES = 262_144
+"""How much leaves in one turn of the loop, and no order behind it: to note, encode and mask a
+megabyte takes 6 ms, for which all other calls wait."""
 
 
 class OrderGate:
@@ -30,6 +33,8 @@ class OrderGate:
         "_socket_is_full",
         "_speech",
         "_timers",
+        "_turn_at",
+        "_turn_bytes",
         "_unsent",
         "is_open",
         "kept",
@@ -53,6 +58,10 @@ class OrderGate:
         self._socket_is_full = False
         self._caught_up_at = 0.0
         """When the model's socket had taken all there was."""
+        self._turn_at = 0.0
+        """When the last order was let go that is no audio."""
+        self._turn_bytes = 0
+        """Of those in that turn of the loop."""
         self.kept = KeptOrders(budget)
         self.unsent_bytes = 0
         """What waits for the model's socket."""
@@ -92,7 +101,10 @@ class OrderGate:
 
     def send(self, order: AnyOrder) -> bool:
         """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
-        if self.is_free:
+        if self._is_next_turns:
+            self.kept.put_last(order)
+            self._timers.set("release", self._actions.now)
+        elif self.is_free:
             self.let_go(order)
         elif not self.kept.keep(order):
             return False
@@ -107,17 +119,19 @@ class OrderGate:
         if isinstance(order, Append):
             self._speech.append(order)
         else:
+            size_bytes = order_bytes(order)
             self._speech.note(order)
-            self._unsent.note(order_bytes(order), self._speech.end_ms)
+            self._unsent.note(size_bytes, self._speech.end_ms)
+            self._count_turn(size_bytes)
 
     def release(self) -> None:
         """Let go what is kept, unless the socket has enough."""
         if not self.is_open or self._socket_is_full:
             return
-        for order in self.kept.take(self._sent_ahead_bytes):
+        for order in self.kept.take(min(self._sent_ahead_bytes, AT_ONCE_BYTES)):
             self.let_go(order)
         if self.kept:
-            # What the socket did not take is known when these are sent.
+            # By then it is known what the socket did not take, and other calls were served.
             self._timers.set("release", self._actions.now)
 
     def on_unsent(self, unsent_bytes: int) -> None:
@@ -138,6 +152,19 @@ class OrderGate:
         self._count_unsent(0)
         self._unsent.clear()
         self._socket_is_full = False
+
+    @property
+    def _is_next_turns(self) -> bool:
+        """It waits for the next turn of the loop and for nothing else, so it is not refused."""
+        if not self.is_open or self._socket_is_full:
+            return False
+        is_much = self._turn_bytes >= AT_ONCE_BYTES and self._turn_at == self._actions.now
+        return is_much or "release" in self._timers
+
+    def _count_turn(self, size_bytes: int) -> None:
+        if self._turn_at != self._actions.now:
+            self._turn_at, self._turn_bytes = self._actions.now, 0
+        self._turn_bytes += size_bytes
 
     def _count_unsent(self, unsent_bytes: int) -> None:
         self._budget.take(unsent_bytes - self.unsent_bytes)

@@ -31,7 +31,7 @@ def given_in(value: Any) -> Given:
     while found:
         match found.pop():
             case str() as each:
-                text += len(each.encode("utf-8", "replace"))
+                text += len(each if each.isascii() else each.encode("utf-8", "replace"))
             case dict() as fields:
                 for name, each in fields.items():
                     text += len(name)

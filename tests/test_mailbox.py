@@ -6,7 +6,12 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from tornado_app.mailbox import AT_ONCE, TURN_CALLBACKS, Mailbox
+from tornado_app.mailbox import AT_ONCE, TURN_S, Mailbox
+
+
+def no_time() -> float:
+    """A clock by which nothing takes long, however busy the computer is."""
+    return 0.0
 
 
 class CountingLoop:
@@ -24,7 +29,7 @@ class CountingLoop:
 def test_many_posts_cost_one_wake_up() -> None:
     """Whatever is posted before the loop gets to it is delivered together, in order."""
     loop, heard = CountingLoop(), []
-    mailbox = Mailbox(loop)
+    mailbox = Mailbox(loop, clock=no_time)
 
     for number in range(100):
         mailbox.post_threadsafe(heard.append, number)
@@ -37,7 +42,7 @@ def test_many_posts_cost_one_wake_up() -> None:
 def test_a_post_during_delivery_waits_for_the_next_turn() -> None:
     """A callback that posts again does not keep the loop from its other work."""
     loop, heard = CountingLoop(), []
-    mailbox = Mailbox(loop)
+    mailbox = Mailbox(loop, clock=no_time)
     mailbox.post_threadsafe(mailbox.post_threadsafe, heard.append, "later")
 
     loop.scheduled[0]()
@@ -50,7 +55,7 @@ def test_a_post_during_delivery_waits_for_the_next_turn() -> None:
 def test_a_failing_callback_is_logged_and_stops_nobody() -> None:
     """One bad callback costs a log line, not its neighbours."""
     loop, heard = CountingLoop(), []
-    mailbox = Mailbox(loop)
+    mailbox = Mailbox(loop, clock=no_time)
     mailbox.post_threadsafe(heard.append, 1)
     mailbox.post_threadsafe(heard.index, "absent")
     mailbox.post_threadsafe(heard.append, 2)
@@ -64,7 +69,7 @@ def test_a_failing_callback_is_logged_and_stops_nobody() -> None:
 def test_a_cancelled_callback_stops_nobody_either() -> None:
     """That is no `Exception`, and what is behind it must be delivered all the same."""
     loop, heard = CountingLoop(), []
-    mailbox = Mailbox(loop)
+    mailbox = Mailbox(loop, clock=no_time)
     cancelled = asyncio.Future(loop=asyncio.new_event_loop())
     cancelled.cancel()
     mailbox.post_threadsafe(cancelled.result)
@@ -80,7 +85,7 @@ def test_posts_to_a_closed_loop_are_counted() -> None:
     """A thread that outlives the loop gets no exception and leaves nothing behind."""
     loop = asyncio.new_event_loop()
     loop.close()
-    mailbox = Mailbox(loop)
+    mailbox = Mailbox(loop, clock=no_time)
 
     for _ in range(3):
         mailbox.post_threadsafe(print, "never")
@@ -115,18 +120,46 @@ async def test_nothing_is_lost_between_threads() -> None:
     assert [list(range(2000))] * 8 == [[n for p, n in heard if p == poster] for poster in range(8)]
 
 
-def test_one_turn_of_the_loop_takes_only_so_much() -> None:
+class Work:
+    """Takes its time, by a clock of its own."""
+
+    def __init__(self) -> None:
+        self.now = 7.0
+        self.heard = []
+
+    def clock(self) -> float:
+        return self.now
+
+    def do(self, number: int, takes_s: float = TURN_S / 4) -> None:
+        self.heard.append(number)
+        self.now += takes_s
+
+
+def test_one_turn_of_the_loop_takes_only_so_long() -> None:
     """A flood leaves the loop time for everybody else, and is delivered in order all the same."""
-    loop, heard = CountingLoop(), []
-    mailbox = Mailbox(loop)
-    for number in range(TURN_CALLBACKS + 1):
-        mailbox.post_threadsafe(heard.append, number)
+    loop, work = CountingLoop(), Work()
+    mailbox = Mailbox(loop, clock=work.clock)
+    for number in range(6):
+        mailbox.post_threadsafe(work.do, number)
 
     loop.scheduled[0]()
-    assert (len(heard), len(loop.scheduled)) == (TURN_CALLBACKS, 2)
+    assert ([0, 1, 2, 3], 2) == (work.heard, len(loop.scheduled))
 
     loop.scheduled[1]()
-    assert heard == list(range(TURN_CALLBACKS + 1))
+    assert list(range(6)) == work.heard
+
+
+def test_what_takes_longer_than_a_turn_is_a_turn_by_itself() -> None:
+    """Each delivery is one at least, so that all come."""
+    loop, work = CountingLoop(), Work()
+    mailbox = Mailbox(loop, clock=work.clock)
+    for number in range(3):
+        mailbox.post_threadsafe(work.do, number, 2 * TURN_S)
+
+    for turn in range(3):
+        loop.scheduled[turn]()
+        assert list(range(turn + 1)) == work.heard
+    assert 3 == len(loop.scheduled)
 
 
 class RestingLoop(CountingLoop):
@@ -157,7 +190,7 @@ class RestingLoop(CountingLoop):
 
 def busy(loop: RestingLoop, heard: list) -> Mailbox:
     """A mailbox that has just delivered as often as is done at once."""
-    mailbox = Mailbox(loop, gather_s=0.004)
+    mailbox = Mailbox(loop, gather_s=0.004, clock=no_time)
     for number in range(AT_ONCE):
         mailbox.post_threadsafe(heard.append, number)
         loop.deliver()
@@ -167,7 +200,7 @@ def busy(loop: RestingLoop, heard: list) -> Mailbox:
 def test_a_few_deliveries_come_at_once() -> None:
     """A link that opens has several things to say, and one call waits for no other."""
     loop, heard = RestingLoop(), []
-    mailbox = Mailbox(loop, gather_s=0.004)
+    mailbox = Mailbox(loop, gather_s=0.004, clock=no_time)
     for number in range(10 * AT_ONCE):
         if number % (AT_ONCE - 1) == 0:
             loop.now += 0.02
@@ -208,26 +241,26 @@ def test_after_a_rest_without_posts_the_next_wakes_the_loop() -> None:
 
 def test_more_than_one_turn_takes_does_not_rest() -> None:
     """A flood is delivered turn after turn, with the loop's other work in between."""
-    loop, heard = RestingLoop(), []
-    mailbox = Mailbox(loop, gather_s=0.004)
-    for number in range(2 * TURN_CALLBACKS):
-        mailbox.post_threadsafe(heard.append, number)
-    for _ in range(2):
+    loop, work = RestingLoop(), Work()
+    mailbox = Mailbox(loop, gather_s=0.004, clock=work.clock)
+    for number in range(8 * AT_ONCE):
+        mailbox.post_threadsafe(work.do, number)
+    for _ in range(2 * AT_ONCE):
         loop.deliver()
 
-    assert list(range(2 * TURN_CALLBACKS)) == heard
+    assert list(range(8 * AT_ONCE)) == work.heard
     assert [] == loop.scheduled
 
 
-@pytest.mark.parametrize("extra", [1, TURN_CALLBACKS - 1])
-def test_what_one_turn_leaves_is_delivered_without_another_post(extra) -> None:
+@pytest.mark.parametrize("count", [5, 7])
+def test_what_one_turn_leaves_is_delivered_without_another_post(count) -> None:
     """After a pause, when deliveries are not yet a rest apart."""
-    loop, heard = RestingLoop(), []
-    mailbox = Mailbox(loop, gather_s=0.004)
-    for number in range(TURN_CALLBACKS + extra):
-        mailbox.post_threadsafe(heard.append, number)
+    loop, work = RestingLoop(), Work()
+    mailbox = Mailbox(loop, gather_s=0.004, clock=work.clock)
+    for number in range(count):
+        mailbox.post_threadsafe(work.do, number)
     loop.deliver()
     loop.deliver()
 
-    assert list(range(TURN_CALLBACKS + extra)) == heard
+    assert list(range(count)) == work.heard
     assert ([], []) == (loop.scheduled, loop.timers)

@@ -1,6 +1,7 @@
 """The one way from threads to the loop: coalesced, so that many posts cost one wake-up."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -11,20 +12,30 @@ log = get_logger()
 AT_ONCE = 4
 """Deliveries in close succession before they are spaced: a link that opens says three things, and
 nobody is to wait for them on a server with little to do."""
-TURN_CALLBACKS = 128
-"""About 5 ms of work: the loop has sockets and timers to look after as well."""
+TURN_S = 0.004
+"""What a delivery takes of one turn of the loop, and the callback that is over it: there are
+sockets and timers to look after as well.  A callback takes from 20 us to a millisecond, so it is
+time that is counted.
+"""
 
 
 class Mailbox:
     """Callbacks on their way to the loop.  Thread: loop, but for `post_threadsafe`."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, gather_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        gather_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """*gather_s* is how far apart two deliveries are at least while there is much to deliver.
 
-        The first `AT_ONCE` after a pause come at once.
+        The first `AT_ONCE` after a pause come at once.  *clock* goes on within a turn of the loop,
+        as a loop's own need not.
         """
         self._loop = loop
         self._gather_s = gather_s
+        self._clock = clock
         self._waiting: deque[tuple[Callable[..., object], tuple[object, ...]]] = deque()
         self._scheduled = False
         self._rest: asyncio.TimerHandle | None = None
@@ -56,16 +67,17 @@ class Mailbox:
         What these callbacks post waits for the next turn.
         """
         self._scheduled = False
-        count = min(len(self._waiting), TURN_CALLBACKS)
-        for _ in range(count):
+        count, until = len(self._waiting), self._clock() + TURN_S
+        for done in range(count):
+            if done and self._clock() >= until:
+                self._again()
+                return
             callback, args = self._waiting.popleft()
             try:
                 callback(*args)
             except (Exception, asyncio.CancelledError):  # what is behind it must be delivered
                 log.exception("mailbox_callback_failed")
-        if len(self._waiting) >= TURN_CALLBACKS:
-            self._again()
-        elif self._gather_s and count and self._rest is None and self._is_busy():
+        if self._gather_s and count and self._rest is None and self._is_busy():
             # With the flag up no poster wakes the loop: the timer looks, and rests when there is
             # nothing.
             self._scheduled = True

@@ -8,7 +8,15 @@ import pytest
 from tests.calls.house import house_settings
 from tests.session.story import config, model_session
 from tornado_app.session.config import SessionConfig
-from tornado_app.upstream.endpoint import OPENAI_URL, Endpoint, configured_endpoint, dial
+from tornado_app.upstream.endpoint import (
+    INBOX_BYTES,
+    OPENAI_URL,
+    Endpoint,
+    configured_endpoint,
+    dial,
+    spare_dial,
+    trial_dial,
+)
 from workers.formats import AudioFormat
 
 KEY = "sk-very-private"
@@ -175,15 +183,28 @@ def test_people_are_shown_the_host_only(url, host):
 @pytest.mark.parametrize(
     ("target", "binary", "inbox_bytes"),
     [
-        (AudioFormat("pcm16", 24_000), False, 250_000),
-        (AudioFormat("pcm16", 24_000), True, 250_000),
-        (AudioFormat("pcmu", 8_000), False, 250_000),
-        (AudioFormat("float32", 96_000), False, 31_250),
+        (AudioFormat("pcm16", 24_000), False, 50_000),
+        (AudioFormat("pcm16", 24_000), True, 50_000),
+        (AudioFormat("pcmu", 8_000), False, 50_000),
+        (AudioFormat("float32", 96_000), False, 6_250),
     ],
 )
 def test_less_is_read_ahead_where_audio_grows(target, binary, inbox_bytes):
     """What is on its way must fit the client's queue in the client's format."""
-    settings = house_settings(limits_outbound_bytes=1_000_000)
+    settings = house_settings(limits_outbound_bytes=200_000)
     made = dial(settings, endpoint(OPENAI_URL), wanted(target=target, binary_output=binary))
 
     assert inbox_bytes == made.inbox_bytes
+
+
+def test_no_model_says_much_before_others_are_heard():
+    """However much its client may be behind, and whoever has the link."""
+    settings = house_settings(limits_outbound_bytes=8 << 20)
+    place = endpoint(OPENAI_URL)
+    made = [
+        dial(settings, place, wanted()),
+        spare_dial(settings, place),
+        trial_dial(settings, place, "m"),
+    ]
+
+    assert [INBOX_BYTES] * 3 == [each.inbox_bytes for each in made]

@@ -33,6 +33,7 @@ from tornado_app.upstream.link import (
     LinkRoundTrip,
     LinkSaid,
 )
+from tornado_app.upstream.wire import Wire
 
 SECRET = "sk-very-secret"
 CLOSED = "WebSocketConnectionClosedException"
@@ -340,6 +341,38 @@ async def test_an_owner_that_falls_behind_stops_the_reading() -> None:
 
     assert outstanding <= 19  # one read of 64 KiB may hold the ends of two messages
     assert failure.kind == "ended"
+
+
+@pytest.mark.gen_test
+async def test_an_owner_that_hears_a_little_of_much_wakes_the_reading_once(monkeypatch) -> None:
+    """When half is heard: each message would cost it a call of the system, and bring one more."""
+    monkeypatch.setattr("tornado_app.upstream.link.LOOK_AGAIN_S", 60.0)
+    woken = []
+    wake = Wire.wake_threadsafe
+    monkeypatch.setattr(Wire, "wake_threadsafe", lambda wire: woken.append(wire) or wake(wire))
+    size_bytes = 1024 + MESSAGE_OVERHEAD_BYTES
+
+    async def script(peer) -> None:
+        await peer.send_raw(frame(BINARY, bytes(1024)) * 200)
+
+    async with FakeUpstream(script) as fake:
+        owner = Owner(fake.url, len, inbox_bytes=16 * size_bytes)
+        await owner.opened()
+        for _ in range(17):
+            await owner.next(LinkSaid)
+        link = owner.link
+        async with asyncio.timeout(20):
+            while not link.paused_s:
+                await asyncio.sleep(0.01)
+        came_bytes = link.posted_bytes
+        link.consumed(came_bytes - 9 * size_bytes)
+        assert [] == woken
+        link.consumed(came_bytes - 8 * size_bytes)
+        assert [link._wire] == woken
+        for _ in range(17, 200):
+            link.consumed((await owner.next(LinkSaid)).posted_bytes)
+        link.abort()
+        await owner.failure()
 
 
 @pytest.mark.parametrize("reply", ["200 Fine", "407 Who are you"])

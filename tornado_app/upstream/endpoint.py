@@ -14,6 +14,8 @@ from tornado_app.upstream.link import Dial
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 TRIAL_USER_ID = "parley-trial"
 AZURE = ".openai.azure.com"
+INBOX_BYTES = 65_536
+"""A second of an answer as base64.  What the models of all other calls say waits behind it."""
 
 Provider = Literal["local", "openai", "azure", "other"]
 
@@ -89,25 +91,26 @@ def dial(
     """Everything that a link needs to know.
 
     Of what the model has said and the client has not taken, half may be in its queue and a quarter
-    on the way there; the rest stays with the model until there is room.
+    on the way there, but no more than `INBOX_BYTES`; the rest stays with the model until there is
+    room.
     """
-    inbox_bytes = settings.limits.outbound_bytes / 4 / max(1.0, _growth(config))
     wanted = upstream.asked(config.model_session)
     transcribes = wanted.only_transcribes
     url = _transcribing(endpoint.url) if transcribes else _with_model(endpoint.url, wanted.model)
-    return _dial(settings, endpoint, url, config.user_id, int(inbox_bytes))
+    growth = max(1.0, _growth(config))
+    return _dial(settings, endpoint, url, config.user_id, _inbox_bytes(settings, growth))
 
 
 def spare_dial(settings: Settings, endpoint: Endpoint) -> Dial:
     """What a link needs to know that is opened for whoever comes first."""
     url = _with_model(endpoint.url, settings.upstream.model)
-    return _dial(settings, endpoint, url, "", settings.limits.outbound_bytes // 4)
+    return _dial(settings, endpoint, url, "", _inbox_bytes(settings))
 
 
 def trial_dial(settings: Settings, endpoint: Endpoint, model: str) -> Dial:
     """What a link needs to know that nobody speaks over."""
     url = _with_model(endpoint.url, model)
-    return _dial(settings, endpoint, url, TRIAL_USER_ID, settings.limits.outbound_bytes // 4)
+    return _dial(settings, endpoint, url, TRIAL_USER_ID, _inbox_bytes(settings))
 
 
 def _dial(settings: Settings, endpoint: Endpoint, url: str, user_id: str, inbox_bytes: int) -> Dial:
@@ -123,6 +126,10 @@ def _dial(settings: Settings, endpoint: Endpoint, url: str, user_id: str, inbox_
         message_bytes=upstream.message_bytes,
         inbox_bytes=inbox_bytes,
     )
+
+
+def _inbox_bytes(settings: Settings, growth: float = 1.0) -> int:
+    return int(min(INBOX_BYTES, settings.limits.outbound_bytes / 4 / growth))
 
 
 def _growth(config: SessionConfig) -> float:

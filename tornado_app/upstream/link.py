@@ -238,7 +238,8 @@ class Link:
     def consumed(self, posted_bytes: int) -> None:
         """Make room for more: all `LinkSaid` up to that one are dealt with.  Thread: loop."""
         self._consumed_bytes = posted_bytes
-        if self._paused:
+        # Not for each message: it is a call of the system, and the thread would read but one more.
+        if self._paused and 2 * (self._posted_bytes - posted_bytes) <= self._dial.inbox_bytes:
             self._wire.wake_threadsafe()
 
     def hold(self, is_held: bool) -> None:

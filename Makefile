@@ -135,10 +135,12 @@ fuzz: $(VENV)/.checks
 	PARLEY_FUZZ_FRAMES=10000 PARLEY_RELAY_SEEDS=40 $(PYTEST) tests/calls/test_any_frames.py tests/session/relaying/test_any_events.py
 
 # Which tests notice nothing when the code is wrong; all, or some of each file, of one file:
-# make mutants MUTANTS=30 SEED=2 ONLY='tornado_app.session.asking*'
+# make mutants MUTANTS=30 SEED=2 ONLY='tornado_app/session/asking.py'
+# Those that lived the last time, with the tests that are to notice them now:
+# make mutants AGAIN=yes TESTS=tests/session/test_asking.py
 mutants: $(VENV)/.mutants
 	@nice -n 19 $(BIN)/python -m tests.mutants $(if $(MUTANTS),--each $(MUTANTS)) \
-		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
+		$(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)') $(if $(AGAIN),--again) $(TESTS)
 
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules $(AXE)/node_modules

@@ -12,7 +12,7 @@ if os.environ.get("PARLEY_COMPILED") != "yes":
     os.environ["PARLEY_COMPILED"] = "no"
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from tornado.ioloop import IOLoop
 
 from compiling.loading import CODE
@@ -30,13 +30,14 @@ BUSY = [HealthCheck.too_slow]
 # Each run tries others: many short ones find what a long one would; `make sessions` is long.
 settings.register_profile("tests", deadline=None, max_examples=50, suppress_health_check=BUSY)
 settings.register_profile("deep", deadline=None, max_examples=1000, suppress_health_check=BUSY)
-# mutmut runs a test often in one process, each time as a method of another object.
+# `make mutants` asks of a test whether it fails, and not of the smallest example.
 settings.register_profile(
     "mutants",
     deadline=None,
     max_examples=20,
     database=None,
-    suppress_health_check=[*BUSY, HealthCheck.differing_executors],
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=BUSY,
 )
 # `make smoke` asks of another Python whether it works, and not of Parley.
 settings.register_profile(

@@ -68,6 +68,7 @@ def test_what_becomes_of_a_link(failure, let_down, is_kept, wait_s):
 
     assert wait_s == loss.wait_s
     assert (1, let_down) == (loss.attempt, loss.let_down_by)
+    assert (None if let_down else failure.retry_after_s) == loss.asked_s
 
 
 def test_nobody_goes_past_one_for_ever():
@@ -79,3 +80,13 @@ def test_nobody_goes_past_one_for_ever():
     ]
 
     assert [0.0, 0.0, 0.0, 0.0, None] == waits
+
+
+def test_who_has_another_link_begins_again():
+    """Its next loss is a first one, however short the new link held."""
+    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling.next(None, None)
+    redialling.succeeded()
+
+    assert 0 == redialling.attempt
+    assert 0.2 == redialling.next(STABLE_S - 0.1, None)

@@ -1,0 +1,155 @@
+"""Tries mutants in one warm process: all is imported and collected once, and each has a fork.
+
+In the fork the changed function gets the code of the mutant, and the tests that run its lines are
+run, its own file's first, then the shortest, until one fails.
+"""
+
+import gc
+import pickle
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType
+
+import coverage
+import pytest
+
+from tests.mutants.forks import Say, in_a_fork
+from tests.mutants.making import Mutant
+
+NO_ANSWER_S = 300.0
+"""Beside ten times what its tests compute: a fork that waits for what never comes is killed."""
+TEST_SLACK_S = 2.0
+"""Of computing, beside five times what a test takes: who needs more runs round in circles."""
+Place = tuple[str, str, int]
+"""File, qualified name and first line of a function."""
+
+
+@dataclass
+class Runs:
+    """Which test ran which lines, and how long it computed."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    failed: set[str] = field(default_factory=set)
+    by_line: dict[tuple[str, int], set[str]] = field(default_factory=dict)
+
+    def of(self, mutant: Mutant) -> list[str]:
+        """The tests that could notice it, in the order in which one will soon."""
+        lines = [(mutant.path, line) for line in mutant.lines]
+        names = set().union(*(self.by_line.get(line, ()) for line in lines))
+        mirror = Path("tests", *Path(mutant.path).parts[1:-1], f"test_{Path(mutant.path).name}")
+        own = f"{mirror}::"
+        return sorted(names, key=lambda name: (not name.startswith(own), self.seconds[name]))
+
+
+class Trying:
+    """A plugin of pytest that runs mutants in place of tests. Lives on the main thread."""
+
+    def __init__(self, mutants: list[Mutant], told: Callable[[Mutant, str], None]) -> None:
+        self._mutants = mutants
+        self._told = told
+        self._items: dict[str, pytest.Item] = {}
+        self._on_failure: Callable[[str], None] = lambda _: None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self._items = {item.nodeid: item for item in session.items}
+        found = functions()
+        # Of a copy of this very process.
+        runs: Runs = pickle.loads(in_a_fork(self._look, None))  # noqa: S301
+        if runs.failed:
+            pytest.exit(f"without any mutant these fail: {sorted(runs.failed)}", 1)
+        for mutant in self._mutants:
+            place = (mutant.path, mutant.qualified_name, mutant.function_lines[0])
+            self._told(mutant, self._verdict(mutant, found.get(place, []), runs))
+        return True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._on_failure(report.nodeid)
+
+    def _look(self, say: Say) -> None:
+        """Run all tests, and see which lines each runs."""
+        runs = Runs()
+        self._on_failure = runs.failed.add
+        seen = sorted({str(Path(mutant.path).absolute()) for mutant in self._mutants})
+        looking = coverage.Coverage(data_file=None, config_file=False, include=seen)
+        looking.start()
+        for name, item in self._items.items():
+            looking.switch_context(name)
+            began = time.process_time()
+            run(item)
+            runs.seconds[name] = time.process_time() - began
+        looking.stop()
+        data = looking.get_data()
+        for path in data.measured_files():
+            for line, names in data.contexts_by_lineno(path).items():
+                runs.by_line[shown(path), line] = {name for name in names if name}
+        say(pickle.dumps(runs))
+
+    def _verdict(self, mutant: Mutant, changed: list[FunctionType], runs: Runs) -> str:
+        """One word for how it ended, and the test that ended it."""
+        names = runs.of(mutant)
+        if not names or not changed:
+            return "no test"
+
+        def attempt(say: Say) -> None:
+            self._on_failure = lambda name: say(f"killed {name}".encode())
+            try:
+                change(changed, mutant)
+            except (SyntaxError, ValueError):
+                # No program at all, or one that closes over other variables.
+                say(b"types")
+            for name in names:
+                signal.setitimer(signal.ITIMER_PROF, TEST_SLACK_S + 5 * runs.seconds[name])
+                run(self._items[name])
+            say(b"survived")
+
+        wait_s = NO_ANSWER_S + 10 * sum(runs.seconds[name] for name in names)
+        return in_a_fork(attempt, wait_s).decode() or "timeout"
+
+
+def run(item: pytest.Item) -> None:
+    item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+
+
+def shown(path: str) -> str:
+    return str(Path(path).relative_to(Path.cwd()))
+
+
+def functions() -> dict[Place, list[FunctionType]]:
+    """All that there are, whoever holds them; several of one place, if each call makes one."""
+    found: dict[Place, list[FunctionType]] = {}
+    rooms = str(Path.cwd() / "tornado_app")
+    # tests/conftest.py hides from the collector what was imported, and it shows nothing hidden.
+    gc.unfreeze()
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(rooms):
+            code = one.__code__
+            place = (shown(code.co_filename), code.co_qualname, code.co_firstlineno)
+            found.setdefault(place, []).append(one)
+    gc.freeze()
+    return found
+
+
+def change(changed: list[FunctionType], mutant: Mutant) -> None:
+    """Let the functions that everybody has do what the mutant does."""
+    file = compile(mutant.source, mutant.path, "exec")
+    (code,) = (
+        one
+        for one in codes(file)
+        if (one.co_qualname, one.co_firstlineno)
+        == (mutant.qualified_name, mutant.function_lines[0])
+    )
+    for function in changed:
+        function.__code__ = code
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """What is compiled within, however deep."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from codes(constant)

@@ -26,19 +26,29 @@ class Mutant:
     """From its first decorator to its end."""
     lines: frozenset[int]
     """Where it can be noticed: a test that runs none of them need not be tried."""
-    module: cst.Module
+    function: cst.FunctionDef
     original: cst.CSTNode
     mutated: cst.CSTNode
+    file: list[str]
+    """The lines of the file without the change."""
+
+    @cached_property
+    def changed(self) -> list[str]:
+        """The lines of the function with the change."""
+        function = self.function.deep_replace(self.original, self.mutated)
+        return rendered(function, is_method="." in self.qualified_name)
 
     @cached_property
     def source(self) -> str:
         """The file with the change."""
-        return self.module.deep_replace(self.original, self.mutated).code
+        first, last = self.function_lines
+        return "\n".join([*self.file[: first - 1], *self.changed, *self.file[last:], ""])
 
     @cached_property
     def name(self) -> str:
         """Where it is and what it changes: the same one again as long as the file stays."""
-        before, after = self.module.code.splitlines(), self.source.splitlines()
+        first, last = self.function_lines
+        before, after = self.file[first - 1 : last], self.changed
         same = alike(before, after)
         before, after = before[same:], after[same:]
         same = alike(before[::-1], after[::-1])
@@ -46,6 +56,15 @@ class Mutant:
             " ".join(" ".join(lines[: len(lines) - same]).split()) for lines in (before, after)
         )
         return f"{self.path}:{min(self.lines)} {self.qualified_name}: {was}  ->  {now}"
+
+
+def rendered(function: cst.FunctionDef, *, is_method: bool) -> list[str]:
+    """Its lines, as they stand in the file."""
+    function = function.with_changes(leading_lines=[])
+    if not is_method:
+        return cst.Module([function]).code.splitlines()
+    around = cst.ClassDef(cst.Name("Around"), cst.IndentedBlock([function]))
+    return cst.Module([around]).code.splitlines()[1:]
 
 
 def alike(some: list[str], others: list[str]) -> int:
@@ -123,7 +142,7 @@ class Finder(MutationVisitor):
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
         """Nothing that runs when the file is imported: defaults, annotations, decorators."""
         if isinstance(node, cst.FunctionDef):
-            return node.name.value in NEVER_MUTATE_FUNCTION_NAMES
+            return node.name.value in NEVER_MUTATE_FUNCTION_NAMES | {"__repr__"}
         if isinstance(node, cst.Param | cst.Annotation | cst.Decorator):
             return True
         return bool(super()._skip_node_and_children(node))
@@ -131,7 +150,8 @@ class Finder(MutationVisitor):
 
 def mutants(path: str) -> list[Mutant]:
     """All of a file."""
-    wrapper = MetadataWrapper(cst.parse_module(Path(path).read_text()))
+    source = Path(path).read_text()
+    wrapper = MetadataWrapper(cst.parse_module(source))
     finder = Finder()
     module = wrapper.visit(finder)
     places = wrapper.resolve(PositionProvider)
@@ -142,17 +162,9 @@ def mutants(path: str) -> list[Mutant]:
         if not lines or not isinstance(function, cst.FunctionDef) or function not in names:
             continue
         first = min(places[node].start.line for node in (function, *function.decorators))
-        made.append(
-            Mutant(
-                path,
-                names[function],
-                (first, places[function].end.line),
-                lines,
-                module,
-                mutation.original_node,
-                mutation.mutated_node,
-            )
-        )
+        span = first, places[function].end.line
+        nodes = function, mutation.original_node, mutation.mutated_node
+        made.append(Mutant(path, names[function], span, lines, *nodes, source.splitlines()))
     return made
 
 

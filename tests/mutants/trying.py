@@ -66,9 +66,11 @@ class Trying:
             self._told(mutant, self._verdict(mutant, found.get(place, []), runs))
         return True
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            self._on_failure(report.nodeid)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+        """A failure is told before anybody writes pages about it, which takes longest of all."""
+        if call.excinfo and not call.excinfo.errisinstance(pytest.skip.Exception):
+            self._on_failure(item.nodeid)
 
     def _look(self, say: Say) -> None:
         """Run all tests, and see which lines each runs."""

@@ -88,6 +88,26 @@ def test_an_expiring_token_is_announced_and_then_ends_the_session(stage):
     assert [(4410, "token_expired")] == story.closes
 
 
+def test_a_token_that_is_taken_back_ends_the_session(story):
+    """With the reason, and for good."""
+    story.connected().feed(events.TokenRevoked())
+
+    assert ["token_revoked"] == story.errors
+    assert not story.messages[0][1]["retryable"]
+    assert [(4401, "token_revoked")] == story.closes
+
+
+@pytest.mark.parametrize("words", ["", "We close at six."])
+def test_a_call_that_an_operator_ends_says_so(story, words):
+    """In the operator's words, if there are any."""
+    story.connected().feed(events.EndedByOperator(words))
+
+    assert ["ended_by_operator"] == story.errors
+    expected = words or "Whoever runs this server has ended the call."
+    assert expected == story.messages[0][1]["sentence"]
+    assert [(4412, "ended_by_operator")] == story.closes
+
+
 def test_too_many_messages_are_refused_one_by_one(stage):
     """Each one over the rate is answered and dropped; the next in time goes through."""
     story = stage(messages_per_s=10.0, message_burst=2.0).opened()

@@ -3,6 +3,7 @@
 import math
 from base64 import b64encode
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ from tornado_app.protocol.realtime.events import (
     UserSpeechStopped,
 )
 from tornado_app.protocol.realtime.orders import CreateItem, CreateResponse
-from tornado_app.protocol.told import LimitUse
+from tornado_app.protocol.told import CostFigures, LimitUse
 from tornado_app.session import commands, events
 from tornado_app.session.config import PictureRules
 
@@ -194,6 +195,14 @@ def test_status_tells_how_much_of_the_rate_is_used(stage):
     story.feed(events.StatusAsked({}), at=0.26)
 
     assert {"used": 3.5, "limit": 5} == story.messages[0][1]["limits"]["message_burst"]
+
+
+def test_status_tells_what_the_call_has_cost_whom_may_know(story):
+    """As it was counted elsewhere."""
+    cost = CostFigures("0.25", "EUR", 1)
+    story.opened().feed(events.StatusAsked({}, cost=cost))
+
+    assert msgspec.to_builtins(cost) == story.messages[0][1]["cost"]
 
 
 def test_the_last_line_of_a_session_says_why_and_how_long(story):

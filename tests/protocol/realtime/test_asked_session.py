@@ -107,6 +107,7 @@ def test_what_is_shown_is_a_session_of_the_api(kind):
     assert kind == read.type
     assert "canary" not in str(shown)
     if kind == "realtime":
+        assert "" == shown["instructions"]
         said = session_shown(begun, {"instructions": "Mine."})
         assert ("Mine.", WANTED.voice) == (said["instructions"], read.audio.output.voice)
         RealtimeSessionCreateRequest.model_validate(shown)

@@ -1,9 +1,10 @@
 """Mutants of a file: what mutmut would change in its functions, one change each, and some more."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -11,8 +12,14 @@ from mutmut.mutation.file_mutation import (
     NEVER_MUTATE_FUNCTION_NAMES,
     Mutation,
     MutationVisitor,
+    OuterFunctionProvider,
 )
-from mutmut.mutation.mutators import mutation_operators, operator_string
+from mutmut.mutation.mutators import (
+    mutation_operators,
+    operator_keywords,
+    operator_string,
+    operator_swap_op,
+)
 from mutmut.mutation.pragma_handling import IgnoredCode
 
 
@@ -95,21 +102,39 @@ def negate(node: cst.If | cst.IfExp | cst.While) -> Iterator[cst.CSTNode]:
         yield node.with_changes(test=test)
 
 
+KINDS = {
+    operator_keywords: (cst.Is, cst.IsNot, cst.In, cst.NotIn, cst.Break, cst.Continue),
+    operator_swap_op: (
+        cst.BinaryOperation,
+        cst.UnaryOperation,
+        cst.BooleanOperation,
+        cst.ComparisonTarget,
+        cst.AugAssign,
+    ),
+}
+"""mutmut asks these of every node, of which each file has thousands."""
 OPERATORS = [
-    *((kind, change) for kind, change in mutation_operators if change is not operator_string),
+    *(
+        (KINDS.get(change, kind), change)
+        for kind, change in mutation_operators
+        if change is not operator_string
+    ),
     (cst.BaseString, one_spelling),
     (cst.SimpleStatementLine, drop_call),
-    (cst.If, negate),
-    (cst.IfExp, negate),
-    (cst.While, negate),
+    (cst.If | cst.IfExp | cst.While, negate),
 ]
+
+
+@cache
+def operators_of(kind: type[cst.CSTNode]) -> list[Callable[[Any], Iterable[cst.CSTNode]]]:
+    return [operator for kinds, operator in OPERATORS if issubclass(kind, kinds)]
 
 
 class Finder(MutationVisitor):
     """mutmut's, which has to leave decorated functions out; here a function keeps its place."""
 
     def __init__(self) -> None:
-        super().__init__(OPERATORS, IgnoredCode(set(), set(), set()))
+        super().__init__([], IgnoredCode(set(), set(), set()))
         self.found: list[tuple[Mutation, frozenset[int]]] = []
         self._statements: list[frozenset[int]] = []
 
@@ -117,16 +142,24 @@ class Finder(MutationVisitor):
         if isinstance(node, cst.BaseStatement):
             self._statements.append(self._lines(node))
         goes_in = super().on_visit(node)
-        for mutation in self.mutations:
+        if self.mutations:
             around = self._statements[-1] if self._statements else frozenset()
-            self.found.append((mutation, self._lines(node) | around))
-        self.mutations = []
+            lines = self._lines(node) | around
+            self.found += ((mutation, lines) for mutation in self.mutations)
+            self.mutations = []
         return goes_in
 
     def on_leave(self, original_node: cst.CSTNode) -> None:
         super().on_leave(original_node)
         if isinstance(original_node, cst.BaseStatement):
             self._statements.pop()
+
+    def _create_mutations(self, node: cst.CSTNode) -> None:
+        """As mutmut does, which asks of each node whether it is of each kind: most of the time."""
+        function = self.get_metadata(OuterFunctionProvider, node, None)
+        for operator in operators_of(type(node)):
+            for mutated in operator(node):
+                self.mutations.append(Mutation(node, mutated, function))
 
     def _lines(self, node: cst.CSTNode) -> frozenset[int]:
         """Those of a plain statement or an expression, or of the head of one with a body."""
@@ -156,6 +189,7 @@ def mutants(path: str) -> list[Mutant]:
     module = wrapper.visit(finder)
     places = wrapper.resolve(PositionProvider)
     names = dict(qualified_names(module.body))
+    file = source.splitlines()
     made = []
     for mutation, lines in finder.found:
         function = mutation.contained_by_top_level_function
@@ -164,7 +198,7 @@ def mutants(path: str) -> list[Mutant]:
         first = min(places[node].start.line for node in (function, *function.decorators))
         span = first, places[function].end.line
         nodes = function, mutation.original_node, mutation.mutated_node
-        made.append(Mutant(path, names[function], span, lines, *nodes, source.splitlines()))
+        made.append(Mutant(path, names[function], span, lines, *nodes, file))
     return made
 
 

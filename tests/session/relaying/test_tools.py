@@ -5,7 +5,8 @@ import json
 import pytest
 
 from tests.session.relaying.call import SECRET, TOOL, Call
-from tornado_app.session.commands import CallTool, CancelTool
+from tornado_app.session.commands import CallTool, CancelTool, Log
+from tornado_app.session.events import ClientGone
 
 
 @pytest.fixture
@@ -111,6 +112,15 @@ def test_a_tool_that_is_late_is_an_error_to_the_model_alone(calling):
 
     assert "did not answer" in calling.sent[0]["item"]["output"]
     assert [] == calling.shown
+
+
+def test_a_call_that_ends_takes_its_tools_with_it(calling):
+    """What runs is stopped, and written down as that."""
+    calling.feed(ClientGone(1000), at=1.5)
+
+    assert [CancelTool("call_1")] == [c for c in calling.fresh if isinstance(c, CancelTool)]
+    (line,) = (c.fields for c in calling.fresh if isinstance(c, Log) and c.event == "tool_done")
+    assert (TOOL.name, "cancelled", 1500.0) == (line["name"], line["outcome"], line["duration_ms"])
 
 
 def test_a_model_that_only_calls_tools_comes_to_an_end(call):

@@ -269,10 +269,9 @@ class Connection:
         """
         return not self._session.ended and not self._client.is_full
 
-    @property
-    def is_heard(self) -> bool:
-        """The client was heard since it came, or came back."""
-        return self._session.is_heard
+    def may_lack_token(self, last_seq: int | None) -> bool:
+        """As of `Session.may_lack_token`."""
+        return self._session.may_lack_token(last_seq)
 
     @property
     def ended(self) -> bool:

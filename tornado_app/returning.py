@@ -16,6 +16,9 @@ from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
 from tornado_app.running_calls import RunningCalls
 from tornado_app.session import events
 
+NOWHERE = -1
+"""Where a client is that has not said so."""
+
 
 class Returning:
     """Thread: loop."""
@@ -40,17 +43,7 @@ class Returning:
 
     def resumed_by(self, caller: Caller, opening: Opening, dialect: Dialect) -> Ticket | None:
         """What a client may go on with, by its resume token: a session that is there."""
-        if not opening.resume_token:
-            return None
-        opened = self._tickets.opened_by(opening.resume_token, caller.user_id, dialect.subprotocol)
-        if opened is None:
-            return None
-        connection = self._calls.find(opened.ticket.session_id)
-        if connection is None:
-            return None
-        # Of a client that was not heard since nobody knows whether it got the next token.
-        is_good = opened.is_newest or not connection.is_heard
-        return opened.ticket if is_good and connection.config.scopes <= caller.scopes else None
+        return self._opened_by(caller, opening, dialect, opening.last_seq)
 
     def seats_of(self, session_id: str) -> Sequence[Seat]:
         """The places that this call has."""
@@ -62,7 +55,8 @@ class Returning:
 
         One that cannot be resumed any more is ended: its client has come.
         """
-        ticket = self.resumed_by(guest.caller, guest.opening, guest.dialect)
+        place = NOWHERE if last_seq is None else last_seq
+        ticket = self._opened_by(guest.caller, guest.opening, guest.dialect, place)
         connection = None if ticket is None else self._calls.find(ticket.session_id)
         if ticket is None or connection is None or ticket != guest.resumes:
             # The client came by another connection meanwhile.
@@ -79,3 +73,18 @@ class Returning:
         connection.token_id, connection.ip = guest.caller.token_id, guest.ip
         connection.resume(client, last_seq, back)
         return connection
+
+    def _opened_by(
+        self, caller: Caller, opening: Opening, dialect: Dialect, last_seq: int | None
+    ) -> Ticket | None:
+        """As of `resumed_by`; *last_seq* None: that is still to be said."""
+        if not opening.resume_token:
+            return None
+        opened = self._tickets.opened_by(opening.resume_token, caller.user_id, dialect.subprotocol)
+        if opened is None:
+            return None
+        connection = self._calls.find(opened.ticket.session_id)
+        if connection is None:
+            return None
+        is_good = opened.is_newest or connection.may_lack_token(last_seq)
+        return opened.ticket if is_good and connection.config.scopes <= caller.scopes else None

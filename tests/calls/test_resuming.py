@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import json
 
 import pytest
 
 from tests.calls.house import Ground, House, VoiceClient, until, whole_log
+from tests.fakes.raw_websocket import PONG, client_frame
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.quotas import QuotaUse
 
@@ -155,11 +157,47 @@ async def test_a_connection_that_breaks_before_the_next_token_arrives():
         for _ in range(4):  # what the others were told comes as well
             assert (await again.status("connected"))["data"]["resumed"]
         [connection] = house.gateway.connections
-        await until(lambda: connection.is_heard, "its pong never came")
+        await until(lambda: not connection.may_lack_token(0), "its pong never came")
         late = await back(house, client)
         assert (await late.status("connecting"))["data"]["resumed"] is False
         await late.status("connected")
         assert 2 == len(fake.connections)
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_gives_up_in_mid_replay_comes_by_the_token_before():
+    """Its library had all of the replay, and answered the ping behind it; it had read a part."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.connected()
+        for number in range(3):
+            await client.say("ping", id=str(number))
+            await client.next("pong")
+        cut(client)
+        first = client.heard[0]["seq"]
+        token = token_of(client)
+        given_up = await house.raw(f"resume={token}&last_seq={first}")
+        read = json.loads((await given_up.receive()).payload)["seq"]
+        given_up.send(client_frame(PONG, b""))
+        [connection] = house.gateway.connections
+        await until(lambda: not connection.may_lack_token(first), "its pong never came")
+
+        late = await back(house, client, first)
+        assert (await late.status("connecting"))["data"]["resumed"] is False
+        again = await back(house, client, read)
+        while not (told := await again.status("connected"))["data"].get("resumed"):
+            pass
+        await again.status("connected")
+        numbers = [m["seq"] for m in again.heard]
+        assert list(range(read + 1, read + 1 + len(numbers))) == numbers
+        assert 3 == told["data"]["received"]
+
+        await again.say("ping", id="4")
+        await again.next("pong")
+        used_up = await back(house, client, read + 1)
+        assert (await used_up.status("connecting"))["data"]["resumed"] is False
+        assert 3 == len(house.gateway.connections)
+        await given_up.close()
+        del fake
 
 
 @pytest.mark.gen_test

@@ -7,7 +7,14 @@ from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import events
-from tornado_app.session.commands import CloseClient, DropClient, Log, PauseClient, PingClient
+from tornado_app.session.commands import (
+    CloseClient,
+    DropClient,
+    Log,
+    PauseClient,
+    PingClient,
+    SendClient,
+)
 
 WINDOW_S = 20.0
 TOKEN = "canary-token"
@@ -126,11 +133,41 @@ def test_it_is_told_how_much_of_it_has_come(kept):
 
 def test_it_is_pinged_behind_what_it_is_told(kept):
     """Until it answers nobody knows that it has the next token."""
-    assert kept.session.is_heard
     kept.feed(LOST, at=1.0).feed(BACK, at=2.0)
     assert isinstance(kept.fresh[-1], PingClient)
-    assert not kept.session.is_heard
-    assert kept.feed(events.ClientPinged(), at=2.1).session.is_heard
+    assert kept.session.may_lack_token(BACK.last_seq)
+    assert not kept.feed(events.ClientPinged(), at=2.1).session.may_lack_token(BACK.last_seq)
+
+
+def test_who_has_read_on_and_not_to_its_token_may_lack_it(kept):
+    """Its library answers pings as it reads, and the client reads what it gives."""
+    for _ in range(3):
+        kept.client(asked.Ping())
+    missed = [c.seq for c in kept.all if isinstance(c, SendClient)]
+    kept.feed(LOST, at=1.0).feed(BACK, at=2.0)
+    [token_seq] = [c.seq for c in kept.fresh if isinstance(c, SendClient)]
+    assert token_seq == missed[-1] + 1
+    kept.feed(events.ClientPinged(), at=2.1)
+
+    places = [-1, *range(token_seq + 2)]
+    assert [*range(BACK.last_seq + 1, token_seq)] == [
+        place for place in places if kept.session.may_lack_token(place)
+    ]
+    assert kept.session.may_lack_token(None), "it may say one of these"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [events.ClientAudio(bytes(960)), events.ClientSaid(asked.Ping()), events.StatusAsked({})],
+)
+def test_who_says_something_has_its_token(kept, said):
+    """Nothing is to be said before it."""
+    kept.client(asked.Ping())
+    kept.feed(LOST, at=1.0).feed(BACK, at=2.0)
+    assert kept.session.may_lack_token(BACK.last_seq + 1)
+    kept.feed(said, at=2.1)
+
+    assert not any(kept.session.may_lack_token(place) for place in (None, *range(9)))
 
 
 def test_one_that_is_not_read_when_it_is_back_was_not_heard(stage):
@@ -140,12 +177,12 @@ def test_one_that_is_not_read_when_it_is_back_was_not_heard(stage):
     assert story.did(PauseClient)
     story.feed(LOST, at=1.0).feed(BACK, at=2.0)
     story.feed(events.Look(0), at=3.0)
-    assert not story.session.is_heard
+    assert story.session.may_lack_token(BACK.last_seq)
 
     for second in range(4, 9):
         story.feed(events.Look(0), at=float(second))
     assert not story.session.ended
-    assert not story.session.is_heard
+    assert story.session.may_lack_token(BACK.last_seq)
 
 
 def test_a_takeover_needs_no_loss(kept):

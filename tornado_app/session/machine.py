@@ -160,10 +160,9 @@ class Session:
         """Which of several the model is at, or was; empty: there is one, or none was reached."""
         return self._model.upstream.name
 
-    @property
-    def is_heard(self) -> bool:
-        """The client was heard since it came, or came back: it has what it was told first."""
-        return self._lifetime.is_heard
+    def may_lack_token(self, last_seq: int | None) -> bool:
+        """As of `Presence.may_lack_token`."""
+        return self._presence.may_lack_token(last_seq)
 
     @property
     def state(self) -> UpstreamStatus | Literal["away"]:

@@ -14,6 +14,7 @@ from tornado_app.protocol.endings import Ending, Failure, classify
 
 NAMES = ["openai", "azure", "here"]
 LATE = ending("timeout")
+RESET = classify(Failure("open", "reset"), None)
 NO_MODEL = ending("handshake", http_status=404)
 NO_SESSION = classify(Failure("open", "rejected", detail="bad_session"), None)
 EXPIRED = classify(Failure("open", "closed", close_reason="maximum duration"), None)
@@ -72,6 +73,52 @@ def test_one_that_was_late_is_tried_behind_the_others():
     assert "openai" == chosen(way, tried=("azure", "here"))
     way.good("azure")
     assert "openai" == chosen(way)
+
+
+def test_those_that_let_a_call_down_before_they_took_it_are_tried_behind_the_others():
+    """They begin a session and break off each time: the call has to come to one that is well."""
+    way = route()
+    for name in NAMES[:2]:
+        assert name == chosen(way)
+        way.bad(name, RESET, 0.0)
+    assert "here" == chosen(way)
+    way.bad("here", RESET, 0.0)
+    assert "openai" == chosen(way), "all have: in order again"
+    way.good("here")
+    assert "openai" == chosen(way)
+
+
+def test_one_that_lets_a_call_down_which_it_had_taken_is_tried_first_again():
+    """Calls stay with the first through what passes; until it lets them down once more."""
+    way = route()
+    way.good("openai")
+    way.bad("openai", RESET, 0.0)
+    assert "openai" == chosen(way)
+    way.bad("openai", RESET, 1.0)
+    assert "azure" == chosen(way)
+
+
+def test_a_call_goes_back_to_one_that_let_it_down():
+    """As soon as its breaker is closed, as to one that refused connections."""
+    shared = upstreams()
+    way = route(shared)
+    for _ in range(RULES.failures):
+        way.bad("openai", RESET, 0.0)
+    way.good("azure")
+    assert not way.better("azure")
+    assert shared.breaker("openai").good()
+
+    assert {"openai"} == way.better("azure")
+
+
+def test_one_that_began_a_session_behind_another_has_not_taken_the_call():
+    """But it is there."""
+    shared = upstreams()
+    way = route(shared)
+    shared.breaker("azure").bad(WRONG_KEY, 0.0)
+    assert way.began("azure")
+    way.bad("azure", RESET, 0.0)
+    assert "here" == chosen(way, tried=("openai",))
 
 
 def test_a_session_that_reached_its_longest():

@@ -81,7 +81,7 @@ class Track:
             after_s=0.5,
             begin_s=5.0,
             retire=self.retired.append,
-            good=lambda route, name: self.judged.append((name, "good")) or route.good(name),
+            began=lambda route, name: self.judged.append((name, "began")) or route.began(name),
             bad=self._bad,
             doubt=self.doubted.append,
         )
@@ -180,23 +180,26 @@ def test_one_that_is_slow_gets_another_beside_it(track):
     begins(track.links["b"])
 
     assert ["close"] == track.links["b"].ends
-    assert [("a", "good"), ("b", "good")] == track.judged
+    assert [("b", "began")] == track.judged, "what the first is worth its call will say"
     assert ["LinkOpened", "LinkSaid"] == track.kinds
 
 
-def test_one_that_was_open_before_says_nothing_of_its_upstream(track):
-    """It began a session when nobody was there; whether it answers now, its call will find out."""
+@pytest.mark.parametrize("spare_s", [None, 60.0])
+def test_one_that_begins_a_session_says_nothing_of_its_upstream(track, spare_s):
+    """It may begin one and break off each time: whether it serves a call, that call will say."""
     a = track.upstreams.breaker("a")
     for _ in range(RULES.failures - 1):
         a.bad(ending(), track.now)
-    begins(track.links["a"], spare_s=60.0)
+    begins(track.links["a"], spare_s=spare_s)
     assert ([], "LinkOpened") == (track.judged, track.kinds[0])
 
     a.bad(ending(), track.now)
     assert not a.is_closed
 
 
-def test_a_probe_that_was_open_before_lets_another_try(monkeypatch):
+@pytest.mark.parametrize("spare_s", [None, 60.0])
+def test_a_probe_that_begins_a_session_lets_another_try(monkeypatch, spare_s):
+    """Until its call says what came of it."""
     track = Track()
     monkeypatch.setattr(race_module, "Link", track.new_link)
     breakers = [track.upstreams.breaker(name) for name in "abc"]
@@ -206,7 +209,7 @@ def test_a_probe_that_was_open_before_lets_another_try(monkeypatch):
     track.wait(RULES.open_s)
     track.race.start()
     assert not breakers[0].is_due(track.now)
-    begins(track.links["a"], spare_s=60.0)
+    begins(track.links["a"], spare_s=spare_s)
 
     assert not breakers[0].is_closed
     assert breakers[0].is_due(track.now)
@@ -217,7 +220,7 @@ def test_one_that_was_overtaken_is_judged_by_its_own_time(track):
     track.wait(0.5)
     begins(track.links["b"])
     track.wait(4.4)
-    assert [("b", "good")] == track.judged
+    assert [] == track.judged
     track.wait(0.2)
 
     assert ("a", "timeout") == track.judged[-1]

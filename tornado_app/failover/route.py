@@ -27,15 +27,26 @@ class Route:
         """Those that refused this call for good, with the cause."""
         self._late = ""
         """The last that did not answer in time: it is tried behind the others."""
+        self._serving = ""
+        """The one that took this call, and has not let it down since."""
+        self._in_vain: set[str] = set()
+        """Those that were dialled since, and did not take it, though some may have begun a session:
+        tried behind the others as well, or one that begins and breaks off is dialled for ever."""
 
     def next(self, now: float, tried: Collection[str] = ()) -> Choice | None:
         """Whom to dial, of those not yet *tried*."""
-        return self._upstreams.choose(now, {*tried, *self._refused}, (self._late,))
+        return self._upstreams.choose(now, {*tried, *self._refused}, {self._late, *self._in_vain})
 
     def good(self, name: str) -> bool:
         """It took this call.  True: its breaker was open."""
         if self._late != name:
             self._late = ""
+        self._serving = name
+        self._in_vain.clear()
+        return self._upstreams.breaker(name).good()
+
+    def began(self, name: str) -> bool:
+        """It has begun a session, which another had done before.  True: its breaker was open."""
         return self._upstreams.breaker(name).good()
 
     def bad(self, name: str, ending: Ending, now: float, *, is_probe: bool = False) -> bool:
@@ -44,6 +55,10 @@ class Route:
             return False
         if ending.code == "upstream_timeout":
             self._late = name
+        if self._serving == name:
+            self._serving = ""
+        else:
+            self._in_vain.add(name)
         if ending.code == "upstream_rejected":
             self._refused[name] = ending.cause
         breaker = self._upstreams.breaker(name)

@@ -56,8 +56,9 @@ class RaceRules:
     """From the dial to the model's ``session.created``, for each."""
     retire: Callable[[AnyLink], None]
     """Takes each link that has ended."""
-    good: Callable[[Route, str], None]
-    """Hears of each that was dialled and has begun a session: by whose route, and its name."""
+    began: Callable[[Route, str], None]
+    """Hears of each that was dialled and has begun a session behind another: by whose route, and
+    its name.  Of the first its call says what is so, when it was taken or let down."""
     bad: Callable[[Route, Contender, Ending], None]
     """Hears of each that has not."""
     doubt: Callable[[str], None]
@@ -213,13 +214,13 @@ class Race:
     def _begin(self, one: Contender) -> None:
         """*one* has begun a session."""
         self._forget(one)
-        if one.spare_s is None:
-            self._rules.good(self._route, one.upstream.name)
-        elif one.is_probe:  # it began long ago; its call will say what is so now
-            self._route.give_up(one.upstream.name)
         if self._winner is not None:
+            if one.spare_s is None:  # else it began long ago
+                self._rules.began(self._route, one.upstream.name)
             one.link.close()
             return
+        if one.is_probe:
+            self._route.give_up(one.upstream.name)
         self._stop_timer()
         self._winner, self._link = one, one.link
         connect_ms = (self._rules.clock() - self._began_at) * 1000

@@ -74,7 +74,7 @@ class Several:
             after_s=upstream.fallback_after_ms / 1000,
             begin_s=upstream.connect_timeout_s,
             retire=retire,
-            good=self._good,
+            began=self._began,
             bad=self._lost_race,
             doubt=self._doubt,
             spares=spares,
@@ -158,6 +158,10 @@ class Several:
 
     def _good(self, route: Route, name: str) -> None:
         if route.good(name):
+            self._say_back(name)
+
+    def _began(self, route: Route, name: str) -> None:
+        if route.began(name):
             self._say_back(name)
 
     def _lost_race(self, route: Route, one: Contender, ending: Ending) -> None:

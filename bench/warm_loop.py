@@ -95,7 +95,8 @@ class Link:
 class Call:
     """A connection between stubs: no socket, no thread, no pool."""
 
-    def __init__(self, *, has_metrics: bool) -> None:
+    def __init__(self, *, has_metrics: bool, **changes: float) -> None:
+        """*changes*: of what settings mean for a call."""
         self.now = time.monotonic()
         self.client, self.link, self.lanes = Client(), Link(), list[Lane]()
         self.posted_bytes = 0
@@ -115,7 +116,9 @@ class Call:
         source = AudioFormat("pcm16", RATE_HZ, 1)
         log = SimpleNamespace(log=nothing, info=nothing, exception=fail)
         self.connection = Connection(
-            config(source=source, opened_at=self.now, is_timed=has_metrics, **UNLIMITED),
+            config(
+                source=source, opened_at=self.now, is_timed=has_metrics, **(UNLIMITED | changes)
+            ),
             self.client,
             VOICE_V1,
             equipment,

@@ -109,6 +109,16 @@ def test_a_call_that_an_operator_ends_says_so(story, words):
     assert [(4412, "ended_by_operator")] == story.closes
 
 
+def test_a_caller_who_is_listened_to_is_told(story):
+    """When it begins, when it ends, and again by a client that comes back."""
+    story.connected()
+    assert [("listening_in", {"status": "begun"})] == story.feed(events.ListenedTo(True)).messages
+    back = events.ClientBack("token", UNIX_MS / 1000 + 3600, 1)
+    assert ("listening_in", {"status": "begun"}) in story.feed(back).messages
+    assert [("listening_in", {"status": "ended"})] == story.feed(events.ListenedTo(False)).messages
+    assert "listening_in" not in story.feed(back).told
+
+
 def test_too_many_messages_are_refused_one_by_one(stage):
     """Each one over the rate is answered and dropped; the next in time goes through."""
     story = stage(messages_per_s=10.0, message_burst=2.0).opened()

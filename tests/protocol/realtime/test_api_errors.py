@@ -2,8 +2,8 @@
 
 import pytest
 
-from tornado_app.errors import ERROR_CODES, RETRYABLE
-from tornado_app.protocol.realtime.api_errors import api_error, refusing_close
+from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
+from tornado_app.protocol.realtime.api_errors import api_error, refusal, refusing_close, said
 
 AFTER_WHICH_CLIENTS_DIAL_AGAIN = {1001, 1005, 1006, 1011, 1012, 1013, 1015}
 """The official libraries' own list."""
@@ -54,3 +54,14 @@ def test_what_clients_know_by_name(code, param, word, close):
     error = api_error(code, "No.", param)
 
     assert (word, close) == (error.code, refusing_close(error).code)
+
+
+def test_a_refusal_that_has_words_of_the_api_keeps_them():
+    """Another is given those of its code."""
+    own = said(refusal("unknown_parameter", "No.", "session.x"))
+    assert ("invalid_request_error", "unknown_parameter") == (own.type, own.code)
+    assert ("No.", "session.x") == (own.message, own.param)
+
+    other = said(Refused("server_busy", "No.", "x"))
+    assert ("server_error", "server_busy") == (other.type, other.code)
+    assert ("No.", "x") == (other.message, other.param)

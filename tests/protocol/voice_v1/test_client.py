@@ -23,6 +23,7 @@ from tornado_app.protocol.voice_v1.client import (
     Text,
     parse_client,
     read_introduction,
+    read_place,
 )
 from tornado_app.protocol.voice_v1.server import encode
 
@@ -341,3 +342,38 @@ def test_a_wrong_message_is_known_by_its_id(text, ref, is_audio):
         parse_client(text)
 
     assert (ref, is_audio) == (refused.value.ref, refused.value.is_audio)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"type":"resume_from","last_seq":7}', 7),
+        ('{"type":"ping"}', None),
+        ('{"type":"nonsense"}', None),
+        ("[]", None),
+        ("no JSON", None),
+        (b"\0\0", None),
+    ],
+)
+def test_where_a_client_that_resumes_says_it_is(text, place):
+    """In its first message, or it says nothing of it."""
+    assert place == read_place(text)
+
+
+@pytest.mark.parametrize("value", ['"7"', "-1", "null", "1.5"])
+def test_a_wrong_place_is_refused(value):
+    """As it is the one message that cannot be another."""
+    with pytest.raises(InvalidMessage):
+        read_place(f'{{"type":"resume_from","last_seq":{value}}}')
+
+
+def test_a_place_is_said_first_or_not_at_all():
+    """Later it is a message like any other, and refused by its name."""
+    with pytest.raises(InvalidMessage) as caught:
+        parse_client('{"type":"resume_from","last_seq":7,"id":"mine"}')
+
+    assert ("invalid_message", "type", "mine") == (
+        caught.value.code,
+        caught.value.field,
+        caught.value.ref,
+    )

@@ -20,6 +20,8 @@ from tests.web.states import CLOCK, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+WINDOWLESS = shutil.which("chromium-headless-shell") or CHROMIUM
+"""The same engine without a browser's own window, of which a page costs a third."""
 LISTENS = re.compile(r"Parley listens on ws://127\.0\.0\.1:(\d+)/ws\n")
 WAIT_MS = 30_000
 SOUND = (
@@ -57,10 +59,14 @@ def playwright():
 
 
 @contextlib.contextmanager
-def chromium(playwright: Any, *options: str) -> Iterator[Any]:
-    """A browser; *options* are its command line's."""
+def chromium(playwright: Any, *options: str, asks: bool = False) -> Iterator[Any]:
+    """A browser; *options* are its command line's.
+
+    *asks*: whether it has to be one that asks a person for permission.
+    """
     browser = playwright.chromium.launch(
-        executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", *options]
+        executable_path=CHROMIUM if asks else WINDOWLESS,
+        args=["--no-sandbox", "--disable-dev-shm-usage", *options],
     )
     try:
         yield browser
@@ -193,9 +199,9 @@ def backstage():
     stage.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def speech_model():
-    """The local model that hears and speaks."""
+    """The local model that hears and speaks; it takes seconds to load its voice and its ears."""
     with running("speech") as model:
         yield model
 

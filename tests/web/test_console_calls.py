@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from tornado.web import create_signed_value
 
+from tests.clients.program import KEY
 from tests.fakes.upstream import unused_port
 from tests.web.conftest import SOUND, chromium, opened, running_gateway
 from tests.web.stage import pages
@@ -39,9 +40,19 @@ def speaker(playwright, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def url():
-    """A gateway that hears and speaks, for several calls."""
-    with running_gateway(model_mode="speech") as served:
+def model(speech_model):
+    """The settings of a gateway whose model hears and speaks."""
+    return {
+        "upstream_url": speech_model.websocket_url,
+        "upstream_api_key": KEY,
+        "session_transcription_model": "any",
+    }
+
+
+@pytest.fixture(scope="module")
+def url(model):
+    """A gateway before it, for several calls."""
+    with running_gateway(**model) as served:
         yield served.url
 
 
@@ -54,9 +65,9 @@ def waits(row):
 
 
 class TestSpoken:
-    def test_somebody_speaks_and_is_answered(self, speaker):
+    def test_somebody_speaks_and_is_answered(self, speaker, model):
         """Both transcripts, a wait that agrees with the server's log, and how it was at the end."""
-        with running_gateway(model_mode="speech", logging_format="json") as served:
+        with running_gateway(**model, logging_format="json") as served:
             with opened(speaker, served.url) as console:
                 page = console.page
                 page.click("#start")
@@ -89,7 +100,7 @@ class TestSpoken:
         """The page says what to do, takes what is typed meanwhile, and begins by itself."""
         silent = ("--use-fake-device-for-media-stream", SOUND[-1])
         with (
-            chromium(playwright, *silent) as started,
+            chromium(playwright, *silent, asks=True) as started,
             opened(started, url, permissions=[]) as console,
         ):
             page = console.page

@@ -24,7 +24,7 @@ def strict(playwright):
         "--deny-permission-prompts",
         "--autoplay-policy=document-user-activation-required",
     )
-    with chromium(playwright, *refusing) as browser:
+    with chromium(playwright, *refusing, asks=True) as browser:
         yield browser
 
 

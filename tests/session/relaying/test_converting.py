@@ -6,7 +6,7 @@ from tests.session.relaying.call import Call
 from tests.session.relaying.test_relaying import written
 from tests.session.story import converted
 from tornado_app.session import events
-from tornado_app.session.commands import ConvertDownlink, FlushDownlink
+from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.events import Unusable
 from workers.formats import AudioFormat
 
@@ -150,3 +150,24 @@ def test_what_has_left_behind_speech_is_asked_again_of_each_next_model(speaker, 
         begun_and_told = ["session.update", "conversation.item.create"]
         there = [*begun_and_told, "input_audio_buffer.append", kind]
         assert there == kinds_from(speaker, before)
+
+
+def test_what_waits_when_the_call_ends_is_said_but_for_the_audio(call):
+    """Nothing of it comes back from the pool any more."""
+    says_audio(call)
+    call.says("rate_limits.updated")
+    call.abandoned()
+
+    assert "rate_limits.updated" in call.kinds
+    assert "response.output_audio.delta" not in call.kinds
+    assert call.did(ResetDownlink)
+
+
+def test_the_last_of_one_item_comes_before_the_first_of_the_next(call):
+    """Even if the model says nothing of an end."""
+    says_audio(call)
+    call.begins_item("resp_1", "item_b", 1)
+    where = {"response_id": "resp_1", "item_id": "item_b", "output_index": 1, "content_index": 0}
+    call.says("response.output_audio.delta", **where, delta="AAAA")
+
+    assert [FlushDownlink(), ConvertDownlink(bytes(2))] == call.fresh

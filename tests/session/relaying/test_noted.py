@@ -6,10 +6,12 @@ import pytest
 
 from tests.session.relaying.call import Call
 from tests.session.relaying.test_relaying import written
+from tests.session.story import converted
 from tornado_app.admission.budget import Budget
-from tornado_app.session import commands
+from tornado_app.session import commands, events
 from tornado_app.session.record import AnswerSound, Begun, Cut, Sent, Spoken, UserSound, Words
 from tornado_app.session.recorded import RecordedSession
+from workers.formats import AudioFormat
 
 SECOND = b64encode(bytes(48_000)).decode()
 
@@ -72,3 +74,34 @@ def test_the_models_format_is_the_recorders():
     call.asks("session.update", session={"type": "realtime", "audio": {"input": pcmu}})
 
     assert {"input": {}} == call.sent[0]["session"]["audio"]
+
+
+def test_each_turn_begins_ends_and_is_committed():
+    """As the model says it."""
+    call = RecordedCall().begun()
+    call.says("input_audio_buffer.speech_started", item_id="item_u", audio_start_ms=0)
+    call.says("input_audio_buffer.speech_stopped", item_id="item_u", audio_end_ms=500)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+
+    noted = [entry for entry in call.noted if isinstance(entry, Spoken)]
+    assert [Spoken(0.0, "item_u", what) for what in ("begun", "ended", "committed")] == noted
+
+
+def test_an_answer_in_writing_is_noted_as_words():
+    """With nothing heard of it."""
+    call = RecordedCall().begun().asks("response.create").begins("resp_1")
+    where = {"response_id": "resp_1", "item_id": "item_a"}
+    call.says("response.output_text.done", **where, text="A towel.")
+
+    (_, words) = call.noted
+    assert Words(0.0, "assistant", "item_a", "A towel.") == words
+
+
+def test_speech_of_another_format_is_noted_as_the_model_has_it():
+    """When it comes back from the pool."""
+    call = RecordedCall(source=AudioFormat("pcm16", 48_000, 1)).begun()
+    call.asks("input_audio_buffer.append", audio=SECOND)
+    assert [] == [entry for entry in call.noted if isinstance(entry, UserSound)]
+    call.feed(events.UplinkReady(converted(500.0, 48_000)))
+
+    assert [UserSound(0.0, b"QUJD")] == [e for e in call.noted if isinstance(e, UserSound)]

@@ -9,6 +9,7 @@ from tornado_app.admission.own_page import (
     OTHER_PAGE,
     UNKNOWN_HOST,
     PageRequest,
+    is_of_same_origin,
     objection,
 )
 
@@ -96,3 +97,23 @@ def test_an_origin_that_the_operator_has_named_is_ours_too():
     assert OTHER_PAGE == objection(asked(host, "https://evil.example"), NAMED)
     assert OTHER_PAGE == objection(asked("evil.example", f"https://{host}"), NAMED)
     assert UNKNOWN_HOST == objection(asked(host, f"http://{host}"), NAMED)
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_same"),
+    [
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://a", "Host": "a"}, False),
+        ({"Sec-Fetch-Site": "none"}, False),
+        ({"Origin": "http://a.example", "Host": "a.example"}, True),
+        ({"Origin": "http://a.example:8080", "Host": "a.example:8080"}, True),
+        ({"Origin": "http://a.example:8080", "Host": "a.example"}, False),
+        ({"Origin": "http://b.example", "Host": "a.example"}, False),
+        ({"Origin": "null", "Host": "a.example"}, False),
+        ({"Host": "a.example"}, False),
+        ({}, False),
+    ],
+)
+def test_a_page_came_from_where_it_asks(headers, is_same):
+    """By its browser's word, and by the older one of those that do not say it."""
+    assert is_same == is_of_same_origin(headers)

@@ -114,3 +114,26 @@ def test_who_has_which():
     }
     assert [Quota("audio_s", "user", "alice", "month", 10.0)] == list(owned(amounts, "alice", ""))
     assert ["alice", "acme"] == [each.whose for each in owned(amounts, "alice", "acme")]
+
+
+def test_a_meter_that_is_reset_begins_anew():
+    """And no other."""
+    now = unix_s("2026-12-01T12:00:00")
+    meters, mine, tokens = MetersHere(), quota(), quota(unit="tokens")
+    meters.spend(mine.key(now), 7)
+    meters.spend(tokens.key(now), 3)
+    meters.reset(mine.key(now))
+    meters.reset(mine.key(now - 86_400))
+
+    assert [0, 3] == [meters.used(mine.key(now)), meters.used(tokens.key(now))]
+
+
+def test_only_of_money_something_is_kept_aside():
+    """On a meter beside its own, for the same time and the same owner."""
+    now = unix_s("2026-12-01T12:00:00")
+    assert quota().held_key(now) is None
+
+    money = quota(unit="money")
+    held = money.held_key(now)
+    assert held != money.key(now)
+    assert money.key(now)[1:] == held[1:]

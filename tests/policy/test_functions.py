@@ -5,7 +5,13 @@ import pytest
 from tests.session.story import model_session
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS, size_of
-from tornado_app.policy.functions import ALL_TOOLS_MAX, TOOLS_MAX, check_tools
+from tornado_app.policy.functions import (
+    ALL_TOOLS_MAX,
+    TOOLS_BYTES,
+    TOOLS_MAX,
+    check_names,
+    check_tools,
+)
 from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.settling import CallRules, choice_refusal, settle
 from tornado_app.policy.wrong import Wrong
@@ -210,3 +216,29 @@ def test_a_policy_may_bound_their_length():
     with pytest.raises(Refused, match=f"tools must be at most {size - 1} characters"):
         narrow.check("token", "tools", [COLOUR])
     assert 0 == size_of(())
+
+
+def named(count: int, text: str = "") -> list[Function]:
+    return [Function(f"f{number}", text, {}) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("functions", "where"),
+    [
+        (named(ALL_TOOLS_MAX), None),
+        (named(ALL_TOOLS_MAX + 1), "tools"),
+        ([*named(2), Function("f1", "", {})], "tools"),
+        ([*named(2), Function("a b", "", {})], "tools[2].name"),
+        ([Function("x" * 64, "", {})], None),
+        ([Function("x" * 65, "", {})], "tools[0].name"),
+        (named(1, "x" * TOOLS_BYTES), "tools"),
+    ],
+)
+def test_functions_whose_schemas_are_for_the_model(functions, where):
+    """Only their names and their size are looked at."""
+    if where is None:
+        check_names("tools", functions)
+        return
+    with pytest.raises(Wrong) as caught:
+        check_names("tools", functions)
+    assert where == caught.value.name

@@ -190,3 +190,32 @@ def test_a_pattern_is_not_tried():
     check_schema(schema)
 
     assert fault_of(schema, {"a": "a" * 30 + "!", "b" * 30 + "!": 1}) is None
+
+
+ONE_OF = objects(a={"oneOf": [{"type": "number"}, {"minimum": 3}]})
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "fault"),
+    [
+        (objects(a={"minimum": 3}), {"a": 3}, None),
+        (objects(a={"minimum": 3}), {"a": 2}, "a is too small or too large."),
+        (objects(a={"maximum": 3}), {"a": 3}, None),
+        (objects(a={"maximum": 3}), {"a": 4}, "a is too small or too large."),
+        (objects(a={"exclusiveMinimum": 3}), {"a": 3}, "a is too small or too large."),
+        (objects(a={"exclusiveMinimum": 3}), {"a": 3.1}, None),
+        (objects(a={"exclusiveMaximum": 3}), {"a": 3}, "a is too small or too large."),
+        (objects(a={"exclusiveMaximum": 3}), {"a": 2.9}, None),
+        (objects(a={"minLength": 2}), {"a": "x"}, "a is too short or too long."),
+        (objects(a={"minLength": 2}), {"a": "xy"}, None),
+        (objects(a={"maxItems": 1}), {"a": [1, 2]}, "a is too short or too long."),
+        (objects(a={"maxItems": 1}), {"a": [1]}, None),
+        (objects(a={"type": "integer"}), {"a": 2.0}, None),
+        (ONE_OF, {"a": 4}, "a fits several of what it may be, and must fit one."),
+        (ONE_OF, {"a": 2}, None),
+        (objects(a={"$ref": "#/x/1"}) | {"x": [{}, {"minimum": 3}]}, {"a": 3}, None),
+    ],
+)
+def test_what_fits_and_what_does_not(schema, value, fault):
+    """To the border, and in which words."""
+    assert fault == fault_of(schema, value)

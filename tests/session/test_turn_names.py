@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.session.relaying.call import Call
 from tests.session.test_rebuilding import again, hears_turn, speak
 from tornado_app.protocol.realtime import events as realtime
-from tornado_app.session.turn_names import TurnNames
+from tornado_app.session.turn_names import NAMES_KEPT, TurnNames
 
 SPEECH = "input_audio_buffer.speech_"
 
@@ -189,3 +189,29 @@ def test_beginnings_and_ends_take_turns(steps, tells_commits):
     )
     pairs = [{each for _, each in told[at : at + 2]} for at in range(0, len(told), 2)]
     assert all(len(pair) == 1 for pair in pairs)
+
+
+def test_the_names_of_the_last_turns_are_kept():
+    """A client speaks of no other; without end they would fill the memory of a long call."""
+    names = TurnNames()
+    for number in range(NAMES_KEPT + 1):
+        names.started(f"client_{number}", 0.0)
+        names.lost(100.0)
+        assert not names.started(f"model_{number}", 99.0)
+        names.committed()
+
+    assert "model_0" == names.shown("model_0")
+    assert "client_1" == names.shown("model_1")
+    assert f"client_{NAMES_KEPT}" == names.shown(f"model_{NAMES_KEPT}")
+    assert NAMES_KEPT == len(names._names)
+
+
+def test_a_turn_that_is_heard_later_is_another():
+    """From where the next model was told nothing anew."""
+    names = TurnNames()
+    names.started("client", 0.0)
+    names.lost(100.0)
+
+    assert names.started("model", 100.0)
+    assert "model" == names.shown("model")
+    assert not names

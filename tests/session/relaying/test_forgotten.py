@@ -4,6 +4,7 @@ import pytest
 
 from tests.session.relaying.call import Call
 from tests.session.relaying.test_relaying import written
+from tornado_app.session.relaying.forgotten import FORGOTTEN_KEPT, Forgotten
 
 CUT = {"content_index": 0, "audio_end_ms": 0}
 
@@ -152,3 +153,13 @@ def test_a_cut_that_the_lost_model_had_not_made_is_made_in_the_words():
     assert "conversation.item.truncate" not in [each["type"] for each in call.sent]
     told = [e["item"] for e in call.sent if e["type"] == "conversation.item.create"]
     assert "nothing else" not in str(told)
+
+
+def test_of_what_was_forgotten_the_last_is_kept():
+    """A client that goes back further is told that there is no such item."""
+    forgotten = Forgotten()
+    forgotten.note([f"item_{number}" for number in range(FORGOTTEN_KEPT + 1)], set())
+
+    assert "item_0" not in forgotten
+    assert "item_1" in forgotten
+    assert f"item_{FORGOTTEN_KEPT}" in forgotten

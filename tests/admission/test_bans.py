@@ -118,3 +118,20 @@ def test_what_is_none_of_ours_is_not_read_as_nobody(text):
     """Else whoever is kept out would come in."""
     with pytest.raises(ValueError, match=r"."):
         read_bans(text)
+
+
+def test_all_of_it_is_over_with_the_last():
+    """Of whichever kind; of nobody it is over already."""
+    assert 0.0 == NOBODY.over_at
+    bans = NOBODY.with_one("user", "alice", 100.0, 0.0).with_one("token", "7", 50.0, 0.0)
+    assert 100.0 == bans.over_at
+
+
+def test_a_file_that_is_none_of_ours_is_not_read(monkeypatch):
+    """In a sentence."""
+    monkeypatch.setattr("tornado_app.admission.bans.FILE_BYTES", 2)
+    assert NOBODY == read_bans(b"{}")
+    with pytest.raises(ValueError, match="longer than 2 bytes"):
+        read_bans(b"{ }")
+    with pytest.raises(ValueError, match="Expected `object`"):
+        read_bans(b"[]")

@@ -12,6 +12,7 @@ def test_a_key_has_a_name():
     keys = OperatorKeys(KEYS)
 
     assert keys
+    assert {"anna", "bot.1"} == keys.names
     assert "anna" == keys.name_of("a" * 32)
     assert "bot.1" == keys.name_of("b:" * 16)
     for wrong in ("", "a" * 31, "a" * 33, KEYS[0], "anna", "\udce9"):

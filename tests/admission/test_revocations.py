@@ -6,6 +6,7 @@ import os
 import pytest
 
 from tests.fakes.issuer import until
+from tornado_app.admission.claims import Caller
 from tornado_app.admission.file_watch import FileWatch, Unreadable
 from tornado_app.admission.revocations import NONE, Revocations, read_revocations
 
@@ -38,6 +39,23 @@ def test_no_text():
     """All of it is refused."""
     with pytest.raises(ValueError, match="UTF-8"):
         read_revocations(b"user \xff\n")
+
+
+def test_no_file_of_ours(monkeypatch):
+    """One that would fill the memory."""
+    monkeypatch.setattr("tornado_app.admission.revocations.FILE_BYTES", 2)
+    assert NONE == read_revocations(b"\n\n")
+    with pytest.raises(ValueError, match="longer than 2 bytes"):
+        read_revocations(b"\n\n\n")
+
+
+def test_a_caller_is_taken_back_by_name_or_by_token():
+    """Whichever stands there."""
+    revoked = Revocations(frozenset({"alice"}), frozenset({"t-1"}))
+
+    assert revoked.takes_back(Caller("alice", frozenset(), 0.0, None))
+    assert revoked.takes_back(Caller("bob", frozenset(), 0.0, "t-1"))
+    assert not revoked.takes_back(Caller("bob", frozenset(), 0.0, "alice"))
 
 
 def test_who():

@@ -2,8 +2,13 @@
 
 import contextlib
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,3 +131,37 @@ def test_secrets_are_for_hmac_alone():
 
     assert [(b"current", HMAC), (b"previous", HMAC)] == [(k.material, k.algorithms) for k in keys]
     assert "current" not in repr(keys)
+
+
+def certificate(key: SigningKey) -> bytes:
+    """As a person makes one; its dates are long past."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "id.example")])
+    past = datetime(2001, 1, 1, tzinfo=UTC)
+    made = x509.CertificateBuilder(name, name, key.public, 1, past, past + timedelta(days=1))
+    return made.sign(key.private, SHA256()).public_bytes(Encoding.PEM)
+
+
+def test_a_file_may_have_keys_and_certificates():
+    """In their order; a certificate's own dates do not count."""
+    keys = read_pem(KEYS["ES384"].pem + certificate(KEYS["ES256"])).keys
+
+    assert [("ES384",), ("ES256",)] == [key.algorithms for key in keys]
+
+
+PRIVATE = KEYS["ES256"].private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"", "no public key or certificate"),
+        (PRIVATE, "holds a private key"),
+        (KEYS["ES256"].pem + PRIVATE, "holds a private key"),
+        (KEYS["ES256"].pem.replace(b"MF", b"AA"), "cannot be read"),
+        (SigningKey("RS256", bits=1024).pem, "none of RSA with 2048 to 8192 bits"),
+    ],
+)
+def test_a_file_of_something_else(text, sentence):
+    """One sentence says what it has."""
+    with pytest.raises(ValueError, match=sentence):
+        read_pem(text)

@@ -8,14 +8,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tornado_app.admission import tokens
 from tornado_app.admission.bans import NOBODY, Bans, read_bans
 from tornado_app.admission.claims import Caller, TokenRejected, check_shape, peek
 from tornado_app.admission.file_watch import FileWatch, Unreadable
 from tornado_app.admission.issuers import rules as issued
-from tornado_app.admission.issuers.fetching import KeyFetcher
 from tornado_app.admission.issuers.key_set import KeySet
 from tornado_app.admission.issuers.remote import RemoteKeys, State
 from tornado_app.admission.issuers.rules import UNSIGNED, IssuerRules, UnknownKey
@@ -25,6 +24,9 @@ from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
 from tornado_app.settings.issuers import Issuer, Issuers, KeyFile, Remote, read_issuers
 from tornado_app.settings.schema import Settings
+
+if TYPE_CHECKING:
+    from tornado_app.admission.issuers.fetching import KeyFetcher
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -73,7 +75,7 @@ class _Known:
     settings: Settings
     own: tokens.TokenRules | None
     watch: FileWatch
-    fetcher: KeyFetcher | None = None
+    fetcher: "KeyFetcher | None" = None
     issuers: dict[str, tuple[IssuerRules, _Keys]] = field(default_factory=dict)
     sources: dict[str, Remote | KeyFile | KeySet] = field(default_factory=dict)
     """By the operator's names."""
@@ -260,12 +262,15 @@ class Trust:
             return False
         return False
 
-    def _fetcher_for(self, found: Issuers, before: _Known | None) -> KeyFetcher | None:
+    def _fetcher_for(self, found: Issuers, before: _Known | None) -> "KeyFetcher | None":
         if not any(isinstance(issuer.source, Remote) for issuer in found.issuers):
             return None
         fetcher = before.fetcher if before is not None else None
         if fetcher is not None and fetcher.uses_environment == found.uses_environment:
             return fetcher
+        # An eighth of a second, which is much for those who ask no issuer.
+        from tornado_app.admission.issuers.fetching import KeyFetcher  # noqa: PLC0415
+
         return KeyFetcher(self._post, uses_environment=found.uses_environment)
 
     @staticmethod

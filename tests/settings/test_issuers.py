@@ -7,7 +7,7 @@ import pytest
 
 from tests.calls.house import house_settings
 from tests.fakes.issuer import SigningKey, jwks
-from tornado_app.admission.issuers.fetching import Address
+from tornado_app.admission.issuers.address import Address
 from tornado_app.commands.cli import main
 from tornado_app.settings.issuers import Issuers, KeyFile, Remote, read_issuers
 from tornado_app.settings.reading import InvalidSettings

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from tornado_app.admission.claims import Path as ClaimPath
-from tornado_app.admission.issuers.fetching import Address
+from tornado_app.admission.issuers.address import Address
 from tornado_app.admission.issuers.key_set import (
     HMAC,
     Algorithm,

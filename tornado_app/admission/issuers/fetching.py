@@ -8,11 +8,11 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx2
 
+from tornado_app.admission.issuers.address import Address, Failed
 from tornado_app.admission.issuers.key_set import KeySet, read_jwks
 from tornado_app.admission.json_object import read_object
 
@@ -23,27 +23,6 @@ READ_BYTES = 65_536
 JOIN_S = 5.0
 
 DISCOVERY = "/.well-known/openid-configuration"
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an issuer's keys are."""
-
-    issuer: str
-    jwks_url: str
-    """Empty: the issuer's own document says it (OpenID Connect Discovery 1.0, 4)."""
-
-    @property
-    def is_plain(self) -> bool:
-        """It is asked without TLS, as the operator has written it."""
-        return urlsplit(self.jwks_url or self.issuer).scheme == "http"
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """No keys; *cause* is a word for the log."""
-
-    cause: str
 
 
 class KeyFetcher:

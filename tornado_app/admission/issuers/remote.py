@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from tornado_app.admission.issuers.fetching import Address, Failed
+from tornado_app.admission.issuers.address import Address, Failed
 from tornado_app.admission.issuers.key_set import KeySet
 from tornado_app.admission.issuers.schedule import Schedule
 from tornado_app.logs import get_logger

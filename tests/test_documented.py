@@ -4,12 +4,13 @@ import argparse
 import ast
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from docs import configuration, interrupting
+from docs import configuration, interrupting, logs
 from local_realtime.cli import _parser as model_parser
 from local_realtime.rehearsal.bad_frames import BAD_FRAMES
 from local_realtime.rehearsal.faults import KINDS, Number, Words
@@ -117,13 +118,13 @@ def constants(node):
     return [node.value] if isinstance(getattr(node, "value", None), str) else []
 
 
+@cache
 def log_calls():
     """Each event that tornado_app logs, with its fields and the methods: {event: (set, set)}."""
-    levels = {"log", "debug", "info", "warning", "error", "exception"}
     found = {}
-    for path in sorted((ROOT / "tornado_app").rglob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(call, ast.Call) and getattr(call.func, "attr", "") in levels):
+    for tree in logs.trees_that_log():
+        for call in ast.walk(tree):
+            if not (isinstance(call, ast.Call) and getattr(call.func, "attr", "") in logs.LEVELS):
                 continue
             for word in next(filter(None, map(constants, call.args[:2])), ()):
                 fields, methods = found.setdefault(word, (set(), set()))

@@ -1,5 +1,6 @@
 """The frame of every program: streams that are there, signals that end it, an exit code."""
 
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,9 @@ INTERRUPTED = 128 + signal.SIGINT
 BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 """Read when numpy is loaded; one unless somebody has said otherwise."""
 
+LOOK_AFTER = 20_000
+"""Objects that are made and kept before the collector looks for garbage; Python's own are 700."""
+
 
 def run(main: Callable[[], int], *, quiet: bool = False) -> int:
     """What *main* returns, or the exit code of what came between; never a traceback for that.
@@ -29,6 +33,8 @@ def run(main: Callable[[], int], *, quiet: bool = False) -> int:
     # Matrices are small here: threads, one for each core, would wait for each other longer than
     # they compute, and keep the cores from those who have something to do.
     os.environ.setdefault(BLAS_THREADS, "1")
+    # What a program loads lives to its end: the collector finds nothing in it.
+    gc.set_threshold(LOOK_AFTER)
     try:
         code = _code(main)
         write_out("")  # what a library printed and nobody has flushed

@@ -89,6 +89,9 @@ assert all(map(Path.exists, PLACES)), PLACES
 PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 
+# Found before what is installed, by programs that tests start and not by the tests themselves.
+AS_INSTALLED = Path(__file__).parent / "as_installed"
+
 # Who runs them in the background has them ignore SIGINT, as would every program that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -128,6 +131,17 @@ def pytest_collect_directory(path, parent):
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (PLACES.get(item.path, len(PLACES)), item.path))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def programs_as_installed():
+    """What tests start finds no rich, as where only Parley's own packages are.
+
+    structlog loads it where it can, for tracebacks that nobody here prints: a tenth of a start.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(AS_INSTALLED), prepend=os.pathsep)
+        yield
 
 
 @pytest.fixture

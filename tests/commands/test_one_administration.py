@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import sys
 from contextlib import asynccontextmanager
@@ -291,6 +292,7 @@ async def test_it_answers_as_its_description_says(settings, tmp_path):
             *("--header", f"Authorization: Bearer {KEY}", "--checks", "all", "--no-color"),
             *("--max-examples", "3", "--seed", "7", "--generation-database", "none"),
             cwd=tmp_path,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

@@ -19,6 +19,8 @@ from bench.common import BenchError, print_table
 from tests.web.conftest import CHROMIUM, SOUND, running_gateway
 from tests.web.stage import ROOT
 from tests.web.states import CLOCK
+from tornado_app.web.files import PAGE_SCRIPT
+from tornado_app.web.joining import joined
 
 SCRIPTED = ROOT / "tests" / "web" / "scripted_parley.js"
 CATEGORIES = ["devtools.timeline", "toplevel", "cc"]
@@ -80,16 +82,16 @@ def visits(browser: Any, url: str, count: int) -> Iterator[Visit]:
 
 
 def frames(
-    browser: Any, url: str, ratio: float, seconds: float, replaced: dict[str, Path]
+    browser: Any, url: str, ratio: float, seconds: float, replaced: dict[str, str]
 ) -> Frames:
     """A call in which both sides speak, in a window of 1440 by 900 at *ratio* pixels of the device.
 
-    *replaced*: files in the place of those that the gateway has, by address.
+    *replaced*: scripts in the place of those that the gateway has, by address.
     """
     size = {"width": 1440, "height": 900}
     context = browser.new_context(viewport=size, device_scale_factor=ratio)
-    for address, path in {"/parley.js": SCRIPTED, **replaced}.items():
-        fulfil = partial(_fulfil, path=path)
+    for address, script in {"/parley.js": SCRIPTED.read_text("utf-8"), **replaced}.items():
+        fulfil = partial(_fulfil, script=script)
         context.route(f"**{address}", fulfil)
     page = context.new_page()
     page.add_init_script(CLOCK)
@@ -109,8 +111,13 @@ def frames(
     return _read(trace["traceEvents"])
 
 
-def _fulfil(route: Any, *, path: Path) -> None:
-    route.fulfill(path=path, content_type="text/javascript")
+def _script_of(folder: Path) -> str:
+    """Of a console whose modules are there."""
+    return joined(PAGE_SCRIPT, lambda name: (folder / name).read_text(encoding="utf-8"))
+
+
+def _fulfil(route: Any, *, script: str) -> None:
+    route.fulfill(body=script, content_type="text/javascript")
 
 
 def _read(events: list[dict[str, Any]]) -> Frames:
@@ -161,10 +168,9 @@ def main() -> None:
         rows = [["first visit", f"{seen[0].requests} requests, {seen[0].transferred_bytes} bytes"]]
         ready = f"{statistics.median(visit.ready_ms for visit in seen):.0f} ms"
         rows.append(["until it can be used, median", ready])
-        consoles = {"": {}}
+        consoles: dict[str, dict[str, str]] = {"": {}}
         if options.beside is not None:
-            scripts = options.beside.glob("*.js")
-            consoles[" beside it"] = {f"/console/{path.name}": path for path in scripts}
+            consoles[" beside it"] = {"/console/main.js": _script_of(options.beside)}
         for ratio in (1, 2):
             found: dict[str, list[Frames]] = {name: [] for name in consoles}
             for _ in range(options.rounds):

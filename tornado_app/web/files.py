@@ -7,7 +7,11 @@ from pathlib import Path
 
 from zopfli import gzip
 
+from tornado_app.web.joining import joined
+
 ROOM = Path(__file__).parent
+PAGE_SCRIPT = "main.js"
+"""Of each page, with all the modules that it imports."""
 
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -37,6 +41,8 @@ class WebFile:
         """
         path = ROOM / name
         body = path.read_bytes()
+        if path.name == PAGE_SCRIPT:
+            body = joined(path.name, functools.partial(_module, path.parent)).encode()
         if path.suffix == ".js":
             body = slim(body.decode()).encode()
         return cls(
@@ -49,8 +55,16 @@ class WebFile:
 
 
 def names_in(folder: str) -> list[str]:
-    """The names of the files in a *folder* of this room."""
-    return sorted(f"{folder}/{path.name}" for path in (ROOM / folder).iterdir())
+    """The names of what a browser loads of a *folder*: its modules are one script."""
+    found = (ROOM / folder).iterdir()
+    loaded = (path.name for path in found if path.suffix != ".js" or path.name == PAGE_SCRIPT)
+    return sorted(f"{folder}/{name}" for name in loaded)
+
+
+def _module(folder: Path, name: str) -> str:
+    """A module of a page; what both pages use stands with the console's."""
+    own = folder / name
+    return (own if own.exists() else ROOM / "console" / name).read_text(encoding="utf-8")
 
 
 def slim(script: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-_IMPORT = re.compile(r'import (?:\{ ([^}]+) \}|\* as (\w+)) from "([^"]+)";')
+_IMPORT = re.compile(r'import (?:\{ ((?:\w+, )*\w+) \}|\* as (\w+)) from "([^"]+)";')
 _EXPORT = re.compile(r"export (?:const|class|function|async function) (\w+)")
 _MODULE = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 

@@ -10,10 +10,8 @@ from tornado_app.handlers.web import WebFileHandler, page_headers
 from tornado_app.web.files import WebFile, names_in
 
 PAGE = "operator/index.html"
-SHARED = tuple(
-    f"console/{name}" for name in ("base.css", "dom.js", "figures.js", "icon.svg", "theme.js")
-)
-"""What it has in common with the console."""
+SHARED = ("console/base.css", "console/icon.svg")
+"""What it has in common with the console, but for modules."""
 
 
 class PageHandler(WebFileHandler):

@@ -33,7 +33,7 @@ function keySettings() {
 }
 
 async function start() {
-  const answer = await fetch("/console/about", { cache: "no-store" });
+  const answer = await fetch("/console/about"); // never kept, and on its way since the page's head
   if (!answer.ok) throw new Error(`The gateway answered with ${answer.status}.`);
   const about = await answer.json();
   const keys = keySettings();

@@ -1,6 +1,7 @@
 """The model that hears and speaks is killed, and the call goes on with another."""
 
-from contextlib import asynccontextmanager
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import psutil
@@ -23,16 +24,23 @@ CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required"
 TOOL = {"name": "get_weather", "description": "The weather in a city.", "parameters": CITY}
 
 
-@asynccontextmanager
-async def house(pace=10):
-    """A house with a model of its own, in a process of its own; and somebody to speak."""
-    model = EmbeddedModel("speech", pace)
-    await model.start()
-    try:
-        async with House(lambda: model.endpoint, **PATIENT) as here:
-            yield here
-    finally:
-        await model.stop()
+@pytest.fixture(scope="module")
+def model():
+    """In a process of its own, on a loop of its own; what one test kills, the next has anew."""
+    with asyncio.Runner() as runner, ThreadPoolExecutor(1, "model") as thread:
+        model = EmbeddedModel("speech", 1)
+        thread.submit(runner.run, model.start()).result()
+        stopped = asyncio.Event()
+        running = thread.submit(runner.run, stopped.wait())
+        yield model
+        runner.get_loop().call_soon_threadsafe(stopped.set)
+        running.result()
+        thread.submit(runner.run, model.stop()).result()
+
+
+@pytest.fixture
+def house(model):
+    return House(lambda: model.endpoint, **PATIENT)
 
 
 def kill() -> None:
@@ -61,9 +69,9 @@ async def come_again(client) -> None:
 
 
 @pytest.mark.gen_test(timeout=180)
-async def test_the_first_question_is_answered_from_what_was_said_before():
+async def test_the_first_question_is_answered_from_what_was_said_before(house):
     """Both are spoken, to two models."""
-    async with house() as here:
+    async with house as here:
         client = await here.connected("turn_detection=none")
         await client.audio(said("My name is Anna."))
         await client.say("commit_audio")
@@ -83,11 +91,11 @@ async def test_the_first_question_is_answered_from_what_was_said_before():
 
 @pytest.mark.parametrize("turns", ["none", "server_vad"])
 @pytest.mark.gen_test(timeout=180)
-async def test_a_question_in_the_middle_of_which_it_dies(turns):
+async def test_a_question_in_the_middle_of_which_it_dies(house, turns):
     """It is understood whole."""
     question = said("What is twelve times seven?")
     half = len(question) // 4 * 2
-    async with house() as here:
+    async with house as here:
         client = await here.connected(f"turn_detection={turns}")
         await client.audio(question[:half])
         await client.next("audio_received")
@@ -105,9 +113,9 @@ async def test_a_question_in_the_middle_of_which_it_dies(turns):
 
 
 @pytest.mark.gen_test(timeout=180)
-async def test_an_answer_in_the_middle_of_which_it_dies():
+async def test_an_answer_in_the_middle_of_which_it_dies(house):
     """The next one says the rest of it, and nothing twice."""
-    async with house(pace=1) as here:
+    async with house as here:
         client = await here.connected("turn_detection=none")
         await client.say("text", text="Count from one to thirty.")
         for _ in range(20):  # two seconds of it
@@ -131,9 +139,9 @@ async def test_an_answer_in_the_middle_of_which_it_dies():
 
 
 @pytest.mark.gen_test(timeout=180)
-async def test_a_tool_in_the_middle_of_which_it_dies():
+async def test_a_tool_in_the_middle_of_which_it_dies(house):
     """The next one is told of the call, and answers with its result."""
-    async with house() as here:
+    async with house as here:
         token = here.token(parley_session={"tools": [TOOL], "turn_detection": "none"})
         client = await here.connected(token=token)
         await client.say("text", text="What is the weather in Paris?")

@@ -60,7 +60,8 @@ class Trying:
         # Of a copy of this very process.
         runs: Runs = pickle.loads(in_a_fork(self._look, None))  # noqa: S301
         if runs.failed:
-            pytest.exit(f"without any mutant these fail: {sorted(runs.failed)}", 1)
+            print(f"Without any mutant these fail: {', '.join(sorted(runs.failed))}.")
+            pytest.exit("tests fail", 1)
         for mutant in self._mutants:
             place = (mutant.path, mutant.qualified_name, mutant.function_lines[0])
             self._told(mutant, self._verdict(mutant, found.get(place, []), runs))

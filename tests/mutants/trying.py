@@ -8,7 +8,7 @@ import gc
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -80,11 +80,11 @@ class Trying:
         seen = sorted({str(Path(mutant.path).absolute()) for mutant in self._mutants})
         looking = coverage.Coverage(data_file=None, config_file=False, include=seen)
         looking.start()
-        for name, item in self._items.items():
-            looking.switch_context(name)
+        for item, following in in_turn(self._items.values()):
+            looking.switch_context(item.nodeid)
             began = time.process_time()
-            run(item)
-            runs.seconds[name] = time.process_time() - began
+            run(item, following)
+            runs.seconds[item.nodeid] = time.process_time() - began
         looking.stop()
         data = looking.get_data()
         for path in data.measured_files():
@@ -105,17 +105,24 @@ class Trying:
             except (SyntaxError, ValueError):
                 # No program at all, or one that closes over other variables.
                 say(b"types")
-            for name in names:
-                signal.setitimer(signal.ITIMER_PROF, TEST_SLACK_S + 5 * runs.seconds[name])
-                run(self._items[name])
+            for item, following in in_turn(self._items[name] for name in names):
+                most_s = TEST_SLACK_S + 5 * runs.seconds[item.nodeid]
+                signal.setitimer(signal.ITIMER_PROF, most_s)
+                run(item, following)
             say(b"survived")
 
         wait_s = NO_ANSWER_S + 10 * sum(runs.seconds[name] for name in names)
         return in_a_fork(attempt, wait_s).decode() or "timeout"
 
 
-def run(item: pytest.Item) -> None:
-    item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+def in_turn(items: Iterable[pytest.Item]) -> Iterator[tuple[pytest.Item, pytest.Item | None]]:
+    """Each with the one after it, which may have the same fixtures."""
+    order = list(items)
+    return zip(order, [*order[1:], None], strict=True)
+
+
+def run(item: pytest.Item, following: pytest.Item | None) -> None:
+    item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
 
 
 def shown(path: str) -> str:

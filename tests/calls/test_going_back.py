@@ -31,6 +31,22 @@ async def test_a_call_goes_back_at_a_quiet_moment():
         await until(second.connections[-1].ended.is_set, "the other is kept")
 
 
+@pytest.mark.gen_test
+async def test_a_call_goes_back_to_one_that_was_silent():
+    """It had only this call to show that it does not answer: it is tried beside it."""
+    first, second = answering("a", handshake="silent"), answering("b")
+    # Also the other has so long, on a computer that may be busy.
+    async with Row(first, second, upstream_ready_timeout_s=2, **SOON) as house:
+        client = await house.call()
+        assert "b" == await answer_of(client)
+        first.handshake = "accept"
+        told = await client.status("connected")
+        while told["data"].get("reason") is None:
+            told = await client.status("connected")
+        assert "upstream_back" == told["data"]["reason"]
+        assert "a" == await answer_of(client)
+
+
 def items(peer) -> list[dict]:
     kind = "conversation.item.create"
     return [event["item"] for event in peer.events if event["type"] == kind]

@@ -121,6 +121,19 @@ def test_one_that_began_a_session_behind_another_has_not_taken_the_call():
     assert "here" == chosen(way, tried=("openai",))
 
 
+def test_a_call_goes_back_to_one_that_was_late_when_it_has_taken_somebody_since():
+    """Until then nobody knows that it answers."""
+    shared = upstreams()
+    way = route(shared)
+    shared.breaker("openai").good()
+    way.good("azure")
+    way.bad("openai", LATE, 0.0)
+    assert not way.better("azure")
+    shared.breaker("openai").good()
+
+    assert {"openai"} == way.better("azure")
+
+
 def test_a_session_that_reached_its_longest():
     """That is no fault of the model."""
     way = route()

@@ -283,6 +283,18 @@ def test_the_first_sound_or_word_is_enough(call, first):
     assert [] == ticks(story, 60.0)
 
 
+def test_the_first_sound_is_waited_for_from_when_the_model_could_answer(call):
+    """Not from when its turn was typed, while there was none."""
+    story = call(FIRST).lost(at=1.0).client(asked.Text("hello"), 2.0)
+    story.now = 40.0
+    story.model_ready()
+    assert "response.create" in story.asked
+    assert [] == ticks(story, 49.9)
+
+    told = [data["code"] for name, data in ticks(story, 50.0) if name == "error"]
+    assert ["upstream_timeout"] == told
+
+
 def test_a_turn_that_the_model_found_and_does_not_answer(call):
     """It was to answer by itself; nobody waits for ever."""
     story = call(FIRST)

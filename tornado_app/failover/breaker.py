@@ -38,6 +38,8 @@ class Breaker:
         """Of the last failure, while it is open."""
         self.is_rejected = False
         """It is open for something that only a person can mend."""
+        self.successes = 0
+        """How often it took somebody."""
 
     @property
     def is_closed(self) -> bool:
@@ -65,6 +67,7 @@ class Breaker:
     def good(self) -> bool:
         """It took somebody.  True: it was open."""
         was_open = not self.is_closed
+        self.successes += 1
         self._failed_at.clear()
         self._open_until, self._open_s = None, 0.0
         self._probed_until = -math.inf

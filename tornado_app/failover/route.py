@@ -27,6 +27,8 @@ class Route:
         """Those that refused this call for good, with the cause."""
         self._late = ""
         """The last that did not answer in time: it is tried behind the others."""
+        self._late_since = 0
+        """How often that one had taken somebody."""
         self._serving = ""
         """The one that took this call, and has not let it down since."""
         self._in_vain: set[str] = set()
@@ -35,7 +37,9 @@ class Route:
 
     def next(self, now: float, tried: Collection[str] = ()) -> Choice | None:
         """Whom to dial, of those not yet *tried*."""
-        return self._upstreams.choose(now, {*tried, *self._refused}, {self._late, *self._in_vain})
+        return self._upstreams.choose(
+            now, {*tried, *self._refused}, {self._still_late, *self._in_vain}
+        )
 
     def good(self, name: str) -> bool:
         """It took this call.  True: its breaker was open."""
@@ -54,7 +58,7 @@ class Route:
         if ending.code == "session_expired":
             return False
         if ending.code == "upstream_timeout":
-            self._late = name
+            self._late, self._late_since = name, self._upstreams.breaker(name).successes
         if self._serving == name:
             self._serving = ""
         else:
@@ -76,7 +80,14 @@ class Route:
 
     def better(self, used: str) -> frozenset[str]:
         """Those that are wanted more than *used*, and may be dialled."""
-        return frozenset(self._upstreams.are_better(used)) - {*self._refused, self._late}
+        return frozenset(self._upstreams.are_better(used)) - {*self._refused, self._still_late}
+
+    @property
+    def _still_late(self) -> str:
+        """The one that did not answer in time, and has taken nobody since."""
+        late = self._late
+        is_back = late and self._upstreams.breaker(late).successes != self._late_since
+        return "" if is_back else late
 
     def nobody(self, now: float) -> Failure:
         """Why nobody is left to be dialled, as if one had been."""

@@ -189,7 +189,7 @@ class Asking:
 
     def on_connected(self) -> None:
         """What was asked for is on its way only now."""
-        self._patience.begin()
+        self._patience.connected()
         self._go_on()
 
     def on_lost(self, *, is_kept: bool) -> None:

@@ -52,6 +52,12 @@ class Patience:
         self._since = self._actions.now
         self.arm()
 
+    def connected(self) -> None:
+        """What was asked for is on its way only now."""
+        if self._first_since is not None:
+            self._first_since = self._actions.now
+        self.begin()
+
     def ask(self) -> None:
         """Wait for the first sound, or word, of an answer."""
         if self._first_since is None:

@@ -173,7 +173,8 @@ class Several:
     def _bad(self, route: Route, name: str, ending: Ending, *, is_probe: bool = False) -> None:
         if route.bad(name, ending, self._clock(), is_probe=is_probe):
             self._say_out(name, ending)
-        elif ending.code == "upstream_rejected":
+        elif ending.code in {"upstream_rejected", "upstream_timeout"}:
+            # Of the others a call says soon enough what they are worth; past these it went.
             self._doubt(name)
 
     def _doubt(self, name: str) -> None:

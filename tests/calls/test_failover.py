@@ -120,7 +120,11 @@ async def breaks_off(peer: FakeConnection) -> None:
 @pytest.mark.gen_test
 async def test_those_that_begin_a_session_and_break_off():
     """Each time, so that a call would never be taken: the next has it, and others learn of it."""
-    settings = {"upstream_reconnect_attempts": 9, "upstream_breaker_failures": 2}
+    settings = {
+        "upstream_reconnect_attempts": 9,
+        "upstream_breaker_failures": 2,
+        "upstream_fallback_after_ms": 5000,  # nobody is dialled beside one that is only slow here
+    }
     first, second = fake(script=breaks_off), fake(script=breaks_off)
     async with Row(first, second, answering("c"), **settings) as house:
         client = await house.call()

@@ -285,13 +285,13 @@ def test_the_first_sound_or_word_is_enough(call, first):
 
 def test_the_first_sound_is_waited_for_from_when_the_model_could_answer(call):
     """Not from when its turn was typed, while there was none."""
-    story = call(FIRST).lost(at=1.0).client(asked.Text("hello"), 2.0)
-    story.now = 40.0
+    story = call(FIRST).lost(at=1.0).client(asked.Text("hello"), 1.0).tick(2.0)
+    story.now = 11.0
     story.model_ready()
     assert "response.create" in story.asked
-    assert [] == ticks(story, 49.9)
+    assert [] == ticks(story, 20.9)
 
-    told = [data["code"] for name, data in ticks(story, 50.0) if name == "error"]
+    told = [data["code"] for name, data in ticks(story, 21.0) if name == "error"]
     assert ["upstream_timeout"] == told
 
 

@@ -22,7 +22,7 @@ NOT_USABLE = (
 )
 
 SHOWN = (
-    *("voice", "model", "turn_detection", "transcription_language", "output", "speed"),
+    *("session", "voice", "model", "turn_detection", "transcription_language", "output", "speed"),
     *("max_output_tokens", "instructions", "input_format", "output_format"),
 )
 """What a person at a page may want to choose."""

@@ -200,6 +200,7 @@ async def test_the_page_knows_what_a_client_may_choose_and_nothing_that_it_may_n
     fields = about["fields"]
     assert ["query", "configure"] == fields["voice"]["at"]
     assert "marin" == fields["voice"]["now"] == fields["voice"]["values"][0]
+    assert {"at": ["query"], "now": "realtime"} == fields["session"]
     assert ["query"] == fields["model"]["at"]
     assert [about["model"], "small"] == fields["model"]["values"]
     assert {"at": []} == fields["instructions"]

@@ -34,7 +34,7 @@ class ScriptedCall {
     const output = { ...sound, rate_hz: 24000 };
     this.negotiated = {
       ...{ input, output, voice: "marin", model: "gpt-realtime-2.1", turn_detection: "server_vad" },
-      ...{ answers_in: "audio", speed: 1, transcription_language: "", max_output_tokens: 4096, ignored: [] },
+      ...{ session: "realtime", answers_in: "audio", speed: 1, transcription_language: "", max_output_tokens: 4096, ignored: [] },
       ...changes,
     };
     this.tell("status", { state: "connected", sentence: "Connected." });

@@ -208,6 +208,14 @@ def recorded_and_lost(page: Page) -> None:
     page.sound("you", 1.5)
 
 
+def only_words(page: Page) -> None:
+    page.connect(session="transcription", voice=None, speed=None, answers_in=None)
+    page.sound(None, 1)
+    page.hear("We meet on Thursday, at ten.", 2.2)
+    page.sound(None, 1)
+    page.hear("Ana brings the", 1.1, final=False)
+
+
 def hold(page: Page) -> None:
     page.connect(turn_detection="none")
     page.sound(None, 1)
@@ -351,6 +359,7 @@ STATES: dict[str, Callable[[Page], None]] = {
     "tools-wrong": tools_wrong,
     "recorded": recorded,
     "recorded-and-lost": recorded_and_lost,
+    "only-words": only_words,
     "hold": hold,
     "muted": muted,
     "typed": typed,

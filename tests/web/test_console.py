@@ -290,6 +290,37 @@ class TestSettings:
         assert {"voice": "cedar", "turn_detection": "none"} == options["parameters"]
         assert "push_to_talk" == options["talk"]
 
+    def test_a_call_may_be_one_that_only_writes_down(self, scripted):
+        """What concerns answers is not sent, and says why it cannot be chosen."""
+        page = scripted.page
+        page.click("#open-settings")
+        page.select_option("#set-voice", "cedar")
+        page.check("[name=session][value=transcription]")
+        page.click("#apply")
+        assert page.is_disabled("#set-voice")
+        assert "Nothing is answered" in page.text_content("#hint-voice")
+        page.select_option("#set-transcription_language", "pt")
+        page.click("#apply")
+        page.keyboard.press("Escape")
+        scripted.begin()
+
+        options = scripted.run("() => scripted.options")
+        chosen = {"session": "transcription", "transcription_language": "pt"}
+        assert chosen == options["parameters"]
+
+    def test_what_is_typed_is_answered(self, scripted):
+        """Whatever was chosen for calls that are spoken."""
+        page = scripted.page
+        page.click("#open-settings")
+        page.check("[name=session][value=transcription]")
+        page.click("#apply")
+        page.keyboard.press("Escape")
+        page.fill("#type", "Hello")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("html[data-scripted]")
+
+        assert {} == scripted.run("() => scripted.options.parameters")
+
     def test_the_microphone_is_held_by_configure(self, scripted):
         """Open mic and Hold to talk are turns of the model's and of the caller's."""
         hello(scripted)

@@ -96,6 +96,26 @@ class TestSpoken:
         assert total >= sum(log.values()) - ALLOWED_MS
         assert abs(total - sum(log.values()) - shown.get("way", 0.0)) <= ALLOWED_MS
 
+    def test_what_somebody_says_is_only_written_down(self, speaker, url):
+        """As the settings have it: words, no answer, and nothing to type or to interrupt."""
+        with opened(speaker, url) as console:
+            page = console.page
+            page.click("#open-settings")
+            page.check("[name=session][value=transcription]")
+            page.click("#apply")
+            page.keyboard.press("Escape")
+            page.click("#start")
+            page.wait_for_selector(f".turn.you .text:text-is('{SAID}')")
+            assert "What you say is written down" in page.text_content("#talk")
+            assert "only writes down" == page.text_content("#more")
+            page.keyboard.press("/")
+            for name in ("typing", "keyboard", "interrupt"):
+                assert page.locator(f"#{name}").is_hidden()
+            assert 0 == page.locator(".turn.model").count()
+            page.click("#end")
+            page.wait_for_selector("#again")
+            assert "You said one thing" in page.text_content("#hero")
+
     def test_a_blocked_microphone_is_noticed_when_it_is_allowed(self, playwright, url):
         """The page says what to do, takes what is typed meanwhile, and begins by itself."""
         silent = ("--use-fake-device-for-media-stream", SOUND[-1])

@@ -6,7 +6,8 @@ import { Loudness } from "./loudness.js";
 import { Overheard } from "./overheard.js";
 import { Received } from "./received.js";
 import { setLine, setLive, setState, show } from "./views.js";
-import { DROPPED, HELD_BACK, RECORDED, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
+import { isOfWords } from "./settings.js";
+import { DROPPED, HELD_BACK, ONLY_WRITTEN, RECORDED, UNWRITTEN, WHAT_TO_DO, kept } from "./words.js";
 
 const TICK_MS = 250;
 const LATENCIES = 200;
@@ -67,11 +68,17 @@ export class Calling {
     return this.call.negotiated?.turn_detection === "none" && !this.isTyped;
   }
 
+  /** Whether nothing is answered. */
+  get isOfWords() {
+    return isOfWords(this.call);
+  }
+
   /** Call or hold, whichever the turns are like. */
   showCall() {
     const view = this.isHeld ? "hold" : "call";
     if (byId("app").dataset.view !== view) show(view);
     byId("app").toggleAttribute("data-typed", this.isTyped);
+    byId("app").toggleAttribute("data-words", this.isOfWords);
     const mode = this.isHeld ? "push_to_talk" : "open";
     byId("microphone-mode").querySelector(`[value=${mode}]`).checked = true;
     this._showState();
@@ -115,6 +122,7 @@ export class Calling {
       this.meters.clear();
       this.showCall();
       this._tick();
+      if (this.isOfWords) this.talk.sentence("words", ONLY_WRITTEN);
       return this.onConnected();
     }
     if (this._lostAt === null) return this._showState();
@@ -272,6 +280,6 @@ export class Calling {
   _showState() {
     const attempt = this._attempt ? `attempt ${this._attempt}` : "";
     if (this._lostAt !== null) setState("Reconnecting", attempt);
-    else setState("Connected", this.modelName);
+    else setState("Connected", this.isOfWords ? "only writes down" : this.modelName);
   }
 }

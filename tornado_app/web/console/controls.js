@@ -10,6 +10,7 @@ export function setUpControls(life, panels, areKeysOn) {
   const call = () => life.calling?.call;
 
   function openTyping(isOpen) {
+    if (isOpen && life.calling?.isOfWords) return;
     byId("typing").classList.toggle("open", isOpen);
     byId("keyboard").setAttribute("aria-expanded", String(isOpen));
     byId("app").toggleAttribute("data-typing", isOpen);

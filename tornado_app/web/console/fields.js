@@ -23,6 +23,12 @@ const FORMATS = {
 /** `choices` is what a field may be and how it is called; `values` of the server narrow it. */
 export const FIELDS = [
   {
+    name: "session",
+    label: "What you say is",
+    kind: "radios",
+    choices: { realtime: "Answered", transcription: "Only written down" },
+  },
+  {
     name: "turn_detection",
     label: "When is your turn over?",
     kind: "radios",
@@ -50,6 +56,9 @@ export const FORMAT_FIELDS = [
   { name: "input_format", label: "Sent as", kind: "select", choices: FORMATS },
   { name: "output_format", label: "Received as", kind: "select", choices: FORMATS },
 ];
+
+/** What concerns a call in which nothing is answered, by the gateway's rules. */
+export const OF_WORDS = ["session", "turn_detection", "transcription_language", "input_format", "output_format"];
 
 /** One field: `element`, `get`, `set(value)`, `lock(reason)`, `mark(isChanged)`. */
 export function makeField(field, offer) {

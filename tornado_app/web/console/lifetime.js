@@ -94,7 +94,7 @@ export class Lifetime {
       getToken,
       microphone: isTyped ? false : settings.sound.constraints,
       talk: settings.chosen.turn_detection === "none" ? "push_to_talk" : "open",
-      parameters: settings.parameters,
+      parameters: settings.parameters(isTyped),
     });
     const { talk, line, meters, about } = this;
     this.calling = new Calling(call, {
@@ -134,7 +134,7 @@ export class Lifetime {
     const { call } = this.calling;
     this.follow();
     if (settings.sound.speaker) call.useSpeaker(settings.sound.speaker).catch(() => {});
-    const { first } = settings;
+    const first = settings.first(call);
     if (Object.keys(first).length) call.configure(first).catch(({ message }) => talk.sentence("first", { fact: message }));
     for (const text of this._typed.splice(0)) this.calling.type(text);
     this.onConnected?.();
@@ -178,7 +178,7 @@ export class Lifetime {
 
   _leave(again = "Talk again") {
     say(byId("again").lastElementChild, again);
-    byId("app").removeAttribute("data-typed");
+    for (const name of ["data-typed", "data-words"]) byId("app").removeAttribute(name);
     for (const id of ["time", "recorded"]) byId(id).hidden = true;
     document.title = "Parley";
     this.onLeft?.();

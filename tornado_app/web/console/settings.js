@@ -1,12 +1,13 @@
 /** The panel in which a call is set: what is in force, what a person has changed of it, and Apply. */
 
 import { byId, el, say } from "./dom.js";
-import { FIELDS, FORMAT_FIELDS, makeField } from "./fields.js";
+import { FIELDS, FORMAT_FIELDS, OF_WORDS, makeField } from "./fields.js";
 import { SoundSettings } from "./sound.js";
 
 const SET_BY_SERVER = "Set by the server. Your token does not allow another.";
 const HIDDEN = "Set by the server, and shown to nobody.";
 const BEFORE_A_CALL = "This is chosen before a call begins.";
+const NOTHING_ANSWERS = "Nothing is answered in a call that only writes down.";
 const HAS_SPOKEN = "The model has spoken, so its voice stays until this call ends.";
 /** What parley.js can encode and decode. */
 const SPOKEN_HERE = ["pcm16", "float32", "pcmu", "pcma"];
@@ -23,7 +24,9 @@ export class Settings {
     this._offers = { ...about.fields, ...formats };
     const offered = (field) => this._offers[field.name];
     const make = (field) => makeField(field, offered(field));
-    const conversation = FIELDS.filter(offered).map(make);
+    // Without a model that transcribes the gateway refuses calls that only write down.
+    const isOffered = (field) => offered(field) && (field.name !== "session" || about.writes_down);
+    const conversation = FIELDS.filter(isOffered).map(make);
     const formatting = FORMAT_FIELDS.map(make);
     this._fields = [...conversation, ...formatting];
     this.sound = new SoundSettings(formatting.map(({ element }) => element));
@@ -32,6 +35,7 @@ export class Settings {
       this.sound.element,
       keys,
     );
+    this._locked = new Set();
     /** What was chosen for the next call, beside what the server has. */
     this.chosen = {};
     this.follow(null, false);
@@ -43,14 +47,17 @@ export class Settings {
     byId("undo").addEventListener("click", () => this._undo());
   }
 
-  /** What was chosen, as parameters of an opening. */
-  get parameters() {
-    return this._chosenFor("query", () => true);
+  /** What was chosen, as parameters of an opening; what is typed is always answered. */
+  parameters(isTyped) {
+    const { session, ...others } = this._chosenFor("query", () => true);
+    if (isTyped || session === undefined) return others;
+    return session === "transcription" ? ofWords({ session, ...others }) : { session, ...others };
   }
 
-  /** And what an address cannot say, for a `configure` when the call has begun. */
-  get first() {
-    return this._chosenFor("configure", (at) => !at.includes("query"));
+  /** And what an address cannot say, for a `configure` when *call* has begun. */
+  first(call) {
+    const chosen = this._chosenFor("configure", (at) => !at.includes("query"));
+    return isOfWords(call) ? ofWords(chosen) : chosen;
   }
 
   /** Whose turns those of an open microphone are. */
@@ -73,9 +80,12 @@ export class Settings {
     const changed = this._inForce ? new Set(this._changes().map(([name]) => name)) : new Set();
     this._call = call;
     this._inForce = call?.negotiated ? inForce(call.negotiated, this.chosen) : this._ahead();
+    this._locked.clear();
     for (const field of this._fields) {
-      if (!changed.has(field.name)) field.set(this._inForce[field.name] ?? "");
-      field.lock(this._lockOf(field.name, hasSpoken));
+      const reason = this._lockOf(field.name, hasSpoken);
+      if (reason) this._locked.add(field.name);
+      if (reason || !changed.has(field.name)) field.set(this._inForce[field.name] ?? "");
+      field.lock(reason);
     }
     this.sound.follow(call);
     this._look("");
@@ -89,6 +99,7 @@ export class Settings {
   _lockOf(name, hasSpoken) {
     const at = this._at(name);
     if (!at.length) return name === "instructions" ? HIDDEN : SET_BY_SERVER;
+    if (this._inForce.session === "transcription" && !OF_WORDS.includes(name)) return NOTHING_ANSWERS;
     if (this._call && !at.includes("configure")) return BEFORE_A_CALL;
     if (this._call && name === "voice" && hasSpoken) return HAS_SPOKEN;
     return "";
@@ -96,6 +107,7 @@ export class Settings {
 
   _changes() {
     return this._fields
+      .filter(({ name }) => !this._locked.has(name))
       .map(({ name, get }) => [name, get()])
       .filter(([name, value]) => value !== undefined && value !== (this._inForce[name] ?? ""));
   }
@@ -137,11 +149,16 @@ export class Settings {
   }
 }
 
+/** Whether *call* writes down and answers nothing. */
+export const isOfWords = (call) => call?.negotiated?.session === "transcription";
+
+const ofWords = (fields) => Object.fromEntries(Object.entries(fields).filter(([name]) => OF_WORDS.includes(name)));
+
 /** What the gateway says is in force, by the names of `configure`. */
 function inForce(negotiated, chosen) {
-  const { voice, model, turn_detection, speed, transcription_language, answers_in: output } = negotiated;
+  const { session, voice, model, turn_detection, speed, transcription_language, answers_in: output } = negotiated;
   return {
-    ...{ voice, model, turn_detection, speed, transcription_language, output },
+    ...{ session, voice, model, turn_detection, speed, transcription_language, output },
     instructions: chosen.instructions ?? "",
     input_format: negotiated.input.format,
     output_format: negotiated.output.format,

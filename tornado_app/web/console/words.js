@@ -121,6 +121,10 @@ export const RECORDED = {
   fact: "This call is recorded.",
   rest: "Whoever runs this gateway keeps what is said in it.",
 };
+export const ONLY_WRITTEN = {
+  fact: "What you say is written down, and nothing answers.",
+  rest: "The next call may be another: Settings has both.",
+};
 export const UNWRITTEN = {
   fact: "Your words are not written down here.",
   rest: "The server has no model that transcribes; the answer comes all the same.",

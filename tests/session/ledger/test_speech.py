@@ -1,0 +1,136 @@
+"""Tests of tornado_app/session/ledger/speech.py: sound that may have to be said again."""
+
+from base64 import b64encode
+
+import pytest
+
+from tornado_app.protocol.realtime.orders import Append, Clear, Commit
+from tornado_app.session.ledger.speech import SpeechKept
+
+
+def sound(number, duration_ms=100.0):
+    return Append(b64encode(bytes([number, 0])), duration_ms)
+
+
+A, B, C = sound(1), sound(2), sound(3)
+
+
+def kept(*orders, most_ms=10_000.0):
+    speech = SpeechKept(most_ms)
+    for order in orders:
+        if isinstance(order, Append):
+            speech.append(order)
+        else:
+            speech.note(order)
+    return speech
+
+
+def base64_of(*numbers):
+    return b64encode(b"".join(bytes([number, 0]) for number in numbers)).decode()
+
+
+def test_the_next_model_hears_all_that_is_no_turn():
+    """With what was to be sent behind it; its positions begin anew, and nothing of it is kept."""
+    speech = kept(A, Commit("c1"), B)
+    assert (200.0, True) == (speech.end_ms, speech.awaits_commit)
+
+    assert [A, Commit("c1"), B, C, Commit("c2")] == speech.take([C, Commit("c2")])
+    assert (0.0, False, "") == (speech.end_ms, speech.awaits_commit, speech.oldest_commit)
+    assert (0, []) == (speech.kept_bytes, speech.take())
+
+
+def test_what_is_cleared_behind_it_is_not_heard():
+    """Back to the last commit."""
+    speech = kept(A, Commit("c1"), B, Clear())
+
+    assert [A, Commit("c1")] == speech.take([C, Clear()])
+
+
+def test_a_commit_makes_a_turn_of_all_before_it():
+    """The oldest first; its words may have to be asked for again."""
+    speech = kept(A, Commit("c1"), B, C, Commit("c2"))
+    assert "c1" == speech.oldest_commit
+    speech.committed("item_1")
+    assert ("c2", base64_of(1)) == (speech.oldest_commit, speech.speech_of("item_1"))
+    speech.committed("item_2")
+    assert ("", base64_of(2, 3)) == (speech.oldest_commit, speech.speech_of("item_2"))
+
+    speech.rename("item_2", "item_3")
+    assert ("", base64_of(2, 3)) == (speech.speech_of("item_2"), speech.speech_of("item_3"))
+    before = speech.kept_bytes
+    speech.written("item_3")
+    assert "" == speech.speech_of("item_3")
+    assert speech.kept_bytes < before
+    assert [] == speech.take()
+
+
+def test_a_commit_that_is_refused_is_none():
+    """What was before it belongs to the next."""
+    speech = kept(A, Commit("c1"), B, Commit("c2"))
+    speech.refused("other")
+    speech.refused("c1")
+    assert "c2" == speech.oldest_commit
+    speech.committed("item_1")
+
+    assert base64_of(1, 2) == speech.speech_of("item_1")
+    assert not speech.awaits_commit
+
+
+def test_a_turn_that_the_model_finds_is_what_it_heard():
+    """From where it begins to where it ends; what was before is not wanted any more."""
+    speech = kept(A, B, C)
+    speech.started(100.0)
+    assert speech.is_heard
+    speech.stopped(200.0)
+    speech.committed("item_1")
+
+    assert not speech.is_heard
+    assert base64_of(2) == speech.speech_of("item_1")
+    assert [C] == speech.take()
+
+
+@pytest.mark.parametrize(
+    ("most_ms", "lost_ms", "sent"), [(300.0, 0.0, [A, B, C]), (299.0, 100.0, [B, C])]
+)
+def test_no_more_is_kept_than_may_be(most_ms, lost_ms, sent):
+    """The oldest is lost, and counted as long as nobody has committed it."""
+    speech = kept(A, B, C, most_ms=most_ms)
+
+    assert lost_ms == speech.lost_ms
+    assert sent == speech.take()
+    assert 0.0 == speech.lost_ms
+
+
+def test_a_turn_is_lost_before_what_is_no_turn_yet():
+    """Its words are late; the other is heard by nobody else."""
+    speech = kept(A, Commit("c1"), most_ms=250.0)
+    speech.committed("item_1")
+    speech.append(B)
+    assert base64_of(1) == speech.speech_of("item_1")
+    speech.append(C)
+
+    assert "" == speech.speech_of("item_1")
+    assert (0.0, [B, C]) == (speech.lost_ms, speech.take())
+
+
+def test_sound_that_is_none_is_left_out_of_a_turn():
+    """A client of the API sends what it likes."""
+    speech = kept(A, Append(b"*", 1.0), B, Commit("c1"))
+    speech.committed("item_1")
+
+    assert base64_of(1, 2) == speech.speech_of("item_1")
+
+
+@pytest.mark.parametrize(
+    ("looks", "finds_within_s", "speaks", "left"),
+    [(2, 2, False, 6), (3, 2, False, 1), (3, None, False, 6), (3, 2, True, 6)],
+)
+def test_where_nobody_speaks_the_oldest_is_forgotten(looks, finds_within_s, speaks, left):
+    """When the model would have said that it heard somebody; the end may be half a word."""
+    speech = kept(*[sound(number, 1000.0) for number in range(6)])
+    if speaks:
+        speech.started(0.0)
+    for _ in range(looks):
+        speech.look(finds_within_s=finds_within_s)
+
+    assert left == len(speech.take())

@@ -23,8 +23,8 @@ NO_ANSWER_S = 300.0
 """Beside ten times what its tests compute: a fork that waits for what never comes is killed."""
 TEST_SLACK_S = 2.0
 """Of computing, beside five times what a test takes: who needs more runs round in circles."""
-Place = tuple[str, str, int]
-"""File, qualified name and first line of a function."""
+Functions = dict[tuple[str, str, int], list[FunctionType]]
+"""By file, qualified name and first line."""
 
 
 @dataclass
@@ -63,8 +63,7 @@ class Trying:
             print(f"Without any mutant these fail: {', '.join(sorted(runs.failed))}.")
             pytest.exit("tests fail", 1)
         for mutant in self._mutants:
-            place = (mutant.path, mutant.qualified_name, mutant.function_lines[0])
-            self._told(mutant, self._verdict(mutant, found.get(place, []), runs))
+            self._told(mutant, self._verdict(mutant, found, runs))
         return True
 
     @pytest.hookimpl(tryfirst=True)
@@ -92,16 +91,16 @@ class Trying:
                 runs.by_line[shown(path), line] = {name for name in names if name}
         say(pickle.dumps(runs))
 
-    def _verdict(self, mutant: Mutant, changed: list[FunctionType], runs: Runs) -> str:
+    def _verdict(self, mutant: Mutant, found: Functions, runs: Runs) -> str:
         """One word for how it ended, and the test that ended it."""
         names = runs.of(mutant)
-        if not names or not changed:
+        if not names:
             return "no test"
 
         def attempt(say: Say) -> None:
             self._on_failure = lambda name: say(f"killed {name}".encode())
             try:
-                change(changed, mutant)
+                change(found, mutant)
             except (SyntaxError, ValueError):
                 # No program at all, or one that closes over other variables.
                 say(b"types")
@@ -129,9 +128,9 @@ def shown(path: str) -> str:
     return str(Path(path).relative_to(Path.cwd()))
 
 
-def functions() -> dict[Place, list[FunctionType]]:
+def functions() -> Functions:
     """All that there are, whoever holds them; several of one place, if each call makes one."""
-    found: dict[Place, list[FunctionType]] = {}
+    found: Functions = {}
     rooms = str(Path.cwd() / "tornado_app")
     # tests/conftest.py hides from the collector what was imported, and it shows nothing hidden.
     gc.unfreeze()
@@ -144,17 +143,14 @@ def functions() -> dict[Place, list[FunctionType]]:
     return found
 
 
-def change(changed: list[FunctionType], mutant: Mutant) -> None:
-    """Let the functions that everybody has do what the mutant does."""
-    file = compile(mutant.source, mutant.path, "exec")
-    (code,) = (
-        one
-        for one in codes(file)
-        if (one.co_qualname, one.co_firstlineno)
-        == (mutant.qualified_name, mutant.function_lines[0])
-    )
-    for function in changed:
-        function.__code__ = code
+def change(found: Functions, mutant: Mutant) -> None:
+    """Let the function that everybody has do what the mutant does, and those it has made before."""
+    first, last = mutant.function_lines
+    for code in codes(compile(mutant.source, mutant.path, "exec")):
+        outermost = code.co_qualname.partition(".<locals>")[0]
+        if outermost == mutant.qualified_name and first <= code.co_firstlineno <= last:
+            for function in found.get((mutant.path, code.co_qualname, code.co_firstlineno), ()):
+                function.__code__ = code
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:

@@ -318,3 +318,32 @@ def test_an_answer_may_choose_among_the_functions_of_the_session():
     with pytest.raises(ApiRefusal) as caught:
         narrow_response({"tool_choice": SERVERS}, own)
     assert "response.tool_choice.name" == caught.value.field
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "is_good"),
+    [
+        ({"tools": [OWN], "tool_choice": OWN}, (), True),
+        ({"tools": [], "tool_choice": OWN}, (OWN,), False),
+        ({"tool_choice": OWN}, (OWN,), True),
+        ({"tool_choice": OWN}, (), False),
+    ],
+)
+def test_a_session_may_choose_among_the_functions_that_it_has_then(asked, own, is_good):
+    """Those that are named with the choice, or before."""
+    own = standing(client_tools=own)
+    if is_good:
+        assert OWN == narrow_session({"type": "realtime", **asked}, own)["tool_choice"]
+        return
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_session({"type": "realtime", **asked}, own)
+    assert "session.tool_choice.name" == caught.value.field
+
+
+@pytest.mark.parametrize("more", [{"description": "x" * 99}, {"parameters": {"x": "x" * 99}}])
+def test_all_that_a_function_says_counts(more):
+    """Its name, what it is for, and what it takes."""
+    narrow = standing(values={"tools": Grant(characters=90)})
+    narrow_session({"type": "realtime", "tools": [OWN]}, narrow)
+    with pytest.raises(ApiRefusal):
+        narrow_session({"type": "realtime", "tools": [{**OWN, **more}]}, narrow)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.policy.fields import FIELDS, SOURCES
-from tornado_app.policy.grants import ALL, Grant
+from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.reading import CHARACTERS_MAX, PolicyReader, laid_over
 
 HOUSED = ("voice", "model", "turn_detection", "max_output_tokens", "idle_timeout_s", "max_call_s")
@@ -148,3 +148,15 @@ def test_anything_is_a_policy_or_a_list_of_problems(tables):
     reader = PolicyReader(HOUSE)
 
     assert reader.read(tables).everybody is not None
+
+
+def test_a_scope_may_be_known_to_one_of_two_policies_only():
+    """Whichever it is; where both say something of it the one above counts."""
+    key, other = ("voice", "token"), ("speed", "token")
+    below = Policy({}, {"old": {key: ALL}, "both": {key: None, other: ALL}}, ("name",))
+    above = Policy({}, {"new": {key: ALL}, "both": {key: ALL}})
+
+    whole = laid_over(below, above)
+    assert {"old": {key: ALL}, "new": {key: ALL}, "both": {key: ALL, other: ALL}} == whole.scopes
+    assert ("name",) == whole.claims
+    assert ("org",) == laid_over(below, Policy({}, {}, ("org",))).claims

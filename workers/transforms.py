@@ -27,6 +27,6 @@ def _load_on_demand(part: str) -> None:
 for _part in PARTS:
     _load_on_demand(_part)
 
-from scipy import fft  # noqa: E402  after what it would load
+from scipy import fft, fftpack  # noqa: E402  after what it would load
 
-__all__ = ["fft"]
+__all__ = ["fft", "fftpack"]

@@ -29,8 +29,9 @@ class Reader:
         self.protocol = StrictWebSocketProtocol(handler, None, max_message_bytes=MOST_BYTES)
         stream = FakeStream([])
         stream.write = lambda _: SimpleNamespace(add_done_callback=lambda _: None)
+        stream.resume = lambda: None
+        stream.io_loop = SimpleNamespace(time=lambda: 0.0, add_timeout=lambda *_: None)
         self.protocol.stream = self.protocol._client = stream
-        self.protocol.close = lambda *_: None
         self.protocol.unfinished.count_in(self.budget, sure_bytes=SURE_BYTES)
 
     def refuse(self) -> None:

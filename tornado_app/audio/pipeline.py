@@ -9,16 +9,33 @@ the first of it, or when one of those in flight is done: under load, jobs grow.
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
-from tornado_app.mailbox import Mailbox
 from workers.chain import Payload
 from workers.changing import Changing, Joinable
-from workers.pool import AudioPool, Conversion, Flush, LaneResult, LaneWork, Outcome, WorkFailed
+from workers.pool import Conversion, Flush, LaneResult, LaneWork, Outcome, WorkFailed
 
 LENT_BYTES = 262_144
 """Payload that one lane lends at once: the pool makes some ten times as much of it for a moment."""
 JOB_BYTES = 1_048_576
 """Payload of one job.  What is beyond it is the next job's: nobody waits long behind others."""
+
+
+class Pool(Protocol):
+    """What a pipeline needs of the pool; `workers.pool.AudioPool` says what each does."""
+
+    @property
+    def in_flight(self) -> int: ...
+
+    def submit(
+        self, works: Sequence[LaneWork], done: Callable[[list[LaneResult]], None]
+    ) -> None: ...
+
+
+class Post(Protocol):
+    """The way from the pool to the loop; `tornado_app.mailbox.Mailbox` is one."""
+
+    def post_threadsafe(self, callback: Callable[..., object], *args: object) -> None: ...
 
 
 def nothing() -> None:
@@ -153,8 +170,8 @@ class AudioPipeline:
 
     def __init__(
         self,
-        pool: AudioPool,
-        mailbox: Mailbox,
+        pool: Pool,
+        mailbox: Post,
         loop: AbstractEventLoop,
         *,
         jobs: int,

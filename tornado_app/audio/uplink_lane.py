@@ -3,10 +3,10 @@
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from tornado_app.audio.file_decoder import FileDecoder, FileJob, FileOutcome
-from tornado_app.audio.pipeline import AudioPipeline, nobody
+from tornado_app.audio.pipeline import nobody, nothing
 from workers.changing import Joinable
 from workers.formats import Container
 from workers.pool import Flush, Outcome
@@ -26,6 +26,23 @@ class _Hold:
 LaneOutcome: TypeAlias = Outcome | FileOutcome
 
 
+class ChunkLane(Protocol):
+    """The lane in between; `tornado_app.audio.pipeline.Lane` says what each does."""
+
+    def put(self, payload: str | bytes | Flush) -> None: ...
+    def change(
+        self, chain: Joinable, *, has_begun: bool, changed: Callable[[], None] = nothing
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class Lanes(Protocol):
+    """Who has such lanes: `tornado_app.audio.pipeline.AudioPipeline`."""
+
+    def lane(self, chain: Joinable, deliver: Callable[[Outcome], None]) -> ChunkLane: ...
+
+
 class UplinkLane:
     """Chunks, flushes and files, answered in the order they were put.  Thread: loop.
 
@@ -37,7 +54,7 @@ class UplinkLane:
 
     def __init__(
         self,
-        pipeline: AudioPipeline,
+        pipeline: Lanes,
         files: FileDecoder,
         chain: Joinable,
         deliver: Callable[[LaneOutcome], None],

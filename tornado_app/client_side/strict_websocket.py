@@ -13,7 +13,7 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
+from typing import Protocol, cast
 
 from tornado.concurrent import Future
 from tornado.httputil import HTTPHeaders
@@ -52,6 +52,15 @@ from tornado_app.client_side.unfinished import COUNTED_BYTES, Unfinished
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
+class ClientSocket(Protocol):
+    """What framing needs of the socket; `ClientStream` says what each does."""
+
+    def start(self, receive: Callable[[bytes], None], on_gone: Callable[[], None]) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def closed(self) -> bool: ...
+
+
 class StrictWebSocketProtocol(WebSocketProtocol13):
     """One client's framing.  Thread: loop.
 
@@ -67,6 +76,8 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
 
     max_message_bytes: int
     """What is larger is not read, and the connection ends; may be changed between messages."""
+
+    _client: ClientSocket
 
     def __init__(
         self,
@@ -184,7 +195,8 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
             # RFC 6455 section 7.1.7: nothing more is processed.  It must be read all the same:
             # a socket closed over unread bytes sends a reset, which destroys our close frame.
             return
-        self._wire_bytes_in += len(data)
+        # Spelled out: mypyc has no `+=` for what is Tornado's.
+        self._wire_bytes_in = self._wire_bytes_in + len(data)
         self._missing_bytes -= len(data)
         if self._pieces:
             self._pieces.append(data)

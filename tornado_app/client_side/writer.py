@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Any, Protocol
 
 from tornado.concurrent import Future
 from tornado.iostream import StreamBufferFullError, StreamClosedError
@@ -11,8 +11,6 @@ from tornado.websocket import WebSocketClosedError
 
 from tornado_app.client_side.frames import BINARY, PING, TEXT, frame
 from tornado_app.client_side.gathered_writes import GatheredWrites
-from tornado_app.client_side.stream import ClientStream
-from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 
 # Room beside the queue for what Tornado writes itself: one pong, a few pings, one close frame.
 CONTROL_BYTES = 4096
@@ -23,6 +21,28 @@ PART_BYTES = 65_536
 
 # A client that reads at all takes one write and a close frame within this.
 CLOSE_GRACE_S = 1.0
+
+
+class Socket(Protocol):
+    """What a writer needs of a `ClientStream`, which says what each is."""
+
+    max_write_buffer_size: int | None
+
+    @property
+    def unsent_bytes(self) -> int: ...
+
+
+class FrameWriter(Protocol):
+    """What it needs of a `StrictWebSocketProtocol`, which says what each does."""
+
+    before_close: Callable[[], None] | None
+
+    @property
+    def stream(self) -> Any: ...
+
+    def write_frames(self, data: bytes) -> "Future[None]": ...
+    def close(self, code: int | None = None, reason: str | None = None) -> None: ...
+    def abort(self) -> None: ...
 
 
 class ClientWriter:
@@ -67,7 +87,7 @@ class ClientWriter:
 
     def __init__(
         self,
-        protocol: StrictWebSocketProtocol,
+        protocol: FrameWriter,
         *,
         gather_bytes: int,
         queue_bytes: int,
@@ -84,7 +104,7 @@ class ClientWriter:
         """
         self.dropped_messages = 0
         self._protocol = protocol
-        self._stream = cast(ClientStream, protocol.stream)
+        self._stream: Socket = protocol.stream
         self._gather_bytes = gather_bytes
         self._limit_bytes = queue_bytes
         self._large_bytes = queue_bytes // 8

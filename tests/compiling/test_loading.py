@@ -32,8 +32,11 @@ class Pair:
 RUN = """
 import json, os, sys
 from pathlib import Path
+wanted = os.environ["PARLEY_COMPILED"]
+os.environ["PARLEY_COMPILED"] = "no"  # a build of Parley's own would be there before
 from compiling.loading import load
 from compiling.recipe import Recipe
+os.environ["PARLEY_COMPILED"] = wanted
 
 root, recipe = Path(sys.argv[1]), Recipe(**json.loads(sys.argv[2]))
 code = load(root, recipe._replace(modules=tuple(recipe.modules)))

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
+.PHONY: run compile examples test test-compiled smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -17,6 +17,8 @@ SMOKE := tests/session tests/protocol tests/settings tests/admission tests/handl
 	tests/commands/test_cli.py tests/commands/talk/test_processes.py tests/calls/test_first_call.py \
 	tests/calls/test_messages.py tests/workers/test_chain.py tests/workers/test_decoder.py \
 	tests/local_realtime/test_server.py
+COMPILED := tests/compiling tests/session tests/protocol tests/client_side tests/upstream tests/workers tests/audio \
+	tests/resuming tests/test_connection.py tests/test_mailbox.py tests/calls
 SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decoder.py \
 	tests/commands/test_cli.py tests/calls/test_first_call.py tests/calls/test_messages.py \
 	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py \
@@ -43,6 +45,10 @@ examples: $(VENV)/.runs
 test: $(VENV)/.checks
 	@$(NODE_IS_NEW) && $(MAKE) --silent node-client axe || echo "The tests of the Node client are skipped, and axe's."
 	@$(PYTEST) $(PARALLEL)
+
+# What is compiled, compiled: the tests that a fault of the compiled code would meet.
+test-compiled: compile $(VENV)/.checks
+	@PARLEY_COMPILED=yes $(PYTEST) $(PARALLEL) $(COMPILED)
 
 # What an older or newer Python would break first: what parses, what starts, one call of each kind.
 smoke: $(VENV)/.smokes

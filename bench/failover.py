@@ -18,7 +18,7 @@ from pathlib import Path
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from bench.common import gateway_env, make_token, print_table, running
+from bench.common import gateway_env, make_token, running
 from tests.fakes.upstream import (
     FakeConnection,
     FakeUpstream,
@@ -178,19 +178,22 @@ async def gone_back(first: Way, second: Way) -> tuple[float, float]:
 
 
 async def measure(rounds: int) -> None:
-    rows = []
+    print("first, second: ms until the first answer of a gateway's first call, of three behind it")
     for at, first in enumerate(WAYS):
         second = WAYS[(at + 1) % len(WAYS)]
         waits_ms = [await passed_over(first, second, 4) for _ in range(rounds)]
         firsts, *others = zip(*waits_ms, strict=True)
-        rows.append([first.name, second.name, spread(firsts), spread(sum(others, ()))])
-    print_table(["first", "second", "first call, ms", "the three behind it"], rows)
-    rows = []
+        told(first, second, spread(firsts), spread(sum(others, ())))
+    print("first, second: s until a call is back at the first, ms of a new call there")
     for first, second in ((WAYS[4], WAYS[1]), (WAYS[1], WAYS[0]), (WAYS[2], WAYS[5])):
         found = [await gone_back(first, second) for _ in range(rounds)]
         back_s, next_ms = zip(*found, strict=True)
-        rows.append([first.name, second.name, spread(back_s, ".1f"), spread(next_ms)])
-    print_table(["first", "second", "back at the first, s", "a new call there, ms"], rows)
+        told(first, second, spread(back_s, ".1f"), spread(next_ms))
+
+
+def told(first: Way, second: Way, *figures: str) -> None:
+    """At once: all rounds of all rows take some minutes."""
+    print(f"{first.name}, {second.name}: {'; '.join(figures)}", flush=True)
 
 
 def spread(values: tuple[float, ...], form: str = ".0f") -> str:
@@ -200,7 +203,7 @@ def spread(values: tuple[float, ...], form: str = ".0f") -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="each with gateways of its own")
+    parser.add_argument("--rounds", type=int, default=3, help="each with gateways of its own")
     asyncio.run(measure(parser.parse_args().rounds))
 
 

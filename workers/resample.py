@@ -8,12 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 from msgspec import Struct
+from scipy import fft
 
 from workers import lowpass
 from workers.codecs import Samples
 from workers.spectra import Chirp, Grid, Layout, Same, ShiftedGrid, Synthesis
 from workers.tape import WIDTH, Clip, Tape
-from workers.transforms import fft
 
 HOP_MS = 10
 """Shorter costs more transforms, longer holds more back; clients send multiples of 10 ms."""

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft, fftpack
 
 from workers import lowpass
 from workers.codecs import Samples
-from workers.transforms import fft, fftpack
 
 ROWS_MAX = 128
 """Blocks in one transform: a second's, and more.  Beyond it arrays leave the processor's cache."""

@@ -251,6 +251,21 @@ async def test_one_that_is_tried_keeps_callers_off_no_other():
 
 
 @pytest.mark.gen_test
+async def test_one_that_is_late_soon_after_it_was_tried_is_tried_again(monkeypatch):
+    """When it has rested: until then nobody else may come to tell."""
+    monkeypatch.setattr("tornado_app.upstream.several.REST_S", 1.0)
+    settings = {"upstream_connect_timeout_s": 60, "upstream_ready_timeout_s": 2}
+    async with Row(fake("silent"), answering("b"), **settings) as house:
+        several = house.gateway.models.several
+        several._tried_at["a"] = several._clock()
+        client = await house.call()
+        assert "b" == await answer_of(client)
+        client.socket.close()
+        await until(lambda: several.out, "nobody tries it again")
+        assert {"a": "timeout"} == several.out
+
+
+@pytest.mark.gen_test
 async def test_what_a_scraper_finds():
     """Which are out, and how many dials were passed on, by the operator's names."""
     async with Row(fake(401), answering("b"), metrics_enabled=True, **NO_RACE) as house:

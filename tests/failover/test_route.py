@@ -134,6 +134,19 @@ def test_a_call_goes_back_to_one_that_was_late_when_it_has_taken_somebody_since(
     assert {"openai"} == way.better("azure")
 
 
+def test_a_call_goes_back_to_one_that_took_somebody_while_it_was_late():
+    """It was found well between the dial and the time at which it was late for this call."""
+    shared = upstreams()
+    way = route(shared)
+    assert "openai" == chosen(way)
+    assert "azure" == chosen(way, tried=("openai",))
+    way.good("azure")
+    shared.breaker("openai").good()
+    way.bad("openai", LATE, 5.0)
+
+    assert {"openai"} == way.better("azure")
+
+
 def test_a_session_that_reached_its_longest():
     """That is no fault of the model."""
     way = route()

@@ -28,7 +28,9 @@ class Route:
         self._late = ""
         """The last that did not answer in time: it is tried behind the others."""
         self._late_since = 0
-        """How often that one had taken somebody."""
+        """How often that one had taken somebody when this call dialled it."""
+        self._taken: dict[str, int] = {}
+        """How often each had, when this call dialled it last."""
         self._serving = ""
         """The one that took this call, and has not let it down since."""
         self._in_vain: set[str] = set()
@@ -37,9 +39,13 @@ class Route:
 
     def next(self, now: float, tried: Collection[str] = ()) -> Choice | None:
         """Whom to dial, of those not yet *tried*."""
-        return self._upstreams.choose(
+        choice = self._upstreams.choose(
             now, {*tried, *self._refused}, {self._still_late, *self._in_vain}
         )
+        if choice is not None:
+            name = choice.upstream.name
+            self._taken[name] = self._upstreams.breaker(name).successes
+        return choice
 
     def good(self, name: str) -> bool:
         """It took this call.  True: its breaker was open."""
@@ -58,7 +64,9 @@ class Route:
         if ending.code == "session_expired":
             return False
         if ending.code == "upstream_timeout":
-            self._late, self._late_since = name, self._upstreams.breaker(name).successes
+            # It may have taken others since it was dialled: to be late takes seconds.
+            taken = self._upstreams.breaker(name).successes
+            self._late, self._late_since = name, self._taken.get(name, taken)
         if self._serving == name:
             self._serving = ""
         else:
@@ -84,7 +92,7 @@ class Route:
 
     @property
     def _still_late(self) -> str:
-        """The one that did not answer in time, and has taken nobody since."""
+        """The one that did not answer in time, and has taken nobody since it was dialled."""
         late = self._late
         is_back = late and self._upstreams.breaker(late).successes != self._late_since
         return "" if is_back else late

@@ -67,6 +67,8 @@ class Several:
                 upstream.breaker_open_max_s,
             ),
         )
+        self._doubted: set[str] = set()
+        """Those that refused a call what others may get, or were slow: a trial decides."""
         self._rules = RaceRules(
             loop=asyncio.get_running_loop(),
             mailbox=mailbox,
@@ -76,11 +78,9 @@ class Several:
             retire=retire,
             began=self._began,
             bad=self._lost_race,
-            doubt=self._doubt,
+            doubt=self._doubted.add,
             spares=spares,
         )
-        self._doubted: set[str] = set()
-        """Those that refused a call what others may get, or were slow: a trial decides."""
         self._tried_at: dict[str, float] = {}
         self._trials: dict[str, asyncio.Task[None]] = {}
         self._watch: asyncio.Task[None] | None = None
@@ -175,10 +175,6 @@ class Several:
             self._say_out(name, ending)
         elif ending.code in {"upstream_rejected", "upstream_timeout"}:
             # Of the others a call says soon enough what they are worth; past these it went.
-            self._doubt(name)
-
-    def _doubt(self, name: str) -> None:
-        if self._clock() - self._tried_at.get(name, -math.inf) >= REST_S:
             self._doubted.add(name)
 
     async def _keep_watch(self) -> None:
@@ -186,7 +182,8 @@ class Several:
             now = self._clock()
             for each in self._upstreams.listed:
                 breaker = self._upstreams.breaker(each.name)
-                is_doubted = breaker.is_closed and each.name in self._doubted
+                is_rested = now - self._tried_at.get(each.name, -math.inf) >= REST_S
+                is_doubted = each.name in self._doubted and breaker.is_closed and is_rested
                 if each.name not in self._trials and (is_doubted or breaker.is_due(now)):
                     breaker.begin_probe(now)
                     self._tried_at[each.name] = now

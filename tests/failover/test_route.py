@@ -88,6 +88,15 @@ def test_those_that_let_a_call_down_before_they_took_it_are_tried_behind_the_oth
     assert "openai" == chosen(way)
 
 
+def test_who_did_not_take_a_call_that_is_served_is_dialled_first_again():
+    """As it was too slow, or not well yet when the call looked for the way back."""
+    way = route()
+    way.good("here")
+    for name in NAMES[:2]:
+        way.bad(name, RESET, 0.0)
+    assert "openai" == chosen(way)
+
+
 def test_one_that_lets_a_call_down_which_it_had_taken_is_tried_first_again():
     """Calls stay with the first through what passes; until it lets them down once more."""
     way = route()

@@ -35,7 +35,8 @@ class Route:
         """The one that took this call, and has not let it down since."""
         self._in_vain: set[str] = set()
         """Those that were dialled since, and did not take it, though some may have begun a session:
-        tried behind the others as well, or one that begins and breaks off is dialled for ever."""
+        tried behind the others as well, or one that begins and breaks off is dialled for ever.
+        While one serves the call none is added, so that it finds the way back to the others."""
 
     def next(self, now: float, tried: Collection[str] = ()) -> Choice | None:
         """Whom to dial, of those not yet *tried*."""
@@ -69,7 +70,7 @@ class Route:
             self._late, self._late_since = name, self._taken.get(name, taken)
         if self._serving == name:
             self._serving = ""
-        else:
+        elif not self._serving:
             self._in_vain.add(name)
         if ending.code == "upstream_rejected":
             self._refused[name] = ending.cause

@@ -105,6 +105,17 @@ def test_what_is_over_is_forgotten():
     assert 1 == meters.used(day._replace(date="2026-12-02"))
 
 
+def test_a_clock_that_is_put_back_over_midnight_costs_no_day():
+    """What is used is of two days then, and of neither anything is lost."""
+    meters = MetersHere()
+    day = Key("tokens", "user", "a", "2026-12-02")
+    meters.spend(day, 3)
+    meters.spend(day._replace(date="2026-12-01"), 1)
+    meters.spend(day, 2)
+
+    assert 5 == meters.used(day)
+
+
 def test_who_has_which():
     """No bound is none, and who is in no organisation has none of it."""
     amounts = {

@@ -120,7 +120,8 @@ class MetersHere:
     def spend(self, key: Key, parts: int) -> None:
         """As `Meters.spend`."""
         if key.date not in self._used:
-            for date in [old for old in self._used if len(old) == len(key.date)]:
+            over = [date for date in self._used if len(date) == len(key.date) and date < key.date]
+            for date in over:
                 del self._used[date]
             self._used[key.date] = {}
         meters = self._used[key.date]

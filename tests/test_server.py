@@ -15,6 +15,7 @@ from tornado.websocket import websocket_connect
 
 from tests.calls.house import VoiceClient, house_settings, until, whole_log
 from tests.fakes.chat import FakeChat, text
+from tests.fakes.children import embedded_models
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.tokens import issue
 from tornado_app.commands.configuration import read_house, token_rules
@@ -190,7 +191,7 @@ async def test_with_the_model_on_this_computer():
     """It starts with the gateway, answers, and is gone after it."""
     settings = house_settings(server_port=0, session_turn_detection="none", model_mode="echo")
     async with started(settings) as server:
-        [child] = psutil.Process().children()
+        [child] = embedded_models()
         client = await call(server, settings)
         await client.status("connected")
         await client.say("text", text="hello there")
@@ -218,7 +219,7 @@ async def test_with_a_chat_model_behind_the_model_on_this_computer():
             model_chat_api_key="sk-chat",
         )
         async with started(settings) as server:
-            [child] = psutil.Process().children()
+            [child] = embedded_models()
             arguments = " ".join(child.cmdline())
             client = await call(server, settings)
             await client.status("connected")

@@ -4,7 +4,6 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
-import psutil
 import pytest
 
 pytest.importorskip("onnxruntime", reason="the packages of speech are not installed")
@@ -13,6 +12,7 @@ pytest.importorskip("hibari", reason="the packages of speech are not installed")
 from local_realtime.mouth.voice import Mouth
 from tests.calls.house import House
 from tests.calls.test_opus_speech import SPEECH_S, final_words
+from tests.fakes.children import embedded_models
 from tornado_app.upstream.embedded import EmbeddedModel
 
 PATIENT = {
@@ -44,7 +44,7 @@ def house(model):
 
 
 def kill() -> None:
-    [process] = psutil.Process().children()
+    [process] = embedded_models()
     process.kill()
 
 

@@ -143,7 +143,10 @@ async def test_what_a_token_does_not_leave_to_its_client_is_left_out(echoing):
 @pytest.mark.gen_test
 @pytest.mark.parametrize("waits", [False, True])
 async def test_a_model_may_be_named_with_the_first_that_is_said(echoing, waits):
-    """Some clients wait for their session before they say anything, and some do not."""
+    """Some clients wait for their session before they say anything, and some do not.
+
+    Then either may be first, what they say or the session that is begun unasked.
+    """
     mini = "gpt-realtime-2.1-mini"
     async with house_for(model_url(echoing), session_models=[mini]) as house:
         client = AsyncOpenAI(base_url=f"http://127.0.0.1:{house.port}/v1", api_key=house.token())
@@ -160,8 +163,10 @@ async def test_a_model_may_be_named_with_the_first_that_is_said(echoing, waits):
             heard += await until(connection, "response.done")
 
     sessions = [(event.type, event.session.model) for event in heard if hasattr(event, "session")]
-    first = "gpt-realtime-2.1" if waits else mini
-    assert [("session.created", first), ("session.updated", mini)] == sessions
+    begun, updated = sessions
+    may_begin = {"gpt-realtime-2.1"} if waits else {"gpt-realtime-2.1", mini}
+    assert ("session.created", True) == (begun[0], begun[1] in may_begin)
+    assert ("session.updated", mini) == updated
     assert "completed" == heard[-1].response.status
     assert "error" not in kinds(heard)
 

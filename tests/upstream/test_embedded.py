@@ -9,6 +9,7 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tests.calls.house import House, until
+from tests.fakes.children import embedded_models
 from tornado_app.upstream import embedded
 from tornado_app.upstream.embedded import EmbeddedModel
 from tornado_app.upstream.endpoint import Endpoint
@@ -28,7 +29,7 @@ async def first_event(endpoint: Endpoint, key: str) -> dict:
 
 
 def child() -> psutil.Process:
-    [process] = psutil.Process().children()
+    [process] = embedded_models()
     return process
 
 
@@ -158,7 +159,7 @@ async def test_a_start_that_is_given_up():
     """Ctrl-C while it starts leaves no process behind."""
     model = EmbeddedModel("echo", 10)
     starting = asyncio.ensure_future(model.start())
-    await until(lambda: psutil.Process().children(), "it is not being started")
+    await until(embedded_models, "it is not being started")
     process = child()
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -5,7 +5,7 @@ import pytest
 from tests.session.story import config, converted
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.orders import Append, CreateItem
+from tornado_app.protocol.realtime.orders import Append, CancelResponse, CreateItem
 from tornado_app.session import events
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import SendUpstream
@@ -156,6 +156,20 @@ def test_much_at_once_leaves_a_part_in_each_turn_of_the_loop(gate):
     assert [*orders, audio(1)] == sent
     assert 0 == gate.budget.held_bytes
     assert gate.gate.is_free
+
+
+def test_what_waits_for_the_next_turn_is_bounded_by_what_a_call_may_keep(gate):
+    """Who sends faster than it leaves is refused, and the answer can be ended all the same."""
+    gate.opened().at(1.0)
+    while gate.gate.send(large(1)):
+        assert gate.budget.held_bytes <= gate.budget.call_bytes
+    cancel = CancelResponse("r", "c")
+    assert gate.gate.send(cancel)
+    while gate.gate.kept:
+        gate.gate.release()
+
+    assert cancel == gate.sent[-1]
+    assert 0 == gate.budget.held_bytes
 
 
 def test_a_socket_that_fills_up_meanwhile_bounds_what_waits(gate):

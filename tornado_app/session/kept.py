@@ -48,8 +48,15 @@ class KeptOrders:
         self.put_last(order)
         return True
 
+    def has_room(self, order: AnyOrder) -> bool:
+        """For what *order* holds of a client's, however many wait; one that holds nothing always
+        has it.
+        """
+        size_bytes = order_bytes(order)
+        return size_bytes <= ENTRY_BYTES or self._budget.has_room(size_bytes)
+
     def put_last(self, order: AnyOrder) -> None:
-        """Keep *order*, which whoever gives it has bounded."""
+        """Keep *order*, whether there is room or not."""
         if isinstance(order, Append):
             self.audio_ms += order.duration_ms
         else:

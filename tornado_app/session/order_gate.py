@@ -102,6 +102,8 @@ class OrderGate:
     def send(self, order: AnyOrder) -> bool:
         """Let *order* through, or keep it.  False: too much is kept already, and it was not."""
         if self._is_next_turns:
+            if not self.kept.has_room(order):
+                return False
             self.kept.put_last(order)
             self._timers.set("release", self._actions.now)
         elif self.is_free:
@@ -155,7 +157,7 @@ class OrderGate:
 
     @property
     def _is_next_turns(self) -> bool:
-        """It waits for the next turn of the loop and for nothing else, so it is not refused."""
+        """It waits for the next turn of the loop and for nothing else: however many others do."""
         if not self.is_open or self._socket_is_full:
             return False
         is_much = self._turn_bytes >= AT_ONCE_BYTES and self._turn_at == self._actions.now

@@ -156,6 +156,17 @@ def test_a_call_goes_back_to_one_that_took_somebody_while_it_was_late():
     assert {"openai"} == way.better("azure")
 
 
+def test_one_that_serves_a_call_and_falls_silent_is_tried_behind_the_others():
+    """Whoever it took before, this call among them, says nothing of now."""
+    shared = upstreams()
+    way = route(shared)
+    assert "openai" == chosen(way)
+    way.good("openai")
+    shared.breaker("openai").good()
+    way.bad("openai", LATE, 600.0)
+    assert "azure" == chosen(way)
+
+
 def test_a_session_that_reached_its_longest():
     """That is no fault of the model."""
     way = route()

@@ -28,7 +28,7 @@ class Route:
         self._late = ""
         """The last that did not answer in time: it is tried behind the others."""
         self._late_since = 0
-        """How often that one had taken somebody when this call dialled it."""
+        """How often that one had taken somebody when this call dialled it, or lost it."""
         self._taken: dict[str, int] = {}
         """How often each had, when this call dialled it last."""
         self._serving = ""
@@ -64,17 +64,17 @@ class Route:
         """It took this call not, or let it down.  True: by this its breaker has opened."""
         if ending.code == "session_expired":
             return False
-        if ending.code == "upstream_timeout":
-            # It may have taken others since it was dialled: to be late takes seconds.
-            taken = self._upstreams.breaker(name).successes
-            self._late, self._late_since = name, self._taken.get(name, taken)
+        breaker = self._upstreams.breaker(name)
+        taken = self._taken.get(name, breaker.successes)
         if self._serving == name:
-            self._serving = ""
+            self._serving, taken = "", breaker.successes
         elif not self._serving:
             self._in_vain.add(name)
+        if ending.code == "upstream_timeout":
+            # A dial is late seconds after it began, and the upstream may have taken others since.
+            self._late, self._late_since = name, taken
         if ending.code == "upstream_rejected":
             self._refused[name] = ending.cause
-        breaker = self._upstreams.breaker(name)
         if ending.code == "upstream_rejected" and self._is_about_the_call(ending.cause):
             if is_probe:
                 breaker.give_up()

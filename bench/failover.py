@@ -162,6 +162,7 @@ async def gone_back(first: Way, second: Way) -> tuple[float, float]:
     async with standing(first, second) as row:
         caller = await row.dial()
         await caller.answer()
+        caller.statuses.clear()  # one that breaks off behind its session has cost it one
         upstream = row.upstreams[0]
         if upstream is None:
             raise AssertionError("nobody is there to get well")

@@ -12,6 +12,13 @@ SOON = {
 }
 
 
+async def moved(client) -> dict:
+    """What it is told when it is at another model for a reason."""
+    while (told := (await client.status("connected"))["data"]).get("reason") is None:
+        pass
+    return told
+
+
 @pytest.mark.gen_test
 async def test_a_call_goes_back_at_a_quiet_moment():
     """The client is told by one message, and the first answers from what was said to the second."""
@@ -20,10 +27,8 @@ async def test_a_call_goes_back_at_a_quiet_moment():
         client = await house.call()
         assert "b" == await answer_of(client)
         first.handshake = "accept"
-        told = await client.status("connected")
-        while told["data"].get("reason") is None:
-            told = await client.status("connected")
-        assert ("rebuilt", "upstream_back") == (told["data"]["context"], told["data"]["reason"])
+        told = await moved(client)
+        assert ("rebuilt", "upstream_back") == (told["context"], told["reason"])
 
         assert "a" == await answer_of(client)
         assert "a" == await answered(house, user="bob")
@@ -44,10 +49,7 @@ async def test_a_call_goes_back_to_one_that_was_silent():
         client = await house.call()
         assert "b" == await answer_of(client)
         first.handshake = "accept"
-        told = await client.status("connected")
-        while told["data"].get("reason") is None:
-            told = await client.status("connected")
-        assert "upstream_back" == told["data"]["reason"]
+        assert "upstream_back" == (await moved(client))["reason"]
         assert "a" == await answer_of(client)
 
 

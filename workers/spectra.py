@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, fftpack
+from scipy import fft
 
 from workers import lowpass
 from workers.codecs import Samples
@@ -106,9 +106,6 @@ class Grid:
 
     Exact because every product is of two real numbers, rounded once, and because pocketfft does
     the same operations in the same order for one row and for several at a time.
-
-    The transforms are those of `scipy.fftpack`: the same pocketfft as behind `scipy.fft`, which
-    asks for each array whose library it belongs to, and so costs more than a transform.
     """
 
     layout: Layout
@@ -124,8 +121,8 @@ class Grid:
         gain *= layout.out_hz / layout.in_hz
         return cls(
             layout,
-            # Of each bin twice, for its real and its imaginary part; the first has only the former.
-            gain=np.repeat(gain, 2)[1 : min(layout.size, size_out) + 1].astype(np.float32),
+            # Twice, for the real and the imaginary part of a bin.
+            gain=np.repeat(gain, 2).astype(np.float32),
             size_out=size_out,
             valid=slice(layout.first_output(0), layout.first_output(layout.hop)),
         )
@@ -154,10 +151,9 @@ class Grid:
         samples : float32, shape (..., m)
             The valid output of each.
         """
-        bins = len(self.gain)
-        spectra = np.zeros((*blocks.shape[:-1], self.size_out), np.float32)
-        np.multiply(fftpack.rfft(blocks)[..., :bins], self.gain, out=spectra[..., :bins])
-        signals: NDArray[Any] = fftpack.irfft(spectra, overwrite_x=True)
+        spectra = fft.rfft(blocks).view(np.float32)[..., : len(self.gain)]
+        spectra *= self.gain
+        signals: NDArray[Any] = fft.irfft(spectra.view(np.complex64), n=self.size_out)
         return signals[..., self.valid]
 
     def _blocks(self, signal: Samples, places: Sequence[range]) -> Samples:
@@ -182,8 +178,7 @@ class ShiftedGrid(Grid):
     def late(cls, layout: Layout, late: Fraction) -> Self:
         """Design for *layout*, with each output sample by *late* of a sample later."""
         plain = Grid.of(layout)
-        gain = np.append(plain.gain[:1], plain.gain[1::2])
-        turned = gain * _turn(np.arange(len(gain)), late / plain.size_out)
+        turned = plain.gain[::2] * _turn(np.arange(len(plain.gain) // 2), late / plain.size_out)
         return cls(layout, plain.gain, plain.size_out, plain.valid, turned.astype(np.complex64))
 
     def convert(self, blocks: Samples) -> Samples:

@@ -110,6 +110,12 @@ def test_a_message_of_the_list_is_understood(text, message):
             "turn_detection",
             "too large",
         ),
+        (
+            '{"type":"tool_result","call_id":"c","output":"\\ud800"}',
+            "invalid_json",
+            None,
+            "not valid JSON",
+        ),
         ("[]", "invalid_message", None, "a JSON object"),
         ("null", "invalid_message", None, "a JSON object"),
         ('"ping"', "invalid_message", None, "a JSON object"),
@@ -222,6 +228,7 @@ def test_fields_that_stand_twice_are_refused_if_that_hides_one():
         parse_client('{"type":"ping","type":"pong"}')
 
     assert "invalid_message" == refused.value.code
+    assert "pong does not have the shape of that message." == refused.value.sentence
 
 
 _json = st.recursive(
@@ -249,6 +256,17 @@ def test_any_text_is_a_message_or_an_invalid_message(text):
         assert encode(ErrorReport.of(outcome), 1, 1)
     else:
         assert isinstance(outcome, ClientMessageBase)
+
+
+@given(st.text(st.sampled_from('"\\ud8DCe0é\n{}[]:,1'), max_size=12), st.booleans())
+def test_any_output_is_a_result_or_no_json(output, is_quoted):
+    """What JSON takes within a message is all that a result may be, and it is read as JSON."""
+    output = f'"{output}"' if is_quoted else output
+    outcome = _parsed(f'{{"type":"tool_result","call_id":"c","output":{output}}}')
+
+    if isinstance(outcome, ToolResult):
+        read = json.loads(output)
+        assert read == (outcome.output if isinstance(read, str) else json.loads(outcome.output))
 
 
 def _parsed(text):

@@ -52,7 +52,7 @@ def plain_audio(text: str) -> str | None:
         whole = _TYPE_LAST.fullmatch(text, end) if end >= 0 else None
     else:
         return None
-    if whole is None or not text.isascii() or text.find("\\", head.end(), end) >= 0:
+    if whole is None or not text.isascii() or "\\" in text:
         return None
     return text[head.end() : end]
 

@@ -98,7 +98,10 @@ _WORDS: dict[ErrorCode, tuple[ErrorType, str]] = {
     "internal": (_SERVER, "server_error"),
 }
 
-_BY_PARAM = {"model": "invalid_model", "OpenAI-Beta": "beta_api_shape_disabled"}
+_BY_PARAM: dict[str | None, str] = {
+    "model": "invalid_model",
+    "OpenAI-Beta": "beta_api_shape_disabled",
+}
 """What of a request has a code of its own, whatever is wrong with it."""
 
 # 3000 and 4000 are the API's own for these; 3003 is beside its 3000 in the registry of close codes
@@ -119,7 +122,7 @@ def api_error(code: ErrorCode, sentence: str, param: str | None = None) -> ApiEr
     """What the API would say where we say *code* and *sentence*, of a field or none."""
     kind, word = _WORDS[code]
     if kind == _REQUEST:
-        word = _BY_PARAM.get(param or "", word)
+        word = _BY_PARAM.get(param, word)
     return ApiError(kind, word, sentence, param)
 
 

@@ -171,6 +171,14 @@ def test_history_is_told_in_the_shapes_of_the_api(role, kind):
     assert sent == ConversationItemCreateEvent.model_validate(sent).model_dump(exclude_unset=True)
 
 
+@pytest.mark.parametrize(
+    ("session", "model"), [("realtime", "gpt-realtime-2.1"), ("transcription", "gpt-transcribe")]
+)
+def test_the_model_that_is_asked_is_the_one_that_answers_or_writes_down(session, model):
+    """An address of an upstream without a model gets this one."""
+    assert model == replace(WANTED, session=session).asked_model
+
+
 def test_what_is_hidden_is_not_in_a_repr():
     """No trace of a fault shows it."""
     turns = (Turn("user", "canary"),)

@@ -15,6 +15,7 @@ from tornado_app.protocol.realtime.orders import (
     Commit,
     CreateItem,
     CreateResponse,
+    Relayed,
     Truncate,
     UpdateSession,
     encode_order,
@@ -33,8 +34,17 @@ from tornado_app.protocol.realtime.orders import (
             {"type": "input_audio_buffer.append", "audio": "AAAA"},
         ),
         (Append(b""), {"type": "input_audio_buffer.append", "audio": ""}),
+        (
+            Append(b"AAAA", 20.0, "mine"),
+            {"type": "input_audio_buffer.append", "event_id": "mine", "audio": "AAAA"},
+        ),
         (Commit(), {"type": "input_audio_buffer.commit"}),
         (Clear(event_id="e"), {"type": "input_audio_buffer.clear", "event_id": "e"}),
+        (
+            Commit("e", {"later": 1, "event_id": "theirs"}),
+            {"type": "input_audio_buffer.commit", "event_id": "e", "later": 1},
+        ),
+        (Clear(None, {"later": 1}), {"type": "input_audio_buffer.clear", "later": 1}),
         (
             CreateItem(item={"type": "message", "role": "user"}),
             {"type": "conversation.item.create", "item": {"type": "message", "role": "user"}},
@@ -54,8 +64,15 @@ from tornado_app.protocol.realtime.orders import (
     ids=lambda value: value.get("type") if isinstance(value, dict) else None,
 )
 def test_an_order_is_written_as_the_api_spells_it(order, expected):
-    """Zeros are written; what is not set is not."""
+    """Zeros are written; what is not set is not; what a client has beside it goes along."""
     assert expected == json.loads(encode_order(order))
+
+
+def test_an_order_of_a_client_is_sent_as_it_has_written_it():
+    """To the letter."""
+    text = b'{ "type":"response.create", "later":1 }'
+
+    assert text == encode_order(Relayed("response.create", text))
 
 
 def test_what_is_typed_is_said_by_the_user():

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.protocol.close import SESSION_EXPIRED, UPSTREAM_FAILED
-from tornado_app.protocol.endings import Failure, FailureKind, classify, safe_word
+from tornado_app.protocol.endings import (
+    Failure,
+    FailureKind,
+    classify,
+    needs_a_person,
+    safe_word,
+    unfulfilled,
+)
 from tornado_app.protocol.realtime.events import ErrorFacts
 
 CAP = "Your session hit the maximum duration of 60 minutes"
@@ -135,3 +142,91 @@ def test_nothing_of_the_peers_text_is_in_the_sentence(failure, error):
 def test_only_a_plain_word_is_safe(text, word):
     """Free text may hold a key."""
     assert word == safe_word(text)
+
+
+def named(detail: str, retry_after_s: float | None = None) -> Failure:
+    return Failure("dial", "rejected", detail=detail, retry_after_s=retry_after_s)
+
+
+@pytest.mark.parametrize(
+    ("failure", "cause", "code", "retry", "wait_ms"),
+    [
+        (named("too_many_tools"), "too_many_tools", "upstream_rejected", False, None),
+        (named("it holds sk-12"), "refused", "upstream_rejected", False, None),
+        (named("all_out", 2.0), "all_out", "upstream_unavailable", True, 2000),
+        (named("all_out", 0.0), "all_out", "upstream_unavailable", True, 0),
+    ],
+)
+def test_what_we_have_rejected_ourselves_is_for_good_unless_it_has_a_time(
+    failure, cause, code, retry, wait_ms
+):
+    """The reason is our own word, for whoever runs the server."""
+    ending = classify(failure, None)
+
+    assert (cause, code, retry) == (ending.cause, ending.code, ending.retry)
+    assert (code, wait_ms) == (ending.refused.code, ending.refused.retry_after_ms)
+
+
+RATE = "rate_limit_exceeded"
+SOON = "Please try again in 1.2345s."
+
+
+@pytest.mark.parametrize(
+    ("failure", "error", "wait_ms"),
+    [
+        (closed(1013), None, None),
+        (closed(1013), ErrorFacts(code=RATE, message=SOON), 1235),
+        (closed(1013), ErrorFacts(type=RATE, message=SOON), 1235),
+        (closed(1013), ErrorFacts(code=RATE), None),
+        (closed(1011), ErrorFacts(type="server_error", message=SOON), None),
+        (Failure("dial", "handshake", http_status=429, retry_after_s=7.0), None, 7000),
+        (
+            Failure("dial", "handshake", http_status=429, retry_after_s=7.0),
+            ErrorFacts(code=RATE, message=SOON),
+            7000,
+        ),
+    ],
+    ids=str,
+)
+def test_a_client_waits_as_long_as_the_model_asks(failure, error, wait_ms):
+    """By its header, or by the sentence of a rate limit; never shorter."""
+    refused = classify(failure, error).refused
+
+    assert ("upstream_unavailable", wait_ms) == (refused.code, refused.retry_after_ms)
+    assert "The model could not be reached." == refused.sentence
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "wait_ms"),
+    [
+        (ErrorFacts(type=RATE, message=SOON), "rate_limited", 1235),
+        (ErrorFacts(code=RATE, message=SOON), "rate_limited", 1235),
+        (ErrorFacts(code=RATE), "rate_limited", None),
+        (ErrorFacts(type="server_error", message=SOON), "upstream_unavailable", None),
+        (ErrorFacts(type="invalid_request_error", code="x"), "upstream_rejected", None),
+        (ErrorFacts(), "upstream_rejected", None),
+    ],
+)
+def test_one_request_that_is_not_fulfilled_has_our_words(error, code, wait_ms):
+    """A client learns whether to try again, and when; of the model's own sentence nothing."""
+    refused = unfulfilled(error, "The answer failed.")
+
+    assert (code, "The answer failed.", wait_ms) == (
+        refused.code,
+        refused.sentence,
+        refused.retry_after_ms,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "is_needed"),
+    [
+        ("insufficient_quota", "", True),
+        ("invalid_request_error", "model_not_found", True),
+        ("server_error", "", False),
+        ("", "", False),
+    ],
+)
+def test_what_only_a_person_can_mend(kind, code, is_needed):
+    """By type or by code."""
+    assert is_needed == needs_a_person(kind, code)

@@ -62,6 +62,8 @@ def test_a_picture_says_how_large_it_is(kind, data, expected):
         ("jpeg", jpeg(before=b"\xff\xe1\0\1"), "has no header that says how large it is"),
         ("jpeg", jpeg(before=b"\xff\xe1\xff\xff"), "has no header that says how large it is"),
         ("jpeg", b"\xff\xd8\xff\xc0\0\4\0\0\xff\xd9", "has a header that is damaged"),
+        ("jpeg", b"\xff\xd8\xff\xc0\0\x0b\x08\0", "has no header that says how large it is"),
+        ("jpeg", b"\xff\xd8\xff\xc0\0\1" + bytes(9), "has no header that says how large it is"),
     ],
 )
 def test_what_is_none_is_told_why(kind, data, why):

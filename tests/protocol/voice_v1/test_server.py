@@ -150,6 +150,14 @@ def test_an_error_carries_its_sentence_outside_of_data(code, sentence, field, re
     assert sentence == heard["error"]
 
 
+def test_an_error_says_what_of_the_client_it_is_about():
+    """By the client's own name for it, or by the number of its audio."""
+    refused = Refused("invalid_audio", "No.", chunk=3, detail="canary")
+    data = decoded(ErrorReport.of(refused, "mine"))["data"]
+
+    assert {"code": "invalid_audio", "retryable": False, "ref": "mine", "chunk": 3} == data
+
+
 def test_the_protocol_knows_no_other_error_codes():
     """The list of docs/protocol.md, section 4."""
     listed = """invalid_json invalid_message unknown_type invalid_audio unsupported_format

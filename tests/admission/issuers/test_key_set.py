@@ -37,6 +37,14 @@ def test_a_key_is_for_what_it_is(name, says_its_algorithm):
     assert (RS_AND_PS if name == "RS256" else (name,), None) == (same.algorithms, same.key_id)
 
 
+def test_a_key_that_does_not_say_what_it_is_for_may_be_for_signatures():
+    """Most do not name operations, and some providers no use."""
+    entry = KEYS["ES256"].jwk(use=None)
+    assert not {"use", "key_ops"} & set(entry)
+
+    assert ["ES256"] == [key.key_id for key in read_jwks(a_set(entry)).keys]
+
+
 def test_ed448():
     """The other curve of EdDSA."""
     [key] = read_jwks(jwks(SigningKey("EdDSA", ed448_curve=True))).keys

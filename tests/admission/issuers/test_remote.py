@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.fakes.issuer import SigningKey, jwks
 from tornado_app.admission.issuers.fetching import Address, Failed
@@ -20,10 +21,18 @@ class Clock(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.timers: list[asyncio.TimerHandle] = []
         super().__init__()
 
     def time(self) -> float:
         return self.now
+
+    def call_at(self, when, callback, *arguments, context=None):
+        # Whoever wants to be called at once, again and again, would keep the loop busy.
+        assert when > self.now
+        timer = super().call_at(when, callback, *arguments, context=context)
+        self.timers.append(timer)
+        return timer
 
     def turn(self, to: float | None = None) -> None:
         self.now = self.now if to is None else to
@@ -53,9 +62,11 @@ class Issuer:
 
 @pytest.fixture
 def clock():
-    clock = Clock()
+    clock, faults = Clock(), []
+    clock.set_exception_handler(lambda _, context: faults.append(context))
     yield clock
     clock.close()
+    assert [] == faults
 
 
 @pytest.fixture
@@ -64,6 +75,8 @@ def issuer(clock):
     issuer.remote.start()
     yield issuer
     issuer.remote.stop()
+    clock.turn()
+    assert all(timer.cancelled() or timer.when() <= clock.now for timer in clock.timers)
 
 
 def test_it_is_asked_at_once_and_again_before_its_keys_are_old(issuer, clock):
@@ -96,7 +109,11 @@ def test_an_issuer_that_is_down_is_noticed_when_its_keys_are_too_old(issuer, clo
 
     clock.turn(1300.0 + REST_S)
     assert 3 == len(issuer.asked)
-    clock.turn(4600.0)
+    clock.now = 4599.9
+    assert KEYS == issuer.remote.current()
+    clock.now = 4600.0
+    assert issuer.remote.current() is None
+    clock.turn()
     assert (None, "missing", None) == (
         issuer.remote.current(),
         issuer.remote.state,
@@ -104,6 +121,41 @@ def test_an_issuer_that_is_down_is_noticed_when_its_keys_are_too_old(issuer, clo
     )
     issuer.answer(KEYS)
     assert "good" == issuer.remote.state
+
+
+def test_a_question_that_takes_long_is_not_asked_again(issuer, clock):
+    """Whoever waits meanwhile waits for its answer."""
+    clock.turn(1001.0)
+    waits = issuer.remote.wait(lambda keys: keys is KEYS)
+    clock.turn(1000.0 + 2 * REST_S)
+    assert ([ADDRESS], False) == (issuer.asked, waits.done())
+    issuer.answer(KEYS)
+    assert waits.done()
+
+
+def test_an_operator_is_told_how_it_stands(issuer, clock):
+    """When that changes, of which issuer, why, and for how long the keys of before count."""
+    with capture_logs() as lines:
+        issuer.answer(Failed("timeout"))
+        issuer.answer(Failed("http_503"), at=1000.0 + REST_S)
+        issuer.answer(KEYS, at=1000.0 + 4 * REST_S)
+        clock.turn(1308.0)
+        issuer.answer(Failed("http_503"), at=1310.2)
+        issuer.answer(Failed("timeout"), at=1320.0)
+        clock.turn(4608.0)
+
+    assert [
+        {"log_level": "error", "event": "issuer_keys_missing", "issuer": "id", "cause": "timeout"},
+        {"log_level": "info", "event": "issuer_keys", "issuer": "id", "keys": 1},
+        {
+            "log_level": "warning",
+            "event": "issuer_keys_stale",
+            "issuer": "id",
+            "cause": "http_503",
+            "left_s": 3298,
+        },
+        {"log_level": "error", "event": "issuer_keys_missing", "issuer": "id", "cause": "too_old"},
+    ] == lines
 
 
 def test_an_issuer_that_never_answered_has_no_keys(issuer, clock):

@@ -11,7 +11,9 @@ def test_a_day():
     assert (-math.inf, -math.inf) == (schedule.due_at, schedule.ends_at)
 
     schedule.ask(100.0)
+    assert schedule.is_asking
     schedule.answered()
+    assert not schedule.is_asking
     assert (400.0, 3700.0) == (schedule.due_at, schedule.ends_at)
 
     rests, now = [], 400.0

@@ -105,6 +105,17 @@ def test_a_decision_that_is_over_is_forgotten_wherever_it_still_stands():
     assert 600.0 == longer.merged(shorter, 550.0).until("user", "alice")
 
 
+def test_who_has_heard_of_a_shorter_ban_goes_on_knowing_that_it_counts():
+    """As long as the longer one stands anywhere, though it is over itself."""
+    longer = NOBODY.with_one("user", "alice", 700.0, 400.0)
+    shorter = NOBODY.with_one("user", "alice", 600.0, 500.0)
+    both = longer.merged(shorter, 550.0)
+
+    assert not both.merged(longer, 650.0).has("alice", None, 650.0)
+    assert not longer.merged(both, 650.0).has("alice", None, 650.0)
+    assert both == shorter.merged(longer, 550.0)
+
+
 def test_of_two_decisions_at_once_the_one_that_keeps_out_counts():
     one = NOBODY.with_one("user", "alice", 1000.0, 100.0)
     other = NOBODY.with_one("user", "alice", 500.0, 100.0)

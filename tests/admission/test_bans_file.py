@@ -37,6 +37,15 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path):
     }
 
 
+def test_a_file_that_has_no_directory_yet_gets_one(tmp_path):
+    """Which nobody else may look into."""
+    path = tmp_path / "var" / "state" / "bans.json"
+    add = partial(Bans.with_one, kind="user", name="alice", until_unix_s=9e9, unix_s=0.0)
+
+    assert change(path, add) == read_bans(path.read_bytes())
+    assert 0o700 == path.parent.stat().st_mode & 0o777
+
+
 def test_what_cannot_be_read_is_not_written_over(tmp_path):
     """A person must look at it: somebody was kept out."""
     path = tmp_path / "bans.json"

@@ -62,6 +62,22 @@ class TestBudget:
         assert mine.has_room(600)
         assert not mine.has_room(601)
 
+    def test_how_much_room_there_is(self):
+        """Of the share, of what others leave, and never beyond the call's own bound; below 0 by
+        what is too much.
+        """
+        _, [mine, *others] = budgets()
+        assert CALL_BYTES == mine.room_bytes
+        mine.take(300)
+        assert 700 == mine.room_bytes
+        others[0].take(900)
+        others[1].take(500)
+        assert 300 == mine.room_bytes
+        others[2].take(250)
+        assert 200 == mine.room_bytes
+        mine.take(800)
+        assert -600 == mine.room_bytes
+
     def test_room_of_others_is_seen_at_once(self):
         """Beyond its share a call is full while the process is, and no longer."""
         _, [mine, *others] = budgets()

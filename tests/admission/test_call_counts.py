@@ -96,6 +96,18 @@ def test_those_who_were_refused(file):
     assert 1 == first.choose()
 
 
+def test_a_moment_is_over_to_the_moment(file):
+    """Those who were sent until then are forgotten, and whoever comes then is counted anew."""
+    clock = Clock()
+    first, second = counts(file, 2, clock)
+    first.tell(0)
+    second.tell(1)
+    assert [0, 0, 1] == [first.choose() for _ in range(3)]
+    clock.now += SENT_S
+
+    assert [0, 0, 1] == [first.choose() for _ in range(3)]
+
+
 def test_a_flood_that_does_not_end(file):
     """Counts for a moment at most, however long it lasts."""
     clock = Clock()

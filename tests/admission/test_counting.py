@@ -110,6 +110,17 @@ REFUSALS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("allowed", "lasts_s", "wait_ms"),
+    [(59, 60.0, 1016), (60, 60.0, 1000), (61, 60.0, 1000), (100, 1.0, 1000)],
+)
+def test_nobody_is_told_to_come_back_at_once(allowed, lasts_s, wait_ms):
+    """However soon there is room again."""
+    refused = Refusal("openings_per_s", allowed, allowed, lasts_s).refused()
+
+    assert wait_ms == refused.retry_after_ms
+
+
 @pytest.mark.parametrize("limit", get_args(LimitName))
 def test_a_refusal_says_which_bound_is_reached(limit):
     """In words for whoever was refused, with the time after which to try again."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.admission.limits import Bucket
+from tornado_app.admission.limits import HAIR_S, Bucket
 
 
 class TestBucket:
@@ -45,6 +45,14 @@ class TestBucket:
 
         assert bucket.take(50.0) > 0.0
         assert bucket.take(101.0) == 0.0
+
+    def test_to_the_hair(self):
+        """Whoever comes as early as rounding makes it is let in, and nobody who comes earlier."""
+        bucket = Bucket(rate_per_s=1, burst=1)
+        bucket.take(0.0)
+
+        assert bucket.take(1.0 - 2 * HAIR_S) > 0.0
+        assert 0.0 == bucket.take(1.0 - HAIR_S / 2)
 
     def test_on_credit(self):
         """More than there is may be spent, and is owed until the rate has brought it in."""

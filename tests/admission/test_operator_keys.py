@@ -24,6 +24,11 @@ def test_a_key_has_a_name():
     ("keys", "problem"),
     [
         (KEYS, None),
+        (["A-b_c.1:" + "a" * 32], None),
+        (["n" * 64 + ":" + "a" * 32], None),
+        (["n" * 65 + ":" + "a" * 32], "name:key"),
+        (["-_.:" + "a" * 32], "name:key"),
+        (["änna:" + "a" * 32], "name:key"),
         (["a" * 40], "name:key"),
         ([":" + "a" * 32], "name:key"),
         (["an na:" + "a" * 32], "name:key"),

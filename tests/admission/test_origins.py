@@ -159,6 +159,15 @@ def test_problems(pattern, words):
         OriginRules.read([pattern])
 
 
+def test_all_that_cannot_be_used_is_said_at_once():
+    """A line for each."""
+    with pytest.raises(ValueError, match=r"no origin") as refused:
+        OriginRules.read(["https://bad.example/", "https://good.example", "null"])
+
+    lines = problems(["https://bad.example/", "null"])
+    assert lines == str(refused.value).split("\n")
+
+
 def test_a_pattern_that_cannot_be_used_is_named():
     """Among many an operator finds the one; of a long one, the beginning."""
     sentences = problems(["https://good.example", "https://bad.example/", "h" * 81])

@@ -1,5 +1,6 @@
 """Quotas: tornado_app/admission/quotas.py."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -29,6 +30,23 @@ def quota(allowed: float = 600, period: str = "day", unit: str = "audio_s") -> Q
 )
 def test_a_day_and_a_month_end(period, now, ends):
     assert unix_s(ends) == ends_at(period, unix_s(now))
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+def test_a_day_is_one_of_utc(monkeypatch, zone):
+    """Wherever the server stands: machines in two places count together."""
+    now = unix_s("2026-11-30T12:30:00")
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert time.localtime(now).tm_hour != 12
+        assert "2026-11-30" == quota().key(now).date
+        assert "2026-11" == quota(period="month").key(now).date
+        ends = ends_at("day", now), ends_at("month", now)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert (unix_s("2026-12-01T00:00:00"), unix_s("2026-12-01T00:00:00")) == ends
 
 
 @given(st.floats(0, 4e9), st.sampled_from(["day", "month"]))

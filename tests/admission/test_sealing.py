@@ -38,6 +38,14 @@ def test_what_was_sealed_is_opened():
         Seal(OTHER).open(sealed)
 
 
+@pytest.mark.parametrize("letter", ["a", "\u00e9", "\u5b57", "\U0001f600"])
+def test_what_is_sealed_is_not_much_longer_than_its_text(letter):
+    """Whatever it is written in: a token has a length that it may not pass."""
+    text = letter * 999
+
+    assert len(Seal(KEY).close({"instructions": text})) < len(text.encode()) * 4 / 3 + 200
+
+
 def test_the_key_before_opens_and_does_not_close():
     """So that it can be changed while tokens of it are good."""
     both = Seal(OTHER, KEY)

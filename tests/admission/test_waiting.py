@@ -52,6 +52,18 @@ def test_whoever_asks_something_is_not_the_oldest():
     assert [2] == door.cut
 
 
+def test_whoever_asks_something_is_not_the_oldest_of_all():
+    """Nor when the whole room is full, and wherever it comes from."""
+    for ip in ("1.1.1.1", BALANCER):
+        door = Door(2, 2)
+        door.come(1, ip)
+        door.come(2, "2.2.2.2")
+        door.room.heard(1)
+        door.come(3, "3.3.3.3")
+
+        assert [2] == door.cut
+
+
 def test_a_load_balancer_has_no_bound_of_its_own():
     """All clients come from its address; only the bound of all holds."""
     door = Door(5, 1)

@@ -361,3 +361,15 @@ def test_each_of_several_clears_is_answered():
     assert [("audio_cleared", "b"), ("audio_cleared", "c")] == [
         (name, data["ref"]) for name, data in told
     ]
+
+
+def test_an_item_that_is_interrupted_is_over_for_a_change_as_well(stage):
+    """The next answer is the model's own again, and asks nothing of the pool."""
+    story = answering(stage(passes_through=False, target=AudioFormat("pcm16", 8_000)))
+    story.said(delta(100)).feed(events.DownlinkReady(converted(90, 4800)))
+    story.client(configure("a", output_rate=24_000)).feed(events.DownlinkReady(converted(10)))
+    story.client(asked.Interrupt()).said(realtime.ResponseFinished(response(status="cancelled")))
+    story.said(realtime.ResponseCreated(response("resp_2"))).said(delta(50, "item_b", "resp_2"))
+
+    assert bytes(2400) == b64decode(only(story)["audio"])
+    assert not story.did(commands.ConvertDownlink)

@@ -9,7 +9,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import HandedServer, OutputItem
 from tornado_app.protocol.realtime.model_session import change_body
 from tornado_app.protocol.realtime.orders import CreateResponse, encode_order
-from tornado_app.session import commands
+from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
 
 HEADERS = {"Authorization": "Bearer canary"}
@@ -74,6 +74,17 @@ def test_the_model_is_asked_for_an_answer_to_what_it_found():
 
     ends(told, CALL)
     assert 1 == asked_for(told)
+
+
+def test_a_call_is_counted_and_logged_once():
+    """However often the model says that it is complete."""
+    told = calls(calls(story()))
+    lines = [c.fields for c in told.all if isinstance(c, commands.Log) and c.event == "tool_done"]
+
+    assert [("of_model", "mcp_1", "done")] == [
+        (each["name"], each["call_id"], each["outcome"]) for each in lines
+    ]
+    assert 1 == told.feed(events.StatusAsked({})).messages[-1][1]["tools"]["calls"]
 
 
 def test_a_call_that_only_the_end_of_the_answer_tells_of():

@@ -17,6 +17,12 @@ def logged(story: Story) -> list[str]:
     return [c.event for c in story.all if isinstance(c, Log)]
 
 
+def rejected(story: Story) -> dict[str, object]:
+    """The line for a person, without what is nothing."""
+    (fields,) = (c.fields for c in story.all if isinstance(c, Log) and "rejected" in c.event)
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def test_a_session_that_the_model_took():
     """It is noted when the model is ready, and not before."""
     story = Story().opened()
@@ -39,10 +45,11 @@ def test_a_handshake_that_was_refused(status):
 def test_a_configuration_that_was_refused():
     """So is that."""
     story = Story().opened()
-    story.said(UpstreamError(ErrorFacts(type="invalid_request_error", event_id=UPDATE_ID)))
+    error = ErrorFacts(type="invalid_request_error", code="invalid_voice", event_id=UPDATE_ID)
+    story.said(UpstreamError(error))
 
     assert [False] == noted(story)
-    assert "upstream_rejected" in logged(story)
+    assert {"cause": "bad_session", "detail": "invalid_voice"} == rejected(story)
 
 
 @pytest.mark.parametrize("failure", [Failure("dial", "refused"), Failure("open", "reset")])
@@ -54,11 +61,19 @@ def test_a_model_that_is_away_has_refused_nobody(failure):
     assert "upstream_lost" in logged(story)
 
 
-@pytest.mark.parametrize("code", ["insufficient_quota", "invalid_api_key"])
-def test_an_error_in_a_running_call_that_a_person_must_mend(code):
+@pytest.mark.parametrize(
+    "error",
+    [
+        ErrorFacts(type="invalid_request_error", code="insufficient_quota"),
+        ErrorFacts(type="invalid_request_error", code="invalid_api_key"),
+        ErrorFacts(type="insufficient_quota"),
+    ],
+    ids=lambda error: error.code or error.type,
+)
+def test_an_error_in_a_running_call_that_a_person_must_mend(error):
     """The call goes on, and the log says that somebody must act."""
     story = Story().connected()
-    story.said(UpstreamError(ErrorFacts(type="invalid_request_error", code=code)))
+    story.said(UpstreamError(error))
 
-    assert "upstream_rejected" in logged(story)
+    assert {"cause": error.code or error.type} == rejected(story)
     assert not story.session.ended

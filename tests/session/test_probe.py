@@ -35,6 +35,14 @@ def test_a_chunk_is_timed_from_its_arrival_to_the_model(story):
     assert [("to_model", 12)] == timed(story)
 
 
+def test_the_first_is_timed_on_a_machine_that_has_just_started(story):
+    """Its clock is near nought then."""
+    story.feed(events.ClientAudio(PCM), at=0.0)
+    story.feed(events.UplinkReady(converted(20, 960)), at=0.003)
+
+    assert [("to_model", 3)] == timed(story)
+
+
 def test_one_piece_a_second_is_timed(story):
     """Fifty would say the same."""
     for number in range(100):

@@ -555,3 +555,20 @@ def test_speech_that_comes_before_that_is_heard_by_the_next_model(story):
     assert [4] == heard(story.orders)
 
     assert [1, 2, 3, 4] == heard([c.order for c in story.all if isinstance(c, SendUpstream)][-4:])
+
+
+def test_a_turn_that_is_written_takes_no_room_of_one_that_is_not(stage):
+    """Of which the audio is all that there is."""
+    story = stage(speech_kept_ms=450.0).connected()
+    for item_id, text in (("u1", None), ("u2", "Hello."), ("u3", None)):
+        speak(story, 1, 2)
+        hears_turn(story, item_id, text)
+    answers(story, "a1", "Yes.")
+    again(story)
+
+    assert [
+        ("user", "input_audio"),
+        ("user", "Hello."),
+        ("user", "input_audio"),
+        ("assistant", "Yes."),
+    ] == told(story)

@@ -75,6 +75,19 @@ def test_what_is_noted_comes_first_and_changes_nothing_else():
     assert not [each for each in plain.all if isinstance(each, commands.Record)]
 
 
+def test_a_turn_has_its_times_from_its_beginning_to_the_model_that_took_it():
+    story = RecordedStory().connected()
+    story.said(realtime.UserSpeechStarted("item_u", 0), at=1.0)
+    story.said(realtime.UserSpeechStopped("item_u", 700), at=1.7)
+    story.said(realtime.Committed("item_u"), at=1.75)
+
+    assert [
+        Spoken(1000.0, "item_u", "begun"),
+        Spoken(1700.0, "item_u", "ended"),
+        Spoken(1750.0, "item_u", "committed"),
+    ] == story.of(Spoken)
+
+
 @pytest.mark.parametrize(("heard_ms", "noted_ms"), [(170, 170), (None, None)])
 def test_what_a_client_says_it_has_heard_counts(heard_ms, noted_ms):
     story = RecordedStory().connected()

@@ -384,6 +384,19 @@ def test_a_model_that_confirms_nothing_is_believed_after_a_while(call):
     assert has(looks(call, 4.0, confirms=False), SwapUpstream)
 
 
+def test_a_model_that_refuses_the_last_item_has_answered(call):
+    """It is not waited for any longer, however many it was told."""
+    for number in range(1, 4):
+        turn(call, number, "One.", "First.")
+    until(call, 3361.0)
+    prepare(call)
+    looks(call, 1.0, confirms=False)
+    refused = realtime.ErrorFacts("invalid_request_error", event_id="parley_ledger_a3")
+    call.feed(events.PreparedSaid(realtime.UpstreamError(refused)))
+
+    assert has(looks(call, 0.5), SwapUpstream)
+
+
 def test_what_the_next_model_refuses_is_left_out(call):
     """And told to no other."""
     turn(call, 1, "One.", "First.")

@@ -67,6 +67,7 @@ def test_whether_an_item_is_whole():
     assert tape.is_whole("item_a", 1000, {})
     assert not tape.is_whole("item_a", 999, {})
     assert tape.is_whole("item_b", 0, {})
+    assert not played(sound(1)).is_whole("item_a", 0, {})
 
 
 def test_of_many_items_the_oldest_is_forgotten():

@@ -17,7 +17,7 @@ from tornado_app.protocol.realtime.events import (
 )
 from tornado_app.protocol.told import Transcript
 from tornado_app.session import commands
-from tornado_app.session.transcripts import BURST_BYTES, BYTES_PER_S
+from tornado_app.session.transcripts import BURST_BYTES, BYTES_PER_S, ITEMS_KEPT
 
 COMPLETED = ResponseFinished(response(status="completed"))
 
@@ -209,3 +209,16 @@ def test_a_whole_text_of_any_length_is_said(story):
     story.said(AnswerTranscriptDone("resp_1", "item_a", text))
 
     assert [text] == [message.text for message in transcripts(story)]
+
+
+def test_words_that_are_late_are_said_before_their_item_is_forgotten():
+    """So many items of which none is complete are not kept."""
+    story = answering()
+    story.said(word("x" * int(BURST_BYTES), "first"))
+    for number in range(ITEMS_KEPT):
+        story.said(word("Yes.", f"item_{number}"))
+    assert [] == transcripts(story, "item_0")
+    story.said(word("Yes.", "one more"))
+
+    assert ["Yes."] == [message.text for message in transcripts(story, "item_0")]
+    assert [] == transcripts(story, "item_1")

@@ -171,3 +171,16 @@ def test_the_last_of_one_item_comes_before_the_first_of_the_next(call):
     call.says("response.output_audio.delta", **where, delta="AAAA")
 
     assert [FlushDownlink(), ConvertDownlink(bytes(2))] == call.fresh
+
+
+@pytest.mark.parametrize("letters", [70_000, 40_000])
+def test_what_waited_is_no_reason_to_hold_the_model_when_it_has_gone(call, letters):
+    """However much it was, and however often."""
+    for _ in range(3):
+        says_audio(call)
+        for _ in range(2):
+            call.says("response.new", text="x" * letters)
+        assert call.session.downlink.holds
+        call.feed(events.DownlinkReady(converted(10.0, audio=b"QUJD")))
+
+        assert not call.session.downlink.holds

@@ -69,6 +69,14 @@ def test_audio_is_not_decoded_and_not_answered(call):
     assert [] == call.shown
 
 
+def test_audio_of_an_answer_is_counted(call):
+    """It is in the figures of the call, however it comes."""
+    call.begins("resp_1").begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "Yes.")
+
+    totals = call.session.totals()
+    assert (1, 1000.0) == (totals.pieces, totals.answered_ms)
+
+
 def test_audio_goes_by_the_name_that_the_client_gave_it_or_by_none(call):
     for name, sent in (("mine", {"event_id": "mine"}), ("parley_session", {})):
         call.asks("input_audio_buffer.append", audio="***", event_id=name)

@@ -444,3 +444,31 @@ def test_an_update_that_the_model_had_not_answered_is_asked_of_the_next():
     assert [] == call.shown
     call.says("session.updated", session={"instructions": "Be brief."})
     assert "Be brief." == call.shown[0]["session"]["instructions"]
+
+
+def test_an_answer_of_which_something_is_left_out_keeps_the_name_that_the_client_gave():
+    call = Call(NOTHING).begun()
+    call.asks("response.create", event_id="mine", response={"instructions": "Tell all."})
+
+    assert [{"type": "response.create", "event_id": "mine", "response": {}}] == call.sent
+
+
+@pytest.mark.parametrize("kind", ["session.update", "response.create"])
+def test_a_tool_that_the_model_knows_of_the_client_may_be_chosen_without_being_named_again(kind):
+    call = Call(tools=(TOOL,)).begun().asks("session.update", **update(tools=[OWN]))
+    call.says("session.updated", session={})
+    choice = {"tool_choice": {"type": "function", "name": "own"}}
+    fields = update(**choice) if kind == "session.update" else {"response": choice}
+
+    call.asks(kind, **fields)
+
+    assert [] == call.shown
+    assert choice.items() <= call.sent[0][kind.partition(".")[0]].items()
+
+
+def test_instructions_that_are_set_back_are_shown_as_none():
+    """What the model goes by is the operator's then."""
+    call = Call().begun().asks("session.update", **update(instructions=""))
+    call.says("session.updated", session={"instructions": SECRET})
+
+    assert "" == call.shown[0]["session"]["instructions"]

@@ -12,10 +12,6 @@ class Entry(Struct, tag_field="kind"):
     id: str
     """Of the item at the model."""
 
-    @property
-    def size_bytes(self) -> int:
-        return ENTRY_BYTES + text_bytes(self.id)
-
 
 class UserSaid(Entry, tag="user"):
     text: str = ""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
@@ -23,8 +24,13 @@ def file_of(name: str) -> str:
 
 def source_digests(root: Path, recipe: Recipe) -> dict[str, str]:
     """Of all sources that decide about what is compiled: to be taken before they are read."""
-    paths = (path for package in recipe.packages for path in (root / package).rglob("*.py"))
-    return digests(root, [path.relative_to(root).as_posix() for path in paths])
+    names = []
+    for package in recipe.packages:
+        # A start waits for this: `Path.rglob` and a `Path` for each file would double it.
+        for folder, _, files in os.walk(root / package):
+            below = os.path.relpath(folder, root).replace(os.sep, "/")
+            names += [f"{below}/{file}" for file in files if file.endswith(".py")]
+    return digests(root, names)
 
 
 def write_manifest(place: Path, recipe: Recipe, sources: dict[str, str]) -> None:
@@ -69,7 +75,8 @@ def digests(root: Path, names: Iterable[str]) -> dict[str, str]:
     found = {}
     for name in names:
         try:
-            data = (root / name).read_bytes()
+            with open(f"{root}/{name}", "rb", buffering=0) as file:  # noqa: PTH123  as above
+                data = file.read()
         except OSError:
             continue
         found[name] = hashlib.blake2b(data, digest_size=16).hexdigest()

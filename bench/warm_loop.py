@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 from bench.common import print_table
-from compiling.loading import CODE
+from compiling import loading
 from tests.session.story import config, converted, response
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.connection import Connection
@@ -206,7 +206,7 @@ def main() -> None:
         without, with_metrics = least_us(calls, name, options.batches)
         more = with_metrics / without - 1
         rows.append([said, f"{without:.1f}", f"{with_metrics:.1f}", f"{more:+.1%}"])
-    print(f"Hot path: {CODE.kind}")
+    print(f"Hot path: {loading.code().kind}")
     print_table(["", "us of the loop", "with metrics", ""], rows)
 
 

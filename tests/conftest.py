@@ -15,14 +15,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from tornado.ioloop import IOLoop
 
-from compiling.loading import CODE
+from compiling import loading
 from terminal.program import BLAS_THREADS
 
 # As in every program of Parley; numpy, which reads it, is loaded by tests.
 os.environ.setdefault(BLAS_THREADS, "1")
 
+found = loading.code()
 if os.environ["PARLEY_COMPILED"] == "yes":
-    assert CODE.kind == "compiled", f"make compile: {CODE.fault or 'there is no build'}"
+    assert found.kind == "compiled", f"make compile: {found.fault or 'there is no build'}"
 
 # By examples and never by the clock, which a busy computer would fail: on one that was twenty times
 # slower one example took 48 s, and hypothesis called that a fault of the test.

@@ -7,7 +7,7 @@ import pytest
 from tornado.testing import AsyncHTTPTestCase
 from tornado.web import Application
 
-from compiling.loading import CODE
+from compiling import loading
 from tornado_app.handlers.probes import HealthHandler, ReadyHandler
 from tornado_app.health import LAG_REMEMBERED_S, LOOP_LAG_S, POOL_STUCK_S, PROBE_S, Health
 from tornado_app.metrics.tally import Tally
@@ -200,7 +200,7 @@ class TestOverHttp(AsyncHTTPTestCase):
         assert "application/json" == response.headers["Content-Type"]
         assert "no-store" == response.headers["Cache-Control"]
         assert b'"status": "ok", "connections": 3' in response.body
-        assert f'"hot_path": "{CODE.kind}"'.encode() in response.body
+        assert f'"hot_path": "{loading.code().kind}"'.encode() in response.body
 
     def test_ready(self):
         """/readyz is 200 without anything a stranger could use."""

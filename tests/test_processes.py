@@ -14,7 +14,7 @@ import pytest
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
-from compiling.loading import CODE
+from compiling import loading
 from tests.calls.house import Scrape, VoiceClient, house_settings, until, whole_log
 from tests.calls.test_administration import KEY
 from tests.fakes.upstream import FakeUpstream
@@ -153,7 +153,9 @@ async def test_one_is_killed_and_all_are_drained(tmp_path):
     started = [line for line in lines if line["event"] == "started"]
     assert 2 == len(before)
     # The parent and three children.
-    assert [(VERSION, CODE.kind)] * 4 == [(line["version"], line["hot_path"]) for line in started]
+    assert [(VERSION, loading.code().kind)] * 4 == [
+        (line["version"], line["hot_path"]) for line in started
+    ]
     assert CALLS == len(listed["calls"])
     assert CALLS == len(clients) == len(kept) + len(again)
     assert len(lost) == len(again)

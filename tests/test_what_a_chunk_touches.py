@@ -10,10 +10,11 @@ import sys
 import pytest
 
 from bench.warm_loop import Call
-from compiling.loading import CODE
+from compiling import loading
 
 pytestmark = pytest.mark.skipif(
-    CODE.kind == "compiled", reason="compiled code has no frames to be noted, and no dictionaries"
+    loading.code().kind == "compiled",
+    reason="compiled code has no frames to be noted, and no dictionaries",
 )
 
 HOUSE = f"{os.sep}tornado_app{os.sep}"

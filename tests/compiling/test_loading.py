@@ -6,6 +6,7 @@ The build is of two small modules, so that it takes seconds.
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -30,23 +31,24 @@ class Pair:
         self.right = right
 """
 RUN = """
-import json, os, sys
+import json, sys
 from pathlib import Path
-wanted = os.environ["PARLEY_COMPILED"]
-os.environ["PARLEY_COMPILED"] = "no"  # a build of Parley's own would be there before
-from compiling.loading import load
+from compiling.loading import install
 from compiling.recipe import Recipe
-os.environ["PARLEY_COMPILED"] = wanted
 
-root, recipe = Path(sys.argv[1]), Recipe(**json.loads(sys.argv[2]))
-code = load(root, recipe._replace(modules=tuple(recipe.modules)))
+root, recipe, first_of_all = Path(sys.argv[1]), Recipe(**json.loads(sys.argv[2])), sys.argv[3]
+finder = install(root, recipe._replace(modules=tuple(recipe.modules)))
 sys.path.insert(0, str(root))
+exec(first_of_all)
+looked = "compiling.build" in sys.modules
 from tiny import first, second, third
+code = finder.code()
 print(json.dumps({
     "kind": code.kind,
     "fault": code.fault,
     "compiled": [m.__name__ for m in (first, second, third) if not m.__file__.endswith(".py")],
     "total": first.total(second.Pair(20, 22)),
+    "looked": looked,
 }))
 """
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
@@ -73,10 +75,10 @@ def tree(built, tmp_path):
     return shutil.copytree(built, tmp_path / "tree")
 
 
-def run(root, recipe=RECIPE, **environ):
+def run(root, recipe=RECIPE, first_of_all="", **environ):
     """What a process finds that loads the build below *root*, and uses what is in it."""
     done = subprocess.run(
-        [sys.executable, "-c", RUN, root, json.dumps(recipe._asdict())],
+        [sys.executable, "-c", RUN, root, json.dumps(recipe._asdict()), first_of_all],
         env={**os.environ, "PARLEY_COMPILED": "", **environ},
         cwd=ROOT,
         capture_output=True,
@@ -113,6 +115,7 @@ def test_the_modules_of_a_build_are_compiled_and_no_others(tree):
         "fault": "",
         "compiled": ["tiny.first", "tiny.second"],
         "total": 42,
+        "looked": False,
     } == found
 
 
@@ -240,3 +243,87 @@ def test_children_run_what_their_parent_runs(tree):
     """One that was started before there was a build has no child that takes it."""
     assert "compiled" == run(tree, **Code("compiled").for_children())["kind"]
     assert "python" == run(tree, **Code("python").for_children())["kind"]
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("first_of_all", "looked", "kind"),
+    [
+        ("", False, "compiled"),
+        ("import tiny.third", False, "compiled"),
+        ("import tiny.second", True, "compiled"),
+        ("finder.code()", True, "compiled"),
+        ("finder.leave_alone()", False, "python"),
+        ("finder.code(); finder.leave_alone()", True, "compiled"),
+    ],
+)
+def test_a_build_is_looked_at_when_it_is_wanted(tree, first_of_all, looked, kind):
+    """Who wants none of it does not wait for its hundreds of digests."""
+    found = run(tree, first_of_all=first_of_all)
+
+    assert (looked, kind) == (found["looked"], found["kind"])
+
+
+@needs_compiler
+def test_threads_that_want_it_at_once_get_the_same(tree):
+    """One of them looks, and the others wait for what it finds."""
+    script = """
+import importlib, threading
+together = threading.Barrier(4)
+def want(name):
+    together.wait(60)
+    importlib.import_module(name)
+names = ["tiny.first", "tiny.second", "tiny.first", "tiny.third"]
+threads = [threading.Thread(target=want, args=[name]) for name in names]
+for thread in threads: thread.start()
+for thread in threads: thread.join(60)
+assert not any(thread.is_alive() for thread in threads)
+"""
+    found = run(tree, first_of_all=script)
+
+    assert ["tiny.first", "tiny.second"] == found["compiled"]
+    assert 42 == found["total"]
+
+
+@pytest.fixture
+def house(tmp_path):
+    """Parley itself, with something in the place of a build."""
+    shutil.copy(ROOT / "run.py", tmp_path)
+    shutil.copytree(ROOT / "compiling", tmp_path / "compiling")
+    for name in ("tornado_app", "workers", "terminal", "local_realtime", "parley_tools", "conf"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    place_of(tmp_path).mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "looks"),
+    [
+        ("token --user alice", False),
+        ("check-config", False),
+        ("talk --help", False),
+        ("serve --help", False),
+        ("--version", True),
+        ("serve", True),
+    ],
+)
+def test_only_a_server_looks_at_a_build(house, command, looks):
+    """And who asks which code it would run; a build is hundreds of files to be read."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+    with socket.create_server(("127.0.0.1", 0)) as taken:  # a server loads everything, and ends
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "run.py", *command.split()],
+            env={
+                **ours,
+                "PARLEY_SERVER_STATE_DIR": str(house / "state"),
+                "PARLEY_SERVER_PORT": str(taken.getsockname()[1]),
+            },
+            cwd=house,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert (command == "serve") == bool(done.returncode)
+    assert "compiling.loading" in done.stderr
+    assert looks == ("compiling.build" in done.stderr)

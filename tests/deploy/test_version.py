@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-from compiling.loading import CODE
+from compiling import loading
 from tests.calls.house import ROOT
 from tornado_app.version import VERSION
 
@@ -18,13 +18,13 @@ def test_the_command_line_says_it():
     """Whatever the settings are: they may be what is wrong."""
     done = subprocess.run(
         [sys.executable, ROOT / "run.py", "--version"],
-        env={"PARLEY_LIMITS_CONNECTIONS": "none at all", **CODE.for_children()},
+        env={"PARLEY_LIMITS_CONNECTIONS": "none at all", **loading.code().for_children()},
         capture_output=True,
         text=True,
         check=False,
     )
 
-    expected = f"Parley {VERSION} (hot path: {CODE.kind})\n"
+    expected = f"Parley {VERSION} (hot path: {loading.code().kind})\n"
     assert (0, expected, "") == (done.returncode, done.stdout, done.stderr)
 
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from compiling.loading import CODE
+from compiling import loading
 from tests.session.story import Story, converted, delta, model_session, response
 from tests.session.test_tools import CLOCK, WEATHER, begins, calls
 from tornado_app.protocol.realtime import events as realtime
@@ -17,7 +17,7 @@ from tornado_app.session import events
 from tornado_app.session.config import ToolRules
 
 pytestmark = pytest.mark.skipif(
-    CODE.kind == "compiled", reason="compiled code takes no steps of the interpreter"
+    loading.code().kind == "compiled", reason="compiled code takes no steps of the interpreter"
 )
 
 CHUNK_S = 0.02

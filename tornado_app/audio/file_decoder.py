@@ -15,7 +15,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from compiling.loading import CODE
+from compiling import loading
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
 from workers import base64_text
@@ -284,7 +284,7 @@ def _environment() -> dict[str, str]:
         kept
         | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         | GIVE_BACK
-        | CODE.for_children()
+        | loading.code().for_children()
     )
 
 

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from compiling.loading import CODE
+from compiling import loading
 from terminal.words import answer, complain
 from tornado_app.commands.arguments import COMMANDS, parser
 from tornado_app.settings.reading import InvalidSettings
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return run_model(words[1:], "run.py model")
     if words == ["--version"]:
-        answer(f"Parley {VERSION} (hot path: {CODE.kind})")
+        answer(f"Parley {VERSION} (hot path: {loading.code().kind})")
         return 0
     if not words or (words[0].startswith("-") and words[0] not in {"-h", "--help"}):
         words.insert(0, "serve")
@@ -35,6 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(f"There is no command {words[0]}; there are {', '.join(COMMANDS)}.")
         return 2
     options = parser().parse_args(words)
+    if options.command != "serve":
+        loading.leave_alone()
     if options.command == "doctor":  # to which settings that are wrong are a finding
         from tornado_app.commands.doctor import command as doctor  # noqa: PLC0415
 

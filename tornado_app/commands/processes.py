@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from tornado.netutil import bind_sockets
 
-from compiling.loading import CODE
+from compiling import loading
 from tornado_app.admission.call_counts import mark_gone
 from tornado_app.admission.shared_places import new_file
 from tornado_app.commands.one_administration import OneAdministration
@@ -197,7 +197,7 @@ class Parent:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=(share.places, share.inbox, *share.outboxes),
-            env=os.environ | CODE.for_children(),
+            env=os.environ | loading.code().for_children(),
             limit=LINE_BYTES,
             start_new_session=True,  # Ctrl-C is for the parent, which passes it on, once
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from compiling.loading import CODE
+from compiling import loading
 from terminal import signals, words
 from tornado_app import logs
 from tornado_app.commands.announcement import announcement
@@ -88,9 +88,10 @@ def run(
 def _tell_code() -> None:
     """Which Parley listens now; one line more if a build of the hot path was left alone."""
     log = logs.get_logger()
-    log.info("started", version=VERSION, hot_path=CODE.kind)
-    if CODE.fault:
-        log.warning("build_not_loaded", reason=f"build/compiled is not used: {CODE.fault}")
+    code = loading.code()
+    log.info("started", version=VERSION, hot_path=code.kind)
+    if code.fault:
+        log.warning("build_not_loaded", reason=f"build/compiled is not used: {code.fault}")
 
 
 def _raise_descriptor_limit(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 
-from compiling.loading import CODE
+from compiling import loading
 from tornado_app.handlers.quiet import QuietHandler, as_json
 from tornado_app.health import Health
 
@@ -22,7 +22,7 @@ class HealthHandler(QuietHandler):
             "connections": self._health.connections,
             "threads": threading.active_count(),
             "tasks": len(asyncio.all_tasks()),
-            "hot_path": CODE.kind,
+            "hot_path": loading.code().kind,
         }
         self.answer(200, as_json(body))
 

@@ -26,9 +26,11 @@ from tornado_app.admin.administration import Administration, Hooks
 from tornado_app.admission.tokens import TokenRules, issue
 from tornado_app.app import make_front_door, make_metrics_app
 from tornado_app.commands.configuration import read_policy
+from tornado_app.connection import Connection
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.reloading import Outcome
+from tornado_app.session import events
 from tornado_app.settings.loading import load
 from tornado_app.settings.schema import Settings
 from tornado_app.upstream.endpoint import Endpoint
@@ -64,6 +66,11 @@ def _in_keeping(changes: dict[str, Any]) -> dict[str, object]:
         "session_resume_window_s": 0,
         "limits_process_bytes": max(256 << 20, 2 * changes.get("limits_call_bytes", call_bytes)),
     }
+
+
+def fault_of_ours(connection: Connection, words: Any = "no message") -> None:
+    """The session of *connection* fails in the middle of an event, as Python or compiled."""
+    connection.feed(events.ClientSaid(words))
 
 
 class House:

@@ -22,14 +22,12 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from unittest import mock
 
 import pytest
 
-from tests.calls.house import House, VoiceClient, house_settings, until
+from tests.calls.house import House, VoiceClient, fault_of_ours, house_settings, until
 from tests.calls.test_neighbours import audio_at, audio_heard, chunk_of, echo, peer_of
 from tests.fakes.upstream import FAULTS, TEXT, FakeConnection, FakeUpstream, frame
-from tornado_app.session.machine import Session
 
 HEALTHY = 20
 PAUSE_S = 0.1
@@ -178,16 +176,8 @@ async def meets_a_fault_of_ours(ward: Ward) -> None:
     before = ward.house.gateway.connections
     client, _ = await ward.connected()
     [connection] = ward.house.gateway.connections - before
-    session, handle = connection._session, Session.handle
-
-    def fails(self: Session, *told: object) -> object:
-        if self is session:
-            raise RuntimeError
-        return handle(self, *told)
-
-    with mock.patch.object(Session, "handle", fails):
-        await client.say("ping")
-        assert 1011 == (await client.closed())[0]
+    fault_of_ours(connection)
+    assert 1011 == (await client.closed())[0]
 
 
 FAULT: dict[str, Callable[[Ward], Awaitable[None]]] = {

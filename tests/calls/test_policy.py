@@ -6,7 +6,7 @@ import json
 import pytest
 
 from local_realtime.server import LocalRealtime, ServerConfig
-from tests.calls.house import House, whole_log
+from tests.calls.house import House, fault_of_ours, whole_log
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.admission.sealing import Seal
 
@@ -101,7 +101,7 @@ def check_hidden(text):
 
 
 @pytest.mark.gen_test
-async def test_what_is_sealed_reaches_the_model_and_nobody_else(monkeypatch):
+async def test_what_is_sealed_reaches_the_model_and_nobody_else():
     """Neither the client nor the log at its most talkative, through faults and a reconnection."""
     with whole_log("debug") as log:
         async with (
@@ -142,8 +142,7 @@ async def test_what_is_sealed_reaches_the_model_and_nobody_else(monkeypatch):
                 assert CANARY in str(await again.next_event("conversation.item.create"))
             connection = next(iter(house.gateway.connections))
             check_hidden(repr(connection.config))
-            monkeypatch.setattr(connection._session, "_rates", None)  # a fault of ours
-            await client.say("text", text="Hello.")
+            fault_of_ours(connection, CANARY)
             assert 1011 == (await client.closed())[0]
             text = seen(client, log)
     assert "session_failed" in text

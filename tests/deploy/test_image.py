@@ -95,9 +95,14 @@ def tree():
                 shutil.copy(ROOT / source, target)
     subprocess.run([python, "-m", "venv", folder / "tools"], check=True)
     subprocess.run([python, "-m", "venv", "--without-pip", tree / ".venv"], check=True)
-    install = [folder / "tools" / "bin" / "pip", "--python", tree / ".venv" / "bin" / "python"]
-    install += ["install", "--quiet", "--require-hashes", "--only-binary", ":all:"]
-    subprocess.run([*install, "-r", ROOT / "requirements.txt"], check=True)
+    tools, packages = folder / "tools" / "bin", tree / ".venv" / "bin" / "python"
+    install = ["install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"]
+    pip = tools / "pip"
+    subprocess.run([pip, "--python", packages, *install, ROOT / "requirements.txt"], check=True)
+    if shutil.which("cc"):
+        subprocess.run([pip, *install, ROOT / "requirements-compile.txt"], check=True)
+        making = [tools / "python", "-m", "compiling.making", "--packages", packages]
+        subprocess.run(making, cwd=tree, check=True)
     yield tree
     shutil.rmtree(folder)
 
@@ -149,8 +154,13 @@ def wait_until_ready(process, port):
 
 
 def test_a_call_through_the_tree_of_the_image(tree, gateway):
-    """Answered, by a process without rights that can write nowhere; SIGTERM ends it well."""
+    """Answered, by a process without rights that can write nowhere; SIGTERM ends it well.
+
+    Compiled where there is a C compiler, as there is where an image is built.
+    """
     process, port = gateway
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=WAIT_S) as answer:
+        hot_path = json.load(answer)["hot_path"]
     status = Path(f"/proc/{process.pid}/status").read_text()
     environ = {**os.environ, "PARLEY_AUTH_SECRET": SECRET}
     token = subprocess.run(
@@ -172,6 +182,7 @@ def test_a_call_through_the_tree_of_the_image(tree, gateway):
     )
     process.terminate()
 
+    assert hot_path == ("compiled" if shutil.which("cc") else "python")
     assert re.search(rf"(?m)^Uid:\s+{USER}\s+{USER}\s", status)
     assert re.search(r"(?m)^CapEff:\s+0+$", status)
     assert re.search(r"(?m)^NoNewPrivs:\s+1$", status)

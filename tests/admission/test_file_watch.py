@@ -43,6 +43,19 @@ class Watching:
             await until(lambda: self._size in self._looks)
 
 
+def put(path, content: bytes) -> None:
+    """In one go: nobody who looks meanwhile finds half of it."""
+    new = path.with_suffix(".new")
+    new.write_bytes(content)
+    new.rename(path)
+
+
+def write_over(path, content: bytes) -> None:
+    """In the same file, of as many bytes."""
+    with path.open("r+b") as file:
+        file.write(content)
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "revoked"
@@ -60,7 +73,7 @@ async def test_a_change_is_told(path):
     path.write_text("user a\n")
     async with Watching(path) as watching:
         assert {"a"} == (await watching.next()).users
-        path.write_text("user b\n")
+        write_over(path, b"user b\n")
         assert {"b"} == (await watching.next()).users
         new = path.with_suffix(".new")
         new.write_text("user c\n")
@@ -78,7 +91,7 @@ async def test_two_states_of_one_time_are_told(path, unsettled):
     async with Watching(path) as watching:
         assert {"a"} == (await watching.next()).users
         written_at = path.stat().st_mtime_ns
-        path.write_text("user b\n")
+        write_over(path, b"user b\n")
         os.utime(path, ns=(0, written_at))
         assert {"b"} == (await watching.next()).users
 
@@ -117,11 +130,11 @@ async def test_what_cannot_be_read_is_told_once(path):
         await watching.next()
         path.unlink()
         assert Unreadable("No such file or directory") == await watching.next()
-        path.write_bytes(b"\xff")
+        put(path, b"\xff")
         assert Unreadable("it is not UTF-8") == await watching.next()
-        path.write_bytes(b"\xfe")
+        put(path, b"\xfe")
         os.utime(path, ns=(5, 5))
-        path.write_text("user b\n")
+        put(path, b"user b\n")
         assert {"b"} == (await watching.next()).users
 
 
@@ -139,8 +152,7 @@ async def test_how_long_ago_a_file_was_good(path):
         age_s = watching.watch.age_s(path)
         assert 0 <= age_s < time.monotonic() - before
 
-        path.write_bytes(b"\xff")
-        os.utime(path, ns=(5, 5))
+        put(path, b"\xff")
         await watching.next()
         before = time.monotonic()
         await watching.look()

@@ -1,5 +1,6 @@
 """Places of one process: tornado_app/admission/counting.py."""
 
+import weakref
 from typing import get_args
 
 import pytest
@@ -62,6 +63,29 @@ def test_what_lasts_a_while_is_free_by_itself():
     clock.now += 0.01
     assert 0 == places.used(opening)
     assert places.admit(Lease("3", (opening,))) is None
+
+
+class Name(str):
+    """A user's, of which can be seen whether anybody still has it."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_who_came_once_and_never_again_is_forgotten():
+    """With the next who come when the time is over: there are more users than a server has room
+    for.
+    """
+    places, known = PlacesHere(clock := Clock()), []
+    for number in range(50):
+        clock.now += 10.0
+        user = Name(f"user-{number}")
+        known.append(weakref.ref(user))
+        begun = Lease("", (Seat("openings_per_user_per_minute", user, 9, 60.0),))
+        assert places.admit(begun) is None
+        places.release(begun)
+        del user, begun
+
+    assert [*range(44, 50)] == [number for number, user in enumerate(known) if user()]
 
 
 def test_what_takes_over_has_room_for_a_moment():

@@ -1,6 +1,6 @@
 """Who has a place among so many: what is counted, under which limit, and who counts it."""
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -123,8 +123,8 @@ class PlacesHere:
         self._clock = clock
         self._leases: set[Lease] = set()
         self._taken: Counter[tuple[str, str]] = Counter()
-        self._lasting: dict[tuple[str, str], deque[float]] = {}
-        """When each of them is free again."""
+        self._lasting: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        """When each of them is free again; in the order in which somebody took one last."""
 
     @property
     def here(self) -> int:
@@ -145,7 +145,7 @@ class PlacesHere:
             if seat.lasts_s is None:
                 self._taken[seat.key] += 1
             else:
-                self._lasting.setdefault(seat.key, deque()).append(self._clock() + seat.lasts_s)
+                self._take_for(seat.key, seat.lasts_s)
         self._leases.add(lease)
         return None
 
@@ -156,6 +156,13 @@ class PlacesHere:
             self._taken[seat.key] -= 1
             if not self._taken[seat.key]:
                 del self._taken[seat.key]
+
+    def _take_for(self, key: tuple[str, str], lasts_s: float) -> None:
+        self._lasting.setdefault(key, deque()).append(self._clock() + lasts_s)
+        self._lasting.move_to_end(key)
+        # Those who never come again are forgotten with the next who come.
+        while not self._still(next(iter(self._lasting))):
+            pass
 
     def _still(self, key: tuple[str, str]) -> deque[float]:
         still, now = self._lasting.get(key, deque()), self._clock()

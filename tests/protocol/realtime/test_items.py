@@ -1,5 +1,7 @@
 """Tests of tornado_app/protocol/realtime/items.py."""
 
+from functools import partial
+
 import pytest
 from openai.types.realtime import ConversationItemCreateEvent
 
@@ -17,14 +19,14 @@ from tornado_app.protocol.realtime.items import (
 
 
 @pytest.mark.parametrize(
-    ("item", "role", "content"),
+    ("made", "role", "content"),
     [
-        (user_text("Hi."), "user", [{"type": "input_text", "text": "Hi."}]),
-        (assistant_text("Hi."), "assistant", [{"type": "output_text", "text": "Hi."}]),
-        (system_text("Hi."), "system", [{"type": "input_text", "text": "Hi."}]),
-        (user_speech("AAAA"), "user", [{"type": "input_audio", "audio": "AAAA"}]),
+        (partial(user_text, "Hi."), "user", [{"type": "input_text", "text": "Hi."}]),
+        (partial(assistant_text, "Hi."), "assistant", [{"type": "output_text", "text": "Hi."}]),
+        (partial(system_text, "Hi."), "system", [{"type": "input_text", "text": "Hi."}]),
+        (partial(user_speech, "AAAA"), "user", [{"type": "input_audio", "audio": "AAAA"}]),
         (
-            user_image("AAAA", "jpeg", "What?"),
+            partial(user_image, "AAAA", "jpeg", "What?"),
             "user",
             [
                 {"type": "input_text", "text": "What?"},
@@ -34,8 +36,9 @@ from tornado_app.protocol.realtime.items import (
     ],
     ids=["typed", "said by the model", "told by the operator", "spoken", "shown"],
 )
-def test_an_item_is_one_that_the_api_takes(item, role, content):
+def test_an_item_is_one_that_the_api_takes(made, role, content):
     """Each kind of content from the one who may have said it."""
+    item = made()
     assert {"type": "message", "role": role, "content": content} == item
     sent = {"type": "conversation.item.create", "item": item}
     event = ConversationItemCreateEvent.model_validate(sent)
@@ -43,16 +46,19 @@ def test_an_item_is_one_that_the_api_takes(item, role, content):
 
 
 @pytest.mark.parametrize(
-    ("item", "has_picture", "text"),
+    ("made", "has_picture", "text"),
     [
-        (user_text("Hi."), False, "Hi."),
-        (user_image("AAAA", "png", "What?"), True, "What?"),
-        (user_image("AAAA", "png", None), True, ""),
-        (user_speech("AAAA"), False, ""),
+        (partial(user_text, "Hi."), False, "Hi."),
+        (partial(user_image, "AAAA", "png", "What?"), True, "What?"),
+        (partial(user_image, "AAAA", "png", None), True, ""),
+        (partial(user_speech, "AAAA"), False, ""),
     ],
+    ids=["typed", "shown with words", "shown", "spoken"],
 )
-def test_what_stands_in_an_item_of_ours(item, has_picture, text):
+def test_what_stands_in_an_item_of_ours(made, has_picture, text):
     """Its picture and its words."""
+    item = made()
+
     assert (has_picture, text) == (shows(item), text_of(item))
 
 

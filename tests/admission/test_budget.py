@@ -91,6 +91,37 @@ class TestBudget:
         mine.give(1)
         assert (mine.is_full, mine.is_low) == (False, True)
 
+    def test_a_call_beyond_its_share_is_not_read_again_while_the_process_is_full(self):
+        """Though it keeps less than half of its own bound; the share of a call is a small one when
+        there are many.
+        """
+        process = ProcessBudget(2000, 10)
+        mine, other = Budget(CALL_BYTES, process), Budget(CALL_BYTES, process)
+        mine.take(101)
+        other.take(898)
+        assert mine.is_low
+        other.take(1)
+        assert not mine.is_low
+        mine.give(1)
+        assert mine.is_low
+
+    def test_other_bounds_hold_from_now_on(self):
+        """For what all keep, and for calls that begin then."""
+        process, [mine, *_] = budgets()
+        mine.take(600)
+        process.resize(1000, 5)
+
+        assert (100, -100, True) == (process.share_bytes, process.room_bytes, process.is_full)
+        assert not mine.has_room(1)
+
+    def test_what_waits_for_a_client_counts_among_what_all_keep(self):
+        """And not against its own call."""
+        process, [mine, *_] = budgets()
+        mine.count_answers(700)
+        mine.count_answers(300)
+
+        assert (0, 300) == (mine.held_bytes, process.held_bytes)
+
 
 STEPS = st.lists(st.tuples(st.integers(0, CALLS - 1), st.integers(0, 700)), max_size=80)
 

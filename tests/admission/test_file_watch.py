@@ -90,6 +90,7 @@ async def test_two_states_of_one_time_are_told(path, unsettled):
     path.write_text("user a\n")
     async with Watching(path) as watching:
         assert {"a"} == (await watching.next()).users
+        assert watching.watch.age_s(path) >= 0
         written_at = path.stat().st_mtime_ns
         write_over(path, b"user b\n")
         os.utime(path, ns=(0, written_at))

@@ -112,6 +112,15 @@ def test_what_is_told_of_one_that_is_used_up():
     assert 1 == of_all.retry_after_ms
 
 
+@pytest.mark.parametrize("unit", ["audio_s", "tokens", "money"])
+@pytest.mark.parametrize("owner", ["user", "organisation"])
+def test_which_quota_is_one_of_money(unit, owner):
+    """A client is told its currency, and tenths of a second are enough of the others."""
+    use = Quota(unit, owner, "acme", "day", 600).use(1, 0.0)
+
+    assert (unit == "money", 6 if unit == "money" else 1) == (use.is_money, use.digits)
+
+
 def test_what_is_over_is_forgotten():
     meters = MetersHere()
     day, month = Key("tokens", "user", "a", "2026-12-01"), Key("tokens", "user", "a", "2026-12")

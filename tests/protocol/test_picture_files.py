@@ -27,10 +27,22 @@ TABLES = segment(0xC4, bytes(20)) + segment(0xDB, bytes(65))
         ("jpeg", jpeg(640, 65_535), (640, 65_535)),
         ("jpeg", jpeg(before=EXIF + TABLES), (4, 2)),
         ("jpeg", jpeg(before=b"\xff\xff\xff"), (4, 2)),
+        ("jpeg", jpeg(before=b"\xff\x01\xff\xd0"), (4, 2)),
         ("jpeg", jpeg(frame=0xC2), (4, 2)),
         ("jpeg", jpeg() + bytes(8), (4, 2)),
     ],
-    ids=["png", "deep", "png-tail", "jpeg", "tall", "camera", "filled", "progressive", "jpeg-tail"],
+    ids=[
+        "png",
+        "deep",
+        "png-tail",
+        "jpeg",
+        "tall",
+        "camera",
+        "filled",
+        "markers",
+        "progressive",
+        "jpeg-tail",
+    ],
 )
 def test_a_picture_says_how_large_it_is(kind, data, expected):
     """Wherever that stands in it."""

@@ -106,6 +106,7 @@ def test_what_is_shown_is_a_session_of_the_api(kind):
     read = ClientSecretCreateResponse.model_validate(answer).session
     assert kind == read.type
     assert "canary" not in str(shown)
+    assert 0 == shown["expires_at"]
     if kind == "realtime":
         assert "" == shown["instructions"]
         said = session_shown(begun, {"instructions": "Mine."})

@@ -335,6 +335,21 @@ def test_reading_is_total(text):
     assert isinstance(event, UpstreamEvent)
 
 
+@pytest.mark.parametrize(
+    ("details", "error"),
+    [
+        ({"error": {"type": "t", "code": "c"}}, realtime.ErrorFacts("t", "c")),
+        ({"type": "cancelled"}, realtime.ErrorFacts()),
+        (None, realtime.ErrorFacts()),
+    ],
+)
+def test_why_an_answer_failed(details, error):
+    """If it says so."""
+    said = {"type": "response.done", "response": {"id": "r", "status_details": details}}
+
+    assert error == parse_realtime(json.dumps(said)).response.error
+
+
 def test_of_a_usage_its_numbers_are_told():
     """Words in it might be of what the model was told."""
     details = {"text_tokens": 3, "note": "words", "cached_tokens_details": {"audio_tokens": 1}}

@@ -201,6 +201,21 @@ def test_parameters_nobody_knows_are_named():
     assert ("intput_rate", "Voice") == opening(intput_rate="8000", Voice="ash").ignored
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("x" * 64, "x" * 64),
+        ("x" * 65, "x" * 61 + "..."),
+        ("x" * 62 + "\n", "x" * 62 + "?"),
+        ("x" * 60 + "\u202e" * 5, "x" * 60 + "?..."),
+    ],
+    ids=["short", "long", "unprintable", "both"],
+)
+def test_a_name_is_said_back_as_far_as_it_can_be(name, shown):
+    """Cut behind 64 characters, and with a sign for what drives a terminal."""
+    assert (shown,) == opening(**{name: "1"}).ignored
+
+
 @given(st.dictionaries(st.text(), st.text(max_size=3), max_size=64))
 def test_names_that_are_said_back_are_few_short_and_printable(query):
     """They are a client's own words, or somebody's who made its link."""

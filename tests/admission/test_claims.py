@@ -53,6 +53,7 @@ def test_a_token_that_is_peeked_into_proves_nothing():
     assert ({"a": 1}, {"b": 2}) == peek("eyJhIjoxfQ.eyJiIjoyfQ.AA")
     assert (None, {"b": 2}) == peek("W10.eyJiIjoyfQ.AA")
     assert (None, None) == peek("a.b.c")
+    assert ({"abc": 1}, {"ab": 1}) == peek("eyJhYmMiOjF9.eyJhYiI6MX0.AA")
     assert (None, None) == peek("eyJhIjoxfQ.eyJiIjoyfQ")
 
 

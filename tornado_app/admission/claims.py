@@ -4,14 +4,13 @@ The claims are checked here and not by PyJWT, which reads the wall clock, and ta
 as 10**400, and a claim that comes twice.
 """
 
-import base64
 import re
 from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn
 
-from tornado_app.admission.json_object import read_object
+from tornado_app.admission.json_object import read_object, read_part
 
 TokenProblem = Literal["token_missing", "token_invalid", "token_expired"]
 
@@ -79,7 +78,7 @@ def check_shape(token: str, token_bytes: int) -> None:
 def peek(token: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Header and claims of a token in shape, with nothing proven; None for what is no object."""
     match = _COMPACT.fullmatch(token)
-    return (_part(match[1]), _part(match[2])) if match else (None, None)
+    return (read_part(match[1]), read_part(match[2])) if match else (None, None)
 
 
 def read_claims(payload: bytes) -> dict[str, Any]:
@@ -187,13 +186,6 @@ def words_at(claims: Mapping[str, Any], paths: Iterable[Path]) -> frozenset[str]
         elif value is not None:
             reject(f"The token's {'.'.join(path)} is neither a text nor a list of texts.")
     return frozenset(found)
-
-
-def _part(text: str) -> dict[str, Any] | None:
-    try:
-        return read_object(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except ValueError:
-        return None
 
 
 def _time(claims: Mapping[str, Any], name: str) -> float:

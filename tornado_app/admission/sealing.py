@@ -14,7 +14,7 @@ from typing import Any
 from joserfc.jwe import JWERegistry, decrypt_compact, encrypt_compact
 from joserfc.jwk import OctKey
 
-from tornado_app.admission.json_object import read_object
+from tornado_app.admission.json_object import read_object, read_part
 
 KEY_BYTES = 32
 _HEADER = {"alg": "dir", "enc": "A256GCM"}
@@ -37,7 +37,7 @@ def read_key(text: str) -> bytes:
     """
     if not _BASE64URL.fullmatch(text):
         raise ValueError("must be 32 bytes as base64url")
-    return base64.urlsafe_b64decode(text.rstrip("=") + "=")
+    return base64.urlsafe_b64decode(text[:43] + "=")
 
 
 class Seal:
@@ -73,10 +73,7 @@ class Seal:
 
 def _is_header(part: str) -> bool:
     """Exactly ours; what asks for anything else is not even tried."""
-    try:
-        header = read_object(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
-        return False
+    header = read_part(part)
     if header is None or not set(header) <= _HEADER_MAY:
         return False
     return all(header.get(name) == value for name, value in _HEADER.items())

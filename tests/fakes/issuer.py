@@ -84,6 +84,8 @@ class IssuerServer:
         self.status = 200
         self.issuer: str | None = None
         """In place of its own name in the document of discovery."""
+        self.document: bytes | None = None
+        """In place of that document."""
         self.hangs = False
         self.is_away = False
         self._hung: list[HTTPServerRequest] = []
@@ -133,7 +135,7 @@ class IssuerServer:
             body = jwks(*self.keys) if self.says is None else self.says
         else:
             document = {"issuer": self.issuer or self.url, "jwks_uri": self.jwks_url}
-            body = json.dumps(document).encode()
+            body = json.dumps(document).encode() if self.document is None else self.document
         headers = HTTPHeaders({"Content-Length": str(len(body))})
         line = ResponseStartLine("HTTP/1.1", self.status, "As told")
         writing = request.connection.write_headers(line, headers, body)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.fakes.issuer import IssuerServer, SigningKey, jwks
+from tests.fakes.issuer import IssuerServer, SigningKey, jwks, until
 from tornado_app.admission.issuers import fetching
 from tornado_app.admission.issuers.fetching import BODY_BYTES, Address, Failed, KeyFetcher
 
@@ -82,6 +82,46 @@ async def test_one_issuer_cannot_hand_out_the_keys_of_another():
         server.is_away = True
         [found] = await answer(Address("https://id.example", server.jwks_url))
         assert isinstance(found, Failed)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (None, "no_discovery_document"),
+        ({}, "bad_jwks_uri"),
+        ({"jwks_uri": 7}, "bad_jwks_uri"),
+        ({"jwks_uri": "file:///etc/passwd"}, "bad_jwks_uri"),
+    ],
+)
+async def test_a_document_that_says_nothing_of_keys_is_a_word(said, cause):
+    """And nothing else is asked."""
+    async with IssuerServer(SigningKey()) as server:
+        document = [] if said is None else {"issuer": server.url, **said}
+        server.document = json.dumps(document).encode()
+        [found] = await answer(Address(server.url, ""))
+
+    assert Failed(cause) == found
+    assert "/jwks" not in server.asked
+
+
+@pytest.mark.gen_test
+async def test_an_issuer_that_hangs_is_given_up(monkeypatch):
+    """And is told to nobody when the gateway ends before."""
+    loop, told = asyncio.get_running_loop(), []
+    async with IssuerServer(SigningKey()) as server:
+        server.hangs = True
+        address = Address("https://id.example", server.jwks_url)
+        fetcher = KeyFetcher(loop.call_soon_threadsafe, uses_environment=False)
+        fetcher.start()
+        fetcher.fetch(address, told.append)
+        await until(lambda: server.questions == 1)
+        await fetcher.stop()
+        assert fetcher._loop.is_closed()
+
+        monkeypatch.setattr(fetching, "FETCH_S", 0.05)
+        assert [Failed("timeout")] == await answer(address)
+    assert [] == told
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """Which process is to have the next call."""
 
+import asyncio
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.issuer import until
+from tornado_app.admission import call_counts
 from tornado_app.admission.call_counts import SENT_S, SILENT_S, CallCounts, mark_gone
 from tornado_app.admission.counting import Lease, Seat
 from tornado_app.admission.shared_places import SharedPlaces, new_file
@@ -165,6 +168,30 @@ def test_one_that_hangs(file):
     assert abs(taken[1] - taken[2]) <= 1
     hanging.beat()
     assert 0 == second.choose()
+
+
+def test_one_that_runs_says_so_again_and_again(file, monkeypatch):
+    """Until it ends; nobody asks it to."""
+    monkeypatch.setattr(call_counts, "BEAT_S", 0.0)
+    clock = Clock()
+    first, second = counts(file, 2, clock)
+    first.tell(5)
+    second.tell(2)
+
+    async def lives():
+        beating = asyncio.create_task(second.keep_beating())
+        found = []
+        for _ in range(3):
+            clock.now += SILENT_S + 1
+            await until(lambda: first.elsewhere() == 2)
+            found.append(first.choose())
+        beating.cancel()
+        await asyncio.gather(beating, return_exceptions=True)
+        clock.now += SILENT_S + 1
+        return found
+
+    assert [1, 1, 1] == asyncio.run(lives())
+    assert 0 == first.choose()
 
 
 def test_all_others_hang(file):

@@ -167,7 +167,8 @@ async def test_it_ends(path):
     """And its thread, which bears the name that the documents give it; also one that has nothing
     to look at, and never began.
     """
-    async with Watching(path):
+    async with Watching(path) as watching:
+        assert watching.watch.age_s(path) >= 0
         assert "file-watch" in {thread.name for thread in threading.enumerate()}
     assert "file-watch" not in {thread.name for thread in threading.enumerate()}
 

@@ -399,6 +399,12 @@ class TestIssue:
         with pytest.raises(ValueError, match="token"):
             issue(user, RULES, NOW, ttl_s)
 
+    def test_gives_no_scope_that_would_be_read_as_two(self):
+        """Or as none."""
+        for scope in ("a b", "", " a"):
+            with pytest.raises(ValueError, match=r"^A scope is one word\.$"):
+                issue("ada", RULES, NOW, 60, ["talk", scope])
+
 
 class TestPreviousKey:
     BEFORE = TokenRules(KEY[::-1], ("HS256",), leeway_s=10, max_lifetime_s=3600)

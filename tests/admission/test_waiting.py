@@ -64,6 +64,18 @@ def test_whoever_asks_something_is_not_the_oldest_of_all():
         assert [2] == door.cut
 
 
+def test_one_place_for_an_address():
+    """Whoever comes from there takes it from the one before, again and again."""
+    door = Door(9, 1)
+    for who in range(4):
+        door.come(who, "1.1.1.1")
+
+    assert [0, 1, 2] == door.cut
+    door.room.leave(3)
+    door.room.leave(3)
+    assert 0 == len(door.room)
+
+
 def test_a_load_balancer_has_no_bound_of_its_own():
     """All clients come from its address; only the bound of all holds."""
     door = Door(5, 1)

@@ -69,6 +69,7 @@ def test_a_picture_says_how_large_it_is(kind, data, expected):
         ("jpeg", jpeg(height=0), "has a width or a height of 0"),
         ("png", png()[:-1], "is cut: its end is missing"),
         ("jpeg", jpeg()[:-1], "is cut: its end is missing"),
+        ("jpeg", b"\xff\xd8" + segment(0xC0, b"\x08\0\2\0\4\0"), "is cut: its end is missing"),
         ("jpeg", jpeg()[:12], "has no header that says how large it is"),
         ("jpeg", jpeg(before=b"\xff\xda\0\2"), "has no header that says how large it is"),
         ("jpeg", jpeg(before=b"\xff\xe1\0\1"), "has no header that says how large it is"),

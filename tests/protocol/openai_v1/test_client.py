@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
-from tornado_app.protocol.openai_v1.client import parse_client, plain_audio
+from tornado_app.protocol.openai_v1.client import (
+    parse_client,
+    plain_audio,
+    read_introduction,
+    read_place,
+)
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
 
 APPEND = "input_audio_buffer.append"
@@ -118,6 +123,15 @@ def test_what_is_no_event_is_refused(text, word, field):
         parse_client(text)
 
     assert (word, field) == (refused.value.word, refused.value.field)
+
+
+def test_nobody_says_first_who_it_is_or_where_it_was():
+    """The API has no such messages: who has no key is not let in, and every call is a new one."""
+    with pytest.raises(InvalidMessage) as refused:
+        read_introduction('{"type":"authenticate","token":"t"}')
+
+    assert "token_missing" == refused.value.code
+    assert read_place('{"type":"resume_from","last_seq":7}') is None
 
 
 @given(st.text())

@@ -17,6 +17,7 @@ from tornado_app.protocol.realtime.asked_session import (
     fields_asked,
     session_shown,
 )
+from tornado_app.protocol.realtime.model_session import session_body
 
 TOOL = {"type": "function", "name": "look", "description": "Looks.", "parameters": {}}
 
@@ -106,12 +107,38 @@ def test_what_is_shown_is_a_session_of_the_api(kind):
     read = ClientSecretCreateResponse.model_validate(answer).session
     assert kind == read.type
     assert "canary" not in str(shown)
-    assert 0 == shown["expires_at"]
     if kind == "realtime":
         assert "" == shown["instructions"]
         said = session_shown(begun, {"instructions": "Mine."})
         assert ("Mine.", WANTED.voice) == (said["instructions"], read.audio.output.voice)
         RealtimeSessionCreateRequest.model_validate(shown)
+
+
+def test_what_is_shown_has_every_field_of_the_api():
+    """With null, nothing or its default where there is nothing to say; clients ask for them."""
+    shown = session_shown(WANTED, {})
+    body = session_body(WANTED)
+    assert {
+        "object": "realtime.session",
+        "expires_at": 0,
+        "model": "gpt-realtime-2.1",
+        "tool_choice": "auto",
+        "tools": [],
+        "truncation": "auto",
+        "tracing": None,
+        "prompt": None,
+        "include": None,
+        **body,
+        "instructions": "",
+    } == shown
+
+    writing = replace(WANTED, session="transcription")
+    assert {
+        "object": "realtime.transcription_session",
+        "include": None,
+        **session_body(writing),
+        "expires_at": 0,
+    } == session_shown(writing, {})
 
 
 JSON = st.recursive(

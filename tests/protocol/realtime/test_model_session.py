@@ -13,6 +13,7 @@ from openai.types.realtime import (
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import (
     ModelSession,
+    OneFunction,
     Turn,
     change_body,
     session_body,
@@ -158,6 +159,41 @@ def test_a_change_says_what_it_is_about_and_nothing_else(name):
     whole["audio"]["input"]["turn_detection"]["idle_timeout_ms"] = None  # what it was is over
     assert whole == change_body(wanted, FIELDS, (SEARCHES,))
     assert ["search", "show"] == [tool["name"] for tool in whole["tools"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"turn_detection": "none"}, None),
+        (
+            {"turn_detection": "semantic_vad", "vad_idle_timeout_ms": 6000},
+            {"type": "semantic_vad", "create_response": True, "interrupt_response": True},
+        ),
+        (
+            {"session": "transcription", "vad_idle_timeout_ms": 6000},
+            {
+                "type": "server_vad",
+                "threshold": 0.4,
+                "prefix_padding_ms": 200,
+                "silence_duration_ms": 450,
+            },
+        ),
+    ],
+    ids=["none", "semantic", "transcription"],
+)
+def test_a_change_of_turn_detection_takes_nothing_along_that_is_not_of_its_kind(changes, fields):
+    """A model refuses what it does not know there."""
+    body = change_body(replace(WANTED, **changes), ["turn_detection"])
+
+    assert {"turn_detection": fields} == body["audio"]["input"]
+
+
+def test_one_function_can_be_chosen():
+    """By its name, as the API spells it; without tools there is no choice."""
+    wanted = replace(WANTED, tools=(SHOWS,), tool_choice=OneFunction("show"))
+
+    assert {"type": "function", "name": "show"} == session_body(wanted)["tool_choice"]
+    assert "tool_choice" not in session_body(replace(wanted, tools=()))
 
 
 @pytest.mark.parametrize(("role", "kind"), [("user", "input_text"), ("assistant", "output_text")])

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.errors import ERROR_CODES, InvalidMessage, Refused
-from tornado_app.protocol.asked import AudioFile, ClientMessageBase, Configure, ToolResult
+from tornado_app.protocol.asked import (
+    AudioFile,
+    ClientEvent,
+    ClientMessageBase,
+    Configure,
+    ToolResult,
+)
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.client import (
     MESSAGES,
@@ -303,6 +309,13 @@ def _introduced(frame):
         return read_introduction(frame)
     except Refused as refused:
         return refused
+
+
+def test_tokens_and_words_of_a_client_are_in_no_repr():
+    """No trace of a fault shows them."""
+    assert "canary" not in repr(parse_client('{"type":"refresh_token","token":"canary"}'))
+    event = ClientEvent("response.create", {"a": "canary"}, "canary")
+    assert "ClientEvent('response.create')" == repr(event)
 
 
 def test_the_last_of_what_a_first_message_says_is_its_query():

@@ -158,6 +158,11 @@ def test_an_error_says_what_of_the_client_it_is_about():
     assert {"code": "invalid_audio", "retryable": False, "ref": "mine", "chunk": 3} == data
 
 
+def test_the_words_of_a_model_are_in_no_repr():
+    """No trace of a fault shows them."""
+    assert "canary" not in repr(told.RelayedEvent('{"type":"canary"}'))
+
+
 def test_the_protocol_knows_no_other_error_codes():
     """The list of docs/protocol.md, section 4."""
     listed = """invalid_json invalid_message unknown_type invalid_audio unsupported_format

@@ -370,7 +370,10 @@ def test_history_of_which_the_model_refuses_a_part_is_taken_away():
     error = only(story.said(UPDATED))
 
     assert ("a", "history") == (error["ref"], error["field"])
-    assert ["parley_h_1_0", "parley_h_1_1"] == [order.item_id for order in story.orders]
+    assert [
+        ("parley_h_1_0", "parley_configure_1_0"),
+        ("parley_h_1_1", "parley_configure_1_1"),
+    ] == [(order.item_id, order.event_id) for order in story.orders]
     assert [] == story.said(refusal("parley_configure_1_1", "item_not_found")).told
     assert ["configured"] == story.client(configure(history=PAST)).said(UPDATED).told
 

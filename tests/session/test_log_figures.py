@@ -54,3 +54,16 @@ def test_a_call_can_be_followed_to_the_models_own_ids():
 
     assert fields_of(story, "upstream_connected")["model_session"]
     assert "resp_1" == fields_of(story, "response_done")["response_id"]
+
+
+def test_a_call_that_has_just_begun_has_cost_nothing():
+    """All its figures begin at nought, and those of what is typed and shown as well."""
+    totals = Story().opened().session.totals()
+
+    assert 1 == totals.messages
+    assert (0, 0) == (totals.given_text, totals.given_pictures)
+    assert not any(
+        getattr(totals, name)
+        for name in totals.__struct_fields__
+        if name not in {"messages", "given_text", "given_pictures"}
+    )

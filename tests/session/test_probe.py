@@ -1,11 +1,15 @@
 """How long audio is here: what is timed, and what is not."""
 
+import json
+
 import pytest
 
+from tests.session.relaying.call import Call
 from tests.session.story import Story, converted, delta, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import ResponseCreated
+from tornado_app.protocol.realtime.overhearing import overhear
 from tornado_app.session import events
 from tornado_app.session.commands import Timed
 from workers.formats import AudioFormat
@@ -125,3 +129,14 @@ def test_a_client_that_is_full_is_not_the_gateways(story):
     story.feed(events.ClientHasRoom(), at=9.0)
 
     assert [] == timed(story)
+
+
+def test_an_answer_is_timed_for_a_client_of_the_api_as_well():
+    """It goes straight on."""
+    call = Call(is_timed=True).begun()
+    call.begins("resp_1").begins_item("resp_1", "item_a")
+    where = {"response_id": "resp_1", "item_id": "item_a", "output_index": 0, "content_index": 0}
+    said = {"type": "response.output_audio.delta", **where, "delta": "AAAA" * 80}
+    call.feed(events.UpstreamSaid(overhear(json.dumps(said)), 1.96), at=2.0)
+
+    assert [("to_client", 40)] == timed(call)

@@ -572,3 +572,37 @@ def test_a_turn_that_is_written_takes_no_room_of_one_that_is_not(stage):
         ("user", "input_audio"),
         ("assistant", "Yes."),
     ] == told(story)
+
+
+def test_a_turn_whose_commit_was_too_much_to_keep_is_none(stage):
+    """The next model is told of no turn of which it can be given nothing."""
+    story = stage(turn_detection="none", speech_kept_ms=150.0).connected()
+    speak(story, 1)
+    commit(story)
+    speak(story, 2, 3)
+    again(story)
+
+    assert ["Append", "CreateResponse"] == told(story)
+    assert [3] == heard(story.orders)
+
+
+def test_a_call_stands_where_the_model_has_put_it(story):
+    """Though it is complete only when more has been said."""
+    story.connected()
+    hears_turn(story, "u1", "How is the weather?")
+    story.said(realtime.ResponseCreated(response("r1")))
+    story.said(realtime.ItemAdded(Item("c1", "function_call", None), "u1"))
+    hears_turn(story, "u2", "And tomorrow?", after="c1")
+    call = OutputItem("function_call", "completed", "call_1", "weather", "{}", "c1")
+    story.said(realtime.OutputItemDone("r1", call))
+
+    assert ["u1", "c1", "u2"] == [e.id for e in story.session.ledger.entries if e.id[0] in "uc"]
+
+
+def test_what_was_spoken_to_a_lost_model_takes_no_memory_where_nothing_is_told(stage):
+    """It is for nobody any more."""
+    story = stage(**FORGETFUL).connected()
+    speak(story, 1, 2, 3)
+    again(story).feed(events.Look(0))
+
+    assert 0 == story.session._model.rebuilding.speech.kept_bytes

@@ -159,3 +159,20 @@ def test_a_turn_that_is_none_is_taken_out(state, waiting, gone, after):
     request.withdraw_one(gone)
 
     assert (after, any(name != gone for name in waiting)) == (request.state, request.waits)
+
+
+@pytest.mark.parametrize("forget", [Request.lost, Request.put_back])
+def test_the_next_model_is_no_busier_than_the_first(forget):
+    """What one was refused says nothing of another."""
+    request = sent(Turn("a", "r"))
+    for _ in range(2):
+        for _ in range(BUSY_MAX - 1):
+            request.refused_as_busy(is_known=False)
+            request.settle()
+            request.next()
+            request.sent()
+        assert not request.is_hopeless
+        forget(request)
+        request.want(Turn("a", "r"))
+        request.next()
+        request.sent()

@@ -146,6 +146,9 @@ def test_the_next_model_is_told_everything_before_the_swap_and_the_client_one_wo
     log = next(each for each in happened if isinstance(each, Log) and each.event == "rolled_over")
     figures = {"reason", "is_forced", "ready_ms", "swap_ms", "model_session", "upstream"}
     assert figures == log.fields.keys()
+    assert ("session_limit", False, "sess_m") == tuple(
+        log.fields[name] for name in ("reason", "is_forced", "model_session")
+    )
 
 
 def test_an_hour_with_three_roll_overs(stage):

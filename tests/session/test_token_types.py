@@ -1,10 +1,15 @@
 """What a model says it has used, taken apart."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.metrics.definitions import TOKENS
-from tornado_app.session.token_types import tokens_by_type
+from tornado_app.session.token_types import (
+    tokens_by_type,
+    transcription_seconds,
+    transcription_tokens,
+)
 
 COUNT = st.integers(0, 5000)
 
@@ -68,3 +73,23 @@ def test_nothing_that_a_model_says_is_a_fault(usage):
     found = tokens_by_type(usage if isinstance(usage, dict) else {"total_tokens": usage})
 
     assert all(tokens > 0 for tokens in found.values())
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(0, 0.0), (2, 2.0), (2.5, 2.5), (86_400, 86_400.0)]
+    + [(wrong, 0.0) for wrong in (-1, 86_401, True, "2", None, float("nan"))],
+)
+def test_seconds_are_believed_if_they_can_be(said, seconds):
+    """A day is more than any turn."""
+    assert seconds == transcription_seconds({"seconds": said})
+    assert 0.0 == transcription_seconds(None)
+
+
+def test_what_is_written_down_comes_out_as_text():
+    """A model says of it how much there is, and not of what."""
+    usage = {"total_tokens": 12, "input_tokens": 9, "output_tokens": 3}
+    usage["input_token_details"] = {"audio_tokens": 9}
+
+    assert {"audio_input": 9, "text_output": 3} == transcription_tokens(usage)
+    assert {} == transcription_tokens(None)

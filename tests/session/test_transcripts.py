@@ -17,7 +17,7 @@ from tornado_app.protocol.realtime.events import (
 )
 from tornado_app.protocol.told import Transcript
 from tornado_app.session import commands
-from tornado_app.session.transcripts import BURST_BYTES, BYTES_PER_S, ITEMS_KEPT
+from tornado_app.session.transcripts import BURST_BYTES, BYTES_PER_S, ITEMS_KEPT, MESSAGE_BYTES
 
 COMPLETED = ResponseFinished(response(status="completed"))
 
@@ -222,3 +222,13 @@ def test_words_that_are_late_are_said_before_their_item_is_forgotten():
 
     assert ["Yes."] == [message.text for message in transcripts(story, "item_0")]
     assert [] == transcripts(story, "item_1")
+
+
+def test_the_rate_counts_the_whole_text_and_what_is_new():
+    """Both are in the message."""
+    story = answering()
+    story.said(word("x" * int(BURST_BYTES))).said(word("Yes."))
+    over_bytes = MESSAGE_BYTES + 2 * BURST_BYTES - BURST_BYTES
+    assert [False, True] == [
+        bool(story.tick(over_bytes / BYTES_PER_S + off_s).messages) for off_s in (-0.001, 0.001)
+    ]

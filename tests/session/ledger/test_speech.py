@@ -42,6 +42,7 @@ def test_the_next_model_hears_all_that_is_no_turn():
 def test_what_is_cleared_behind_it_is_not_heard():
     """Back to the last commit."""
     speech = kept(A, Commit("c1"), B, Clear())
+    assert kept(A, Commit("c1")).kept_bytes == speech.kept_bytes
 
     assert [A, Commit("c1")] == speech.take([C, Clear()])
 

@@ -112,3 +112,14 @@ def test_the_last_that_was_said_is_where_it_was_said(steps):
     assert {"audio_end_ms": 1000 * spoken} == said(
         call, "speech_stopped", audio_end_ms=1000 * heard
     )
+
+
+def test_behind_each_loss_positions_go_on(call):
+    """Not only behind the first."""
+    for number in range(1, 4):
+        speaks(call, 1).asks(COMMIT)
+        call.says("input_audio_buffer.committed", item_id=f"item_{number}", previous_item_id=None)
+        call.loses_model().finds_model()
+
+        told = said(call, "speech_started", audio_start_ms=50)
+        assert {"audio_start_ms": 1000 * number + 50} == told

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from tests.session.relaying.call import TOOL, Call
+from tests.session.relaying.call import SECRET, TOOL, Call
 from tests.session.relaying.test_relaying import written
+from tornado_app.session.kept import ORDERS_HELD
 
 
 @pytest.fixture
@@ -237,3 +238,26 @@ def test_a_turn_that_the_model_has_found_is_answered_by_the_next(before, asked):
     call.loses_model().finds_model()
 
     assert asked == [e["event_id"] for e in call.sent if e["type"] == "response.create"]
+
+
+def test_the_rest_of_an_answer_is_asked_for_by_the_instructions_of_the_client(call):
+    """Those that are in force of the session, unless it had its own."""
+    session = {"type": "realtime", "instructions": "Speak Welsh."}
+    call.asks("session.update", session=session).says("session.updated", session=session)
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel, and")
+    call.loses_model().finds_model()
+    (again,) = [e for e in call.sent if e["type"] == "response.create"]
+
+    assert "Speak Welsh." in again["response"]["instructions"]
+    assert SECRET not in again["response"]["instructions"]
+
+
+def test_who_finds_no_room_is_told_which_order_was_lost(call):
+    """By the name that the client gave it."""
+    call.lost()
+    for number in range(ORDERS_HELD + 1):
+        call.asks("conversation.item.create", item=written("Hello."), event_id=f"e{number}")
+        if call.shown:
+            break
+
+    assert ("server_busy", f"e{number}") == (call.error["code"], call.error["event_id"])

@@ -96,6 +96,15 @@ def test_a_cleared_chunk_ends_no_other(story):
     assert [] == timed(story)
 
 
+def test_of_an_answer_one_piece_a_second_is_timed(story):
+    """What comes behind it ends nothing."""
+    story.feed(events.UpstreamSaid(ResponseCreated(response())), at=1.0)
+    for number in range(3):
+        story.feed(sound(2.0 + number / 10), at=2.0 + number / 10 + 0.04)
+
+    assert [("to_client", 40)] == timed(story)
+
+
 def sound(read_at):
     return events.UpstreamSaid(delta(100), read_at)
 

@@ -36,6 +36,7 @@ def test_no_word_is_heard_in_part(text, letters, heard):
     ("heard_ms", "audio_ms", "letters_per_s", "letters"),
     [
         (0, 1000, None, 0),
+        (0, 0, None, 0),
         (500, 1000, None, 50),
         (1000, 1000, None, 100),
         (2000, 1000, None, 100),

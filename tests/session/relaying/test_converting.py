@@ -8,6 +8,7 @@ from tests.session.story import converted
 from tornado_app.session import events
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.events import Unusable
+from tornado_app.session.kept import ORDERS_HELD
 from workers.formats import AudioFormat
 
 
@@ -184,3 +185,16 @@ def test_what_waited_is_no_reason_to_hold_the_model_when_it_has_gone(call, lette
         call.feed(events.DownlinkReady(converted(10.0, audio=b"QUJD")))
 
         assert not call.session.downlink.holds
+
+
+def test_who_finds_no_room_behind_speech_is_told_which_order_was_lost(speaker):
+    """Though it is another event by which that is known."""
+    speaker.lost()
+    for _ in range(ORDERS_HELD):
+        speaker.asks("conversation.item.create", item=written("Hello."), event_id="other")
+    speaker.asks("input_audio_buffer.append", audio=SPOKEN)
+    speaker.asks("conversation.item.create", item=written("Hello."), event_id="mine")
+    assert [] == speaker.shown
+    speaker.hears_back(20.0)
+
+    assert ("server_busy", "mine") == (speaker.error["code"], speaker.error["event_id"])

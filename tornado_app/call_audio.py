@@ -96,7 +96,7 @@ class CallAudio:
                 code: ErrorCode = "unsupported_format" if is_format else "invalid_audio"
                 return events.Unusable(outcome.sentence, code)
             case Refused():
-                return events.Unusable(outcome.sentence, outcome.code)
+                return events.Unusable(outcome.sentence, outcome.code, outcome.retry_after_ms)
             case WorkFailed(error):
                 self._log.error("audio_worker_failed", exception=error)
                 return events.Unusable(None)

@@ -19,7 +19,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.realtime.orders import AnyOrder, Append, Relayed
-from tornado_app.protocol.told import AudioFigures
+from tornado_app.protocol.told import AudioFigures, ErrorReport
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
@@ -95,6 +95,12 @@ def config(**changes: Any) -> SessionConfig:
 FORGETFUL = {"ledger_entries": 0}
 """Of a call whose next model is told nothing."""
 
+NO_ROOM: dict[str, tuple[int | None, ...]] = {
+    "server_busy": (1000,),
+    "audio_backlog": (1000, None),
+}
+"""What is said to be full, and for how long; None: it is read no further until there is room."""
+
 EVERYTHING = {(name, "configure"): ALL for name in FIELDS}
 
 
@@ -119,12 +125,20 @@ class Story:
         while self.session.downlink.may_go_on and not self.is_full:
             self.fresh += self.session.go_on(self.now)
         self.all += self.fresh
+        self._check_errors()
         for order in self.orders:
             # Audio is one field, and comes by the thousand; what is relayed is a client's own.
             is_clients = isinstance(order, Relayed) or getattr(order, "beside", None)
             if not (is_clients or isinstance(order, Append)):
                 check_order(order)
         return self
+
+    def _check_errors(self) -> None:
+        """Who is told that there is no room is told when to come again, if not to wait."""
+        said = (each.message for each in self.fresh if isinstance(each, commands.SendClient))
+        for message in said:
+            if type(message) is ErrorReport and message.code in NO_ROOM:
+                assert message.retry_after_ms in NO_ROOM[message.code], message
 
     def opened(self) -> "Story":
         return self.feed(events.Opened())

@@ -355,13 +355,19 @@ def test_a_file_keeps_its_place_among_chunks_and_commits(stage):
     assert "input_audio_buffer.commit" in story.asked
 
 
-@pytest.mark.parametrize("code", ["invalid_audio", "unsupported_format", "server_busy"])
-def test_a_bad_file_gets_one_error_and_disturbs_nothing_else(story, code):
-    """The chunk behind it goes through."""
+@pytest.mark.parametrize(
+    ("code", "retry_after_ms"),
+    [("invalid_audio", None), ("unsupported_format", None), ("server_busy", 1000)],
+)
+def test_a_bad_file_gets_one_error_and_disturbs_nothing_else(story, code, retry_after_ms):
+    """The chunk behind it goes through; who comes too early is told when to come again."""
     story.connected().feed(wav()).feed(events.ClientAudio(b"\0" * 960))
     story.feed(events.UplinkReady(converted(0, audio=b"")))
-    story.feed(events.UplinkReady(events.Unusable("format: the file is not wav", code)))
-    assert [("error", code)] == [(name, data["code"]) for name, data in story.messages]
+    unusable = events.Unusable("format: the file is not wav", code, retry_after_ms)
+    story.feed(events.UplinkReady(unusable))
+    assert [("error", code, retry_after_ms)] == [
+        (name, data["code"], data.get("retry_after_ms")) for name, data in story.messages
+    ]
 
     story.feed(events.UplinkReady(converted(20, 960)))
     assert ["audio_received"] == story.told
@@ -442,6 +448,6 @@ def test_a_file_that_others_left_no_room_for_is_no_mistake(stage, code, ended):
     for _ in range(4):
         story.feed(wav())
         story.feed(events.UplinkReady(converted(0, audio=b"")))
-        story.feed(events.UplinkReady(events.Unusable("No.", code)))
+        story.feed(events.UplinkReady(events.Unusable("No.", code, 1000)))
 
     assert ended == story.session.ended

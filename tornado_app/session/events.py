@@ -194,6 +194,7 @@ class Unusable(Struct, frozen=True):
 
     sentence: str | None
     code: ErrorCode = "invalid_audio"
+    retry_after_ms: int | None = None
 
 
 class UplinkReady(Struct, frozen=True):

@@ -283,7 +283,9 @@ class Uplink:
                 sentence = "The audio could not be processed."
                 self._actions.refuse(Refused("internal", sentence, chunk=number))
             else:
-                self._actions.refuse(Refused(result.code, result.sentence, "audio", chunk=number))
+                wait_ms = result.retry_after_ms
+                refused = Refused(result.code, result.sentence, "audio", wait_ms, number)
+                self._actions.refuse(refused)
             return
         self._clipped_samples += result.clipped_samples
         if result.level_dbfs > SILENT_DBFS:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -109,7 +110,7 @@ def test_of_a_name_that_stands_twice_the_model_is_told_one(text):
     ("text", "word", "field"),
     [
         ("nonsense", "invalid_json", None),
-        ("[" * 200_000, "invalid_json", None),
+        ("[" * 19_000, "invalid_json", None),
         ('{"type":NaN}', "invalid_json", None),
         ("[]", "invalid_event", None),
         ("{}", "missing_required_parameter", "type"),
@@ -138,3 +139,18 @@ def test_nobody_says_first_who_it_is_or_where_it_was():
 def test_any_text_is_an_event_or_refused(text):
     with contextlib.suppress(InvalidMessage):
         assert isinstance(parse_client(text), asked.Audio | asked.ClientEvent)
+
+
+@pytest.mark.parametrize("value", ["{}", "1", '{"a":{}}', '""'])
+def test_an_event_with_too_many_values_is_refused_without_making_them(value):
+    text = f'{{"type":"session.update","session":[{",".join([value] * 200_000)}]}}'
+    tracemalloc.start()
+    try:
+        with pytest.raises(ApiRefusal) as refused:
+            parse_client(text)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert "10000 values" in refused.value.sentence
+    assert peak_bytes < 3 * len(text)

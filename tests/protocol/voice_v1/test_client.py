@@ -1,6 +1,7 @@
 """Tests of tornado_app/protocol/voice_v1/client.py."""
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -408,3 +409,41 @@ def test_a_place_is_said_first_or_not_at_all():
         caught.value.field,
         caught.value.ref,
     )
+
+
+def filled(head: str, unit: str, tail: str) -> str:
+    """A message as large as one may be."""
+    return head + unit * ((262_144 - len(head) - len(tail)) // len(unit)) + tail
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "field"),
+    [
+        (filled('{"type":"nope","x":[', "{},", "{}]}"), "unknown_type", "type"),
+        (filled('{"type":"text","x":[', "[],", "[]]}"), "invalid_message", "text"),
+        (filled('{"type":"text","text":[', "1e5,", "1]}"), "invalid_message", "text"),
+        (filled('{"type":"commit_audio","x":{', '"a":{},', '"a":0}}'), "invalid_message", "x"),
+        (filled('{"type":"configure","tools":[', "{},", "{}]}"), "invalid_message", "tools"),
+        (filled('{"id":"one","type":"configure","x":[', "{},", "{}]}"), "invalid_message", "x"),
+        (filled('{"type":"interrupt","item_id":"', "a", '"}'), "invalid_message", "item_id"),
+        (filled("[", "{},", "{}]"), "invalid_message", None),
+        (filled('{"type":"nope","x":[', "{},", "{}"), "invalid_message", None),
+    ],
+)
+def test_a_large_message_is_refused_without_making_what_is_in_it(text, code, field):
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidMessage) as refused:
+            parse_client(text)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert (code, field) == (refused.value.code, refused.value.field)
+    assert peak_bytes < 6 * len(text)  # 87,000 empty objects have 64 bytes each
+
+
+def test_a_setting_may_be_as_large_as_a_message_if_it_is_one_text():
+    text = filled('{"type":"configure","instructions":"', "a, ", '"}')
+
+    assert isinstance(parse_client(text), Configure)

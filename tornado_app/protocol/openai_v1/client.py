@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from tornado_app.errors import InvalidMessage
-from tornado_app.protocol import asked
+from tornado_app.protocol import asked, json_values
 from tornado_app.protocol.opening import Introduction
 from tornado_app.protocol.realtime.api_errors import missing, refusal, wrong_type
 
@@ -91,6 +91,9 @@ def _parse(text: str) -> asked.ClientEvent:
 
 
 def _object(text: str) -> dict[str, Any]:
+    if json_values.has_too_many(text):
+        sentence = f"An event may have {json_values.VALUES} values."
+        raise refusal("invalid_event", sentence, None)
     try:
         fields = msgspec.json.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):

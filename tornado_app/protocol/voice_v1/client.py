@@ -3,10 +3,10 @@
 from typing import Annotated, Any, TypeAlias, get_args
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import Meta, field
 
-from tornado_app.errors import InvalidMessage, Refused
-from tornado_app.protocol import asked
+from tornado_app.errors import InvalidMessage, Ref, Refused
+from tornado_app.protocol import asked, json_values
 from tornado_app.protocol.opening import Introduction
 from tornado_app.protocol.voice_v1.explaining import as_object, explain, words_of
 from tornado_app.protocol.voice_v1.opening import LAST_SEQ_MAX
@@ -99,29 +99,30 @@ class Playback(_Named, asked.Playback, tag="playback", frozen=True):
     played_ms: Milliseconds
 
 
-_Setting = Any | UnsetType
+_Setting = msgspec.Raw
 """Whoever decides of it checks it, and says what it may be."""
+LEFT_OUT = msgspec.Raw()
 
 
 class Configure(_Named, tag="configure", frozen=True):
     """Change what is in force; what is left out stays as it is."""
 
-    voice: _Setting = UNSET
-    instructions: _Setting = UNSET
-    turn_detection: _Setting = UNSET
-    output: _Setting = UNSET
-    speed: _Setting = UNSET
-    tools: _Setting = UNSET
-    tool_choice: _Setting = UNSET
-    max_output_tokens: _Setting = UNSET
-    transcription_language: _Setting = UNSET
-    history: _Setting = UNSET
-    input_format: _Setting = UNSET
-    input_rate: _Setting = UNSET
-    input_channels: _Setting = UNSET
-    output_format: _Setting = UNSET
-    output_rate: _Setting = UNSET
-    output_encoding: _Setting = UNSET
+    voice: _Setting = LEFT_OUT
+    instructions: _Setting = LEFT_OUT
+    turn_detection: _Setting = LEFT_OUT
+    output: _Setting = LEFT_OUT
+    speed: _Setting = LEFT_OUT
+    tools: _Setting = LEFT_OUT
+    tool_choice: _Setting = LEFT_OUT
+    max_output_tokens: _Setting = LEFT_OUT
+    transcription_language: _Setting = LEFT_OUT
+    history: _Setting = LEFT_OUT
+    input_format: _Setting = LEFT_OUT
+    input_rate: _Setting = LEFT_OUT
+    input_channels: _Setting = LEFT_OUT
+    output_format: _Setting = LEFT_OUT
+    output_rate: _Setting = LEFT_OUT
+    output_encoding: _Setting = LEFT_OUT
 
 
 SETTINGS = tuple(name for name in Configure.__struct_fields__ if name != "ref")
@@ -221,7 +222,7 @@ def read_introduction(text: str | bytes) -> Introduction:
     try:
         message = _decode(text)
     except InvalidMessage as refused:
-        fields = as_object(text)
+        fields = as_object(text, MESSAGES)
         if fields is None or fields.get("type") == "authenticate":
             raise
         raise InvalidMessage("token_missing", FIRST, ref=refused.ref) from None
@@ -237,7 +238,7 @@ def read_place(text: str | bytes) -> int | None:
     Raises:
         InvalidMessage: If it is wrong, and is ``resume_from``.
     """
-    fields = None if isinstance(text, bytes) else as_object(text)
+    fields = None if isinstance(text, bytes) else as_object(text, MESSAGES)
     if isinstance(text, bytes) or fields is None or fields.get("type") != "resume_from":
         return None
     message = _decode(text)
@@ -254,12 +255,28 @@ def _file(message: AudioData, name: str) -> asked.AudioFile:
 
 
 def _configure(message: Configure) -> asked.Configure:
-    said = {name: getattr(message, name) for name in SETTINGS}
-    changes = {name: value for name, value in said.items() if value is not UNSET}
+    said = {name: bytes(getattr(message, name)) for name in SETTINGS}
+    changes = {name: _value(name, raw, message.ref) for name, raw in said.items() if raw}
     if not changes:
         sentence = f"configure sets nothing; it takes {', '.join(SETTINGS)}."
         raise InvalidMessage("invalid_message", sentence, ref=message.ref)
     return asked.Configure(changes, ref=message.ref)
+
+
+def _value(name: str, raw: bytes, ref: Ref | None) -> Any:
+    try:
+        text = raw.decode()
+        if json_values.has_too_many(text):
+            sentence = f"{name} may have {json_values.VALUES} values."
+            raise InvalidMessage("invalid_message", sentence, name, ref=ref)
+        return msgspec.json.decode(text)
+    except msgspec.ValidationError:
+        sentence = f"{name} has a number that is too large for any field."
+        raise InvalidMessage("invalid_message", sentence, name, ref=ref) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        raise InvalidMessage(
+            "invalid_json", "The message is not valid JSON.", name, ref=ref
+        ) from None
 
 
 def _result(message: ToolResult) -> asked.ToolResult:
@@ -277,7 +294,7 @@ def _decode(text: str) -> _Message:
         return _decoder.decode(text)
     except msgspec.ValidationError:
         refused = explain(text, MESSAGES)
-        refused.is_audio = (as_object(text) or {}).get("type") == AUDIO
+        refused.is_audio = (as_object(text, MESSAGES) or {}).get("type") == AUDIO
         raise refused from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         # RecursionError: "[" * 200_000 is valid JSON up to the interpreter's depth.

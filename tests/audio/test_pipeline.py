@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.audio.pipeline import JOB_BYTES, LENT_BYTES, AudioPipeline, Lane
+from tornado_app.audio.pipeline import (
+    JOB_BYTES,
+    LENT_BYTES,
+    PAYLOAD_BYTES,
+    AudioPipeline,
+    Lane,
+)
 from tornado_app.mailbox import Mailbox
 from workers.chain import Block, Chain
 from workers.formats import AudioFormat
@@ -397,6 +403,22 @@ class TestPortions:
 
         assert [3, 3, 2] == sizes
         assert payloads == got
+
+    def test_payloads_of_a_few_bytes_are_lent_by_their_number(self):
+        """All results of a job come in one callback."""
+        stage = Stage()
+        lanes = [stage.lane() for _ in range(10)]
+        for lane, _ in lanes:
+            for _ in range(400):
+                lane.put(b"")
+        jobs = []
+        while stage.settle():
+            jobs.append([len(payloads) for payloads in stage.pool.payloads[0]])
+            stage.pool.finish()
+
+        assert LENT_BYTES // PAYLOAD_BYTES == max(map(max, jobs))
+        assert JOB_BYTES // PAYLOAD_BYTES == max(map(sum, jobs))
+        assert [400] * 10 == [len(got) for _, got in lanes]
 
     def test_a_job_is_no_larger_than_its_bound(self):
         """What is beyond it is the next job's, and keeps its place."""

@@ -19,6 +19,10 @@ LENT_BYTES = 262_144
 """Payload that one lane lends at once: the pool makes some ten times as much of it for a moment."""
 JOB_BYTES = 1_048_576
 """Payload of one job.  What is beyond it is the next job's: nobody waits long behind others."""
+PAYLOAD_BYTES = 8_192
+"""What a payload counts beside its own bytes: a hundred of a few bytes take the loop 5 ms when they
+come back, and all others wait for that.
+"""
 
 
 class Pool(Protocol):
@@ -223,7 +227,7 @@ class AudioPipeline:
             epoch, work = lane.lend()
             lent.append((epoch, work))
             for payload in work.payloads:
-                size_bytes += len(payload)
+                size_bytes += len(payload) + PAYLOAD_BYTES
         self._ready = ready[len(lent) :]
         return ready[: len(lent)], lent
 
@@ -246,7 +250,7 @@ def _portion(payloads: Sequence[Payload]) -> int:
     """How many of *payloads* are lent at once: `LENT_BYTES` of them, and one at least."""
     size_bytes = 0
     for number, payload in enumerate(payloads, 1):
-        size_bytes += len(payload)
+        size_bytes += len(payload) + PAYLOAD_BYTES
         if size_bytes >= LENT_BYTES:
             return number
     return len(payloads)

@@ -3,7 +3,9 @@
 import msgspec
 import pytest
 
+from compiling import loading
 from tests.session.story import model_session
+from tests.session.test_price_of_a_chunk import steps
 from tornado_app.protocol.realtime.functions import OutputItem
 from tornado_app.protocol.realtime.model_session import Turn
 from tornado_app.session.ledger.entries import ModelSaid, Record, ToolCalled, UserSaid
@@ -228,3 +230,35 @@ def test_any_bound_is_kept(limit):
     for number in range(20):
         turn(book, number)
         assert len(book.entries) <= limit
+
+
+def steps_beyond(entries, most_entries, most_bytes):
+    """What one more takes where no more are kept."""
+    book = ledger(most_entries, most_bytes)
+    for number in range(entries):
+        book.typed(f"{number:06}", "word")
+    book.trim()
+    assert book.left_out
+    return steps(lambda: book.typed("999999", "word"))
+
+
+@pytest.mark.skipif(
+    loading.code().kind == "compiled", reason="it takes no steps of the interpreter"
+)
+def test_one_more_takes_no_longer_for_all_that_is_kept():
+    """A client may send turns of a word two hundred times a second."""
+    one_bytes = UserSaid("0", "word").size_bytes
+
+    assert steps_beyond(120, 100, 1 << 20) == steps_beyond(1020, 1000, 1 << 20)
+    assert steps_beyond(120, 5000, 100 * one_bytes) == steps_beyond(1020, 5000, 1000 * one_bytes)
+
+
+def test_what_is_kept_stays_within_its_bytes_however_it_comes():
+    """Between two reckonings, too."""
+    book = ledger(5000, 100_000)
+    for number in range(2000):
+        book.typed(f"u{number}", "word" * (number % 50))
+        book.heard_user_whole(f"u{number}", "other " * (number % 40))
+        assert sum(map(book._size_bytes, book._order)) <= 100_000
+    assert len(names(book)) > 100
+    assert f"u{1999}" == names(book)[-1]

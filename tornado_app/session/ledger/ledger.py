@@ -30,6 +30,10 @@ from tornado_app.session.ledger.heard import LETTERS_PER_S
 from tornado_app.session.ledger.saying import TEXT_LETTERS, Saying
 
 SUMMARY_ID = "parley_summary"
+UNRECKONED_PART = 16
+"""A sixteenth of what may be kept may come before it is reckoned how much there is: to look at each
+of a thousand entries takes half a millisecond.
+"""
 PACE_LETTERS = 200
 """So much has to have been said before the pace of this voice is known."""
 
@@ -41,6 +45,7 @@ class Ledger:
 
     __slots__ = (
         "_entries",
+        "_grown_bytes",
         "_kept_bytes",
         "_most_bytes",
         "_most_entries",
@@ -60,6 +65,8 @@ class Ledger:
         self._sayings: dict[str, Saying] = {}
         """Of what the model has said, all of it, heard or not."""
         self._kept_bytes = 0
+        self._grown_bytes = 0
+        """Since that was reckoned."""
         self._said_letters = 0
         self._said_ms = 0.0
         self._summaries = 0
@@ -265,7 +272,7 @@ class Ledger:
                 kept_bytes -= sizes.pop(name)
                 self.remove(name)
                 self.left_out += 1
-        self._kept_bytes = kept_bytes
+        self._kept_bytes, self._grown_bytes = kept_bytes, 0
 
     def _oldest_turn(self) -> list[str]:
         """Up to where the user speaks next, with the outputs of what was called there; of a turn
@@ -281,6 +288,8 @@ class Ledger:
         if len(turn) == len(order):
             turn = turn[:1]
         calls = {e.call_id for e in map(self._entries.get, turn) if isinstance(e, ToolCalled)}
+        if not calls:
+            return turn
         return turn + [
             name
             for name in self._order
@@ -319,8 +328,20 @@ class Ledger:
     def _grow(self, size_bytes: int) -> None:
         """So much more is kept, at most: what it is in truth is reckoned when it seems too much."""
         self._kept_bytes += size_bytes
-        if self._kept_bytes > self._most_bytes or len(self._order) > self._most_entries:
-            self.trim()
+        self._grown_bytes += size_bytes
+        if self._kept_bytes > self._most_bytes:
+            if self._grown_bytes * UNRECKONED_PART > self._most_bytes:
+                self.trim()
+            while self._order and self._kept_bytes > self._most_bytes:
+                self._leave_out_oldest()
+        while len(self._order) > self._most_entries:
+            self._leave_out_oldest()
+
+    def _leave_out_oldest(self) -> None:
+        for name in self._oldest_turn():
+            self._kept_bytes -= self._size_bytes(name)
+            self.remove(name)
+            self.left_out += 1
 
     def _as_heard(self, entry: AnyEntry) -> AnyEntry:
         saying = self._sayings.get(entry.id)

@@ -139,6 +139,8 @@ class TestTurns:
 
         for _ in range(3):  # what was before the file, the file, the commit
             story.feed(events.UplinkReady(converted(20, 960)))
+        while "due" in story.session._timers:
+            story.tick(story.now)
         assert {"server_busy"} == set(story.errors)
 
     def test_never_run_the_outbox_over(self, small):

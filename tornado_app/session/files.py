@@ -5,7 +5,8 @@ from tornado_app.errors import Refused
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import DecodeUplink, FlushUplink
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.pending import PendingFile, PendingQueue, PendingTail
+from tornado_app.session.pending import PendingFile, PendingTail
+from tornado_app.session.pending_queue import PendingQueue
 from workers.formats import Container
 
 FILES_PENDING = 4

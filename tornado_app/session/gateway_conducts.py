@@ -8,6 +8,7 @@ from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse
+from tornado_app.session import pending_queue
 from tornado_app.session.answers import Answers
 from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
@@ -57,6 +58,7 @@ class GatewayConducts:
             config,
             model,
             actions,
+            timers,
             budget=budget,
             backlog=parts.backlog,
             confirmations=confirmations,
@@ -163,17 +165,21 @@ class GatewayConducts:
         self.uplink.pending.in_turn(say)
 
     def forget_pending(self) -> None:
-        self.uplink.pending.forget()
+        self.uplink.pending.end()
 
     def ease(self) -> None:
         self.uplink.ease()
 
     def uplink_ready(self, result: Converted | Unusable) -> None:
+        pending = self.uplink.pending
+        if pending.is_due:
+            pending.keep(result)
+            return
         turns = self.uplink.ready(result)
         if turns is not NO_TURNS:
             self.listening.answer(turns)
-        if self.uplink.pending.replies:
-            self.uplink.pending.say_due()
+        if pending.replies:
+            pending.say_due()
 
     def tool_done(self, result: ToolDone) -> None:
         self.answers.tools.done(result)
@@ -183,6 +189,9 @@ class GatewayConducts:
             self.answers.tools.settle()
 
     def on_timer(self, name: str) -> Ending | Failure | None:
+        if name == pending_queue.TIMER:
+            self.uplink.pending.go_on(self.uplink_ready)
+            return None
         return self._deadlines.on_timer(name)
 
     def on_lost(self, unsent_ms: float, *, goes_on: bool) -> None:
@@ -202,6 +211,8 @@ class GatewayConducts:
         self._model.say_first(self._formatting.formats, resume_token, is_back=True)
 
     def look(self, queued_bytes: int) -> None:
+        if self.uplink.pending.is_due:
+            self.uplink.pending.go_on(self.uplink_ready)
         self.memory.look(queued_bytes, finds_within_s=self._model.finds_within_s)
 
     def figures(self) -> AudioFigures:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import ChangeUplink, HoldUplink, ReleaseUplink
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.pending import PendingHold, PendingQueue
+from tornado_app.session.pending import PendingHold
+from tornado_app.session.pending_queue import PendingQueue
 from workers.formats import StreamFormat
 
 

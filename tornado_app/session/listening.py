@@ -99,18 +99,15 @@ class Listening:
 
     def _type(self, item: Mapping[str, Any]) -> None:
         """A turn behind all that the client has committed."""
-        if not self._uplink.typed(item):
+        if not self._uplink.typed(item, self._answers.typed):
             self._answers.typed(item, self._actions.now)
 
     def answer(self, turns: Turns) -> None:
-        """What the client has committed and typed is on its way to the model."""
+        """What the client has committed is on its way to the model."""
         if turns.since is not None:
             self._answers.waits.turn_ended(turns.since)
         if turns.spoken is not None:
             self._answers.want(turns.spoken)
-        for typed in turns.typed:
-            self._actions.ref = typed.ref
-            self._answers.typed(typed.item, typed.since, is_answered=turns.is_answered)
 
     def _configure(self, changes: Mapping[str, Any]) -> None:
         """In its turn; what follows a change of the input waits for what becomes of it."""

@@ -7,7 +7,7 @@ from tornado_app.protocol.realtime.orders import Clear, Commit
 from tornado_app.session.actions import Actions
 from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.model_side import ModelSide
-from tornado_app.session.pending import PendingCommit, TypedTurn
+from tornado_app.session.pending import PendingCommit
 
 COMMIT_ID = "parley_commit"
 CLEAR_ID = "parley_clear"
@@ -17,18 +17,15 @@ MIN_COMMIT_MS = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """Turns that are complete, in order: the committed audio, then typed ones."""
+    """The turn that is complete with the committed audio; what was typed behind it has its own."""
 
     spoken: str | None
     """The name of the commit, if the audio wants an answer of its own."""
-    typed: list[TypedTurn]
-    is_answered: bool = True
-    """False: the client interrupted before they were on their way."""
     since: float | None = None
     """When the client ended what was committed; None: nothing was, or it wants no answer."""
 
 
-NO_TURNS = Turns(None, [])
+NO_TURNS = Turns(None)
 
 
 class ModelBuffer:
@@ -46,18 +43,17 @@ class ModelBuffer:
 
     def commit(self, commit: PendingCommit) -> Turns:
         """Have a turn made of it; returns what the model is asked to answer now."""
-        turns = Turns(None, commit.typed, commit.is_answered)
         is_manual = not self._model.finds_speech
         # Rounded: durations of converted pieces add up to a hair off the whole millisecond.
         if is_manual and round(self.uncommitted_ms, 3) < MIN_COMMIT_MS:
             self.refuse_empty()
-            return turns
+            return NO_TURNS
         self._commits += 1
         self._model.has_begun = True
         name = f"{COMMIT_ID}_{self._commits}"
         if self._confirmations.is_full or not self._model.send(Commit(event_id=name)):
             self._refuse_orders()
-            return turns
+            return NO_TURNS
         self.uncommitted_ms = 0.0
         self._model.rebuilding.ledger.spoke(name, is_committed=False)
         # If nobody else takes from the buffer, the answer need not wait for "committed".
@@ -66,7 +62,7 @@ class ModelBuffer:
             name, wants_answer=commit.is_answered and not is_asked_now, is_turn=commit.is_answered
         )
         since = commit.since if commit.is_answered else None
-        return Turns(name if is_asked_now else None, commit.typed, commit.is_answered, since)
+        return Turns(name if is_asked_now else None, since)
 
     def clear(self) -> None:
         """Have dropped what no commit follows."""

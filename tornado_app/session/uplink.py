@@ -26,15 +26,17 @@ from tornado_app.session.input_format import InputFormat
 from tornado_app.session.model_buffer import NO_TURNS, ModelBuffer, Turns
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import (
+    Hand,
     PendingChunk,
     PendingClear,
     PendingCommit,
     PendingFile,
     PendingHold,
-    PendingQueue,
 )
+from tornado_app.session.pending_queue import PendingQueue
 from tornado_app.session.probe import Probe
 from tornado_app.session.rebuilding import CarriedOver
+from tornado_app.session.timers import Timers
 from workers.formats import StreamFormat
 
 SILENT_DBFS = -90.0
@@ -74,6 +76,7 @@ class Uplink:
         config: SessionConfig,
         model: ModelSide,
         actions: Actions,
+        timers: Timers,
         *,
         budget: Budget,
         backlog: Backlog,
@@ -85,7 +88,7 @@ class Uplink:
         self._gate = model.gate
         self._actions = actions
         self._backlog = backlog
-        self.pending = PendingQueue(actions, budget)
+        self.pending = PendingQueue(actions, budget, timers)
         self.input = InputFormat(config, actions, self.pending)
         self.files = Files(config, actions, self.pending, budget)
         self._received_ms = 0.0
@@ -151,15 +154,15 @@ class Uplink:
         now, ref = self._actions.now, self._actions.ref
         self._mark(PendingCommit(self._actions.chunk, ref, now, is_answered=is_answered))
 
-    def typed(self, item: Mapping[str, Any]) -> bool:
-        """Keep a typed turn behind a commit that is still on its way, or refuse it there.
+    def typed(self, item: Mapping[str, Any], hand: Hand) -> bool:
+        """Keep a typed turn for *hand* behind a commit that is on its way, or refuse it there.
 
         False: there is none.
         """
         commit = self.pending.last_commit()
         if commit is None:
             return False
-        if not self.pending.keep_typed(commit, item):
+        if not self.pending.keep_typed(commit, item, hand):
             sentence = "Too much is waiting for the model. Send it again later."
             self.refuse_in_turn(Refused("server_busy", sentence, retry_after_ms=1000))
         return True
@@ -203,7 +206,9 @@ class Uplink:
         if isinstance(pending, PendingClear):
             self._buffer.clear()
         elif isinstance(pending, PendingCommit):
-            return self._buffer.commit(pending)
+            turns = self._buffer.commit(pending)
+            self.pending.hand_on(pending)
+            return turns
         return NO_TURNS
 
     def on_committed(self, item_id: str) -> Committed:
@@ -235,7 +240,7 @@ class Uplink:
 
     def shut(self) -> None:
         """The session ends: nothing of it is waited for."""
-        self.pending.forget()
+        self.pending.end()
 
     def _mark(self, mark: PendingCommit | PendingClear) -> None:
         if self.pending.count(PendingCommit, PendingClear) >= MARKS_PENDING:

@@ -10,6 +10,7 @@ from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
 from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse, RelayedError
+from tornado_app.session import pending_queue
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.conversation_memory import ConversationMemory
@@ -49,7 +50,9 @@ class ClientConducts:
         self._backlog = parts.backlog
         self._memory = ConversationMemory(parts.budget, parts.rebuilding, parts.summing_up)
         self.downlink = way = _way(config, actions)
-        self.speaking = Speaking(config, model, actions, budget=parts.budget, backlog=parts.backlog)
+        self.speaking = Speaking(
+            config, model, actions, parts.timers, budget=parts.budget, backlog=parts.backlog
+        )
         veil, self._outstanding = Veil(config), Outstanding(parts.budget)
         client = Client(config, model, veil)
         updating = Updating(
@@ -185,7 +188,7 @@ class ClientConducts:
         self.speaking.pending.in_turn(say)
 
     def forget_pending(self) -> None:
-        self.speaking.pending.forget()
+        self.speaking.pending.end()
 
     def ease(self) -> None:
         self.speaking.ease()
@@ -209,6 +212,8 @@ class ClientConducts:
                 self._model.gate.release()
             case "audio_rate":
                 pass  # `ease` follows every event
+            case pending_queue.TIMER:
+                self.speaking.pending.go_on(self.speaking.ready)
             case answers_room.TIMER:
                 self._answers.on_timer()
             case tools_room.TIMER:
@@ -228,6 +233,8 @@ class ClientConducts:
         """It cannot come back."""
 
     def look(self, queued_bytes: int) -> None:  # noqa: ARG002
+        if self.speaking.pending.is_due:
+            self.speaking.pending.go_on(self.speaking.ready)
         self._memory.look(finds_within_s=self._model.finds_within_s)
 
     def figures(self) -> AudioFigures:
@@ -238,7 +245,7 @@ class ClientConducts:
 
     def release(self) -> None:
         self._outstanding.forget()
-        self.speaking.pending.forget()
+        self.speaking.pending.end()
         self._memory.shut()
 
     def _refuse(self, refused: Refused) -> None:

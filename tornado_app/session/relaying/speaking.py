@@ -17,8 +17,10 @@ from tornado_app.session.commands import ConvertUplink, FlushUplink
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.model_side import ModelSide
-from tornado_app.session.pending import PendingChunk, PendingQueue, PendingTail
+from tornado_app.session.pending import PendingChunk, PendingTail
+from tornado_app.session.pending_queue import PendingQueue
 from tornado_app.session.relaying.clock import Clock
+from tornado_app.session.timers import Timers
 
 BASE64_PART = 3 / 4
 """Bytes of a letter."""
@@ -33,6 +35,7 @@ class Speaking:
         config: SessionConfig,
         model: ModelSide,
         actions: Actions,
+        timers: Timers,
         *,
         budget: Budget,
         backlog: Backlog,
@@ -41,7 +44,7 @@ class Speaking:
         self._gate = model.gate
         self._actions = actions
         self._backlog = backlog
-        self.pending = PendingQueue(actions, budget)
+        self.pending = PendingQueue(actions, budget, timers)
         self.clock = Clock()
         self.converts = config.source != MODEL_FORMAT
         self.bytes_per_ms = MODEL_BYTES_PER_MS
@@ -90,6 +93,9 @@ class Speaking:
 
     def ready(self, result: Converted | Unusable) -> None:
         """Take the pool's next answer."""
+        if self.pending.is_due:
+            self.pending.keep(result)
+            return
         pending = self.pending.take()
         if isinstance(pending, PendingChunk):
             self.pending.audio_ms -= pending.duration_ms

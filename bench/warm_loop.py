@@ -74,6 +74,9 @@ class Lane:
     def put(self, payload: object) -> None:
         """Whoever measures answers."""
 
+    def reset(self) -> None:
+        """Nothing is on its way."""
+
 
 class Link:
     """A model that takes whatever it is sent."""
@@ -101,7 +104,7 @@ class Call:
         self.client, self.link, self.lanes = Client(), Link(), list[Lane]()
         self.posted_bytes = 0
         equipment = Equipment(
-            loop=SimpleNamespace(call_later=lambda *_: SimpleNamespace(cancel=lambda: None)),
+            loop=SimpleNamespace(call_later=self.call_later),
             mailbox=SimpleNamespace(post_threadsafe=lambda callback, *args: callback(*args)),
             pipeline=SimpleNamespace(lane=self.lane),
             files=None,
@@ -134,6 +137,10 @@ class Call:
         ):
             self.connection.feed(events.UpstreamSaid(said))
         self.block = converted(CHUNK_MS, len(PCM))
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> SimpleNamespace:
+        self.wake_s, self.wake = delay_s, callback
+        return SimpleNamespace(cancel=lambda: None)
 
     def lane(self, _: object, deliver: Callable[[object], None]) -> Lane:
         self.lanes.append(Lane(deliver))

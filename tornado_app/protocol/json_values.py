@@ -12,9 +12,7 @@ STRINGS_FOR_EACH = 2
 
 def has_too_many(text: str) -> bool:
     """Whether there are more than `VALUES`; of what is no JSON, whether there may be."""
-    if len(text) < 2 * VALUES or _separators(text) <= VALUES:
-        return False
-    return separators_between_strings(text) > VALUES
+    return len(text) > 2 * VALUES and separators_between_strings(text) > VALUES
 
 
 def separators_between_strings(text: str) -> int:
@@ -24,8 +22,6 @@ def separators_between_strings(text: str) -> int:
     strings = text.count('"') // 2
     if strings > STRINGS_FOR_EACH * VALUES:
         return strings // STRINGS_FOR_EACH
-    return _separators("".join(text.split('"')[::2]))
-
-
-def _separators(text: str) -> int:
-    return sum(map(text.count, SEPARATORS))
+    # A text may be full of commas: it is taken out before they are counted.
+    between_strings = "".join(text.split('"')[::2])
+    return sum(map(between_strings.count, SEPARATORS))

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test test-compiled smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
+.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -17,8 +17,13 @@ SMOKE := tests/session tests/protocol tests/settings tests/admission tests/handl
 	tests/commands/test_cli.py tests/commands/talk/test_processes.py tests/calls/test_first_call.py \
 	tests/calls/test_messages.py tests/workers/test_chain.py tests/workers/test_decoder.py \
 	tests/local_realtime/test_server.py
-COMPILED := tests/compiling tests/session tests/protocol tests/client_side tests/upstream tests/workers tests/audio \
-	tests/resuming tests/test_connection.py tests/test_mailbox.py tests/calls
+# Of these nothing reaches what is compiled: programs and files of their own, and pages that make no call.
+UNTOUCHED := $(addprefix tests/local_realtime/,brain ears handlers mouth responders session sound) tests/terminal \
+	$(addprefix tests/deploy/test_,audit.py manifests.py prometheus.py requirements.py) \
+	$(addprefix tests/web/test_,agents_page.py console_states.py joining.py node.py permissions.py) \
+	tests/bench/test_word_errors.py tests/bench/test_traces.py
+SMOKE_COMPILED := tests/client_side tests/upstream tests/audio tests/test_connection.py tests/test_mailbox.py \
+	tests/calls/test_files.py tests/calls/test_policy.py
 SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decoder.py \
 	tests/commands/test_cli.py tests/calls/test_first_call.py tests/calls/test_messages.py \
 	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py \
@@ -46,9 +51,13 @@ test: $(VENV)/.checks
 	@$(NODE_IS_NEW) && $(MAKE) --silent node-client axe || echo "The tests of the Node client are skipped, and axe's."
 	@$(PYTEST) $(PARALLEL)
 
-# What is compiled, compiled: the tests that a fault of the compiled code would meet.
+# The suite with the hot path compiled; a part of it: make test-compiled TESTS=tests/session
 test-compiled: compile $(VENV)/.checks
-	@PARLEY_COMPILED=yes $(PYTEST) $(PARALLEL) $(COMPILED)
+	@PARLEY_COMPILED=yes $(PYTEST) $(PARALLEL) $(or $(TESTS),$(addprefix --ignore=,$(UNTOUCHED)))
+
+# What of it a fault of the compiled code would break first.
+smoke-compiled: compile $(VENV)/.checks
+	@PARLEY_COMPILED=yes $(PYTEST) $(PARALLEL) --hypothesis-profile few $(SMOKE) $(SMOKE_COMPILED)
 
 # What an older or newer Python would break first: what parses, what starts, one call of each kind.
 smoke: $(VENV)/.smokes

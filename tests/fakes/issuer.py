@@ -79,6 +79,8 @@ class IssuerServer:
     def __init__(self, *keys: SigningKey) -> None:
         self.keys = list(keys)
         self.asked: list[str] = []
+        self.agents: set[str] = set()
+        """What those who ask call themselves."""
         self.says: bytes | None = None
         """In place of the key set."""
         self.status = 200
@@ -123,6 +125,7 @@ class IssuerServer:
 
     def _answer(self, request: HTTPServerRequest) -> None:
         self.asked.append(request.path)
+        self.agents.add(request.headers.get("User-Agent", ""))
         if self.is_away:
             request.connection.stream.close()
         elif self.hangs:

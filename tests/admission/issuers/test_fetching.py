@@ -43,6 +43,7 @@ async def test_keys_are_where_the_operator_or_the_issuer_says():
     assert ["first"] == [key.key_id for key in named.keys]
     assert ["first"] == [key.key_id for key in discovered.keys]
     assert ["/jwks", "/.well-known/openid-configuration", "/jwks"] == server.asked
+    assert {"parley"} == server.agents
 
 
 SHOWN = json.loads(jwks(SigningKey()))

@@ -65,6 +65,8 @@ def test_the_key_before_opens_and_does_not_close():
         made({**HEADER, "zip": "DEF"}),
         made({"alg": "dir", "enc": "A128CBC-HS256"}),
         made({"alg": "A256KW", "enc": "A256GCM"}),
+        made({**HEADER, "jku": "https://keys.example"}),
+        made({**HEADER, "x5u": "https://keys.example"}),
         made(HEADER) + "=",
         made(HEADER) + "A",
         made(HEADER)[:-1],
@@ -74,7 +76,16 @@ def test_the_key_before_opens_and_does_not_close():
     # What is sealed anew in each process has another name in each, and they compare names.
     ids=[
         *("a list", "a name twice", "no number", "too deep", "compressed", "another encryption"),
-        *("a wrapped key", "padded", "longer", "shorter", "four dots", "nothing"),
+        *(
+            "a wrapped key",
+            "a place of keys",
+            "a place of certificates",
+            "padded",
+            "longer",
+            "shorter",
+            "four dots",
+            "nothing",
+        ),
     ],
 )
 def test_what_is_sealed_otherwise_is_unreadable(sealed):

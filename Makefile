@@ -64,9 +64,9 @@ smoke: $(VENV)/.smokes
 	@$(PYTEST) $(PARALLEL) --hypothesis-profile few $(SMOKE)
 
 # Sockets and processes as on macOS: no epoll, no uvloop, no limit on address space
-# (tests/elsewhere/sitecustomize.py).
+# (tests/elsewhere/sitecustomize.py), nor forks in place of processes.
 elsewhere: $(VENV)/.checks
-	@PYTHONPATH=tests/elsewhere $(PYTEST) $(PARALLEL) $(SOCKETS)
+	@PARLEY_TESTS_FRESH=yes PYTHONPATH=tests/elsewhere $(PYTEST) $(PARALLEL) $(SOCKETS)
 
 # The stock Node client of tests/clients.
 node-client: $(NODE_CLIENT)/node_modules/.installed

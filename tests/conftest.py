@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 # Before anything of Parley is imported: as Python, unless compiled code is what is to be tried.
@@ -20,6 +21,8 @@ from terminal.program import BLAS_THREADS
 
 # As in every program of Parley; numpy, which reads it, is loaded by tests.
 os.environ.setdefault(BLAS_THREADS, "1")
+
+from tests.forking.starting import POSSIBLE, Forked, Parent
 
 found = loading.code()
 if os.environ["PARLEY_COMPILED"] == "yes":
@@ -105,6 +108,23 @@ LONGEST = [
 PLACES = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
 assert all(map(Path.exists, PLACES)), PLACES
 
+# The files whose programs are forks of a process that has imported them: those that start many, and
+# whose point is not how a program starts, what it loads and holds, or who its parents are.
+FORKED = {
+    Path(__file__).parent / name
+    for name in (
+        "commands/doctor/test_doctor.py",
+        "commands/talk/test_terminal.py",
+        "commands/test_cli.py",
+        "commands/test_one_administration.py",
+        "forking/test_starting.py",
+        "local_realtime/test_cli.py",
+        "test_reloading.py",
+        "test_serving.py",
+    )
+}
+assert all(map(Path.exists, FORKED)), FORKED
+
 # Which of the processes of pytest-xdist this is, gw0 to gw3.
 PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -161,6 +181,24 @@ def programs_as_installed():
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(AS_INSTALLED), prepend=os.pathsep)
+        yield
+
+
+@pytest.fixture(scope="session")
+def parent_of_programs(programs_as_installed):
+    """Of all that tests of this process have forked; it begins with the first."""
+    parent = Parent(dict(os.environ))
+    yield parent
+    parent.close()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_are_forks(request, parent_of_programs):
+    """Those that a file of `FORKED` starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        if POSSIBLE and request.path in FORKED:
+            patch.setattr(Forked, "parent", parent_of_programs, raising=False)
+            patch.setattr(subprocess, "Popen", Forked)
         yield
 
 

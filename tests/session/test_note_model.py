@@ -77,3 +77,13 @@ def test_an_error_in_a_running_call_that_a_person_must_mend(error):
 
     assert {"cause": error.code or error.type} == rejected(story)
     assert not story.session.ended
+
+
+def test_an_error_of_the_models_is_in_the_log_by_its_code_and_its_field():
+    """In words that a log may have."""
+    story = Story().connected()
+    error = ErrorFacts("invalid_request_error", "invalid_value", None, "session.voice")
+    story.said(UpstreamError(error))
+    (line,) = (c for c in story.fresh if isinstance(c, Log) and c.event == "upstream_error")
+
+    assert {"code": "invalid_value", "param": "session_voice"} == line.fields

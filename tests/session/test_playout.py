@@ -15,6 +15,15 @@ def test_the_guess_is_the_time_since_it_was_sent():
     assert [] == playout.unheard(1.9)
 
 
+def test_a_part_of_a_millisecond_was_not_heard():
+    """What is cut there is rather too short than too long."""
+    playout = Playout()
+    playout.sent("a", 900, now=0.0)
+
+    assert [Unheard("a", 400)] == playout.unheard(0.4006)
+    assert [Unheard("a", 899)] == playout.unheard(0.8996)
+
+
 def test_items_play_one_after_another():
     """The second begins where the first ends."""
     playout = Playout()

@@ -211,6 +211,14 @@ def test_a_microphone_that_is_off_is_told_of_once(call):
     assert [("microphone_silence_s", 30.0, 30.0)] == warnings(ticks(story, 300.0, step=1.0))
 
 
+def test_a_microphone_that_ends_with_its_first_chunk_is_off(call):
+    """One is enough to know that there is one."""
+    story = call(STREAMS)
+    sound(story, 1.0)
+
+    assert [("microphone_silence_s", 30.0, 30.0)] == warnings(ticks(story, 60.0))
+
+
 @pytest.mark.parametrize("level_dbfs", [-80.0, -50.0, -3.0])
 def test_a_quiet_room_is_no_microphone_that_is_off(call, level_dbfs):
     """It has noise of its own."""

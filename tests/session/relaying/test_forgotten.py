@@ -83,8 +83,11 @@ def test_it_is_cut_and_deleted_without_the_model(call, kind, fields, told):
     call.asks(f"conversation.item.{kind}", item_id="item_a", **fields)
 
     (event,) = call.shown
-    assert f"conversation.item.{kind}d" == event["type"]
-    assert told == {name: event[name] for name in told}
+    assert {
+        "type": f"conversation.item.{kind}d",
+        "event_id": "event_item_a_known",
+        **told,
+    } == event
     assert [] == call.sent
 
 

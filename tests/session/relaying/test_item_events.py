@@ -8,6 +8,7 @@ from tests.fakes.pictures import png
 from tests.session.relaying.call import TOOL, Call
 from tests.session.relaying.test_relaying import written
 from tornado_app.session.config import PictureRules
+from tornado_app.session.ledger.telling import UNSEEN
 
 PNG = f"data:image/png;base64,{b64encode(png()).decode()}"
 
@@ -177,3 +178,13 @@ def test_a_tool_that_had_to_be_called_need_not_be_called_again(choice):
     call.gets("call_1")
 
     assert "auto" == call.sent[-1]["response"]["tool_choice"]
+
+
+def test_a_picture_that_is_not_kept_is_told_of_in_words():
+    """There was one, and the answer behind it is about it."""
+    call = Call(pictures=PictureRules(are_allowed=True)).begun()
+    shown = {"type": "input_image", "image_url": PNG}
+    brings(call, {"type": "message", "role": "user", "content": [shown]})
+    call.session._model.rebuilding.pictures.trim(0)
+
+    assert [UNSEEN] == [item["content"][0]["text"] for item in retold(call)]

@@ -6,28 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 
 from tests.calls.house import until
 from tests.fakes.upstream import WAIT_S, FakeUpstream
-from tests.session.story import config
+from tests.session.story import Story, config
 from tests.test_connection import Room, a_room
 from tornado_app.links import Links
 from tornado_app.protocol.realtime.events import Committed, SessionCreated, parse_realtime
+from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 
 CONFIG = config()
-
-
-class Reading:
-    """Reads whatever there is."""
-
-    has_room = True
-
-    def begin(self, link: object) -> None: ...
-
-    def end(self) -> None: ...
-
-    def reckon(self) -> None: ...
 
 
 @asynccontextmanager
@@ -43,7 +33,7 @@ async def a_call() -> AsyncIterator[tuple[Links, FakeUpstream, list[events.Event
             kit.mailbox,
             time.monotonic,
             read=parse_realtime,
-            reading=Reading(),
+            reading=ReadingOn(room.client, Story().session, structlog.get_logger()),
             feed=heard.append,
         )
         links.perform(commands.DialUpstream(), CONFIG)

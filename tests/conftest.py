@@ -114,6 +114,7 @@ assert all(map(Path.exists, PLACES)), PLACES
 FORKED = {
     Path(__file__).parent / name
     for name in (
+        "bench/test_tools.py",
         "commands/doctor/test_doctor.py",
         "commands/talk/test_terminal.py",
         "commands/test_cli.py",

@@ -17,8 +17,8 @@ from playwright.sync_api import sync_playwright
 
 from bench.common import BenchError, print_table
 from tests.web.conftest import CHROMIUM, SOUND, running_gateway
+from tests.web.scripted import CLOCK
 from tests.web.stage import ROOT
-from tests.web.states import CLOCK
 from tornado_app.web.files import PAGE_SCRIPT
 from tornado_app.web.joining import joined
 

@@ -15,8 +15,8 @@ import pytest
 
 from tests.calls.house import House
 from tests.clients.program import KEY, running
+from tests.web.scripted import CLOCK, Page
 from tests.web.stage import HERE, SPEECH, Backstage, pages, until
-from tests.web.states import CLOCK, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -145,7 +145,13 @@ def scripted_page(browser):
 
 @contextlib.contextmanager
 def loaded(shown: Opened, url: str, **media: str) -> Iterator[Page]:
-    """The page, with the console at *url* as one that has never been there sees it.
+    """The page, with the console at *url* as one that has never been there sees it."""
+    yield load(shown, url, **media)
+    assert not shown.complaints
+
+
+def load(shown: Opened, url: str, **media: str) -> Page:
+    """The same; whether it has complained is to be looked for.
 
     Its renderer is kept, and what that has compiled: a third of the cost of a new one.
     """
@@ -156,8 +162,7 @@ def loaded(shown: Opened, url: str, **media: str) -> Iterator[Page]:
     page.set_viewport_size(VIEWPORT)
     page.emulate_media(**PLAIN_MEDIA | media)
     _load(page, url)
-    yield Page(page)
-    assert not shown.complaints
+    return Page(page)
 
 
 @contextlib.contextmanager

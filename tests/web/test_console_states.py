@@ -1,13 +1,17 @@
-"""Every state of the console: nothing overflows, axe finds no fault, and a picture of it is kept.
+"""Every state of the console: nothing overflows, and axe finds no fault.
 
-The pictures are in build/screens: two of each state, or with ``PARLEY_SCREENS=all`` those of five
-widths, light and dark, for somebody who looks at them.
+For somebody who looks at them there are pictures in build/screens: with ``PARLEY_SCREENS=yes`` the
+two of each state that are tried, with ``PARLEY_SCREENS=all`` those of five widths, light and dark.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from tests.web.conftest import loaded, running_gateway
+from tests.web.conftest import Opened, load, running_gateway
 from tests.web.looking import AXE, look_at, viewport
+from tests.web.scripted import Page, State
 from tests.web.states import STATES
 
 FITS = """() => {
@@ -24,13 +28,40 @@ def url():
         yield served.url
 
 
-@pytest.mark.parametrize("name", STATES)
-def test_every_state_is_one_to_be_shown(scripted_page, url, name):
-    """At each size, in each theme; without axe-core (`make axe`) its part is left out."""
-    # Nothing moves on the way there, where nobody looks.
-    with loaded(scripted_page, url, reduced_motion="reduce") as console:
+class Walk:
+    """From state to state: a page goes on from the one before, and is loaded anew for another.
+
+    Loading it and reaching what came before are paid for nine stories in place of thirty states,
+    and axe, which stays there, takes half the time once its code is warm.
+    """
+
+    def __init__(self, shown: Opened, url: str) -> None:
+        self._shown = shown
+        self._url = url
+        self._console: Page | None = None
+        """None also after a test that failed, so that the next does not stand on its ruins."""
+
+    @contextmanager
+    def to(self, state: State) -> Iterator[Page]:
+        console, self._console = self._console, None
+        if console is None or console.at is not state.before:
+            console = load(self._shown, self._url, reduced_motion="reduce")
         console.page.set_viewport_size(viewport("1440"))
-        STATES[name](console)
+        state(console)
+        yield console
+        assert not self._shown.complaints
+        self._console = console
+
+
+@pytest.fixture(scope="module")
+def walk(scripted_page, url):
+    return Walk(scripted_page, url)
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_is_one_to_be_shown(walk, name):
+    """At each size, in each theme; without axe-core (`make axe`) its part is left out."""
+    with walk.to(STATES[name]) as console:
         look_at(console.page, name, FITS)
     if not AXE.exists():
         pytest.skip("axe-core is not installed: `make axe` does it")

@@ -62,7 +62,10 @@ window.microphone = (rateHz) => {
 window.soundOf = (itemId) =>
   base64(window.events("audio").filter((event) => event.itemId === itemId).map(({ samples }) => samples));
 
-/** All that was played, and the frame at which it begins. */
-window.played = () => ({ frame: window.recorded[0]?.frame ?? 0, sound: base64(window.recorded.map(({ samples }) => samples)) });
+/** All that was played, and the frame at which it begins; asked for while the call still runs. */
+window.played = async () => {
+  await window.flush?.();
+  return { frame: window.recorded[0]?.frame ?? 0, sound: base64(window.recorded.map(({ samples }) => samples)) };
+};
 
 window.isLoaded = true;

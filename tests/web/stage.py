@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +16,18 @@ ROOT = HERE.parents[1]
 DATA = HERE.parent / "data"
 SPEECH = DATA / "amiable.wav"
 WAIT_S = 60.0
-LOOK_MS = 100
-"""Each look goes through three other processes."""
+UNTIL = """async (timeoutMs) => {
+  for (const deadline = Date.now() + timeoutMs; ; await new Promise((go) => setTimeout(go, 50))) {
+    const value = (%s);
+    if (value || Date.now() > deadline) return value;
+  }
+}"""
+SEEN = """() => ({
+  events: window.log?.filter(({ kind }) => kind !== "audio").slice(-30),
+  words: document.body.innerText,
+  shadow: document.querySelector("parley-call")?.shadowRoot.textContent,
+})"""
+"""What a person could tell of a page that did not come there."""
 
 
 class Backstage:
@@ -142,15 +151,14 @@ def pages(gateway: str, files: dict[str, tuple[str, str]], *, inline: bool = Fal
 
 
 def until(page: Any, condition: str, timeout_s: float = WAIT_S) -> Any:
-    """What *condition* is in the page when it holds; its policy keeps it from waiting itself."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := page.evaluate(condition)):
-        if time.monotonic() > deadline:
-            events = json.dumps(
-                page.evaluate("window.log?.filter(({ kind }) => kind !== 'audio').slice(-30)")
-            )
-            raise AssertionError(f"never {condition}; the last events: {events}")
-        page.wait_for_timeout(LOOK_MS)
+    """What *condition* is in the page when it holds.
+
+    The page looks itself: a look from here goes through three other processes, and
+    `wait_for_function` is against the policy of strict pages.
+    """
+    value = page.evaluate(UNTIL % condition, timeout_s * 1000)
+    if not value:
+        raise AssertionError(f"never {condition}; {json.dumps(page.evaluate(SEEN))}")
     return value
 
 

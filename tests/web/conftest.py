@@ -1,4 +1,8 @@
-"""A real browser, and a gateway as its users start it."""
+"""A real browser, and a gateway as its users start it.
+
+What is of the package is started once for files that a process runs one after the other.  It ends
+with them, and not with the process: the driver's loop would be in the way of other tests' own.
+"""
 
 import contextlib
 import os
@@ -31,11 +35,10 @@ SOUND = (
 )
 VIEWPORT = {"width": 1280, "height": 720}
 SCRIPTED = HERE / "scripted_parley.js"
-PLAIN_MEDIA = {
-    "color_scheme": "light",
-    "reduced_motion": "no-preference",
-    "forced_colors": "none",
-}
+STILL = {"reduced_motion": "reduce"}
+"""For pages of which no test is about what moves: 60 frames a second cost more than all else."""
+MOVING = {"reduced_motion": "no-preference"}
+PLAIN_MEDIA = {"color_scheme": "light", "forced_colors": "none"} | STILL
 FORGET = "localStorage.clear(); sessionStorage.clear()"
 COUNT_FRAMES = """(() => {
   window.framesAsked = 0;
@@ -48,7 +51,7 @@ SHELL = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright():
     """The driver; without it or a browser these tests are skipped."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -74,7 +77,7 @@ def chromium(playwright: Any, *options: str, asks: bool = False) -> Iterator[Any
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(playwright):
     with chromium(playwright, *SOUND) as started:
         yield started
@@ -109,6 +112,13 @@ def running_gateway(port: int = 0, **changes: str) -> Iterator[Served]:
             served.told = process.communicate(timeout=60)[1].splitlines()
 
 
+@pytest.fixture(scope="package")
+def url():
+    """A gateway whose model only repeats, for pages whose calls are scripted."""
+    with running_gateway(model_mode="echo") as served:
+        yield served.url
+
+
 @dataclass
 class Opened:
     """A page, and what it complained of."""
@@ -126,16 +136,16 @@ def opened(
     *before* is run before the page's own scripts.
     *is_quiet*: whether a fault of the page, as a request that was refused, fails the test.
     """
-    with _blank(browser, before, options) as shown:
+    with blank(browser, before, options) as shown:
         _load(shown.page, url)
         yield shown
         assert not (is_quiet and shown.complaints)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def scripted_page(browser):
     """A page for consoles whose parley.js is the tests' own; `loaded` shows one of them in it."""
-    with _blank(browser, f"{FORGET}; {CLOCK}; {COUNT_FRAMES}", {}) as shown:
+    with blank(browser, f"{FORGET}; {CLOCK}; {COUNT_FRAMES}", {}) as shown:
         shown.page.context.route(
             "**/parley.js",
             lambda route: route.fulfill(path=SCRIPTED, content_type="text/javascript"),
@@ -166,7 +176,8 @@ def load(shown: Opened, url: str, **media: str) -> Page:
 
 
 @contextlib.contextmanager
-def _blank(browser: Any, before: str, options: dict[str, Any]) -> Iterator[Opened]:
+def blank(browser: Any, before: str, options: dict[str, Any]) -> Iterator[Opened]:
+    """A page of its own context, where nothing is loaded; *before* is run before its scripts."""
     context = browser.new_context(**options)
     context.set_default_timeout(WAIT_MS)
     page = context.new_page()
@@ -196,7 +207,7 @@ def _is_of_an_ended_call(said: Any) -> bool:
     return "404" in said.text and "/admin/v1/calls/" in said.location["url"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def backstage():
     """A loop beside the test's own thread."""
     stage = Backstage()
@@ -211,7 +222,7 @@ def speech_model():
         yield model
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def house(backstage, speech_model):
     """A gateway before it."""
     house = House(speech_model.websocket_url, KEY, session_transcription_model="any")
@@ -220,7 +231,7 @@ def house(backstage, speech_model):
     backstage.run(house.__aexit__(None, None, None))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def talker(playwright):
     """Its microphone says one of the recordings, once for each page."""
     spoken = f"--use-file-for-fake-audio-capture={SPEECH}%noloop"
@@ -228,7 +239,7 @@ def talker(playwright):
         yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def origin(house):
     """The address of a page of another origin, which calls the house."""
     script = "text/javascript"

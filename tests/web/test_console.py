@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.conftest import SOUND, chromium, loaded, opened, running_gateway
+from tests.web.conftest import MOVING, SOUND, chromium, loaded, opened
 from tests.web.stage import until
 from tests.web.states import (
     after,
@@ -53,15 +53,16 @@ DRAWN_AFTER_FRAMES = """() => new Promise((resolve) => {
 })"""
 
 
-@pytest.fixture(scope="module")
-def url():
-    with running_gateway(model_mode="echo") as served:
-        yield served.url
-
-
 @pytest.fixture
 def scripted(scripted_page, url):
     with loaded(scripted_page, url) as console:
+        yield console
+
+
+@pytest.fixture
+def moving(scripted_page, url):
+    """The same, for whom nothing has to stand still."""
+    with loaded(scripted_page, url, **MOVING) as console:
         yield console
 
 
@@ -140,15 +141,14 @@ class TestLines:
         assert "has forgotten all of this. 2.0 s of what you said are lost" in said
         assert "…" not in scripted.page.locator("#talk").text_content()
 
-    def test_what_was_kept_is_drawn_as_said_when_it_has_been_sent(self, scripted):
+    def test_what_was_kept_is_drawn_as_said_when_it_has_been_sent(self, moving):
         """Dotted in the ink of what is not heard; then as all else that was said."""
-        page = scripted.page
-        page.emulate_media(color_scheme="light")
-        hello(scripted)
-        scripted.tell("status", state="reconnecting", sentence="x", attempt=1)
-        scripted.sound("you", 3)
+        page = moving.page
+        hello(moving)
+        moving.tell("status", state="reconnecting", sentence="x", attempt=1)
+        moving.sound("you", 3)
         until(page, f"({INKS})(200).join() === '{NOT_HEARD}'")
-        scripted.tell("status", state="connected", sentence="x", contextLost=False)
+        moving.tell("status", state="connected", sentence="x", contextLost=False)
         until(page, f"({INKS})(200).join() === '{SAID}'")
 
     def test_a_line_that_does_not_come_back_leaves_the_words(self, scripted):
@@ -441,18 +441,18 @@ class TestKeyboard:
 class TestPeople:
     def test_who_wants_nothing_to_move_sees_nothing_move(self, scripted_page, url):
         """No animation runs, and the line is drawn when a turn ends and not before."""
-        with loaded(scripted_page, url, reduced_motion="reduce") as console:
+        with loaded(scripted_page, url) as console:
             after(console)
             assert 0 == console.run("document.getAnimations().length")
             assert 0 == console.run("framesAsked")
 
-    def test_nothing_is_drawn_while_nothing_moves(self, scripted):
+    def test_nothing_is_drawn_while_nothing_moves(self, moving):
         """No frame before a call, nor a while after everybody has been silent."""
-        page = scripted.page
+        page = moving.page
         page.evaluate(COUNT_DRAWINGS)
-        hello(scripted)
+        hello(moving)
         until(page, "drawn > 3")
-        scripted.run("() => ahead(60_000)")
+        moving.run("() => ahead(60_000)")
         drawn = page.evaluate(DRAWN_AFTER_FRAMES)
         assert drawn == page.evaluate(DRAWN_AFTER_FRAMES)
 

@@ -16,7 +16,7 @@ from tornado.web import create_signed_value
 
 from tests.clients.program import KEY
 from tests.fakes.upstream import unused_port
-from tests.web.conftest import SOUND, chromium, opened, running_gateway
+from tests.web.conftest import SOUND, STILL, chromium, opened, running_gateway
 from tests.web.stage import pages
 
 DATA = Path(__file__).parents[1] / "data"
@@ -68,7 +68,7 @@ class TestSpoken:
     def test_somebody_speaks_and_is_answered(self, speaker, model):
         """Both transcripts, a wait that agrees with the server's log, and how it was at the end."""
         with running_gateway(**model, logging_format="json") as served:
-            with opened(speaker, served.url) as console:
+            with opened(speaker, served.url, **STILL) as console:
                 page = console.page
                 page.click("#start")
                 answer = page.locator(".turn.model")
@@ -98,7 +98,7 @@ class TestSpoken:
 
     def test_what_somebody_says_is_only_written_down(self, speaker, url):
         """As the settings have it: words, no answer, and nothing to type or to interrupt."""
-        with opened(speaker, url) as console:
+        with opened(speaker, url, **STILL) as console:
             page = console.page
             page.click("#open-settings")
             page.check("[name=session][value=transcription]")
@@ -121,7 +121,7 @@ class TestSpoken:
         silent = ("--use-fake-device-for-media-stream", SOUND[-1])
         with (
             chromium(playwright, *silent, asks=True) as started,
-            opened(started, url, permissions=[]) as console,
+            opened(started, url, permissions=[], **STILL) as console,
         ):
             page = console.page
             page.click("#start")
@@ -142,7 +142,7 @@ class TestTyped:
 
     def test_settings_hold_from_the_next_answer_on(self, browser, url):
         """Formats and the voice, applied while the call runs; another voice later is refused."""
-        with opened(browser, url) as console:
+        with opened(browser, url, **STILL) as console:
             page = console.page
             page.fill("#type", "Hello")
             page.click("#open-settings")
@@ -175,7 +175,7 @@ class TestRecorded:
         kept = {"recordings_calls": "all", "recordings_directory": str(tmp_path)}
         kept |= {"auth_secret": SECRET}
         with running_gateway(model_mode="echo", **kept) as served:
-            with opened(browser, served.url) as console:
+            with opened(browser, served.url, **STILL) as console:
                 console.page.fill("#type", "Hello")
                 console.page.keyboard.press("Enter")
                 console.page.wait_for_selector("#recorded:visible")
@@ -210,7 +210,7 @@ class TestTokens:
             "model_mode": "echo",
             "console_enabled": "true",
         }
-        with running_gateway(port, **production), opened(browser, here) as console:
+        with running_gateway(port, **production), opened(browser, here, **STILL) as console:
             page = console.page
             page.click("#start")
             page.wait_for_selector("text=A token opens the call.")
@@ -247,7 +247,7 @@ class TestTokens:
                 await_answer(f"http://127.0.0.1:{port}/token")
                 with (
                     running_gateway(console_port, **settings) as served,
-                    opened(browser, here, is_quiet=False) as console,
+                    opened(browser, here, is_quiet=False, **STILL) as console,
                 ):
                     page = console.page
                     page.click("#start")

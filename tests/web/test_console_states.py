@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.web.conftest import Opened, load, running_gateway
+from tests.web.conftest import Opened, load
 from tests.web.looking import AXE, look_at, viewport
 from tests.web.scripted import Page, State
 from tests.web.states import STATES
@@ -20,12 +20,6 @@ FITS = """() => {
     .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1);
   return [wide, out.map(e => e.id || e.className)];
 }"""
-
-
-@pytest.fixture(scope="module")
-def url():
-    with running_gateway(model_mode="echo") as served:
-        yield served.url
 
 
 class Walk:
@@ -45,7 +39,7 @@ class Walk:
     def to(self, state: State) -> Iterator[Page]:
         console, self._console = self._console, None
         if console is None or console.at is not state.before:
-            console = load(self._shown, self._url, reduced_motion="reduce")
+            console = load(self._shown, self._url)
         console.page.set_viewport_size(viewport("1440"))
         state(console)
         yield console

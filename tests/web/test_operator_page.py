@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tests.calls.house import WAIT_S, House, VoiceClient
 from tests.calls.test_administration import ask
 from tests.calls.test_messages import created, delta, done
 from tests.fakes.upstream import FakeUpstream
-from tests.web.conftest import opened
+from tests.web.conftest import MOVING, blank, load, opened
 from tests.web.looking import AXE, look_at
 from tests.web.stage import Backstage
 from tornado_app.handlers.admin.page import page_files
@@ -120,12 +121,27 @@ def place(backstage, tmp_path_factory):
     backstage.run(fake.__aexit__(None, None, None))
 
 
-@pytest.fixture(scope="class")
-def page(browser, place):
+@pytest.fixture(scope="module")
+def tab(browser):
+    """Where the page is loaded anew for each test; its renderer is kept."""
+    with blank(browser, COUNT_BARS + COUNT_SOUND, {}) as shown:
+        yield shown
+
+
+@contextmanager
+def at_the_door(tab, place, *, is_quiet=True, **media):
+    """The page as somebody sees it who has just come."""
+    load(tab, place.url, **media)
+    yield tab.page
+    assert not (is_quiet and tab.complaints)
+
+
+@pytest.fixture
+def page(tab, place):
     """The page with the key, and the calls that there are."""
-    with opened(browser, place.url, before=COUNT_BARS) as shown:
-        enter(shown.page)
-        yield shown.page
+    with at_the_door(tab, place) as page:
+        enter(page)
+        yield page
 
 
 def enter(page, key=KEY):
@@ -160,10 +176,9 @@ def tab_to(page, text):
 
 
 class TestKey:
-    def test_a_key_that_is_none_opens_nothing(self, browser, place):
+    def test_a_key_that_is_none_opens_nothing(self, tab, place):
         """Its sentence stands below the field, and the key may be typed again."""
-        with opened(browser, place.url, is_quiet=False) as shown:
-            page = shown.page
+        with at_the_door(tab, place, is_quiet=False) as page:
             for wrong, sentence in (("x" * 40, "none of them"), ("clé", "no key")):
                 page.fill("#key-field", wrong)
                 page.press("#key-field", "Enter")
@@ -185,16 +200,16 @@ class TestKey:
         assert "key-field" == focused(page)
         assert not page.is_visible("#sum")
 
-    def test_a_key_that_is_taken_away_opens_nothing_any_more(self, browser, place):
+    def test_a_key_that_is_taken_away_opens_nothing_any_more(self, tab, place):
         """The page says so, and shows nothing of what it knew."""
-        with opened(browser, place.url, is_quiet=False) as shown:
-            enter(shown.page)
+        with at_the_door(tab, place, is_quiet=False) as page:
+            enter(page)
             before = place.house.gateway.settings
             other = replace(before.admin, keys=(Secret(f"eve:{KEY[::-1]}"),))
             place.house.gateway.settings = replace(before, admin=other)
             try:
-                shown.page.wait_for_selector("#door-state:has-text('none of them')")
-                assert not shown.page.is_visible("#sum")
+                page.wait_for_selector("#door-state:has-text('none of them')")
+                assert not page.is_visible("#sum")
             finally:
                 place.house.gateway.settings = before
 
@@ -202,6 +217,7 @@ class TestKey:
 class TestCalls:
     def test_who_is_talking_is_seen(self, page, place):
         """How loud both are, how long they waited, what it took; and the figures of the hour."""
+        page.emulate_media(**MOVING)
         client = place.call("alice")
         alice = row(page, "alice")
         alice.wait_for()
@@ -284,10 +300,9 @@ class TestCalls:
 
 
 class TestListening:
-    def test_a_call_is_listened_to_by_keys_alone_and_its_caller_knows(self, browser, place):
+    def test_a_call_is_listened_to_by_keys_alone_and_its_caller_knows(self, tab, place):
         """Both are heard, their words stand there, and a mark stays until it is ended."""
-        with opened(browser, place.url, before=COUNT_SOUND) as shown:
-            page = shown.page
+        with at_the_door(tab, place) as page:
             enter(page)
             client = place.call("grace")
             row(page, "grace").wait_for()
@@ -319,12 +334,11 @@ class TestListening:
         assert "listening_ended" == ended["action"]
         place.hang_up(client)
 
-    def test_one_call_at_a_time_and_none_when_the_page_is_gone(self, browser, place):
+    def test_one_call_at_a_time_and_none_when_the_page_is_gone(self, tab, place):
         """Who listens to another has ended the first; so has who forgets the key, or goes."""
         clients = {name: place.call(name) for name in ("henry", "iris")}
         said = lambda name: place.stage.run(clients[name].next("listening_in"))["data"]["status"]  # noqa: E731
-        with opened(browser, place.url, before=COUNT_SOUND) as shown:
-            page = shown.page
+        with at_the_door(tab, place) as page:
             enter(page)
             for name in clients:
                 listen_to(page, name)
@@ -341,17 +355,15 @@ class TestListening:
         for client in clients.values():
             place.hang_up(client)
 
-    def test_a_call_that_ends_says_so_and_stays_until_it_was_read(self, browser, place):
+    def test_a_call_that_ends_says_so_and_stays_until_it_was_read(self, page, place):
         client = place.call("jane")
-        with opened(browser, place.url, before=COUNT_SOUND) as shown:
-            enter(shown.page)
-            listen_to(shown.page, "jane")
-            place.hang_up(client)
-            jane = row(shown.page, "jane")
-            jane.locator("text=The call has ended.").wait_for()
-            jane.locator("text=Close").click()
-            shown.page.focus("#filter-user")
-            jane.wait_for(state="detached")
+        listen_to(page, "jane")
+        place.hang_up(client)
+        jane = row(page, "jane")
+        jane.locator("text=The call has ended.").wait_for()
+        jane.locator("text=Close").click()
+        page.focus("#filter-user")
+        jane.wait_for(state="detached")
 
     def test_a_key_that_may_not_is_not_asked(self, page, place):
         before = place.house.gateway.settings
@@ -368,25 +380,25 @@ class TestListening:
 
 
 class TestWrong:
-    def test_what_went_wrong_is_said_in_words(self, browser, place):
+    def test_what_went_wrong_is_said_in_words(self, tab, place):
         """With its code, how often and when; the worst first."""
         place.house.gateway.hear("client_refused", {"code": "token_expired"})
         client = place.call("fred")
         place.stage.run(client.say("nonsense"))
         place.stage.run(client.error("unknown_type"))
-        with opened(browser, place.url) as shown:
-            enter(shown.page)
-            wrong = shown.page.locator("#wrong li")
+        with at_the_door(tab, place) as page:
+            enter(page)
+            wrong = page.locator("#wrong li")
             wrong.first.wait_for()
             first, *others = wrong.all_text_contents()
             assert first.startswith("Not let in: the token had expiredtoken_expired")
             assert others[-1].startswith("A caller was told: ")
-            assert "went wrong." in shown.page.text_content("#lead")
-            plot = shown.page.locator("#plots svg").nth(2)
+            assert "went wrong." in page.text_content("#lead")
+            plot = page.locator("#plots svg").nth(2)
             assert "Went wrong in the last hour" in plot.get_attribute("aria-label")
             assert plot.locator("rect").count() > 1
-            shown.page.click("text=Day")
-            shown.page.wait_for_selector("#plots svg[aria-label*='Went wrong in the last day']")
+            page.click("text=Day")
+            page.wait_for_selector("#plots svg[aria-label*='Went wrong in the last day']")
         place.hang_up(client)
 
     def test_a_gateway_that_does_not_answer_is_told_of(self, browser, place):
@@ -402,10 +414,10 @@ class TestWrong:
 
 
 class TestLooks:
-    def test_the_door_is_one_to_be_shown(self, browser, place):
+    def test_the_door_is_one_to_be_shown(self, tab, place):
         """Nothing overflows, and axe finds no fault."""
-        with opened(browser, place.url) as shown:
-            look_at(shown.page, "operator-door", FITS)
+        with at_the_door(tab, place) as page:
+            look_at(page, "operator-door", FITS)
 
     def test_calls_and_a_question_are_to_be_shown(self, page, place):
         """The same, with all that there can be on it."""
@@ -423,18 +435,17 @@ class TestLooks:
         if not AXE.exists():
             pytest.skip("axe-core is not installed: `make axe` does it")
 
-    def test_who_wants_nothing_to_move_sees_nothing_move(self, browser, place):
+    def test_who_wants_nothing_to_move_sees_nothing_move(self, tab, place):
         """Levels step with what comes; forced colours keep both sides apart."""
         client = place.call("eva")
-        how = {"reduced_motion": "reduce", "forced_colors": "active"}
-        with opened(browser, place.url, before=COUNT_BARS, **how) as shown:
-            enter(shown.page)
-            wave = row(shown.page, "eva").locator("canvas")
+        with at_the_door(tab, place, forced_colors="active") as page:
+            enter(page)
+            wave = row(page, "eva").locator("canvas")
             wave.wait_for()
-            place.speak_until(client, lambda: shown.page.evaluate("drawn > 3"))
-            assert 0 == shown.page.evaluate("document.getAnimations().length")
+            place.speak_until(client, lambda: page.evaluate("drawn > 3"))
+            assert 0 == page.evaluate("document.getAnimations().length")
             ink = "name => getComputedStyle(document.getElementById(`ink-of-${name}`)).color"
-            assert shown.page.evaluate(ink, "user") != shown.page.evaluate(ink, "model")
+            assert page.evaluate(ink, "user") != page.evaluate(ink, "model")
         place.hang_up(client)
 
 

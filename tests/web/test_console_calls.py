@@ -23,7 +23,10 @@ DATA = Path(__file__).parents[1] / "data"
 SAID = "He might even have been made amiable himself."
 SECRET = "x7Kq2mVb9RtLw4Zc8NpYs3Hd6FgJ1aQe"
 TOKENS = (Path(__file__).parents[2] / "docs" / "tokens.md").read_text(encoding="utf-8")
-ALLOWED_MS = 50.0
+ROUNDED_MS = 5.1
+"""How far a figure of the page, which has hundredths of a second, is from what it was told."""
+LEAST_WAY_MS = 50.0
+"""What is less is not shown."""
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +94,14 @@ class TestSpoken:
             for name in ("model", "gateway")
         }
         for name, ms in log.items():
-            assert abs(shown[name] - ms) <= ALLOWED_MS
-        # What is heard comes later than what was sent, by the way there and the buffer.
-        assert total >= sum(log.values()) - ALLOWED_MS
-        assert abs(total - sum(log.values()) - shown.get("way", 0.0)) <= ALLOWED_MS
+            assert abs(shown[name] - ms) <= ROUNDED_MS
+        # The total is by the page's own clock, and the rest is the way there and the buffer.  It is
+        # less than the others where a busy machine has told late that the turn was over.
+        way = total - sum(log.values())
+        if "way" in shown:
+            assert abs(way - shown["way"]) <= 2 * ROUNDED_MS
+        else:
+            assert way <= LEAST_WAY_MS + ROUNDED_MS
 
     def test_what_somebody_says_is_only_written_down(self, speaker, url):
         """As the settings have it: words, no answer, and nothing to type or to interrupt."""

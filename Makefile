@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
+.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -79,6 +79,10 @@ clients: $(VENV)/.checks $(CLIENTS)/.installed
 
 # What looks for faults of accessibility in tests/web.
 axe: $(AXE)/node_modules/.installed
+
+# All states of the pages in ten looks, where `make test` has two; pictures of them are in build/screens.
+screens: $(VENV)/.checks axe
+	PARLEY_SCREENS=all $(PYTEST) tests/web/test_console_states.py tests/web/test_operator_page.py -k shown
 
 check: lint types imports audit test
 

@@ -1,7 +1,7 @@
 """Every state of the console: nothing overflows, and axe finds no fault.
 
-For somebody who looks at them there are pictures in build/screens: with ``PARLEY_SCREENS=yes`` the
-two of each state that are tried, with ``PARLEY_SCREENS=all`` those of five widths, light and dark.
+For somebody who looks at them `make screens` keeps pictures in build/screens, of five widths, light
+and dark (``PARLEY_SCREENS=all``); ``PARLEY_SCREENS=yes`` keeps those of the two looks of `make test`.
 """
 
 from collections.abc import Iterator

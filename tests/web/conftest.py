@@ -27,7 +27,9 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 WINDOWLESS = shutil.which("chromium-headless-shell") or CHROMIUM
 """The same engine without a browser's own window, of which a page costs a third."""
 LISTENS = re.compile(r"Parley listens on ws://127\.0\.0\.1:(\d+)/ws\n")
-WAIT_MS = 30_000
+WAIT_MS = 90_000
+PATIENT = {"session_transcription_model": "any", "upstream_response_stall_s": "120"}
+"""Of a gateway before the model that hears and speaks, which a busy machine makes late."""
 SOUND = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
@@ -49,6 +51,12 @@ SHELL = (
     '<!doctype html><title>Test</title><script src="/recorder.js"></script>'
     '<script type="module" src="/page.js"></script>'
 )
+
+
+def pytest_itemcollected(item):
+    """Waits have deadlines of their own; the first test of a file starts a model and a browser."""
+    if not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.fixture(scope="package")
@@ -225,7 +233,7 @@ def speech_model():
 @pytest.fixture(scope="package")
 def house(backstage, speech_model):
     """A gateway before it."""
-    house = House(speech_model.websocket_url, KEY, session_transcription_model="any")
+    house = House(speech_model.websocket_url, KEY, **PATIENT)
     backstage.run(house.__aenter__())
     yield house
     backstage.run(house.__aexit__(None, None, None))

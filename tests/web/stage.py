@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DATA = HERE.parent / "data"
 SPEECH = DATA / "amiable.wav"
-WAIT_S = 60.0
+WAIT_S = 120.0
 UNTIL = """async (timeoutMs) => {
   for (const deadline = Date.now() + timeoutMs; ; await new Promise((go) => setTimeout(go, 50))) {
     const value = (%s);

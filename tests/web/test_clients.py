@@ -131,7 +131,6 @@ def test_the_call_of_the_document_runs(open_page, house):
     page.evaluate("call.close()")
 
 
-@pytest.mark.timeout(300)
 def test_the_page_of_the_examples_paints_itself(talker, backstage, tmp_path):
     """As `make examples` starts it: a login, a token that names the function, and the function."""
     running = examples_running(tmp_path)

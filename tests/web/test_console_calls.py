@@ -16,7 +16,7 @@ from tornado.web import create_signed_value
 
 from tests.clients.program import KEY
 from tests.fakes.upstream import unused_port
-from tests.web.conftest import SOUND, STILL, chromium, opened, running_gateway
+from tests.web.conftest import PATIENT, SOUND, STILL, chromium, opened, running_gateway
 from tests.web.stage import pages
 
 DATA = Path(__file__).parents[1] / "data"
@@ -48,7 +48,7 @@ def model(speech_model):
     return {
         "upstream_url": speech_model.websocket_url,
         "upstream_api_key": KEY,
-        "session_transcription_model": "any",
+        **PATIENT,
     }
 
 

@@ -1,7 +1,7 @@
 """Every state of the console: nothing overflows, and axe finds no fault.
 
 For somebody who looks at them `make screens` keeps pictures in build/screens, of five widths, light
-and dark (``PARLEY_SCREENS=all``); ``PARLEY_SCREENS=yes`` keeps those of the two looks of `make test`.
+and dark; ``PARLEY_SCREENS=yes`` keeps those of the two looks that `make test` has.
 """
 
 from collections.abc import Iterator

@@ -21,6 +21,7 @@ from tests.web.calling import (
     start_with_voice,
     words,
 )
+from tests.web.conftest import PATIENT
 from tests.web.stage import Proxy, likenesses, until
 
 CUT_MS = 3000
@@ -33,7 +34,7 @@ def network(speech_model, backstage):
     house = House(
         speech_model.websocket_url,
         KEY,
-        session_transcription_model="any",
+        **PATIENT,
         session_resume_window_s=30,
     )
     backstage.run(house.__aenter__())

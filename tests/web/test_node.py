@@ -21,7 +21,6 @@ needs_node = pytest.mark.skipif(version() < 20, reason="there is no Node 20 or n
 
 
 @needs_node
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", sorted(path.name for path in TESTS.glob("*.test.mjs")))
 def test_in_node(name):
     """Every test of the file passes, and there are some."""

@@ -20,7 +20,7 @@ from tornado_app.equipment import Equipment
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events
-from tornado_app.upstream.link import LinkSaid
+from tornado_app.upstream.said import LinkSaid
 from workers.formats import AudioFormat
 
 RATE_HZ, CHUNK_MS, DELTA_MS = 48_000, 20, 100

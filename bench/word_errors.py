@@ -14,7 +14,8 @@ from bench.common import ROOT, print_table
 from local_realtime.ears.moonshine import Moonshine
 from local_realtime.sound.resampling import heard
 from tests.local_realtime.wording import TEXTS, errors, words
-from workers.chain import Chain, Flush
+from workers.blocks import Flush
+from workers.chain import Chain
 from workers.formats import AudioFormat
 
 LINE_HZ, MODEL_HZ = 8_000, 24_000

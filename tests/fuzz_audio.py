@@ -20,7 +20,8 @@ from tests.fakes.opus import Encoder
 from tornado_app.audio.file_decoder import FileDecoder, FileRules
 from tornado_app.errors import Refused
 from workers import codecs
-from workers.chain import Block, Chain
+from workers.blocks import Block
+from workers.chain import Chain
 from workers.conditioned_chain import Conditioning
 from workers.formats import BYTES_PER_SAMPLE, CHANNELS_MAX, OPUS_RATES_HZ, AudioFormat
 from workers.opus.decoding import OpusDecodingChain

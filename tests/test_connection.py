@@ -28,7 +28,8 @@ from tornado_app.protocol.told import ServerMessage
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.reading_on import LINK_STUCK_S
 from tornado_app.session import events
-from tornado_app.upstream.link import Dial, Link, LinkSaid
+from tornado_app.upstream.link import Dial, Link
+from tornado_app.upstream.said import LinkSaid
 from workers.formats import AudioFormat
 from workers.pool import AudioPool
 

@@ -14,7 +14,8 @@ from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.settling import CLIENT_MAY
 from tornado_app.protocol.realtime.model_session import Turn, session_body
-from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession, encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
+from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.server import encode
 from tornado_app.session.ledger.ledger import Ledger

@@ -11,7 +11,7 @@ from tornado_app.errors import ErrorCode, Refused
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
-from workers.chain import Block
+from workers.blocks import Block
 from workers.conditioned_chain import Conditioning
 from workers.conversions import to_client, to_model
 from workers.pcm import BadAudio

@@ -23,7 +23,7 @@ from tornado_app.metrics.calls import CallReadings
 from tornado_app.metrics.last_waits import LastWaits
 from tornado_app.protocol.close import INTERNAL
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
 from tornado_app.protocol.told import CostFigures
 from tornado_app.reading_on import ReadingOn
 from tornado_app.resuming.line import Line

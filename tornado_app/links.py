@@ -18,9 +18,9 @@ from tornado_app.upstream.link import (
     LinkLost,
     LinkOpened,
     LinkRoundTrip,
-    LinkSaid,
 )
 from tornado_app.upstream.race import Deliver, Race, Read
+from tornado_app.upstream.said import LinkSaid
 from tornado_app.upstream.spares import Spares
 
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from workers.chain import Block, Cut, Payload
+from workers.blocks import Block, Cut, Payload
 from workers.level import SILENCE_DBFS
 from workers.pcm import BadAudio
 from workers.pool import Conversion

@@ -7,9 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from workers import base64_text, joining, pcm
-from workers.chain import Block, Chain, ChainState, Cut, Flush, Payload
+from workers.blocks import Block, Cut, Flush, Payload
+from workers.chain import Chain, ChainState
 from workers.clipping import count_clipped
 from workers.codecs import Samples
+from workers.conditioned_state import ConditionedState
 from workers.conditioning import (
     Follower,
     at_value,
@@ -24,7 +26,6 @@ from workers.joined_chain import JoinedChain
 from workers.joining import JoiningResampler
 from workers.level import levels_dbfs
 from workers.pcm import BadAudio
-from workers.resample import ResamplerState
 
 NOTHING: Samples = np.empty(0, np.float32)
 
@@ -35,13 +36,6 @@ class Conditioning:
 
     remove_dc: bool = False
     limit_peaks: bool = False
-
-
-class ConditionedState(ResamplerState, frozen=True, eq=False):
-    """What a stream is between two chunks, with what its followers know."""
-
-    offset: Follower | None = None
-    peaks: Follower = Follower()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +63,14 @@ class ConditionedChain(Chain):
         """
         if conditioning != Conditioning():
             return ConditionedChain._with(source, target, as_base64, conditioning)
-        return (JoinedChain if joins else Chain).between(source, target, as_base64)
+        return (JoinedChain.joined if joins else Chain.between)(source, target, as_base64)
 
     @staticmethod
     @lru_cache(maxsize=256)
     def _with(
         source: AudioFormat, target: AudioFormat, as_base64: bool, conditioning: Conditioning
     ) -> "ConditionedChain":
-        resampler = JoiningResampler.between(source.rate_hz, target.rate_hz)
+        resampler = JoiningResampler.joining(source.rate_hz, target.rate_hz)
         return ConditionedChain(source, target, as_base64, resampler, conditioning)
 
     def start(self) -> ChainState:

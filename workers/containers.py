@@ -10,7 +10,8 @@ import numpy as np
 import soundfile
 
 from workers import pcm
-from workers.chain import Block, Chain, Flush, Payload
+from workers.blocks import Block, Flush, Payload
+from workers.chain import Chain
 from workers.codecs import Samples
 from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Container
 from workers.magic import NOT_TAKEN, kind_of

@@ -27,4 +27,4 @@ def to_client(
     """From what the model says to a client's chunks; *joins* as of `to_model`."""
     if isinstance(target, OpusFormat):
         return OpusEncodingChain.between(model, target, as_base64, joins=joins)
-    return (JoinedChain if joins else Chain).between(model, target, as_base64)
+    return (JoinedChain.joined if joins else Chain.between)(model, target, as_base64)

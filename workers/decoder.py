@@ -14,7 +14,7 @@ import time
 from typing import BinaryIO
 
 from workers import base64_text, containers, pcm
-from workers.chain import Block, Flush, Payload
+from workers.blocks import Block, Flush, Payload
 from workers.codecs import Samples
 from workers.conditioned_chain import ConditionedChain, Conditioning
 from workers.decoder_wire import (

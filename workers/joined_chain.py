@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
-from workers.chain import Block, Chain, ChainState, Payload
+from workers.blocks import Block, Payload
+from workers.chain import Chain, ChainState
 from workers.formats import AudioFormat
 from workers.joining import JoiningResampler
 from workers.pcm import BadAudio
@@ -16,10 +17,10 @@ class JoinedChain(Chain):
 
     @staticmethod
     @lru_cache(maxsize=256)
-    def between(source: AudioFormat, target: AudioFormat, as_base64: bool) -> "JoinedChain":
-        """See `Chain.between`."""
+    def joined(source: AudioFormat, target: AudioFormat, as_base64: bool) -> "JoinedChain":
+        """As `Chain.between`."""
         plain = Chain.between(source, target, as_base64)
-        resampler = JoiningResampler.between(source.rate_hz, target.rate_hz)
+        resampler = JoiningResampler.joining(source.rate_hz, target.rate_hz)
         return JoinedChain(plain.source, plain.target, as_base64, resampler)
 
     def run_all(

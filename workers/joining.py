@@ -15,7 +15,8 @@ import numpy as np
 
 from workers.codecs import Samples
 from workers.prediction import predict
-from workers.resample import Joint, Resampler, ResamplerState
+from workers.resample import Resampler
+from workers.stream_state import Joint, ResamplerState
 from workers.tape import WIDTH, Clip
 
 FINEST = 1 << 20
@@ -67,8 +68,8 @@ class JoiningResampler(Resampler):
 
     @staticmethod
     @lru_cache(maxsize=64)
-    def between(in_hz: int, out_hz: int) -> "JoiningResampler":
-        """See `Resampler.between`."""
+    def joining(in_hz: int, out_hz: int) -> "JoiningResampler":
+        """As `Resampler.between`."""
         plain = Resampler.between(in_hz, out_hz)
         return JoiningResampler(plain.layout, plain.synthesis)
 

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from workers.chain import Block, Payload
+from workers.blocks import Block, Payload
 from workers.pcm import BadAudio
 
 

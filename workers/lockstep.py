@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from workers.codecs import Samples
-from workers.resample import Resampler, ResamplerState
+from workers.resample import Resampler
 from workers.spectra import Grid
+from workers.stream_state import ResamplerState
 from workers.tape import WIDTH
 
 

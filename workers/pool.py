@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from workers.chain import Flush
+from workers.blocks import Flush
 from workers.lane_work import Conversion, LaneResult, LaneWork, Outcome, WorkFailed
 
 __all__ = [

@@ -7,12 +7,12 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from msgspec import Struct
 from scipy import fft
 
 from workers import lowpass
 from workers.codecs import Samples
 from workers.spectra import Chirp, Grid, Layout, Same, ShiftedGrid, Synthesis
+from workers.stream_state import ResamplerState
 from workers.tape import WIDTH, Clip, Tape
 
 HOP_MS = 10
@@ -20,43 +20,6 @@ HOP_MS = 10
 
 GRID_MS_MAX = 20
 """Rates that need a longer hop to meet on a grid, as 8001 and 24000 Hz do, go without one."""
-
-
-class ResamplerState(Struct, frozen=True, eq=False):
-    """What a stream is between two calls.  Never changed, so that a call may be tried again.
-
-    Attributes
-    ----------
-    pending : bytes
-        The end of the input in float32: what the next block begins with; at least the overlap of
-        two blocks, and less than a hop beyond it.
-    received : int
-        Input samples so far.
-    joint : Joint or None
-        Where it goes on behind another stream: see `workers.joining`.
-    """
-
-    pending: bytes
-    received: int
-    joint: "Joint | None" = None
-
-
-class Joint(Struct, frozen=True):
-    """How a stream goes on behind another, which was of another rate.
-
-    Attributes
-    ----------
-    late : Fraction
-        In output samples: how far before the first of them this stream began.
-    skip : int
-        How many of these are still to be left out, as the stream before has given them.
-    begun : bool
-        There was enough input to say what came before it; until then it is all in *pending*.
-    """
-
-    late: Fraction
-    skip: int
-    begun: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +130,11 @@ class Resampler:
             tape.leave()
         signal = b"".join(tape.parts)
         converted = self.synthesis.synthesise(np.frombuffer(signal, np.float32), tape.runs)
-        states = [ResamplerState(signal[rest], received) for rest, received in tape.rests]
+        # Not `signal[rest]`: mypyc takes that for one byte.
+        states = [
+            ResamplerState(signal[rest.start : rest.stop], received)
+            for rest, received in tape.rests
+        ]
         return converted, tape.cuts, states
 
     def _run_one(self, state: ResamplerState, clip: Clip | None) -> tuple[Samples, ResamplerState]:

@@ -111,7 +111,8 @@ class Grid:
     layout: Layout
     gain: NDArray[np.float32]
     size_out: int
-    valid: slice
+    first_valid: int
+    after_valid: int
 
     @classmethod
     def of(cls, layout: Layout) -> Self:
@@ -124,7 +125,8 @@ class Grid:
             # Twice, for the real and the imaginary part of a bin.
             gain=np.repeat(gain, 2).astype(np.float32),
             size_out=size_out,
-            valid=slice(layout.first_output(0), layout.first_output(layout.hop)),
+            first_valid=layout.first_output(0),
+            after_valid=layout.first_output(layout.hop),
         )
 
     def synthesise(self, signal: Samples, runs: Sequence[Run]) -> Samples:
@@ -154,7 +156,7 @@ class Grid:
         spectra = fft.rfft(blocks).view(np.float32)[..., : len(self.gain)]
         spectra *= self.gain
         signals: NDArray[Any] = fft.irfft(spectra.view(np.complex64), n=self.size_out)
-        return signals[..., self.valid]
+        return signals[..., self.first_valid : self.after_valid]
 
     def _blocks(self, signal: Samples, places: Sequence[range]) -> Samples:
         size = self.layout.size
@@ -179,13 +181,20 @@ class ShiftedGrid(Grid):
         """Design for *layout*, with each output sample by *late* of a sample later."""
         plain = Grid.of(layout)
         turned = plain.gain[::2] * _turn(np.arange(len(plain.gain) // 2), late / plain.size_out)
-        return cls(layout, plain.gain, plain.size_out, plain.valid, turned.astype(np.complex64))
+        return cls(
+            layout,
+            plain.gain,
+            plain.size_out,
+            plain.first_valid,
+            plain.after_valid,
+            turned.astype(np.complex64),
+        )
 
     def convert(self, blocks: Samples) -> Samples:
         """See `Grid.convert`."""
         spectra = fft.rfft(blocks)[..., : len(self.turned)] * self.turned
         signals: NDArray[Any] = fft.irfft(spectra, n=self.size_out)
-        return signals[..., self.valid]
+        return signals[..., self.first_valid : self.after_valid]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

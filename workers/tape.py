@@ -28,6 +28,20 @@ class Tape:
         For each stream, which bytes of the signal are pending, and how much input it has had.
     """
 
+    __slots__ = (
+        "_layout",
+        "_length",
+        "_length_out",
+        "_next_start",
+        "_received",
+        "_run_start",
+        "_zero",
+        "cuts",
+        "parts",
+        "rests",
+        "runs",
+    )
+
     def __init__(self, layout: Layout) -> None:
         self.parts: list[Clip] = []
         self.runs: list[Run] = []

@@ -17,7 +17,7 @@ from tests.calls.house import until, whole_log
 from tests.fakes.files import file_of, silence
 from tornado_app.audio.file_decoder import JOBS_WAITING, FileDecoder, FileRules
 from tornado_app.errors import Refused
-from workers.chain import Block
+from workers.blocks import Block
 
 ROOT = Path(__file__).parents[2]
 LIMITS = FileRules(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)

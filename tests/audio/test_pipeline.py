@@ -15,7 +15,8 @@ from tornado_app.audio.pipeline import (
     Lane,
 )
 from tornado_app.mailbox import Mailbox
-from workers.chain import Block, Chain
+from workers.blocks import Block
+from workers.chain import Chain
 from workers.formats import AudioFormat
 from workers.pcm import BadAudio
 from workers.pool import AudioPool, Flush, LaneResult, LaneWork, WorkFailed

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.audio.uplink_lane import UplinkLane
-from workers.chain import Flush
+from workers.blocks import Flush
 
 
 class Lane:

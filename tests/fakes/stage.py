@@ -40,7 +40,7 @@ from tornado_app.upstream.endpoint import _growth as growth
 from tornado_app.upstream.link import Dial, Link, LinkDrained, LinkLost, LinkOpened
 from tornado_app.upstream.socket import UpstreamSocket
 from tornado_app.upstream.wire import Wire
-from workers.chain import Block
+from workers.blocks import Block
 from workers.pool import run_batch
 
 OUTBOUND_BYTES = 400_000

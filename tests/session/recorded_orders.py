@@ -10,7 +10,7 @@ from typing import get_args
 from openai.types.realtime import RealtimeClientEvent
 
 from tests.local_realtime.wire_types import extra_of
-from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
 
 UNION = get_args(get_args(RealtimeClientEvent)[0])
 MODELS = {get_args(model.model_fields["type"].annotation)[0]: model for model in UNION}

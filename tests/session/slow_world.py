@@ -7,7 +7,7 @@ from tests.session.unreliable_model import PERMANENT_TIMERS, QUIET, Model
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import commands, events
-from workers.chain import Block
+from workers.blocks import Block
 
 FILE_MS = 100.0
 SETTLED_S = 80.0

@@ -24,7 +24,7 @@ from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.machine import Session
-from workers.chain import Block
+from workers.blocks import Block
 from workers.formats import AudioFormat
 
 UNIX_MS = 1_800_000_000_000

@@ -23,7 +23,7 @@ from tornado_app.protocol.realtime.orders import CancelResponse, Truncate
 from tornado_app.session import commands, events
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.model_side import TRUNCATE_ID
-from workers.chain import Piece
+from workers.blocks import Piece
 from workers.formats import AudioFormat, OpusFormat
 from workers.opus.encoding import PacketBlock
 

@@ -28,7 +28,7 @@ from tornado_app.protocol import asked, told
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import OneFunction
-from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
 

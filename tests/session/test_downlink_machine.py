@@ -17,7 +17,7 @@ from tornado_app.protocol.told import Audio, ResponseDone, Transcript
 from tornado_app.session import commands, events
 from tornado_app.session.downlink import PIECES_AHEAD
 from tornado_app.session.pieces import piece_bytes
-from workers.chain import Block
+from workers.blocks import Block
 from workers.formats import AudioFormat
 
 OUTBOUND_BYTES = 16_384

@@ -24,7 +24,8 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Manners
-from tornado_app.protocol.realtime.orders import CancelResponse, CreateResponse, encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
+from tornado_app.protocol.realtime.orders import CancelResponse, CreateResponse
 from tornado_app.session import commands
 from tornado_app.session.following import ANSWER_S
 

@@ -8,7 +8,8 @@ from tests.session.story import Story, response
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import HandedServer, OutputItem
 from tornado_app.protocol.realtime.model_session import change_body
-from tornado_app.protocol.realtime.orders import CreateResponse, encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
+from tornado_app.protocol.realtime.orders import CreateResponse
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
 

@@ -21,7 +21,7 @@ from tornado_app.session.record import (
     Words,
 )
 from tornado_app.session.recorded import RecordedSession
-from workers.chain import Block
+from workers.blocks import Block
 
 
 class RecordedStory(Story):

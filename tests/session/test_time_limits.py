@@ -8,7 +8,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.orders import CancelResponse, CreateResponse
 from tornado_app.session import events
 from tornado_app.session.config import TimeRules
-from workers.chain import Block
+from workers.blocks import Block
 
 LONG = {"ping_interval_s": 1e7, "read_timeout_s": 1e7}
 IDLE = TimeRules(idle_timeout_s=900, idle_warning_s=60)

@@ -16,7 +16,8 @@ from tests.session.story import FORGETFUL, Story, delta, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import Function, OutputItem
-from tornado_app.protocol.realtime.orders import CreateItem, CreateResponse, encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
+from tornado_app.protocol.realtime.orders import CreateItem, CreateResponse
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
 from tornado_app.session.following import ROUNDS_MAX

@@ -31,8 +31,8 @@ from tornado_app.upstream.link import (
     LinkLost,
     LinkOpened,
     LinkRoundTrip,
-    LinkSaid,
 )
+from tornado_app.upstream.said import LinkSaid
 from tornado_app.upstream.wire import Wire
 
 SECRET = "sk-very-secret"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.workers import oracles
 from workers import codecs
-from workers.chain import Block, Chain
+from workers.blocks import Block
+from workers.chain import Chain
 from workers.formats import AudioFormat
 from workers.pcm import BadAudio
 

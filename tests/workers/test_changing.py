@@ -7,7 +7,7 @@ import pytest
 
 from tests.workers.streams import noise
 from workers import codecs
-from workers.chain import Flush
+from workers.blocks import Flush
 from workers.changing import Changing
 from workers.conditioned_chain import Conditioning
 from workers.conversions import to_client, to_model

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers import codecs, pcm
-from workers.chain import Chain, Flush
+from workers.blocks import Flush
+from workers.chain import Chain
 from workers.conditioned_chain import ConditionedChain, Conditioning
 from workers.conditioning import CEILING, Follower, limit_peaks, remove_dc
 from workers.formats import AudioFormat

@@ -28,7 +28,7 @@ def joined(parts, out_hz=24_000, *, cuts=1):
     """Convert (rate, samples) one behind the other; each part arrives in *cuts* pieces."""
     outputs, state, before = [], None, None
     for in_hz, samples in parts:
-        resampler = JoiningResampler.between(in_hz, out_hz)
+        resampler = JoiningResampler.joining(in_hz, out_hz)
         if before is None:
             state = resampler.start()
         else:
@@ -159,8 +159,8 @@ def test_equal_rates_on_the_grid_give_back_the_samples():
 def test_a_stream_on_the_grid_is_one_of_the_ordinary_again():
     """From 10 ms on it costs what all others cost."""
     first, second = (
-        JoiningResampler.between(16_000, 24_000),
-        JoiningResampler.between(48_000, 24_000),
+        JoiningResampler.joining(16_000, 24_000),
+        JoiningResampler.joining(48_000, 24_000),
     )
     _, state = first.run(first.start(), noise(1600))
     _, ahead_s = cut(first, state)
@@ -176,7 +176,7 @@ def test_a_stream_that_nothing_came_before_begins_like_any_other():
     """Plain and joining resamplers give the same to the bit."""
     samples = noise(3000)
     plain = Resampler.between(44_100, 24_000)
-    joining = JoiningResampler.between(44_100, 24_000)
+    joining = JoiningResampler.joining(44_100, 24_000)
 
     np.testing.assert_array_equal(
         plain.run(plain.start(), samples)[0], joining.run(joining.start(), samples)[0]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.files import KINDS, file_of
-from workers.chain import Block, Chain
+from workers.blocks import Block
+from workers.chain import Chain
 from workers.formats import AudioFormat
 from workers.magic import TAKEN, container_of, file_in_place_of_audio, kind_of, may_hold_files
 from workers.pcm import BadAudio

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.workers import oracles
 from tests.workers.streams import converted, noise, steady
-from workers.chain import Chain, Flush
+from workers.blocks import Flush
+from workers.chain import Chain
 from workers.formats import AudioFormat
 from workers.resample import Resampler
 

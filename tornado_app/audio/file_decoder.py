@@ -19,7 +19,7 @@ from compiling import loading
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
 from workers import base64_text
-from workers.chain import Block
+from workers.blocks import Block
 from workers.decoder_wire import (
     HEAD_BYTES,
     RATE_HZ,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
-from workers.chain import Payload
+from workers.blocks import Payload
 from workers.changing import Changing, Joinable
 from workers.pool import Conversion, Flush, LaneResult, LaneWork, Outcome, WorkFailed
 

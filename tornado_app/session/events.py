@@ -149,7 +149,7 @@ Prepared: TypeAlias = PreparedOpened | PreparedSaid | PreparedBacklog | Prepared
 
 
 class Piece(Protocol):
-    """What one message holds; `workers.chain.Piece` is one."""
+    """What one message holds; `workers.blocks.Piece` is one."""
 
     @property
     def audio(self) -> bytes: ...
@@ -161,7 +161,7 @@ class Piece(Protocol):
 class Converted(Protocol):
     """A worker's result: one payload or file, or the tail after a flush (``size_bytes`` 0).
 
-    A protocol, so that `workers.chain.Block` is one as it is: it is made for every chunk.
+    A protocol, so that `workers.blocks.Block` is one as it is: it is made for every chunk.
     """
 
     @property

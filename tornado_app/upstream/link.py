@@ -1,7 +1,8 @@
 """One link to the Realtime API: a websocket-client socket and the one thread that lives with it.
 
-What the thread has to say goes through `post`, as one of the values below.  `LinkLost` comes
-exactly once, as the last; by then the socket and every other descriptor are closed.
+What the thread has to say goes through `post`, as `LinkSaid` or one of the values below.
+`LinkLost` comes exactly once, as the last; by then the socket and every other descriptor are
+closed.
 """
 
 import math
@@ -13,7 +14,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, Protocol
 
-from msgspec import Struct
 from websocket import ABNF
 
 from tornado_app.failover.upstreams import PLAIN, Upstream
@@ -21,6 +21,7 @@ from tornado_app.logs import get_logger
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.upstream.failures import PeerClosed, failure_from
+from tornado_app.upstream.said import LinkSaid
 from tornado_app.upstream.socket import UpstreamSocket, masked_text_frame
 from tornado_app.upstream.wire import Broken, Wire
 
@@ -70,17 +71,6 @@ class LinkOpened:
     """Which of several this is."""
     spare_s: float | None = None
     """It was open for nobody for so long (`Spares`); None: it was dialled for its call."""
-
-
-class LinkSaid(Struct, frozen=True):
-    """One message, parsed.  Answer it with `Link.consumed(posted_bytes)`."""
-
-    event: Any
-    """Whatever the parser makes of a message: a link knows no dialect."""
-    posted_bytes: int
-    """The size of all messages up to this one, so that no answer depends on another."""
-    read_at: float = math.inf
-    """When it was whole."""
 
 
 @dataclass(frozen=True, slots=True)

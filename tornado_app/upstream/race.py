@@ -21,7 +21,8 @@ from tornado_app.protocol.realtime.events import (
     UpstreamEvent,
 )
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.upstream.link import AnyLink, Dial, Link, LinkLost, LinkOpened, LinkSaid
+from tornado_app.upstream.link import AnyLink, Dial, Link, LinkLost, LinkOpened
+from tornado_app.upstream.said import LinkSaid
 from tornado_app.upstream.spares import Spares
 
 Read = Callable[[bytes | str], UpstreamEvent | Overheard]

@@ -30,10 +30,10 @@ from tornado_app.upstream.link import (
     LinkLost,
     LinkOpened,
     LinkRoundTrip,
-    LinkSaid,
     Parse,
     Post,
 )
+from tornado_app.upstream.said import LinkSaid
 
 LOOK_S = 0.25
 AT_ONCE = 4

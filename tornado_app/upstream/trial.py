@@ -18,8 +18,10 @@ from tornado_app.protocol.realtime.events import (
 )
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
-from tornado_app.protocol.realtime.orders import UpdateSession, encode_order
-from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened, LinkSaid
+from tornado_app.protocol.realtime.order_text import encode_order
+from tornado_app.protocol.realtime.orders import UpdateSession
+from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened
+from tornado_app.upstream.said import LinkSaid
 
 TRIAL_ID = "parley_trial"
 JOIN_S = 5.0

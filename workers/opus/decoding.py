@@ -8,7 +8,8 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from workers import base64_text, pcm
-from workers.chain import Block, Chain, ChainState, Cut, Flush, Payload
+from workers.blocks import Block, Cut, Flush, Payload
+from workers.chain import Chain, ChainState
 from workers.conditioned_chain import ConditionedChain, Conditioning
 from workers.formats import AudioFormat
 from workers.magic import file_in_place_of_audio

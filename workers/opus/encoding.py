@@ -8,7 +8,8 @@ import numpy as np
 from msgspec import Struct
 
 from workers import base64_text
-from workers.chain import Block, Chain, ChainState, Cut, Flush, Payload, Piece
+from workers.blocks import Block, Cut, Flush, Payload, Piece
+from workers.chain import Chain, ChainState
 from workers.codecs import Samples
 from workers.formats import AudioFormat, OpusFormat
 from workers.joined_chain import JoinedChain
@@ -67,7 +68,7 @@ class OpusEncodingChain:
         if target.channels != 1:
             raise ValueError("target: must have one channel")
         between = AudioFormat("float32", target.rate_hz)
-        inner = (JoinedChain if joins else Chain).between(source, between, as_base64=False)
+        inner = (JoinedChain.joined if joins else Chain.between)(source, between, as_base64=False)
         return OpusEncodingChain(inner, target, as_base64)
 
     def start(self) -> EncodingState:

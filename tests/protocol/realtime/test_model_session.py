@@ -18,7 +18,8 @@ from tornado_app.protocol.realtime.model_session import (
     change_body,
     session_body,
 )
-from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession, encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
+from tornado_app.protocol.realtime.orders import CreateItem, UpdateSession
 from tornado_app.session.ledger.ledger import Ledger
 from tornado_app.session.ledger.telling import item_of
 

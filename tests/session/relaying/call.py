@@ -12,7 +12,7 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.openai_v1.client import parse_client
 from tornado_app.protocol.openai_v1.server import encode
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
 from tornado_app.protocol.realtime.overhearing import overhear
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules

@@ -10,7 +10,7 @@ import pytest
 from tests.session.relaying.call import SECRET, TOOL, Call
 from tests.session.relaying.test_updates import CHOOSY
 from tornado_app.errors import InvalidMessage
-from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
 
 NAMES = [
     *("type", "model", "instructions", "prompt", "tools", "tool_choice", "tracing", "audio"),

@@ -8,7 +8,7 @@ from tests.session.relaying.call import SECRET, TOOL, Call
 from tornado_app.admission.quotas import QuotaUse
 from tornado_app.protocol.close import BYE
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.protocol.realtime.orders import encode_order
+from tornado_app.protocol.realtime.order_text import encode_order
 from tornado_app.protocol.realtime.overhearing import overhear
 from tornado_app.session import events
 from workers.formats import AudioFormat

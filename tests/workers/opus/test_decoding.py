@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.files import file_of
 from tests.fakes.opus import Decoder, Encoder, likeness, packets_of_file, tone
-from workers.chain import Block, Flush
+from workers.blocks import Block, Flush
 from workers.conditioned_chain import Conditioning
 from workers.formats import AudioFormat
 from workers.opus.decoding import OpusDecodingChain

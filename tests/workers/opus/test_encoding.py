@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.opus import Decoder, likeness, tone
-from workers.chain import Flush
+from workers.blocks import Flush
 from workers.formats import OPUS_RATES_HZ, AudioFormat, OpusFormat
 from workers.opus.encoding import OpusEncodingChain
 from workers.opus_packets import duration_ms

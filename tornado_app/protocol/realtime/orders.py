@@ -5,9 +5,7 @@ https://platform.openai.com/docs/api-reference/realtime-client-events
 
 from typing import Any, TypeAlias
 
-import msgspec
-from msgspec import Struct, to_builtins
-from msgspec.structs import replace
+from msgspec import Struct
 
 from tornado_app.protocol.realtime.given import NOTHING, Given, given_in
 
@@ -93,24 +91,6 @@ AnyOrder: TypeAlias = (
     | CancelResponse
     | Truncate
 )
-
-_encoder = msgspec.json.Encoder()
-
-
-def encode_order(order: AnyOrder) -> bytes:
-    """One client event as JSON text."""
-    if isinstance(order, Append):
-        if order.event_id:
-            named = {"type": "input_audio_buffer.append", "event_id": order.event_id}
-            return _encoder.encode({**named, "audio": order.audio.decode()})
-        # The hot path: base64 needs no escaping, so the text is put together as it is.
-        return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
-    if isinstance(order, Relayed):
-        return order.text
-    if isinstance(order, Commit | Clear) and order.beside:
-        plain = replace(order, beside={})
-        return _encoder.encode({**order.beside, **to_builtins(plain)})
-    return _encoder.encode(order)
 
 
 def given_by(order: AnyOrder) -> Given:

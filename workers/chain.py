@@ -114,7 +114,33 @@ class Chain:
             For each stream what `run` and `flush` give for each payload, to the bit, and the state
             for the next call.
         """
-        return self._run_in_step(streams) or self._run_each(streams)
+        return self._run_in_step(streams) or self._run_apart(streams)
+
+    def _run_apart(
+        self, streams: Sequence[tuple[ChainState, Sequence[Payload]]]
+    ) -> list[tuple[list[Block | BadAudio], ChainState]]:
+        """Those that are alike the fast way, and what else there is beside them the other.
+
+        A stream that has two chunks, or a shorter one, must not make all others dear.
+        """
+        alike = [] if self._passes else self._alike(streams)
+        if not 1 < len(alike) < len(streams):
+            return self._run_each(streams)
+        others = sorted(set(range(len(streams))).difference(alike))
+        stepped = [streams[number] for number in alike]
+        done = self._run_in_step(stepped) or self._run_each(stepped)
+        done += self._run_each([streams[number] for number in others])
+        results = dict(zip([*alike, *others], done, strict=True))
+        return [results[number] for number in range(len(streams))]
+
+    def _alike(self, streams: Sequence[tuple[ChainState, Sequence[Payload]]]) -> list[int]:
+        """Which may be in step: most of those that have one chunk, by its size and what is held."""
+        groups: dict[tuple[int, int], list[int]] = {}
+        for number, (state, payloads) in enumerate(streams):
+            if len(payloads) == 1 and state.received >= self.resampler.layout.size:
+                key = len(payloads[0]), len(state.pending)
+                groups.setdefault(key, []).append(number)
+        return max(groups.values(), key=len, default=[])
 
     def _run_in_step(
         self, streams: Sequence[tuple[ChainState, Sequence[Payload]]]

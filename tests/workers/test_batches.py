@@ -90,6 +90,40 @@ def test_any_batch_gives_what_each_stream_gives_alone(drawn):
         assert (state.pending, state.received) == (result.state.pending, result.state.received)
 
 
+COMMON = AudioFormat("pcm16", 48000)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([5000, 5000, 5000, 5003, 5480, 0]),
+            st.sampled_from([[960], [960], [960], [960, 960], [480], [], [0], [-1]]),
+        ),
+        min_size=2,
+        max_size=9,
+    )
+)
+def test_streams_in_step_beside_others_that_are_not(drawn):
+    """A chunk more or less, one that has only begun, an end or a bad chunk change nobody else."""
+    chain = Chain.between(COMMON, AudioFormat("pcm16", 24000), as_base64=True)
+    ends = {0: Flush(), -1: b"odd"}
+    works = []
+    for number, (before, lengths) in enumerate(drawn):
+        begun = [chunk(COMMON, before, 7, as_text=False)] if before else []
+        _, state = one_by_one(chain, chain.start(), begun)
+        payloads = [
+            ends[length] if length < 1 else chunk(COMMON, length, number, as_text=True)
+            for length in lengths
+        ]
+        works.append(LaneWork(chain, state, payloads))
+
+    for work, result in zip(works, run_batch(works), strict=True):
+        expected, state = one_by_one(chain, work.state, work.payloads)
+        assert comparable(expected) == comparable(result.results)
+        assert (state.pending, state.received) == (result.state.pending, result.state.received)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(SOURCES), st.lists(st.integers(1, 1500), min_size=1, max_size=5))
 def test_a_batch_is_its_steps_in_turn(source, lengths):

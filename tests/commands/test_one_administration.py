@@ -278,7 +278,8 @@ async def test_a_process_that_hangs_is_said(settings, monkeypatch):
                     await asyncio.sleep(0)
 
 
-@pytest.mark.gen_test(timeout=150)
+@pytest.mark.timeout(400)
+@pytest.mark.gen_test(timeout=380)
 async def test_it_answers_as_its_description_says(settings, tmp_path):
     """Whatever is asked, allowed or not: status, body and headers are those of the document."""
     settings["usage_database"] = str(tmp_path / "usage.sqlite3")

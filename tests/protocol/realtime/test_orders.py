@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.protocol.realtime.items import shows, user_image, user_text
+from tornado_app.protocol.realtime.order_text import encode_order
 from tornado_app.protocol.realtime.orders import (
     Append,
     CancelResponse,
@@ -18,7 +19,6 @@ from tornado_app.protocol.realtime.orders import (
     Relayed,
     Truncate,
     UpdateSession,
-    encode_order,
 )
 
 

@@ -1,7 +1,7 @@
 """A real browser, and a gateway as its users start it.
 
-What is of the package is started once for files that a process runs one after the other.  It ends
-with them, and not with the process: the driver's loop would be in the way of other tests' own.
+They end with the file, and not with the process: the driver's loop would be in the way of other
+tests' own.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ def pytest_itemcollected(item):
         item.add_marker(pytest.mark.timeout(600))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def playwright():
     """The driver; without it or a browser these tests are skipped."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -85,7 +85,7 @@ def chromium(playwright: Any, *options: str, asks: bool = False) -> Iterator[Any
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser(playwright):
     with chromium(playwright, *SOUND) as started:
         yield started
@@ -120,7 +120,7 @@ def running_gateway(port: int = 0, **changes: str) -> Iterator[Served]:
             served.told = process.communicate(timeout=60)[1].splitlines()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def url():
     """A gateway whose model only repeats, for pages whose calls are scripted."""
     with running_gateway(model_mode="echo") as served:
@@ -150,7 +150,7 @@ def opened(
         assert not (is_quiet and shown.complaints)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def scripted_page(browser):
     """A page for consoles whose parley.js is the tests' own; `loaded` shows one of them in it."""
     with blank(browser, f"{FORGET}; {CLOCK}; {COUNT_FRAMES}", {}) as shown:
@@ -215,7 +215,7 @@ def _is_of_an_ended_call(said: Any) -> bool:
     return "404" in said.text and "/admin/v1/calls/" in said.location["url"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def backstage():
     """A loop beside the test's own thread."""
     stage = Backstage()
@@ -230,7 +230,7 @@ def speech_model():
         yield model
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def house(backstage, speech_model):
     """A gateway before it."""
     house = House(speech_model.websocket_url, KEY, **PATIENT)
@@ -239,7 +239,7 @@ def house(backstage, speech_model):
     backstage.run(house.__aexit__(None, None, None))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def talker(playwright):
     """Its microphone says one of the recordings, once for each page."""
     spoken = f"--use-file-for-fake-audio-capture={SPEECH}%noloop"
@@ -247,7 +247,7 @@ def talker(playwright):
         yield started
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def origin(house):
     """The address of a page of another origin, which calls the house."""
     script = "text/javascript"

@@ -111,6 +111,16 @@ async def model(faults):
         await server.close()
 
 
+async def how_it_ended(client: VoiceClient) -> str:
+    """The answer to what was said; a frame without fields is told as one that has no name, which
+    may come before it: who speaks then interrupts it.
+    """
+    while True:
+        done = await client.next("response_done", 10)
+        if done["data"]["response_id"]:
+            return done["data"]["status"]
+
+
 def statuses(client: VoiceClient):
     return [
         heard["data"]["status"]
@@ -169,8 +179,7 @@ async def test_a_fault_that_the_call_survives(fault, expected):
             client = await house.connected()
             for _ in range(2):
                 await client.say("text", text="one two")
-                done = await client.next("response_done", 10)
-                assert status == done["data"]["status"]
+                assert status == await how_it_ended(client)
             await client.say("ping")
             await client.next("pong")
             client.check_numbers()

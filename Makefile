@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean
+.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # environment says: else each would compile it anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
 PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
-SMOKE := tests/session tests/protocol tests/settings tests/admission tests/handlers \
+SMOKE := tests/protocol tests/settings tests/admission tests/handlers \
 	tests/commands/test_cli.py tests/commands/talk/test_processes.py tests/calls/test_first_call.py \
 	tests/calls/test_messages.py tests/workers/test_chain.py tests/workers/test_decoder.py \
 	tests/local_realtime/test_server.py
@@ -66,7 +66,7 @@ smoke: $(VENV)/.smokes
 # Sockets and processes as on macOS: no epoll, no uvloop, no limit on address space
 # (tests/elsewhere/sitecustomize.py), nor forks in place of processes.
 elsewhere: $(VENV)/.checks
-	@PARLEY_TESTS_FRESH=yes PYTHONPATH=tests/elsewhere $(PYTEST) $(PARALLEL) $(SOCKETS)
+	@TESTS_START_FRESH=yes PYTHONPATH=tests/elsewhere $(PYTEST) $(PARALLEL) $(SOCKETS)
 
 # The stock Node client of tests/clients.
 node-client: $(NODE_CLIENT)/node_modules/.installed
@@ -163,6 +163,14 @@ mutants: $(VENV)/.mutants
 
 clean:
 	rm -rf .venv $(NODE_CLIENT)/node_modules $(AXE)/node_modules
+
+# For those who make several environments at once (.ci/run).
+which-python:
+	@echo $(PYTHON)
+
+install-checks: $(VENV)/.checks
+
+install-smoke: $(VENV)/.smokes
 
 # Without the models, the stock clients, and what checks and measures.
 $(VENV)/.smokes: requirements-smoke.txt

@@ -20,7 +20,7 @@ from tests.forking.parent import ROOM, Start
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 120.0
 """It imports for two seconds, on a machine that may be twenty times slower."""
-POSSIBLE = sys.platform == "linux" and os.environ.get("PARLEY_TESTS_FRESH") != "yes"
+POSSIBLE = sys.platform == "linux" and os.environ.get("TESTS_START_FRESH") != "yes"
 SET_CHILD_SUBREAPER = 36
 """<linux/prctl.h>"""
 ONCE = ("PYTHON", "LD_", "LC_", "LANG", "MALLOC_", "OPENBLAS_")

@@ -239,6 +239,8 @@ def steps_beyond(entries, most_entries, most_bytes):
         book.typed(f"{number:06}", "word")
     book.trim()
     assert book.left_out
+    # Python 3.12 tells a trace of no opcodes where it is the first there was.
+    steps(lambda: book.typed("999998", "word"))
     return steps(lambda: book.typed("999999", "word"))
 
 

@@ -2,11 +2,15 @@
 
 import base64
 import itertools
+import os
+import sys
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compiling import loading
 from workers import codecs, pcm
 from workers.chain import Chain
 from workers.formats import AudioFormat
@@ -91,6 +95,7 @@ def test_any_batch_gives_what_each_stream_gives_alone(drawn):
 
 
 COMMON = AudioFormat("pcm16", 48000)
+WORKERS = f"{os.sep}workers{os.sep}"
 
 
 @settings(max_examples=60, deadline=None)
@@ -122,6 +127,36 @@ def test_streams_in_step_beside_others_that_are_not(drawn):
         expected, state = one_by_one(chain, work.state, work.payloads)
         assert comparable(expected) == comparable(result.results)
         assert (state.pending, state.received) == (result.state.pending, result.state.received)
+
+
+def calls(batch):
+    """How many of our functions are called for it: the same each time, whatever else goes on."""
+    count = 0
+
+    def profile(frame, event, _):
+        nonlocal count
+        count += event == "call" and WORKERS in frame.f_code.co_filename
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        run_batch(batch)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.skipif(loading.code().kind == "compiled", reason="of compiled code nobody is told")
+def test_one_that_has_two_chunks_makes_no_other_dear():
+    """Sixteen more that have one chunk are as many calls beside it as they are among themselves."""
+    chain = Chain.between(COMMON, AudioFormat("pcm16", 24000), as_base64=True)
+    _, begun = one_by_one(chain, chain.start(), [chunk(COMMON, 5000, 7, as_text=False)])
+    single = LaneWork(chain, begun, [chunk(COMMON, 960, 1, as_text=True)])
+    double = LaneWork(chain, begun, single.payloads * 2)
+
+    of_sixteen = calls([single] * 24) - calls([single] * 8)
+    assert 0 < of_sixteen == calls([single] * 24 + [double]) - calls([single] * 8 + [double])
+    assert of_sixteen < (calls([double] * 24) - calls([double] * 8)) / 2
 
 
 @settings(max_examples=60, deadline=None)

@@ -22,7 +22,7 @@ UNTOUCHED := $(addprefix tests/local_realtime/,brain ears handlers mouth respond
 	$(addprefix tests/deploy/test_,audit.py manifests.py prometheus.py requirements.py) \
 	$(addprefix tests/web/test_,agents_page.py console_states.py joining.py node.py permissions.py) \
 	tests/bench/test_word_errors.py tests/bench/test_traces.py
-SMOKE_COMPILED := tests/client_side tests/upstream tests/audio tests/test_connection.py tests/test_mailbox.py \
+SMOKE_COMPILED := tests/session tests/client_side tests/upstream tests/audio tests/test_connection.py tests/test_mailbox.py \
 	tests/calls/test_files.py tests/calls/test_policy.py
 SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decoder.py \
 	tests/commands/test_cli.py tests/calls/test_first_call.py tests/calls/test_messages.py \

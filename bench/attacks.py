@@ -27,7 +27,7 @@ HALF_BYTES = (1 << 20) - 64
 READ_BYTES = 262_144
 CODE = re.compile(rb'"code": ?"(\w+)"')
 TIMEOUT_S = 20.0
-WIDE = f"input_format=float32&input_rate={RATE_HZ}&input_channels={CHANNELS}"
+WIDE = f"model=aside&input_format=float32&input_rate={RATE_HZ}&input_channels={CHANNELS}"
 
 
 def frame(opcode: int, payload: bytes, *, size: int | None = None) -> bytes:
@@ -89,8 +89,8 @@ class Attack:
 ATTACKS = (
     Attack("files, then wide audio", WIDE, 10, files_first),
     Attack("turns, the model away", "model=absent", 10, turns),
-    Attack("turns behind a commit", "", 10, turns_behind_a_commit),
-    Attack("half messages", "", 100, half_a_message),
+    Attack("turns behind a commit", "model=aside", 10, turns_behind_a_commit),
+    Attack("half messages", "model=aside", 100, half_a_message),
     Attack(
         "wide answers not read",
         "model=hasty&output_format=float32&output_rate=192000",

@@ -2,7 +2,8 @@
 
 Run in a process of its own; it prints its URL when it is ready.  `GET /stats` tells what came in
 `GET /arrivals` when it came, `GET /departures` when an answer went out (with `--stamps`);
-with `?first=7` each of them counts the connections from number 7 on.
+with `?first=7` each of them counts the connections from number 7 on.  Connections of the models
+below have no number: they are beside what is measured, and may come in the middle of it.
 """
 
 import argparse
@@ -39,9 +40,9 @@ def tone_base64(length_ms: int) -> str:
     return base64.b64encode(array("h", wave).tobytes()).decode()
 
 
-DEAF, HASTY, ABSENT = b"model=deaf", b"model=hasty", b"model=absent"
+DEAF, HASTY, ABSENT, ASIDE = b"model=deaf", b"model=hasty", b"model=absent", b"model=aside"
 """In the path.  One reads nothing any more from the first audio on, one talks too much, one takes
-the connection and says nothing."""
+the connection and says nothing, one is like any other."""
 
 HASTE = 10
 
@@ -83,15 +84,17 @@ class Totals:
 
 
 class UpstreamSession(WSListener):
-    """One connection.  Connections are numbered from 0 in the order of their opening."""
+    """One connection.  Those that count are numbered from 0 in the order of their opening."""
 
     def __init__(self, totals: Totals, path: bytes) -> None:
         self.totals = totals
         self.stops_reading = DEAF in path
         self.is_absent = ABSENT in path
         self.pace = HASTE if HASTY in path else 1
+        self.counts = not any(name in path for name in (DEAF, HASTY, ABSENT, ASIDE))
         self.number = len(totals.audio_bytes)
-        totals.audio_bytes.append(0)
+        if self.counts:
+            totals.audio_bytes.append(0)
         self.event_ids = itertools.count()
         self.audio_bytes = 0
         self.deltas = 0
@@ -136,6 +139,8 @@ class UpstreamSession(WSListener):
 
     def count(self, size: int) -> None:
         self.audio_bytes += size
+        if not self.counts:
+            return
         self.totals.audio_bytes[self.number] = self.audio_bytes
         self.totals.appends += 1
         if self.totals.stamps:
@@ -147,7 +152,7 @@ class UpstreamSession(WSListener):
         turn, place = divmod(self.deltas, RESPONSE_DELTAS)
         if place == 0:
             self.begin_response(f"{self.number}_{turn}")
-        if self.totals.stamps:
+        if self.counts and self.totals.stamps:
             self.totals.departures.append((self.number, time.monotonic_ns()))
         head = (
             f'{{"type":"response.output_audio.delta",{self.delta_ids},"event_id":"{self.next_id()}'

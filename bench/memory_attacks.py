@@ -23,13 +23,16 @@ from bench.runs import Upstream
 from bench.targets import Target
 
 SETTINGS = {
-    "PARLEY_SESSION_MODELS": '["absent", "hasty"]',
+    "PARLEY_SESSION_MODELS": '["absent", "aside", "hasty"]',
     # The absent model is not given up while it is looked at.
     "PARLEY_UPSTREAM_READY_TIMEOUT_S": "60",
+    "PARLEY_SESSION_RESUME_WINDOW_S": "5",
 }
 SAMPLE_S = 0.05
+KEPT_S = 5.0
+"""So long the call of one who left without a word is kept for it, with all that it had sent."""
 GIVEN_BACK_S = 10.0
-STILL_S = 3.0
+STILL_S = KEPT_S + 3.0
 """Between two of a round, so that the first has nothing to do with the second."""
 
 
@@ -132,7 +135,6 @@ class Ground:
     def suffer(self, attack: Attack, frames: Sequence[bytes], target: Target) -> Suffered:
         """What those at *target* notice of an attack on the first gateway, all of it."""
         scale = Scale(self.target.child)
-        # Before the others, whose connections upstream have to follow each other.
         attackers = [
             Attacker(self.url, self.token, attack, frames) for _ in range(attack.connections)
         ]
@@ -164,7 +166,7 @@ class Ground:
             outcome.told |= here.told
             outcome.peak_mb = max(outcome.peak_mb, here.scale.peak_mb)
             time.sleep(STILL_S)
-        time.sleep(GIVEN_BACK_S - STILL_S)
+        time.sleep(KEPT_S + GIVEN_BACK_S - STILL_S)
         outcome.after_mb = here.scale.mb()
         return outcome
 

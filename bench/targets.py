@@ -42,7 +42,7 @@ def start_gateway(
     scopes: Sequence[str] = (),
 ) -> Target:
     env = gateway_env(upstream_url) | (settings or {})
-    child = stack.enter_context(running(os.environ.get("RUNPY", "run.py"), "--port", "0", env=env))
+    child = stack.enter_context(running("run.py", "--port", "0", env=env))
     url = f"{child.read_url()}?input_rate={rate_hz}"
     token = make_token(env, *(word for scope in scopes for word in ("--scope", scope)))
     load = [url, "--rate", str(rate_hz), "--token", token, "--commit"]
@@ -52,7 +52,7 @@ def start_gateway(
 def start_api(stack: ExitStack, upstream_url: str) -> Target:
     """The gateway, called by a client of the Realtime API in the model's own format."""
     env = gateway_env(upstream_url) | {"PARLEY_OPENAI_ENABLED": "true"}
-    child = stack.enter_context(running(os.environ.get("RUNPY", "run.py"), "--port", "0", env=env))
+    child = stack.enter_context(running("run.py", "--port", "0", env=env))
     url = child.read_url().removesuffix("/ws") + "/v1/realtime"
     return Target("gateway-api", child, [url, *relay_load(), *api_load(make_token(env))])
 

@@ -78,6 +78,18 @@ def test_what_was_cleared_while_no_model_was_there_has_been_said_none_the_less(c
     assert {"audio_start_ms": 2100} == said(call, "speech_started", audio_start_ms=100)
 
 
+def test_all_that_was_cleared_before_the_model_came_has_been_said(call):
+    """Not only what was cleared last."""
+    call.lost()
+    for _ in range(3):
+        speaks(call, 1).asks("input_audio_buffer.clear")
+    speaks(call, 1)
+    call.tick(call.session.wake_at())
+    call.finds_model()
+
+    assert {"audio_start_ms": 3100} == said(call, "speech_started", audio_start_ms=100)
+
+
 STEPS = st.lists(st.sampled_from(["speak", "commit", "confirm", "lose"]), max_size=14)
 
 

@@ -28,6 +28,8 @@ def test_an_event_that_cannot_be_read_is_written_down(call):
 
     call.says_text("no JSON")
     assert call.did(CloseUpstream)
+    lost = next(c.fields for c in call.fresh if isinstance(c, Log) and c.event == "upstream_lost")
+    assert ("open", "protocol", "malformed") == (lost["stage"], lost["cause"], lost["detail"])
 
 
 def test_a_client_plays_what_it_was_told_one_after_the_other(call):

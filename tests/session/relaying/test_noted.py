@@ -105,3 +105,18 @@ def test_speech_of_another_format_is_noted_as_the_model_has_it():
     call.feed(events.UplinkReady(converted(500.0, 48_000)))
 
     assert [UserSound(0.0, b"QUJD")] == [e for e in call.noted if isinstance(e, UserSound)]
+
+
+def test_each_piece_of_an_answer_stands_behind_the_ones_before_it():
+    """Of the same item; the next item begins anew."""
+    call = RecordedCall().begun().asks("response.create").begins("resp_1")
+    for item in ("item_a", "item_a", "item_a", "item_b"):
+        where = {"response_id": "resp_1", "item_id": item}
+        call.says("response.output_audio.delta", **where, delta=SECOND)
+
+    assert [
+        Sent(0.0, "item_a", 0.0, 1000.0),
+        Sent(0.0, "item_a", 1000.0, 1000.0),
+        Sent(0.0, "item_a", 2000.0, 1000.0),
+        Sent(0.0, "item_b", 0.0, 1000.0),
+    ] == [entry for entry in call.noted if isinstance(entry, Sent)]

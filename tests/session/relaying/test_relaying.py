@@ -267,3 +267,26 @@ def test_nothing_is_answered_any_more_when_a_quota_is_used_up(call):
     call.ends("resp_1")
     call.begins("resp_2")
     assert [("response.cancel", "resp_2")] == [(e["type"], e["response_id"]) for e in call.sent]
+
+
+def test_audio_that_is_written_unusually_is_audio_and_keeps_the_name_it_has_or_none(call):
+    """With an escape, and its type behind it."""
+    text = '{"audio":"QUJD\\/w==","type":"input_audio_buffer.append"%s}'
+    audio = {"type": "input_audio_buffer.append", "audio": "QUJD/w=="}
+
+    assert [audio] == call.asks_text(text % "").sent
+    assert [{**audio, "event_id": "mine"}] == call.asks_text(text % ',"event_id":"mine"').sent
+
+
+def test_an_event_that_waits_its_turn_counts_with_its_text_and_its_fields():
+    """Both are there: the call may hold so much and no more."""
+    call = Call(source=AudioFormat("pcm16", 48_000, 1)).begun()
+    call.asks("input_audio_buffer.append", audio="QUJD" * 1600)
+    text = json.dumps({"type": "something.new", "text": "x" * 50_000})
+    before = call.budget.held_bytes
+    call.asks_text(text)
+    assert 2 * len(text) < call.budget.held_bytes - before < 3 * len(text)
+
+    call.hears_back(100.0)
+    assert "something.new" == call.sent[-1]["type"]
+    assert before > call.budget.held_bytes

@@ -171,3 +171,23 @@ def test_tools_that_the_model_calls_itself_are_hidden(call):
     assert "OYSTER" not in json.dumps(call.all_shown)
     assert "item_n" not in json.dumps(call.all_shown)
     assert ["response.create"] == [event["type"] for event in call.sent]
+
+
+@pytest.mark.parametrize("is_behind", [True, False])
+def test_a_model_that_went_on_in_words_behind_its_own_call_has_answered(call, is_behind):
+    """It is asked to go on only if there were no words behind the call."""
+    call.asks("response.create").begins("resp_1")
+    facts = {"type": "mcp_call", "server_label": "house", "name": "look", "content": []}
+    steps = [
+        lambda: call.begins_item("resp_1", "item_n", 0, **facts).ends_item(
+            "resp_1", "item_n", "", 0, **facts, output="42"
+        ),
+        lambda: call.begins_item("resp_1", "item_a", 1).ends_item("resp_1", "item_a", "42.", 1),
+    ]
+    output = [{"id": "item_n", **facts}, {"id": "item_a", "type": "message"}]
+    for step in steps if is_behind else reversed(steps):
+        step()
+    call.ends("resp_1", output=output if is_behind else output[::-1])
+
+    asked, told = (["response.create"], []) if not is_behind else ([], ["response.done"])
+    assert (asked, told) == ([event["type"] for event in call.sent], call.kinds)

@@ -4,24 +4,24 @@ python -m tests.mutants --each 30 --only 'tornado_app/session/*'
 """
 
 import argparse
-import json
 import random
+import signal
 import sys
-from collections import Counter
 from fnmatch import fnmatch
 from itertools import zip_longest
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from tests.mutants.making import Mutant, mutants
+from tests.mutants.results import Results
 from tests.mutants.trying import Trying
 from tests.mutants.typing_errors import BUILD, wrong_types
 
 ROOMS = ["session", "protocol", "policy", "admission"]
 APART = "admission/machines"
 """What asks Redis is tried with a real one, in seconds and not in milliseconds."""
-ALIVE = {"survived", "no test"}
 RESULTS = BUILD / "results.json"
 PYTEST = ["-p", "no:terminal", "--timeout", "900"]
 PYTEST += ["--hypothesis-profile", "mutants", "--hypothesis-seed", "8"]
@@ -44,26 +44,9 @@ def chosen(each: int | None, seed: int, only: str) -> list[Mutant]:
     return [mutant for together in rounds for mutant in together if mutant]
 
 
-def lived(found: list[Mutant], results: dict[str, str]) -> list[Mutant]:
-    """Those that no test noticed the last time."""
-    return [mutant for mutant in found if results.get(mutant.name) in ALIVE]
-
-
-def show_table(results: dict[str, str]) -> None:
-    """How many of each file ended how.
-
-    What mypy shows is no merit of the tests, and is left out of their percentage.
-    """
-    counts: dict[str, Counter[str]] = {}
-    for name, verdict in results.items():
-        counts.setdefault(name.partition(":")[0], Counter())[verdict.split()[0]] += 1
-    counts["all"] = sum(counts.values(), Counter())
-    print(f"{'file':52} {'tried':>6} {'types':>6} {'dead':>6} {'alive':>6} {'%':>6}")
-    for name, count in counts.items():
-        dead, alive = count["killed"] + count["timeout"], count["survived"] + count["no"]
-        rate = 100 * dead / max(1, dead + alive)
-        tried = f"{count.total():6} {count['types']:6} {dead:6} {alive:6} {rate:6.1f}"
-        print(f"{name:52} {tried}")
+def stop(*_: object) -> NoReturn:
+    """A time limit is told as Ctrl-C is."""
+    raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -74,25 +57,27 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="those that lived the last time")
     parser.add_argument("tests", nargs="*", default=[f"tests/{room}" for room in ROOMS])
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, stop)
+    results = Results(RESULTS, goes_on=args.again)
     found = chosen(args.each, args.seed, args.only)
-    before = json.loads(RESULTS.read_text()) if args.again else {}
-    found = lived(found, before) if args.again else found
-    results = dict(before)
+    if args.again:
+        found = [mutant for mutant in found if results.is_alive(mutant.name)]
 
     def told(mutant: Mutant, verdict: str) -> None:
-        results[mutant.name] = verdict
-        if verdict in ALIVE:
+        results.note(mutant.name, verdict)
+        if results.is_alive(mutant.name):
             print(f"{verdict}: {mutant.name}", flush=True)
 
     print(f"seed {args.seed}: {len(found)} mutants", flush=True)
     exit_code = pytest.main([*PYTEST, *args.tests], plugins=[Trying(found, told)])
-    alive = lived(found, results)
-    for name in wrong_types(alive):
-        results[name] = "types"
-        print(f"mypy: {name}")
-    BUILD.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=0))
-    show_table(results)
+    try:
+        for name in wrong_types([mutant for mutant in found if results.is_alive(mutant.name)]):
+            results.note(name, "types")
+            print(f"mypy: {name}", flush=True)
+    except KeyboardInterrupt:
+        exit_code = pytest.ExitCode.INTERRUPTED
+        print("Stopped: mypy has not seen all of those alive.")
+    print("\n".join(results.table()))
     return int(exit_code)
 
 

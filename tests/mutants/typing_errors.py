@@ -12,15 +12,13 @@ from tests.mutants.making import Mutant
 BUILD = Path("build/mutants")
 
 
-def wrong_types(mutants: list[Mutant]) -> set[str]:
+def wrong_types(mutants: list[Mutant]) -> Iterator[str]:
     """The names of those; one mutant of each file is looked at in the same run of mypy."""
     by_file: dict[str, list[Mutant]] = {}
     for mutant in mutants:
         by_file.setdefault(mutant.path, []).append(mutant)
-    wrong: set[str] = set()
     for together in zip_longest(*by_file.values()):
-        wrong.update(judge([mutant for mutant in together if mutant]))
-    return wrong
+        yield from judge([mutant for mutant in together if mutant])
 
 
 def judge(together: list[Mutant]) -> Iterator[str]:

@@ -471,6 +471,7 @@ def test_a_next_one_that_is_never_ready_is_given_up(call):
     assert has(happened, PrepareUpstream)
     lost, dialled = (each for each in happened if isinstance(each, Log))
     assert ("next_model_lost", "timeout") == (lost.event, lost.fields["cause"])
+    assert ("open", "not ready") == (lost.fields["stage"], lost.fields["detail"])
     assert "next_dialled" == dialled.event
 
 
@@ -483,6 +484,8 @@ def test_a_next_one_that_refuses_its_configuration_is_given_up(call):
 
     assert call.did(DropPrepared)
     assert [] == call.messages
+    (lost,) = (each.fields for each in call.fresh if isinstance(each, Log))
+    assert ("open", "bad_session") == (lost["stage"], lost["detail"])
 
 
 def test_without_a_quiet_moment_it_is_forced(call):

@@ -1,10 +1,12 @@
 """Tests of tornado_app/session/relaying/speaking.py: speech that comes too fast, or is none."""
 
+import msgspec
 import pytest
 
 from tests.session.relaying.call import Call
 from tests.session.story import converted
 from tornado_app.protocol import asked
+from tornado_app.protocol.told import AudioFigures
 from tornado_app.session import events
 from workers.formats import AudioFormat
 
@@ -102,3 +104,30 @@ def test_elsewhere_the_oldest_is_kept():
         figures(call).sent_ms,
         figures(call).dropped_ms,
     )
+
+
+def test_every_piece_that_the_pool_makes_counts():
+    """Not only the last; and what it has not made yet is on its way."""
+    call = Call(source=AudioFormat("pcm16", 48_000, 1)).begun()
+    for _ in range(3):
+        call.asks("input_audio_buffer.append", audio="QUJD" * 1600)
+    for number in range(1, 4):
+        call.feed(
+            events.UplinkReady(msgspec.structs.replace(converted(50.0, 4800), clipped_samples=2))
+        )
+        assert AudioFigures(
+            received_ms=50.0 * number,
+            sent_ms=50.0 * number,
+            buffered_ms=50.0 * (3 - number),
+            clipped_samples=2 * number,
+            dropped_ms=0.0,
+        ) == figures(call)
+
+
+@pytest.mark.parametrize(("backlog", "received_ms"), [("drop_oldest", 5000.0), ("refuse", 2000.0)])
+def test_all_that_was_dropped_counts(backlog, received_ms):
+    """However often it is too much."""
+    call = says(Call(backlog=backlog, hold_ms=2000.0).opened(), 5)
+
+    told = figures(call)
+    assert (received_ms, 2000.0, 3000.0) == (told.received_ms, told.sent_ms, told.dropped_ms)

@@ -2,17 +2,21 @@
 
 import pytest
 
+from tests.session.relaying.call import Call
 from tests.session.story import Story, delta, response
 from tornado_app.errors import InvalidMessage
+from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
     Committed,
+    Malformed,
     ResponseCreated,
     ResponseFinished,
     UserTranscriptDone,
 )
 from tornado_app.session import events
 from tornado_app.session.commands import Log
+from tornado_app.session.hearing import MALFORMED_BURST
 
 USAGE = {"total_tokens": 9, "output_token_details": {"audio_tokens": 4}}
 TOKENS = {"audio_output": 4, "unnamed": 5}
@@ -128,3 +132,36 @@ def test_a_turn_that_another_model_wrote_down_has_a_line_of_its_own(story):
     assert [
         {"item_id": "item_u", "asked_model": "", "tokens_by_type": {}, "seconds": 1.5}
     ] == lines(story, "transcribed")
+
+
+def talks_nonsense(story):
+    for _ in range(int(MALFORMED_BURST) + 1):
+        story.said(Malformed(7))
+
+
+def does_not_confirm(story):
+    story.client(asked.Configure({"speed": 1.25}))
+    story.tick(story.config.response_timeout_s)
+
+
+@pytest.mark.parametrize(
+    ("fails", "cause", "detail"),
+    [(talks_nonsense, "protocol", "malformed"), (does_not_confirm, "timeout", "not configured")],
+)
+def test_a_link_that_the_gateway_gives_up_has_a_line_with_the_reason(story, fails, cause, detail):
+    """An open one: what its model did, or left undone."""
+    fails(story.connected())
+
+    (line,) = lines(story, "upstream_lost")
+    assert ("open", cause, detail) == (line["stage"], line["cause"], line["detail"])
+
+
+@pytest.mark.parametrize("begins", [Story, Call])
+def test_a_link_whose_model_is_never_ready_has_a_line_with_the_reason(begins):
+    """Whoever conducts."""
+    story = begins()
+    story.opened().feed(events.UpstreamOpened(5.0))
+    story.tick(story.config.ready_timeout_s)
+
+    (line,) = lines(story, "upstream_lost")
+    assert ("open", "timeout", "not ready") == (line["stage"], line["cause"], line["detail"])

@@ -14,7 +14,7 @@ from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.lifetime import Lifetime
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.model_side import NOT_READY, ModelSide
 
 
 class Deadlines:
@@ -41,7 +41,7 @@ class Deadlines:
         """Act on it.  An ending ends the session, a failure the link; mostly it is neither."""
         match name:
             case "ready":
-                return self._model.on_not_ready()
+                return NOT_READY
             case "redial":
                 self._model.redial()
             case "release":

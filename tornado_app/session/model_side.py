@@ -47,6 +47,8 @@ FAR_S = 3
 """Else the way may be slow."""
 CONFIGURE_S = 1.0
 """From the model's session to our own, while there are others: a model takes it in 0.1 s."""
+NOT_READY = Failure("open", "timeout", detail="not ready")
+"""A model took the connection, and said nothing of a session in time."""
 
 
 class ModelSide:
@@ -255,11 +257,6 @@ class ModelSide:
         """
         if error.event_id in {None, UPDATE_ID}:
             self._last_error = error
-
-    def on_not_ready(self) -> Ending | None:
-        """The model took the connection and never became ready."""
-        self._actions.do(CloseUpstream())
-        return self.on_lost(Failure("open", "timeout", detail="not ready"))
 
     def on_lost(
         self, failure: Failure, error: ErrorFacts | None = None, *, has_spare: bool = False

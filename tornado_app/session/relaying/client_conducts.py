@@ -15,6 +15,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.events import Converted, ToolDone, Unusable
+from tornado_app.session.model_side import NOT_READY
 from tornado_app.session.parts import Parts
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.record import SoundFormats
@@ -205,7 +206,7 @@ class ClientConducts:
     def on_timer(self, name: str) -> Ending | Failure | None:
         match name:
             case "ready":
-                return self._model.on_not_ready()
+                return NOT_READY
             case "redial":
                 self._model.redial()
             case "release":

@@ -43,8 +43,8 @@ def in_a_fork(work: Callable[[Say], None], timeout_s: float | None) -> bytes:
 
 def read_all(reading: int, timeout_s: float | None) -> bytes:
     """Until its end, or until nothing has come for so long."""
-    said = b""
+    said = bytearray()
     with os.fdopen(reading, "rb", buffering=0) as pipe:
         while select.select([pipe], [], [], timeout_s)[0] and (piece := pipe.read(1 << 20)):
             said += piece
-    return said
+    return bytes(said)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import libcst as cst
+from libcst import matchers
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.file_mutation import (
     NEVER_MUTATE_FUNCTION_NAMES,
@@ -130,6 +131,9 @@ def operators_of(kind: type[cst.CSTNode]) -> list[Callable[[Any], Iterable[cst.C
     return [operator for kinds, operator in OPERATORS if issubclass(kind, kinds)]
 
 
+NEVER = matchers.SimpleStatementLine([matchers.Expr(matchers.Call(matchers.Name("assert_never")))])
+
+
 class Finder(MutationVisitor):
     """mutmut's, which has to leave decorated functions out; here a function keeps its place."""
 
@@ -173,10 +177,15 @@ class Finder(MutationVisitor):
         return frozenset(range(place.start.line, max(place.start.line, last) + 1))
 
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
-        """Nothing that runs when the file is imported: defaults, annotations, decorators."""
+        """Nothing that runs when the file is imported: defaults, annotations, decorators.
+
+        Nor ``assert_never``: mypy has seen that nobody comes there.
+        """
         if isinstance(node, cst.FunctionDef):
             return node.name.value in NEVER_MUTATE_FUNCTION_NAMES | {"__repr__"}
         if isinstance(node, cst.Param | cst.Annotation | cst.Decorator):
+            return True
+        if isinstance(node, cst.SimpleStatementLine) and matchers.matches(node, NEVER):
             return True
         return bool(super()._skip_node_and_children(node))
 

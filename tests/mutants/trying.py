@@ -86,9 +86,11 @@ class Trying:
             runs.seconds[item.nodeid] = time.process_time() - began
         looking.stop()
         data = looking.get_data()
+        # One text of each name, as it is told of thousands of lines.
+        named = {name: name for name in runs.seconds}
         for path in data.measured_files():
             for line, names in data.contexts_by_lineno(path).items():
-                runs.by_line[shown(path), line] = {name for name in names if name}
+                runs.by_line[shown(path), line] = {named[name] for name in names if name}
         say(pickle.dumps(runs))
 
     def _verdict(self, mutant: Mutant, found: Functions, runs: Runs) -> str:

@@ -91,6 +91,8 @@ def test_a_silent_call_ends_at_once(call):
     metered(story, 5.0, 100)
     story.tick(5.0)
     assert story.session.ended
+    told = [data["code"] for name, data in story.all_messages if name == "error"]
+    assert ["quota_exceeded"] == told, "and once"
 
 
 def test_it_does_not_wait_for_ever(call):

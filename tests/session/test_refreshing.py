@@ -106,3 +106,16 @@ def test_the_answer_stands_behind_what_was_said_before(stage):
 def test_no_token_stands_in_a_repr():
     """Whatever is printed of an event or a command."""
     assert "canary" not in f"{events.ClientSaid(ANOTHER)} {CheckToken(TOKEN, None)}"
+
+
+def test_who_waits_as_long_as_it_is_told_may_refresh(stage):
+    """And a moment before, not yet."""
+    story = stage(**LATE, errors_per_minute=1e6).connected()
+    while not story.client(ANOTHER, at=1.0).errors:
+        story.feed(took(1e6))
+    (error,) = (data for name, data in story.messages if name == "error")
+    back_at = 1.0 + error["retry_after_ms"] / 1000
+
+    assert ["rate_limited"] == story.client(ANOTHER, at=back_at - 0.002).errors
+    assert [] == story.client(ANOTHER, at=back_at).errors
+    assert story.did(CheckToken)

@@ -556,3 +556,16 @@ def test_what_runs_at_the_end_of_a_call_is_logged_as_cancelled():
     told = calls(begins(story())).feed(events.ClientGone(1000))
 
     assert [("get_weather", "cancelled")] == logged(told, "tool_done")
+
+
+def test_who_has_asked_is_told_that_it_comes_to_no_answer():
+    """By the name of the turn, however many answers later."""
+    told = story().client(asked.Text("Look it up.", ref="mine"))
+    for number in range(ROUNDS_MAX + 1):
+        begins(told, f"r{number}")
+        calls(told, f"c{number}", f"r{number}")
+        done(told, f"c{number}")
+        ends(told, f"r{number}")
+
+    (error,) = (data for name, data in told.messages if name == "error")
+    assert ("rate_limited", "mine") == (error["code"], error["ref"])

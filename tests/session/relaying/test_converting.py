@@ -198,3 +198,14 @@ def test_who_finds_no_room_behind_speech_is_told_which_order_was_lost(speaker):
     speaker.hears_back(20.0)
 
     assert ("server_busy", "mine") == (speaker.error["code"], speaker.error["event_id"])
+
+
+def test_all_pieces_that_are_no_audio_are_counted(call):
+    """Those of the model, and those of which the pool can make nothing."""
+    for broken in range(1, 3):
+        says_audio(call, "***")
+        assert broken == call.session.downlink.broken_pieces
+    for broken in range(3, 5):
+        says_audio(call)
+        call.feed(events.DownlinkReady(Unusable(None)))
+        assert broken == call.session.downlink.broken_pieces

@@ -191,3 +191,14 @@ def test_a_model_that_went_on_in_words_behind_its_own_call_has_answered(call, is
 
     asked, told = (["response.create"], []) if not is_behind else ([], ["response.done"])
     assert (asked, told) == ([event["type"] for event in call.sent], call.kinds)
+
+
+def test_a_result_that_the_model_refuses_is_told_nobody_any_more(calling):
+    """The client knows of no tool, and the next model has no call that it would belong to."""
+    calling.gets("call_1", "OYSTER")
+    name = calling.sent[0]["event_id"]
+    assert name in [entry.id for entry in calling.session.ledger.entries]
+    calling.says("error", error={"code": "x", "message": "No such call.", "event_id": name})
+
+    assert [] == calling.shown
+    assert name not in [entry.id for entry in calling.session.ledger.entries]

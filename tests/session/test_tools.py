@@ -21,6 +21,7 @@ from tornado_app.protocol.realtime.orders import CreateItem, CreateResponse
 from tornado_app.session import commands, events
 from tornado_app.session.config import ToolRules
 from tornado_app.session.following import ROUNDS_MAX
+from tornado_app.session.kept import ORDERS_HELD
 
 WEATHER = Function(
     "get_weather",
@@ -569,3 +570,27 @@ def test_who_has_asked_is_told_that_it_comes_to_no_answer():
 
     (error,) = (data for name, data in told.messages if name == "error")
     assert ("rate_limited", "mine") == (error["code"], error["ref"])
+
+
+def test_who_has_asked_is_told_that_the_model_was_lost():
+    told = story(**FORGETFUL).client(asked.Text("Look it up.", ref="mine"))
+    ends(calls(begins(told))).client(asked.Ping(ref="other")).lost()
+
+    (error,) = (data for name, data in told.messages if name == "error")
+    assert ("upstream_unavailable", "mine") == (error["code"], error["ref"])
+
+
+def test_who_has_asked_is_told_once_that_results_find_no_room():
+    """The model is away, and has as much waiting for it as may wait."""
+    told = story(message_burst=1e6).client(asked.Text("Look it up.", ref="mine"))
+    ends(calls(calls(begins(told)), "c2")).lost()
+    for _ in range(ORDERS_HELD):
+        told.client(asked.Text("And now?"))
+
+    (error,) = (data for name, data in done(told).messages if name == "error")
+    assert ("server_busy", 1000, "mine") == (
+        error["code"],
+        error["retry_after_ms"],
+        error["ref"],
+    )
+    assert [] == done(told, "c2").errors

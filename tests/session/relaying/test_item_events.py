@@ -70,6 +70,22 @@ def test_a_call_and_its_result_are_told_as_such():
     assert ("call_1", "42") == (answered["call_id"], answered["output"])
 
 
+@pytest.mark.parametrize("beside", [{}, {"id": None}, {"call_id": None}, {"status": 1, "x": []}])
+def test_a_call_is_told_by_the_name_that_the_model_gave_it(beside):
+    """Whatever the client has written in its item, as long as the model takes it."""
+    call = Call().begun()
+    item = {"type": "function_call", "name": "own", "arguments": "{}"}
+    call.asks("conversation.item.create", item={**item, **beside})
+    placed = {**item, "id": "item_c", "call_id": "call_model"}
+    call.says("conversation.item.added", item=placed, previous_item_id=None)
+    output = {"type": "function_call_output", "call_id": "call_model", "output": "42"}
+    brings(call, output, "item_o")
+
+    asked, answered = retold(call)
+    assert ("item_c", "call_model", "own") == (asked["id"], asked["call_id"], asked["name"])
+    assert ("call_model", "42") == (answered["call_id"], answered["output"])
+
+
 def test_a_picture_is_shown_to_the_next_model_as_well():
     """As the client has written it."""
     call = Call(pictures=PictureRules(are_allowed=True)).begun()

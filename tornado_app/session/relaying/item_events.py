@@ -1,8 +1,6 @@
 """Events of the conversation and of what the user says, as the client is shown them."""
 
-from typing import Any
-
-import msgspec
+from typing import Any, Final
 
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import OutputItem
@@ -15,10 +13,12 @@ from tornado_app.session.relaying.breaking_off import TURN_DETECTED
 from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.outstanding import Outstanding
-from tornado_app.session.relaying.reading import object_of, text_of
+from tornado_app.session.relaying.reading import object_of, text_of, words_of
 from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.scribe import Scribe
+
+CALL: Final = ("call_id", "name", "arguments")
 
 
 class ItemEvents:
@@ -66,7 +66,7 @@ class ItemEvents:
                 if self._hides(item.type, item.name, item.id):
                     self._scribe.added(said)
                     return ""
-                self._added(said)
+                self._added(said, text)
                 return self._placed(text, before)
             case Place(type="conversation.item.done", item=item):
                 hidden = self._is_retold(item.id) or self._veil.hides(item.id)
@@ -105,7 +105,7 @@ class ItemEvents:
                 return ""
         return "" if self._veil.hides(said.item_id) else text
 
-    def _added(self, said: realtime.ItemAdded) -> None:
+    def _added(self, said: realtime.ItemAdded, text: str) -> None:
         item, after = said.item, said.previous_item_id
         is_models = self._ledger.find(item.id) is not None or self._answers.has_item(item.id)
         asked = None
@@ -114,11 +114,11 @@ class ItemEvents:
         if asked is None:
             self._scribe.added(said)
         else:
-            self._brought(item, asked.fields.get("item") or {})
+            self._brought(item, asked.fields.get("item") or {}, text)
             self._ledger.place(item.id, after)
 
-    def _brought(self, item: Item, wanted: dict[str, Any]) -> None:
-        """The client has put it there."""
+    def _brought(self, item: Item, wanted: dict[str, Any], text: str) -> None:
+        """The client has put it there; *text* is how the model says so."""
         ledger = self._ledger
         match item.type, item.role:
             case "message", "user" if item.text or item.shows:
@@ -135,11 +135,13 @@ class ItemEvents:
             case "message", "system":
                 ledger.noted(item.id, item.text)
             case "function_call", _:
-                called = msgspec.convert(wanted, OutputItem, strict=False)
-                ledger.called(called, item.id)
+                # A model names a call that has no name.
+                words = words_of(wanted) | words_of(object_of(text).get("item"))
+                called = {name: words[name] for name in CALL if name in words}
+                ledger.called(OutputItem(type=item.type, **called), item.id)
             case "function_call_output", _:
-                call_id, output = wanted.get("call_id"), wanted.get("output")
-                ledger.answered(item.id, str(call_id), str(output))
+                words = words_of(wanted)
+                ledger.answered(item.id, words.get("call_id", ""), words.get("output", ""))
 
     def _placed(self, text: str, before: str | None) -> str:
         """Behind an item that the client knows of."""

@@ -21,5 +21,11 @@ def object_of(text: str) -> dict[str, Any]:
     return {}
 
 
+def words_of(item: Any) -> dict[str, str]:
+    """The texts of an object that somebody else has written; what else stands there is no text."""
+    fields = item if isinstance(item, dict) else {}
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
+
+
 def text_of(event: dict[str, Any]) -> str:
     return msgspec.json.encode(event).decode()

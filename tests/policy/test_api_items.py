@@ -82,15 +82,23 @@ def test_all_the_words_of_an_item_count(role, name):
     assert "item.content" == caught.value.field
 
 
-@pytest.mark.parametrize("url", [None, 7, "https://x.example/y.png", "data:text/html,x"])
-def test_a_picture_is_brought_along_and_not_fetched(url):
+@pytest.mark.parametrize(
+    ("url", "word"),
+    [
+        (None, "invalid_type"),
+        (7, "invalid_type"),
+        ("https://x.example/y.png", "invalid_value"),
+        ("data:text/html,x", "invalid_value"),
+    ],
+)
+def test_a_picture_is_brought_along_and_not_fetched(url, word):
     """Else the model would ask somebody on the client's behalf."""
     shows = standing(shows=True)
     check_item("item", message("user", {"type": "input_image", "image_url": PNG}), shows)
     with pytest.raises(ApiRefusal) as caught:
         check_item("item", message("user", {"type": "input_image", "image_url": url}), shows)
 
-    assert ("invalid_value", "item.content[0].image_url") == (caught.value.word, caught.value.field)
+    assert (word, "item.content[0].image_url") == (caught.value.word, caught.value.field)
 
 
 @pytest.mark.parametrize("name", ["parley_7", "hidden"])

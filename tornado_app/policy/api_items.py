@@ -6,8 +6,8 @@ https://platform.openai.com/docs/api-reference/realtime-client-events/conversati
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tornado_app.policy.api_words import Standing
-from tornado_app.protocol.realtime.api_errors import missing, refusal, wrong_type
+from tornado_app.policy.api_words import Standing, word_of
+from tornado_app.protocol.realtime.api_errors import refusal, wrong_type
 
 OURS: Final = "parley_"
 """Names of items begin so that are the gateway's."""
@@ -26,12 +26,11 @@ def check_item(path: str, item: Any, standing: Standing) -> None:
     """
     if not isinstance(item, dict):
         raise wrong_type(path, "an object")
-    if "type" not in item:
-        raise missing(f"{path}.type")
+    kind = word_of(path, item, "type")
     name = item.get("id")
     if isinstance(name, str) and (name.startswith(OURS) or standing.is_hidden(name)):
         raise refusal("invalid_value", f"{path}.id must not begin with {OURS}.", f"{path}.id")
-    match item.get("type"):
+    match kind:
         case "message":
             _check_message(path, item, standing)
         case "function_call":
@@ -70,9 +69,7 @@ def check_known(path: str, name: Any, standing: Standing) -> None:
 
 
 def _check_message(path: str, item: Mapping[str, Any], standing: Standing) -> None:
-    if "role" not in item:
-        raise missing(f"{path}.role")
-    role = item["role"]
+    role = word_of(path, item, "role")
     if role not in _ROLES:
         raise refusal(
             "invalid_value", f"{path}.role must be one of {', '.join(_ROLES)}.", f"{path}.role"
@@ -103,8 +100,8 @@ def _check_picture(path: str, part: Mapping[str, Any], standing: Standing) -> No
     if not standing.shows:
         message = "This client may not show pictures."
         raise refusal("permission_denied", message, f"{path}.type")
-    url = part.get("image_url")
-    if not isinstance(url, str) or not url.startswith("data:image/"):
+    url = word_of(path, part, "image_url")
+    if not url.startswith("data:image/"):
         # Another address would have the model ask somebody on the client's behalf.
         message = f"{path}.image_url must be a data URL of an image."
         raise refusal("invalid_value", message, f"{path}.image_url")

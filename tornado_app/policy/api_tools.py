@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tornado_app.errors import Refused
-from tornado_app.policy.api_words import CLEARED, LEFT_OUT, Standing, need
+from tornado_app.policy.api_words import CLEARED, LEFT_OUT, Standing, need, word_of
 from tornado_app.policy.wrong import Wrong
-from tornado_app.protocol.realtime.api_errors import missing, refusal
+from tornado_app.protocol.realtime.api_errors import refusal
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import choice_field
 
@@ -46,13 +46,10 @@ def own_tools(path: str, value: Any, standing: Standing) -> list[dict[str, Any]]
 
 def _check_entry(where: str, entry: Any) -> None:
     need(where, entry, "an object", dict)
-    for name in ("type", "name"):
-        if name not in entry:
-            raise missing(f"{where}.{name}")
-        if name == "type" and entry["type"] != "function":
-            message = f"{where}.type must be function: no other tool may be named."
-            raise refusal("invalid_value", message, f"{where}.type")
-    need(f"{where}.name", entry["name"], "a string", str)
+    if word_of(where, entry, "type") != "function":
+        message = f"{where}.type must be function: no other tool may be named."
+        raise refusal("invalid_value", message, f"{where}.type")
+    word_of(where, entry, "name")
 
 
 def tool_choice(path: str, value: Any, standing: Standing) -> Any:
@@ -61,6 +58,8 @@ def tool_choice(path: str, value: Any, standing: Standing) -> Any:
     if value in CLEARED:
         return choice_field(standing.begun)
     need(path, value, "a string or an object", str, dict)
+    if isinstance(value, dict) and word_of(path, value, "type") == "function":
+        word_of(path, value, "name")
     standing.check(path, "tool_choice", value)
     return value
 

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
-from tornado_app.protocol.realtime.api_errors import refusal, unknown, wrong_type
+from tornado_app.policy.turns import PARTS
+from tornado_app.protocol.realtime.api_errors import missing, refusal, unknown, wrong_type
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession
 
 SHOWN_CHARACTERS = 64
@@ -122,6 +123,19 @@ def need(path: str, value: Any, expected: str, *types: type) -> None:
         raise wrong_type(path, expected)
 
 
+def word_of(path: str, value: Mapping[str, Any], name: str) -> str:
+    """The text of that name in an object that has to have one.
+
+    Raises:
+        ApiRefusal: If it has not.
+    """
+    if name not in value:
+        raise missing(f"{path}.{name}")
+    need(f"{path}.{name}", value[name], "a string", str)
+    word: str = value[name]
+    return word
+
+
 def as_field(name: str, expected: str, *types: type) -> Rule:
     """A field of a call, by the name that the policy has for it."""
 
@@ -150,7 +164,7 @@ def instructions(path: str, value: Any, standing: Standing) -> Any:
 
 def own_instructions(path: str, value: Any, standing: Standing) -> Any:
     """Of one answer; none of its own leaves those of the session."""
-    return instructions(path, value, standing) if value else LEFT_OUT
+    return LEFT_OUT if value in CLEARED else instructions(path, value, standing)
 
 
 def max_output_tokens(path: str, value: Any, standing: Standing) -> Any:
@@ -183,21 +197,47 @@ def voice(path: str, value: Any, standing: Standing) -> Any:
     if value in CLEARED:
         return standing.begun.voice or None
     need(path, value, "a string or an object", str, dict)
-    named = value.get("id") if isinstance(value, dict) and set(value) == {"id"} else value
-    standing.check(path, "voice", named)
+    if isinstance(value, str):
+        standing.check(path, "voice", value)
+        return value
+    named = word_of(path, value, "id")
+    for name in value.keys() - {"id"}:
+        raise unknown(f"{path}.{name[:SHOWN_CHARACTERS]}")
+    standing.check(f"{path}.id", "voice", named)
     return value
+
+
+_DETECTS: Final[Mapping[str, tuple[str, *tuple[type, ...]]]] = {
+    "threshold": ("a decimal", int, float),
+    "prefix_padding_ms": ("an integer", int),
+    "silence_duration_ms": ("an integer", int),
+    "idle_timeout_ms": ("an integer", int),
+    "create_response": ("a boolean", bool),
+    "interrupt_response": ("a boolean", bool),
+    "eagerness": ("a string", str),
+}
 
 
 def turn_detection(path: str, value: Any, standing: Standing) -> Any:
     if not standing.lets("turn_detection"):
         return LEFT_OUT
-    asked = "none" if value in CLEARED else value
-    if isinstance(value, dict) and "type" not in value:
-        asked = {"type": standing.turn_detection, **value}
-    elif value not in CLEARED:
-        need(path, value, "an object", dict)
-    if isinstance(asked, dict):
-        asked = {name: part for name, part in asked.items() if part is not None}
+    if value in CLEARED:
+        standing.check(path, "turn_detection", "none")
+        return value
+    need(path, value, "an object", dict)
+    asked = {name: part for name, part in value.items() if part is not None}
+    if "type" not in value and standing.turn_detection != "none":
+        asked["type"] = standing.turn_detection
+    kind = word_of(path, asked, "type")
+    if kind not in PARTS:
+        listed = ", ".join(name for name in PARTS if name != "none")
+        raise refusal("invalid_value", f"{path}.type must be one of {listed}.", f"{path}.type")
+    for name, part in asked.items():
+        if name == "type":
+            continue
+        if name not in PARTS[kind]:
+            raise unknown(f"{path}.{name[:SHOWN_CHARACTERS]}")
+        need(f"{path}.{name}", part, *_DETECTS[name])
     standing.check(path, "turn_detection", asked)
     return value
 
@@ -215,10 +255,10 @@ def _format(name: str) -> Rule:
         if value in CLEARED:
             return {"type": "audio/pcm", "rate": MODEL_RATE_HZ}
         need(path, value, "an object", dict)
-        kind = value.get("type")
-        if kind is None:
+        if value.get("type") is None:
             return value  # it stays what it is, and was allowed
-        if not isinstance(kind, str) or kind not in _FORMATS:
+        kind = word_of(path, value, "type")
+        if kind not in _FORMATS:
             may_be = ", ".join(_FORMATS)
             sentence = f"{path}.type must be one of {may_be}."
             raise refusal("invalid_value", sentence, f"{path}.type")
@@ -246,13 +286,12 @@ def transcription(path: str, value: Any, standing: Standing) -> Any:
         return value
     asked = dict(value)
     model = asked.get("model")
-    if model is not None and not isinstance(model, str):
-        raise wrong_type(f"{path}.model", "a string")
-    if model is not None and model not in standing.transcription_models:
+    if model is not None and word_of(path, asked, "model") not in standing.transcription_models:
         asked = {name: asked[name] for name in OF_ALL_THAT_TRANSCRIBE if name in asked}
         asked["model"] = standing.transcription_models[0]
     if not standing.lets("transcription_language"):
         asked = {name: asked[name] for name in asked if name not in {"language", "languages"}}
-    elif asked.get("language") is not None:
-        standing.check(f"{path}.language", "transcription_language", asked["language"])
+    elif (language := asked.get("language")) not in CLEARED:
+        need(f"{path}.language", language, "a string", str)
+        standing.check(f"{path}.language", "transcription_language", language)
     return asked

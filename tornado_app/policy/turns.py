@@ -28,7 +28,7 @@ def check_turn_detection(name: str, value: Any) -> Mapping[str, Any]:
     if kind not in NAMES:
         raise Wrong(name, f"one of {', '.join(NAMES)}")
     changes: dict[str, Any] = {"turn_detection": kind}
-    known = _PARTS[kind]
+    known = PARTS[kind]
     for part, given in value.items():
         if part == "type":
             continue
@@ -65,7 +65,7 @@ _BOTH: dict[str, _Part] = {
     "create_response": ("create_response", _is_flag, "true or false"),
     "interrupt_response": ("interrupt_response", _is_flag, "true or false"),
 }
-_PARTS: Mapping[str, Mapping[str, _Part]] = {
+PARTS: Mapping[str, Mapping[str, _Part]] = {
     "server_vad": {
         "threshold": ("vad_threshold", _between(0, 1, int | float), "a number from 0 to 1"),
         "prefix_padding_ms": (

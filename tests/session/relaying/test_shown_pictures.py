@@ -15,10 +15,13 @@ def test_each_data_url_is_one():
         {"type": "input_image", "image_url": 7},
         "no part",
     ]
-    expected = [asked.Image("QUJD", "png"), asked.Image("QUJE", "jpeg")]
-    assert expected == list(pictures_of({"type": "message", "content": content}))
+    expected = [
+        ("item.content[1].image_url", asked.Image("QUJD", "png")),
+        ("item.content[3].image_url", asked.Image("QUJE", "jpeg")),
+    ]
+    assert expected == list(pictures_of("item", {"type": "message", "content": content}))
 
 
 @pytest.mark.parametrize("item", [None, [], {}, {"content": None}, {"content": {"image_url": ""}}])
 def test_whatever_is_no_item_has_none(item):
-    assert [] == list(pictures_of(item))
+    assert [] == list(pictures_of("item", item))

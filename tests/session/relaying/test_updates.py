@@ -11,6 +11,7 @@ from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.session import events
+from tornado_app.session.config import PictureRules
 
 OWN = {"type": "function", "name": "own", "description": "Mine.", "parameters": {"type": "object"}}
 PCM, PCMU = {"type": "audio/pcm", "rate": 24000}, {"type": "audio/pcmu"}
@@ -29,6 +30,14 @@ CHOOSY = CallRules(
     ),
     frozenset(),
 )
+
+
+DETECTION = "session.audio.input.turn_detection"
+IMAGE_URL = "item.content[0].image_url"
+
+
+def message_of(*parts):
+    return {"type": "message", "role": "user", "content": list(parts)}
 
 
 def update(**session):
@@ -51,6 +60,10 @@ def speaking(**fields):
         {"audio": {"input": {"vad": {}}}},
         {"audio": {"output": {"speaker": "x"}}},
         {"mcp_servers": []},
+        {"audio": {"output": {"voice": {"id": "marin", "x": 1}}}},
+        {"audio": {"input": {"turn_detection": {"type": "server_vad", "eagerness": "low"}}}},
+        {"audio": {"input": {"turn_detection": {"type": "semantic_vad", "threshold": 0.5}}}},
+        {"audio": {"input": {"turn_detection": {"x": None, "y": 1}}}},
     ],
 )
 def test_a_field_that_there_is_not_is_refused_as_the_api_does(session):
@@ -279,14 +292,55 @@ def test_an_item_that_there_is_not_is_refused(item):
         ("conversation.item.create", {"item": {"role": "user"}}, "item.type"),
         ("conversation.item.create", {"item": {"type": "message"}}, "item.role"),
         ("response.create", {"response": {"input": [{}]}}, "response.input[0].type"),
+        ("session.update", update(tool_choice={}), "session.tool_choice.type"),
+        (
+            "session.update",
+            update(tool_choice={"type": "function"}),
+            "session.tool_choice.name",
+        ),
+        ("session.update", speaking(voice={}), "session.audio.output.voice.id"),
+        ("conversation.item.create", {"item": message_of({"type": "input_image"})}, IMAGE_URL),
     ],
 )
 def test_what_is_missing_is_named(kind, fields, param):
-    call = Call().begun().asks(kind, **fields, event_id="mine")
+    call = Call(pictures=PictureRules(are_allowed=True)).begun()
+    call.asks(kind, **fields, event_id="mine")
 
     assert [] == call.sent
     error = {name: call.error[name] for name in ("code", "param", "event_id")}
     assert {"code": "missing_required_parameter", "param": param, "event_id": "mine"} == error
+
+
+def test_turn_detection_that_is_off_is_switched_on_by_its_type():
+    """Without one there is nothing that its fields could be of."""
+    call = Call(model_session=model_session(turn_detection="none")).begun()
+    call.asks("session.update", **hearing(turn_detection={"threshold": 0.5}))
+
+    assert [] == call.sent
+    error = (call.error["code"], call.error["param"])
+    assert ("missing_required_parameter", f"{DETECTION}.type") == error
+
+
+@pytest.mark.parametrize(
+    ("image_url", "code"),
+    [
+        ("data:image/gif;base64,QUJD", "invalid_value"),
+        ("data:image/png;base64,QUJD", "invalid_value"),
+        ("data:image/png;base64,!", "invalid_value"),
+        (f"data:image/png;base64,{'QUJD' * 1_000}", "request_too_large"),
+    ],
+)
+def test_a_picture_that_is_not_taken_is_named_where_it_stands(image_url, code):
+    rules = PictureRules(are_allowed=True, size_bytes=1_000)
+    call = Call(pictures=rules).begun()
+    item = message_of({"type": "input_text", "text": "?"}, {"image_url": image_url})
+    call.asks("conversation.item.create", item=item)
+    assert (code, "item.content[1].image_url") == (call.error["code"], call.error["param"])
+
+    call.asks("response.create", response={"conversation": "none", "input": [item]})
+    where = "response.input[0].content[1].image_url"
+    assert (code, where) == (call.error["code"], call.error["param"])
+    assert [] == call.sent
 
 
 @pytest.mark.parametrize("own", ["realtime", "transcription"])
@@ -322,10 +376,40 @@ def test_an_update_for_the_other_type_of_session_is_refused_for_that_first(own):
         ("response.create", {"response": {"instructions": {"x": 1}}}, "response.instructions"),
         ("conversation.item.create", {"item": "x"}, "item"),
         ("response.create", {"response": {"input": {}}}, "response.input"),
+        ("response.create", {"response": {"instructions": {}}}, "response.instructions"),
+        ("response.create", {"response": {"instructions": False}}, "response.instructions"),
+        ("session.update", hearing(format={"type": 1}), "session.audio.input.format.type"),
+        ("session.update", update(tools=[{"type": 1}]), "session.tools[0].type"),
+        ("session.update", update(tool_choice={"type": 1}), "session.tool_choice.type"),
+        ("session.update", speaking(voice={"id": 1}), "session.audio.output.voice.id"),
+        ("session.update", hearing(turn_detection={"type": ["x"]}), f"{DETECTION}.type"),
+        ("session.update", hearing(turn_detection={"threshold": "0.5"}), f"{DETECTION}.threshold"),
+        (
+            "session.update",
+            hearing(turn_detection={"type": "server_vad", "silence_duration_ms": 500.0}),
+            f"{DETECTION}.silence_duration_ms",
+        ),
+        (
+            "session.update",
+            hearing(turn_detection={"type": "semantic_vad", "eagerness": 1}),
+            f"{DETECTION}.eagerness",
+        ),
+        (
+            "session.update",
+            hearing(turn_detection={"create_response": 1}),
+            f"{DETECTION}.create_response",
+        ),
+        ("conversation.item.create", {"item": {"type": ["message"]}}, "item.type"),
+        ("conversation.item.create", {"item": {"type": "message", "role": None}}, "item.role"),
+        (
+            "conversation.item.create",
+            {"item": message_of({"type": "input_image", "image_url": 1})},
+            IMAGE_URL,
+        ),
     ],
 )
 def test_a_value_of_another_type_is_named(kind, fields, param):
-    call = Call().begun().asks(kind, **fields)
+    call = Call(pictures=PictureRules(are_allowed=True)).begun().asks(kind, **fields)
 
     assert [] == call.sent
     assert ("invalid_type", param) == (call.error["code"], call.error["param"])
@@ -345,6 +429,7 @@ def test_a_value_of_another_type_is_named(kind, fields, param):
             {"model": "house-transcribe", "language": "de", "prompt": "p"},
         ),
         ({"language": "de"}, None),
+        ({"language": ""}, None),
     ],
 )
 @pytest.mark.parametrize("kind", ["realtime", "transcription"])

@@ -147,9 +147,9 @@ class Asking:
         if self._tools.holds_conversation and of_conversation(body):
             sentence = "Conversation already has an active response in progress."
             raise refusal("conversation_already_has_active_response", sentence, None)
-        for item in body.get("input") or ():
+        for number, item in enumerate(body.get("input") or ()):
             if not self._is_forgotten(item):
-                self._look_at_pictures(item)
+                self._look_at_pictures(f"response.input[{number}]", item)
         self._count_audio(letters_of(body.get("input") or ()), "response.input")
         self._in_turn(event if body == (wanted or {}) else _with(event, response=body))
 
@@ -172,7 +172,7 @@ class Asking:
         standing, item = self._client.standing(), event.fields.get("item")
         if item is not None:
             check_item("item", item, standing)
-            self._look_at_pictures(item)
+            self._look_at_pictures("item", item)
         check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
         self._count_audio(letters_of((item,)), "item")
         self._in_turn(event)
@@ -189,10 +189,11 @@ class Asking:
         name = item.get("id") if is_reference else None
         return isinstance(name, str) and name in self._forgotten
 
-    def _look_at_pictures(self, item: Any) -> None:
-        for shown in pictures_of(item):
+    def _look_at_pictures(self, path: str, item: Any) -> None:
+        for where, shown in pictures_of(path, item):
             if refused := self._pictures.refusal(shown):
-                raise refused
+                sentence = f"{where}: {refused.sentence}"
+                raise Refused(refused.code, sentence, where, refused.retry_after_ms)
 
     def _count_audio(self, letters: int, path: str) -> None:
         """What is beside the stream is speech as well: it plays as long, and costs as much."""

@@ -8,11 +8,11 @@ from tornado_app.protocol import asked
 PREFIX = "data:image/"
 
 
-def pictures_of(item: Any) -> Iterator[asked.Image]:
-    """Those that are data URLs, which all are that a client may show."""
+def pictures_of(path: str, item: Any) -> Iterator[tuple[str, asked.Image]]:
+    """Those that are data URLs, which all are that a client may show, each with where it stands."""
     parts = item.get("content") if isinstance(item, dict) else None
-    for part in parts if isinstance(parts, list) else ():
+    for number, part in enumerate(parts if isinstance(parts, list) else ()):
         url = part.get("image_url") if isinstance(part, dict) else None
         if isinstance(url, str) and url.startswith(PREFIX):
             kind, _, image = url.removeprefix(PREFIX).partition(";base64,")
-            yield asked.Image(image, kind)
+            yield f"{path}.content[{number}].image_url", asked.Image(image, kind)

@@ -329,6 +329,33 @@ async def test_what_cannot_be_resumed_is_a_new_session():
 
 
 @pytest.mark.gen_test
+@pytest.mark.parametrize("says", ["resume_from", "ping"])
+async def test_a_client_that_says_where_it_was_and_cannot_go_on_is_told_that_alone(says):
+    """What it says first is no mistake of its, and any other message is heard."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        client = await house.call("resume=unknown")
+        await client.say(says, **({"last_seq": 7} if says == "resume_from" else {}))
+        await client.say("ping", id="second")
+        first = (await client.status("connecting"))["data"]
+        assert first["resumed"] is False
+        while (await client.next("pong"))["data"].get("ref") != "second":
+            pass
+        assert "error" not in client.types
+        assert (1 if says == "resume_from" else 2) == client.types.count("pong")
+        assert 1 == len(house.gateway.connections)
+        del fake
+
+
+@pytest.mark.gen_test
+async def test_a_client_that_cannot_go_on_and_says_nothing_has_a_call_of_its_own():
+    async with FakeUpstream() as fake, House(fake.url, auth_first_message_s=1, **KEEPS) as house:
+        client = await house.call("resume=unknown")
+        assert (await client.status("connecting"))["data"]["resumed"] is False
+        await client.status("connected")
+        del fake
+
+
+@pytest.mark.gen_test
 async def test_the_place_may_be_said_in_the_first_message():
     """With an address that has no last_seq; another first message begins anew, and is heard."""
     async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:

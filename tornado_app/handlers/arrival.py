@@ -50,9 +50,14 @@ class Arrival:
         """To hear once that has begun: no more than was read before reading was paused."""
 
     def enter(self, wait_s: float) -> None:
-        """A call that goes on may have to wait for *wait_s* until its client says where."""
-        last_seq = self._guest.opening.last_seq
-        if self._guest.resumes is not None and last_seq is None:
+        """A call that goes on may have to wait for *wait_s* until its client says where.
+
+        So does one that cannot go on any more: its client says so all the same.
+        """
+        opening = self._guest.opening
+        last_seq = opening.last_seq
+        can_resume = self._gateway.settings.session.resume_window_s > 0
+        if can_resume and opening.resume_token and last_seq is None:
             loop = asyncio.get_running_loop()
             self._place_timer = loop.call_later(wait_s, self._give_up_place)
         else:
@@ -96,6 +101,9 @@ class Arrival:
 
     def _give_up_place(self) -> None:
         """It says nothing, and may be lost as well: the call that it asked for is left alone."""
+        if self._guest.resumes is None:
+            self._connect(None)
+            return
         self._stop_waiting_for_place()
         self._begin_anew(replace(self._guest, resumes=None))
 

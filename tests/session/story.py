@@ -112,7 +112,7 @@ class Story:
         self.config = config(**changes)
         self.budget = Budget(self.config.call_bytes, self.process)
         self.session = Session(self.config, self.budget, jitter=lambda: 1.0)
-        self.now = 0.0
+        self.now = self.config.opened_at
         self.is_full = False
         """The client has so much to read that it is given no more of the answer."""
         self.all: list[commands.Command] = []

@@ -57,7 +57,7 @@ def test_sound_in_an_item_is_counted_elsewhere():
         UpdateSession({"instructions": "x" * 500}),
         CreateResponse(response={"instructions": "x" * 500}),
         CreateItem({"type": "function_call_output", "call_id": "c", "output": "x" * 500}),
-        Relayed("conversation.item.create", b"{}", given=Given(500)),
+        Relayed(b"{}", given=Given(500)),
     ],
 )
 def test_whatever_gives_the_model_words_counts(order):
@@ -68,7 +68,7 @@ def test_whatever_gives_the_model_words_counts(order):
     "order",
     [
         Append(b"AAAA"), CancelResponse(), CreateResponse(), Truncate("i", 1, 0),
-        Relayed("response.cancel", b"{}"),
+        Relayed(b"{}"),
     ],
 )  # fmt: skip
 def test_what_gives_it_nothing_counts_nothing(order):

@@ -72,7 +72,7 @@ def test_an_order_of_a_client_is_sent_as_it_has_written_it():
     """To the letter."""
     text = b'{ "type":"response.create", "later":1 }'
 
-    assert text == encode_order(Relayed("response.create", text))
+    assert text == encode_order(Relayed(text))
 
 
 def test_what_is_typed_is_said_by_the_user():

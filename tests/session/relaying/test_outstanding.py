@@ -8,7 +8,7 @@ from tornado_app.protocol.realtime.orders import Relayed
 from tornado_app.session.kept import ORDERS_HELD, order_bytes
 from tornado_app.session.relaying.outstanding import KEPT, Asked, Outstanding
 
-ORDER = Relayed("response.create", b'{"type":"response.create"}')
+ORDER = Relayed(b'{"type":"response.create"}')
 
 
 def outstanding(call_bytes):
@@ -44,7 +44,7 @@ def test_of_what_is_too_much_the_oldest_is_not_asked_again():
 def test_what_is_larger_than_all_that_may_be_kept_is_not_kept():
     kept, budget = outstanding(3 * order_bytes(ORDER))
     note(kept, 1)
-    note(kept, 2, order=Relayed("response.create", bytes(10_000)))
+    note(kept, 2, order=Relayed(bytes(10_000)))
 
     assert ([], 0) == (names(kept), budget.held_bytes)
 

@@ -72,8 +72,6 @@ class Truncate(Order, tag="conversation.item.truncate", frozen=True):
 class Relayed(Struct, frozen=True):
     """An order of a client that asks the model itself, as it has written it."""
 
-    kind: str
-    """Its ``type``."""
     text: bytes
     event_id: str = ""
     given: Given = NOTHING

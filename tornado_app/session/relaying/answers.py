@@ -79,7 +79,7 @@ class Answers:
         """Ask the next model for what the one before owed, and nobody has asked for."""
         if self.is_owed and self.closed_by is None:
             event = {"type": "response.create", "event_id": OWED_ID}
-            self._model.send(Relayed("response.create", msgspec.json.encode(event), OWED_ID))
+            self._model.send(Relayed(msgspec.json.encode(event), OWED_ID))
 
     def named(self, name: str | None) -> Answer | None:
         """The one that the client calls so; None: the first of the conversation."""
@@ -172,7 +172,7 @@ class Answers:
         metadata = dict(list((response.get("metadata") or {}).items())[: METADATA_PAIRS - 1])
         wanted = {**response, "metadata": {**metadata, TAG: name}}
         event = {"type": "response.create", "event_id": name, "response": wanted}
-        order = Relayed("response.create", msgspec.json.encode(event), name, given_in(response))
+        order = Relayed(msgspec.json.encode(event), name, given_in(response))
         self._going_on.append((name, answer))
         self.on_connected()
         if not self._model.send(order):

@@ -238,10 +238,10 @@ class Asking:
         """As the client has written it, but for a name that would pass for one of ours."""
         ref = _ref(event)
         if ref is None or not ref.startswith(OURS):
-            self._send(Relayed(event.kind, event.text.encode(), ref or ""), ref)
+            self._send(Relayed(event.text.encode(), ref or ""), ref)
             return
         name = self._outstanding.name_for(ref)
-        order = Relayed(event.kind, msgspec.json.encode({**event.fields, "event_id": name}), name)
+        order = Relayed(msgspec.json.encode({**event.fields, "event_id": name}), name)
         self._send_noted(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
 
     def _relay(self, event: ClientEvent) -> None:
@@ -251,7 +251,7 @@ class Asking:
         text = event.text.encode()
         if name != ref:
             text = msgspec.json.encode({**event.fields, "event_id": name})
-        order = Relayed(event.kind, text, name, given_in(event.fields))
+        order = Relayed(text, name, given_in(event.fields))
         self._send_noted(Asked(event.kind, name, ref, order, item_id_of(event.fields)))
 
     def _send_noted(self, asked: Asked) -> None:

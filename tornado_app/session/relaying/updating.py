@@ -94,7 +94,7 @@ class Updating:
             self._actions.log("update_narrowed", fields=sorted(left_out))
         there = called_at(self._model.upstream, body)
         text = msgspec.json.encode({**event.fields, "event_id": name, "session": there})
-        order = Relayed(UPDATE, text, name, given_in(there))
+        order = Relayed(text, name, given_in(there))
         self._changes.append(_Change(name, body, _own(body, wanted)))
         return Asked(UPDATE, name, ref, order)
 

@@ -80,6 +80,7 @@ FIELDS: Mapping[str, str] = {
     "code": "of an error, the protocol's or the model's own",
     "connect_ms": "how long the dial took",
     "connections": "calls that are open",
+    "core": "the number of one of the computer's cores",
     "count": "how many",
     "detail": "a word more, never one of a user's",
     "dropped_ms": "audio of the client that was not taken or dropped",

@@ -123,6 +123,7 @@ FORKED = {
         "commands/test_one_administration.py",
         "forking/test_starting.py",
         "local_realtime/test_cli.py",
+        "test_cores.py",
         "test_reloading.py",
         "test_serving.py",
     )

@@ -16,6 +16,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from compiling import loading
+from tornado_app.cores import give_all
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
 from workers import base64_text
@@ -229,6 +230,7 @@ class FileDecoder:
             env=_environment(),
             start_new_session=True,  # Ctrl-C is for the gateway, which drains first
         )
+        give_all(self._process.pid)
         _, stdout = _pipes(self._process)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):

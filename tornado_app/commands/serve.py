@@ -9,7 +9,7 @@ import msgspec
 
 from compiling import loading
 from terminal import signals, words
-from tornado_app import logs
+from tornado_app import cores, logs
 from tornado_app.commands.announcement import announcement
 from tornado_app.commands.configuration import read_house, token_rules
 from tornado_app.commands.processes import Parent
@@ -54,6 +54,8 @@ def run(
     share = msgspec.json.decode(sys.stdin.buffer.readline(), type=Share) if is_child else None
     logs.configure(settings.logging.level, settings.logging.format)
     _raise_descriptor_limit(settings)
+    if settings.server.one_core:
+        _keep_to_one_core(share)
     try:
         house = read_house(settings)
 
@@ -112,6 +114,18 @@ def _raise_descriptor_limit(settings: Settings) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
         logs.get_logger().error("few_descriptors", allowed=allowed, wanted=wanted)
+
+
+def _keep_to_one_core(share: Share | None) -> None:
+    """Before there is a thread beside this one."""
+    log = logs.get_logger()
+    if not cores.POSSIBLE:
+        log.warning("core_not_kept", reason="only Linux can keep a process to a core")
+        return
+    try:
+        log.info("core_kept", core=cores.keep_to_one(share.index if share else None))
+    except OSError as error:
+        log.warning("core_not_kept", reason=f"the system refuses it: {error.strerror}")
 
 
 def _why(error: Exception, settings: Settings) -> str:

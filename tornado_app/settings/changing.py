@@ -13,6 +13,7 @@ FIXED = frozenset(
         "server.host",
         "server.port",
         "server.processes",
+        "server.one_core",
         "server.state_dir",
         "auth.token_bytes",
         "upstream.name",

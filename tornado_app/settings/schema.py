@@ -33,6 +33,7 @@ class Server(msgspec.Struct, frozen=True):
     allowed_origins: tuple[Word, ...]
     trusted_proxies: tuple[Word, ...]
     processes: Annotated[int, Meta(ge=0, le=256)]
+    one_core: bool
     drain_s: Annotated[float, Meta(ge=0.1, le=3600)]
     drain_notice_s: Annotated[float, Meta(ge=0, le=600)]
     state_dir: Word

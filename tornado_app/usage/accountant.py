@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from tornado_app.cores import give_all
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Usage
 from tornado_app.usage.statement import Answer, Order, Statement, Unreadable, Wanted
@@ -101,6 +102,7 @@ class Accountant:
             env=_environment(),
             start_new_session=True,  # Ctrl-C is for the gateway
         )
+        give_all(process.pid)
         try:
             return await _told(process, order)
         finally:

@@ -81,7 +81,7 @@ class Lane:
 class Link:
     """A model that takes whatever it is sent."""
 
-    paused_s = 0.0
+    paused_s = unanswered_s = 0.0
     unsent_bytes = unread_bytes = posted_bytes = sent = 0
 
     def start(self) -> None:

@@ -384,6 +384,25 @@ async def test_an_interrupted_answer_whose_pieces_waited_holds_nothing():
 
 
 @pytest.mark.gen_test
+async def test_a_look_says_whether_the_model_would_be_heard(monkeypatch):
+    """Not if it was held back since the look before, nor if it does not answer."""
+    async with a_call() as (room, connection):
+        model, waits_s = connection._session._model, 0.0
+        monkeypatch.setattr(Link, "unanswered_s", property(lambda _: waits_s))
+        room.client.is_full = True
+        connection._reading.reckon()
+        room.client.is_full = False
+        connection._reading.reckon()
+        connection.look()
+        assert model.finds_within_s is None
+        connection.look()
+        assert model.finds_within_s is not None
+        waits_s = 5.0
+        connection.look()
+        assert model.finds_within_s is None
+
+
+@pytest.mark.gen_test
 async def test_a_look_mends_what_a_lost_word_left_behind():
     """A link that is held though there is room is a fault of ours: it is said, and it reads on."""
     async with a_call() as (_, connection):

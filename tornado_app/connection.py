@@ -213,12 +213,13 @@ class Connection:
             if self._line is not None:
                 self._line.forget_old()
             unsent_bytes = self._links.look()
-            is_held, queued_bytes = self._reading.is_held, self._client.queued_bytes
+            is_held, unanswered_s = self._reading.take_was_held(), self._reading.unanswered_s
+            queued_bytes = self._client.queued_bytes
             better, uses = self._better_upstreams(), self.account.settle()
         except Exception:  # noqa: BLE001  the calls behind this one are to be looked at as well
             self._fail()
             return
-        self.feed(events.Look(unsent_bytes, is_held, queued_bytes, better))
+        self.feed(events.Look(unsent_bytes, is_held, queued_bytes, better, unanswered_s))
         if uses:
             self.feed(events.Metered(uses))
 

@@ -23,7 +23,7 @@ class ReadingOn:
     a call from falling silent.  Thread: loop.
     """
 
-    __slots__ = ("_answer", "_client", "_link", "_log", "_session", "is_held")
+    __slots__ = ("_answer", "_client", "_link", "_log", "_session", "_was_held", "is_held")
 
     def __init__(self, client: Taker, session: Session, log: Any) -> None:
         self._client = client
@@ -32,10 +32,11 @@ class ReadingOn:
         self._log = log
         self._link: AnyLink | None = None
         self.is_held = False
+        self._was_held = False
 
     def begin(self, link: AnyLink) -> None:
         """Read *link* from now on."""
-        self._link, self.is_held = link, False
+        self._link, self.is_held, self._was_held = link, False, False
         self.reckon()
 
     def end(self) -> None:
@@ -58,7 +59,18 @@ class ReadingOn:
         is_held = has_enough and self._session.is_connected
         if is_held != self.is_held:
             self.is_held = is_held
+            self._was_held = True
             self._link.hold(is_held)
+
+    def take_was_held(self) -> bool:
+        """Whether the link is held back, or was since this was asked last."""
+        was_held, self._was_held = self._was_held, self.is_held
+        return was_held
+
+    @property
+    def unanswered_s(self) -> float:
+        """As of `Link.unanswered_s`."""
+        return 0.0 if self._link is None else self._link.unanswered_s
 
     def look(self) -> int:
         """See whether the link reads nothing and has no reason to, which is a fault of ours.

@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 from msgspec.structs import replace
 
-from tests.calls.house import House, VoiceClient, whole_log
+from tests.calls.house import House, VoiceClient, until, whole_log
 from tests.fakes.upstream import (
     CLOSE,
     FAULTS,
@@ -20,6 +20,7 @@ from tests.fakes.upstream import (
     realtime,
     unused_port,
 )
+from tornado_app.session.model_side import NEAR_S
 
 QUICK = {
     "upstream_reconnect_initial_ms": 10,
@@ -477,6 +478,29 @@ async def test_an_answer_that_stops_half_way():
 
     assert {"response_id": "resp_1", "status": "failed", "usage": None} == done["data"]
     assert ["connecting", "connected"] == statuses(client)
+
+
+@pytest.mark.gen_test
+async def test_what_is_said_to_a_model_that_hangs():
+    """It takes all and says nothing, of which no silence can be known: the next one hears it."""
+    chunks = [bytes([number]) * 4800 for number in range(1, 11)]
+    settings = PATIENT | {"upstream_ping_interval_s": 1, "upstream_read_timeout_s": 4}
+    async with (
+        FakeUpstream(answer_pings=False) as upstream,
+        House(upstream.url, **settings) as house,
+    ):
+        client = await house.connected()
+        [connection] = house.gateway.connections
+        await until(lambda: connection._reading.unanswered_s > NEAR_S, "it answers")
+        for chunk in chunks:
+            await client.audio(chunk)
+            await client.next("audio_received")
+            connection.look()
+        peer = await upstream.connection(1)
+        heard = [await peer.next_event("input_audio_buffer.append") for _ in chunks]
+        assert "error" not in client.types
+
+    assert chunks == [base64.b64decode(event["audio"]) for event in heard]
 
 
 @pytest.mark.gen_test

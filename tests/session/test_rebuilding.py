@@ -301,6 +301,52 @@ def test_the_silence_of_a_model_that_is_near_is_forgotten_sooner(
     assert [mark for mark in marks for _ in range(10)] == heard(story.orders)
 
 
+@pytest.mark.parametrize(
+    "look",
+    [events.Look(0, is_held=True), events.Look(0, unanswered_s=1.1)],
+    ids=["it is not read", "it does not answer"],
+)
+def test_what_a_model_has_not_spoken_of_is_no_silence_while_it_is_not_heard(story, look):
+    """It may have heard every word: all of it is said again to the next."""
+    story.connected().feed(events.UpstreamRoundTrip(10.0))
+    speak(story, 1)
+    for second in range(2, 11):
+        story.feed(look, at=float(second))
+        speak(story, *[second] * 4)
+    again(story)
+    assert [1, *[mark for mark in range(2, 11) for _ in range(4)]] == heard(story.orders)
+    assert [] == story.errors
+
+    story.feed(events.UpstreamRoundTrip(10.0))
+    for second in range(11, 15):
+        speak(story, second)
+        story.feed(events.Look(0), at=float(second))
+    again(story)
+    assert {10, 11, 12, 13, 14} >= set(heard(story.orders))
+
+
+@pytest.mark.parametrize("proof", ["none", "pong", "speech"])
+def test_what_was_forgotten_of_a_model_that_does_not_answer_is_told(story, proof):
+    """It was taken for silence; but for what is known to have been heard."""
+    story.connected().feed(events.UpstreamRoundTrip(10.0))
+    for second in range(1, 8):
+        speak(story, *[second] * 10)
+        story.feed(events.Look(0), at=float(second))
+    if proof == "pong":
+        story.feed(events.UpstreamRoundTrip(10.0))
+    elif proof == "speech":
+        story.said(realtime.UserSpeechStarted("u", 6000))
+    story.feed(events.Look(0, unanswered_s=1.1), at=8.0)
+    story.lost()
+
+    told = [data for name, data in story.messages if name == "error"]
+    if proof == "none":
+        assert ["upstream_unavailable"] == [data["code"] for data in told]
+        assert told[0]["sentence"].startswith("6000 ms of audio were lost")
+    else:
+        assert [] == told
+
+
 def test_the_beginning_of_a_word_waits_for_its_rest(stage):
     """Of a client that was lost in the middle of it, for as long as it takes."""
     story = stage(resume_window_s=20.0).connected()

@@ -198,6 +198,20 @@ def test_speech_goes_on_sample_by_sample(call):
     assert to_next[0] <= before[-1] + 1
 
 
+def test_a_model_that_is_left_may_be_late(call):
+    """It was near an hour ago, and is not asked again: more of the last seconds is said again."""
+    call.feed(events.UpstreamRoundTrip(10.0))
+    until(call, 3361.0)
+    for second in range(5):
+        speak(call, *[second] * 10)
+        call.feed(events.Look(0), at=call.now + 1.0)
+    prepare(call)
+    happened = looks(call)
+    swap = next(i for i, each in enumerate(happened) if isinstance(each, SwapUpstream))
+
+    assert [mark for mark in (2, 3, 4) for _ in range(10)] == marks(happened[swap:])
+
+
 def speaks(call):
     call.said(realtime.UserSpeechStarted("u9", 0))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from websocket import ABNF
 
 from tests.fakes.upstream import (
     BINARY,
@@ -131,6 +132,7 @@ async def test_a_link_opens_hears_and_says() -> None:
         await owner.opened()
         said = await owner.next(LinkSaid)
         round_trip = await owner.next(LinkRoundTrip)
+        waits_s = owner.link.unanswered_s
         unsent = owner.link.send(b'{"type": "session.update", "session": {}}')
         answer = await owner.next(LinkSaid)
         peer = fake.connections[0]
@@ -141,12 +143,27 @@ async def test_a_link_opens_hears_and_says() -> None:
     assert (said.event["type"], answer.event["type"]) == ("session.created", "session.updated")
     assert len(json.dumps(said.event)) + MESSAGE_OVERHEAD_BYTES == said.posted_bytes
     assert 0 < round_trip.latency_ms < 1000
+    assert 0.0 == waits_s
     assert (unsent, peer.unmasked, peer.close_code) == (0, 0, 1000)
     assert ("/v1/realtime?model=fake", f"Bearer {SECRET}") == (
         peer.path,
         peer.headers["authorization"],
     )
     assert not {"origin", "cookie"} & peer.headers.keys()
+
+
+@pytest.mark.gen_test
+async def test_a_ping_that_is_not_answered_waits() -> None:
+    """From the first of them on, whatever else the model says."""
+    async with FakeUpstream(answer_pings=False) as fake:
+        owner = Owner(fake.url, ping_interval_s=0.01)
+        await owner.opened()
+        await owner.next(LinkSaid)
+        while [opcode for opcode, _ in fake.connections[0].frames].count(ABNF.OPCODE_PING) < 3:
+            await asyncio.sleep(0.005)
+        assert owner.link.unanswered_s >= 0.02
+        owner.link.abort()
+        await owner.failure()
 
 
 @pytest.mark.gen_test

@@ -262,11 +262,13 @@ class Look(Struct, frozen=True):
     unsent_bytes: int
     """As of `UpstreamBacklog`."""
     is_held: bool = False
-    """The model is not read, because the client has enough to take."""
+    """The model is not read, or was not a moment ago, because the client has enough to take."""
     queued_bytes: int = 0
     """What the client has not read."""
     better: frozenset[str] = frozenset()
     """Of several upstreams those that are wanted more than the one in use, and may be dialled."""
+    unanswered_s: float = 0.0
+    """For so long a ping of ours has waited for the model's answer."""
 
 
 class Metered(Struct, frozen=True):

@@ -254,7 +254,7 @@ class Session:
             case events.UpstreamBacklog(unsent_bytes):
                 self._model.gate.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):
-                self._model.latency_ms = latency_ms
+                self._model.on_round_trip(latency_ms)
             case events.UpstreamLost(failure, error, has_spare):
                 self._on_lost(failure, error, has_spare=has_spare)
             case (
@@ -289,9 +289,8 @@ class Session:
     def _look(self, facts: events.Look) -> None:
         self._model.gate.on_unsent(facts.unsent_bytes)
         self._rolling.see(facts.better)
+        self._model.look(is_read=not facts.is_held, unanswered_s=facts.unanswered_s)
         self._conductor.look(facts.queued_bytes)
-        if facts.is_held:
-            self._model.not_heard()
         self._on_tick()
 
     def _open(self, resume_token: str | None) -> None:

@@ -65,6 +65,7 @@ class ModelSide:
         "_context",
         "_created",
         "_has_opened",
+        "_is_heard",
         "_last_error",
         "_loss",
         "_reason",
@@ -126,6 +127,8 @@ class ModelSide:
         self.connected_at: float | None = None
         self.connections = 0
         self.latency_ms: float | None = None
+        self._is_heard = True
+        """What it says is heard, or would be: it is read, and has answered when it was asked to."""
         self._context: Context | None = None
         """What the model knows of the conversation, if it is not the first."""
         self._reason: Why | None = None
@@ -158,10 +161,14 @@ class ModelSide:
 
     @property
     def finds_within_s(self) -> int | None:
-        """How soon it has said that speech began which it hears; None: it does not look for any."""
-        if not self.finds_speech:
+        """How soon it has said that speech began which it hears; None: it does not look for any, or
+        would not be heard.
+        """
+        if not self.finds_speech or not self._is_heard:
             return None
+        # A model that is left is not asked whether it has caught up.
         is_near = self.latency_ms is not None and self.latency_ms <= NEAR_MS
+        is_near = is_near and not self.term.is_nearly_over
         return NEAR_S if is_near and self.gate.is_free and not self.gate.unsent_bytes else FAR_S
 
     @property
@@ -246,9 +253,21 @@ class ModelSide:
             return None
         return max(since, self.gate.caught_up_at, self._unheard_until) + timeout_s
 
-    def not_heard(self) -> None:
-        """The model is not being read, as the client takes no more: it is not late for that."""
-        self._unheard_until = self._actions.now
+    def look(self, *, is_read: bool, unanswered_s: float) -> None:
+        """Once a second.  One that *is_read* not, as the client takes no more, is not late; of one
+        that has not answered a ping for a while nobody knows what it heard.
+        """
+        is_silent = unanswered_s > NEAR_S
+        self._is_heard = is_read and not is_silent
+        if not is_read:
+            self._unheard_until = self._actions.now
+        if is_silent:
+            self.rebuilding.speech.doubt()
+
+    def on_round_trip(self, latency_ms: float) -> None:
+        """It has answered a ping, so it had heard what was said before that."""
+        self.latency_ms = latency_ms
+        self.rebuilding.speech.believe()
 
     def on_error(self, error: ErrorFacts) -> None:
         """Remember *error*: if the link ends now, it says why.
@@ -396,6 +415,7 @@ class ModelSide:
         self._last_error = None
         self.connected_at = self._spare_s = None
         self.latency_ms = None
+        self._is_heard = True
 
     def _connect_if_ready(self) -> bool:
         if self._created is None or not self._updated or self.state == "connected":

@@ -39,7 +39,9 @@ class CarriedOver:
 
     orders: list[AnyOrder]
     lost_ms: float
-    """Audio that was too much to keep, and that nobody had committed."""
+    """Audio that was too much to keep, or taken for silence by a model that did not answer, and
+    that nobody had committed.
+    """
     uncommitted_ms: float
     """Audio that no commit follows."""
 
@@ -107,7 +109,7 @@ class Rebuilding:
         *ahead*: what the next one was told already, and which still `stands`.
         """
         known = {order.item["id"] for order in ahead}
-        lost_ms = self.speech.lost_ms
+        lost_ms = self.speech.unheard_ms
         sent = deque(self.speech.take(unsent))
         commits = {each.event_id or "" for each in sent if isinstance(each, Commit)}
         self.ledger.break_off(commits)

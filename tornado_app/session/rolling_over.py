@@ -54,7 +54,6 @@ class RollingOver:
         self.summing_up = summing_up
         self._conductor = conductor
         self._jitter = jitter
-        self._is_looking = False
         self._quiet_since: float | None = None
         self._better: frozenset[str] = frozenset()
         self._return_at: float | None = None
@@ -71,7 +70,9 @@ class RollingOver:
                 self._look_no_more()
         elif self._return_at is None:
             self._return_at = now + after_s * (1 + self._jitter())  # not all calls at once
-        elif now >= self._return_at and not self._is_looking and self._model.state == "connected":
+        elif (
+            now >= self._return_at and not term.is_nearly_over and self._model.state == "connected"
+        ):
             term.why = "upstream_back"
             self._timers.set(TIMER, now)
 
@@ -79,7 +80,7 @@ class RollingOver:
         """A quiet moment is looked for, now and until there was one."""
         if self._model.state != "connected":
             return  # and the next model sets the time anew
-        self._is_looking = True
+        self._model.term.is_nearly_over = True
         self._timers.set(TIMER, self._actions.now + LOOK_S)
         self._see_if_quiet()
         self.prepared.look(self._model.body)
@@ -100,7 +101,8 @@ class RollingOver:
     def stop(self) -> None:
         """Nothing is looked for any more."""
         self.prepared.drop()
-        self._is_looking, self._quiet_since, self._return_at = False, None, None
+        self._model.term.is_nearly_over = False
+        self._quiet_since = self._return_at = None
 
     def _look_no_more(self) -> None:
         """Until the time of this session is nearly over."""
@@ -173,4 +175,4 @@ class RollingOver:
         model.arrive(next_one, why)
         self._conductor.on_connected()
         next_one.taken()
-        self._is_looking, self._quiet_since, self._return_at = False, None, None
+        self._quiet_since = self._return_at = None

@@ -32,11 +32,14 @@ class Term:
         self.force_at: float | None = None
         """Then it is gone over to another, quiet or not; None: never."""
         self.why: Why = "session_limit"
+        self.is_nearly_over = False
+        """A quiet moment is looked for."""
 
     def begin(self, begun_at: float, expires_at_unix_s: float | None, now: float) -> None:
         """There is a session that began at *begun_at*; the model may have said when it ends."""
         self.look_at = self.force_at = self._first_tokens = None
         self.why = "session_limit"
+        self.is_nearly_over = False
         ends_at = self._ends_at(begun_at, expires_at_unix_s, now)
         if ends_at is None or not self._config.ledger_entries:
             return  # without a ledger there is nothing to tell the next

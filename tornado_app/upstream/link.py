@@ -115,6 +115,8 @@ class AnyLink(Protocol):
     def posted_bytes(self) -> int: ...
     @property
     def paused_s(self) -> float: ...
+    @property
+    def unanswered_s(self) -> float: ...
 
 
 class Link:
@@ -138,6 +140,7 @@ class Link:
         "_socket",
         "_stage",
         "_thread",
+        "_unanswered_at",
         "_wire",
     )
 
@@ -162,6 +165,7 @@ class Link:
         self._ping_at = 0.0
         self._pings = 0
         self._pinged_at = 0.0
+        self._unanswered_at = math.inf
         # Each of these three has one writer, the thread or the loop: no lock.
         self._posted_bytes = 0
         self._consumed_bytes = 0
@@ -220,6 +224,11 @@ class Link:
     def paused_s(self) -> float:
         """For how long it has read nothing; 0.0 if it reads.  Thread: any."""
         return max(0.0, self._clock() - self._paused_at)
+
+    @property
+    def unanswered_s(self) -> float:
+        """For how long a ping has waited for its pong; 0.0 if none does.  Thread: any."""
+        return max(0.0, self._clock() - self._unanswered_at)
 
     def look(self) -> None:
         """Have the thread see what it may read and has to write.  Thread: any."""
@@ -315,6 +324,7 @@ class Link:
                 post, parse = self._owner  # at once, as it may change hands
                 post(LinkSaid(parse(text), self._posted_bytes, self._clock()))
             case ABNF.OPCODE_PONG if data == self._ping_payload():
+                self._unanswered_at = math.inf
                 self._tell(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
             case ABNF.OPCODE_CLOSE:
                 self._socket.send_close()
@@ -342,6 +352,7 @@ class Link:
     def _ping(self, now: float) -> None:
         self._pings += 1
         self._pinged_at = now
+        self._unanswered_at = min(self._unanswered_at, now)
         self._ping_at = now + self._dial.ping_interval_s
         self._socket.ping(self._ping_payload())
 

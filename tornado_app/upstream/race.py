@@ -141,6 +141,10 @@ class Race:
     def paused_s(self) -> float:
         return 0.0 if self._link is None else self._link.paused_s
 
+    @property
+    def unanswered_s(self) -> float:
+        return 0.0 if self._link is None else self._link.unanswered_s
+
     def close(self) -> None:
         """Say goodbye to the one that has won, and break off the others."""
         if self._is_over:

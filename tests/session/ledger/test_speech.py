@@ -122,6 +122,21 @@ def test_sound_that_is_none_is_left_out_of_a_turn():
     assert base64_of(1, 2) == speech.speech_of("item_1")
 
 
+def test_what_was_too_much_was_silence_if_what_came_behind_it_was():
+    """It is not missed, and nothing waits for a turn of it."""
+    speech = kept(*[sound(number, 1000.0) for number in range(6)], most_ms=3000.0)
+    assert 3000.0 == speech.lost_ms
+    speech.look(finds_within_s=1)
+    speech.append(sound(6, 500.0))
+    speech.look(finds_within_s=1)
+
+    assert 0.0 == speech.lost_ms
+    speech.doubt()
+    assert 6000.0 == speech.unheard_ms
+    speech.believe()
+    assert 0.0 == speech.unheard_ms
+
+
 @pytest.mark.parametrize(
     ("looks", "finds_within_s", "speaks", "left"),
     [(2, 2, False, 6), (3, 2, False, 1), (3, None, False, 6), (3, 2, True, 6)],

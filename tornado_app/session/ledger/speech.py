@@ -9,6 +9,9 @@ confirmed, and the audio of turns without a transcript.
     a turn with its transcript    forgotten
     silence, as far as a model    forgotten after the seconds within which it finds speech in what
     that looks for speech knows   came last; never its last `BEGINNING_MS`
+
+That a model has said nothing is its word only while it would be heard.  What was forgotten since it
+was known to hear is lost with a model that is lost without an answer.
 """
 
 from base64 import b64decode, b64encode
@@ -37,6 +40,8 @@ class SpeechKept:
     __slots__ = (
         "_commits",
         "_end_ms",
+        "_forgotten_ms",
+        "_is_doubted",
         "_most_ms",
         "_quiet",
         "_sent",
@@ -60,6 +65,9 @@ class SpeechKept:
         self._speaks: tuple[float, float | None] | None = None
         """From where to where the user speaks, or has just spoken; None: silence."""
         self._quiet: deque[float] = deque()
+        self._forgotten_ms = 0.0
+        """As silence, since the model was known to hear."""
+        self._is_doubted = False
         self.lost_ms = 0.0
         """What was too much to keep of what nobody has committed."""
 
@@ -73,6 +81,11 @@ class SpeechKept:
         entries = len(self._sent) + sum(map(len, self._turns.values()))
         kept_ms = self._sent_ms + self._turns_ms
         return ENTRY_BYTES * entries + int(kept_ms * UPSTREAM_BYTES_PER_MS)
+
+    @property
+    def unheard_ms(self) -> float:
+        """What is lost if the model is: what was too much, and what may have been no silence."""
+        return self.lost_ms + (self._forgotten_ms if self._is_doubted else 0.0)
 
     def append(self, order: Append) -> None:
         """Audio was sent.  The hot path."""
@@ -102,6 +115,7 @@ class SpeechKept:
     def started(self, start_ms: float) -> None:
         """The model has heard speech begin."""
         self._speaks = start_ms, None
+        self._forgotten_ms = 0.0
         self._quiet.clear()
 
     def stopped(self, end_ms: float) -> None:
@@ -170,8 +184,19 @@ class SpeechKept:
         quiet_ms = 0.0
         while len(self._quiet) >= finds_within_s:
             quiet_ms = self._quiet.popleft()
+        if quiet_ms > self._begins_at_ms:
+            self._forgotten_ms += self.lost_ms  # it came before that, and was no speech either
+            self.lost_ms = 0.0
         self._drop_until(min(quiet_ms, self._end_ms - BEGINNING_MS))
         self._quiet.append(self._end_ms)
+
+    def doubt(self) -> None:
+        """The model does not answer: what it was believed to hear it may not have heard."""
+        self._is_doubted = True
+
+    def believe(self) -> None:
+        """It does."""
+        self._is_doubted, self._forgotten_ms = False, 0.0
 
     def trim(self, most_bytes: int) -> None:
         """Keep no more than so much: the memory is needed."""
@@ -193,6 +218,7 @@ class SpeechKept:
         self._sent_ms = self._end_ms = self.lost_ms = 0.0
         self._speaks = None
         self._quiet.clear()
+        self.believe()
         return sent
 
     def forget(self) -> None:
@@ -240,6 +266,7 @@ class SpeechKept:
             if begins_at_ms + first.duration_ms > position_ms:
                 break
             begins_at_ms += first.duration_ms
+            self._forgotten_ms += first.duration_ms
             sent.popleft()
         self._sent_ms = self._end_ms - begins_at_ms if sent else 0.0
 

@@ -7,10 +7,10 @@ from tornado_app.admission.proxies import client_address
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
-from tornado_app.handlers.openai.keys import BETA_GONE, read_key
+from tornado_app.handlers.openai.keys import read_key
 from tornado_app.handlers.opening import read_query
 from tornado_app.handlers.quiet import QuietHandler, as_json
-from tornado_app.protocol.realtime.api_errors import said
+from tornado_app.protocol.realtime.api_errors import refusal, said
 
 PREFLIGHT_S = 600
 
@@ -110,6 +110,9 @@ class Elsewhere(ApiHandler):
 
 
 NO_WEBRTC = "WebRTC and SIP are not served here. Dial the WebSocket /v1/realtime."
+NO_SESSIONS = (
+    "The beta of this API is no longer spoken. Ask POST /v1/realtime/client_secrets for a key."
+)
 NOTHING_ELSE = (
     "There is nothing at this address. Of the OpenAI API there are /v1/realtime, "
     "/v1/realtime/client_secrets and /v1/models."
@@ -119,7 +122,7 @@ ELSEWHERE = (
     (r"(?:/openai)?/v1/+realtime/calls(?:/.*)?", (404, Refused("invalid_message", NO_WEBRTC))),
     (
         r"(?:/openai)?/v1/+realtime/(?:transcription_)?sessions/?",
-        (400, Refused("invalid_message", BETA_GONE, "OpenAI-Beta")),
+        (400, refusal("beta_api_shape_disabled", NO_SESSIONS, None)),
     ),
     (r"/(?:openai|v1)/.*", (404, Refused("invalid_message", NOTHING_ELSE))),
 )

@@ -12,7 +12,10 @@ BETA_SUBPROTOCOL = "openai-beta."
 SECRET_PREFIX = "ek_"  # noqa: S105  a prefix, no secret
 """What a key for a browser begins with: its libraries dial with no other."""
 
-BETA_GONE = "The beta of this API is no longer spoken. Leave the header OpenAI-Beta out."
+BETA_GONE = (
+    "The beta of this API is no longer spoken. "
+    "Leave out the header OpenAI-Beta and the subprotocol openai-beta."
+)
 
 
 def read_key(

@@ -137,7 +137,14 @@ async def test_a_secret_opens_the_call_that_it_was_made_for():
         ({"text": "x"}, 400, "invalid_json", None),
         ({"text": '{"session": {}, "session": {}}'}, 400, "invalid_json", None),
         ({"text": "x" * (BODY_BYTES + 1)}, 413, "request_too_large", None),
-        ({"body": {"sessions": {}}}, 400, "unknown_parameter", None),
+        ({"body": {"sessions": {}}}, 400, "unknown_parameter", "sessions"),
+        ({"body": {"expires_after": {"s": 9}}}, 400, "unknown_parameter", "expires_after.s"),
+        (
+            {"body": {"expires_after": {"seconds": "60"}}},
+            400,
+            "invalid_type",
+            "expires_after.seconds",
+        ),
         ({"body": {"session": []}}, 400, "invalid_type", "session"),
         ({"body": {"session": {}}}, 400, "missing_required_parameter", "session.type"),
         ({"body": {"session": {**REALTIME, "audio": 1}}}, 400, "invalid_type", "session.audio"),
@@ -166,7 +173,7 @@ async def test_a_secret_opens_the_call_that_it_was_made_for():
             "invalid_value",
             "expires_after.seconds",
         ),
-        ({"body": {"expires_after": 60}}, 400, "invalid_value", "expires_after"),
+        ({"body": {"expires_after": 60}}, 400, "invalid_type", "expires_after"),
         ({"method": "GET", "body": None}, 405, "invalid_value", None),
     ],
 )
@@ -230,8 +237,13 @@ async def test_models_are_those_that_may_be_asked_for(path):
     [
         ("/v1/realtime/calls", 404, "invalid_value", "WebRTC"),
         ("/v1/realtime/calls/rtc_1/hangup", 404, "invalid_value", "WebRTC"),
-        ("/v1/realtime/sessions", 400, "beta_api_shape_disabled", "beta"),
-        ("/openai/v1/realtime/transcription_sessions", 400, "beta_api_shape_disabled", "beta"),
+        ("/v1/realtime/sessions", 400, "beta_api_shape_disabled", "client_secrets"),
+        (
+            "/openai/v1/realtime/transcription_sessions",
+            400,
+            "beta_api_shape_disabled",
+            "client_secrets",
+        ),
         ("/v1/chat/completions", 404, "invalid_value", "/v1/realtime"),
     ],
 )

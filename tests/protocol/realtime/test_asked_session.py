@@ -11,6 +11,7 @@ from openai.types.realtime.client_secret_create_response import ClientSecretCrea
 from tests.protocol.realtime.test_model_session import WANTED
 from tornado_app.errors import Refused
 from tornado_app.policy.fields import FIELDS
+from tornado_app.protocol.realtime.api_errors import ApiRefusal
 from tornado_app.protocol.realtime.asked_session import (
     PATHS,
     api_path,
@@ -19,7 +20,9 @@ from tornado_app.protocol.realtime.asked_session import (
 )
 from tornado_app.protocol.realtime.model_session import session_body
 
-TOOL = {"type": "function", "name": "look", "description": "Looks.", "parameters": {}}
+TOOL = {"type": "function", "name": "look", "description": "Looks."}
+UNTOLD = {"type": "function", "name": "look"}
+BARE = {"type": "object"}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,20 @@ TOOL = {"type": "function", "name": "look", "description": "Looks.", "parameters
         ),
         ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}}}, {}),
         ({"tracing": None, "truncation": "auto", "prompt": None}, {}),
+        ({"tracing": "", "truncation": [], "prompt": "", "include": ""}, {}),
+        ({"output_modalities": None}, {}),
+        (dict.fromkeys(("instructions", "tools", "tool_choice", "max_output_tokens"), ""), {}),
+        ({"model": [], "tools": [], "output_modalities": [], "max_output_tokens": []}, {}),
+        ({"audio": {"output": {"voice": "", "speed": [], "format": ""}}}, {}),
+        ({"audio": {"input": {"turn_detection": "", "format": []}}}, {"turn_detection": "none"}),
+        ({"audio": {"input": {"transcription": ""}}}, {}),
+        ({"audio": {"input": {"transcription": {"language": ""}}}}, {}),
+        (
+            {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": None}}}},
+            {"turn_detection": {"type": "server_vad"}},
+        ),
+        ({"tools": [{**TOOL, "description": None, "parameters": None}]}, {"tools": [UNTOLD]}),
+        ({"tools": [{**TOOL, "parameters": {}}]}, {"tools": [{**TOOL, "parameters": BARE}]}),
     ],
 )
 def test_what_a_session_sets(session, fields):
@@ -75,6 +92,33 @@ def test_what_cannot_be_asked(session, path):
         fields_asked(session)
 
     assert path == caught.value.field
+
+
+@pytest.mark.parametrize(
+    ("session", "path"),
+    [
+        ({"type": None}, "session.type"),
+        ({"model": 1}, "session.model"),
+        ({"instructions": ["x"]}, "session.instructions"),
+        ({"output_modalities": "text"}, "session.output_modalities"),
+        ({"max_output_tokens": True}, "session.max_output_tokens"),
+        ({"max_output_tokens": 1.5}, "session.max_output_tokens"),
+        ({"tools": {}}, "session.tools"),
+        ({"tool_choice": 1}, "session.tool_choice"),
+        ({"audio": {"input": {"turn_detection": "auto"}}}, "session.audio.input.turn_detection"),
+        (
+            {"audio": {"input": {"transcription": {"language": 1}}}},
+            "session.audio.input.transcription.language",
+        ),
+        ({"audio": {"output": {"voice": 1}}}, "session.audio.output.voice"),
+        ({"audio": {"output": {"speed": "1"}}}, "session.audio.output.speed"),
+    ],
+)
+def test_a_value_of_another_type_is_named(session, path):
+    with pytest.raises(ApiRefusal) as caught:
+        fields_asked({"type": "realtime", **session})
+
+    assert ("invalid_type", path) == (caught.value.word, caught.value.field)
 
 
 @pytest.mark.parametrize(

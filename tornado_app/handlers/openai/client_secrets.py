@@ -19,7 +19,7 @@ from tornado_app.handlers.quiet import as_json
 from tornado_app.handlers.refusals import http_status
 from tornado_app.issuing import Lent
 from tornado_app.logs import get_logger
-from tornado_app.protocol.realtime.api_errors import refusal, wrong_type
+from tornado_app.protocol.realtime.api_errors import unknown, wrong_type
 from tornado_app.protocol.realtime.asked_session import api_path, fields_asked, session_shown
 
 # The API's own.
@@ -33,6 +33,7 @@ APPLICATION = "application"
 SAFETY_IDENTIFIER = "OpenAI-Safety-Identifier"
 FOR_SERVERS = "A key of the application's is for its servers, not for pages."
 
+SHOWN_CHARACTERS = 64
 PER_S = 2.0
 BURST = 30.0
 APPLICATION_PER_S = 50.0
@@ -141,8 +142,7 @@ def _read(asked: Mapping[str, Any]) -> tuple[float, Mapping[str, Any]]:
     """How long the secret lives, and the session object; raises `Refused`."""
     for name in asked:
         if name not in {"expires_after", "session"}:
-            sentence = "The body may have expires_after and session, and nothing else."
-            raise refusal("unknown_parameter", sentence, None)
+            raise unknown(name[:SHOWN_CHARACTERS])
     session = asked.get("session")
     if session is None:
         session = {"type": "realtime"}
@@ -154,15 +154,17 @@ def _read(asked: Mapping[str, Any]) -> tuple[float, Mapping[str, Any]]:
 def _ttl_s(wanted: Any) -> float:
     if wanted is None:
         return TTL_S
-    if not isinstance(wanted, dict) or not set(wanted) <= {"anchor", "seconds"}:
-        sentence = "expires_after must be an object of anchor and seconds."
-        raise Refused("invalid_message", sentence, "expires_after")
+    if not isinstance(wanted, dict):
+        raise wrong_type("expires_after", "an object")
+    for name in wanted.keys() - {"anchor", "seconds"}:
+        raise unknown(f"expires_after.{name[:SHOWN_CHARACTERS]}")
     if wanted.get("anchor", "created_at") != "created_at":
         sentence = "expires_after.anchor must be created_at."
         raise Refused("invalid_message", sentence, "expires_after.anchor")
     seconds, (least, most) = wanted.get("seconds", TTL_S), TTLS_S
-    is_number = isinstance(seconds, int) and not isinstance(seconds, bool)
-    if not is_number or not least <= seconds <= most:
+    if type(seconds) is not int:  # True is an int to isinstance
+        raise wrong_type("expires_after.seconds", "an integer")
+    if not least <= seconds <= most:
         sentence = f"expires_after.seconds must be an integer from {least} to {most}."
         raise Refused("invalid_message", sentence, "expires_after.seconds")
     return float(seconds)

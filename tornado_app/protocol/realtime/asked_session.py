@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/realtime-sessions/create-realtime
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.api_errors import missing, unknown, wrong_type
@@ -25,18 +25,34 @@ PATHS: Mapping[str, str] = {
 }
 """Where the API has what `tornado_app.policy` calls so."""
 
+CLEARED: Final[tuple[Any, ...]] = (None, "", [])
+"""What leaves a field as it would be, as in an update."""
+_TYPES: Final[Mapping[str, tuple[str, *tuple[type, ...]]]] = {
+    "type": ("a string", str),
+    "model": ("a string", str),
+    "instructions": ("a string", str),
+    "output_modalities": ("an array", list),
+    "max_output_tokens": ("an integer or 'inf'", int, str),
+    "tools": ("an array", list),
+    "tool_choice": ("a string or an object", str, dict),
+    "audio.input.turn_detection": ("an object", dict),
+    "audio.input.transcription.language": ("a string", str),
+    "audio.output.voice": ("a string or an object", str, dict),
+    "audio.output.speed": ("a decimal", int, float),
+}
 PCM = {"type": "audio/pcm", "rate": 24_000}
+_TURNS, _LANGUAGE = "audio.input.turn_detection", "audio.input.transcription.language"
 _LEFT_AT: Mapping[str, tuple[Any, ...]] = {
-    "truncation": (None, "auto"),
-    "tracing": (None,),
-    "prompt": (None,),
-    "include": (None, []),
-    "reasoning": (None,),
-    "parallel_tool_calls": (None, True),
-    "object": (None, "realtime.session", "realtime.transcription_session"),
-    "audio.input.format": (None, PCM),
-    "audio.input.noise_reduction": (None,),
-    "audio.output.format": (None, PCM),
+    "truncation": ("auto",),
+    "tracing": (),
+    "prompt": (),
+    "include": (),
+    "reasoning": (),
+    "parallel_tool_calls": (True,),
+    "object": ("realtime.session", "realtime.transcription_session"),
+    "audio.input.format": (PCM,),
+    "audio.input.noise_reduction": (),
+    "audio.output.format": (PCM,),
 }
 """What may be said and is not chosen here, with the values at which it is left."""
 
@@ -51,23 +67,23 @@ def fields_asked(session: Mapping[str, Any]) -> dict[str, Any]:
     """
     if "type" not in session:
         raise missing(PATHS["session"])
-    asked: dict[str, Any] = {}
+    asked: dict[str, Any] = {"session": _of_type("type", session["type"])}
     for name, value in session.items():
         match name:
             case "type":
-                asked["session"] = value
-            case "model" | "instructions" | "tool_choice" | "tools":
-                if value is not None:
-                    asked[name] = value
-            case "max_output_tokens":
-                if value not in ("inf", None):
-                    asked[name] = value
-            case "output_modalities":
-                asked["output"] = _only(value)
+                pass
             case "audio":
                 asked |= _audio(_object("audio", value))
-            case _:
+            case _ if name not in _TYPES:
                 _leave(name, value)
+            case _ if value in CLEARED or (name, value) == ("max_output_tokens", "inf"):
+                pass
+            case "output_modalities":
+                asked["output"] = _only(_of_type(name, value))
+            case "tools":
+                asked[name] = [_tool(entry) for entry in _of_type(name, value)]
+            case _:
+                asked[name] = _of_type(name, value)
     if asked["session"] == "realtime":
         del asked["session"]
     return asked
@@ -122,10 +138,11 @@ def _input(given: Mapping[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     for name, value in given.items():
         if name == "turn_detection":
-            asked[name] = "none" if value is None else value
+            asked[name] = "none" if value in CLEARED else _said(_of_type(_TURNS, value))
         elif name == "transcription":
-            language = _object(f"audio.input.{name}", value).get("language")
-            asked |= {} if language is None else {"transcription_language": language}
+            wanted = {} if value in CLEARED else _object(f"audio.input.{name}", value)
+            if (language := wanted.get("language")) not in CLEARED:
+                asked["transcription_language"] = _of_type(_LANGUAGE, language)
         else:
             _leave(f"audio.input.{name}", value)
     return asked
@@ -135,10 +152,31 @@ def _output(given: Mapping[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     for name, value in given.items():
         if name in {"voice", "speed"}:
-            asked |= {} if value is None else {name: value}
+            if value not in CLEARED:
+                asked[name] = _of_type(f"audio.output.{name}", value)
         else:
             _leave(f"audio.output.{name}", value)
     return asked
+
+
+def _tool(entry: Any) -> Any:
+    """One without parameters has an empty object for them with some libraries."""
+    if not isinstance(entry, dict):
+        return entry
+    said = _said(entry)
+    return said if said.get("parameters") != {} else {**said, "parameters": {"type": "object"}}
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Null says nothing within an object."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _of_type(path: str, value: Any) -> Any:
+    expected, *types = _TYPES[path]
+    if type(value) not in types:  # True is an int to isinstance
+        raise wrong_type(f"session.{path}", expected)
+    return value
 
 
 def _only(value: Any) -> Any:
@@ -157,7 +195,7 @@ def _object(path: str, value: Any) -> Mapping[str, Any]:
 def _leave(path: str, value: Any) -> None:
     if path not in _LEFT_AT:
         raise _unknown(path)
-    if value not in _LEFT_AT[path]:
+    if value not in (*CLEARED, *_LEFT_AT[path]):
         sentence = f"session.{path} cannot be chosen here; leave it out."
         raise Refused("invalid_message", sentence, f"session.{path}")
 

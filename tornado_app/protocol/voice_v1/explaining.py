@@ -121,7 +121,8 @@ def _explain_fields(kind: str, message: type[Struct], fields: dict[str, Any]) ->
         sentence = f"{immense} has a number that is too large for any field."
         return InvalidMessage("invalid_message", sentence, immense)
     if unknown is None:  # such as a key that stands twice
-        return InvalidMessage("invalid_message", f"{kind} does not have the shape of that message.")
+        sentence = f"{kind} has a field twice, and once it is wrong; each may stand once."
+        return InvalidMessage("invalid_message", sentence)
     takes = ", ".join(known) or "no fields"
     return InvalidMessage(
         "invalid_message",

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import subprocess
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 # Before anything of Parley is imported: as Python, unless compiled code is what is to be tried.
@@ -174,8 +175,16 @@ def pytest_collect_directory(path, parent):
     return None if is_package else Turned.from_parent(parent, path=path)
 
 
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
+    """In the order in which they are to begin; then one process after the other.
+
+    Hypothesis reads here the constants of all modules, and keeps them for whoever comes later.
+    """
     items.sort(key=lambda item: (PLACES.get(item.path, len(PLACES)), item.path))
+    with Path(__file__).open() as turn:
+        flock(turn, LOCK_EX)
+        return (yield)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,6 +6,7 @@ The server lives on the test's own loop: whoever waited for it on that loop woul
 import asyncio
 import json
 import time
+from functools import cached_property
 from typing import Any, Self
 
 import jwt
@@ -28,8 +29,16 @@ class SigningKey:
     def __init__(self, algorithm: str = "ES256", kid: str | None = "k1", **how: Any) -> None:
         self.algorithm = algorithm
         self.kid = kid
-        self.private = _private(algorithm, **how)
-        self.public = self.private.public_key()
+        self._how = how
+
+    @cached_property
+    def private(self) -> Any:
+        """Made when it is first asked for: one of RSA takes long, and who collects needs none."""
+        return _private(self.algorithm, **self._how)
+
+    @property
+    def public(self) -> Any:
+        return self.private.public_key()
 
     @property
     def pem(self) -> bytes:

@@ -17,7 +17,8 @@ export function chance(seed) {
 export function* tone({ seconds, pieceMs = 20, sourceHz = 24_000, hz = 440, ppm = 0, aheadMs = 0, itemId = "item" }) {
   const size = (sourceHz * pieceMs) / 1000;
   for (let n = 0; n * pieceMs < seconds * 1000; n++) {
-    const samples = Float32Array.from({ length: size }, (_, k) => 0.5 * Math.sin((2 * Math.PI * hz * (n * size + k)) / sourceHz));
+    const samples = new Float32Array(size);
+    for (let k = 0; k < size; k++) samples[k] = 0.5 * Math.sin((2 * Math.PI * hz * (n * size + k)) / sourceHz);
     const sentMs = Math.max(0, (n * pieceMs - aheadMs) / (1 + ppm / 1e6));
     yield { sentMs, piece: { itemId, responseId: "response", offsetMs: n * pieceMs, rateHz: sourceHz, samples } };
   }
@@ -33,7 +34,7 @@ export function listen(pieces, { rateHz = 48_000, delay = () => 0, keep = false,
   const out = new Float32Array(QUANTUM);
   const seen = { buffer, sound: [], clicks: 0, underruns: [], events: [], startMs: null, delays: [] };
   // A tone goes on as it did, but for a fade of 4 ms at a beginning and an end.
-  const spin = (2 * Math.PI * hz) / rateHz;
+  const bend = 2 * Math.cos((2 * Math.PI * hz) / rateHz);
   const sharpest = 1 / (0.004 * rateHz);
   let [before, last, arrivedMs, quanta, sentAt, next] = [0, 0, 0, 0, [], 0];
   const source = pieces[Symbol.iterator]();
@@ -64,8 +65,9 @@ export function listen(pieces, { rateHz = 48_000, delay = () => 0, keep = false,
     if (keep) seen.sound.push(...out);
     const place = buffer.now;
     for (const sample of out) {
-      if (Math.abs(sample - 2 * Math.cos(spin) * last + before) > sharpest) seen.clicks++;
-      [before, last] = [last, sample];
+      if (Math.abs(sample - bend * last + before) > sharpest) seen.clicks++;
+      before = last;
+      last = sample;
     }
     if (place && place.playedMs >= next) {
       const at = sentAt.find(([offsetMs]) => offsetMs >= next - 500) ?? sentAt.at(-1);

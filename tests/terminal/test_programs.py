@@ -20,8 +20,8 @@ from tests.calls.house import ROOT
 QUICK = {
     "help": ("--help",),
     "check-config": ("check-config",),
-    "token": ("token", "--user", "alice"),
 }
+"""One whose words the parser says, and one that answers as all others do."""
 SERVERS = {
     "serve": ("run.py", "serve", "--port", "0"),
     "model": ("run.py", "model", "--mode", "echo", "--port", "0"),

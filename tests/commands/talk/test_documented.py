@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import re
+import shlex
+import sys
 
 import pytest
 import soundfile
@@ -20,14 +22,19 @@ EXAMPLES = re.search(r"```sh\n(.*?)```", CHAPTER, re.DOTALL)[1].splitlines()
 async def shell(line: str, port: int, folder) -> tuple[int, str]:
     """Exit code and standard output of *line*, whose files go to *folder*."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PARLEY_", "OPENAI_"))}
-    process = await asyncio.create_subprocess_shell(
-        line.replace(" answer.wav", f" {folder}/answer.wav"),
-        cwd=ROOT,
-        env=kept | {"PARLEY_SERVER_PORT": str(port), "PARLEY_AUTH_SECRET": SECRET},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        stdin=asyncio.subprocess.DEVNULL,
-    )
+    asked = {
+        "cwd": ROOT,
+        "env": kept | {"PARLEY_SERVER_PORT": str(port), "PARLEY_AUTH_SECRET": SECRET},
+        "stdout": asyncio.subprocess.PIPE,
+        "stderr": asyncio.subprocess.PIPE,
+        "stdin": asyncio.subprocess.DEVNULL,
+    }
+    line = line.replace(" answer.wav", f" {folder}/answer.wav")
+    program, *words = shlex.split(line)
+    if program == ".venv/bin/python" and "|" not in words:
+        process = await asyncio.create_subprocess_exec(sys.executable, *words, **asked)
+    else:
+        process = await asyncio.create_subprocess_shell(line, **asked)
     async with asyncio.timeout(120):
         out, err = await process.communicate()
     assert b"Traceback" not in err

@@ -7,22 +7,16 @@ import sys
 
 import pytest
 
-WITHOUT_PACKAGES = """
-import os, sys
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in os.environ["MISSING"].split():
-            raise ImportError("no speech here")
-sys.meta_path.insert(0, Missing())
-from local_realtime.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+from tests.clients.program import ROOT
+
+PROGRAM = "tests.local_realtime.responders.without_packages"
 
 
 def start(*options, **environment):
     """A server on whose computer the packages of speech are missing; it ends with its input."""
     return subprocess.Popen(
-        [sys.executable, "-c", WITHOUT_PACKAGES, "--port", "0", "--stop-with-parent", *options],
+        [sys.executable, "-m", PROGRAM, "--port", "0", "--stop-with-parent", *options],
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -30,21 +30,27 @@ OVERLAP_S = 6.0
 
 
 class Listening(Session):
-    """A session of the model that keeps what it has heard."""
+    """A session of the model that keeps what it has heard; of one that is made ready and not gone
+    over to that is nothing.
+    """
 
     def __init__(self, *args, **how):
         super().__init__(*args, **how)
         self.appended = bytearray()
-        heard.append(self)
 
     def handle(self, frame, now):
         event = local.msgspec.json.decode(frame)
         if event["type"] == "input_audio_buffer.append":
+            if not self.appended:
+                heard.append(self)
             self.appended += b64decode(event["audio"])
         return super().handle(frame, now)
 
 
 heard: list[Listening] = []
+"""Those that the call has had, in order: two, or more where the computer is so busy that the second
+nears its end as well.
+"""
 
 
 class Microphone:
@@ -98,6 +104,23 @@ def check_laid(sound: np.ndarray, side: np.ndarray) -> None:
     assert not side[at:].any()
 
 
+def check_passed_on(sent: np.ndarray, parts: list[np.ndarray]) -> None:
+    """Each model has heard a part of what was *sent*, which begins in the one before, or behind."""
+    begins, ends = zip(*(place_of(part, sent) for part in parts), strict=True)
+    assert (0, len(sent)) == (begins[0], ends[-1])
+    for begin, end in zip(begins[1:], ends[:-1], strict=True):
+        assert 0 <= end - begin <= OVERLAP_S * HZ, f"{(begin - end) / HZ:.2f} s are missing"
+
+
+def place_of(part: np.ndarray, sent: np.ndarray) -> tuple[int, int]:
+    """From where to where; nothing is there twice, as no noise is like another."""
+    first, rest = part[:CHUNK], sent
+    places = np.flatnonzero(rest[: len(rest) - CHUNK + 1] == first[0])
+    begin = next(int(at) for at in places if np.array_equal(rest[at : at + CHUNK], first))
+    assert np.array_equal(sent[begin : begin + len(part)], part)
+    return begin, begin + len(part)
+
+
 @pytest.mark.gen_test(timeout=120)
 async def test_a_call_goes_on_when_the_models_time_is_over(tmp_path, monkeypatch):
     """Not a sample is lost, none comes twice, and what was said before is known after it."""
@@ -121,7 +144,7 @@ async def test_a_call_goes_on_when_the_models_time_is_over(tmp_path, monkeypatch
             await client.next("response_done", SPEECH_S)
             task.cancel()
             sent = np.frombuffer(microphone.sent, "<i2")
-            await until(lambda: heard[1].appended.endswith(sent[-CHUNK:].tobytes()), "some is lost")
+            await until(lambda: heard[-1].appended.endswith(sent[-CHUNK:].tobytes()), "some is lost")
             [connection] = house.gateway.connections
             playout = connection._session._conductor.answers.playout
             await until(lambda: not playout.unheard(time.monotonic()), "it is not played")
@@ -132,17 +155,16 @@ async def test_a_call_goes_on_when_the_models_time_is_over(tmp_path, monkeypatch
         speech.close()
 
     statuses = [m["data"]["status"] for m in client.heard if m["type"] == "connection_status"]
-    assert ["connecting", "connected", "connected"] == statuses
+    assert ["connecting", "connected", "connected"] == statuses[:3]
+    assert {"connected"} == set(statuses[1:])
     assert "error" not in client.types
     client.heard, everything = client.heard[before:], client.heard
     assert "Your name is Anna." == final_words(client, "assistant")
     assert "What is my name?" == final_words(client, "user")
     client.heard = everything
 
-    first, second = (np.frombuffer(each.appended, "<i2") for each in heard)
-    assert np.array_equal(sent[: len(first)], first)
-    assert np.array_equal(sent[-len(second) :], second)
-    assert 0 <= len(first) + len(second) - len(sent) <= OVERLAP_S * HZ
+    assert len(heard) >= 2
+    check_passed_on(sent, [np.frombuffer(each.appended, "<i2") for each in heard])
     [flac] = tmp_path.glob("*.flac")
     left, right = soundfile.read(flac, dtype="int16")[0].T
     check_laid(sent, left)

@@ -125,8 +125,10 @@ def check_links(conversation: Conversation, links: list[Recorded], session) -> N
     assert conversation.typed == texts
 
 
-def check_heard(client: VoiceClient, session) -> None:
-    """The caller has heard of each answer what the ledger says."""
+def check_heard(client: VoiceClient, session, *, may_lose: bool = False) -> None:
+    """The caller has heard of each answer what the ledger says, and of no error, unless audio
+    *may* be lost.
+    """
     heard_ms: dict[str, float] = {}
     for message in client.heard:
         if isinstance(message, dict) and message["type"] == "audio":
@@ -140,7 +142,7 @@ def check_heard(client: VoiceClient, session) -> None:
             else:
                 assert entry.heard_ms <= was_sent_ms + 0.1
     client.check_numbers()
-    assert "error" not in client.types, [
+    assert may_lose or "error" not in client.types, [
         m for m in client.heard if isinstance(m, dict) and m["error"]
     ]
 

@@ -144,7 +144,9 @@ async def test_a_call_goes_on_when_the_models_time_is_over(tmp_path, monkeypatch
             await client.next("response_done", SPEECH_S)
             task.cancel()
             sent = np.frombuffer(microphone.sent, "<i2")
-            await until(lambda: heard[-1].appended.endswith(sent[-CHUNK:].tobytes()), "some is lost")
+            await until(
+                lambda: heard[-1].appended.endswith(sent[-CHUNK:].tobytes()), "some is lost"
+            )
             [connection] = house.gateway.connections
             playout = connection._session._conductor.answers.playout
             await until(lambda: not playout.unheard(time.monotonic()), "it is not played")

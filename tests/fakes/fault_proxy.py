@@ -11,8 +11,9 @@ from tornado.netutil import bind_sockets
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 READ_BYTES = 4096
-Break: TypeAlias = Literal["closed", "reset", "half_open"]
-"""How both ends learn of it; of one that is half open he who dialled does, and the other never."""
+Break: TypeAlias = Literal["closed", "reset", "half_open", "hangs"]
+"""How both ends learn of it; of one that is half open he who dialled does, and the other never; of
+one that hangs neither does, and what is written to it is taken."""
 
 
 class FaultProxy:
@@ -61,6 +62,8 @@ class FaultProxy:
             there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
             writers.append(there_writer)
             await wire.join((reader, there_writer), (there_reader, writer))
+            if wire.is_broken and how == "hangs":
+                await _taken(reader)
         except (OSError, asyncio.CancelledError):
             pass  # of a server's task asyncio says that it was cancelled as if that were a fault
         finally:
@@ -99,6 +102,13 @@ class _Wire:
                 if self._left_bytes == 0 and not self._is_calm():
                     self.is_broken = True
                     return
+
+
+async def _taken(reader: asyncio.StreamReader) -> None:
+    """All that still comes, until its end."""
+    with suppress(OSError):
+        while await reader.read(READ_BYTES):
+            pass
 
 
 def _end(writer: asyncio.StreamWriter, *, is_reset: bool) -> None:

@@ -159,6 +159,10 @@ def test_what_it_means(read):
         (by(secrets=[{"file": "secret"}]), "must be of HS256, HS384, HS512 with secrets"),
         (by(secrets=[{"file": "short"}], algorithms=["HS256"]), "must have at least 32 bytes"),
         (by(secrets=[{"file": "secret"}], algorithms=["HS512"]), "must have at least 64 bytes"),
+        (
+            by(secrets=[{"file": "/dev/null"}], algorithms=["HS256"]),
+            "/dev/null is empty or too long",
+        ),
         (by(secrets=[{"file": "none"}], algorithms=["HS256"]), "none cannot be read: No such file"),
         (by(secrets=[{"env": "NO_SUCH"}], algorithms=["HS256"]), "NO_SUCH is not set"),
         (by(secrets=[{"text": "x"}], algorithms=["HS256"]), "item 1: must be { env"),

@@ -326,6 +326,47 @@ class TestSecretFiles:
 
         assert RANDOM == settings.auth.secret.reveal()
 
+    @pytest.mark.parametrize("content", [f"\ufeff{RANDOM}\r\n", f"\n {RANDOM} \n\n"])
+    def test_what_editors_put_around_it(self, tmp_path, content):
+        """Neither a mark of the order of bytes nor other ends of lines are seen or meant."""
+        path = tmp_path / "secret"
+        path.write_bytes(content.encode("utf-8"))
+        settings = load(DEFAULTS, None, {"PARLEY_AUTH_SECRET_FILE": str(path)})
+
+        assert RANDOM == settings.auth.secret.reveal()
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (f"{RANDOM}\n{RANDOM}\n", "holds more than one line"),
+            (f"{RANDOM}\0{RANDOM}", "holds characters that cannot be printed"),
+            (f"{RANDOM}\x1b[0m", "holds characters that cannot be printed"),
+        ],
+    )
+    def test_a_file_that_holds_more_than_a_secret(self, tmp_path, content, reason):
+        """It is another file than was meant, or was written by a program with a fault."""
+        path = tmp_path / "secret"
+        path.write_text(content)
+        [problem] = problems({"PARLEY_AUTH_SECRET_FILE": str(path)})
+
+        assert f"auth.secret: PARLEY_AUTH_SECRET_FILE names {path}, which {reason}" == problem
+
+    def test_a_variable_that_names_no_file(self):
+        """An empty one, as a template leaves it whose value is missing, is told as what it is."""
+        [problem] = problems({"PARLEY_AUTH_SECRET_FILE": ""})
+
+        assert "auth.secret: PARLEY_AUTH_SECRET_FILE is empty; it names a file, or is not set" == (
+            problem
+        )
+
+    @pytest.mark.parametrize("secret", [f"{RANDOM}\n{RANDOM}", f"{RANDOM}\x7f"])
+    def test_a_variable_that_holds_more_than_a_secret(self, secret):
+        """The same as in a file."""
+        [problem] = problems({"PARLEY_AUTH_SECRET": secret})
+
+        assert problem.endswith("must be text in one line, without white space around it")
+        assert RANDOM not in problem
+
     @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"x" * 20_000])
     def test_a_file_that_holds_none(self, tmp_path, content):
         """One sentence that names the variable and the file, and nothing of what is in it."""
@@ -552,7 +593,7 @@ class TestSecret:
         """Not even a secret of the wrong type is shown."""
         [problem] = problems(config=f"[auth]\nsecret = {value}")
 
-        assert problem.endswith("must be text without white space around it")
+        assert problem.endswith("must be text in one line, without white space around it")
 
     def test_text_of_it(self):
         """Formatting one shows nothing."""

@@ -146,6 +146,7 @@ def test_what_the_caller_notices_holds_for_all_tools_of_a_server_of_mcp(tmp_path
         (http_tool("x", "https://a", "headers = {A = {}}"), "headers.A: give either env or file"),
         (http_tool("x", "https://a", 'headers = {A = {env = "NO_SUCH"}}'), "NO_SUCH is not set"),
         (http_tool("x", "https://a", 'headers = {A = {file = "none"}}'), "none cannot be read"),
+        (http_tool("x", "https://a", 'headers = {A = {file = "/dev/null"}}'), "null is empty"),
         (
             http_tool("x", "https://a", 'signing_key = {env = "SHORT_KEY"}'),
             "at least 16 bytes",

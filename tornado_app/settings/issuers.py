@@ -23,6 +23,7 @@ from tornado_app.admission.issuers.key_set import (
 from tornado_app.admission.issuers.rules import ClaimNames, IssuerRules, plain_type
 from tornado_app.settings.reading import allowed
 from tornado_app.settings.schema import Settings
+from tornado_app.settings.secret import read_secret
 from tornado_app.settings.shapes import SECRET_BYTES, is_guessable, is_loopback, is_url
 
 ISSUERS_MAX = 32
@@ -111,7 +112,7 @@ def read_issuers(settings: Settings, root: Path) -> tuple[Issuers, list[str]]:
     if not name:
         return Issuers(), []
     try:
-        tables = tomllib.loads((root / name).read_text("utf-8"))
+        tables = tomllib.loads((root / name).read_text("utf-8-sig"))
     except OSError as error:
         return Issuers(), [f"it cannot be read: {error.strerror or type(error).__name__}"]
     except UnicodeDecodeError:
@@ -286,10 +287,9 @@ class _Reading:
                 return value or None
             case {"file": name, **rest} if not rest:
                 try:
-                    return (self._folder / name).read_text("utf-8").strip()
-                except (OSError, UnicodeDecodeError) as error:
-                    reason = getattr(error, "strerror", None) or "it is not UTF-8"
-                    self._wrong(where, f"{name} cannot be read: {reason}")
+                    return read_secret(self._folder / name)
+                except ValueError as error:
+                    self._wrong(where, f"{name} {error}")
                     return None
         self._wrong(where, 'must be { env = "NAME" } or { file = "NAME" }')
         return None

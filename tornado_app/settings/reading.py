@@ -17,11 +17,9 @@ from tornado_app.settings.environment import (
     variable,
     variables,
 )
-from tornado_app.settings.secret import Secret
+from tornado_app.settings.secret import Secret, is_line, read_secret, read_secrets
 from tornado_app.settings.tables import Tables, struct_of
 from tornado_app.settings.toml_text import read_toml
-
-SECRET_FILE_CHARACTERS = 16_384
 
 OTHER_VARIABLES = {"upstream.api_key": "OPENAI_API_KEY"}
 """Read where neither the file nor a variable of ours names one."""
@@ -97,22 +95,16 @@ class Source:
         return _is_secret(self.types[name])
 
     def _from_file(self, key: str, name: str, path: str) -> dict[str, Any]:
-        """The secret that stands in a file, or a list of them, a line for each.
-
-        The end of a line is not part of it.
-        """
-        try:
-            with Path(path).open(encoding="utf-8") as file:
-                text = file.read(SECRET_FILE_CHARACTERS + 1).strip()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "is not text"
-            self._wrong(name, f"{key} names {path}, which cannot be read: {reason}")
-            return {}
-        if not 0 < len(text) <= SECRET_FILE_CHARACTERS:
-            self._wrong(name, f"{key} names {path}, which is empty or too long")
+        """The secret that stands in a file, or a list of them, a line for each."""
+        if not path:  # which would be the directory that Parley was started in
+            self._wrong(name, f"{key} is empty; it names a file, or is not set")
             return {}
         is_list = isinstance(_plain(self.types[name]), inspect.VarTupleType)
-        return {name: text.split() if is_list else text}
+        try:
+            return {name: read_secrets(Path(path)) if is_list else read_secret(Path(path))}
+        except ValueError as error:
+            self._wrong(name, f"{key} names {path}, which {error}")
+            return {}
 
     def _wrong(self, name: str, reason: str) -> None:
         self.wrong.add(name)
@@ -179,7 +171,7 @@ def label(name: str) -> str:
 
 def _secret(_: type, value: object) -> Secret:
     # White space around a key comes from a file that was pasted whole; it would break a header.
-    if not isinstance(value, str) or value != value.strip():
+    if not isinstance(value, str) or not is_line(value):
         raise ValueError
     return Secret(value)
 
@@ -224,7 +216,7 @@ def allowed(kind: Any) -> str:
 def _describe(info: inspect.Type) -> str:
     match info:
         case inspect.CustomType():
-            return "text without white space around it"
+            return "text in one line, without white space around it"
         case inspect.Metadata(extra_json_schema={"description": str(words)}):
             return words
         case inspect.BoolType():

@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from tornado_app.settings.secret import Secret
+from tornado_app.settings.secret import Secret, is_line, read_secret
 
 ROOT = Path(__file__).resolve().parents[2]
-SECRET_CHARACTERS = 16_384
 TABLES_MAX = 8
 MAY_BE = 'text without white space around it, { env = "NAME" } or { file = "NAME" }'
 
@@ -96,22 +95,13 @@ class Tables:
                 if not text:
                     raise ValueError(f"{name} is not set in the environment")
             case {"file": str(name), **rest} if not rest:
-                text = _read(ROOT / name)
+                path = ROOT / name
+                try:
+                    text = read_secret(path)
+                except ValueError as error:
+                    raise ValueError(f"{path} {error}") from None
             case _:
                 raise ValueError
-        if text != text.strip():
+        if not is_line(text):
             raise ValueError
         return Secret(text)
-
-
-def _read(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8") as file:
-            text = file.read(SECRET_CHARACTERS + 1).strip()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} cannot be read: it is not text") from None
-    if not 0 < len(text) <= SECRET_CHARACTERS:
-        raise ValueError(f"{path} is empty or too long")
-    return text

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tornado_app.protocol.realtime.functions import Manners
+from tornado_app.settings.secret import read_secret
 from tornado_app.tools.entries import DESCRIPTION_CHARACTERS, TIMEOUT_MAX_S, Kept
 from tornado_app.tools.http import is_address
 from tornado_app.tools.result import Tool
@@ -108,10 +109,9 @@ class Reading:
                 self.problems.append(f"{where}: {kept.env} is not set in the environment")
             return kept.prefix + value
         try:
-            return kept.prefix + (self.folder / kept.file).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8"
-            self.problems.append(f"{where}: {kept.file} cannot be read: {reason}")
+            return kept.prefix + read_secret(self.folder / kept.file)
+        except ValueError as error:
+            self.problems.append(f"{where}: {kept.file} {error}")
             return ""
 
 

@@ -53,6 +53,13 @@ def test_what_chooses_the_code_is_no_foreign_name():
     assert ({}, []) == variables({"PARLEY_COMPILED": "no"}, SECTIONS)
 
 
+def test_no_name_is_said_to_mean_itself():
+    """A service called `parley-server` has the name of one of our settings for its port."""
+    said = foreign_warning(["PARLEY_SERVER_PORT"], ["PARLEY_SERVER_PORT", "PARLEY_SERVER_HOST"])
+
+    assert said == "No settings of Parley, and left alone: PARLEY_SERVER_PORT."
+
+
 def test_the_warning_asks_what_was_meant():
     """A name that is nearly one of ours may be a mistake."""
     said = foreign_warning(["PARLEY_PORT", "PARLEY_SEVER_PORT"], ["PARLEY_SERVER_PORT"])

@@ -50,7 +50,9 @@ def foreign_warning(foreign: Iterable[str], known: Iterable[str]) -> str:
     known = list(known)
     shown = []
     for key in foreign:
-        [meant] = difflib.get_close_matches(key, known, 1, cutoff=0.85) or [""]
+        # The address of a service may stand in a variable that bears the name of a setting.
+        near = [] if key in known else difflib.get_close_matches(key, known, 1, cutoff=0.85)
+        [meant] = near or [""]
         shown.append(f"{key} (did you mean {meant}?)" if meant else key)
     return f"No settings of Parley, and left alone: {', '.join(shown)}."
 

@@ -198,6 +198,13 @@ class TestToken:
         assert err.startswith("No token: ")
         assert words in err
 
+    def test_an_organisation_without_a_name(self, run):
+        """A token that no limit of an organisation holds for is not made without a word."""
+        code, out, err = run("token", "--user", "anna", "--organisation", "")
+
+        assert (2, "") == (code, out)
+        assert "argument --organisation: must not be empty; leave it out for none\n" in err
+
     def test_without_a_user(self, run):
         """A token is always somebody's."""
         code, _, err = run("token")
@@ -374,6 +381,19 @@ class TestCheckConfig:
         assert err.startswith("server.state_dir")
         assert 1 == err.count("\n")
 
+    def test_a_config_file_without_a_name(self, run):
+        """A variable of a script that is empty is no directory that cannot be read."""
+        code, _, err = run("check-config", "--config", "")
+
+        assert (2, "--config cannot be read: it names no file\n") == (code, err)
+
+    def test_a_config_file_with_a_mark_of_the_order_of_bytes(self, run, tmp_path):
+        """Some editors begin every text with one."""
+        path = tmp_path / "my.toml"
+        path.write_text("\ufeff[limits]\nconnections = 7\n", "utf-8")
+
+        assert 0 == run("check-config", "--config", str(path))[0]
+
 
 class TestServe:
     def test_wrong_settings_start_nothing(self, run, monkeypatch):
@@ -396,12 +416,26 @@ class TestServe:
         assert f"Parley could not start: {sentence}" == err
 
     @pytest.mark.usefixtures("_logging", "_leak_of_tornado")
-    def test_an_address_that_is_not_here(self, run):
-        """One sentence as well."""
-        code, _, err = run("serve", "--host", "203.0.113.1", "--port", "0")
+    @pytest.mark.parametrize("processes", ["1", "2"])
+    @pytest.mark.parametrize("host", ["203.0.113.1", "a..b", "x" * 70])
+    def test_an_address_that_is_not_here(self, run, host, processes):
+        """One sentence as well, which names the settings and what they are."""
+        code, _, err = run("serve", "--host", host, "--port", "0", "--processes", processes)
 
         assert 1 == code
-        assert err.startswith("Parley could not start: ")
+        sentence = f"Parley could not start: server.host and server.port, {host}:0: "
+        assert err.startswith(sentence)
+        assert "[Errno" not in err
+        assert 1 == err.count("\n")
+
+    @pytest.mark.parametrize("name", ["port", "processes"])
+    @pytest.mark.parametrize("number", ["", "abc", "1.5", "-1", "99999"])
+    def test_a_number_that_cannot_be(self, run, name, number):
+        """It is judged as in the environment, and the sentence is the same."""
+        code, _, err = run("serve", f"--{name}", number)
+
+        assert 2 == code
+        assert err.startswith(f"server.{name} (PARLEY_SERVER_{name.upper()}): must be an integer")
         assert 1 == err.count("\n")
 
     def test_what_it_says_at_the_start(self, tmp_path):

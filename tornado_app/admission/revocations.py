@@ -42,7 +42,7 @@ def read_revocations(text: bytes) -> Revocations:
     if len(text) > FILE_BYTES:
         raise ValueError(f"it is longer than {FILE_BYTES} bytes")
     try:
-        lines = text.decode("utf-8").splitlines()
+        lines = text.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
     found: dict[str, set[str]] = {"user": set(), "jti": set()}

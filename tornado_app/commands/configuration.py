@@ -74,8 +74,10 @@ def _config_file(path: str | None) -> ConfigFile | None:
     """The operator's file; one that cannot be read is a problem among the others."""
     if path is None:
         return None
+    if not path:
+        return ConfigFile("--config", None, "it names no file")
     try:
-        return ConfigFile(path, Path(path).read_text("utf-8"))
+        return ConfigFile(path, Path(path).read_text("utf-8-sig"))
     except OSError as error:
         return ConfigFile(path, None, error.strerror or type(error).__name__)
     except UnicodeDecodeError:
@@ -122,7 +124,7 @@ def _policy(settings: Settings) -> tuple[Policy, list[str]]:
     if not name:
         return below, []
     try:
-        tables = tomllib.loads((ROOT / name).read_text("utf-8"))
+        tables = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
     except OSError as error:
         return below, [f"{name} cannot be read: {error.strerror or type(error).__name__}"]
     except ValueError as error:

@@ -34,7 +34,7 @@ def read_plans(settings: Settings, root: Path) -> tuple[dict[str, Settings], lis
     if not name:
         return {}, []
     try:
-        tables = tomllib.loads((root / name).read_text("utf-8"))
+        tables = tomllib.loads((root / name).read_text("utf-8-sig"))
     except OSError as error:
         return {}, [f"{name} cannot be read: {error.strerror or type(error).__name__}"]
     except ValueError as error:

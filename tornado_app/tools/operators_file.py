@@ -29,7 +29,7 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
     """The tools of ``tools.file``, and what is wrong with it; `found.read_tools` has more."""
     try:
         path = ROOT / settings.file
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         file = msgspec.convert(tomllib.loads(text), File)
     except OSError as error:
         return Toolbox(), [f"it cannot be read: {error.strerror or type(error).__name__}"]

@@ -103,7 +103,7 @@ def read_prices(text: bytes) -> Prices:
     if len(text) > FILE_BYTES:
         raise ValueError(f"it is longer than {FILE_BYTES} bytes")
     try:
-        tables = tomllib.loads(text.decode("utf-8"), parse_float=Decimal)
+        tables = tomllib.loads(text.decode("utf-8-sig"), parse_float=Decimal)
         file = msgspec.convert(_with_decimals(tables), _File)
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None

@@ -1,6 +1,7 @@
 """Start, drain, stop; reads top to bottom."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -207,8 +208,8 @@ class Server:
     def _bind(self) -> list[socket.socket]:
         server, share = self._settings.server, self._share
         if share is None:
-            return bind_sockets(server.port, server.host, backlog=BACKLOG)
-        return bind_sockets(share.port, server.host, backlog=BACKLOG, reuse_port=True)
+            return bind_server(server.port, server.host)
+        return bind_server(share.port, server.host, reuse_port=True)
 
     def _ticket_prefix(self) -> str:
         return "" if self._share is None else ticket_prefix(self._share.index)
@@ -283,9 +284,32 @@ def bind_metrics(metrics: Metrics, further: int = 0) -> list[socket.socket]:
     port = metrics.port and metrics.port + further
     try:
         return bind_sockets(port, metrics.host)
-    except OSError as error:
-        why = f"metrics.host and metrics.port, {metrics.host}:{port}: {error.strerror}"
+    except (OSError, UnicodeError) as error:
+        why = f"metrics.host and metrics.port, {metrics.host}:{port}: {_reason(error)}"
         raise OSError(why) from None
+
+
+def bind_server(port: int, host: str, *, reuse_port: bool = False) -> list[socket.socket]:
+    """Where clients call.
+
+    Raises:
+        OSError: If that address cannot be listened on; it says which settings name it.
+    """
+    try:
+        return bind_sockets(port, host, backlog=BACKLOG, reuse_port=reuse_port)
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            why = f"{host}:{port} is in use. Choose another with --port; 0 finds one."
+        else:
+            why = f"server.host and server.port, {host}:{port}: {_reason(error)}"
+        raise OSError(why) from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    """In the system's words; a name with an empty or a long part is not even looked up."""
+    if isinstance(error, UnicodeError):
+        return "this is no name of a computer"
+    return error.strerror or str(error)
 
 
 def _close(sockets: list[socket.socket]) -> None:

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from tornado.netutil import bind_sockets
 
 from compiling import loading
 from tornado_app.admission.call_counts import mark_gone
@@ -23,6 +22,7 @@ from tornado_app.commands.one_administration import OneAdministration
 from tornado_app.commands.one_page import OnePage, host_of
 from tornado_app.handlers.admin.passing_on import passing_on_routes
 from tornado_app.logs import get_logger
+from tornado_app.server import bind_server
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import ASKED, LINE_BYTES, Listening, Model, Restarts, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
@@ -281,7 +281,7 @@ def _reserved(settings: Settings) -> Iterator[int]:
     server = settings.server
     with contextlib.ExitStack() as tried:
         # As one that shares with nobody: it has to be free.
-        sockets = bind_sockets(server.port, server.host)
+        sockets = bind_server(server.port, server.host)
         addresses = [(each.family, each.getsockname()) for each in sockets]
         for each in sockets:
             tried.callback(each.close)

@@ -1,7 +1,6 @@
 """``run.py serve``: the gateway, until a signal ends it."""
 
 import asyncio
-import errno
 import sys
 from collections.abc import Callable
 
@@ -40,7 +39,7 @@ def run_several(settings: Settings, arguments: list[str]) -> int:
         with asyncio.Runner() as runner:
             return runner.run(supervise())
     except (OSError, RuntimeError) as error:
-        words.complain(f"Parley could not start: {_why(error, settings)}")
+        words.complain(f"Parley could not start: {error}")
         return 1
 
 
@@ -78,7 +77,7 @@ def run(
         words.complain(*invalid.problems)
         return 2
     except (OSError, RuntimeError, ValueError) as error:
-        words.complain(f"Parley could not start: {_why(error, settings)}")
+        words.complain(f"Parley could not start: {error}")
         return 1
     if stopped_by is None:
         return 0
@@ -126,13 +125,6 @@ def _keep_to_one_core(share: Share | None) -> None:
         log.info("core_kept", core=cores.keep_to_one(share.index if share else None))
     except OSError as error:
         log.warning("core_not_kept", reason=f"the system refuses it: {error.strerror}")
-
-
-def _why(error: Exception, settings: Settings) -> str:
-    if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-        server = settings.server
-        return f"{server.host}:{server.port} is in use. Choose another with --port; 0 finds one."
-    return str(error)
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":

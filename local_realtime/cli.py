@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import threading
@@ -21,6 +22,7 @@ from terminal.words import announce, complain
 
 API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
 MODE_VARIABLE = "LOCAL_REALTIME_MODE"
+PORT_MAX = 65_535
 
 
 def main(argv: list[str] | None = None, prog: str = "local_realtime") -> int:
@@ -92,7 +94,7 @@ def _parser(prog: str = "local_realtime") -> Parser:
         help="whether it speaks, or plays back what it hears; auto: speech if its packages load",
     )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8766, help="0 takes any free port")
+    parser.add_argument("--port", type=_port, default=8766, help="0 takes any free port")
     parser.add_argument(
         "--api-key",
         default=os.environ.get(API_KEY_VARIABLE),
@@ -132,10 +134,19 @@ def _parser(prog: str = "local_realtime") -> Parser:
 
 
 def _pace(text: str) -> float:
-    pace = float(text)
-    if not 0 <= pace < float("inf"):
+    try:
+        pace = float(text)
+    except ValueError:
+        pace = math.nan
+    if not 0 <= pace < math.inf:
         raise argparse.ArgumentTypeError("must be 0 or more")
     return pace
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 5 or int(text) > PORT_MAX:
+        raise argparse.ArgumentTypeError(f"must be an integer from 0 to {PORT_MAX}, not {text}")
+    return int(text)
 
 
 def _faults(text: str) -> Faults:

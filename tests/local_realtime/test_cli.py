@@ -98,12 +98,22 @@ def test_a_taken_port_is_told(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_bad_pace_is_refused(capsys):
+@pytest.mark.parametrize("pace", ["-1", "nan", "fast", ""])
+def test_a_bad_pace_is_refused(capsys, pace):
     """By the argument parser."""
     with pytest.raises(SystemExit):
-        main(["--pace", "-1"])
+        main(["--pace", pace])
 
     assert "must be 0 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "99999999999999999999", "http", "", "\u0663"])
+def test_a_bad_port_is_refused(capsys, port):
+    """Before anything is loaded, in one sentence that says what it may be."""
+    with pytest.raises(SystemExit):
+        main(["--port", port])
+
+    assert f"must be an integer from 0 to 65535, not {port}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

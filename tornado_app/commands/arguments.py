@@ -24,10 +24,8 @@ def parser() -> Parser:
 
     serve = commands.add_parser("serve", parents=[common], help="run the gateway (the default)")
     serve.add_argument("--host", help="the address to listen on")
-    serve.add_argument("--port", type=int, help="the port to listen on; 0 takes any free one")
-    serve.add_argument(
-        "--processes", type=int, help="how many share the port (1); 0 is one for each core"
-    )
+    serve.add_argument("--port", help="the port to listen on; 0 takes any free one")
+    serve.add_argument("--processes", help="how many share the port (1); 0 is one for each core")
     serve.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
 
     _add_talk(commands.add_parser("talk", parents=[common], help="speak or write, hear the answer"))
@@ -50,7 +48,7 @@ def parser() -> Parser:
         "--ttl-s", type=_positive, default=TOKEN_TTL_S, help="how long it is good (3600)"
     )
     token.add_argument("--scope", action="append", default=[], help="may be given several times")
-    token.add_argument("--organisation", default="", help="whose limits and quotas count as well")
+    token.add_argument("--organisation", type=_named, help="whose limits and quotas count as well")
     token.add_argument(
         "--session",
         metavar="FILE",
@@ -162,6 +160,13 @@ def _count(text: str) -> int:
             f"must be a whole number from 1 to {COUNT_MAX}, not {text}"
         )
     return int(text)
+
+
+def _named(text: str) -> str:
+    """An empty name comes from a variable that is not set, and would be nobody's without a word."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty; leave it out for none")
+    return text
 
 
 def _positive(text: str) -> float:

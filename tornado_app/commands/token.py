@@ -20,7 +20,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     try:
         session = _session(options.session) if options.session else {}
         wanted = Wanted(
-            options.user, options.ttl_s, tuple(options.scope), session, options.organisation
+            options.user, options.ttl_s, tuple(options.scope), session, options.organisation or ""
         )
         issuer = Issuer(settings, token_rules(settings), Terms(settings, read_policy(settings)))
         issued = issuer.issue(wanted, time.time())  # noqa: TID251  `exp` is wall time

@@ -123,6 +123,18 @@ def test_a_message_of_the_list_is_understood(text, message):
             None,
             "not valid JSON",
         ),
+        (
+            '{"type":"playback","item_id":"i","played_ms":' + "9" * 5_000 + "}",
+            "invalid_message",
+            "played_ms",
+            "an integer from 0 to 3600000",
+        ),
+        (
+            '{"type":"interrupt","heard_ms":-' + "9" * 5_000 + "}",
+            "invalid_message",
+            "heard_ms",
+            "an integer from 0 to 3600000",
+        ),
         ("[]", "invalid_message", None, "a JSON object"),
         ("null", "invalid_message", None, "a JSON object"),
         ('"ping"', "invalid_message", None, "a JSON object"),

@@ -96,6 +96,7 @@ def test_it_is_shown_as_it_is_known(call):
 
     (event,) = call.shown
     assert ("item_a", "incomplete") == (event["item"]["id"], event["item"]["status"])
+    assert [""] == [part["text"] for part in event["item"]["content"]]
     assert [] == call.sent
 
 

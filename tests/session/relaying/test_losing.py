@@ -261,3 +261,14 @@ def test_who_finds_no_room_is_told_which_order_was_lost(call):
             break
 
     assert ("server_busy", f"e{number}") == (call.error["code"], call.error["event_id"])
+
+
+def test_each_part_of_an_answer_in_its_midst_ends_at_its_own_place(call):
+    """An item may have several."""
+    where = {"response_id": "resp_1", "output_index": 0, "item_id": "item_a", "content_index": 1}
+    call.begins_item("resp_1", "item_a")
+    call.says("response.content_part.added", **where, part={"type": "text"})
+
+    call.lost()
+    ended = [e for e in call.shown if e["type"] == "response.content_part.done"]
+    assert [(0, "audio"), (1, "text")] == [(e["content_index"], e["part"]["type"]) for e in ended]

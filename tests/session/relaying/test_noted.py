@@ -120,3 +120,10 @@ def test_each_piece_of_an_answer_stands_behind_the_ones_before_it():
         Sent(0.0, "item_a", 2000.0, 1000.0),
         Sent(0.0, "item_b", 0.0, 1000.0),
     ] == [entry for entry in call.noted if isinstance(entry, Sent)]
+
+
+def test_speech_that_is_written_unusually_is_noted_as_any_other():
+    call = RecordedCall().begun()
+    call.asks_text('{"audio":"QUJD\\/w==","type":"input_audio_buffer.append"}')
+
+    assert [UserSound(0.0, b"QUJD/w==")] == [e for e in call.noted if isinstance(e, UserSound)]

@@ -290,3 +290,20 @@ def test_an_event_that_waits_its_turn_counts_with_its_text_and_its_fields():
     call.hears_back(100.0)
     assert "something.new" == call.sent[-1]["type"]
     assert before > call.budget.held_bytes
+
+
+@pytest.mark.parametrize("kind", ["input_audio_buffer.commit", "input_audio_buffer.clear"])
+@pytest.mark.parametrize("name", ["mine", "parley_session"])
+def test_who_marks_its_speech_is_told_by_its_own_name_that_the_model_refuses(call, kind, name):
+    call.asks(kind, event_id=name)
+    sent_as = call.sent[0]["event_id"]
+    call.says("error", error={"code": "x", "message": "No.", "event_id": sent_as})
+
+    assert name == call.error["event_id"]
+
+
+def test_that_a_session_has_expired_is_no_error_of_the_clients(call):
+    """The close that follows is mended, and the client goes on."""
+    error = {"type": "invalid_request_error", "code": "session_expired", "message": "60 minutes."}
+    assert [] == call.says("error", error=error).shown
+    assert not call.session.ended

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.session.relaying.call import SECRET, TOOL, Call
+from tests.session.test_log_lines import lines
 from tornado_app.session.commands import CallTool, CancelTool, Log
 from tornado_app.session.events import ClientGone
 
@@ -112,6 +113,8 @@ def test_a_tool_that_is_late_is_an_error_to_the_model_alone(calling):
 
     assert "did not answer" in calling.sent[0]["item"]["output"]
     assert [] == calling.shown
+    (line,) = lines(calling, "tool_failed")
+    assert (TOOL.name, "call_1", "timeout") == (line["name"], line["call_id"], line["outcome"])
 
 
 def test_a_call_that_ends_takes_its_tools_with_it(calling):

@@ -6,6 +6,7 @@ import pytest
 
 from tests.session.relaying.call import EVERYTHING, NOTHING, SECRET, TOOL, Call
 from tests.session.story import model_session
+from tests.session.test_log_lines import lines
 from tornado_app.failover.upstreams import Upstream
 from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.grants import ALL, Grant, Policy
@@ -557,3 +558,22 @@ def test_instructions_that_are_set_back_are_shown_as_none():
     call.says("session.updated", session={"instructions": SECRET})
 
     assert "" == call.shown[0]["session"]["instructions"]
+
+
+def test_a_transcript_is_counted_for_the_model_that_was_asked_for_last():
+    """Also when it is not asked any more: turns are under way."""
+    begun = model_session(transcription_model="first")
+    call = Call(model_session=begun, transcription_models=("second", "third")).begun()
+    for transcription in ({"model": "second"}, {"model": "third"}, None):
+        call.asks("session.update", **hearing(transcription=transcription))
+        call.says("session.updated", session={"type": "realtime"})
+    done = "conversation.item.input_audio_transcription.completed"
+    call.says(done, item_id="item_u", transcript="Hello.", usage={"type": "duration", "seconds": 1})
+
+    assert ["third"] == [line["asked_model"] for line in lines(call, "transcribed")]
+
+
+def test_a_prompt_of_the_operators_is_shown_as_none():
+    call = Call().begun().says("session.updated", session={"prompt": {"id": "OYSTER"}})
+
+    assert call.shown[0]["session"]["prompt"] is None

@@ -5,6 +5,7 @@ import pytest
 from tests.session.relaying.call import EVERYTHING, Call
 from tests.session.relaying.test_relaying import written
 from tests.session.story import model_session
+from tests.session.test_log_lines import lines
 from tornado_app.policy.grants import Grant, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.protocol.realtime.model_session import Turn
@@ -70,6 +71,7 @@ def test_one_that_may_not_be_chosen_is_left_out(rules, changes, name):
     assert [None] == dialled(told)
     assert [] == told.shown
     assert [{"type": kind}] == [each["session"] for each in told.sent]
+    assert [{"fields": ["model"]}] == lines(told, "update_narrowed")
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ class Call:
             model = self._model_of(session)
             return model is not None and is_quiet(model, session) and knows_all(model, session)
 
+        await heard_all(client)  # else its last turn may not have come yet
         await until(is_settled, "no end", PATIENCE_S)
         await heard_all(client)
         await until(is_settled, "not told", PATIENCE_S)

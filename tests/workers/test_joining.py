@@ -1,6 +1,5 @@
 """Tests of workers/joining.py: streams of different rates as one, against the ideal signal."""
 
-import itertools
 import math
 from fractions import Fraction
 from pathlib import Path
@@ -20,6 +19,12 @@ RATES = [
     *(8_000, 8_001, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000),
     *(37_800, 44_056, 44_100, 48_000, 88_200, 96_000, 176_400, 192_000),
 ]
+CHANGES = [
+    (first_hz, RATES[(place + further) % len(RATES)])
+    for place, first_hz in enumerate(RATES)
+    for further in (1, 6, 11)
+]
+"""Each rate behind three others and before three, near and far, faster and slower."""
 NOISE_FLOOR_DB = -120.0
 SPEECH = Path(__file__).resolve().parents[1] / "data" / "amiable.wav"
 
@@ -70,7 +75,7 @@ def tones(seed, tones_hz=(201, 713, 1_900, 3_100)):
     return signal
 
 
-@pytest.mark.parametrize(("first_hz", "second_hz"), [*itertools.permutations(RATES, 2)])
+@pytest.mark.parametrize(("first_hz", "second_hz"), CHANGES)
 def test_a_sine_goes_on_in_phase_over_a_change_of_rate(first_hz, second_hz):
     """Nothing of the cut stands out of the noise floor, wherever it lies, and no sample is lost."""
     lengths = np.random.default_rng(first_hz + second_hz).integers(0, 700, 2)

@@ -305,7 +305,7 @@ def test_nobody_lends_what_they_may_not_say(said, as_client, field):
     ),
     st.dictionaries(st.sampled_from(sorted(FIELDS)), st.sampled_from(["cedar", "audio", 0.5, 10])),
 )
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_no_secret_gives_more_than_its_lender_has(said, own):
     """What a client could not have chosen with the token, it does not get by lending."""
     issuer, terms = made()

@@ -95,3 +95,5 @@ def _tolerate(stream: TextIO) -> None:
     # PYTHONIOENCODING=ascii, or a Latin-1 locale: transcripts hold every character there is.
     if isinstance(stream, io.TextIOWrapper) and stream.writable():
         stream.reconfigure(errors="backslashreplace")
+    elif isinstance(stream, io.TextIOWrapper):  # whoever reads it says what is no text
+        stream.reconfigure(errors="surrogateescape")

@@ -27,6 +27,17 @@ def plain(text: str) -> str:
     return _CONTROLS.sub("", _SPACES.sub(" ", text))
 
 
+def is_text(words: str) -> bool:
+    """Whether *words* are characters, all of them: bytes that are none reach a program as halves of
+    surrogate pairs, in arguments, in the environment and from standard input.
+    """
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def columns(stream: TextIO) -> int | None:
     """How wide the terminal is, or None: it is none, and nothing is wrapped."""
     if not stream.isatty():

@@ -198,6 +198,23 @@ class TestToken:
         assert err.startswith("No token: ")
         assert words in err
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("token", "--user"),
+            ("token", "--user", "anna", "--scope"),
+            ("token", "--user", "anna", "--organisation"),
+            *(("talk", f"--{name}") for name in ("text", "voice", "instructions", "url", "token")),
+            *(("doctor", f"--{name}") for name in ("url", "token")),
+        ],
+    )
+    def test_bytes_that_are_no_text(self, run, words):
+        """They are refused before anybody is called: no message and no address can carry them."""
+        code, out, err = run(*words, "Gr\udcfc")
+
+        assert (2, "") == (code, out)
+        assert f"argument {words[-1]}: is not UTF-8\n" in err
+
     def test_an_organisation_without_a_name(self, run):
         """A token that no limit of an organisation holds for is not made without a word."""
         code, out, err = run("token", "--user", "anna", "--organisation", "")

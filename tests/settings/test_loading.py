@@ -315,6 +315,24 @@ class TestFiles:
         assert second.startswith("server.port ")
 
 
+@pytest.mark.parametrize(
+    "name", ["SESSION_INSTRUCTIONS", "SESSION_VOICE", "AUTH_SECRET", "SESSION_VOICES"]
+)
+def test_bytes_that_are_no_text(name):
+    """As Latin-1 in a file of variables: nothing of it is sent to a model, or shown."""
+    [problem] = problems({f"PARLEY_{name}": f"Gr\udcfc{RANDOM}"})
+
+    setting = name.lower().replace("_", ".", 1)
+    assert f"{setting}: PARLEY_{name} is not UTF-8" == problem
+
+
+def test_half_a_character_in_json():
+    """JSON can spell what is no text."""
+    [problem] = problems({"PARLEY_SESSION_MODELS": '["\\ud800"]'})
+
+    assert problem.startswith("session.models (PARLEY_SESSION_MODELS): must be a list")
+
+
 class TestSecretFiles:
     """`PARLEY_AUTH_SECRET_FILE` and its like."""
 

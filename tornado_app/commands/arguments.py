@@ -5,6 +5,7 @@ import math
 from datetime import date
 
 from terminal.arguments import Parser
+from terminal.words import is_text
 from tornado_app.commands.raw_format import RawFormat, read_format
 
 COMMANDS = ("serve", "talk", "doctor", "token", "recordings", "usage", "model", "check-config")
@@ -34,20 +35,22 @@ def parser() -> Parser:
         "doctor", parents=[common], help="try the whole way, step by step; say what to do"
     )
     doctor.add_argument(
-        "--url", help="a gateway that runs; by default one is started for the trial"
+        "--url", type=_text, help="a gateway that runs; by default one is started for the trial"
     )
-    doctor.add_argument("--token", help="by default one made with the settings' secret")
+    doctor.add_argument("--token", type=_text, help="by default one made with the settings' secret")
     doctor.add_argument(
         "--recording", metavar="FILE", help="what is spoken (tests/data/amiable.wav)"
     )
     doctor.add_argument("--json", action="store_true", help="the report as one object of JSON")
 
     token = commands.add_parser("token", parents=[common], help="print a token")
-    token.add_argument("--user", required=True, help="whom it is for: the claim `sub`")
+    token.add_argument("--user", type=_text, required=True, help="whom it is for: the claim `sub`")
     token.add_argument(
         "--ttl-s", type=_positive, default=TOKEN_TTL_S, help="how long it is good (3600)"
     )
-    token.add_argument("--scope", action="append", default=[], help="may be given several times")
+    token.add_argument(
+        "--scope", type=_text, action="append", default=[], help="may be given several times"
+    )
     token.add_argument("--organisation", type=_named, help="whose limits and quotas count as well")
     token.add_argument(
         "--session",
@@ -105,17 +108,25 @@ def _add_talk(talk: argparse.ArgumentParser) -> None:
         "standard input. Without any, and without --text, each line that is typed is a turn",
     )
     talk.add_argument(
-        "--text", action="append", default=[], help="a typed turn; may be given several times"
+        "--text",
+        type=_text,
+        action="append",
+        default=[],
+        help="a typed turn; may be given several times",
     )
     talk.add_argument(
         "--url",
+        type=_text,
         help="the gateway; by default the one of the settings. Parameters of docs/protocol.md "
         "in it count, such as ?output_format=pcmu",
     )
-    talk.add_argument("--token", help="by default one made with the settings' secret")
-    talk.add_argument("--voice", metavar="NAME", help="who answers")
+    talk.add_argument("--token", type=_text, help="by default one made with the settings' secret")
+    talk.add_argument("--voice", type=_text, metavar="NAME", help="who answers")
     talk.add_argument(
-        "--instructions", metavar="TEXT", help="what the model is told, where the policy allows it"
+        "--instructions",
+        type=_text,
+        metavar="TEXT",
+        help="what the model is told, where the policy allows it",
     )
     talk.add_argument("--play", action="store_true", help="let them be heard (sounddevice)")
     talk.add_argument(
@@ -162,11 +173,18 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _text(text: str) -> str:
+    """What is sent to somebody; names of files may be any bytes."""
+    if not is_text(text):
+        raise argparse.ArgumentTypeError("is not UTF-8")
+    return text
+
+
 def _named(text: str) -> str:
     """An empty name comes from a variable that is not set, and would be nobody's without a word."""
     if not text:
         raise argparse.ArgumentTypeError("must not be empty; leave it out for none")
-    return text
+    return _text(text)
 
 
 def _positive(text: str) -> float:

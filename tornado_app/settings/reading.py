@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from terminal.words import is_text
 from tornado_app.settings.environment import (
     FILE_SUFFIX,
     PREFIX,
@@ -79,7 +80,9 @@ class Source:
             self.warnings.append(foreign_warning(found.foreign, names))
         values: dict[str, Any] = {}
         for key, text in found.ours.items():
-            if key in names:
+            if not is_text(text) and not key.endswith(FILE_SUFFIX):  # a file may be called anything
+                self._wrong(names.get(key, key), f"{key} is not UTF-8")
+            elif key in names:
                 values[names[key]] = _from_text(self.types[names[key]], text)
             elif key in files and variable(files[key]) in found.ours:
                 self._wrong(files[key], f"is set twice: by {variable(files[key])} and by {key}")
@@ -182,9 +185,11 @@ def _from_text(kind: Any, text: str) -> Any:
         case inspect.StrType() | inspect.LiteralType() | inspect.CustomType():
             return text
     try:
-        return json.loads(text)
+        found = json.loads(text)
     except (ValueError, RecursionError):
         return text
+    # Half of a surrogate pair can be written in JSON, and is no text (RFC 8259, 8.2).
+    return found if is_text(json.dumps(found, ensure_ascii=False)) else text
 
 
 @functools.cache

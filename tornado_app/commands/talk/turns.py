@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TextIO
 
+from terminal.words import is_text
+from tornado_app.commands.talk.failure import Failed
 from workers.recordings import Recording
 
 LINES_WAITING = 64
@@ -39,7 +41,8 @@ async def typed_lines(
 ) -> AsyncIterator[Turn]:
     """Each line of *stream* that is not empty, as it comes.
 
-    *prompt* is called before each, and *end* when there are no more.
+    *prompt* is called before each, and *end* when there are no more.  Raises `Failed` over one that
+    is no text.
 
     A thread reads, as a terminal cannot be waited for otherwise.  It is left to itself when the
     talk ends first, and ends with the process.
@@ -59,6 +62,8 @@ async def typed_lines(
     prompt()
     while (line := await waiting.get()) is not None:
         room.release()
+        if not is_text(line):
+            raise Failed(f"A line of standard input is not {stream.encoding.upper()}.")
         yield Typed(line, is_seen=stream.isatty())
         prompt()
     end()

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.calls.house import house_settings
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.handlers.arrival import Arrival
 from tornado_app.session import events
@@ -40,7 +41,9 @@ class Hall:
         self.counted = asyncio.get_running_loop().create_future()
         self.client, self.did, self.fed = Client(), [], []
         dialect = SimpleNamespace(read_place=self.read_place)
-        self.guest = Guest(SimpleNamespace(last_seq=last_seq), dialect, resumes)
+        opening = SimpleNamespace(last_seq=last_seq, resume_token=resumes)
+        self.guest = Guest(opening, dialect, resumes)
+        self.settings = house_settings(session_resume_window_s=20.0)
         self.found = found or replace(self.guest, resumes=None)
         self.reception = SimpleNamespace(begin_anew=lambda guest: self.count())
         self.arrival = Arrival(

@@ -325,6 +325,18 @@ def test_what_a_model_has_not_spoken_of_is_no_silence_while_it_is_not_heard(stor
     assert {10, 11, 12, 13, 14} >= set(heard(story.orders))
 
 
+def test_what_a_model_has_said_while_we_had_no_time_may_be_of_speech(story):
+    """A computer that is busy for seconds looks at the clock first, and hears the model then."""
+    story.connected().feed(events.UpstreamRoundTrip(10.0))
+    story.feed(events.Look(0), at=1.0)
+    speak(story, *[1] * 10)
+    story.feed(events.Look(0), at=2.0)
+    story.feed(events.Look(0), at=3.2)
+    again(story)
+
+    assert [1] * 10 == heard(story.orders)
+
+
 @pytest.mark.parametrize("proof", ["none", "pong", "speech"])
 def test_what_was_forgotten_of_a_model_that_does_not_answer_is_told(story, proof):
     """It was taken for silence; but for what is known to have been heard."""

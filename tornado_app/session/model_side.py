@@ -1,5 +1,6 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,9 @@ NEAR_S = 1
 is within a second, if a ping takes a quarter of one and nothing waits for its socket."""
 FAR_S = 3
 """Else the way may be slow."""
+LATE_S = 1.1
+"""From one look to the next it is a second; this process had no time when it is more, and what the
+model has said since may wait to be heard."""
 CONFIGURE_S = 1.0
 """From the model's session to our own, while there are others: a model takes it in 0.1 s."""
 NOT_READY = Failure("open", "timeout", detail="not ready")
@@ -67,6 +71,7 @@ class ModelSide:
         "_has_opened",
         "_is_heard",
         "_last_error",
+        "_looked_at",
         "_loss",
         "_reason",
         "_redialling",
@@ -127,6 +132,7 @@ class ModelSide:
         self.connected_at: float | None = None
         self.connections = 0
         self.latency_ms: float | None = None
+        self._looked_at = math.inf
         self._is_heard = True
         """What it says is heard, or would be: it is read, and has answered when it was asked to."""
         self._context: Context | None = None
@@ -257,10 +263,12 @@ class ModelSide:
         """Once a second.  One that *is_read* not, as the client takes no more, is not late; of one
         that has not answered a ping for a while nobody knows what it heard.
         """
+        now = self._actions.now
+        we_are_late, self._looked_at = now - self._looked_at > LATE_S, now
         is_silent = unanswered_s > NEAR_S
-        self._is_heard = is_read and not is_silent
+        self._is_heard = is_read and not is_silent and not we_are_late
         if not is_read:
-            self._unheard_until = self._actions.now
+            self._unheard_until = now
         if is_silent:
             self.rebuilding.speech.doubt()
 

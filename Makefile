@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
+.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos together billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -131,6 +131,11 @@ conformance: $(VENV)/.checks
 # Conversations whose model or client is lost at random moments, or both: make chaos CHAOS=1000 SEED=7
 chaos: $(VENV)/.checks
 	CHAOS=$(or $(CHAOS),350) SEED=$(or $(SEED),$(shell date +%s)) $(PYTEST) -s tests/calls/test_chaos.py
+
+# Conversations to which everything happens at once, minutes of it: make together TOGETHER=16 SEED=5 TURNS=25
+together: $(VENV)/.checks
+	TOGETHER=$(or $(TOGETHER),16) SEED=$(or $(SEED),$(shell date +%s)) TURNS=$(or $(TURNS),10) \
+		$(PYTEST) -s tests/calls/test_all_at_once.py
 
 # Conversations whose records must add up to what the local model has counted: make billing BILLING=1000 SEED=7
 billing: $(VENV)/.checks

@@ -2,8 +2,8 @@
 
 Three upstreams refuse, break off and hang; each session of a model lasts twelve seconds, and is
 gone over from before; clients are lost, stay away, and come back.  It takes some minutes:
-`TOGETHER=16 SEED=5 TURNS=25 python -m pytest -s tests/calls/test_all_at_once.py` holds so many, the
-same each time, of so many turns at the most.
+`make together TOGETHER=16 SEED=5 TURNS=25` holds so many, the same each time, of so many turns at
+the most.
 """
 
 import asyncio

@@ -5,9 +5,11 @@ import base64
 import contextlib
 import json
 import os
+import re
 import resource
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ HZ = 24_000
 USER = 9000
 """The user's voice, a value that no answer has."""
 ANSWER_MS = 800
+WORDS = "One two three four."
 BARGE_IN_MS = 350
 WAIT_MS = 70
 """The loudspeaker begins so long after the first piece of an answer came."""
@@ -108,8 +111,7 @@ async def answer(fake, turn: int, pieces: int = 4) -> str:
     for _ in range(pieces):
         delta = base64.b64encode(sound(value_of(turn), ANSWER_MS / 4)).decode()
         await fake.send({"type": "response.output_audio.delta", "delta": delta, **ids})
-    text = "One two three four."
-    await fake.send({"type": "response.output_audio_transcript.done", "transcript": text, **ids})
+    await fake.send({"type": "response.output_audio_transcript.done", "transcript": WORDS, **ids})
     await fake.send({"type": "response.output_audio.done", **ids})
     done = {"id": f"resp_{turn}", "status": "completed", "output": []}
     await fake.send({"type": "response.done", "response": done})
@@ -169,6 +171,12 @@ async def made(directory: Path):
 
     await until(is_made, "the recording is not made")
     return json.loads(found[0].read_text())
+
+
+def within(heard_ms: float) -> int:
+    """How many characters of whole words play in so many of an answer's milliseconds."""
+    at = int(len(WORDS) * min(heard_ms / ANSWER_MS, 1.0))
+    return at if at == len(WORDS) else max(WORDS.rfind(" ", 0, at + 1), 0)
 
 
 def stretches(samples, is_there, lag_ms: float) -> list[tuple[float, float]]:
@@ -239,14 +247,19 @@ async def test_both_sides_lie_where_they_were(tmp_path, query, hz):
     assert not set(np.unique(right)) - {0, *map(value_of, range(5))}
     assert about["is_whole"]
     answers = [each for each in about["words"] if each["role"] == "assistant"]
-    assert [
-        len("One two three four.") if turn not in (1, 3) else len("One two") for turn in range(5)
-    ] == [each["heard_characters"] for each in answers]
+    heard = [each["heard_characters"] for each in answers]
+    assert {heard[turn] for turn in (0, 2, 4)} == {len(WORDS)}
+    for turn in (1, 3):
+        begin, end = caller.heard[f"item_{turn}"]
+        by_ms = TRUE_WITHIN_MS + caller.lag_ms
+        least, most = (within(1000 * (end - begin) + off_by) for off_by in (-by_ms, by_ms))
+        assert least <= heard[turn] <= most
     assert [f"Turn {turn}." for turn in range(5)] == [
         each["text"] for each in about["words"] if each["role"] == "user"
     ]
     [vtt] = (tmp_path / "kept").glob("*.vtt")
-    assert 2 == vtt.read_text().count("<c.unheard>three four.</c>")
+    unheard = Counter(WORDS[count:].strip() for count in heard if count < len(WORDS))
+    assert unheard == Counter(re.findall(r"<c.unheard>(.*?)</c>", vtt.read_text()))
 
 
 class Unsteady:

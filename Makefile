@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos together billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
+.PHONY: run compile examples test collected test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos together billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -12,7 +12,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # the order of tests/conftest.py.  Programs that tests start find Parley compiled, whatever the
 # environment says: else each would compile it anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
-PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+PROCESSES := 4
+PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 SMOKE := tests/protocol tests/settings tests/admission tests/handlers \
 	tests/commands/test_cli.py tests/commands/talk/test_processes.py tests/calls/test_first_call.py \
 	tests/calls/test_messages.py tests/workers/test_chain.py tests/workers/test_decoder.py \
@@ -50,6 +51,10 @@ examples: $(VENV)/.runs
 test: $(VENV)/.checks
 	@$(NODE_IS_NEW) && $(MAKE) --silent node-client axe || echo "The tests of the Node client are skipped, and axe's."
 	@$(PYTEST) $(PARALLEL)
+
+# Nothing is tried: the code of tests is made and kept, as it is of any file that Python imports.
+collected: $(VENV)/.checks
+	@$(PYTEST) --collect-only
 
 # The suite with the hot path compiled; a part of it: make test-compiled TESTS=tests/session
 test-compiled: compile $(VENV)/.checks

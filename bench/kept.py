@@ -20,7 +20,7 @@ from bench.warm_loop import RATE_HZ, Call
 from tests.session.story import converted
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session.ledger.speech import UPSTREAM_BYTES_PER_MS
-from tornado_app.upstream.link import LinkRoundTrip
+from tornado_app.upstream.said import LinkRoundTrip
 
 WINDOW_S, SPEECH_MS = 20.0, 15_000.0
 """As `session.resume_window_s` and `upstream.speech_kept_ms` come."""

@@ -132,7 +132,7 @@ FIELDS: Mapping[str, str] = {
     "process": "the number of a gateway's process, from 0",
     "processes": "how many of them there are",
     "ready_ms": "how long the other model took to be ready",
-    "reason": "why, in words",
+    "reason": "why, in words; of an answer the model's own word for why it is not complete, null if there is none",
     "received_ms": "audio of the client that was taken",
     "reconnects": "how often another model has come",
     "recorded": "what is kept of the call; empty: nothing",

@@ -26,11 +26,15 @@ TOOLS = {"set_colour": set_colour}
 
 
 async def make_token():
-    async with httpx2.AsyncClient(base_url=APPLICATION_URL) as http:
+    # On this computer, where no proxy of the environment finds anybody.
+    async with httpx2.AsyncClient(base_url=APPLICATION_URL, trust_env=False) as http:
         who = {"name": "alice", "password": "wonderland"}
-        (await http.post("/login", json=who)).raise_for_status()
-        answer = await http.post("/token")
-    return answer.raise_for_status().json()["token"]
+        try:
+            (await http.post("/login", json=who)).raise_for_status()
+            answer = (await http.post("/token")).raise_for_status()
+        except httpx2.HTTPError as error:
+            sys.exit(f"There is no token from {APPLICATION_URL}: {error}")
+    return answer.json()["token"]
 
 
 def perform(call):
@@ -70,4 +74,6 @@ async def main(question, answer):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("Say it so: python client.py question.wav answer.wav")
     asyncio.run(main(*sys.argv[1:]))

@@ -17,7 +17,9 @@ from local_realtime.rehearsal.script import InvalidScript, parse_script
 from local_realtime.rehearsal.scripted import Run
 from local_realtime.responders.mode import MODES, Mind, Unavailable, choose_mind
 from local_realtime.server import LocalRealtime, ServerConfig
+from terminal.addresses import MUST_BE_HOST, in_url, is_host, reachable, why_unheard
 from terminal.arguments import Parser
+from terminal.files import read_whole
 from terminal.words import announce, complain
 
 API_KEY_VARIABLE = "LOCAL_REALTIME_API_KEY"
@@ -50,8 +52,8 @@ def main(argv: list[str] | None = None, prog: str = "local_realtime") -> int:
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_serve(config, mind, run, options))
-    except OSError as exc:
-        complain(f"cannot listen on {options.host}:{options.port}: {exc.strerror}")
+    except (OSError, UnicodeError) as exc:
+        complain(f"cannot listen on {options.host}:{options.port}: {why_unheard(exc)}")
         return 1
     finally:
         mind.close()
@@ -69,9 +71,10 @@ def _run_of(options: argparse.Namespace) -> Run | None:
             raise InvalidScript(["--once is for a server with --script"])
         return None
     try:
-        text = Path(options.script).read_text("utf-8")
+        text = read_whole(Path(options.script)).decode()
     except (OSError, UnicodeDecodeError) as exc:
-        raise InvalidScript([f"{options.script} cannot be read: {exc}"]) from None
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
+        raise InvalidScript([f"{options.script} cannot be read: {reason}"]) from None
     script = parse_script(options.script, text)
     return Run(script, announce, complain)
 
@@ -93,7 +96,7 @@ def _parser(prog: str = "local_realtime") -> Parser:
         default=os.environ.get(MODE_VARIABLE, "auto"),
         help="whether it speaks, or plays back what it hears; auto: speech if its packages load",
     )
-    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--host", type=_host, default="127.0.0.1")
     parser.add_argument("--port", type=_port, default=8766, help="0 takes any free port")
     parser.add_argument(
         "--api-key",
@@ -143,6 +146,12 @@ def _pace(text: str) -> float:
     return pace
 
 
+def _host(text: str) -> str:
+    if not is_host(text):
+        raise argparse.ArgumentTypeError(f"{MUST_BE_HOST}, not {text or 'nothing'}")
+    return text
+
+
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 5 or int(text) > PORT_MAX:
         raise argparse.ArgumentTypeError(f"must be an integer from 0 to {PORT_MAX}, not {text}")
@@ -175,7 +184,8 @@ async def _serve(
     if run and options.once:
         run.at_end = stopped.set
     port = server.listen(options.host, options.port)
-    announce(f"Local Realtime server ready: ws://{options.host}:{port}/v1/realtime")
+    place = in_url(reachable(options.host), port)
+    announce(f"Local Realtime server ready: ws://{place}/v1/realtime")
     await stopped.wait()
     await server.close()
 

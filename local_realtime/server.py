@@ -35,7 +35,6 @@ MAX_FRAME_BYTES = 20 * 1024 * 1024
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Of plain HTTP; far beyond this nobody is told why, only cut off."""
 
-PING_SECONDS = 20
 GOING_AWAY = 1001
 
 logger = logging.getLogger(__name__)
@@ -55,6 +54,9 @@ class ServerConfig:
     header_faults: HeaderFaults = "local"
     """Who may ask for more of it by a header."""
 
+    ping_interval_s: float = 20.0
+    """A client that says nothing for so long behind a ping is gone."""
+
 
 class LocalRealtime:
     """Serve `app` with a Tornado `HTTPServer`, or call `listen`; then `close` or `close_all`."""
@@ -66,7 +68,13 @@ class LocalRealtime:
         ears: Ears = EnergyEar,
         run: Run | None = None,
     ) -> None:
-        self.registry = Registry(config.api_key, config.pace, responder or Echo(), ears)
+        self.registry = Registry(
+            config.api_key,
+            config.pace,
+            responder or Echo(),
+            ears,
+            ping_interval_s=config.ping_interval_s,
+        )
         of_this = {"registry": self.registry}
         faults = {"faults": config.faults, "header_faults": config.header_faults}
         route: tuple[Any, ...] = (REALTIME_PATH + END, FaultyHandler, of_this | faults)
@@ -80,7 +88,7 @@ class LocalRealtime:
                 (rf"/healthz{END}", HealthHandler, of_this),
             ],
             websocket_max_message_size=MAX_FRAME_BYTES,
-            websocket_ping_interval=PING_SECONDS,
+            websocket_ping_interval=0,  # `Heartbeat` pings
             default_handler_class=UnknownHandler,
             default_handler_args=of_this,
             log_function=_log_refusal,
@@ -91,8 +99,9 @@ class LocalRealtime:
     def listen(self, host: str, port: int) -> int:
         """Accept connections; the port, chosen by the system if *port* is 0."""
         # Tornado's bind_sockets leaks a socket if the port is taken.
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=128)
+        kind, flags = socket.SOCK_STREAM, socket.AI_PASSIVE
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=kind, flags=flags)[0]
+        listener = socket.create_server(place, family=family, backlog=128)
         listener.setblocking(False)
         self._http.add_socket(listener)
         bound_port: int = listener.getsockname()[1]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -28,6 +29,36 @@ def end_at_once_on_signals(*, quiet: bool = False) -> None:
         # One that is ignored stays so: nohup and shells' background jobs.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, end)
+
+
+def hold_hangups() -> None:
+    """Have SIGHUP wait until `take_hangups`.
+
+    To a server it says that files have changed, and would kill one that has no loop yet.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+
+
+def take_hangups(hear: Callable[[], object]) -> None:
+    """Have *hear* called by each, in the main thread; what is started from here on does not inherit
+    that they wait.
+
+    No loop has the signal: one that ends gives it back as one that kills, before anybody can have
+    it ignored.
+    """
+
+    def pass_on(_number: int, _frame: FrameType | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop that hears has ended
+            hear()
+
+    signal.signal(signal.SIGHUP, pass_on)
+    signal.siginterrupt(signal.SIGHUP, False)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
+def ignore_hangups() -> None:
+    """The program is about to end."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def sentence(number: int) -> str:

@@ -5,7 +5,10 @@ import errno
 import io
 import os
 import sys
+from string import printable
 from typing import TextIO
+
+ASCII = printable.encode()
 
 
 class OutputLost(Exception):
@@ -92,6 +95,12 @@ def _fill(number: int, flags: int) -> None:
 
 
 def _tolerate(stream: TextIO) -> None:
+    # PYTHONIOENCODING=utf-16: our programs read each other's lines as bytes of ASCII or UTF-8.
+    if (
+        isinstance(stream, io.TextIOWrapper)
+        and printable.encode(stream.encoding, "replace") != ASCII
+    ):
+        stream.reconfigure(encoding="utf-8")
     # PYTHONIOENCODING=ascii, or a Latin-1 locale: transcripts hold every character there is.
     if isinstance(stream, io.TextIOWrapper) and stream.writable():
         stream.reconfigure(errors="backslashreplace")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Iterable
@@ -18,6 +19,11 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066
 _WIDE = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60"
 _PIECES = re.compile(rf"\s+|[{_WIDE}]|[^\s{_WIDE}]+")
 
+_LONG_WORD = re.compile("([!-~]{200})[!-~]{100,}")
+"""One that says no more to a person than its beginning, in a language that has spaces; most
+paths are shorter.
+"""
+
 AS_IT_IS = "    "
 """A line that begins so is there to be copied: it is not wrapped."""
 
@@ -25,6 +31,11 @@ AS_IT_IS = "    "
 def plain(text: str) -> str:
     """*text* in one line, without anything that a terminal obeys."""
     return _CONTROLS.sub("", _SPACES.sub(" ", text))
+
+
+def how_to_install(extra: str) -> str:
+    """The command that has requirements-*extra*.txt installed for the Python that runs this."""
+    return f"{shlex.quote(sys.executable)} -m pip install -r requirements-{extra}.txt"
 
 
 def is_text(words: str) -> bool:
@@ -130,8 +141,11 @@ def answer(*lines: str) -> None:
 
 
 def complain(*lines: str) -> None:
-    """Say to standard error what is wrong, or how far the program is."""
-    write_error(fit(lines, sys.stderr))
+    """Say to standard error what is wrong, or how far the program is.
+
+    What was typed may be quoted in it, however long it was.
+    """
+    write_error(fit((_LONG_WORD.sub(r"\1...", line) for line in lines), sys.stderr))
 
 
 def announce(*lines: str) -> None:

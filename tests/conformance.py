@@ -13,6 +13,11 @@ from tornado_app.client_side.writer import ClientWriter
 
 # Compression, which is never negotiated.
 NOT_FOR_US = ("12.*", "13.*")
+TIMEOUTS = (
+    "was_open_handshake_timeout",
+    "was_close_handshake_timeout",
+    "was_server_connection_drop_timeout",
+)
 
 
 async def failures(url: str, cases: Sequence[str] | None = None) -> dict[str, str]:
@@ -25,7 +30,20 @@ async def failures(url: str, cases: Sequence[str] | None = None) -> dict[str, st
         results = await run_fuzzingclient(url, cases, NOT_FOR_US, concurrency=2)
     except FailureError as failure:
         results = failure.results
-    return {result.case_id: verdict for result in results if (verdict := _verdict(result)) != "OK"}
+    wrong = {}
+    for result in results:
+        if (verdict := _verdict(result)) != "OK":
+            wrong[result.case_id] = verdict
+            print(result.case_id, verdict, *_how(result), sep="; ")  # noqa: T201
+    return wrong
+
+
+def _how(result) -> tuple[object, ...]:
+    """What a verdict does not say of itself: who was too late for whom, or heard something else."""
+    timeouts = [name for name in TIMEOUTS if getattr(result, name)]
+    words = result.result, result.result_close, result.was_not_clean_reason
+    closes = result.local_close_code, result.remote_close_code
+    return *words, f"{result.duration} ms", closes, *timeouts
 
 
 def _verdict(result) -> str:

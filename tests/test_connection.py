@@ -28,7 +28,8 @@ from tornado_app.protocol.told import ServerMessage
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.reading_on import LINK_STUCK_S
 from tornado_app.session import events
-from tornado_app.upstream.link import Dial, Link
+from tornado_app.upstream.dial import Dial
+from tornado_app.upstream.link import Link
 from tornado_app.upstream.said import LinkSaid
 from workers.formats import AudioFormat
 from workers.pool import AudioPool
@@ -299,7 +300,7 @@ async def test_a_session_that_cannot_even_end_is_ended(monkeypatch):
     async with a_room() as (room, _):
         connection = room.connection()
         connection.feed(events.Opened())
-        monkeypatch.setattr(connection._session, "_conductor", None)
+        monkeypatch.setattr(connection._session._way_out, "_conductor", None)
         connection.feed(events.Stop(GOING_AWAY))
 
         assert [INTERNAL] == room.client.closes

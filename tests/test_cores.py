@@ -1,9 +1,10 @@
 """Processes that keep to one core, and what they start, which does not: tornado_app/cores.py."""
 
+import asyncio
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from subprocess import PIPE, Popen
+from subprocess import PIPE
 
 import psutil
 import pytest
@@ -31,11 +32,12 @@ def may_use(pid: int = 0) -> set[int]:
     return os.sched_getaffinity(pid)
 
 
-def started() -> Popen[bytes]:
-    process = Popen(WAITS, stdin=PIPE, stdout=PIPE)
-    assert process.stdout
-    process.stdout.readline()
-    return process
+async def cores_of_a_child() -> set[int]:
+    child = await cores.start_child(*WAITS, stdin=PIPE, stdout=PIPE)
+    await child.stdout.readline()
+    found = may_use(child.pid)
+    await child.communicate(b"")  # or its input would stay open
+    return found
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -62,32 +64,23 @@ def test_a_single_one_takes_any(thread):
 def test_what_it_starts_may_use_them_all(thread):
     every = may_use()
     thread(cores.keep_to_one, 0)
-    with thread(started) as process:
-        inherited = may_use(process.pid)
-        cores.give_all(process.pid)
-        given = may_use(process.pid)
-        process.communicate()
 
-    assert (inherited, given) == ({min(every)}, every)
+    assert thread(lambda: asyncio.run(cores_of_a_child())) == every
 
 
-def test_what_has_ended_has_no_need(thread):
-    thread(cores.keep_to_one, 0)
-    with started() as process:
-        process.communicate()
+def test_what_starts_in_a_process_that_is_not_kept_has_what_that_has(thread):
+    """One that an operator has kept to a core, too."""
+    thread(os.sched_setaffinity, 0, {min(may_use())})
 
-    cores.give_all(process.pid)
+    assert thread(lambda: asyncio.run(cores_of_a_child())) == {min(may_use())}
 
 
-def test_who_is_not_kept_leaves_others_as_they_are():
-    """One that an operator has kept to a core of its own, too."""
-    with started() as process:
-        os.sched_setaffinity(process.pid, {min(may_use())})
-        cores.give_all(process.pid)
-        left = may_use(process.pid)
-        process.communicate()
+@pytest.mark.gen_test
+async def test_what_has_ended_has_no_need(monkeypatch):
+    monkeypatch.setattr(cores, "_all", {1 << 20})  # which is no core, so that it is refused
+    child = await cores.start_child("true")
 
-    assert left == {min(may_use())}
+    assert await child.wait() == 0
 
 
 def test_a_gateway_keeps_to_one_and_its_model_does_not(tmp_path):

@@ -411,6 +411,29 @@ def test_links_between_documents_resolve(page):
             assert anchor in anchors(path.read_text(encoding="utf-8")), target
 
 
+def commands(page):
+    """What is to be typed, with QUOTED for what stands in quotes; scripts have their own shell."""
+    for language, block in re.findall(
+        r"^```(\w*)\n(.*?)^```", read(page), re.MULTILINE | re.DOTALL
+    ):
+        text = re.sub(r"<<'(\w+)'\n.*?^\1$", "", block, flags=re.MULTILINE | re.DOTALL)
+        for line in text.splitlines():
+            if (language == "sh" and not text.startswith("#!")) or line.startswith("$ "):
+                yield re.sub(r"'[^']*'|\"[^\"]*\"", "QUOTED", line)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_do_the_same_in_every_shell(page):
+    """Also in zsh, which takes ? and * for patterns, and # behind a command for a word of it."""
+    for line in commands(page):
+        assert line.startswith("#") or not re.search(r"[?*\[]|\s#", line), line
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_packages_are_installed_where_parley_runs(page):
+    assert not re.findall(r"(?<![\w/])pip install.*", read(page))
+
+
 @pytest.mark.parametrize("clip", sorted((ROOT / "tests/data").glob("*.wav")), ids=lambda p: p.stem)
 def test_recording_has_its_words_and_its_origin(clip):
     """Each recording has a text of what is said and a row that says where it is from."""

@@ -1,8 +1,11 @@
 """What is written down, and what never is: tornado_app/logs.py."""
 
+import contextlib
 import io
 import json
 import logging
+import os
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from tornado.web import Application, RequestHandler
 
 from tornado_app.logs import (
     HIDDEN,
+    _Handler,
     configure,
     get_logger,
     log_request,
@@ -277,6 +281,68 @@ class TestLines:
         stream.close()
 
         get_logger().info("event")
+
+
+class TestUnread:
+    """A pipe whose reader hangs: a log driver, a pager, a terminal that is held."""
+
+    @pytest.fixture
+    def pipe(self):
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "w", encoding="utf-8") as stream:
+            configure("info", "json", stream)
+            yield reading
+        os.close(reading)
+
+    def read(self, pipe):
+        """All that is there, which may end in the middle of a line."""
+        os.set_blocking(pipe, False)
+        text = b""
+        with contextlib.suppress(BlockingIOError):
+            while piece := os.read(pipe, 1 << 20):
+                text += piece
+        return text.decode()
+
+    def has_room(self, answers):
+        """Whenever the log asks whether there is room for a piece."""
+        [handler] = (each for each in logging.getLogger().handlers if isinstance(each, _Handler))
+        handler._room = SimpleNamespace(is_there=lambda: answers.pop(0))
+        return handler
+
+    @pytest.mark.parametrize(("count", "size"), [(900, 10), (20, 10_000)])
+    def test_lines_are_lost_and_counted(self, pipe, count, size):
+        """Nobody waits, and whoever reads again is told how many there were."""
+        for number in range(count):
+            get_logger().info("event", number=number, text="." * size)
+        text = self.read(pipe)
+        get_logger().info("again")
+        lines = [line for line in (text + self.read(pipe)).split("\n") if line]
+        cut = [line for line in lines if not line.endswith("}")]
+        *whole, again, lost = (json.loads(line) for line in lines if line not in cut)
+
+        assert list(range(len(whole))) == [line["number"] for line in whole]
+        assert 0 < len(whole) < count
+        assert len(cut) <= 1
+        assert ("again", "lines_lost") == (again["event"], lost["event"])
+        assert count - len(whole) == lost["unlogged"]
+
+    def test_that_lines_are_lost_may_be_lost_too(self, pipe):
+        """And is told with the next for which there is room."""
+        self.has_room([False, True, False, True, True, True])
+        for name in ("lost", "written", "written"):
+            get_logger().info(name)
+        lines = [json.loads(line) for line in self.read(pipe).splitlines()]
+
+        assert ["written", "written", "lines_lost"] == [line["event"] for line in lines]
+        assert 2 == lines[-1]["unlogged"]
+
+    def test_a_line_that_cannot_be_formatted_is_counted_as_any_other(self, pipe):
+        """It is told where it comes from, if there is room."""
+        wrong = logging.LogRecord("library", logging.WARNING, __file__, 1, "%d", ("one",), None)
+        self.has_room([False, True, True]).handle(wrong)
+        get_logger().info("written")
+
+        assert '"unlogged": 1' in self.read(pipe)
 
 
 class TestRequests:

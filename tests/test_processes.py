@@ -311,6 +311,29 @@ def _pids(gateway: Gateway) -> list[int]:
 
 
 @pytest.mark.gen_test(timeout=180)
+async def test_one_that_is_being_started_reads_again_what_the_others_do(tmp_path):
+    """It may have read it before it was changed."""
+    settings = {"server_processes": 2, "logging_format": "json"}
+    with program(tmp_path, upstream_url="ws://127.0.0.1:9", **settings) as gateway:
+        await asyncio.to_thread(gateway.read_start)
+        dead, kept = children(gateway)
+        dead.kill()
+        await until(
+            lambda: {dead.pid, kept.pid} < {dead.pid, *_pids(gateway)},
+            "it is not started again",
+            WAIT_S,
+        )
+        gateway.process.send_signal(signal.SIGHUP)
+        await until(
+            lambda: gateway.stderr.count('"reloaded"') == 2, "one has not read it again", WAIT_S
+        )
+        gateway.process.terminate()
+        code = await asyncio.to_thread(gateway.process.wait, WAIT_S)
+
+    assert 0 == code
+
+
+@pytest.mark.gen_test(timeout=180)
 async def test_children_end_with_their_parent(tmp_path):
     """Also with one that is killed: they drain, and leave nobody alone with a port."""
     with program(

@@ -4,9 +4,13 @@ Python runs one thread at a time, so a gateway's threads cannot use a second cor
 they do there is to wait for each other, and to find nothing of what they need in its cache.
 """
 
+import asyncio
+import contextlib
 import os
 import random
+from asyncio.subprocess import Process
 from collections.abc import Callable
+from typing import Any
 
 POSSIBLE = hasattr(os, "sched_setaffinity")
 """Linux; macOS has nothing like it."""
@@ -33,10 +37,19 @@ def keep_to_one(
     return core
 
 
-def give_all(pid: int) -> None:
-    """A process that was just started has something else to compute: let it use every core."""
+async def start_child(*program: str, **how: Any) -> Process:
+    """Start a process that may use every core, as it has something else to compute.
+
+    *how*: as `asyncio.create_subprocess_exec` has it.  It is in a session of its own: Ctrl-C is for
+    the gateway, which drains first.
+
+    Raises:
+        OSError: If the system has no process to give.
+    """
+    process = await asyncio.create_subprocess_exec(  # noqa: TID251
+        *program, start_new_session=True, **how
+    )
     if _all:
-        try:
-            os.sched_setaffinity(pid, _all)
-        except OSError:  # it has ended, or the system has fewer cores for us than before
-            return
+        with contextlib.suppress(OSError):  # it has ended, or there are fewer cores than before
+            os.sched_setaffinity(process.pid, _all)
+    return process

@@ -28,8 +28,10 @@ class KeepingOut:
         self._path = bans_path(settings)
         self._trust = trust
         self._shared = self._new_shared(settings, run, is_away)
-        self._unwritten = asyncio.Event()
+        self._is_unwritten = False
         self._writing: asyncio.Task[None] | None = None
+        self._is_refused = False
+        """What was learnt could not be written down, which has been told."""
         self._log = get_logger()
 
     @property
@@ -39,15 +41,15 @@ class KeepingOut:
 
     def start(self) -> None:
         if self._shared is not None:
-            self._writing = asyncio.ensure_future(self._keep_writing())
             self._shared.start()
 
     async def stop(self) -> None:
+        """What was learnt has been written down then, or cannot be."""
         if self._shared is not None:
             await self._shared.stop()
         if self._writing is not None:
-            self._writing.cancel()
             await asyncio.wait({self._writing}, timeout=STOP_S)
+            self._writing.cancel()
 
     async def change(self, how: Callable[[Bans], Bans]) -> None:
         """Have what *how* makes of those who are kept out in their place.
@@ -94,21 +96,21 @@ class KeepingOut:
         before = self._trust.bans
         self._trust.learn_bans(found)
         if self._trust.bans is not before:
-            self._unwritten.set()
+            self._is_unwritten = True
+            if self._writing is None or self._writing.done():
+                self._writing = asyncio.ensure_future(self._write_down())
 
-    async def _keep_writing(self) -> None:
-        was_told = False
-        while True:
-            await self._unwritten.wait()
-            self._unwritten.clear()
+    async def _write_down(self) -> None:
+        while self._is_unwritten:
+            self._is_unwritten = False
             try:
                 await self._write(lambda bans: bans)
-                was_told = False
+                self._is_refused = False
             except (OSError, ValueError) as error:  # Redis has it, and this process
-                if not was_told:
+                if not self._is_refused:
                     reason = error.strerror if isinstance(error, OSError) else None
                     self._log.error("bans_unwritten", reason=reason or str(error))
-                was_told = True
+                self._is_refused = True
 
 
 def _unix_s() -> float:

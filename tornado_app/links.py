@@ -10,17 +10,10 @@ from tornado_app.mailbox import Mailbox
 from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
-from tornado_app.upstream.link import (
-    AnyLink,
-    Dial,
-    Link,
-    LinkDrained,
-    LinkLost,
-    LinkOpened,
-    LinkRoundTrip,
-)
+from tornado_app.upstream.dial import Dial
+from tornado_app.upstream.link import AnyLink, Link
 from tornado_app.upstream.race import Deliver, Race, Read
-from tornado_app.upstream.said import LinkSaid
+from tornado_app.upstream.said import LinkDrained, LinkLost, LinkOpened, LinkRoundTrip, LinkSaid
 from tornado_app.upstream.spares import Spares
 
 

@@ -51,6 +51,7 @@ _EVENTS: Mapping[Level, tuple[str, ...]] = {
         "core_not_kept",
         "file_decoder_ended",
         "issuer_keys_stale",
+        "lines_lost",
         "mcp_server_away",
         "mcp_tools_missing",
         "model_unreachable",

@@ -18,6 +18,7 @@ from structlog.types import EventDict, FilteringBoundLogger, Processor
 from tornado.web import RequestHandler
 
 from terminal.colours import takes_colours
+from terminal.room import PIECE_BYTES, Room
 from tornado_app.console_lines import ConsoleLines
 from tornado_app.log_levels import LEVELS, Level, level_number
 
@@ -211,13 +212,43 @@ def _printed(value: object) -> str:
 class _Handler(logging.StreamHandler[TextIO]):
     """Writes lines; of one that cannot be written it tells where it comes from.
 
-    The library would print the arguments, as they are.
+    The library would print the arguments, as they are, and would wait for whoever reads the lines:
+    those for which there is no room are lost, and counted in a line when there is again.
     """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._room = Room(stream)
+        self._lost = 0
+        self._is_cut = False
+        """The last line has no end."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            if self._write(self.format(record)) and self._lost:
+                lost, self._lost = self._lost, 0
+                get_logger().warning("lines_lost", unlogged=lost)
+                if self._lost:  # there was no room for that either
+                    self._lost += lost
+        except Exception:  # noqa: BLE001 - as the library has it
+            self.handleError(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         try:
-            self.stream.write(
-                f"a log line failed: {record.name} {record.pathname}:{record.lineno}\n"
-            )
+            self._write(f"a log line failed: {record.name} {record.pathname}:{record.lineno}")
         except (OSError, ValueError):
             return
+
+    def _write(self, line: str) -> bool:
+        """Whether there was room for all of it; else it is counted."""
+        text = ("\n" if self._is_cut else "") + line + "\n"
+        # Of UTF-8 a character has four bytes at most.
+        for begin in range(0, len(text), PIECE_BYTES // 4):
+            if not self._room.is_there():
+                self._is_cut = self._is_cut or begin > 0
+                self._lost += 1
+                return False
+            self.stream.write(text[begin : begin + PIECE_BYTES // 4])
+            self.flush()
+        self._is_cut = False
+        return True

@@ -70,8 +70,7 @@ class Returning:
         )
         self._calls.move(session_id, guest.place)
         back = events.ClientBack(token, guest.caller.call_ends_at, last_seq)
-        connection.token_id, connection.ip = guest.caller.token_id, guest.ip
-        connection.resume(client, last_seq, back)
+        connection.resume(client, last_seq, back, token_id=guest.caller.token_id, ip=guest.ip)
         return connection
 
     def _opened_by(

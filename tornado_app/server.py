@@ -11,6 +11,7 @@ from functools import partial
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from terminal.addresses import why_unheard
 from tornado_app import logs
 from tornado_app.admin.administration import Administration, Hooks
 from tornado_app.admission.call_counts import CallCounts
@@ -117,8 +118,16 @@ class Server:
         self._http.add_sockets(sockets)
         if self._share is not None and self._counts is not None:
             share = self._share
-            choose = self._counts.choose
-            self._http.route(Routing(share.index, share.inbox, share.outboxes, choose))
+            self._http.route(
+                Routing(
+                    share.index,
+                    share.inbox,
+                    share.outboxes,
+                    self._counts.choose,
+                    has_died=self._counts.has_died,
+                    header_bytes=self._http.doorstep.header_bytes,
+                )
+            )
             self._counts.tell(0)
             self._beating = asyncio.ensure_future(self._counts.keep_beating())
         if scraped:
@@ -285,7 +294,7 @@ def bind_metrics(metrics: Metrics, further: int = 0) -> list[socket.socket]:
     try:
         return bind_sockets(port, metrics.host)
     except (OSError, UnicodeError) as error:
-        why = f"metrics.host and metrics.port, {metrics.host}:{port}: {_reason(error)}"
+        why = f"metrics.host and metrics.port, {metrics.host}:{port}: {why_unheard(error)}"
         raise OSError(why) from None
 
 
@@ -301,15 +310,8 @@ def bind_server(port: int, host: str, *, reuse_port: bool = False) -> list[socke
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             why = f"{host}:{port} is in use. Choose another with --port; 0 finds one."
         else:
-            why = f"server.host and server.port, {host}:{port}: {_reason(error)}"
+            why = f"server.host and server.port, {host}:{port}: {why_unheard(error)}"
         raise OSError(why) from None
-
-
-def _reason(error: OSError | UnicodeError) -> str:
-    """In the system's words; a name with an empty or a long part is not even looked up."""
-    if isinstance(error, UnicodeError):
-        return "this is no name of a computer"
-    return error.strerror or str(error)
 
 
 def _close(sockets: list[socket.socket]) -> None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 
+from terminal.signals import ignore_hangups, take_hangups
 from tornado_app.logs import get_logger
 from tornado_app.reloading import House, Reading
 from tornado_app.server import Server
@@ -48,6 +49,7 @@ async def serve(
             reloader.cancel()
     finally:
         told.cancel()
+        ignore_hangups()
     return None
 
 
@@ -129,5 +131,5 @@ def _on_signals(reloading: asyncio.Event) -> "asyncio.Queue[int]":
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, ASKED):
         loop.add_signal_handler(number, partial(note, number))
-    loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    take_hangups(partial(loop.call_soon_threadsafe, on_hangup))
     return signals

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from terminal.files import read_whole
 from tornado_app.admission import tokens
 from tornado_app.admission.bans import NOBODY, Bans, read_bans
 from tornado_app.admission.claims import Caller, TokenRejected, check_shape, peek
@@ -298,7 +299,7 @@ class Trust:
         raise AssertionError(source)
 
     def _watched(self, name: str, files: KeyFile, watch: FileWatch) -> _KeptKeys:
-        kept = _KeptKeys([files.read(path.read_bytes()) for path in files.paths])
+        kept = _KeptKeys([files.read(read_whole(path)) for path in files.paths])
         for place, path in enumerate(files.paths):
             tell = partial(self._on_key_file, name, kept, place)
             watch.add(path, files.read, tell, kept.parts[place])
@@ -318,7 +319,7 @@ class Trust:
         if not name:
             return
         path = ROOT / name
-        known.revoked = read_revocations(path.read_bytes())
+        known.revoked = read_revocations(read_whole(path))
         tell = partial(self._on_revocations, known)
         known.watch.add(path, read_revocations, tell, known.revoked)
 
@@ -330,7 +331,7 @@ class Trust:
             return
         written = NOBODY
         with contextlib.suppress(FileNotFoundError):
-            written = read_bans(path.read_bytes())
+            written = read_bans(read_whole(path))
         now = time.time()  # noqa: TID251  as `has_taken_back`
         known.bans = before.merged(written, now)
         known.watch.add(path, read_bans, partial(self._on_bans, known), written)

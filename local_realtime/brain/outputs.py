@@ -14,12 +14,15 @@ def tell_output(output: str) -> Reply:
     except (ValueError, RecursionError):
         value = output
     if isinstance(value, dict) and value.get("error"):
-        return Reply(f"That did not work: {_shown(value['error'])}.", "Failed")
+        return Reply(_ended(f"That did not work: {_shown(value['error'])}"), "Failed")
     shown = _shown(value)
     if not shown:
         return Reply("That is done.", "Done")
-    sentence = shown[0].upper() + shown[1:]
-    return Reply(sentence if sentence[-1] in ".!?" else f"{sentence}.", shown)
+    return Reply(_ended(shown[0].upper() + shown[1:]), shown)
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence[-1] in ".!?" else f"{sentence}."
 
 
 def _shown(value: Any) -> str:

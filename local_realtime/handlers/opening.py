@@ -3,12 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from tornado.websocket import WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
+from tornado.websocket import WebSocketHandler
 
 from local_realtime.errors import Fatal, Refused
 from local_realtime.handlers.admission import SUBPROTOCOL, Handshake, Opening, admit
 from local_realtime.handlers.http_api import error_body, tell_error
-from local_realtime.handlers.keepalive import KeptAlive
 from local_realtime.handlers.registry import Registry
 
 AZURE_PATH = "/openai/"
@@ -29,12 +28,6 @@ class OpeningHandler(WebSocketHandler):
 
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
-
-    def get_websocket_protocol(self) -> WebSocketProtocol | None:
-        protocol = super().get_websocket_protocol()
-        if isinstance(protocol, WebSocketProtocol13):
-            return KeptAlive(self, mask_outgoing=False, params=protocol.params)
-        return protocol
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
         if self.request.headers.get("Upgrade", "").lower() != "websocket":

@@ -11,6 +11,7 @@ from tornado.iostream import IOStream
 from tornado.websocket import WebSocketClosedError
 
 from local_realtime.errors import Fatal
+from local_realtime.handlers.heartbeat import Heartbeat
 from local_realtime.handlers.opening import OpeningHandler, unix_now
 from local_realtime.handlers.playable import Playable
 from local_realtime.handlers.registry import Registry
@@ -31,6 +32,7 @@ class RealtimeHandler(OpeningHandler):
     def initialize(self, registry: Registry) -> None:
         super().initialize(registry)
         self._session: Playable | None = None
+        self._heartbeat = Heartbeat(self, registry.ping_interval_s)
         self._stream: IOStream | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._thoughts: dict[str, asyncio.Task[None]] = {}
@@ -44,7 +46,20 @@ class RealtimeHandler(OpeningHandler):
         protocol: Any = self.ws_connection
         self._stream = protocol.stream
         self._registry.enter(self)
+        if self.is_pinged:
+            self._spawn(self._heartbeat.beat())
         await self._begin()
+
+    @property
+    def is_pinged(self) -> bool:
+        """Whether it is found out if the client is still there."""
+        return True
+
+    def on_ping(self, data: bytes) -> None:  # noqa: ARG002
+        self._heartbeat.heard()
+
+    def on_pong(self, data: bytes) -> None:  # noqa: ARG002
+        self._heartbeat.heard()
 
     async def _begin(self) -> None:
         fatal = self._refusal()
@@ -59,7 +74,7 @@ class RealtimeHandler(OpeningHandler):
         opening = self._opening
         return Session(
             opening.model,
-            now=_now(),
+            now=loop_now(),
             unix_now=unix_now(),
             pace=self._registry.pace,
             ears=self._registry.ears,
@@ -68,17 +83,18 @@ class RealtimeHandler(OpeningHandler):
         )
 
     async def on_message(self, message: str | bytes) -> None:
+        self._heartbeat.heard()
         session = self._session
         if session is None:
             return
-        await self._perform(self._attempt(session, lambda: session.handle(message, _now())))
+        await self._perform(self._attempt(session, lambda: session.handle(message, loop_now())))
         await self._hear_all(session)
 
     async def _hear_all(self, session: Playable) -> None:
         while session.has_unheard and self._session is session:
             # A long recording in one frame is heard bit by bit, so that others are heard too.
             await asyncio.sleep(0)
-            await self._perform(self._attempt(session, lambda: session.listen(_now())))
+            await self._perform(self._attempt(session, lambda: session.listen(loop_now())))
         if session.due < self._sleeps_until:
             self._woken.set()
 
@@ -113,7 +129,7 @@ class RealtimeHandler(OpeningHandler):
         while self._session is session:
             self._sleeps_until = session.due
             self._woken.clear()
-            if self._sleeps_until > _now():
+            if self._sleeps_until > loop_now():
                 try:
                     async with asyncio.timeout_at(self._sleeps_until):
                         await self._woken.wait()
@@ -124,7 +140,7 @@ class RealtimeHandler(OpeningHandler):
 
     def _tick(self, session: Playable) -> list[Output]:
         try:
-            return session.tick(_now())
+            return session.tick(loop_now())
         except Exception:
             # Tried again it would fail again, at once and for ever.
             logger.exception("session %s cannot go on", session.id)
@@ -175,14 +191,16 @@ class RealtimeHandler(OpeningHandler):
         self._thoughts.pop(response_id, None)
         session = self._asking
         if session:
-            await self._perform(self._attempt(session, lambda: end(session, response_id, _now())))
+            await self._perform(
+                self._attempt(session, lambda: end(session, response_id, loop_now()))
+            )
             self._woken.set()
 
     async def _take(self, response_id: str, piece: Piece) -> bool:
         session = self._asking
         if session is None or not session.awaits(response_id):
             return False
-        step = self._attempt(session, lambda: session.take(response_id, piece, _now()))
+        step = self._attempt(session, lambda: session.take(response_id, piece, loop_now()))
         # What follows from a piece is told whole, even if nobody waits for the next one.
         thought = self._thoughts.pop(response_id)
         await self._perform(step)
@@ -237,7 +255,8 @@ class RealtimeHandler(OpeningHandler):
         return task
 
 
-def _now() -> float:
+def loop_now() -> float:
+    """By the clock that sessions live by."""
     return asyncio.get_running_loop().time()
 
 

@@ -22,7 +22,16 @@ class OpenSession(Protocol):
 class Registry:
     """One server's, handed to each handler.  Thread: loop."""
 
-    def __init__(self, api_key: str | None, pace: float, responder: Responder, ears: Ears) -> None:
+    def __init__(
+        self,
+        api_key: str | None,
+        pace: float,
+        responder: Responder,
+        ears: Ears,
+        *,
+        ping_interval_s: float,
+    ) -> None:
+        self.ping_interval_s = ping_interval_s
         self.api_key = api_key
         self.pace = pace
         self.responder = responder

@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketProtocol, WebSocketProtocol13
 
 from local_realtime.errors import Fatal
 from local_realtime.handlers.opening import unix_now
-from local_realtime.handlers.realtime import RealtimeHandler, _now
+from local_realtime.handlers.realtime import RealtimeHandler, loop_now
 from local_realtime.handlers.registry import Registry
 from local_realtime.rehearsal.bad_frames import TEXT, frame
 from local_realtime.rehearsal.fault_errors import in_band_refusal
@@ -40,16 +40,20 @@ LINGER_SECONDS = 1.0
 DRIPS_PER_SECOND = 10
 RECEIVE_BUFFER_BYTES = 4096
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, zero seconds: close(2) resets
-PING, PONG = 9, 10
+PONG = 10
 
 
-class WithoutPings(WebSocketProtocol13):
-    """Neither sends pings nor answers them."""
+class WithoutPongs(WebSocketProtocol13):
+    """Answers no ping.
+
+    Tornado answers each by itself, and has no public way to be kept from it: it is stopped where
+    all that it sends goes through.  A Tornado without that place fails the test of "no-pongs".
+    """
 
     def _write_frame(
         self, fin: bool, opcode: int, data: bytes, flags: int = 0
     ) -> "asyncio.Future[None]":
-        if opcode not in {PING, PONG}:
+        if opcode != PONG:
             return super()._write_frame(fin, opcode, data, flags)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
@@ -156,16 +160,14 @@ class FaultyHandler(RealtimeHandler):
         return "no-pongs" in self._faults or "slow-writer" in self._faults
 
     @property
-    def ping_interval(self) -> float | None:
-        """None where the client's pongs go unread, too: they must not end the session."""
-        if self._is_mute or "slow-reader" in self._faults:
-            return None
-        return super().ping_interval
+    def is_pinged(self) -> bool:
+        """Not where the client's pongs go unread, too: they must not end the session."""
+        return not self._is_mute and "slow-reader" not in self._faults
 
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         protocol = super().get_websocket_protocol()
         if isinstance(protocol, WebSocketProtocol13) and self._is_mute:
-            return WithoutPings(self, mask_outgoing=False, params=protocol.params)
+            return WithoutPongs(self, mask_outgoing=False, params=protocol.params)
         return protocol
 
     def _refusal(self) -> Fatal | None:
@@ -266,7 +268,7 @@ class FaultyHandler(RealtimeHandler):
                 self._cut(step)
             case Unanswered():
                 if session := self._asking:
-                    self._perform_later(session.unanswered(step.response_id, _now()))
+                    self._perform_later(session.unanswered(step.response_id, loop_now()))
             case Untranscribed():
                 if session := self._asking:
                     self._perform_later(session.transcribed(step.item_id, step.seconds, None))

@@ -5,7 +5,7 @@ import asyncio
 from local_realtime.errors import Fatal
 from local_realtime.handlers.opening import unix_now
 from local_realtime.handlers.playable import Playable
-from local_realtime.handlers.realtime import _now
+from local_realtime.handlers.realtime import loop_now
 from local_realtime.handlers.registry import Registry
 from local_realtime.rehearsal.fault_errors import in_band_refusal
 from local_realtime.rehearsal.faults import Faults
@@ -44,7 +44,7 @@ class ScriptedHandler(FaultyHandler):
 
     def _new_session(self) -> Playable:
         model: str = self._handshake().model
-        self._play = self._run.session(model, _now())
+        self._play = self._run.session(model, loop_now())
         return self._play
 
     def on_close(self) -> None:

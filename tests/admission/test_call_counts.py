@@ -57,6 +57,23 @@ def test_how_many_the_others_have(file):
     assert [0, 5] == [each.elsewhere() for each in (first, second)]
 
 
+def test_whose_calls_are_lost(file):
+    """Of one that has died, until another of its number listens; not of one that only hangs, or
+    drains.
+    """
+    clock = Clock()
+    first, second, third, fourth = counts(file, 4, clock)
+    for each in (second, third, fourth):
+        each.tell(1)
+    third.leave()
+    mark_gone(file, 3)
+    clock.now += SILENT_S + 1
+
+    assert [True, False, False, True] == [*map(first.has_died, range(4))]
+    fourth.tell(0)
+    assert not first.has_died(3)
+
+
 def test_as_many_here_as_anywhere(file):
     """Is nobody sent away for."""
     first, second = counts(file, 2)

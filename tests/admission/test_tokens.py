@@ -291,6 +291,16 @@ class TestGood:
 
         assert verify(sign({"alg": name}, GOOD, KEY * 2, digest), rules, NOW).user_id == "ada"
 
+    @pytest.mark.parametrize("name", ["HS384", "HS512", "RS256", "ES256", "none", "None", "hs256"])
+    def test_an_algorithm_that_is_not_taken(self, name):
+        """Whose library signs with another is told which it has to be, and nobody's secret is
+        blamed.
+        """
+        rules = replace(RULES, key=KEY * 2, algorithms=("HS256",))
+
+        with pytest.raises(TokenRejected, match=r"signed with HS256 \(alg\)"):
+            verify(sign({"alg": name}, GOOD, KEY * 2), rules, NOW)
+
     def test_issued_by_pyjwt(self):
         """What the usual library makes is good."""
         text = jwt.encode({"sub": "ada", "exp": EXP}, KEY, "HS256")

@@ -181,6 +181,20 @@ class ApiParty:
             return await self._socket.read_message()
 
 
+async def speak(party: Any, random: Random) -> None:
+    """A turn of loud noise, in chunks of any size."""
+    pcm = random.randbytes(random.randint(150, 450) * PCM_BYTES_PER_MS)
+    if not party.is_manual:
+        pcm += bytes(SILENCE_MS * PCM_BYTES_PER_MS)
+    while pcm:
+        size = 2 * random.randint(480, 9600)
+        await party.append(pcm[:size])
+        pcm = pcm[size:]
+        await asyncio.sleep(0)
+    if party.is_manual:
+        await party.commit()
+
+
 class Talk:
     """One of them: turns, each of its kind, and an end."""
 
@@ -222,7 +236,7 @@ class Talk:
         party = self._party
         match kind:
             case "spoken":
-                await self._speak()
+                await speak(party, self._random)
             case "tool":
                 await party.type(USES_TOOL)
             case "cut":
@@ -234,21 +248,7 @@ class Talk:
                 await party.sounds()
                 await party.cut()
                 await party.answered()
-                await self._speak()
+                await speak(party, self._random)
             case _:
                 await party.type(f"Say something, for the {self._random.randint(2, 9)}th time")
         await party.answered()
-
-    async def _speak(self) -> None:
-        """Loud noise, in chunks of any size."""
-        party = self._party
-        pcm = self._random.randbytes(self._random.randint(150, 450) * PCM_BYTES_PER_MS)
-        if not party.is_manual:
-            pcm += bytes(SILENCE_MS * PCM_BYTES_PER_MS)
-        while pcm:
-            size = 2 * self._random.randint(480, 9600)
-            await party.append(pcm[:size])
-            pcm = pcm[size:]
-            await asyncio.sleep(0)
-        if party.is_manual:
-            await party.commit()

@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64decode
+from collections import Counter
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -11,7 +12,7 @@ from local_realtime.handlers import realtime as local
 from local_realtime.server import LocalRealtime, ServerConfig
 from local_realtime.session.session import Session
 from tests.calls.house import VoiceClient
-from tornado_app.session.ledger.entries import ModelSaid, UserSaid
+from tornado_app.session.ledger.entries import ModelSaid, ToolAnswered, ToolCalled, UserSaid
 
 PATIENCE_S = 60.0
 PCM_BYTES_PER_MS = 48
@@ -110,6 +111,10 @@ def check_links(conversation: Conversation, links: list[Recorded], session) -> N
     entries = session.ledger.entries
     assert [item.id for item in last.items] == [entry.id for entry in entries]
     for item, entry in zip(last.items, entries, strict=True):
+        if isinstance(entry, ToolCalled | ToolAnswered):
+            kind = "function_call" if isinstance(entry, ToolCalled) else "function_call_output"
+            assert (kind, entry.call_id) == (item.wire["type"], item.wire["call_id"])
+            continue
         assert item.wire["type"] == "message"
         [part] = item.parts
         known = (item.wire["role"], part.text)
@@ -121,6 +126,8 @@ def check_links(conversation: Conversation, links: list[Recorded], session) -> N
             case ModelSaid(text=text):
                 is_cut = part.sound is not None and entry.heard_ms is not None
                 assert ("assistant", "" if is_cut else text) == known, entry
+    calls = [e.call_id for e in entries if isinstance(e, ToolCalled)]
+    assert Counter(calls) == Counter(e.call_id for e in entries if isinstance(e, ToolAnswered))
     texts = [entry.text for entry in entries if isinstance(entry, UserSaid) and not entry.is_spoken]
     assert conversation.typed == texts
 
@@ -177,5 +184,9 @@ def is_quiet(model: Recorded, session) -> bool:
     told = session._model.rebuilding._told
     entries = session.ledger.entries
     is_written = all(e.is_written or e.id in told for e in entries if isinstance(e, UserSaid))
-    is_answered = isinstance(entries[-1], ModelSaid)
+    # A tool that ran on behind an interruption is heard of behind the answer to the next turn.
+    called = [e.call_id for e in entries if isinstance(e, ToolCalled)]
+    has_results = len(called) == sum(isinstance(e, ToolAnswered) for e in entries)
+    said = [e for e in entries if not isinstance(e, ToolCalled | ToolAnswered)]
+    is_answered = has_results and isinstance(said[-1], ModelSaid)
     return session.is_connected and is_heard and is_said and is_written and is_answered

@@ -372,7 +372,11 @@ class Ground:
 
     async def regained(self) -> None:
         """Wait until nothing more is in use than was."""
-        await until(lambda: not self._more(), "something stays behind")
+        try:
+            await until(lambda: not self._more(), "something stays behind")
+        except AssertionError as wrong:
+            wrong.add_note(f"{self._more()}")
+            raise
 
     def _more(self) -> list[str]:
         now = Ground()

@@ -41,6 +41,10 @@ class SurvivingClient(VoiceClient):
         await self._dial(self._query)
         assert await self._hear(WAIT_S)
 
+    def token(self) -> str:
+        """A new one, with which it comes."""
+        return self._house.token()
+
     async def leave(self) -> None:
         self._is_leaving = True
         self.socket.close(1000)
@@ -70,11 +74,13 @@ class SurvivingClient(VoiceClient):
             message = await self.socket.read_message()
         if message is None:
             return False
-        heard = json.loads(message) if isinstance(message, str) else message
+        await self._keep(json.loads(message) if isinstance(message, str) else message)
+        return True
+
+    async def _keep(self, heard: dict[str, Any] | bytes) -> None:
         self.heard.append(heard)
         if isinstance(heard, dict) and "resume_token" in heard["data"]:
             await self._be_told(heard["data"])
-        return True
 
     async def _be_told(self, status: dict[str, Any]) -> None:
         is_resumed = bool(self._token)
@@ -110,7 +116,7 @@ class SurvivingClient(VoiceClient):
 
     async def _dial(self, query: str) -> None:
         self._is_told = False
-        headers = {"Authorization": f"Bearer {self._house.token()}"}
+        headers = {"Authorization": f"Bearer {self.token()}"}
         url = f"ws://127.0.0.1:{self._port}/ws?{query}"
         async with asyncio.timeout(PATIENCE_S):
             while not await self._has_dialled(url, headers):

@@ -23,7 +23,7 @@ FAST = {"limits_messages_per_s": 100_000, "limits_message_burst": 1_000_000}
 def server_side(house: House):
     """The gateway's end of its only client: the one place where reads and writes can be seen."""
     (connection,) = house.gateway.connections
-    return connection._client
+    return connection._taker
 
 
 @contextmanager

@@ -238,7 +238,7 @@ async def test_a_large_message_under_way_bears_pings_and_questions():
         await link.send(done)
         await end(link)
         (connection,) = house.gateway.connections
-        await until(lambda: connection._client.is_full, "the client is never full")
+        await until(lambda: connection._taker.is_full, "the client is never full")
         watcher = await house.raw(user="watcher")  # its pings tell the time
         for _ in range(5):
             while (await watcher.receive()).opcode != PING:

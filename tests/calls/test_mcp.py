@@ -7,6 +7,7 @@ import threading
 from importlib import import_module
 from importlib.util import find_spec
 
+import httpx2
 import pytest
 
 from tests.calls.house import until, whole_log
@@ -45,6 +46,13 @@ def told(call):
 def listings(log):
     """How often a server has said what it has."""
     return log.getvalue().count('"event": "mcp_tools"')
+
+
+def goodbyes(server):
+    """The sessions that it was told are over."""
+    return [
+        headers["mcp-session-id"] for method, headers, _ in server.requests if method == "DELETE"
+    ]
 
 
 async def next_call(call):
@@ -213,6 +221,74 @@ async def test_a_server_that_was_away_for_a_moment(tmp_path, era):
             server.die()
             server.start()
             assert "12" in await call.result_of("stock", {"product": "tea"})
+
+
+@ERAS
+@pytest.mark.gen_test
+async def test_calls_outlive_a_session_that_is_given_up(tmp_path, era):
+    """One that runs has its result, and one that is made meanwhile goes over the next session."""
+    with mcp_house(**era) as server, whole_log() as log:
+        async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 20")) as call:
+            (hanging,) = await call.model_calls(("hang", {}))
+            await until(lambda: server.running == 1, "it was not called")
+            server.listing_answer = (500, [], b"")
+            await call.model_calls(("open_shop", {}))
+            await until(lambda: "mcp_server_away" in log.getvalue(), "nobody noticed")
+            server.listing_answer = None
+            await call.model_calls(("stock", {"product": "tea"}))
+            found = [output for _, output in (await call.output(), await call.output())]
+            assert "open" in "".join(found)
+            assert "12" in "".join(found)
+
+            assert 1 == server.running
+            assert not goodbyes(server)
+            server.let_go.set()
+            assert (hanging, '{"result":"late"}') == await call.output()
+            if server.is_legacy:
+                await until(lambda: goodbyes(server), "the old session is kept")
+                assert 1 == len(goodbyes(server))
+    assert 1 == log.getvalue().count("mcp_server_away")
+
+
+@ERAS
+@pytest.mark.gen_test
+async def test_a_gateway_that_stops_while_a_session_that_is_given_up_has_a_call(tmp_path, era):
+    """It says goodbye to that one, too, and leaves no thread."""
+    with mcp_house(**era) as server, whole_log() as log:
+        async with tool_call(tmp_path, mcp_entry(server.url, "timeout_s = 20")) as call:
+            await call.model_calls(("hang", {}))
+            await until(lambda: server.running == 1, "it was not called")
+            server.listing_answer = (500, [], b"")
+            await call.model_calls(("open_shop", {}))
+            await until(lambda: "mcp_server_away" in log.getvalue(), "nobody noticed")
+            assert 1 == server.running
+        assert "mcp-loop" not in {thread.name for thread in threading.enumerate()}
+        assert server.is_legacy == bool(goodbyes(server))
+
+
+@ERAS
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [(httpx2.ConnectError("canary"), "12"), (RuntimeError("canary"), "broke off")],
+    ids=["unreachable", "unforeseen"],
+)
+async def test_a_request_that_fails_by_itself(tmp_path, monkeypatch, era, fault, found):
+    """Asked once more if nobody had it, though the server was never away; the next call works."""
+    faults = [fault]
+    send = httpx2.AsyncClient.send
+
+    async def failing(client, request, **options):
+        if b"tools/call" in request.content and faults:
+            raise faults.pop()
+        return await send(client, request, **options)
+
+    monkeypatch.setattr(httpx2.AsyncClient, "send", failing)
+    with mcp_house(**era) as server, whole_log() as log:
+        async with tool_call(tmp_path, mcp_entry(server.url)) as call:
+            assert found in await call.result_of("stock", {"product": "tea"})
+            assert "12" in await call.result_of("stock", {"product": "tea"})
+    assert "canary" not in log.getvalue()
 
 
 @pytest.mark.gen_test

@@ -38,7 +38,7 @@ async def test_both_sides_have_levels_for_as_long_as_somebody_looks(settings, qu
     async with FakeUpstream() as fake, House(fake.url, **settings) as house:
         client = await house.connected(f"{query}&turn_detection=none")
         assert "levels" not in await call_of(house)
-        assert not isinstance(the_connection(house)._decider, Watch)
+        assert not isinstance(the_connection(house)._looking.decider, Watch)
         quiet = (await call_of(house, levels="true"))["levels"]
         assert {-120} == {*quiet["user"], *quiet["model"]}
 
@@ -50,10 +50,10 @@ async def test_both_sides_have_levels_for_as_long_as_somebody_looks(settings, qu
         loud = await loudest(house)
         assert (-6, -6) == loud
 
-        the_connection(house)._decider._looked_at -= 60
+        the_connection(house)._looking.decider._looked_at -= 60
         await client.say("ping")
         await client.next("pong")
-        assert not isinstance(the_connection(house)._decider, Watch)
+        assert not isinstance(the_connection(house)._looking.decider, Watch)
 
 
 @pytest.mark.gen_test

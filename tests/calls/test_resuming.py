@@ -37,7 +37,7 @@ async def back(house: House, client: VoiceClient, seq: int | None = None, **how)
 
 async def away(house: House) -> None:
     """The gateway has noticed."""
-    await until(lambda: any(c._line._client is None for c in house.gateway.connections), "nobody")
+    await until(lambda: any(c._taker._client is None for c in house.gateway.connections), "nobody")
 
 
 def piece(number: int) -> dict:

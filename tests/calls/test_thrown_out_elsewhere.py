@@ -1,5 +1,6 @@
 """A user who is thrown out on one machine loses the call on another, told through Redis."""
 
+import asyncio
 import math
 import os
 import statistics
@@ -12,6 +13,7 @@ from tests.calls.house import House, until
 from tests.calls.test_administration import KEY, ask
 from tests.fakes.redis_server import RedisServer, needs_redis
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.admission.bans import NOBODY
 
 needs_redis()
 
@@ -90,3 +92,19 @@ async def test_who_was_thrown_out_while_redis_was_away_is_thrown_out_later(tmp_p
             redis.flush()
             async with machine(redis, tmp_path, "other", fake.url) as other:
                 assert other.gateway.trust.has_taken_back("alice", None)
+
+
+@pytest.mark.gen_test
+async def test_a_machine_that_stops_writes_down_first_what_it_was_told(tmp_path):
+    """The moment it is told, and again while it writes."""
+    with RedisServer() as redis:
+        async with FakeUpstream() as fake:
+            async with machine(redis, tmp_path, "one", fake.url) as house:
+                for name in ("alice", "bob", "carol"):
+                    now = time.time()
+                    house.gateway.keeping_out._learn(NOBODY.with_one("user", name, now + 60, now))
+                    await asyncio.sleep(0)
+            redis.flush()
+            async with machine(redis, tmp_path, "one", fake.url) as house:
+                knows = house.gateway.trust.has_taken_back
+                assert [True] * 3 == [knows(name, None) for name in ("alice", "bob", "carol")]

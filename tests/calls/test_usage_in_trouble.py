@@ -13,7 +13,7 @@ import pytest
 
 from local_realtime.server import LocalRealtime, ServerConfig
 from tests.calls.house import House, until, whole_log
-from tests.fakes.postgres_server import PostgresServer, needs_postgres
+from tests.fakes.postgres_server import LONG_S, WRITE_S, PostgresServer, needs_postgres
 from tornado_app.usage import keeper as keeper_module
 from tornado_app.usage.database import UsageDatabase
 
@@ -113,11 +113,12 @@ def disk(server, tmp_path, monkeypatch):
     disk = Disk(tmp_path / "usage.sqlite3")
     monkeypatch.setattr("tornado_app.usage.usage.UsageDatabase", on(disk))
     monkeypatch.setattr("tornado_app.usage.database.WAIT_S", 0.05)
-    monkeypatch.setattr("tornado_app.usage.postgres.WRITE_S", 60.0)
+    monkeypatch.setattr("tornado_app.usage.postgres.WRITE_S", WRITE_S)
     monkeypatch.setattr(keeper_module, "EACH_S", 0.05)
     monkeypatch.setattr(keeper_module, "RETRY_S", 0.05)
     monkeypatch.setattr(keeper_module, "LINE_EACH_S", 0.0)
-    return disk
+    yield disk
+    server.go_on()  # a test that has failed harms no other
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ async def talk(clients):
 
 async def talk_until(clients, is_so, why):
     """Round after round; the rounds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LONG_S
     for rounds in itertools.count(1):
         await talk(clients)
         if is_so():
@@ -182,7 +183,8 @@ def hurry(keeper):
     keeper._sink._bound_s = keeper._sink._connection.bound_s = 1.0
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=2 * LONG_S)
+@pytest.mark.timeout(3 * LONG_S)
 @pytest.mark.parametrize("trouble", TROUBLES)
 async def test_no_call_notices_and_no_record_is_lost(server, disk, settings, trouble):
     """Nor is one there twice; and the log says of each place that answers what is wrong."""
@@ -220,7 +222,8 @@ async def test_no_call_notices_and_no_record_is_lost(server, disk, settings, tro
     assert of_lines == of_sqlite == of_postgresql
 
 
-@pytest.mark.gen_test(timeout=120)
+@pytest.mark.gen_test(timeout=2 * LONG_S)
+@pytest.mark.timeout(3 * LONG_S)
 async def test_what_is_lost_is_counted_and_told_of(server, disk, settings, monkeypatch):
     """Beyond the bound, and to the record: at each place that many are missing."""
     monkeypatch.setattr(keeper_module, "WAITING_MOST", 2 * CALLS)

@@ -5,15 +5,17 @@ import json
 import os
 import resource
 import socket
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.iostream import StreamClosedError
 
-from tests.calls.house import WAIT_S, House, until, whole_log
+from tests.calls.house import WAIT_S, House, house_settings, until, whole_log
 from tests.fakes.upstream import FakeUpstream
-from tornado_app.client_side.front_door import DoorStream
+from tornado_app.client_side.front_door import Doorstep, DoorStream
 
 
 async def crowd(house: House, size: int) -> list[asyncio.StreamWriter]:
@@ -143,6 +145,100 @@ async def test_what_a_client_leaves_behind_is_no_fault():
         await stream.read_until_regex(b"\r\n", max_bytes=100)
 
 
+HEAD = b"GET / HTTP/1.1\r\n\r\n"
+
+
+async def head(stream: DoorStream) -> bytes:
+    """As Tornado reads it."""
+    return await asyncio.wait_for(stream.read_until_regex(b"\r?\n\r?\n", max_bytes=100), WAIT_S)
+
+
+@pytest.mark.gen_test
+async def test_what_may_be_for_another_process_stays_in_its_socket():
+    """Until it is known that it is not."""
+    ours, its = socket.socketpair()
+    fates = deque([None, None, False])
+    stream = DoorStream(ours, str.encode, 100, lambda _: fates.popleft())
+    its.sendall(HEAD)
+    assert HEAD == await head(stream)
+    assert not fates
+    stream.close()
+    its.close()
+
+
+@pytest.mark.parametrize("in_one_piece", [False, True])
+@pytest.mark.gen_test
+async def test_only_the_beginning_of_a_request_goes_to_another_process(in_one_piece):
+    """No body, though it looks like a request, nor what was read with the one before."""
+    ours, its = socket.socketpair()
+    fates = deque([False, True])
+    stream = DoorStream(ours, str.encode, 100, lambda _: fates.popleft())
+    its.sendall(HEAD * 3 if in_one_piece else HEAD)
+    assert HEAD == await head(stream)
+    if not in_one_piece:
+        its.sendall(HEAD)
+    assert HEAD == await asyncio.wait_for(stream.read_bytes(len(HEAD)), WAIT_S)
+    if in_one_piece:
+        assert HEAD == await head(stream)
+    assert [True] == [*fates]
+    its.sendall(HEAD)
+    with pytest.raises(StreamClosedError):
+        await head(stream)
+    its.close()
+
+
+class Looks:
+    """A routing that hands nobody over, and notes where it was asked to."""
+
+    def __init__(self):
+        self.seen: list[bytes] = []
+
+    def start(self, *_) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def hand_over(self, connection: socket.socket) -> bool | None:
+        try:
+            self.seen.append(connection.recv(100, socket.MSG_PEEK))
+        except BlockingIOError:
+            return None
+        return False
+
+
+@pytest.mark.gen_test
+async def test_no_body_is_looked_at():
+    """As the whole server reads it, behind its headers and before the next request."""
+    looks = Looks()
+    post = b"POST /ws HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(HEAD)
+    async with House("ws://127.0.0.1:9/") as house:
+        house.server.route(looks)
+        reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+        for _ in range(2):
+            writer.write(post)
+            await until(lambda: post in looks.seen, "it is not looked at")
+            writer.write(HEAD)
+            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), WAIT_S)
+            length = int(answer.lower().partition(b"content-length: ")[2].split()[0])
+            await reader.readexactly(length)
+            assert answer.startswith(b"HTTP/1.1 405 ")
+            assert [post] == looks.seen
+            looks.seen.clear()
+        writer.close()
+
+
+@pytest.mark.gen_test
+async def test_who_was_handed_over_stays_for_one_request():
+    """The next in the same connection is another client's, where a load balancer keeps it."""
+    ours, its = socket.socketpair()
+    stream = DoorStream(ours, str.encode, 100, lambda _: True, stays_once=True)
+    its.sendall(HEAD)
+    assert HEAD == await head(stream)
+    its.sendall(HEAD)
+    with pytest.raises(StreamClosedError):
+        await head(stream)
+    its.close()
+
+
 @pytest.mark.gen_test
 async def test_headers_that_are_too_large_are_refused_in_words():
     """431, where Tornado only cuts the connection."""
@@ -154,3 +250,23 @@ async def test_headers_that_are_too_large_are_refused_in_words():
 
     assert said.startswith(b"HTTP/1.1 431 ")
     assert "24576 bytes" in json.loads(said.partition(b"\r\n\r\n")[2])["error"]
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("peer", "expected"),
+    [("10.0.0.7", ("203.0.113.9", "https")), ("198.51.100.1", ("198.51.100.1", "http"))],
+    ids=["a load balancer", "a stranger"],
+)
+async def test_whoever_is_refused_is_known_by_its_own_address(peer, expected):
+    """Not by that of the load balancer before it; and not by what a stranger says of itself."""
+    settings = house_settings(server_trusted_proxies=["10.0.0.0/8"])
+    doorstep = Doorstep(settings, asyncio.get_running_loop())
+    said = {"Host": "a", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    line = RequestStartLine("GET", "/", "HTTP/1.1")
+    request = HTTPServerRequest(headers=HTTPHeaders(said), start_line=line)
+    request.remote_ip = peer
+    address = doorstep.address_of(request)
+    doorstep.close()
+
+    assert expected == (address.ip, address.scheme)

@@ -7,15 +7,18 @@ import resource
 import select
 import socket
 import struct
+import sys
 import time
 
 import pytest
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
+from tornado_app import unsent
 from tornado_app.client_side.read_watch import GatheredReadWatch, LoopReadWatch, ReadWatch
 from tornado_app.client_side.stream import TURN_S, ClientStream
 
 WAIT_S = 60.0
+READ_BYTES = 1 << 16
 
 
 class Line:
@@ -232,6 +235,24 @@ async def test_what_the_socket_does_not_take_waits_its_turn():
     assert (False, False, True) == waiting
     assert line.stream.write(b"more").done()
     line.stream.close()
+    await line.until_gone()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as of tests/test_unsent.py")
+@pytest.mark.gen_test
+async def test_that_a_client_reads_is_seen_before_its_socket_has_room():
+    """A third of what the system holds has to go before that: up to 20 s of an answer."""
+    line = Line.connected()
+    line.start()
+    line.stream.write(bytes(8 << 20))
+    untaken_bytes = line.stream.untaken_bytes
+    read = 0
+    while line.stream.untaken_bytes > untaken_bytes - READ_BYTES:
+        read += len(line.other.recv(READ_BYTES))
+
+    assert read < 1 << 20
+    line.stream.close()
+    assert 0 == unsent.held_bytes(line.stream.socket)
     await line.until_gone()
 
 

@@ -17,7 +17,7 @@ from tests.conformance import EchoHandler
 from tests.fakes.raw_websocket import DEADLINE_S, TEXT, RawClient, client_frame
 from tornado_app.client_side.frames import BINARY, frame
 from tornado_app.client_side.gathered_writes import GatheredWrites
-from tornado_app.client_side.writer import PART_BYTES, ClientWriter
+from tornado_app.client_side.writer import LEAST_BYTES_PER_S, PART_BYTES, ClientWriter
 
 GATHER_BYTES = 100
 QUEUE_BYTES = 1000
@@ -69,7 +69,7 @@ class FakeProtocol:
     """Remembers what is written; a blocked one leaves its writes undrained."""
 
     def __init__(self, loop: FakeLoop) -> None:
-        self.stream = SimpleNamespace(max_write_buffer_size=None, unsent_bytes=0)
+        self.stream = SimpleNamespace(max_write_buffer_size=None, untaken_bytes=0)
         self.before_close = None
         self.loop = loop
         self.log = []
@@ -90,7 +90,7 @@ class FakeProtocol:
         future = asyncio.Future(loop=self.loop)
         if self.blocked:
             self.undrained.append(future)
-            self.stream.unsent_bytes = len(data)
+            self.stream.untaken_bytes = len(data)
         else:
             future.set_result(None)
         return future
@@ -102,7 +102,7 @@ class FakeProtocol:
             else:
                 future.set_exception(error)
         self.undrained = []
-        self.stream.unsent_bytes = 0
+        self.stream.untaken_bytes = 0
         self.loop.run()
 
     def close(self, code: int, reason: str) -> None:
@@ -119,7 +119,12 @@ class Client(SimpleNamespace):
     """A writer with the fakes around it."""
 
     @classmethod
-    def new(cls, loop: FakeLoop | None = None, gathered: GatheredWrites | None = None) -> "Client":
+    def new(
+        cls,
+        loop: FakeLoop | None = None,
+        gathered: GatheredWrites | None = None,
+        write_timeout_s: float = WRITE_TIMEOUT_S,
+    ) -> "Client":
         loop = loop or FakeLoop()
         gathered = gathered or GatheredWrites(loop, GATHER_S)
         protocol, slow, room = FakeProtocol(loop), [], []
@@ -127,7 +132,7 @@ class Client(SimpleNamespace):
             protocol,
             gather_bytes=GATHER_BYTES,
             queue_bytes=QUEUE_BYTES,
-            write_timeout_s=WRITE_TIMEOUT_S,
+            write_timeout_s=write_timeout_s,
             loop=loop,
             gathered=gathered,
             on_slow=slow.append,
@@ -316,19 +321,29 @@ def test_what_a_large_message_did_not_count_for_is_forgotten(client: Client) -> 
     assert client.writer.queued_bytes == client.writer.counted_bytes == len(FIRST)
 
 
-def test_a_large_write_has_its_time_for_each_part(client: Client) -> None:
-    """A client that takes it steadily is not given up, one that stops half way is."""
+@pytest.mark.parametrize(
+    ("write_timeout_s", "part_bytes"),
+    [(WRITE_TIMEOUT_S, int(WRITE_TIMEOUT_S * LEAST_BYTES_PER_S)), (60.0, PART_BYTES)],
+)
+def test_a_large_write_has_its_time_for_each_part(write_timeout_s: float, part_bytes: int) -> None:
+    """A client that takes it as fast as is spoken is not given up, one that stops half way is."""
+    client = Client.new(write_timeout_s=write_timeout_s)
     client.protocol.blocked = True
-    client.writer.send(b"f" * (3 * PART_BYTES))
+    client.writer.send(b"f" * (3 * part_bytes))
     client.loop.run()
-    for left_bytes in (2 * PART_BYTES, PART_BYTES):
-        client.protocol.stream.unsent_bytes = left_bytes
-        client.loop.run(WRITE_TIMEOUT_S)
+    for left_bytes in (2 * part_bytes, part_bytes):
+        client.protocol.stream.untaken_bytes = left_bytes
+        client.loop.run(write_timeout_s)
         assert client.slow == []
-    client.protocol.stream.unsent_bytes = PART_BYTES - 1
+    client.protocol.stream.untaken_bytes = 1
 
-    client.loop.run(WRITE_TIMEOUT_S)
+    client.loop.run(write_timeout_s)
     assert client.slow == ["write_timeout"]
+
+
+def test_who_plays_as_it_reads_is_fast_enough() -> None:
+    """Of G.711, with a second of leave for how a system tells of room."""
+    assert 8000 * (WRITE_TIMEOUT_S - 1) >= LEAST_BYTES_PER_S * WRITE_TIMEOUT_S
 
 
 def test_close_writes_what_is_queued_first(client: Client) -> None:

@@ -395,8 +395,21 @@ class TestCheckConfig:
         code, _, err = run("token", "--user", "a")
 
         assert 2 == code
-        assert err.startswith("server.state_dir")
+        assert err.startswith("server.state_dir (PARLEY_SERVER_STATE_DIR): ")
+        assert f"kept in {tmp_path}/file/below: Not a directory; name a directory " in err
         assert 1 == err.count("\n")
+        assert (code, "", err) == run("check-config")
+
+    def test_a_state_directory_that_nobody_needs(self, run, tmp_path, monkeypatch):
+        """Who lists what there is makes no tokens, and leaves nothing behind."""
+        monkeypatch.delenv("PARLEY_AUTH_SECRET")
+        monkeypatch.setenv("PARLEY_SERVER_STATE_DIR", str(tmp_path / "state"))
+        monkeypatch.setenv("PARLEY_RECORDINGS_DIRECTORY", str(tmp_path / "recordings"))
+
+        assert 0 == run("recordings")[0]
+        assert 0 == run("check-config")[0]
+        assert 1 == run("talk", "--url", NOBODY, "--token", "x", "--text", "Hello.")[0]
+        assert [] == [*tmp_path.iterdir()]
 
     def test_a_config_file_without_a_name(self, run):
         """A variable of a script that is empty is no directory that cannot be read."""

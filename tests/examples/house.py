@@ -16,6 +16,8 @@ from tests.fakes.upstream import unused_port
 ROOT = Path(__file__).resolve().parents[2]
 START_S, CALL_S, END_S = 110.0, 60.0, 30.0
 """The models of speech are loaded; on a machine that may be busy."""
+PROXY = {"http_proxy": "http://127.0.0.1:9"}
+"""As in many a company: all of the examples is on this computer, which is not behind it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Examples:
     @property
     def environ(self) -> dict[str, str]:
         """What the client of examples/ has to know."""
-        return {
+        return PROXY | {
             "APPLICATION_URL": f"http://{self.application}",
             "GATEWAY_URL": f"ws://{self.gateway}/ws",
         }
@@ -42,7 +44,7 @@ async def examples_running(folder: Path, **environ: str) -> AsyncIterator[Exampl
     tools = folder / "examples/tools/tools.toml"
     text = tools.read_text().replace(":9000/", f":{weather}/").replace(":9001/", f":{hours}/")
     tools.write_text(text)
-    environ |= {
+    environ |= PROXY | {
         "APPLICATION_PORT": str(application),
         "WEATHER_PORT": str(weather),
         "HOURS_PORT": str(hours),

@@ -98,6 +98,20 @@ def test_a_probe_that_succeeds():
     assert not breaker.bad(REFUSED, 106.0)
 
 
+def test_one_that_is_lost_again_after_a_probe_that_succeeded():
+    """It is left alone as long as the first time, and then one may try."""
+    breaker = Breaker(BreakerRules(failures=1, window_s=30.0, open_s=1.0, open_max_s=30.0))
+    breaker.bad(REFUSED, 100.0)
+    for now in (101.0, 102.0):
+        breaker.begin_probe(now)
+        breaker.bad(REFUSED, now, is_probe=True)
+    breaker.begin_probe(106.0)
+    assert breaker.good()
+    assert breaker.bad(REFUSED, 107.0)
+
+    assert 108.0 == breaker.try_at
+
+
 def test_a_probe_keeps_others_off():
     """Until it has reported, or for half a minute."""
     breaker = opened(*[REFUSED] * 3)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.failover.test_breaker import BUSY, LATER, NO_QUOTA, REFUSED, RULES, WRONG_KEY, ending
 from tests.session.story import model_session
-from tornado_app.failover.route import Route
+from tornado_app.failover.route import SOON_S, Route
 from tornado_app.failover.upstreams import Upstream, Upstreams
 from tornado_app.protocol.endings import Ending, Failure, classify
 
@@ -63,6 +63,20 @@ def test_what_is_wrong_with_a_call_concerns_no_other(why, usual):
 
     assert "azure" == chosen(way, 1000.0)
     assert "openai" == chosen(route(shared), 0.0)
+
+
+def test_a_probe_that_found_only_what_is_wrong_with_its_call():
+    """Another may try at once, and only when that one was a probe."""
+    shared = upstreams()
+    for name in NAMES:
+        shared.breaker(name).bad(WRONG_KEY, 0.0)
+    wanting = route(shared, asks_the_usual=False)
+    assert wanting.next(100.0).is_probe
+    wanting.bad("openai", NO_MODEL, 100.0, is_probe=True)
+    assert "openai" == chosen(route(shared), 100.0)
+    route(shared, asks_the_usual=False).bad("openai", NO_MODEL, 100.0)
+
+    assert "azure" == chosen(route(shared), 100.0)
 
 
 def test_one_that_was_late_is_tried_behind_the_others():
@@ -215,6 +229,15 @@ def test_when_all_are_out(reasons, expected):
 
     assert chosen(way) is None
     assert expected == way.nobody(0.0)
+
+
+def test_when_all_were_tried_and_any_may_be_dialled_again():
+    """Their breakers are closed, and have no time to tell: soon."""
+    way = route()
+    for name in NAMES:
+        way.bad(name, BUSY, 0.0)
+
+    assert Failure("dial", "out", retry_after_s=SOON_S) == way.nobody(0.0)
 
 
 def test_when_another_call_is_finding_out():

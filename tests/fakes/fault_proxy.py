@@ -11,9 +11,14 @@ from tornado.netutil import bind_sockets
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 READ_BYTES = 4096
-Break: TypeAlias = Literal["closed", "reset", "half_open", "hangs"]
+STALL_S = 7.0
+CRAWL_BYTES_PER_S = 200_000
+"""Three times what speech takes as base64, so that a minute of it is heard some day."""
+RECEIVE_BYTES = 16_384
+Break: TypeAlias = Literal["closed", "reset", "half_open", "hangs", "stalls", "crawls"]
 """How both ends learn of it; of one that is half open he who dialled does, and the other never; of
-one that hangs neither does, and what is written to it is taken."""
+one that hangs neither does, and what is written to it is taken.  One that stalls takes nothing for
+`STALL_S` and goes on; one that crawls goes on, and slowly."""
 
 
 class FaultProxy:
@@ -23,8 +28,12 @@ class FaultProxy:
     there is none left, they hold.
     """
 
-    def __init__(self, port: int, breaks: Iterator[tuple[int, Break]]) -> None:
+    def __init__(
+        self, port: int, breaks: Iterator[tuple[int, Break]], *, is_narrow: bool = False
+    ) -> None:
+        """*is_narrow*: its system keeps little of what the other end says."""
         self._to = port
+        self._is_narrow = is_narrow
         self._breaks = breaks
         self._wires: set[asyncio.Task[None]] = set()
         self._left_open: list[asyncio.StreamWriter] = []
@@ -56,10 +65,10 @@ class FaultProxy:
         assert task is not None
         self._wires.add(task)
         left_bytes, how = next(self._breaks, (None, "closed"))
-        wire = _Wire(left_bytes, lambda: self.is_calm)
+        wire = _Wire(left_bytes, how, lambda: self.is_calm)
         writers = [writer]
         try:
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
+            there_reader, there_writer = await self._there()
             writers.append(there_writer)
             await wire.join((reader, there_writer), (there_reader, writer))
             if wire.is_broken and how == "hangs":
@@ -74,10 +83,24 @@ class FaultProxy:
             for each in writers:
                 _end(each, is_reset=wire.is_broken and how != "closed")
 
+    async def _there(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        sock = socket.socket()
+        try:
+            if self._is_narrow:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._to))
+        except BaseException:
+            sock.close()
+            raise
+        ahead_bytes = RECEIVE_BYTES if self._is_narrow else 4 * RECEIVE_BYTES
+        return await asyncio.open_connection(sock=sock, limit=ahead_bytes)
+
 
 class _Wire:
-    def __init__(self, left_bytes: int | None, is_calm: Callable[[], bool]) -> None:
+    def __init__(self, left_bytes: int | None, how: Break, is_calm: Callable[[], bool]) -> None:
         self._left_bytes = left_bytes
+        self._how = how
         self._is_calm = is_calm
         self.is_broken = False
 
@@ -94,14 +117,33 @@ class _Wire:
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(READ_BYTES):
-                if self._left_bytes is not None and not self._is_calm():
+                if not self._breaks:
+                    await self._wait_with(data)
+                elif self._left_bytes is not None and not self._is_calm():
                     data = data[: self._left_bytes]
                     self._left_bytes -= len(data)
                 writer.write(data)
                 await writer.drain()
-                if self._left_bytes == 0 and not self._is_calm():
+                if self._left_bytes == 0 and self._breaks and not self._is_calm():
                     self.is_broken = True
                     return
+
+    @property
+    def _breaks(self) -> bool:
+        return self._how not in {"stalls", "crawls"}
+
+    async def _wait_with(self, data: bytes) -> None:
+        """It has not broken, and takes its time."""
+        if self._left_bytes is None or self._is_calm():
+            return
+        self._left_bytes = max(0, self._left_bytes - len(data))
+        if self._left_bytes:
+            return
+        if self._how == "crawls":
+            await asyncio.sleep(len(data) / CRAWL_BYTES_PER_S)
+            return
+        await asyncio.sleep(STALL_S)
+        self._left_bytes = None
 
 
 async def _taken(reader: asyncio.StreamReader) -> None:

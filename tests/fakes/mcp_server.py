@@ -31,6 +31,8 @@ class McpHouse:
         self.let_go = threading.Event()
         self.answer: Any = None
         """What is answered to calls, (status, headers, body), in place of MCP."""
+        self.listing_answer: Any = None
+        """The same of listings."""
         self.server = MCPServer("house", log_level="CRITICAL")
         self._add_tools()
 
@@ -111,8 +113,10 @@ class McpHouse:
             await send({"type": "http.response.start", "status": 400, "headers": kind})
             await send({"type": "http.response.body", "body": answer})
             return
-        if self.answer is not None and headers.get("mcp-method") == "tools/call":
-            status, extra, content = self.answer
+        answers = {"tools/call": self.answer, "tools/list": self.listing_answer}
+        in_place = answers.get(json.loads(body)["method"]) if body else None
+        if in_place is not None:
+            status, extra, content = in_place
             start = {"type": "http.response.start", "status": status, "headers": extra}
             await send(start)
             await send({"type": "http.response.body", "body": content})

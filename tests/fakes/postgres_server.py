@@ -17,6 +17,10 @@ import pytest
 
 WAIT_S = 120.0
 """It computes for a second to be made, on a computer that may have none to spare."""
+WRITE_S = 30.0
+"""How long a gateway waits for it in tests: a busy computer is none that hangs."""
+LONG_S = 4 * WRITE_S
+"""What is under way when it hangs is given up after as much as that, and then told of."""
 NAME, PASSWORD = "parley", "a-word-that-nobody-logs"
 SMALL = {
     "fsync": "off",

@@ -36,8 +36,10 @@ from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events
 from tornado_app.session.config import SessionConfig
+from tornado_app.upstream.dial import Dial
 from tornado_app.upstream.endpoint import _growth as growth
-from tornado_app.upstream.link import Dial, Link, LinkDrained, LinkLost, LinkOpened
+from tornado_app.upstream.link import Link
+from tornado_app.upstream.said import LinkDrained, LinkLost, LinkOpened
 from tornado_app.upstream.socket import UpstreamSocket
 from tornado_app.upstream.wire import Wire
 from workers.blocks import Block
@@ -68,7 +70,7 @@ class ClientEnd:
 
     def __init__(self, loop: StageLoop, room_bytes: int) -> None:
         self._room_bytes = room_bytes
-        self.stream = SimpleNamespace(max_write_buffer_size=None, unsent_bytes=0)
+        self.stream = SimpleNamespace(max_write_buffer_size=None, untaken_bytes=0)
         self.before_close: Callable[[], None] | None = None
         self.is_paused = False
         self.is_closed = False
@@ -79,7 +81,7 @@ class ClientEnd:
     def write_frames(self, data: bytes) -> "asyncio.Future[None]":
         assert self._written is None, "a second write before the first has drained"
         self._written = asyncio.Future(loop=self._loop)
-        written, self.stream.unsent_bytes = self._written, len(data)
+        written, self.stream.untaken_bytes = self._written, len(data)
         self._fill()
         return written
 
@@ -94,10 +96,10 @@ class ClientEnd:
         self._fill()
 
     def _fill(self) -> None:
-        taken = min(self.stream.unsent_bytes, self._room_bytes - self.in_kernel_bytes)
+        taken = min(self.stream.untaken_bytes, self._room_bytes - self.in_kernel_bytes)
         self.in_kernel_bytes += taken
-        self.stream.unsent_bytes -= taken
-        if not self.stream.unsent_bytes and self._written is not None:
+        self.stream.untaken_bytes -= taken
+        if not self.stream.untaken_bytes and self._written is not None:
             written, self._written = self._written, None
             written.set_result(None)
 
@@ -206,6 +208,8 @@ class StageLink(Link):
             self._turn()
         except Exception as error:  # noqa: BLE001  as the thread does
             self.has_ended = True
+            if not self._ending:
+                self._hear_ahead()
             self._tell(LinkLost(self._failure_from(error)))
 
     @property
@@ -416,16 +420,17 @@ class Stage:
         session = self.connection._session
         link = self.link
         pauses = {
-            "link": link is not None and (link._paused or bool(link.wire.end.says)),
+            "link": link is not None and (link._paused or bool(link.wire.end.says or link._ahead)),
             "client": self.client.is_paused,
             "backlog": session._backlog.paused,
             "orders": bool(session._model.gate.kept),
             "uplink": bool(
-                session._conductor.uplink.pending._entries or self.connection._uplink._waiting
+                session._conductor.uplink.pending._entries
+                or self.connection._performer.uplink._waiting
             ),
             "downlink": session.downlink.holds,
             "words": bool(session.downlink._in_pool),
-            "lane": self.connection._downlink.waiting > 0,
+            "lane": self.connection._performer.downlink.waiting > 0,
         }
         return [name for name, is_so in pauses.items() if is_so]
 

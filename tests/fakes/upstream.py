@@ -378,12 +378,12 @@ def syn_hole() -> Iterator[int]:
 
 
 def make_certificate(folder: Path) -> tuple[ssl.SSLContext, str]:
-    """A server's context for localhost, and the path of the certificate to trust."""
+    """A server's context for localhost and model.test, and the path of the certificate to trust."""
     certificate, key = str(folder / "cert.pem"), str(folder / "key.pem")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
          "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+         "-addext", "subjectAltName=DNS:localhost,DNS:model.test,IP:127.0.0.1"],
         check=True, capture_output=True,
     )  # fmt: skip
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -40,6 +40,12 @@ ROOM = "-" * 4096
 """Given as an argument: a fork's own take its place."""
 
 
+PYTHONS_OWN = {signal.SIGPIPE, signal.SIGXFSZ}
+"""Ignored by every program of Python."""
+CARRIED = signal.valid_signals() - PYTHONS_OWN - {signal.SIGKILL, signal.SIGSTOP}
+"""Signals of which it is carried over by exec that they are ignored."""
+
+
 @dataclass(frozen=True)
 class Start:
     """What a program is started with."""
@@ -50,6 +56,8 @@ class Start:
     folder: str
     has_session: bool
     """Of its own, as with ``start_new_session``."""
+    ignored: list[int]
+    """Signals that whoever starts it ignores, as it would then."""
 
     def as_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -106,7 +114,9 @@ def _take(streams: list[int]) -> None:
 
 def become(start: Start) -> None:
     """Have everything that a program finds when it begins."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in CARRIED:
+        plain = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if number in start.ignored else plain)
     if start.has_session:
         os.setsid()
     os.chdir(start.folder)

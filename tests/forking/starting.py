@@ -6,6 +6,7 @@ Two thirds of what a gateway does before it listens is to import the same as eve
 import ctypes
 import inspect
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from typing import Any, ClassVar
 
 from compiling.loading import VARIABLE
 from compiling.recipe import place_of
-from tests.forking.parent import ROOM, Start
+from tests.forking.parent import CARRIED, ROOM, Start
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT_S = 120.0
@@ -58,7 +59,8 @@ def start_of(asked: dict[str, Any]) -> Start | None:
     if first != sys.executable or not is_program or read_once(environ) != HERE:
         return None
     folder = os.fsdecode(asked["cwd"] or Path.cwd())
-    return Start(words, environ, folder, bool(asked["start_new_session"]))
+    ignored = [int(each) for each in CARRIED if signal.getsignal(each) is signal.SIG_IGN]
+    return Start(words, environ, folder, bool(asked["start_new_session"]), ignored)
 
 
 class Parent:

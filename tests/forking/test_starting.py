@@ -81,6 +81,21 @@ def test_a_fork_finds_what_a_fresh_process_finds(folder, words, asked):
     assert (7, b"complaint\n") == ended[0][::2]
 
 
+@pytest.mark.parametrize("how", [signal.SIG_IGN, signal.SIG_DFL, lambda *_: None])
+def test_a_fork_ignores_what_whoever_starts_it_ignores(folder, how):
+    """Now, and not when what is forked was started."""
+    ended = []
+    before = signal.signal(signal.SIGHUP, how)
+    try:
+        for kind in (Fresh, Forked):
+            with kind([sys.executable, "look.py"], cwd=folder, stdout=subprocess.PIPE) as process:
+                ended.append(json.loads(process.communicate(timeout=WAIT_S)[0])["signals"])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert ended[0] == ended[1]
+
+
 def test_output_and_errors_may_be_one_file(folder):
     """In the order in which both were written."""
     words = [sys.executable, "ends.py", "print(1, flush=True); print(2, file=sys.stderr); print(3)"]
@@ -154,7 +169,8 @@ def test_what_forks_ends_with_the_tests():
         "from tests.forking.parent import Start\n"
         "from tests.forking.starting import Parent\n"
         "parent = Parent(dict(os.environ))\n"
-        "number = parent.start(Start(['-m', 'this'], dict(os.environ), '.', False), [0, 1, 2])\n"
+        "start = Start(['-m', 'this'], dict(os.environ), '.', False, [])\n"
+        "number = parent.start(start, [0, 1, 2])\n"
         "os.waitpid(number, 0)\n"
         "parent.close()\n"
         "print(psutil.Process().children())\n"

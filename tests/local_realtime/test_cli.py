@@ -98,6 +98,26 @@ def test_a_taken_port_is_told(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "203.0.113.1"])
+def test_an_address_that_is_not_here_is_told(capsys, host):
+    """One line, with what was asked for once."""
+    code = main(["--mode", "echo", "--host", host, "--port", "0"])
+
+    assert code == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"cannot listen on {host}:0: ")
+    assert error.count(host) == error.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1:80", "a\nb", "[::1]"])
+def test_what_is_no_address_is_refused(capsys, host):
+    """By the argument parser, in the words of the gateway's settings."""
+    with pytest.raises(SystemExit):
+        main(["--host", host])
+
+    assert "must be an address or a name of this computer" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("pace", ["-1", "nan", "fast", ""])
 def test_a_bad_pace_is_refused(capsys, pace):
     """By the argument parser."""

@@ -25,6 +25,13 @@ TEST_SLACK_S = 2.0
 """Of computing, beside five times what a test takes: who needs more runs round in circles."""
 Functions = dict[tuple[str, str, int], list[FunctionType]]
 """By file, qualified name and first line."""
+HOUSES = ["tornado_app", "workers", "local_realtime"]
+"""Whose functions can be changed."""
+
+
+def mirrored(path: str) -> str:
+    """Where the tests of a file or room are."""
+    return f"tests/{path.removeprefix('tornado_app/')}"
 
 
 @dataclass
@@ -39,8 +46,8 @@ class Runs:
         """The tests that could notice it, in the order in which one will soon."""
         lines = [(mutant.path, line) for line in mutant.lines]
         names = set().union(*(self.by_line.get(line, ()) for line in lines))
-        mirror = Path("tests", *Path(mutant.path).parts[1:-1], f"test_{Path(mutant.path).name}")
-        own = f"{mirror}::"
+        mirror = Path(mirrored(mutant.path))
+        own = f"{mirror.with_name(f'test_{mirror.name}')}::"
         return sorted(names, key=lambda name: (not name.startswith(own), self.seconds[name]))
 
 
@@ -133,11 +140,11 @@ def shown(path: str) -> str:
 def functions() -> Functions:
     """All that there are, whoever holds them; several of one place, if each call makes one."""
     found: Functions = {}
-    rooms = str(Path.cwd() / "tornado_app")
+    houses = tuple(f"{Path.cwd() / house}/" for house in HOUSES)
     # tests/conftest.py hides from the collector what was imported, and it shows nothing hidden.
     gc.unfreeze()
     for one in gc.get_objects():
-        if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(rooms):
+        if isinstance(one, FunctionType) and one.__code__.co_filename.startswith(houses):
             code = one.__code__
             place = (shown(code.co_filename), code.co_qualname, code.co_firstlineno)
             found.setdefault(place, []).append(one)

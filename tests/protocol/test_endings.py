@@ -178,6 +178,7 @@ SOON = "Please try again in 1.2345s."
         (closed(1013), ErrorFacts(code=RATE, message=SOON), 1235),
         (closed(1013), ErrorFacts(type=RATE, message=SOON), 1235),
         (closed(1013), ErrorFacts(code=RATE), None),
+        (closed(1013), ErrorFacts(code="429", message=SOON), 1235),
         (closed(1011), ErrorFacts(type="server_error", message=SOON), None),
         (Failure("dial", "handshake", http_status=429, retry_after_s=7.0), None, 7000),
         (
@@ -202,6 +203,7 @@ def test_a_client_waits_as_long_as_the_model_asks(failure, error, wait_ms):
         (ErrorFacts(type=RATE, message=SOON), "rate_limited", 1235),
         (ErrorFacts(code=RATE, message=SOON), "rate_limited", 1235),
         (ErrorFacts(code=RATE), "rate_limited", None),
+        (ErrorFacts(code="429", message="Please retry after 3 seconds."), "rate_limited", 3000),
         (ErrorFacts(type="server_error", message=SOON), "upstream_unavailable", None),
         (ErrorFacts(type="invalid_request_error", code="x"), "upstream_rejected", None),
         (ErrorFacts(), "upstream_rejected", None),

@@ -48,6 +48,14 @@ def test_what_a_refusal_says(headers, wait_s):
         ("Please try again in 7m12.5s.", 432.5),
         ("Please try again in 1h2m.", 3720.0),
         ("Please try again in 2h0m3s.", 7203.0),
+        ("Requests have exceeded your call rate limit. Please retry after 3 seconds. Go", 3.0),
+        ("Rate limit is exceeded. Try again in 60 seconds.", 60.0),
+        ("Please retry after 86400 seconds.", 86_400.0),
+        ("Please retry after 1 minute 30 seconds.", 90.0),
+        ("Please try again in 2 hours.", 7200.0),
+        ("Please retry after 500 milliseconds.", 0.5),
+        ("Please try again in 1 day.", 86_400.0),
+        ("Please try again in 5 dozen.", None),
     ],
 )
 def test_what_the_sentence_of_a_rate_limit_names(sentence, wait_s):
@@ -63,7 +71,7 @@ def test_no_header_breaks_a_dial(headers):
     assert wait_s is None or wait_s >= 0
 
 
-@given(st.text() | st.from_regex(r"try again in [0-9hms.]*"))
+@given(st.text() | st.from_regex(r"(try again in|retry after)[0-9hms.]*"))
 def test_no_sentence_breaks_a_session(sentence):
     """Nor does any sentence."""
     wait_s = named_wait_s(sentence)

@@ -168,6 +168,16 @@ async def test_calls_are_written_beside_each_other(tmp_path):
 
 
 @pytest.mark.gen_test
+async def test_a_directory_that_is_none_is_told_of_before_any_call(tmp_path):
+    (tmp_path / "kept").touch()
+    keeper = Recorder(settings(tmp_path / "kept"))
+    keeper.start()
+
+    until(lambda: keeper.failed, "nobody has looked")
+    await keeper.stop(WAIT_S)
+
+
+@pytest.mark.gen_test
 async def test_a_queue_that_is_full_costs_that_recording(tmp_path, monkeypatch):
     """It ends where something is missing, and is finished up to there; the next call is whole."""
     monkeypatch.setattr(recorder, "QUEUE_BYTES", 100_000)

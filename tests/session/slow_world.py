@@ -68,7 +68,7 @@ class SlowWorld:
     def wait(self, seconds: float) -> None:
         """The session is woken whenever it wishes to be."""
         until = self.story.now + seconds
-        while (wake_at := self.story.session.wake_at()) <= until:
+        while (wake_at := self.story.session.timers.earliest) <= until:
             self.happen(events.Tick(), at=max(wake_at, self.story.now))
         self.story.now = until
 
@@ -93,7 +93,7 @@ class SlowWorld:
         assert not session.ended
         assert not self._uplink
         assert not self._downlink
-        assert not set(session._timers._due_at) - PERMANENT_TIMERS
+        assert not set(session.timers._due_at) - PERMANENT_TIMERS
         assert not session._backlog.paused
         assert not session.downlink.holds
         assert abs(self.story.figures.buffered_ms) < 1e-6

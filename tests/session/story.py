@@ -248,7 +248,7 @@ class Story:
         assert finished in ([], [len(self.all) - 1])
         assert self.session.ended == bool(finished)
         if self.session.ended:
-            assert math.inf == self.session.wake_at()
+            assert math.inf == self.session.timers.earliest
             assert 0 == self.budget.held_bytes == self.budget._answer_bytes
 
 

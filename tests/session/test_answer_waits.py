@@ -1,5 +1,7 @@
 """How long the user waited for an answer, and for whom: on a clock in the test's hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.session.story import Story, converted, delta, response
@@ -144,6 +146,40 @@ def test_each_answer_of_a_turn_says_how_long_the_turn_has_been():
         {"model_ms": 500.0, "gateway_ms": 0.0},
         {"model_ms": 1500.0, "gateway_ms": 0.0, "tools_ms": 1000.0},
     ] == [wait for _, wait in waits(told)]
+
+
+@pytest.mark.parametrize(("is_heard", "model_ms"), [(True, 1500.0), (False, 21_500.0)])
+def test_the_rest_of_an_answer_counts_from_where_it_broke_off(story, is_heard, model_ms):
+    """What was heard before is no wait; of an answer of which nothing was, all of it is."""
+    typed(story.connected(), 0.0)
+    story.said(realtime.ResponseCreated(response("resp_1")), 0.2)
+    if is_heard:
+        story.said(delta(100, "item_a", "resp_1"), 0.5)
+    story.now = 20.0
+    story.lost().model_ready()
+    answers(story, 21.0, 21.5, "resp_2", "item_b")
+
+    assert {"model_ms": model_ms, "gateway_ms": 0.0} == waits(story)[-1][1]
+
+
+@pytest.mark.parametrize("is_over_first", [True, False])
+def test_the_answer_behind_a_sentence_that_filled_the_wait_has_waited_since_the_turn(is_over_first):
+    """Such a sentence is no answer that broke off, whether it or the tool is over first."""
+    told = Story(tools=replace(RULES, filler="One moment.", filler_after_ms=1000)).connected()
+    ends(calls(begins(typed(told, 0.0))))
+    told.tick(1.0)
+    answers(told, 1.1, 1.5, "resp_2", "item_b")
+    if is_over_first:
+        ends(told, "resp_2")
+        done(told, at=2.0)
+    else:
+        done(told, at=2.0)
+        ends(told, "resp_2")
+    answers(told, 2.2, 2.5, "resp_3", "item_c")
+
+    wait = wait_of(told)
+    assert wait["tools_ms"] > 0
+    assert 2500.0 == sum(wait.values())
 
 
 def test_a_tool_that_runs_on_is_not_what_the_next_turn_waits_for():

@@ -1,5 +1,7 @@
 """The model's answers: asked for, passed on, cut."""
 
+import json
+
 import pytest
 
 from tests.session.story import FORGETFUL, Story, converted, delta, model_session, response
@@ -18,10 +20,11 @@ from tornado_app.protocol.realtime.events import (
     UserTranscriptDelta,
     UserTranscriptDone,
     UserTranscriptFailed,
+    parse_realtime,
 )
 from tornado_app.protocol.realtime.orders import CancelResponse, Truncate
 from tornado_app.session import commands, events
-from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
+from tornado_app.session.commands import ConvertDownlink, FlushDownlink, Log, ResetDownlink
 from tornado_app.session.model_side import TRUNCATE_ID
 from workers.blocks import Piece
 from workers.formats import AudioFormat, OpusFormat
@@ -83,6 +86,30 @@ def test_an_answer_begins_and_ends_for_the_client(story):
             {"response_id": "resp_1", "status": "completed", "usage": {"total_tokens": 7}},
         )
     ] == story.messages
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "reason"),
+    [
+        ("incomplete", {"type": "incomplete", "reason": "content_filter"}, "content_filter"),
+        ("incomplete", {"reason": "max_output_tokens"}, "max_output_tokens"),
+        ("cancelled", {"reason": "turn_detected"}, "turn_detected"),
+        ("incomplete", {"reason": "because of sk-123, see https://example.com"}, None),
+        ("incomplete", {"reason": 7}, None),
+        ("incomplete", "incomplete", None),
+        ("completed", None, None),
+    ],
+)
+def test_why_an_answer_is_not_complete_is_told_in_a_word(story, status, details, reason):
+    """The client and the operator learn whether it was too long or was not to be said."""
+    answering(story)
+    facts = {"id": "resp_1", "status": status, "status_details": details}
+    story.said(parse_realtime(json.dumps({"type": "response.done", "response": facts})))
+
+    (done,) = (data for name, data in story.messages if name == "response_done")
+    assert (status, reason) == (done["status"], done.get("reason"))
+    (line,) = (c.fields for c in story.fresh if isinstance(c, Log) and c.event == "response_done")
+    assert reason == line["reason"]
 
 
 def test_barge_in_truncates_to_what_was_heard(story):

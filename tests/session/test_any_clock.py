@@ -67,7 +67,7 @@ def lived(story, steps):
     woken = []
     for after_s, step in [*steps, (1500.0, lambda story: story)]:
         until = story.now + after_s
-        while not story.session.ended and (wake_at := story.session.wake_at()) <= until:
+        while not story.session.ended and (wake_at := story.session.timers.earliest) <= until:
             woken.append(wake_at - opened_at)
             story.tick(max(wake_at, story.now))
         story.now = until

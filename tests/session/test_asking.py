@@ -265,7 +265,7 @@ def test_a_request_that_was_interrupted_and_never_begins_is_no_error(story):
     """Nobody waits for it; a turn that came after it is asked for then."""
     story.connected().client(asked.Text("a")).client(asked.Interrupt())
     assert [] == story.tick(15.0).told
-    assert story.session.wake_at() > 20.0
+    assert story.session.timers.earliest > 20.0
 
     story.client(asked.Text("b"), at=16.0)
     assert ["response.create"] == [name for name in story.asked if "response" in name]
@@ -382,11 +382,22 @@ def test_words_that_were_under_way_end_with_the_model(story):
 def test_a_model_that_is_not_read_is_not_late(story):
     """The client has enough to take, so what the model says waits for it."""
     answering(story)
-    story.feed(events.Look(0, is_held=True), at=19.0)
+    for second in range(20):
+        story.feed(events.Look(0, is_held=True), at=float(second))
     assert [] == story.tick(38.9).told
-    story.feed(events.Look(0))
 
     assert ["upstream_timeout"] == story.tick(39.0).errors
+
+
+def test_a_model_is_not_late_when_this_process_stood_still(story):
+    """It wakes to its timers, and what the model has said meanwhile is read behind them."""
+    answering(story)
+    story.feed(events.Look(0), at=1.0)
+    story.feed(events.Look(0), at=30.0)
+    assert [] == story.tick(30.0).told
+    assert [] == story.tick(49.9).told
+
+    assert ["upstream_timeout"] == story.tick(50.0).errors
 
 
 def test_what_is_no_audio_begins_no_answer(story):

@@ -215,7 +215,7 @@ def test_the_voice_is_fixed_once_the_model_has_spoken():
     assert [] == story.orders
     story.client(configure(voice="marin", speed=1.1))
     assert {"speed": 1.1} == story.orders[0].session["audio"]["output"]
-    story.lost().tick(at=story.session.wake_at()).model_ready()
+    story.lost().tick(at=story.session.timers.earliest).model_ready()
     story.client(configure(voice="ash"))
     assert {"voice": "ash"} == story.orders[0].session["audio"]["output"]
 
@@ -271,7 +271,7 @@ def test_what_is_in_force_is_what_the_next_model_begins_with():
     assert [("upstream_unavailable", "a"), ("upstream_unavailable", "b")] == [
         (data["code"], data["ref"]) for name, data in story.messages if name == "error"
     ]
-    story.tick(at=story.session.wake_at()).feed(events.UpstreamOpened(1.0))
+    story.tick(at=story.session.timers.earliest).feed(events.UpstreamOpened(1.0))
 
     assert session_body(story.session._model.in_force) == story.orders[0].session
     body = story.orders[0].session
@@ -358,7 +358,7 @@ def test_history_is_said_to_a_model_that_has_begun_in_front_of_what_follows():
     assert "a" == only(story.said(UPDATED))["ref"]
 
     assert ["invalid_message"] == story.client(configure(history=PAST)).errors
-    story.lost().tick(at=story.session.wake_at()).model_ready()
+    story.lost().tick(at=story.session.timers.earliest).model_ready()
     again = [order.item for order in story.orders if isinstance(order, CreateItem)]
     assert ["Hi.", "Hello.", "Well?"] == [item["content"][0]["text"] for item in again]
 
@@ -410,7 +410,7 @@ def test_history_comes_before_the_first_turn(turn):
         error["ref"],
         error["sentence"],
     )
-    story.lost().tick(at=story.session.wake_at()).model_ready()
+    story.lost().tick(at=story.session.timers.earliest).model_ready()
     assert ["configured"] == story.client(configure(history=PAST)).said(UPDATED).told
 
 
@@ -492,7 +492,7 @@ class Model:
 
     def lose(self) -> None:
         self.story.lost()
-        self.story.tick(at=self.story.session.wake_at())
+        self.story.tick(at=self.story.session.timers.earliest)
         self.begin()
 
 

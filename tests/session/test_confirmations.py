@@ -135,7 +135,7 @@ def test_nothing_is_waited_for_when_all_is_confirmed(story):
     story.client(asked.ClearAudio()).said(Cleared())
 
     assert {"ping", "read", "token_expiry", "token_warning", "response"} == set(
-        story.session._timers._due_at
+        story.session.timers._due_at
     )
 
 

@@ -102,8 +102,8 @@ def test_an_account_that_runs_empty(said):
     assert ["conversation.item.create", "response.create"] == story.asked
 
 
-def limited(sentence: str) -> realtime.ResponseFinished:
-    error = ErrorFacts(code="rate_limit_exceeded", message=f"Rate limit reached. {sentence}")
+def limited(sentence: str, code: str = "rate_limit_exceeded") -> realtime.ResponseFinished:
+    error = ErrorFacts(code=code, message=f"Rate limit reached. {sentence}")
     details = StatusDetails(error)
     return realtime.ResponseFinished(ResponseFacts("resp_1", "failed", status_details=details))
 
@@ -114,9 +114,16 @@ def asked_something() -> Story:
     return story.said(realtime.ResponseCreated(ResponseFacts("resp_1", "in_progress")))
 
 
-def test_a_limit_that_lasts():
+@pytest.mark.parametrize(
+    ("sentence", "code"),
+    [
+        ("Please try again in 1m30s.", "rate_limit_exceeded"),
+        ("Please retry after 90 seconds.", "429"),
+    ],
+)
+def test_a_limit_that_lasts(sentence, code):
     """A caller is not to wait so long: another is asked, and this one left alone for the time."""
-    story = asked_something().said(limited("Please try again in 1m30s."))
+    story = asked_something().said(limited(sentence, code))
 
     assert (False, "azure", "rate_limit_exceeded") == judged(story)[-1]
     [*_, note] = [each for each in story.all if isinstance(each, NoteModel)]
@@ -139,14 +146,14 @@ def test_a_link_that_breaks(failure):
     story = connected().lost(failure)
 
     assert not story.tick(story.now).did(DialUpstream)
-    assert story.tick(story.session.wake_at()).did(DialUpstream)
+    assert story.tick(story.session.timers.earliest).did(DialUpstream)
     assert (False, "azure", failure.kind) == judged(story)[-1]
 
 
 def test_a_race_that_all_have_lost():
     """Whoever refused has been told of; the client is told, and the call is over."""
     story = connected().lost(Failure("open", "reset"))
-    story.tick(story.session.wake_at())
+    story.tick(story.session.timers.earliest)
     before = judged(story)
     story.lost(ALL_REFUSE)
 
@@ -160,8 +167,8 @@ def test_a_race_that_nobody_could_begin():
     story = Story(upstreams=3).opened().lost(Failure("dial", "out", retry_after_s=7.0))
 
     assert [] == story.errors
-    assert 7.0 < story.session.wake_at() < 8.0
-    assert story.tick(story.session.wake_at()).did(DialUpstream)
+    assert 7.0 < story.session.timers.earliest < 8.0
+    assert story.tick(story.session.timers.earliest).did(DialUpstream)
 
 
 def test_what_was_said_to_nobody():

@@ -91,7 +91,7 @@ def calls_a_tool(stage):
 
 def is_dialled_again(stage):
     story = stage().connected().lost()
-    return story.tick(story.session.wake_at())
+    return story.tick(story.session.timers.earliest)
 
 
 def refreshes(stage):

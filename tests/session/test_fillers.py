@@ -67,7 +67,7 @@ def error(code, event_id="parley_response_2", kind="invalid_request_error"):
 def test_a_tool_that_takes_long_has_the_model_say_a_word():
     """An answer of the turn's own name, that continues; the answer to the result follows it."""
     told = asking()
-    assert 1.0 == told.session.wake_at()
+    assert 1.0 == told.session.timers.earliest
     assert [] == told.tick(0.999).asked
     [order] = told.tick(1.0).orders
     assert BODY == order.response
@@ -100,7 +100,7 @@ def test_it_is_off_unless_somebody_says_what_is_to_be_said():
     """Nothing is asked, and nothing wakes us, before the time of the tool is over."""
     told = asking(RULES)
 
-    assert 5.0 == told.session.wake_at()
+    assert 5.0 == told.session.timers.earliest
     assert [] == told.tick(4.9).asked
 
 
@@ -131,7 +131,7 @@ def test_each_tool_may_have_its_own(default, manners, wakes_at, said):
     """Sentence and time apart; what it does not say is as for all."""
     rules = replace(RULES, functions=(replace(WEATHER, manners=manners),), filler=default)
     told = asking(rules)
-    assert wakes_at == told.session.wake_at()
+    assert wakes_at == told.session.timers.earliest
     orders = told.tick(min(wakes_at, 4.0)).orders
 
     asks_for = [o.response["instructions"] for o in orders if isinstance(o, CreateResponse)]
@@ -256,7 +256,7 @@ def test_it_is_not_said_of_a_call_that_was_interrupted():
     """Nobody waits for its result."""
     told = asking().client(asked.Interrupt(), at=0.5)
 
-    assert 5.0 == told.session.wake_at()
+    assert 5.0 == told.session.timers.earliest
     assert [] == told.tick(2.0).asked
 
 

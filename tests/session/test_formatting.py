@@ -135,6 +135,17 @@ def test_a_model_that_is_lost_gives_what_waits_back_to_the_old_format():
     assert ("pcmu", 24_000, 1, "any") == formats_of(story.messages[-1][1])
 
 
+def test_a_change_that_is_refused_gives_back_the_one_before_it():
+    """What the client sends is as it was changed to, and not as it was at first."""
+    story = Story().connected().client(configure("a", input_rate=8_000))
+    story.feed(events.UplinkReady(TAIL)).client(configure("b", input_rate=16_000, speed=1.25))
+    story.said(refusal("parley_configure_2", "odd", "session.audio.output.speed"))
+    assert ["ReleaseUplink"] == lane(story)
+    story.feed(events.ClientAudio(bytes(1600)))
+
+    assert 100 == story.figures.buffered_ms
+
+
 def test_changes_are_answered_in_their_order():
     """One that asks the model nothing does not overtake one that does."""
     story = Story().connected().client(configure("a", speed=1.25))

@@ -278,7 +278,7 @@ def test_a_model_that_is_lost_in_doubt_is_followed_by_one_that_is_asked_for_the_
     story = speaking(stage(**GOES_ON).connected()).said(SPEECH, 0.4)
     story.said(realtime.AnswerTranscriptDelta("resp_1", "item_a", "Once upon a time there was"))
     story.lost(at=0.5)
-    story.tick(story.session.wake_at()).model_ready()
+    story.tick(story.session.timers.earliest).model_ready()
 
     assert 1 == len(kinds(story, CreateResponse))
 

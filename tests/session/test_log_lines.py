@@ -58,7 +58,13 @@ def test_an_answer_has_a_line_when_it_begins_and_one_when_it_is_over(told):
     """With the model's own name for it, and what it cost."""
     assert [{"response_id": "resp_1"}] == lines(told, "response_begun")
     assert [
-        {"status": "completed", "tokens": 9, "tokens_by_type": TOKENS, "response_id": "resp_1"}
+        {
+            "status": "completed",
+            "tokens": 9,
+            "tokens_by_type": TOKENS,
+            "response_id": "resp_1",
+            "reason": None,
+        }
     ] == lines(told, "response_done")
 
 

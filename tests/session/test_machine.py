@@ -1,4 +1,4 @@
-"""The session as a whole: life, limits and endings."""
+"""The session as a whole: what it is told, and what it tells of itself."""
 
 import math
 from base64 import b64encode
@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.pictures import png
 from tests.session.story import UNIX_MS, Story, converted, delta, model_session, response
-from tornado_app.errors import InvalidMessage
 from tornado_app.protocol import asked
-from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import (
     AudioDone,
@@ -54,7 +52,8 @@ def test_the_client_is_pinged_at_every_interval(story):
 
 def test_a_silent_client_is_dead_after_the_read_timeout(story):
     """One error, should it still read, and 4408."""
-    story.opened().tick(60.0)
+    assert [] == story.opened().tick(60.0).closes
+    story.tick(60.25)
 
     assert ["idle_timeout"] == story.errors
     assert [(4408, "idle_timeout")] == story.closes
@@ -72,9 +71,24 @@ def test_a_silent_client_is_dead_after_the_read_timeout(story):
 def test_any_frame_is_a_sign_of_life(story, life):
     """The deadline moves with each."""
     story.opened().feed(life, at=50.0).tick(60.0)
-    assert [] == story.closes
+    assert [] == story.tick(110.0).closes
 
-    assert [(4408, "idle_timeout")] == story.tick(110.0).closes
+    assert [(4408, "idle_timeout")] == story.tick(110.25).closes
+
+
+def test_a_process_that_stood_still_has_not_heard_its_clients(story):
+    """What they have said since is unread, by however little it was too late: they are asked again,
+    and a dead one is dead a moment later.
+    """
+    story.opened()
+    for stood_until in (60.1, 600.0):
+        assert [] == story.tick(stood_until).closes
+        story.feed(events.ClientHeard(), at=stood_until + 0.1)
+        assert [] == story.tick(stood_until + 2.0).closes
+
+    assert [] == story.tick(900.0).closes
+    assert [] == story.tick(1000.0).closes  # and stood still again
+    assert [(4408, "idle_timeout")] == story.tick(1000.25).closes
 
 
 def test_an_expiring_token_is_announced_and_then_ends_the_session(stage):
@@ -119,63 +133,6 @@ def test_a_caller_who_is_listened_to_is_told(story):
     assert "listening_in" not in story.feed(back).told
 
 
-def test_too_many_messages_are_refused_one_by_one(stage):
-    """Each one over the rate is answered and dropped; the next in time goes through."""
-    story = stage(messages_per_s=10.0, message_burst=2.0).opened()
-    for _ in range(2):
-        assert ["pong"] == story.client(asked.Ping()).told
-    story.client(asked.Ping())
-    assert ["rate_limited"] == story.errors
-    assert 101 == pytest.approx(story.messages[0][1]["retry_after_ms"], abs=1)
-
-    assert ["pong"] == story.client(asked.Ping(), at=0.1).told
-
-
-def test_too_many_wrong_messages_end_the_session(stage):
-    """A client that cannot learn is closed with 4429."""
-    story = stage(errors_per_minute=3.0).opened()
-    wrong = events.ClientRefused(InvalidMessage("unknown_type", "no such type", "type"))
-    for _ in range(3):
-        assert ["unknown_type"] == story.feed(wrong).errors
-
-    assert ["unknown_type", "rate_limited"] == story.feed(wrong).errors
-    assert [(4429, "limit_reached")] == story.closes
-
-
-def test_a_flood_of_pings_ends_the_session(stage):
-    """They are cheap, but not free."""
-    story = stage(messages_per_s=10.0, message_burst=2.0).opened()
-    for _ in range(3):
-        story.feed(events.ClientPinged())
-
-    assert ["rate_limited"] == story.errors
-    assert [(4429, "limit_reached")] == story.closes
-
-
-def test_a_flood_of_fragments_ends_the_session(stage):
-    """Ten for each message that is allowed; empty ones cost no bytes, but time."""
-    story = stage(messages_per_s=10.0, message_burst=2.0).opened()
-    for _ in range(20):
-        story.feed(events.ClientHeard())
-    assert [] == story.errors
-
-    story.feed(events.ClientHeard())
-    assert ["rate_limited"] == story.errors
-    assert [(4429, "limit_reached")] == story.closes
-
-
-def test_bad_audio_counts_as_a_wrong_message(stage):
-    """Garbage in audio is garbage too."""
-    story = stage(errors_per_minute=1.0).opened()
-    for _ in range(2):
-        story.feed(events.ClientAudio(b"\0"))
-    story.feed(events.UplinkReady(events.Unusable("half a frame")))
-    assert ["invalid_audio"] == story.errors
-    story.feed(events.UplinkReady(events.Unusable("half a frame")))
-
-    assert [(4429, "limit_reached")] == story.closes
-
-
 def test_status_tells_all_figures(story):
     """Names and units as the protocol has them."""
     story.connected().speak(40).speak(60).feed(events.UpstreamRoundTrip(12.5))
@@ -213,54 +170,6 @@ def test_status_tells_what_the_call_has_cost_whom_may_know(story):
     story.opened().feed(events.StatusAsked({}, cost=cost))
 
     assert msgspec.to_builtins(cost) == story.messages[0][1]["cost"]
-
-
-def test_the_last_line_of_a_session_says_why_and_how_long(story):
-    """From whichever side it was ended; the code is the client's own, if that closed."""
-    story.connected().feed(events.ClientGone(1001), at=2.5)
-
-    [line] = [c for c in story.fresh if isinstance(c, commands.Log)]
-    assert "session_closed" == line.event
-    expected = {"cause": "client_gone", "duration_s": 2.5, "close_code": 1001, "reconnects": 0}
-    assert expected.items() <= line.fields.items()
-
-
-def test_draining_tells_the_deadline_and_ends_there(story):
-    """The client has until then to go elsewhere."""
-    story.connected().feed(events.Drain(20.0))
-    assert [("going_away", {"reason": "draining", "deadline": UNIX_MS + 20_000})] == story.messages
-    assert [] == story.closes
-
-    assert [(1001, "going_away")] == story.tick(20.0).closes
-
-
-@pytest.mark.parametrize(
-    ("ending", "close"),
-    [
-        (events.ClientGone(1000), []),
-        (events.ClientSlow("queue_full"), [(4429, "limit_reached")]),
-        (events.Stop(GOING_AWAY), [(1001, "going_away")]),
-    ],
-)
-def test_every_ending_releases_everything(story, ending, close):
-    """The upstream is closed at once, and nothing is done afterwards."""
-    story.connected().feed(ending)
-
-    assert close == story.closes
-    assert story.did(commands.CloseUpstream)
-    assert story.did(commands.Finish)
-    assert [] == story.client(asked.Ping()).fresh
-
-
-def test_a_fault_of_ours_is_told_and_ends_the_session(story):
-    """The client learns that it was not its own, and that it may come again; once."""
-    story.connected().speak(100).abandoned()
-
-    assert ["internal"] == story.errors
-    assert "The server had a fault of its own. Reconnect." == story.messages[0][1]["sentence"]
-    assert [(1011, "internal")] == story.closes
-    assert story.did(commands.CloseUpstream)
-    assert [] == story.abandoned().fresh
 
 
 def test_the_log_names_no_word_that_was_said(story):
@@ -381,26 +290,11 @@ def test_no_order_of_events_breaks_a_session(happenings, passes_through, session
         if downlink and pause_s > 1:
             downlink.pop(0)
             story.feed(events.DownlinkReady(converted(20)))
-        assert story.session.wake_at() < math.inf or story.session.ended
+        assert story.session.timers.earliest < math.inf or story.session.ended
     story.check()
     if session == "transcription":
         orders = [c.order for c in story.all if isinstance(c, commands.SendUpstream)]
         assert not any(isinstance(order, CreateItem | CreateResponse) for order in orders)
-
-
-@pytest.mark.parametrize("ending", [events.ClientGone(1006), events.Stop(GOING_AWAY)])
-@pytest.mark.parametrize("passes_through", [True, False])
-def test_what_waits_when_a_call_ends_is_counted(stage, ending, passes_through):
-    """Speech in the pool and in the socket of the model; an answer in the pool and before it."""
-    story = stage(passes_through=passes_through).connected()
-    story.feed(events.UpstreamBacklog(64 * 100)).feed(events.ClientAudio(bytes(48 * 20)))
-    story.said(delta(300))
-    story.is_full = True
-    story.said(delta(500)).feed(ending)
-
-    [closed] = [c.fields for c in story.fresh if isinstance(c, commands.Log)]
-    assert 120.0 == closed["unsent_ms"]
-    assert (500.0 if passes_through else 800.0) == closed["untaken_ms"]
 
 
 def test_a_model_that_is_not_ready_is_heard_of_no_turn(story) -> None:

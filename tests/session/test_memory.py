@@ -124,7 +124,7 @@ class TestTurns:
         assert CALL_BYTES // (4 * 32_768 + 512) == taken
         assert story.budget.held_bytes <= CALL_BYTES
         story.model_ready()
-        while "release" in story.session._timers:
+        while "release" in story.session.timers:
             story.tick(story.now)
         asked = [c.order for c in story.all if isinstance(c, commands.SendUpstream)]
         assert taken == sum(isinstance(order, CreateItem) for order in asked)
@@ -139,7 +139,7 @@ class TestTurns:
 
         for _ in range(3):  # what was before the file, the file, the commit
             story.feed(events.UplinkReady(converted(20, 960)))
-        while "due" in story.session._timers:
+        while "due" in story.session.timers:
             story.tick(story.now)
         assert {"server_busy"} == set(story.errors)
 
@@ -226,6 +226,15 @@ class TestAnswers:
         story.feed(events.Look(0, queued_bytes=10_000))
 
         assert 11_000 == story.process.held_bytes
+
+    def test_a_call_that_ends_gives_all_back(self, small):
+        """What its client has not read, and what was said: others have room again."""
+        story = small().connected().said(AnswerTranscriptDelta("resp_1", "item_a", "x" * 1000))
+        story.feed(events.Look(0, queued_bytes=10_000))
+        assert 11_000 < story.process.held_bytes
+        story.feed(events.ClientGone(1000))
+
+        assert 0 == story.process.held_bytes
 
     def test_words_that_never_end_are_bounded(self, small):
         """Each item is cut, and of too many the oldest is forgotten."""

@@ -91,8 +91,8 @@ def test_a_lost_link_is_dialled_again_with_growing_delays(story):
         assert {"status": "reconnecting", "attempt": attempt}.items() <= story.messages[-1][
             1
         ].items()
-        delays.append(story.session.wake_at() - story.now)
-        assert story.tick(story.session.wake_at()).did(DialUpstream)
+        delays.append(story.session.timers.earliest - story.now)
+        assert story.tick(story.session.timers.earliest).did(DialUpstream)
 
     assert [0.25, 0.5, 1.0] == pytest.approx(delays)
 
@@ -100,7 +100,7 @@ def test_a_lost_link_is_dialled_again_with_growing_delays(story):
 def test_reconnected_says_that_the_model_remembers_nothing(stage):
     """The client is told, so that it can tell its user."""
     story = stage(**FORGETFUL).connected().lost()
-    story.tick(story.session.wake_at()).model_ready()
+    story.tick(story.session.timers.earliest).model_ready()
 
     told = {"status": "connected", "attempt": 1, "context_lost": True, "context": "lost"}
     assert told.items() <= story.messages[-1][1].items()
@@ -111,7 +111,7 @@ def test_after_the_last_attempt_the_client_is_closed(story):
     story.connected()
     for _ in range(3):
         story.lost()
-        story.tick(story.session.wake_at())
+        story.tick(story.session.timers.earliest)
     story.lost()
 
     assert ["connection_status", "error"] == story.told
@@ -123,7 +123,7 @@ def test_after_the_last_attempt_the_client_is_closed(story):
 def test_a_link_that_held_long_starts_counting_afresh(story):
     """A drop every hour is no reason to give up."""
     story.connected().lost()
-    story.tick(story.session.wake_at()).model_ready()
+    story.tick(story.session.timers.earliest).model_ready()
     story.lost(at=story.now + 31)
 
     assert 1 == story.messages[-1][1]["attempt"]
@@ -134,7 +134,7 @@ def test_a_server_that_closes_at_once_is_not_dialled_for_ever(story):
     story.connected()
     for _ in range(3):
         story.lost()
-        story.tick(story.session.wake_at()).model_ready()
+        story.tick(story.session.timers.earliest).model_ready()
     story.lost()
 
     assert [(4502, "upstream_failed")] == story.closes
@@ -256,7 +256,7 @@ def test_a_pause_that_the_model_asks_for_is_kept(story, asked_s, redialled_at):
     refusal = Failure("dial", "handshake", 429, retry_after_s=asked_s)
     story.opened().lost(refusal)
     assert "reconnecting" == story.messages[-1][1]["status"]
-    assert redialled_at == story.session.wake_at()
+    assert redialled_at == story.session.timers.earliest
 
     assert story.tick(redialled_at).did(DialUpstream)
 
@@ -276,7 +276,7 @@ def test_a_rate_limit_before_the_close_names_the_pause(story):
     story.opened().said(UpstreamError(ErrorFacts("requests", "rate_limit_exceeded", message)))
     story.lost(Failure("open", "closed", close_code=1013))
 
-    assert 12.25 == story.session.wake_at()
+    assert 12.25 == story.session.timers.earliest
 
 
 @pytest.mark.parametrize("changes", [{}, FORGETFUL], ids=["all", "nothing else"])

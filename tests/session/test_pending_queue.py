@@ -31,7 +31,7 @@ def next_turn(story: Story) -> Story:
 
 
 def is_due(story: Story) -> bool:
-    return "due" in story.session._timers
+    return "due" in story.session.timers
 
 
 def pongs(messages) -> list[str]:
@@ -76,7 +76,7 @@ def test_typed_turns_come_by_their_size(busy):
         assert len(texts(busy.orders)) <= 2 * most  # what was kept for this turn as well
         assert busy.budget.held_bytes <= held_bytes
         held_bytes = busy.budget.held_bytes
-    while "release" in busy.session._timers:
+    while "release" in busy.session.timers:
         next_turn(busy)
     assert names == all_texts(busy)
     assert 0 == busy.budget.held_bytes
@@ -164,7 +164,7 @@ def test_a_timer_that_is_lost_costs_a_second(busy):
     for number in range(2 * AT_ONCE):
         busy.client(asked.Ping(ref=str(number)))
     decoded(busy)
-    busy.session._timers.clear("due")
+    busy.session.timers.clear("due")
 
     busy.feed(events.Look(0, is_held=False, queued_bytes=0, better=frozenset()), busy.now + 1)
     assert 2 * AT_ONCE == len(pongs(busy.all_messages))

@@ -4,12 +4,13 @@ from base64 import b64encode
 
 import pytest
 
-from tests.fakes.pictures import jpeg, png
+from tests.fakes.pictures import jpeg, png, segment
 from tests.session.story import Story, converted
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.session import events
 from tornado_app.session.config import PictureRules
+from tornado_app.session.conversation_memory import PART
 
 FLUSHED = events.UplinkReady(converted(0, 0, b""))
 ALLOWED = PictureRules(are_allowed=True, size_bytes=3000, side_px=100, per_call=4, per_minute=2)
@@ -239,3 +240,19 @@ def test_no_word_and_no_picture_stands_in_the_log():
     expected = {"format": "png", "width_px": 4, "height_px": 2, "size_bytes": len(png())}
     assert expected == line.fields
     assert not any(CANARY in str(line) or shown().image in str(line) for line in lines)
+
+
+def test_pictures_give_way_to_all_else_that_a_call_may_keep():
+    """The oldest first, and what is left is no more than a part of it."""
+    story = seeing(call_bytes=16_000).connected()
+    for name in ("a", "b"):
+        story.client(shown(jpeg(before=segment(0xE1, bytes(2_000))), "jpeg", ref=name))
+        story.said(realtime.ResponseCreated(realtime.ResponseFacts(name)))
+        story.said(realtime.ResponseFinished(realtime.ResponseFacts(name, "completed")))
+    kept = story.session._model.rebuilding.pictures
+    assert 2 * 2_000 < kept.kept_bytes
+    story.feed(events.Look(0))
+
+    assert 2_000 < kept.kept_bytes < 16_000 * PART
+
+    assert story.process.held_bytes <= 16_000 * PART

@@ -38,7 +38,6 @@ def steps(does) -> int:
         return trace
 
     before = sys.gettrace()
-    gc.collect()
     gc.disable()
     sys.settrace(trace)
     try:

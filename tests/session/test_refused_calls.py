@@ -7,7 +7,7 @@ from tests.session.test_client_tools import COLOUR
 from tests.session.test_tools import item
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, ProcessBudget
 from tornado_app.session.config import ToolRules
-from tornado_app.session.open_calls import HEARD_KEPT, OpenCall, OpenCalls
+from tornado_app.session.open_calls import OpenCall, OpenCalls
 from tornado_app.session.refused_calls import RefusedCalls, call_bytes
 from tornado_app.session.rounds import Round
 
@@ -111,19 +111,6 @@ def test_a_call_takes_room_with_its_arguments():
     assert ("busy", "There is no room for this call now. Call it again later.") == why(
         call, refused(call_bytes(call) - 1)
     )
-
-
-def test_a_call_is_heard_of_once_among_the_last():
-    """So many and no more are remembered, until the model is another."""
-    calls = OpenCalls(Budget(1000, ProcessBudget(1 << 20, 4)))
-    assert all(calls.is_news(f"c{number}") for number in range(HEARD_KEPT))
-    assert not calls.is_news("c0")
-    assert calls.is_news("new")
-    assert calls.is_news("c0")
-    assert not calls.is_news("c2")
-    calls.forget_heard()
-
-    assert calls.is_news("c2")
 
 
 def test_open_calls_are_counted_and_end():

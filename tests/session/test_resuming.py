@@ -54,6 +54,18 @@ def test_a_lost_client_may_come_back(kept):
     assert not kept.session.ended
 
 
+def test_who_waits_at_the_door_of_a_process_that_stood_still_is_let_in(kept):
+    """It wakes to the end of the window before it looks who has come; a moment later that is it."""
+    kept.feed(LOST, at=2.0).tick(50.0)
+    assert not kept.session.ended
+    kept.feed(BACK, at=50.5).tick(52.0)
+    assert not kept.session.ended
+
+    kept.feed(LOST, at=53.0).tick(100.0)
+    assert not kept.session.ended
+    assert kept.tick(101.2).session.ended
+
+
 @pytest.mark.parametrize("gone_at", [0.0, 59.0])
 def test_who_does_not_come_back_in_time_is_gone(kept, gone_at):
     """The heartbeat ends nothing meanwhile, and nobody is pinged."""

@@ -416,7 +416,7 @@ class Call(RuleBasedStateMachine):
         if not hasattr(self, "line") or self.line.story.session.ended:
             return
         session, story = self.line.story.session, self.line.story
-        answers, model, timers = session._conductor.answers, session._model, session._timers
+        answers, model, timers = session._conductor.answers, session._model, session.timers
         assert ("resume" if session._presence.is_away else "read") in timers
         assert model.state in {"connecting", "connected", "reconnecting"}
         if model.state != "connected":
@@ -451,7 +451,7 @@ class Call(RuleBasedStateMachine):
             return
         assert isinstance(story.all[-1], commands.Finish)
         assert self.line.prepared is None, "a link is left"
-        assert math.inf == story.session.wake_at()
+        assert math.inf == story.session.timers.earliest
         before = len(story.all)
         for event in (events.Tick(), events.ClientGone(1000), events.ClientSaid(asked.Ping())):
             assert not story.session.handle(event, story.now)

@@ -21,7 +21,7 @@ def ticks(story, until, step=None):
     """Wake the session whenever it wants to be, or every *step*, up to *until*; what it told."""
     told = []
     while not story.session.ended:
-        at = story.session.wake_at() if step is None else story.now + step
+        at = story.session.timers.earliest if step is None else story.now + step
         if at > until:
             break
         story.tick(max(at, story.now))

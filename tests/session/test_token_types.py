@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tornado_app.metrics.definitions import TOKENS
 from tornado_app.session.token_types import (
     tokens_by_type,
+    total_tokens,
     transcription_seconds,
     transcription_tokens,
 )
@@ -44,6 +45,38 @@ def test_what_a_model_does_not_name_is_unnamed():
     assert {} == tokens_by_type(None)
     assert {} == tokens_by_type({"total_tokens": -3, "input_token_details": "many"})
     assert {} == tokens_by_type({"total_tokens": True})
+
+
+def test_a_count_is_one_however_it_is_written():
+    """12.0 is 12, and what is counted both ways is counted in all."""
+    usage = {"total_tokens": 30.0, "input_token_details": {"audio_tokens": 12.0}}
+
+    assert {"audio_input": 12, "unnamed": 18} == tokens_by_type(usage)
+    assert {"unnamed": 30} == tokens_by_type({"input_tokens": 20, "output_tokens": 10.0})
+    assert {"text_output": 3, "unnamed": 9} == transcription_tokens(
+        {"input_tokens": 9, "output_tokens": 3}
+    )
+
+
+@pytest.mark.parametrize(
+    ("usage", "total"),
+    [
+        ({"total_tokens": 30}, 30),
+        ({"total_tokens": 30.0, "input_tokens": 20}, 30),
+        ({"input_tokens": 20, "output_tokens": 10}, 30),
+        ({"total_tokens": 0, "input_tokens": 0}, 0),
+        ({"total_tokens": None}, None),
+        ({"total_tokens": "30"}, None),
+        ({"total_tokens": -1}, None),
+        ({"total_tokens": True}, None),
+        ({"total_tokens": float("nan")}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_how_many_there_were_is_known_if_it_was_said(usage, total):
+    """None of them is another thing than no word of it: then they are estimated."""
+    assert total == total_tokens(usage)
 
 
 @given(st.dictionaries(st.sampled_from(["text_tokens", "audio_tokens", "image_tokens"]), COUNT))

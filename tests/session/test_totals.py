@@ -37,7 +37,7 @@ def happens(story, number):
     story.feed(events.ClientRefused(InvalidMessage("unknown_type", "no such type", "type")))
     story.client(asked.Text("And now?"))
     story.lost()
-    story.tick(story.session.wake_at()).model_ready()
+    story.tick(story.session.timers.earliest).model_ready()
     story.feed(events.ClientGone(None, is_lost=True))
     story.feed(events.ClientBack("next", UNIX_MS / 1000 + 3600, None))
 

@@ -92,7 +92,7 @@ def test_words_that_are_late_come_by_themselves():
     for number in range(3000):
         story.said(word(f"{number} "))
     before = len(transcripts(story))
-    at = story.session.wake_at()
+    at = story.session.timers.earliest
     assert at < 10.0
 
     story.tick(at)
@@ -127,7 +127,7 @@ def test_both_sides_are_told_of_what_is_late():
     story = answering()
     for number in range(3000):
         story.said(word(f"{number} ")).said(UserTranscriptDelta("item_u", f"u{number} "))
-    while (at := story.session.wake_at()) < 29.0:
+    while (at := story.session.timers.earliest) < 29.0:
         story.tick(at)
 
     for item_id in ("item_a", "item_u"):

@@ -102,7 +102,7 @@ def test_what_the_client_has_cleared_is_not_said_again(stage, turn_detection):
     started(story, "u1")
     story.lost()
     story.session._conductor.uplink.clear()
-    story.tick(at=story.session.wake_at()).model_ready()
+    story.tick(at=story.session.timers.earliest).model_ready()
     speak(story, 3)
     started(story, "u2")
 
@@ -113,7 +113,7 @@ def test_a_model_that_is_told_of_nothing_hears_another_turn(stage):
     story = stage(ledger_entries=0).connected()
     speak(story, 1, 2)
     started(story, "u1")
-    story.lost().tick(at=story.session.wake_at()).model_ready()
+    story.lost().tick(at=story.session.timers.earliest).model_ready()
     started(story, "u2")
 
     assert [("speech_started", "u1"), ("speech_started", "u2")] == of_turns(story)

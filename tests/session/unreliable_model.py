@@ -285,7 +285,7 @@ class Line:
     def wait(self, seconds: float) -> None:
         """Time passes, and the session is woken whenever it wishes to be."""
         until = self.story.now + seconds
-        while (wake_at := self.story.session.wake_at()) <= until:
+        while (wake_at := self.story.session.timers.earliest) <= until:
             self.happen(events.Tick(), at=max(wake_at, self.story.now))
         self.story.now = until
 
@@ -303,7 +303,7 @@ class Line:
     @property
     def timers(self) -> set[str]:
         """What the session waits for, but for what it always does."""
-        return set(self.story.session._timers._due_at) - PERMANENT_TIMERS
+        return set(self.story.session.timers._due_at) - PERMANENT_TIMERS
 
     def told(self, kind: type, since: int = 0) -> list[Any]:
         """The messages of this kind to the client."""

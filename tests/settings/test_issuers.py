@@ -229,7 +229,7 @@ def test_of_several_each_says_whose_users_they_are(read):
         ("[issuers]\na = 7", "issuers.a: must be a table, written as [issuers.a]"),
         ("use_environment_proxies = 7", "use_environment_proxies: must be true or false"),
         ("[other]\n", "other: the file may have [issuers.NAME]"),
-        ("[", "it is not TOML"),
+        ("[", "it is not valid TOML"),
     ],
 )
 def test_no_such_file(read, text, expected):

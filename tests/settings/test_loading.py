@@ -1,5 +1,6 @@
 """Settings, from what an operator wrote: tornado_app/settings/schema.py and what checks them."""
 
+import os
 import re
 import stat
 import threading
@@ -10,7 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tornado_app.settings.development import development_secret, with_development_secret
+from tornado_app.settings.development import (
+    development_secret,
+    look_for_secret,
+    with_development_secret,
+)
 from tornado_app.settings.environment import variable
 from tornado_app.settings.loading import ConfigFile, load
 from tornado_app.settings.reading import InvalidSettings, Source, label
@@ -160,6 +165,14 @@ class TestLayers:
 
 
 class TestProblems:
+    @pytest.mark.parametrize("name", ["server.host", "metrics.host"])
+    @pytest.mark.parametrize("host", ["127.0.0.1:80", "[::1]", "ws://a.example", "a b", "a\nb"])
+    def test_no_host(self, name, host):
+        """What no resolver knows is told before one is asked, and what would be cut off."""
+        [problem] = problems({variable(name): host})
+
+        assert problem.startswith(f"{label(name)}: must be an address or a name of this computer")
+
     @pytest.mark.parametrize(
         ("name", "text", "sentence"),
         [
@@ -439,6 +452,17 @@ LARGE_PICTURES = {
 }
 
 
+# Half of what a call may keep by default, with nothing in it that asks for more.
+LITTLE = {
+    "PARLEY_LIMITS_CALL_BYTES": "2097152",
+    "PARLEY_LIMITS_MESSAGE_BYTES": "131072",
+    "PARLEY_LIMITS_IMAGE_BYTES": "90000",
+    "PARLEY_AUDIO_FILE_BYTES": "90000",
+    "PARLEY_AUDIO_HOLD_MS": "20000",
+    "PARLEY_UPSTREAM_OUTBOX_BYTES": "5000000",
+}
+
+
 class TestBetween:
     def test_large_pictures_need_room(self):
         """With all of it there is nothing wrong."""
@@ -470,6 +494,30 @@ class TestBetween:
             ({"PARLEY_UPSTREAM_OUTBOX_BYTES": "1279999"}, "upstream.outbox_bytes"),
             ({"PARLEY_LIMITS_IMAGE_BYTES": "196417"}, "limits.message_bytes"),
             (LARGE_PICTURES | {"PARLEY_AUDIO_HOLD_MS": "49999"}, "audio.hold_ms"),
+            ({"PARLEY_TOOLS_RESULT_BYTES": "524289"}, "upstream.outbox_bytes"),
+            (
+                {"PARLEY_LIMITS_PROCESS_BYTES": "16777216", "PARLEY_LIMITS_CALL_BYTES": "8388609"},
+                "limits.process_bytes",
+            ),
+            (LITTLE | {"PARLEY_TOOLS_RESULT_BYTES": "524289"}, "limits.call_bytes"),
+            ({"PARLEY_SHARED_REDIS_URL": "http://cache"}, "shared.redis_url"),
+            (
+                {"PARLEY_SERVER_PROCESSES": "2", "PARLEY_QUOTAS_AUDIO_S_PER_USER_PER_DAY": "60"},
+                "quotas.audio_s_per_user_per_day",
+            ),
+            (
+                {"PARLEY_QUOTAS_GOODBYE": "Bye.", "PARLEY_SESSION_CALL_GRACE_S": "0"},
+                "quotas.goodbye",
+            ),
+            ({"PARLEY_ADMIN_KEYS": ADMIN["PARLEY_ADMIN_KEYS"]}, "admin.keys"),
+            ({"PARLEY_AUTH_APPLICATION_KEYS": '["short"]'}, "auth.application_keys"),
+            ({"PARLEY_AUTH_PREVIOUS_SECRET": RANDOM}, "auth.previous_secret"),
+            ({"PARLEY_CONSOLE_TOKEN_URL": "/a;b"}, "console.token_url"),
+            ({"PARLEY_CONSOLE_TOKEN_URL": "/\u00e9"}, "console.token_url"),
+            ({"PARLEY_TRACES_ENDPOINT": "collector:4318"}, "traces.endpoint"),
+            ({"PARLEY_TRACES_HEADERS": "Bearer"}, "traces.headers"),
+            ({"PARLEY_CONSOLE_TOKEN_URL": "//elsewhere/token"}, "console.token_url"),
+            ({"PARLEY_CONSOLE_TOKEN_URL": "http://a.example/token"}, "console.token_url"),
             (LARGE_PICTURES | {"PARLEY_UPSTREAM_OUTBOX_BYTES": "4528810"}, "upstream.outbox_bytes"),
             ({"PARLEY_BUFFERS_WRITE_BYTES": "262145"}, "buffers.write_bytes"),
             ({"PARLEY_LIMITS_OUTBOUND_BYTES": "16383"}, "limits.outbound_bytes"),
@@ -484,6 +532,9 @@ class TestBetween:
             ({"OPENAI_API_KEY": "sk-a\n"}, "upstream.api_key"),
             ({"PARLEY_MODEL_CHAT_API_KEY": "sk-\u00e9"}, "model.chat_api_key"),
             ({"PARLEY_MODEL_CHAT_URL": "127.0.0.1:11434"}, "model.chat_url"),
+            ({"PARLEY_MODEL_CHAT_URL": "http://a..b/v1"}, "model.chat_url"),
+            ({"PARLEY_TRACES_ENDPOINT": "http://a..b/v1"}, "traces.endpoint"),
+            ({"PARLEY_SHARED_REDIS_URL": "redis://a..b"}, "shared.redis_url"),
             ({"PARLEY_MODEL_CHAT_URL": "http://u:p@a/v1"}, "model.chat_url"),
             (
                 {"PARLEY_MODEL_CHAT_URL": "http://a/v1", "PARLEY_MODEL_MODE": "echo"},
@@ -521,15 +572,20 @@ class TestBetween:
         ],
     )
     def test_contradiction(self, environ, start):
-        """Values that are fine alone and do not go together are refused, in any environment."""
+        """Values that are fine alone and do not go together are refused, in any environment.
+
+        Whatever has to be changed, what the operator has written is named.
+        """
         [problem] = problems(environ)
 
         assert problem.startswith(f"{start} (PARLEY_")
+        assert any(name in problem for name in environ)
 
     @pytest.mark.parametrize(
         "url",
         ["http://a", "ws://", "wss:a", "a", "wss://[::1", "ws://a:x", "ws://a:99999", "ws://u:p@a",
-         "ws://u@a", "ws://a/#b", "ws://a/ b", "ws://a/\n", "ws://\u00e9.example"],
+         "ws://u@a", "ws://a/#b", "ws://a/ b", "ws://a/\n", "ws://\u00e9.example",
+         "ws://a..b", "ws://.", "ws://a:0", f"ws://{'a' * 64}.example"],
     )  # fmt: skip
     def test_url(self, url):
         """The model is at a WebSocket address without credentials; a wrong one is not shown."""
@@ -537,6 +593,20 @@ class TestBetween:
 
         assert problem.startswith('upstream.url (PARLEY_UPSTREAM_URL): must be "local", or ws://')
         assert "u:p@a" not in problem
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("shared.redis_url", "redis://u:p@cache:6379/1"),
+            ("usage.postgres_url", "postgresql://u:p@base/usage"),
+            ("console.token_url", "/token"),
+            ("console.token_url", "https://app.example/token"),
+            ("traces.headers", "authorization=Basic%20YTpi"),
+        ],
+    )
+    def test_what_is_one_is_taken(self, name, text):
+        """Addresses and headers as they are mostly written."""
+        load(DEFAULTS, None, {variable(name): text})
 
     def test_database(self):
         """PostgreSQL has an address of its own kind; one that is none is not shown."""
@@ -606,10 +676,12 @@ class TestSecret:
         assert "canary" not in shown
         assert "Secret(hidden)" in shown
 
-    @pytest.mark.parametrize("value", ["7", "[1]", "' canary'"])
-    def test_wrong_one_is_not_shown(self, value):
-        """Not even a secret of the wrong type is shown."""
-        [problem] = problems(config=f"[auth]\nsecret = {value}")
+    @pytest.mark.parametrize("name", ["auth.secret", "upstream.api_key", "model.chat_api_key"])
+    @pytest.mark.parametrize("value", ["7", "[1]", "' canary'", "0", "[]", "false", "{}"])
+    def test_wrong_one_is_not_shown(self, name, value):
+        """Not even a secret of the wrong type is shown; none of them is the same as no secret."""
+        section, _, key = name.partition(".")
+        [problem] = problems(config=f"[{section}]\n{key} = {value}")
 
         assert problem.endswith("must be text in one line, without white space around it")
 
@@ -698,6 +770,22 @@ class TestDevelopmentSecret:
         assert made == (before is not after)
         assert after.auth.secret
         assert before.limits == after.limits
+
+    def test_whether_it_could_be_made(self, tmp_path, monkeypatch):
+        """Who only checks is told what a start would be told, and nothing is made."""
+        (tmp_path / "file").touch()
+        below, beside = (
+            load(DEFAULTS, None, {"PARLEY_SERVER_STATE_DIR": name})
+            for name in ("file/state", "state")
+        )
+
+        look_for_secret(beside, tmp_path)
+        with pytest.raises(NotADirectoryError, match="file"):
+            look_for_secret(below, tmp_path)
+        monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+        with pytest.raises(PermissionError, match=tmp_path.name):
+            look_for_secret(beside, tmp_path)
+        assert ["file"] == [each.name for each in tmp_path.iterdir()]
 
     def test_is_refused_in_production(self, tmp_path):
         """The secret of a developer's computer never opens production."""

@@ -192,6 +192,37 @@ class TestServers:
                 assert err.startswith(b"Stopped by "), delay_s
 
 
+@pytest.mark.parametrize("options", [(), ("--processes", "2")])
+def test_a_gateway_does_not_die_of_being_asked_to_read_its_files(environ, options):
+    """Whenever it is: as soon as it has begun, and until it has ended."""
+    with started(["run.py", "--port", "0", *options], environ, stdout=-1, stderr=-1) as process:
+        until(lambda: catches_signals(process.pid))
+        until(lambda: among_signals(process.pid, "SigBlk", signal.SIGHUP))
+        process.send_signal(signal.SIGHUP)
+        assert any(b"Try, in another terminal" in line for line in process.stdout)
+        process.terminate()
+        until(lambda: process.send_signal(signal.SIGHUP) or process.poll() is not None, 0.001)
+        _, err = process.communicate(timeout=WAIT_S)
+
+    assert 0 == process.returncode, err
+    assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "changes", [{"PYTHONSAFEPATH": "1"}, {"PYTHONIOENCODING": "utf-16"}], ids=" ".join
+)
+def test_programs_that_find_and_understand_each_other(environ, changes):
+    """Whatever Python is told of paths and characters: a gateway is up with the model it starts."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with started(SERVERS["serve"], environ | changes, **streams) as process:
+        assert any(b"Parley listens on " in line for line in process.stdout)
+
+
+def test_a_python_that_trusts_nothing_around_it(environ):
+    """``python -I``: what is beside run.py is found all the same."""
+    assert 0 == shell(("-I", "run.py", "check-config"), "", environ)[0]
+
+
 def until(happens, pause_s=0.005):
     """Wait for what nobody tells us of."""
     deadline = time.monotonic() + WAIT_S
@@ -214,12 +245,16 @@ def answers(pid):
 
 def catches_signals(pid):
     """Whether it has begun: before its first line, signals are the interpreter's."""
+    return among_signals(pid, "SigCgt", signal.SIGTERM)
+
+
+def among_signals(pid, which, number):
+    """Whether the process has *number* among those that it catches, blocks or ignores."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except FileNotFoundError:
         pytest.skip("what a process does with signals is asked of Linux")
-    caught = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
-    return caught >> (signal.SIGTERM - 1) & 1
+    return int(re.search(rf"{which}:\s*(\w+)", status)[1], 16) >> (number - 1) & 1
 
 
 def at_a_terminal(words, environ, columns):

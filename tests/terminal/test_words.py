@@ -120,3 +120,27 @@ def test_complaints_never_raise(monkeypatch):
 
     monkeypatch.setattr("sys.stderr", Full())
     complain("a sentence")
+
+
+@pytest.mark.parametrize("word", ["x" * 10_000, f"ws://{'a' * 9000}/ws", "9" * 300])
+def test_a_long_word_is_cut_in_a_complaint(word, capsys):
+    """What was typed by mistake is not all of what is said of it."""
+    complain(f"There is no command {word}; there are others.")
+
+    assert f"There is no command {word[:200]}... there are others.\n" == capsys.readouterr().err
+
+
+def test_a_path_is_told_as_it_is(capsys):
+    """One that may be looked for has to be whole."""
+    path = f"/srv/{'directory/' * 20}settings.toml"
+    complain(f"{path} cannot be read.")
+
+    assert f"{path} cannot be read.\n" == capsys.readouterr().err
+
+
+def test_words_without_spaces_are_told_as_they_are(capsys):
+    """Whole sentences are one word in some languages."""
+    sentence = "\u8a71" * 500
+    complain(sentence)
+
+    assert f"{sentence}\n" == capsys.readouterr().err

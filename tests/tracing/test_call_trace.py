@@ -174,7 +174,7 @@ def test_a_model_that_is_lost_ends_what_it_was_saying(traced):
     """The next dial is another span; a dial in vain is an error, a loss is a moment of the call."""
     story = traced.do(begins(traced.story.connected()))
     traced.do(story.lost(LOST))
-    traced.do(story.tick(at=story.session.wake_at()))
+    traced.do(story.tick(at=story.session.timers.earliest))
     traced.do(story.feed(events.UpstreamLost(Failure("dial", "refused"))))
 
     assert ["call realtime", ["dial"], ["turn", CHAT], ["dial"]] == traced.over()

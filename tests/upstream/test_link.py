@@ -23,17 +23,9 @@ from tests.fakes.upstream import (
     unused_port,
 )
 from tornado_app.mailbox import Mailbox
-from tornado_app.upstream.link import (
-    MESSAGE_OVERHEAD_BYTES,
-    Dial,
-    Failure,
-    Link,
-    LinkDrained,
-    LinkLost,
-    LinkOpened,
-    LinkRoundTrip,
-)
-from tornado_app.upstream.said import LinkSaid
+from tornado_app.upstream.dial import Dial
+from tornado_app.upstream.link import MESSAGE_OVERHEAD_BYTES, Failure, Link
+from tornado_app.upstream.said import LinkDrained, LinkLost, LinkOpened, LinkRoundTrip, LinkSaid
 from tornado_app.upstream.wire import Wire
 
 SECRET = "sk-very-secret"
@@ -420,7 +412,8 @@ async def test_a_proxy_from_the_environment(monkeypatch, certificate, reply) -> 
     ):
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        owner = Owner(fake.url, ca_file=certificate[1])
+        url = fake.url.replace("localhost", "model.test")
+        owner = Owner(url, ca_file=certificate[1])
         owner.link.start()
         if reply.startswith("200"):
             await owner.next(LinkSaid)
@@ -428,9 +421,23 @@ async def test_a_proxy_from_the_environment(monkeypatch, certificate, reply) -> 
         failure = await owner.failure()
         await done.wait()
 
-    assert f"CONNECT localhost:{fake.port} HTTP/1.1".encode() in asked[0]
+    assert f"CONNECT model.test:{fake.port} HTTP/1.1".encode() in asked[0]
     assert SECRET.encode() not in asked[0]
     assert failure.kind == ("ended" if reply.startswith("200") else "refused")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.gen_test
+async def test_no_proxy_is_asked_for_this_computer(monkeypatch, host) -> None:
+    """Our own model is here, and whoever names a proxy need not name what is not behind it."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "example.com")
+    async with FakeUpstream() as fake:
+        owner = Owner(f"ws://{host}:{fake.port}/v1/realtime")
+        owner.link.start()
+        await owner.next(LinkSaid)
+        owner.link.close()
+        await owner.failure()
 
 
 # How it ends.
@@ -516,7 +523,7 @@ async def test_a_certificate_nobody_vouches_for(certificate) -> None:
         owner.link.start()
         failure = await owner.failure()
 
-    assert Failure("dial", "handshake", detail="SSLCertVerificationError") == failure
+    assert Failure("dial", "handshake", detail="certificate_self_signed") == failure
 
 
 @pytest.mark.gen_test

@@ -19,9 +19,8 @@ from tornado_app.protocol.realtime.events import (
     parse_realtime,
 )
 from tornado_app.upstream import race as race_module
-from tornado_app.upstream.link import LinkLost, LinkOpened
 from tornado_app.upstream.race import Race, RaceRules
-from tornado_app.upstream.said import LinkSaid
+from tornado_app.upstream.said import LinkLost, LinkOpened, LinkSaid
 
 REFUSED = Failure("dial", "refused")
 GONE = Failure("open", "reset")

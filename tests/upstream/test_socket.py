@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -112,6 +113,24 @@ def test_frames_may_be_cut_anywhere(payloads: list[bytes], cuts: list[int]) -> N
         found += end.arrived()
 
     assert found == [(BINARY, payload) for payload in payloads]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="as of tests/test_unsent.py")
+def test_what_a_peer_does_not_read_is_seen_to_wait_and_to_go(pair: Pair) -> None:
+    """A minute of audio waits where it is counted, and one who reads a part of it is at work."""
+    minute = bytes(4 << 20)
+    pair.wire.uncork()
+    pair.wire.send_threadsafe(minute)
+    assert pair.wire.unsent_bytes > len(minute) // 2
+    waited_since = pair.wire.write_due(0)
+
+    unread = pair.wire.unsent_bytes
+    while pair.wire.unsent_bytes == unread:
+        pair.peer.recv(READ_BYTES)
+        pair.wire.pump(0.05, reading=False)
+
+    assert pair.wire.write_due(0) > waited_since
+    assert unread - pair.wire.unsent_bytes < len(minute) // 4
 
 
 def test_short_writes_lose_nothing(pair: Pair) -> None:

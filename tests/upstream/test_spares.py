@@ -9,8 +9,8 @@ import pytest
 from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime.events import SessionCreated, parse_realtime
 from tornado_app.upstream import spares as spares_module
-from tornado_app.upstream.link import Dial, LinkLost, LinkOpened, LinkRoundTrip
-from tornado_app.upstream.said import LinkSaid
+from tornado_app.upstream.dial import Dial
+from tornado_app.upstream.said import LinkLost, LinkOpened, LinkRoundTrip, LinkSaid
 from tornado_app.upstream.spares import AT_ONCE, PAUSE_MAX_S, SILENT_PINGS, STABLE_S, Spares
 
 HERE = Dial(

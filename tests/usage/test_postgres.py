@@ -13,7 +13,13 @@ from functools import partial
 import pytest
 
 from tests.calls.house import ROOT, house_settings, until, whole_log
-from tests.fakes.postgres_server import PASSWORD, PostgresServer, needs_postgres
+from tests.fakes.postgres_server import (
+    LONG_S,
+    PASSWORD,
+    WRITE_S,
+    PostgresServer,
+    needs_postgres,
+)
 from tests.usage.test_keeper import record
 from tornado_app.usage import keeper as keeper_module
 from tornado_app.usage.accountant import Accountant, Unstated
@@ -66,8 +72,7 @@ def server():
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
-    """A busy computer is none that hangs."""
-    monkeypatch.setattr(postgres, "WRITE_S", 60.0)
+    monkeypatch.setattr(postgres, "WRITE_S", WRITE_S)
 
 
 @pytest.fixture
@@ -75,7 +80,8 @@ def table(server):
     """There is none yet, whatever the test before has left."""
     server.ask("DROP TABLE IF EXISTS parley_usage")
     server.ask("DROP FUNCTION IF EXISTS full_up")
-    return server
+    yield server
+    server.go_on()  # a test that has failed harms no other
 
 
 def read(server):
@@ -162,7 +168,8 @@ def fill(server):
     return lambda: server.ask("DROP FUNCTION full_up CASCADE")
 
 
-@pytest.mark.gen_test
+@pytest.mark.gen_test(timeout=2 * LONG_S)
+@pytest.mark.timeout(3 * LONG_S)
 @pytest.mark.parametrize(
     ("begin", "whys"),
     [
@@ -185,7 +192,7 @@ async def test_what_cannot_be_written_waits_and_is_there_once(table, monkeypatch
         end = begin(table)
         for number in range(2, 1300):
             keeper.put(record(number))
-        await until(lambda: "usage_unwritten" in log.getvalue(), "nobody complains")
+        await until(lambda: "usage_unwritten" in log.getvalue(), "nobody complains", LONG_S)
         assert keeper.waiting
         end()
         await until(lambda: keeper.written == 1299, "they are not written")

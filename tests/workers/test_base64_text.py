@@ -5,10 +5,10 @@ import binascii
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workers.base64_text import decode_all, encode_all
+from workers.base64_text import decode_all, decode_joined, encode_all
 
 ALPHABET = string.ascii_letters + string.digits + "+/"
 
@@ -54,3 +54,15 @@ def test_a_wrong_text_spoils_no_other(bad, before, after):
     expected = [*map(base64.b64decode, before), None, *map(base64.b64decode, after)]
 
     assert expected == decode_all([*before, bad, *after])
+
+
+@given(st.lists(st.text("AQgw/+z9=", min_size=4, max_size=8), min_size=1, max_size=3))
+@example(["AAAAAA", "AAAAAA"])
+@example(["AA=="])
+def test_what_is_decoded_joined_is_what_each_holds(texts):
+    """Of one length and without padding; else it is left to be decoded one by one."""
+    texts = [text[: min(map(len, texts))] for text in texts]
+    alone = decode_all(texts)
+    is_joined = None not in alone and "=" not in "".join(texts)
+
+    assert (b"".join(filter(None, alone)) if is_joined else None) == decode_joined(texts)

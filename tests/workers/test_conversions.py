@@ -25,6 +25,15 @@ def test_the_way_in_is_chosen_by_format_and_repairs(source, conditioning, kind):
     assert type(to_model(source, MODEL, conditioning)) is kind
 
 
+@pytest.mark.parametrize("conditioning", [PLAIN, REPAIRED])
+def test_what_is_decoded_is_repaired_and_sent_as_all_else(conditioning):
+    """Packets of Opus end in the chain that chunks of their samples would have."""
+    decoded = to_model(AudioFormat("float32", 24_000), MODEL, conditioning)
+
+    assert decoded is to_model(OpusFormat(48_000), MODEL, conditioning).inner
+    assert decoded.as_base64
+
+
 @pytest.mark.parametrize("number", range(len(FORMATS)))
 def test_the_way_out_is_chosen_by_format(number):
     """Packets, or chunks."""

@@ -74,6 +74,19 @@ def test_a_packet_plays_as_long_as_it_says(packet, packet_ms, rate_hz):
     )
 
 
+@pytest.mark.parametrize(
+    ("audio_format", "bytes_per_s"),
+    [
+        (AudioFormat("pcm16", 24_000), 48_000),
+        (AudioFormat("float32", 48_000, 2), 384_000),
+        (OpusFormat(48_000), 50 * 1275),
+    ],
+)
+def test_what_a_second_takes_is_known_of_each_format(audio_format, bytes_per_s):
+    """Of Opus at most: 50 packets, as long as RFC 6716 lets a frame be."""
+    assert bytes_per_s == audio_format.bytes_per_s
+
+
 @pytest.mark.parametrize("payload", [b"", b"\xfb", b"\xfb\0", "", "$$$$", "+", "ä===", "+wA="])
 def test_what_is_no_packet_counts_as_the_longest(payload):
     """Else a client could have no end of it wait."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from workers import pcm
 from workers.formats import AudioFormat
-from workers.pcm import BadAudio
+from workers.pcm import FLOAT32_LIMIT, BadAudio, is_audio
 
 MONO = AudioFormat("pcm16", 8000)
 STEREO = AudioFormat("pcm16", 24000, 2)
@@ -167,3 +167,13 @@ def test_a_refused_chunk_leaves_the_others_as_they_are(audio_format):
     alone = [pcm.decode_all([payload], audio_format) for payload in payloads]
     assert list(map(repr, chunks)) == [repr(chunk) for [chunk], _ in alone]
     np.testing.assert_array_equal(np.concatenate([part for _, part in alone]), samples)
+
+
+def test_the_loudest_that_is_taken_for_audio():
+    """At the limit, and not beyond it, on either side."""
+    most = np.float32(FLOAT32_LIMIT)
+    beyond = np.nextafter(most, np.float32(np.inf))
+
+    assert is_audio(np.array([most, -most]))
+    assert not is_audio(np.array([beyond]))
+    assert not is_audio(np.array([-beyond]))

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from tornado_app.appending import append
 from tornado_app.logs import get_logger
 
 Action = Literal[
@@ -71,20 +72,11 @@ class AuditTrail:
         if path is None:
             return False
         line = json.dumps({"at": time.time_ns() // 1_000_000, **deed.told()})
+        keep = partial(append, path, line.encode() + b"\n", is_kept=True)
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(None, _append, path, line.encode() + b"\n")
+            await loop.run_in_executor(None, keep)
         except OSError as error:
             self._log.error("audit_failed", error=error.strerror or type(error).__name__)
             return False
         return True
-
-
-def _append(path: Path, line: bytes) -> None:
-    """Thread: any.  One write at the end of the file is not mixed with another process's."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, line)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from terminal.files import open_private, read_whole
 from tornado_app.admission.bans import NOBODY, Bans, read_bans
 
 
@@ -26,14 +27,14 @@ def change(path: Path, how: Callable[[Bans], Bans]) -> Bans:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _one_at_a_time(path.with_suffix(".lock")):
         try:
-            bans = read_bans(path.read_bytes())
+            bans = read_bans(read_whole(path))
         except FileNotFoundError:
             bans = NOBODY
         changed = how(bans)
         if changed == bans:
             return changed
         new = path.with_suffix(".new")
-        with new.open("wb") as file:
+        with open(open_private(new, os.O_WRONLY | os.O_TRUNC), "wb") as file:  # noqa: PTH123  of a descriptor
             file.write(msgspec.json.encode(changed))
             file.flush()
             os.fsync(file.fileno())
@@ -44,6 +45,6 @@ def change(path: Path, how: Callable[[Bans], Bans]) -> Bans:
 @contextlib.contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
     """Among all processes; the kernel gives it up with the descriptor."""
-    with path.open("wb") as lock:
+    with open(open_private(path, os.O_WRONLY), "wb") as lock:  # noqa: PTH123  of a descriptor
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

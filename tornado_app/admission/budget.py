@@ -74,6 +74,11 @@ class Budget:
         self._process.held_bytes += size_bytes - self._answer_bytes
         self._answer_bytes = size_bytes
 
+    @property
+    def answer_room_bytes(self) -> int:
+        """So much more may be kept of what is for the client; below 0, if too much is."""
+        return self._process.room_bytes
+
     def has_room(self, size_bytes: int) -> bool:
         """Whether so much more may be taken."""
         held_bytes = self.held_bytes + size_bytes

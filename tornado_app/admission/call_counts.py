@@ -63,7 +63,7 @@ class CallCounts:
     def leave(self) -> None:
         """Nobody is to be sent here any more."""
         self._is_leaving = True
-        mark_gone(self._file, self._index)
+        _write(self._file, self._index, GONE, self._clock())
 
     def choose(self) -> int:
         """The number of the process for the next call: this one, unless another has fewer."""
@@ -84,6 +84,13 @@ class CallCounts:
         row_at = chosen * _ROW.size
         os.pwrite(self._file, _SENT.pack(sent + 1, until), row_at + _OWN.size)
         return chosen
+
+    def has_died(self, index: int) -> bool:
+        """Process *index* runs no more, or not yet: none of its calls can be gone on with.
+
+        One that hangs, or leaves, has its calls.
+        """
+        return self._read()[index][0] == 0.0
 
     def elsewhere(self) -> int:
         """How many calls the other processes have that run and take some."""

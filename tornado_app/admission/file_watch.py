@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from terminal.files import read_whole
+
 LOOK_S = 0.25
 SETTLED_S = 1.0
 """Of a file that was written less long ago, two states may have one time (a tick is some ms)."""
@@ -101,7 +103,7 @@ class FileWatch:
     @staticmethod
     def _found(file: _Watched) -> Any:
         try:
-            return file.read(file.path.read_bytes())
+            return file.read(read_whole(file.path))
         except OSError as error:
             return Unreadable(error.strerror or type(error).__name__)
         except ValueError as error:

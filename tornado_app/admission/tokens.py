@@ -149,12 +149,15 @@ def _payload(token: str, rules: TokenRules) -> bytes:
 def _unsigned(token: str, rules: TokenRules) -> str:
     """Why no signature fits, as far as the token says itself; it is refused whatever it says."""
     try:
-        key_id = jwt.get_unverified_header(token).get("kid")
+        header = jwt.get_unverified_header(token)
     except Exception:  # noqa: BLE001 - a stranger wrote this
-        key_id = None
+        header = {}
+    key_id, algorithm = header.get("kid"), header.get("alg")
     ours = [_key_id(key) for key in rules.keys]
     if isinstance(key_id, str) and key_id.startswith(KEY_ID) and key_id not in ours:
         return "The token was made with another secret than this server's; both need the same."
+    if isinstance(algorithm, str) and algorithm not in rules.algorithms:
+        return f"Tokens of this server are signed with {', '.join(rules.algorithms)} (alg)."
     return (
         "The token's signature is not one of ours: "
         "it was changed, or made with another secret than this server's."

@@ -16,7 +16,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 
 from compiling import loading
-from tornado_app.cores import give_all
+from tornado_app.cores import start_child
 from tornado_app.errors import Refused
 from tornado_app.logs import get_logger
 from workers import base64_text
@@ -217,7 +217,7 @@ class FileDecoder:
             await self._discard("died")
         begun = time.monotonic()
         rules = self.rules
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = await start_child(
             sys.executable,
             "-m",
             "workers.decoder",
@@ -228,9 +228,7 @@ class FileDecoder:
             stderr=DEVNULL,  # a trace there could hold what a client sent
             cwd=ROOT,
             env=_environment(),
-            start_new_session=True,  # Ctrl-C is for the gateway, which drains first
         )
-        give_all(self._process.pid)
         _, stdout = _pipes(self._process)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):

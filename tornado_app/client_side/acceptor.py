@@ -4,7 +4,7 @@ import errno
 import socket
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 AT_ONCE = 64
 """Connections that are taken before everybody else has a turn."""
@@ -18,8 +18,16 @@ _OF_ONE_CONNECTION = {
 }  # fmt: skip
 
 
+class Door(Protocol):
+    """Where connections come from: a listening socket, or what is like one."""
+
+    def accept(self) -> tuple[socket.socket, Any]: ...
+
+    def fileno(self) -> int: ...
+
+
 class Acceptor:
-    """One listening socket.  Thread: loop.
+    """One listening socket, or other `Door`.  Thread: loop.
 
     Tornado's own lets an error of accept escape, with its trace, and is called again at once:
     a thousand traces a second and a busy core for as long as descriptors are short.
@@ -27,7 +35,7 @@ class Acceptor:
 
     def __init__(
         self,
-        sock: socket.socket,
+        sock: Door,
         take: Callable[[socket.socket, Any], None],
         on_shortage: Callable[[OSError], None],
         loop: AbstractEventLoop,

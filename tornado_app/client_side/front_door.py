@@ -5,16 +5,16 @@ import contextlib
 import errno
 import socket
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from tornado.concurrent import Future
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPConnection, HTTPMessageDelegate
+from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
 from tornado.iostream import IOStream, UnsatisfiableReadError
 from tornado.web import Application
 
-from tornado_app.admission.proxies import networks
+from tornado_app.admission.proxies import ClientAddress, client_address, networks
 from tornado_app.admission.waiting import WaitingRoom
 from tornado_app.client_side.acceptor import Acceptor
 from tornado_app.client_side.routing import Routing
@@ -61,6 +61,16 @@ class Doorstep:
         self.alarms = RareLines(loop, 1, hear)
         self.refusals = RareLines(loop, REFUSALS_PER_MINUTE, hear)
 
+    def address_of(self, request: HTTPServerRequest) -> ClientAddress:
+        """The client behind the load balancers that are trusted."""
+        return client_address(
+            request.remote_ip or "",
+            request.protocol,
+            request.headers.get_list("X-Forwarded-For"),
+            request.headers.get_list("X-Forwarded-Proto"),
+            self.trusted,
+        )
+
     def go_by(self, settings: Settings) -> None:
         """Other bounds and other load balancers, for those who come from now on."""
         limits = settings.limits
@@ -82,18 +92,37 @@ class DoorStream(IOStream):
         connection: socket.socket,
         spell: Callable[[str], bytes],
         header_bytes: int,
-        hand_over: Callable[[socket.socket], bool] | None = None,
+        hand_over: Callable[[socket.socket], bool | None] | None = None,
+        *,
+        stays_once: bool = False,
     ) -> None:
-        """*spell* makes an `error` message of a sentence; *hand_over* as of `Routing`."""
+        """*spell* makes an `error` message of a sentence; *hand_over* as of `Routing`.
+
+        With *stays_once* the first request is answered here, whatever it is.
+        """
         super().__init__(connection)
         self._spell = spell
         self._header_bytes = header_bytes
         self._told = False
         self._hand_over = hand_over
+        self._stays_once = stays_once
+        self._may_go = False
+        """A request is waited for, and nothing of it has been read: bodies and what comes behind an
+        upgrade are not requests, whatever they look like.
+        """
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        """As Tornado reads the headers of a request, and nothing else."""
+        is_begun = self._read_buffer_size > 0
+        self._may_go = self._hand_over is not None and not is_begun and not self._stays_once
+        self._stays_once = False
+        return super().read_until_regex(regex, max_bytes)
 
     def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
-        if self._hand_over is not None and self._hand_over(self.socket):
-            return 0  # as at its end
+        if self._may_go and self._hand_over is not None:
+            if (is_gone := self._hand_over(self.socket)) is not False:
+                return 0 if is_gone else None  # as at its end, or as if nothing had come
+            self._may_go = False
         return super().read_from_fd(buf)
 
     def write(self, data: bytes | memoryview) -> "Future[None]":
@@ -148,7 +177,7 @@ class FrontDoor(HTTPServer):
         self._spell = spell
         self._waiting = doorstep.waiting
         self._routing: Routing | None = None
-        self._hand_over: Callable[[socket.socket], bool] | None = None
+        self._hand_over: Callable[[socket.socket], bool | None] | None = None
 
     def go_by(self, app: Application, settings: Settings) -> None:
         """Other routes and bounds, for requests that come from now on."""
@@ -163,17 +192,17 @@ class FrontDoor(HTTPServer):
             self._sockets[sock.fileno()] = sock
             self._handlers[sock.fileno()] = acceptor.stop
 
-    def _take(self, connection: socket.socket, address: Any) -> None:
-        self._let_in(connection, address, self._hand_over)
-
-    def _let_in(
-        self,
-        connection: socket.socket,
-        address: Any,
-        hand_over: Callable[[socket.socket], bool] | None,
+    def _take(
+        self, connection: socket.socket, address: Any, *, is_handed_over: bool = False
     ) -> None:
         try:
-            stream = DoorStream(connection, self._spell, self.doorstep.header_bytes, hand_over)
+            stream = DoorStream(
+                connection,
+                self._spell,
+                self.doorstep.header_bytes,
+                self._hand_over,
+                stays_once=is_handed_over,
+            )
             self.handle_stream(stream, address)
         except OSError:  # it was gone before it was looked at
             connection.close()
@@ -181,12 +210,15 @@ class FrontDoor(HTTPServer):
     def route(self, routing: Routing) -> None:
         """Share connections with other processes from now on."""
         self._routing, self._hand_over = routing, routing.hand_over
-        routing.start(self._take_over, asyncio.get_running_loop())
+        routing.start(self._take_over, self._on_shortage, asyncio.get_running_loop())
 
-    def _take_over(self, connection: socket.socket) -> None:
-        """It stays here, whoever has fewer calls by now: nobody is sent to and fro."""
+    def _take_over(self, connection: socket.socket, _: None) -> None:
+        """It stays here, whoever has fewer calls by now: nobody is sent to and fro.
+
+        What a load balancer sends behind it, in the same connection, is another's.
+        """
         try:
-            self._let_in(connection, connection.getpeername(), None)
+            self._take(connection, connection.getpeername(), is_handed_over=True)
         except OSError:  # it has gone meanwhile
             connection.close()
 

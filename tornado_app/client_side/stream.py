@@ -14,6 +14,7 @@ from tornado.concurrent import Future
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 
+from tornado_app import unsent
 from tornado_app.client_side.read_watch import ReadWatch
 from tornado_app.client_side.traffic import Traffic
 
@@ -147,6 +148,11 @@ class ClientStream:
     def unsent_bytes(self) -> int:
         """What waits for the socket."""
         return len(self._unsent)
+
+    @property
+    def untaken_bytes(self) -> int:
+        """The same, and what the socket has taken and the other end has not."""
+        return len(self._unsent) + unsent.held_bytes(self.socket)
 
     def closed(self) -> bool:
         return self._closed

@@ -15,9 +15,10 @@ from tornado_app.client_side.gathered_writes import GatheredWrites
 # Room beside the queue for what Tornado writes itself: one pong, a few pings, one close frame.
 CONTROL_BYTES = 4096
 
-# What a client has to take of a write in the time for one, as long as more is left.  A call in the
-# model's own format is as much in a second.
+# What a client has to take of a write in the time for one, as long as more is left; or so much in
+# each second of it, as who plays as it reads takes 8000 of G.711, the least of all formats.
 PART_BYTES = 65_536
+LEAST_BYTES_PER_S = 6000
 
 # A client that reads at all takes one write and a close frame within this.
 CLOSE_GRACE_S = 1.0
@@ -29,7 +30,7 @@ class Socket(Protocol):
     max_write_buffer_size: int | None
 
     @property
-    def unsent_bytes(self) -> int: ...
+    def untaken_bytes(self) -> int: ...
 
 
 class FrameWriter(Protocol):
@@ -242,7 +243,7 @@ class ClientWriter:
             return
         self._unsent_bytes = len(data)
         self._unsent_uncounted_bytes = uncounted_bytes
-        self._await_write(self._stream.unsent_bytes)
+        self._await_write(self._stream.untaken_bytes)
         written.add_done_callback(self._drained)
 
     def _allow(self, uncounted_bytes: int) -> None:
@@ -256,9 +257,10 @@ class ClientWriter:
         )
 
     def _look_at_write(self, were_left_bytes: int) -> None:
-        """Its time is over; a large one has as much again for each part that goes out."""
-        left_bytes = self._stream.unsent_bytes
-        if were_left_bytes - left_bytes >= PART_BYTES:
+        """Its time is over; it has as much again while the client reads as fast as is spoken."""
+        left_bytes = self._stream.untaken_bytes
+        least_bytes = int(LEAST_BYTES_PER_S * self._write_timeout_s)
+        if were_left_bytes - left_bytes >= min(PART_BYTES, least_bytes):
             self._await_write(left_bytes)
         else:
             self._tell_slow("write_timeout")

@@ -2,6 +2,7 @@
 
 import time
 
+from terminal.addresses import in_url, reachable
 from terminal.words import AS_IT_IS
 from tornado_app.admission import tokens
 from tornado_app.commands.arguments import TOKEN_TTL_S
@@ -18,19 +19,15 @@ LOCAL_MODEL = {
 }
 
 
-def _reachable(host: str) -> str:
-    """Where a browser on this computer finds it."""
-    return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  nothing is bound
-
-
 def announcement(
     server: Listening, settings: Settings, rules: tokens.TokenRules | None
 ) -> list[str]:
     """Where it listens, which model it has, and in development how to try it: a line for each."""
-    host = settings.server.host
-    shown = f"[{host}]" if ":" in host else host
-    url = f"ws://{shown}:{server.port}/ws"
-    lines = [f"Parley listens on {url}"]
+    host = reachable(settings.server.host)
+    place = in_url(host, server.port)
+    url = f"ws://{place}/ws"
+    others_too = "" if host == settings.server.host else " and on every other address"
+    lines = [f"Parley listens on {url}{others_too}"]
     if server.is_embedded:
         lines.append(LOCAL_MODEL[settings.model.mode])
         if settings.model.chat_url:
@@ -44,9 +41,10 @@ def announcement(
     if others := settings.upstream.fallbacks:
         lines.append(f"  When it is out: {', '.join(each.name for each in others)}.")
     if server.metrics_port is not None:
-        lines.append(f"Metrics: http://{settings.metrics.host}:{server.metrics_port}/metrics")
+        metrics = in_url(reachable(settings.metrics.host), server.metrics_port)
+        lines.append(f"Metrics: http://{metrics}/metrics")
     if settings.console.enabled:
-        lines.append(f"Talk to it in a browser: http://{_reachable(shown)}:{server.port}/")
+        lines.append(f"Talk to it in a browser: http://{place}/")
     if settings.server.environment == "development" and rules is not None:
         address = "" if server.port == DEFAULT_PORT else f" --url {url}"
         lines += [
@@ -57,7 +55,7 @@ def announcement(
         if settings.openai.enabled:
             lines += [
                 f"For a client of the Realtime API, with {settings.upstream.model} as its model:",
-                f"{AS_IT_IS}export OPENAI_BASE_URL=http://{_reachable(shown)}:{server.port}/v1",
+                f"{AS_IT_IS}export OPENAI_BASE_URL=http://{place}/v1",
                 f"{AS_IT_IS}export OPENAI_API_KEY={SECRET_PREFIX}{_token(rules, CONDUCT)}",
             ]
     return lines

@@ -100,20 +100,7 @@ def _day(text: str) -> date:
 
 
 def _add_talk(talk: argparse.ArgumentParser) -> None:
-    talk.add_argument(
-        "files",
-        metavar="FILE",
-        nargs="*",
-        help="recordings, a turn each: WAV, FLAC, OGG, MP3 or what else libsndfile reads; - is "
-        "standard input. Without any, and without --text, each line that is typed is a turn",
-    )
-    talk.add_argument(
-        "--text",
-        type=_text,
-        action="append",
-        default=[],
-        help="a typed turn; may be given several times",
-    )
+    _add_turns(talk)
     talk.add_argument(
         "--url",
         type=_text,
@@ -135,6 +122,33 @@ def _add_talk(talk: argparse.ArgumentParser) -> None:
     talk.add_argument(
         "--save", metavar="FILE", help="write the answers there: .wav, .flac, .ogg, .mp3 or .aiff"
     )
+    _add_pace(talk)
+    talk.add_argument("--json", action="store_true", help="one object of JSON a line, for scripts")
+    talk.add_argument("--repeat", metavar="N", type=_count, default=1, help="talk so many times")
+    talk.add_argument(
+        "--parallel", metavar="N", type=_count, default=1, help="so many at once; then a summary"
+    )
+
+
+def _add_turns(talk: argparse.ArgumentParser) -> None:
+    talk.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="recordings, a turn each: WAV, FLAC, OGG, MP3 or what else libsndfile reads; - is "
+        "standard input. Without any, and without --text, each line that is typed is a turn",
+    )
+    talk.add_argument(
+        "--text",
+        type=_text,
+        action="append",
+        default=[],
+        help="a typed turn; may be given several times",
+    )
+
+
+def _add_pace(talk: argparse.ArgumentParser) -> None:
+    """How recordings become messages."""
     talk.add_argument(
         "--fast", action="store_true", help="not in real time: as fast as the gateway takes it"
     )
@@ -149,11 +163,6 @@ def _add_talk(talk: argparse.ArgumentParser) -> None:
         metavar="raw:RATE:CHANNELS",
         type=_raw,
         help="FILE is 16-bit PCM without a header, and is spoken while it comes",
-    )
-    talk.add_argument("--json", action="store_true", help="one object of JSON a line, for scripts")
-    talk.add_argument("--repeat", metavar="N", type=_count, default=1, help="talk so many times")
-    talk.add_argument(
-        "--parallel", metavar="N", type=_count, default=1, help="so many at once; then a summary"
     )
 
 

@@ -2,14 +2,14 @@
 
 import argparse
 import os
-import tomllib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 from local_realtime.rehearsal.faults import InvalidFault, parse_faults
-from terminal.words import complain
+from terminal.files import read_whole
+from terminal.words import complain, how_to_install
 from tornado_app.admission import tokens
 from tornado_app.admission.bans import read_bans
 from tornado_app.admission.revocations import read_revocations
@@ -20,12 +20,13 @@ from tornado_app.policy.wrong import Wrong
 from tornado_app.reloading import FILES, House
 from tornado_app.settings.contradiction import Contradiction
 from tornado_app.settings.contradictions import contradictions
-from tornado_app.settings.development import with_development_secret
+from tornado_app.settings.development import look_for_secret, with_development_secret
 from tornado_app.settings.issuers import read_issuers
 from tornado_app.settings.loading import ConfigFile, load
 from tornado_app.settings.plans import read_plans
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
+from tornado_app.settings.toml_file import read_tables
 from tornado_app.terms import house_grants
 from tornado_app.tools.found import read_tools
 from tornado_app.tracing.tracing import missing_package
@@ -38,12 +39,14 @@ from tornado_app.usage.usage import prices_of, wrong_postgres
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = ROOT / "conf" / "gateway.toml"
 POLICY = ROOT / "conf" / "policy.toml"
+WITHOUT_TOKENS = ("recordings", "usage")
+"""Commands that neither make tokens nor check any."""
 
 
 def load_settings(options: argparse.Namespace) -> Settings:
     """The defaults, the file, the environment and the arguments, the later ones winning.
 
-    Whoever only checks has no development secret made.
+    Whoever only checks has no development secret made, and who needs no token none looked for.
 
     Raises:
         InvalidSettings: With everything that is wrong.
@@ -59,15 +62,22 @@ def load_settings(options: argparse.Namespace) -> Settings:
         _wrong_elsewhere,
         warn=lambda sentence: complain(f"Warning: {sentence}"),
     )
-    if options.command == "check-config":
+    if options.command in WITHOUT_TOKENS or (options.command == "talk" and options.token):
         return settings
     try:
+        if options.command == "check-config":
+            look_for_secret(settings, ROOT)
+            return settings
         return with_development_secret(settings, ROOT)
     except OSError as error:
-        where = f"server.state_dir ({settings.server.state_dir})"
-        raise InvalidSettings(
-            [f"{where}: the development secret cannot be kept: {error}"]
-        ) from None
+        raise InvalidSettings([str(_unkept(settings, error))]) from None
+
+
+def _unkept(settings: Settings, error: OSError) -> Contradiction:
+    place = ROOT / settings.server.state_dir
+    reason = f"the development secret cannot be kept in {place}: {error.strerror}"
+    advice = "name a directory that can be written, or set auth.secret"
+    return Contradiction(f"{reason}; {advice}", ("server.state_dir", "auth.secret"))
 
 
 def _config_file(path: str | None) -> ConfigFile | None:
@@ -77,7 +87,7 @@ def _config_file(path: str | None) -> ConfigFile | None:
     if not path:
         return ConfigFile("--config", None, "it names no file")
     try:
-        return ConfigFile(path, Path(path).read_text("utf-8-sig"))
+        return ConfigFile(path, read_whole(Path(path)).decode("utf-8-sig"))
     except OSError as error:
         return ConfigFile(path, None, error.strerror or type(error).__name__)
     except UnicodeDecodeError:
@@ -107,7 +117,7 @@ def _contents(settings: Settings) -> Iterator[bytes]:
     names = (getattr(getattr(settings, section), key) for section, key in map(_parts, FILES))
     for name in names:
         try:
-            yield (ROOT / name).read_bytes() if name else b""
+            yield read_whole(ROOT / name) if name else b""
         except OSError as error:
             raise InvalidSettings([f"{name} cannot be read: {error.strerror}"]) from None
 
@@ -119,16 +129,14 @@ def _parts(setting: str) -> list[str]:
 def _policy(settings: Settings) -> tuple[Policy, list[str]]:
     """The operator's policy over ours, and what is wrong with it."""
     house = house_grants(settings)
-    below = PolicyReader(house).read(tomllib.loads(POLICY.read_text("utf-8")))
+    below = PolicyReader(house).read(read_tables(POLICY))
     name = settings.session.policy_file
     if not name:
         return below, []
     try:
-        tables = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
-    except OSError as error:
-        return below, [f"{name} cannot be read: {error.strerror or type(error).__name__}"]
+        tables = read_tables(ROOT / name)
     except ValueError as error:
-        return below, [f"{name} is not valid TOML: {error}"]
+        return below, [f"{name} {error}"]
     reader = PolicyReader(house)
     return laid_over(below, reader.read(tables)), reader.problems
 
@@ -167,7 +175,7 @@ def _wrong_revocations(settings: Settings) -> Iterator[Contradiction]:
     if not name:
         return
     try:
-        lines = read_revocations((ROOT / name).read_bytes()).wrong_lines
+        lines = read_revocations(read_whole(ROOT / name)).wrong_lines
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         yield Contradiction(f"{name} cannot be read: {reason}", ("auth.revoked_file",))
@@ -193,7 +201,7 @@ def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:
     path = bans_path(settings)
     try:
         if path.exists():
-            read_bans(path.read_bytes())
+            read_bans(read_whole(path))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         yield Contradiction(f"{path} cannot be read: {reason}", ("server.state_dir", "admin.keys"))
@@ -222,7 +230,7 @@ def _today() -> date:
 
 def _missing_packages(settings: Settings) -> Iterator[Contradiction]:
     if settings.shared.redis_url and find_spec("redis") is None:
-        reason = "the package redis is not installed; pip install -r requirements-redis.txt"
+        reason = f"the package redis is not installed; {how_to_install('redis')}"
         yield Contradiction(reason, ("shared.redis_url",))
     if (wrong := wrong_postgres(settings.usage)) is not None:
         yield Contradiction(wrong, ("usage.postgres_url",))

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
+from terminal.addresses import in_url
 from tornado_app.admin import together
 from tornado_app.handlers.admin.calls import CALLS_MOST
 from tornado_app.handlers.admin.passing_on import (
@@ -202,7 +203,7 @@ class OneAdministration:
         if (port := self._ports().get(process)) is None:
             return None
         request = HTTPRequest(
-            f"http://{self._host}:{port}{asked.target}",
+            f"http://{in_url(self._host, port)}{asked.target}",
             method=asked.method,
             headers={**asked.headers, ASKED_FROM: f"{self._parent_key} {asked.ip}"},
             body=asked.body or None,

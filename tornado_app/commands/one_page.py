@@ -9,6 +9,7 @@ from typing import Protocol
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 
+from terminal.addresses import in_url, reachable
 from tornado_app.handlers.metrics import Route, make_metrics_server
 from tornado_app.metrics import definitions as d
 from tornado_app.metrics.kinds import Metric
@@ -47,7 +48,7 @@ class OnePage:
     ) -> None:
         """*others* are answered beside the page."""
         self._settings = settings
-        self._host = host_of(settings)
+        self._host = reachable(settings.host)
         self._count = count
         self._model = model
         self._others = others
@@ -146,7 +147,7 @@ class OnePage:
             try:
                 async with asyncio.timeout(ASK_S):
                     response = await self._client.fetch(
-                        f"http://{self._host}:{port}/metrics", request_timeout=ASK_S
+                        f"http://{in_url(self._host, port)}/metrics", request_timeout=ASK_S
                     )
                     loop = asyncio.get_running_loop()
                     page = await loop.run_in_executor(None, parse, response.body.decode())
@@ -159,9 +160,3 @@ class OnePage:
         else:
             self._together.heard(process, page)
             self._answering.add(process)
-
-
-def host_of(settings: Metrics) -> str:
-    """Where this computer finds itself."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
-    return f"[{host}]" if ":" in host else host

@@ -16,10 +16,13 @@ from pathlib import Path
 import msgspec
 
 from compiling import loading
+from terminal.addresses import reachable
+from terminal.signals import ignore_hangups, take_hangups
 from tornado_app.admission.call_counts import mark_gone
 from tornado_app.admission.shared_places import new_file
 from tornado_app.commands.one_administration import OneAdministration
-from tornado_app.commands.one_page import OnePage, host_of
+from tornado_app.commands.one_page import OnePage
+from tornado_app.cores import start_child
 from tornado_app.handlers.admin.passing_on import passing_on_routes
 from tornado_app.logs import get_logger
 from tornado_app.server import bind_server
@@ -57,6 +60,8 @@ class Parent:
         self._arguments = arguments
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._listening_now: set[int] = set()
+        self._readings = 0
+        """How often it was asked that settings be read again."""
         self._leaving = asyncio.Event()
         self._is_told = False
         """To end, by a signal that was not only `ASKED`."""
@@ -66,7 +71,7 @@ class Parent:
         self._parent_key = secrets.token_urlsafe(24)
         count = count_of(settings)
         self._administration = OneAdministration(
-            host_of(settings.metrics),
+            reachable(settings.metrics.host),
             lambda: self._page.ports,
             self._parent_key,
             count=count,
@@ -97,6 +102,7 @@ class Parent:
                 if self._model is not None:
                     await self._model.stop()
                 os.close(self._places)
+                ignore_hangups()
         self._log.info("stopped", clean=self._code == 0)
         return self._code
 
@@ -150,7 +156,7 @@ class Parent:
         restarts = Restarts()
         while not self._leaving.is_set():
             begun_at = time.monotonic()
-            is_first = not ready.done()
+            is_first, readings = not ready.done(), self._readings
             try:
                 process = await self._start(share)
             except OSError:  # no memory for one more, now; the others go on
@@ -158,6 +164,8 @@ class Parent:
             else:
                 listening = await self._listening(process)
                 self._hear_of(share.index, listening)
+                if listening is not None and readings != self._readings:
+                    _send(process, signal.SIGHUP)  # it may have read them before
                 if is_first:
                     ready.set_result(listening)
                 code = await self._end_of(share.index, process)
@@ -189,7 +197,7 @@ class Parent:
         return code
 
     async def _start(self, share: Share) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
+        process = await start_child(
             sys.executable,
             str(ROOT / "run.py"),
             *self._arguments,
@@ -199,7 +207,6 @@ class Parent:
             pass_fds=(share.places, share.inbox, *share.outboxes),
             env=os.environ | loading.code().for_children(),
             limit=LINE_BYTES,
-            start_new_session=True,  # Ctrl-C is for the parent, which passes it on, once
         )
         self._processes[share.index] = process
         if process.stdin is not None:
@@ -241,15 +248,17 @@ class Parent:
             if not self._signals.full():
                 self._signals.put_nowait(number)
 
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, ASKED):
+        for number in (signal.SIGTERM, signal.SIGINT, ASKED):
             loop.add_signal_handler(number, partial(note, number))
+        take_hangups(partial(loop.call_soon_threadsafe, note, signal.SIGHUP))
 
     async def _tell_signals(self) -> None:
         """Pass on what comes; the children know what a second one means."""
         while True:
             number = await self._signals.get()
             if number == signal.SIGHUP:
-                # One that is being started reads the files as they are.
+                # One that is being started would die of it, and is told when it listens.
+                self._readings += 1
                 for index in self._listening_now:
                     _send(self._processes[index], number)
             else:

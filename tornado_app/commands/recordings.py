@@ -2,12 +2,14 @@
 
 import argparse
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from terminal.files import PRIVATE, open_private
 from terminal.words import answer, complain, plain
 from tornado_app.recordings import finishing, keeping
 from tornado_app.recordings.sound import Stopped
@@ -86,8 +88,9 @@ def _export(directory: Path, names: list[str], to: Path) -> int:
                 complain(f"{name} holds nothing.")
                 return 1
         for path in _files(directory, name):
+            os.close(open_private(to / path.name, os.O_WRONLY))
+            (to / path.name).chmod(PRIVATE)  # one that was there
             shutil.copyfile(path, to / path.name)
-            (to / path.name).chmod(finishing.MODE)
             answer(str(to / path.name))
     return 0
 

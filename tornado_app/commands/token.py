@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from terminal.files import read_whole
 from terminal.words import answer, complain
 from tornado_app.admission.json_object import read_object
 from tornado_app.commands.configuration import read_policy, token_rules
@@ -39,7 +40,7 @@ def _session(path: str) -> Mapping[str, Any]:
         ValueError: If it says nothing that can be read.
     """
     try:
-        text = Path(path).read_bytes()
+        text = read_whole(Path(path))
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}") from None
     said = read_object(text)

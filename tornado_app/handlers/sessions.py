@@ -6,7 +6,6 @@ from typing import Any
 
 from tornado_app.admission.application_keys import ApplicationKeys
 from tornado_app.admission.limits import Bucket
-from tornado_app.admission.proxies import client_address
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
@@ -81,15 +80,8 @@ class SessionsHandler(BodyHandler):
         return None
 
     def _note(self, refused: Refused) -> Refused:
-        headers = self.request.headers
-        address = client_address(
-            self.request.remote_ip or "",
-            self.request.protocol,
-            headers.get_list("X-Forwarded-For"),
-            headers.get_list("X-Forwarded-Proto"),
-            self._doorstep.trusted,
-        )
+        ip = self._doorstep.address_of(self.request).ip
         self._doorstep.refusals.log(
-            "client_refused", code=refused.code, ip=address.ip, detail="application key"
+            "client_refused", code=refused.code, ip=ip, detail="application key"
         )
         return refused

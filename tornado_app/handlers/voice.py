@@ -8,7 +8,6 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 from tornado.websocket import WebSocketHandler
 
-from tornado_app.admission.proxies import ClientAddress, client_address
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.client_side.writer import ClientWriter
@@ -62,7 +61,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
 
     def prepare(self) -> None:
         """Address and scheme are the client's, not its load balancer's, from here on."""
-        address = self._address()
+        address = self._doorstep.address_of(self.request)
         self.request.remote_ip, self.request.protocol = address.ip, address.scheme
 
     async def get(self, *args: Any, **kwargs: Any) -> None:
@@ -363,19 +362,6 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         ip = self.request.remote_ip
         self._doorstep.refusals.log(
             "client_refused", code=refused.code, ip=ip, detail=refused.detail
-        )
-
-    # The opening request.
-
-    def _address(self) -> ClientAddress:
-        """The client behind the load balancers that are trusted."""
-        headers = self.request.headers
-        return client_address(
-            self.request.remote_ip or "",
-            self.request.protocol,
-            headers.get_list("X-Forwarded-For"),
-            headers.get_list("X-Forwarded-Proto"),
-            self._doorstep.trusted,
         )
 
 

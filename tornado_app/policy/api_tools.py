@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from tornado_app.errors import Refused
-from tornado_app.policy.api_words import CLEARED, LEFT_OUT, Standing, need, word_of
+from tornado_app.policy.api_words import CLEARED, LEFT_OUT, Standing, word_of
 from tornado_app.policy.wrong import Wrong
-from tornado_app.protocol.realtime.api_errors import refusal
+from tornado_app.protocol.realtime.api_errors import need, refusal
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import choice_field
 

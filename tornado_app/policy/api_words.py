@@ -14,7 +14,8 @@ from typing import Any, Final
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
 from tornado_app.policy.turns import PARTS
-from tornado_app.protocol.realtime.api_errors import missing, refusal, unknown, wrong_type
+from tornado_app.protocol.realtime.api_errors import missing, need, refusal, unknown
+from tornado_app.protocol.realtime.asked_session import TURN_DETECTION_TYPES
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession
 
 SHOWN_CHARACTERS = 64
@@ -113,16 +114,6 @@ def never(path: str, value: Any, standing: Standing) -> Any:
     return LEFT_OUT
 
 
-def need(path: str, value: Any, expected: str, *types: type) -> None:
-    """Whether it is of one of these types, as the API tells that from a value that may not be.
-
-    Raises:
-        ApiRefusal: If not.
-    """
-    if type(value) not in types:  # True is an int to isinstance
-        raise wrong_type(path, expected)
-
-
 def word_of(path: str, value: Mapping[str, Any], name: str) -> str:
     """The text of that name in an object that has to have one.
 
@@ -207,17 +198,6 @@ def voice(path: str, value: Any, standing: Standing) -> Any:
     return value
 
 
-_DETECTS: Final[Mapping[str, tuple[str, *tuple[type, ...]]]] = {
-    "threshold": ("a decimal", int, float),
-    "prefix_padding_ms": ("an integer", int),
-    "silence_duration_ms": ("an integer", int),
-    "idle_timeout_ms": ("an integer", int),
-    "create_response": ("a boolean", bool),
-    "interrupt_response": ("a boolean", bool),
-    "eagerness": ("a string", str),
-}
-
-
 def turn_detection(path: str, value: Any, standing: Standing) -> Any:
     if not standing.lets("turn_detection"):
         return LEFT_OUT
@@ -237,7 +217,7 @@ def turn_detection(path: str, value: Any, standing: Standing) -> Any:
             continue
         if name not in PARTS[kind]:
             raise unknown(f"{path}.{name[:SHOWN_CHARACTERS]}")
-        need(f"{path}.{name}", part, *_DETECTS[name])
+        need(f"{path}.{name}", part, *TURN_DETECTION_TYPES[name])
     standing.check(path, "turn_detection", asked)
     return value
 

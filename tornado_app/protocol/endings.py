@@ -74,6 +74,8 @@ UNAVAILABLE = "The model could not be reached."
 TIMED_OUT = "The model did not answer in time."
 
 RATE_LIMIT = "rate_limit_exceeded"
+_RATE_LIMITS = frozenset({RATE_LIMIT, "429"})
+"""Azure has the number of HTTP for a code."""
 _FATAL_TYPES = ("insufficient_quota", "invalid_request_error", "authentication_error")
 _PERSON_NEEDED = {
     "insufficient_quota", "billing_hard_limit_reached", "authentication_error", "permission_error",
@@ -100,7 +102,7 @@ def classify(failure: Failure, last_error: ErrorFacts | None) -> Ending:
     if failure.kind in {"timeout", "stalled", "outbox_full"}:
         return Ending("upstream_timeout", TIMED_OUT, True, UPSTREAM_FAILED, failure.kind)
     wait_s = failure.retry_after_s
-    if wait_s is None and RATE_LIMIT in {kind, code} and last_error:
+    if wait_s is None and last_error and is_rate_limit(last_error):
         wait_s = named_wait_s(last_error.message or "")
     return Ending("upstream_unavailable", UNAVAILABLE, True, UPSTREAM_FAILED, failure.kind, wait_s)
 
@@ -110,13 +112,18 @@ def unfulfilled(error: ErrorFacts, sentence: str) -> Refused:
 
     *sentence* says it, as the model's own may hold what is not for a client.
     """
-    if RATE_LIMIT in {error.type, error.code}:
+    if is_rate_limit(error):
         wait_ms = _ms(named_wait_s(error.message or ""))
         return Refused("rate_limited", sentence, retry_after_ms=wait_ms)
     code: ErrorCode = "upstream_rejected"
     if error.type == "server_error":
         code = "upstream_unavailable"
     return Refused(code, sentence)
+
+
+def is_rate_limit(error: ErrorFacts) -> bool:
+    """Whether the model answers again after a while."""
+    return not _RATE_LIMITS.isdisjoint({error.type, error.code})
 
 
 def needs_a_person(kind: str, code: str) -> bool:

@@ -166,6 +166,8 @@ class ResponseDone(Reply, frozen=True):
     usage: dict[str, Any] | None
     continues: bool | None = None
     """True: the turn is not over, another answer to it follows by itself."""
+    reason: str | None = None
+    """Why it is not complete, in the model's word."""
 
 
 class Audio(ServerMessageBase, frozen=True):

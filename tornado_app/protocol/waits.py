@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-_NAMED = re.compile(
-    r"try again in (?:([0-9]{1,4})h)?(?:([0-9]{1,5})m(?!s))?"
-    r"(?:([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|s))?"
+_AMOUNT = (
+    r" ?([0-9]{1,6}(?:\.[0-9]{1,6})?) ?"
+    r"(milliseconds?|ms|seconds?|s|minutes?|m|hours?|h|days?|d)(?![a-z])"
 )
+_AMOUNTS = re.compile(_AMOUNT)
+_NAMED = re.compile(rf"(?:try again in|retry after)((?:{_AMOUNT})+)", re.ASCII | re.IGNORECASE)
+_UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+"""By their first letter, but for thousandths."""
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -28,13 +32,21 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def named_wait_s(sentence: str) -> float | None:
-    """What the sentence of a rate limit names: "Please try again in 1m2.5s."; None: nothing."""
+    """What the sentence of a rate limit names; None: nothing.
+
+    OpenAI writes "Please try again in 1m2.5s.", and Azure "Please retry after 3 seconds.".
+    """
     found = _NAMED.search(sentence)
-    if found is None or not any(found.groups()):
+    if found is None:
         return None
-    hours, minutes, amount, unit = found.groups()
-    seconds = float(amount or 0) / (1000 if unit == "ms" else 1)
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + seconds
+    amounts = _AMOUNTS.findall(found[1].lower())
+    return sum((float(amount) * _unit_s(unit) for amount, unit in amounts), 0.0)
+
+
+def _unit_s(unit: str) -> float:
+    if unit.startswith(("ms", "milli")):
+        return 0.001
+    return _UNITS_S[unit[0]]
 
 
 def _seconds(text: str) -> float | None:

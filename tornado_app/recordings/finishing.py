@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from terminal.files import open_private
 from tornado_app.recordings.hearing import Clip, Playing, lay_answers
 from tornado_app.recordings.laying import Chunk, lay_speech
 from tornado_app.recordings.sound import (
@@ -41,7 +42,6 @@ from tornado_app.session.record import (
     Words,
 )
 
-MODE = 0o600
 PART = ".part"
 
 
@@ -173,7 +173,7 @@ def _new(path: Path) -> Iterator[RawIOBase]:
     """A file that is there when all of it is, and not if anything fails."""
     part = path.with_name(path.name + PART)
     part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL, MODE)
+    descriptor = open_private(part, os.O_RDWR | os.O_EXCL)
     try:
         with open(descriptor, "w+b", buffering=0) as file:  # noqa: PTH123  of a descriptor
             yield file

@@ -118,6 +118,10 @@ class Recorder:
 
     def _write(self) -> None:
         """Thread: recorder."""
+        try:
+            self._spools.prepare()
+        except OSError as error:  # by this line, and not by a call that is lost
+            self._say_failed(_word(error))
         is_last = False
         while not is_last:
             self._wake.wait(WRITE_EACH_S)

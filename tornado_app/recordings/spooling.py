@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from tornado_app.recordings.finishing import MODE
+from terminal.files import check_writable, open_private
 from tornado_app.recordings.spool import SUFFIX
 
 
@@ -15,6 +15,15 @@ class Spools:
         self._directory = directory
         self._files: dict[str, int] = {}
         self._given_up: set[str] = set()
+
+    def prepare(self) -> None:
+        """Make the directory, before any call needs it.
+
+        Raises:
+            OSError: If there is none, or nothing can be written there.
+        """
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        check_writable(self._directory)
 
     def append(self, session_id: str, data: bytes) -> None:
         """Write *data* behind what is there of the session; nothing, if it was given up.
@@ -54,6 +63,6 @@ class Spools:
     def _open(self, session_id: str) -> int:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._directory / f"{session_id}{SUFFIX}"
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, MODE)
+        file = open_private(path, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
         fcntl.flock(file, fcntl.LOCK_EX)  # whoever finishes looks at an empty file but for a moment
         return file

@@ -9,7 +9,7 @@ from tornado_app.protocol.told import ErrorReport, ResponseDone, ResponseStarted
 from tornado_app.session.actions import Actions
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.known_answers import Running
-from tornado_app.session.log_lines import log_answered, log_begun
+from tornado_app.session.log_lines import log_answered, log_begun, reason_of
 
 _STATUSES = ("completed", "cancelled", "failed", "incomplete")
 
@@ -45,7 +45,14 @@ class AnswerReports:
         self._downlink.end_item()
         self._downlink.words_over("assistant")
         usage = response.counts if response else None
-        done = ResponseDone(running.response_id, status, usage, continues or None, ref=running.ref)
+        done = ResponseDone(
+            running.response_id,
+            status,
+            usage,
+            continues or None,
+            reason_of(response),
+            ref=running.ref,
+        )
         self._downlink.say(done)
 
     def log_end(

@@ -72,14 +72,19 @@ class AnswerWaits:
             self.open[response_id] = _Answer(self._turn)
             _forget_oldest(self.open)
 
-    def ended(self, response_id: str, *, continues: bool) -> None:
-        """An answer is over; *continues*: so is its turn, if not."""
+    def ended(self, response_id: str, *, continues: bool, goes_on: bool = False) -> None:
+        """An answer is over; *continues*: so is its turn, if not; *goes_on*: it has broken off."""
         self._count()
         answer = self.open.get(response_id)
         if answer is not None and answer.heard_at is None:
             del self.open[response_id]
-        if self._answered is self._turn and not continues:
-            self._turn = None
+        turn = self._turn
+        if turn is not None and self._answered is turn:
+            if not continues:
+                self._turn = None
+            elif goes_on and not turn.running and (answer is None or answer.heard_at is not None):
+                # The user waits from here on for what is still to come.
+                self._turn = _Turn(self._actions.now, self._actions.now)
         self._answered = None
 
     def tool_began(self) -> None:

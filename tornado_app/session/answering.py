@@ -163,7 +163,7 @@ class Answering:
         if not running.is_told:
             running.is_told = True
             continues = self._continues(running, status) or goes_on
-            self._waits.ended(running.response_id, continues=continues)
+            self._waits.ended(running.response_id, continues=continues, goes_on=goes_on)
             self._reports.ended(running, status, response, continues=continues)
 
     def _continues(self, running: Running, status: ResponseStatus) -> bool:

@@ -199,7 +199,8 @@ class Hearing:
             self.on_connected()
 
     def _hear_words(self, said: realtime.UserTranscriptDone) -> None:
-        log_transcribed(self._actions, said, self._model.in_force.transcription_model)
+        asked_model = self._model.in_force.transcription_model
+        log_transcribed(self._actions, said, asked_model, self._model.once)
         self._scribe.user_words_end(said.item_id, said.transcript)
         self._awaited.ended(said.item_id)
         self._answers.on_user_transcript_done(said.item_id, said.transcript)

@@ -15,9 +15,13 @@ from tornado_app.protocol.told import TokenExpiring, TokenRefreshed
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CheckToken, PingClient
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.heard import LATE_S
 from tornado_app.session.timers import Timers
 
 TOKEN_WARNING_S = 60.0
+GRACE_S = 0.25
+"""A process that stood still, as one that is suspended, wakes to its timers before it reads: what
+came meanwhile is heard by then."""
 REFRESHES_PER_MINUTE = 6.0
 """To check a token costs more than any other message, and one a call is enough for long."""
 
@@ -27,12 +31,15 @@ class Lifetime:
 
     __slots__ = (
         "_actions",
+        "_asks_at",
         "_config",
         "_expires_at_unix_s",
         "_heard_at",
+        "_is_asked_again",
         "_refreshes",
         "_timers",
         "_unread_at",
+        "_waits_until",
     )
 
     def __init__(self, config: SessionConfig, actions: Actions, timers: Timers) -> None:
@@ -42,13 +49,19 @@ class Lifetime:
         self._heard_at = config.opened_at
         self._unread_at = -math.inf
         """When it was not read, and could not be heard."""
+        self._asks_at = math.inf
+        """When it is asked next whether the client is silent."""
+        self._is_asked_again = False
+        """It was silent when it was asked last."""
+        self._waits_until = math.inf
+        """For a client that was lost."""
         self._expires_at_unix_s = config.token_expires_at_unix_s
         self._refreshes = Bucket(REFRESHES_PER_MINUTE / 60, REFRESHES_PER_MINUTE)
 
     def start(self) -> None:
         config, timers = self._config, self._timers
         timers.set("ping", config.opened_at + config.ping_interval_s)
-        timers.set("read", config.opened_at + config.read_timeout_s)
+        self._ask_at(config.opened_at + config.read_timeout_s)
         self._expect_end(warned_at=config.opened_at)
 
     @property
@@ -93,15 +106,23 @@ class Lifetime:
         """The client is lost, and may come back within the window."""
         self._timers.clear("ping")
         self._timers.clear("read")
-        self._timers.set("resume", self._actions.now + self._config.resume_window_s)
+        self._wait_until(self._actions.now + self._config.resume_window_s)
+
+    def is_gone(self) -> bool:
+        """Whether the time is over in which a client that was lost may come back."""
+        now = self._actions.now
+        if now - self._waits_until <= LATE_S:
+            return True
+        self._wait_until(now + LATE_S)  # it may be at the door of a process that stood still
+        return False
 
     def back(self, expires_at_unix_s: float) -> None:
         """It is back, with another token."""
         now, timers = self._actions.now, self._timers
-        self._heard_at = -math.inf
+        self._heard_at, self._is_asked_again = -math.inf, False
         timers.clear("resume")
         timers.set("ping", now + self._config.ping_interval_s)
-        timers.set("read", now + self._config.read_timeout_s)
+        self._ask_at(now + self._config.read_timeout_s)
         self._expires_at_unix_s = expires_at_unix_s
         self._expect_end(warned_at=now + (self._ends_at - now) / 2)
 
@@ -143,11 +164,28 @@ class Lifetime:
                 return self._on_read_timer()
         return None
 
+    def _wait_until(self, until: float) -> None:
+        self._waits_until = until
+        self._timers.set("resume", until)
+
+    def _ask_at(self, at: float) -> None:
+        self._asks_at = at
+        self._timers.set("read", at)
+
     def _on_read_timer(self) -> Ending | None:
-        """The timer is set once and asks, so that a frame costs no more than a note of the time."""
+        """The timer is set once and asks, so that a frame costs no more than a note of the time.
+
+        A client is silent that is so twice, if this process was there in between.
+        """
+        now = self._actions.now
         silent_at = max(self._heard_at, self._unread_at) + self._config.read_timeout_s
-        if self._actions.now < silent_at:
-            self._timers.set("read", silent_at)
+        was_late = now - self._asks_at > LATE_S
+        was_asked, self._is_asked_again = self._is_asked_again, now >= silent_at
+        if now < silent_at:
+            self._ask_at(silent_at)
+            return None
+        if was_late or not was_asked:
+            self._ask_at(now + GRACE_S)
             return None
         sentence = f"Nothing was heard for {self._config.read_timeout_s:g} s."
         return Ending("idle_timeout", sentence, False, IDLE_TIMEOUT, "client_silent")

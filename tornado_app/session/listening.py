@@ -136,7 +136,7 @@ class Listening:
                 user_id=config.user_id,
                 model=model.name,
                 connected_at=None if connected_at is None else config.unix_ms(connected_at),
-                upstream=UpstreamFigures(model.state, model.reconnects, model.latency_ms),
+                upstream=UpstreamFigures(model.state, model.reconnects, model.heard.latency_ms),
                 audio=self._uplink.figures(),
                 limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
                 token_expires_at=self._lifetime.token_expires_at,

@@ -5,10 +5,12 @@ from tornado_app.protocol.realtime.events import ResponseFacts, UserTranscriptDo
 from tornado_app.protocol.told import AudioFigures, ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.once import Once
 from tornado_app.session.redialling import Loss
 from tornado_app.session.sent import Sent
 from tornado_app.session.token_types import (
     tokens_by_type,
+    total_tokens,
     transcription_seconds,
     transcription_tokens,
 )
@@ -43,14 +45,24 @@ def log_answered(
     actions.log(
         "response_done",
         status=status,
-        tokens=(usage or {}).get("total_tokens"),
+        tokens=total_tokens(usage),
         tokens_by_type=tokens,
         response_id=safe_word(response_id),
+        reason=reason_of(response),
     )
 
 
-def log_transcribed(actions: Actions, said: UserTranscriptDone, asked_model: str) -> None:
-    """A turn was written down, by a model that counts for itself."""
+def reason_of(response: ResponseFacts | None) -> str | None:
+    """Why an answer is not complete, if the model has said so in a word."""
+    return safe_word((response and response.reason) or "") or None
+
+
+def log_transcribed(
+    actions: Actions, said: UserTranscriptDone, asked_model: str, once: Once
+) -> None:
+    """A part of a turn was written down, by a model that counts for itself."""
+    if said.item_id and not once.is_news("words", said.item_id, said.content_index):
+        return
     tokens = transcription_tokens(said.usage)
     actions.tokens.update(tokens)
     actions.log(

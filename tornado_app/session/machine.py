@@ -18,29 +18,19 @@ from functools import partial
 from typing import Literal, assert_never
 
 from tornado_app.admission.budget import Budget
-from tornado_app.errors import ErrorCode, InvalidMessage, Ref, Refused
-from tornado_app.protocol.close import (
-    GOING_AWAY,
-    INTERNAL,
-    LIMIT_REACHED,
-    Close,
-)
+from tornado_app.errors import ErrorCode, Ref, Refused
+from tornado_app.protocol.close import INTERNAL
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import GoingAway, UpstreamStatus
+from tornado_app.protocol.told import UpstreamStatus
 from tornado_app.session import events
-from tornado_app.session.commands import (
-    CloseClient,
-    CloseUpstream,
-    Command,
-    DropClient,
-    Finish,
-)
+from tornado_app.session.admitting import Admitting
+from tornado_app.session.commands import CloseUpstream, Command
 from tornado_app.session.conductor import Conductor
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.gateway_conducts import GatewayConducts
-from tornado_app.session.log_lines import log_closed, log_opened
+from tornado_app.session.log_lines import log_opened
 from tornado_app.session.mending import Mending
 from tornado_app.session.parts import Parts
 from tornado_app.session.presence import Presence
@@ -51,17 +41,19 @@ from tornado_app.session.rolling_over import RollingOver
 from tornado_app.session.term import TIMER
 from tornado_app.session.time_limits import LIMITS, TimeLimits
 from tornado_app.session.totals import Totals, total
+from tornado_app.session.way_out import WayOut
 
 
 class Session:
     """One client and its model.  Thread: loop.
 
     Feed it events with `handle` and perform the commands it returns, in order; call it with
-    `Tick` at `wake_at`.  *jitter* gives numbers from 0 to 1.
+    `Tick` when `timers` say so.  *jitter* gives numbers from 0 to 1.
     """
 
     __slots__ = (
         "_actions",
+        "_admitting",
         "_backlog",
         "_conductor",
         "_config",
@@ -70,23 +62,22 @@ class Session:
         "_model",
         "_presence",
         "_quotas",
-        "_rates",
         "_rolling",
-        "_timers",
         "_times",
+        "_way_out",
         "downlink",
-        "ended",
         "ledger",
+        "timers",
     )
 
     def __init__(self, config: SessionConfig, budget: Budget, jitter: Callable[[], float]) -> None:
         parts = Parts(config, budget, jitter)
         self._config = config
         self._actions = parts.actions
-        self._timers = parts.timers
+        self.timers = parts.timers
+        """When a `Tick` is due: `earliest`, infinity once the session has ended."""
         self._model = parts.model
         self._backlog = parts.backlog
-        self._rates = parts.rates
         self._lifetime = parts.lifetime
         self.ledger = parts.ledger
         self._conductor = conductor = _conductor(parts)
@@ -107,18 +98,19 @@ class Session:
         )
         self._mending = Mending(parts.model, parts.actions, parts.timers, conductor)
         self._presence = Presence(parts.actions, parts.lifetime, conductor)
-        self.ended = False
+        self._way_out = WayOut(parts, conductor, self._presence, self._rolling)
+        self._admitting = Admitting(parts, conductor, self._way_out)
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
         """Everything that *event* leads to.  Nothing once the session has ended."""
-        if self.ended:
+        if self._way_out.ended:
             return []
         actions = self._actions
         actions.now, actions.ref, actions.has_room = now, None, False
         if self._backlog.paused:
             self._lifetime.not_read()
         self._dispatch(event)
-        if self._backlog.paused and not self.ended:
+        if self._backlog.paused and not self._way_out.ended:
             self._conductor.ease()
         return actions.take()
 
@@ -127,7 +119,7 @@ class Session:
 
         Call it while `Downlink.may_go_on` and the client has room.
         """
-        if self.ended:
+        if self._way_out.ended:
             return []
         self._actions.now = now
         self._actions.ref = None
@@ -136,12 +128,17 @@ class Session:
 
     def abandon(self, now: float) -> list[Command]:
         """End a session that had a fault of ours."""
-        if self.ended:
+        if self._way_out.ended:
             return []
         self._actions.now = now
         self._actions.refuse(Refused("internal", "The server had a fault of its own. Reconnect."))
-        self._end(INTERNAL, "fault")
+        self._way_out.end(INTERNAL, "fault")
         return self._actions.take()
+
+    @property
+    def ended(self) -> bool:
+        """Nothing leads to anything any more."""
+        return self._way_out.ended
 
     @property
     def is_connected(self) -> bool:
@@ -188,16 +185,12 @@ class Session:
         """What there was so far."""
         return total(self._conductor.figures(), self.downlink.sent, self._actions)
 
-    def wake_at(self) -> float:
-        """When a `Tick` is due; infinity, and so for ever once the session has ended, if never."""
-        return self._timers.earliest
-
     def _dispatch(self, event: events.Event) -> None:
         match event:
             # The hot path comes first, and takes no value apart: that is a fifth of a microsecond.
             case events.ClientAudio():
                 self._actions.chunk += 1
-                if self._admit(event.ref, is_audio=True):
+                if self._admitting.admit(event.ref, is_audio=True):
                     self._conductor.audio(event.payload)
             case events.UplinkReady():
                 self._on_uplink(event.result)
@@ -210,30 +203,28 @@ class Session:
             case events.ClientFile():
                 self._actions.chunk += 1
                 self._times.active_at = self._actions.now
-                if self._admit(event.ref, is_audio=True):
-                    self._refuse_client_if(self._conductor.file(event))
+                if self._admitting.admit(event.ref, is_audio=True):
+                    self._admitting.refuse_if(self._conductor.file(event))
             case events.DownlinkReady():
                 self.downlink.ready(event.result)
             case events.ToolDone():
                 self._conductor.tool_done(event)
                 self._conductor.settle()
             case events.ClientSaid(message):
-                if self._admit_order(message.ref):
-                    self._refuse_client_if(self._conductor.obey(message))
+                if self._admitting.admit_order(message.ref):
+                    self._admitting.refuse_if(self._conductor.obey(message))
                 self._times.client_said(message)
             case events.StatusAsked(limits, ref, cost):
-                if self._admit_order(ref):
+                if self._admitting.admit_order(ref):
                     self._conductor.tell_status(limits, cost)
             case events.TokenChecked(result, ref):
                 self._on_token_checked(result, ref)
             case events.ClientRefused(refused):
-                self._on_refused(refused)
+                self._admitting.on_wrong(refused)
             case events.ClientHeard():
-                self._lifetime.heard()
-                self._end_over(self._rates.fragment(self._actions.now), "too_many_fragments")
+                self._admitting.on_fragment()
             case events.ClientPinged():
-                self._lifetime.heard()
-                self._end_over(self._rates.ping(self._actions.now), "too_many_pings")
+                self._admitting.on_ping()
             case events.Tick():
                 self._on_tick()
             case events.Look():
@@ -267,20 +258,20 @@ class Session:
             case events.SummedUp():
                 self._rolling.summing_up.on_done(event)
             case events.ClientSlow(why):
-                self._on_slow(why)
+                self._way_out.on_slow(why)
             case events.ClientGone(code, is_lost):
-                self._on_gone(code, is_lost=is_lost)
+                self._way_out.on_gone(code, is_lost=is_lost)
             case events.ClientBack():
                 self._times.active_at = self._actions.now
                 self._presence.come_back(event)
             case events.Drain(deadline):
-                self._drain(deadline)
+                self._way_out.drain(deadline)
             case events.Stop(close):
-                self._end(close, "server_stopped")
+                self._way_out.end(close, "server_stopped")
             case events.TokenRevoked():
-                self._end_if(self._lifetime.revoked())
+                self._way_out.end_if(self._lifetime.revoked())
             case events.EndedByOperator(words):
-                self._end_if(self._lifetime.ended_by_operator(words))
+                self._way_out.end_if(self._lifetime.ended_by_operator(words))
             case events.ListenedTo(is_on):
                 self._presence.listened_to(is_on=is_on)
             case _:
@@ -299,75 +290,10 @@ class Session:
         self._times.start()
         self._model.open(resume_token)
 
-    def _on_slow(self, why: str) -> None:
-        if why == "write_timeout" and self._config.resume_window_s:  # as of a network that is gone
-            self._actions.do(DropClient(LIMIT_REACHED))
-            self._go_away()
-        else:
-            self._end(LIMIT_REACHED, f"client_slow_{why}")
-
-    def _on_gone(self, code: int | None, *, is_lost: bool) -> None:
-        if is_lost and self._config.resume_window_s:
-            self._go_away()
-        else:
-            self._end(None, "client_gone", code)
-
-    def _go_away(self) -> None:
-        if "drain" in self._timers:  # nobody is let in any more
-            self._end(None, "drained")
-        else:
-            self._presence.lose()
-
-    def _admit(self, ref: Ref | None, *, is_audio: bool = False) -> bool:
-        """Whether the client may say one more thing now; it is called *ref*."""
-        self._actions.ref = ref
-        self._lifetime.heard()
-        refused = self._rates.message(self._actions.now)
-        if refused is None:
-            return True
-        if self._conductor.takes(refused):
-            return True
-        if is_audio:
-            refused.chunk = self._actions.chunk
-        self._refuse_client(refused)
-        return False
-
-    def _admit_order(self, ref: Ref | None) -> bool:
-        self._actions.orders += 1
-        return self._admit(ref)
-
-    def _on_refused(self, refused: InvalidMessage) -> None:
-        """A message was wrong, and so was nothing but a message."""
-        if refused.is_audio:
-            self._actions.chunk += 1
-            refused.chunk = self._actions.chunk
-        else:
-            self._actions.orders += 1
-        if self._admit(refused.ref, is_audio=refused.is_audio):
-            self._refuse_client(refused)
-
-    def _refuse_client_if(self, refused: Refused | None) -> None:
-        if refused is not None:
-            self._refuse_client(refused)
-
-    def _refuse_client(self, refused: Refused) -> None:
-        self._conductor.refuse(refused)
-        self._count_error()
-
-    def _count_error(self) -> None:
-        self._end_over(self._rates.wrong_message(self._actions.now), "too_many_errors")
-
-    def _end_over(self, refused: Refused | None, cause: str) -> None:
-        """End the session if a rate was so far exceeded."""
-        if refused is not None:
-            self._conductor.forget_pending()
-            self._actions.refuse(refused)
-            self._end(LIMIT_REACHED, cause)
-
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
         if isinstance(result, events.Unusable) and result.sentence and result.code != "server_busy":
-            self._count_error()
-        if self.ended:
+            self._admitting.count_error()
+        if self._way_out.ended:
             return
         self._conductor.uplink_ready(result)
 
@@ -375,7 +301,7 @@ class Session:
         self._actions.ref = ref
         if isinstance(result, Refused):
             self._actions.log("token_refused", detail=result.detail)
-            self._refuse_client(result)
+            self._admitting.refuse(result)
         else:
             told = self._lifetime.refreshed(result)
             self._conductor.in_turn(partial(self._actions.say, told))
@@ -388,18 +314,19 @@ class Session:
         self._conductor.settle()
 
     def _on_tick(self) -> None:
-        for name in self._timers.take_due(self._actions.now):
-            if not self.ended:
+        for name in self.timers.take_due(self._actions.now):
+            if not self._way_out.ended:
                 self._on_timer(name)
         self._conductor.settle()
 
     def _on_timer(self, name: str) -> None:
         if name == "drain":
-            self._end(GOING_AWAY, "drained")
+            self._way_out.drained()
         elif name == "resume":
-            self._end(None, "client_gone")
+            if self._lifetime.is_gone():
+                self._way_out.end(None, "client_gone")
         elif name in LIMITS:
-            self._end_if(self._times.on_timer(name))
+            self._way_out.end_if(self._times.on_timer(name))
         elif name == TIMER:
             self._rolling.on_timer()
         else:
@@ -409,7 +336,7 @@ class Session:
         if isinstance(end, Failure):
             self._lose_link_if(end)
         else:
-            self._end_if(end)
+            self._way_out.end_if(end)
 
     def _lose_link_if(self, failure: Failure | None) -> None:
         """Give up a link with which nothing can be done any more."""
@@ -426,54 +353,11 @@ class Session:
         has_spare: bool = False,
     ) -> None:
         if not self._rolling.takes_over(failure):
-            self._end_if(self._mending.on_lost(failure, error, has_spare=has_spare))
+            self._way_out.end_if(self._mending.on_lost(failure, error, has_spare=has_spare))
 
     def _mend_before(self, event: events.Event) -> None:
         self._mending.mend()
         self._dispatch(event)
-
-    def _end_if(self, ending: Ending | None) -> None:
-        if ending is not None:
-            self._conductor.forget_pending()
-            if not ending.is_told:
-                self._actions.refuse(ending.refused)
-            self._end(ending.close, ending.cause)
-
-    def _drain(self, deadline: float) -> None:
-        if self._presence.is_away:  # and nobody is let in any more
-            self._end(None, "drained")
-            return
-        self._timers.set("drain", deadline)
-        self._actions.say(GoingAway("draining", self._config.unix_ms(deadline)))
-
-    def _end(self, close: Close | None, cause: str, client_code: int | None = None) -> None:
-        """The one way out, whoever ends it.  *close* None: the client has gone, with its code."""
-        untaken_ms = self.downlink.waiting_ms
-        self._conductor.shut(is_told=close is not None)
-        if close is not None:
-            self.downlink.finish()
-        else:
-            self.downlink.forget()
-        log_closed(
-            self._actions,
-            self._config,
-            self._conductor.figures(),
-            self.downlink.sent,
-            cause=cause,
-            close_code=close.code if close else client_code,
-            untaken_ms=untaken_ms,
-            broken_pieces=self.downlink.broken_pieces,
-            reconnects=self._model.reconnects,
-        )
-        self._timers.clear_all()
-        self._rolling.stop()
-        self._model.shut()
-        self._conductor.release()
-        self._actions.do(CloseUpstream())
-        if close is not None:
-            self._actions.do(CloseClient(close))
-        self._actions.do(Finish())
-        self.ended = True
 
 
 def _conductor(parts: Parts) -> Conductor:

@@ -6,6 +6,7 @@ from tornado_app.protocol.endings import (
     REJECTED,
     Ending,
     Failure,
+    is_rate_limit,
     needs_a_person,
     safe_word,
 )
@@ -55,7 +56,7 @@ def refusal(error: ErrorFacts, model: ModelSide) -> Failure | None:
         return None
     if needs_a_person(error.type or "", code):
         return Failure("open", "rejected", detail=code or safe_word(error.type or ""))
-    if RATE_LIMIT in {error.type, error.code}:
+    if is_rate_limit(error):
         wait_s = named_wait_s(error.message or "")
         if wait_s is not None and wait_s >= LONG_WAIT_S:
             return Failure("open", "rejected", detail=RATE_LIMIT, retry_after_s=wait_s)

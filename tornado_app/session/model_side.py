@@ -1,6 +1,5 @@
 """The way to the model: dial, configure, hold back until it is ready, dial again."""
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -29,8 +28,10 @@ from tornado_app.session.commands import (
 )
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import UpstreamOpened
+from tornado_app.session.heard import Heard
 from tornado_app.session.log_lines import log_lost
 from tornado_app.session.negotiated import first_formats, negotiated
+from tornado_app.session.once import Once
 from tornado_app.session.order_gate import OrderGate
 from tornado_app.session.prepared import PreparedModel
 from tornado_app.session.rebuilding import CarriedOver, Rebuilding
@@ -40,15 +41,6 @@ from tornado_app.session.timers import Timers
 
 UPDATE_ID = "parley_session"
 TRUNCATE_ID = "parley_truncate"
-NEAR_MS = 250.0
-NEAR_S = 1
-"""A model hears speech some hundred milliseconds after it began; with the way there and back that
-is within a second, if a ping takes a quarter of one and nothing waits for its socket."""
-FAR_S = 3
-"""Else the way may be slow."""
-LATE_S = 1.1
-"""From one look to the next it is a second; this process had no time when it is more, and what the
-model has said since may wait to be heard."""
 CONFIGURE_S = 1.0
 """From the model's session to our own, while there are others: a model takes it in 0.1 s."""
 NOT_READY = Failure("open", "timeout", detail="not ready")
@@ -69,16 +61,13 @@ class ModelSide:
         "_context",
         "_created",
         "_has_opened",
-        "_is_heard",
         "_last_error",
-        "_looked_at",
         "_loss",
         "_reason",
         "_redialling",
         "_served_by",
         "_spare_s",
         "_timers",
-        "_unheard_until",
         "_updated",
         "body",
         "connected_at",
@@ -86,8 +75,9 @@ class ModelSide:
         "gate",
         "has_begun",
         "has_spoken",
+        "heard",
         "in_force",
-        "latency_ms",
+        "once",
         "rebuilding",
         "state",
         "term",
@@ -110,7 +100,6 @@ class ModelSide:
         self._redialling = Redialling(config, jitter)
         self.rebuilding = rebuilding
         self.gate = OrderGate(config, actions, timers, budget, rebuilding.speech)
-        self._unheard_until = 0.0
         self._served_by = ""
         self.upstream = PLAIN
         """Which of several it is, or was last."""
@@ -131,10 +120,8 @@ class ModelSide:
         self.state: UpstreamStatus = "connecting"
         self.connected_at: float | None = None
         self.connections = 0
-        self.latency_ms: float | None = None
-        self._looked_at = math.inf
-        self._is_heard = True
-        """What it says is heard, or would be: it is read, and has answered when it was asked to."""
+        self.heard = Heard()
+        self.once = Once()
         self._context: Context | None = None
         """What the model knows of the conversation, if it is not the first."""
         self._reason: Why | None = None
@@ -170,12 +157,11 @@ class ModelSide:
         """How soon it has said that speech began which it hears; None: it does not look for any, or
         would not be heard.
         """
-        if not self.finds_speech or not self._is_heard:
+        if not self.finds_speech:
             return None
         # A model that is left is not asked whether it has caught up.
-        is_near = self.latency_ms is not None and self.latency_ms <= NEAR_MS
-        is_near = is_near and not self.term.is_nearly_over
-        return NEAR_S if is_near and self.gate.is_free and not self.gate.unsent_bytes else FAR_S
+        is_clear = self.gate.is_free and not self.gate.unsent_bytes
+        return self.heard.finds_within_s(is_clear=is_clear and not self.term.is_nearly_over)
 
     @property
     def answers_unasked(self) -> bool:
@@ -257,24 +243,18 @@ class ModelSide:
         """
         if not self.gate.is_open:
             return None
-        return max(since, self.gate.caught_up_at, self._unheard_until) + timeout_s
+        return max(since, self.gate.caught_up_at, self.heard.unheard_until) + timeout_s
 
     def look(self, *, is_read: bool, unanswered_s: float) -> None:
         """Once a second.  One that *is_read* not, as the client takes no more, is not late; of one
         that has not answered a ping for a while nobody knows what it heard.
         """
-        now = self._actions.now
-        we_are_late, self._looked_at = now - self._looked_at > LATE_S, now
-        is_silent = unanswered_s > NEAR_S
-        self._is_heard = is_read and not is_silent and not we_are_late
-        if not is_read:
-            self._unheard_until = now
-        if is_silent:
+        if self.heard.look(self._actions.now, is_read=is_read, unanswered_s=unanswered_s):
             self.rebuilding.speech.doubt()
 
     def on_round_trip(self, latency_ms: float) -> None:
         """It has answered a ping, so it had heard what was said before that."""
-        self.latency_ms = latency_ms
+        self.heard.latency_ms = latency_ms
         self.rebuilding.speech.believe()
 
     def on_error(self, error: ErrorFacts) -> None:
@@ -422,8 +402,8 @@ class ModelSide:
         self._updated = self.has_spoken = self._has_opened = False
         self._last_error = None
         self.connected_at = self._spare_s = None
-        self.latency_ms = None
-        self._is_heard = True
+        self.heard.forget()
+        self.once.forget()
 
     def _connect_if_ready(self) -> bool:
         if self._created is None or not self._updated or self.state == "connected":

@@ -9,12 +9,12 @@ from tornado_app.protocol.realtime.functions import OutputItem
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking
 from tornado_app.session.following import Following
+from tornado_app.session.once import Once
 from tornado_app.session.rounds import Rounds
 from tornado_app.session.tool_counts import ToolCounts
 
 NAME_IN_LOG = "of_model"
 """What such a tool is called is the word of its server."""
-SEEN_KEPT = 64
 
 
 class ModelsOwn:
@@ -27,22 +27,21 @@ class ModelsOwn:
         rounds: Rounds,
         following: Following,
         counts: ToolCounts,
+        *,
+        once: Once,
     ) -> None:
         self._actions = actions
         self._asking = asking
         self._rounds = rounds
         self._following = following
         self._counts = counts
-        self._seen: dict[str, None] = {}
+        self._once = once
 
     def hear(self, response_id: str, item: OutputItem) -> None:
         """One is complete, whatever came of it."""
         is_heard = self._asking.answering.hears(response_id)
-        if item.id in self._seen:
+        if not self._once.is_news("models_own", item.id):
             return
-        self._seen[item.id] = None
-        if len(self._seen) > SEEN_KEPT:
-            del self._seen[next(iter(self._seen))]
         if self._rounds.find(response_id) is None:
             self._following.begin(response_id, is_wanted=is_heard)
         self._counts.calls += 1

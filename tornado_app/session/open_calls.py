@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from tornado_app.admission.budget import Budget
 from tornado_app.session.rounds import Round
 
-HEARD_KEPT = 256
-
 
 @dataclass(frozen=True, slots=True)
 class OpenCall:
@@ -35,7 +33,6 @@ class OpenCalls:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self._calls: dict[str, OpenCall] = {}
-        self._heard: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -53,19 +50,6 @@ class OpenCalls:
     def earliest(self) -> float | None:
         """When the time of one is over; None if there is none."""
         return min((call.due_at for call in self._calls.values()), default=None)
-
-    def is_news(self, call_id: str) -> bool:
-        """Whether this call is heard of for the first time, among the last `HEARD_KEPT`."""
-        if call_id in self._heard:
-            return False
-        self._heard[call_id] = None
-        if len(self._heard) > HEARD_KEPT:
-            del self._heard[next(iter(self._heard))]
-        return True
-
-    def forget_heard(self) -> None:
-        """The model is another, and has its own names."""
-        self._heard.clear()
 
     def find(self, call_id: str) -> OpenCall | None:
         return self._calls.get(call_id)

@@ -24,9 +24,9 @@ from tornado_app.session.kept import KeptOrders
 
 UPDATE_ID = "parley_session"
 PAUSE_MAX_S = 30.0
+"""Between two dials.  The first is a second, and each is twice the one before."""
 DOUBLED_MOST = 10
 """Beyond that in any case, and no number that is too large to be one."""
-"""Between two dials.  The first is a second, and each is twice the one before."""
 TOLD_S = 2.0
 """A model that has not said by then that it has the last item says so of none."""
 SENT_AHEAD_PART = 0.25

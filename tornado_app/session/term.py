@@ -5,6 +5,7 @@ from typing import Any
 
 from tornado_app.protocol.told import Why
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.token_types import total_tokens
 
 TIMER = "roll_over"
 SHORTEST_S = 10.0
@@ -51,8 +52,8 @@ class Term:
 
     def counts(self, usage: dict[str, Any] | None) -> bool:
         """An answer is over.  True: what the model knows is nearly too much."""
-        most, tokens = self._config.context_tokens, (usage or {}).get("total_tokens")
-        if not most or not self._config.ledger_entries or not isinstance(tokens, int):
+        most, tokens = self._config.context_tokens, total_tokens(usage)
+        if not most or not self._config.ledger_entries or tokens is None:
             return False
         if self._first_tokens is None:
             self._first_tokens = tokens

@@ -24,6 +24,18 @@ MOST = 1_000_000_000
 """What is more is no count of an answer."""
 MOST_SECONDS = 86_400
 KINDS = ("text", "audio", "image")
+WAYS = ("input_tokens", "output_tokens")
+
+
+def total_tokens(usage: Mapping[str, Any] | None) -> int | None:
+    """How many there were in all; None: the model did not say.
+
+    There are servers that count both ways and do not add them up.
+    """
+    usage = usage or {}
+    if all(_number(usage, name) is None for name in ("total_tokens", *WAYS)):
+        return None
+    return max(_count(usage, "total_tokens"), sum(_count(usage, name) for name in WAYS))
 
 
 def tokens_by_type(usage: Mapping[str, Any] | None) -> dict[str, int]:
@@ -40,7 +52,7 @@ def tokens_by_type(usage: Mapping[str, Any] | None) -> dict[str, int]:
     }
     found |= {f"cached_{kind}_input": _count(cached, f"{kind}_tokens") for kind in KINDS}
     found |= {f"{kind}_output": _count(made, f"{kind}_tokens") for kind in KINDS[:2]}
-    found["unnamed"] = max(0, _count(usage, "total_tokens") - sum(found.values()))
+    found["unnamed"] = max(0, (total_tokens(usage) or 0) - sum(found.values()))
     return {kind: tokens for kind, tokens in found.items() if tokens}
 
 
@@ -65,7 +77,11 @@ def _map(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _count(usage: Mapping[str, Any], name: str) -> int:
+    return _number(usage, name) or 0
+
+
+def _number(usage: Mapping[str, Any], name: str) -> int | None:
     value = usage.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return 0
-    return value if 0 <= value <= MOST else 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= MOST else None  # 12.0 is 12: JSON knows no difference

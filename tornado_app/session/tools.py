@@ -100,7 +100,9 @@ class Tools:
         self._refused = RefusedCalls(config.tools, self._client, budget)
         self._outputs = 0
         self._counts = ToolCounts(actions)
-        self._models_own = ModelsOwn(actions, asking, rounds, self._following, self._counts)
+        self._models_own = ModelsOwn(
+            actions, asking, rounds, self._following, self._counts, once=model.once
+        )
 
     @property
     def figures(self) -> ToolFigures | None:
@@ -128,7 +130,8 @@ class Tools:
             self._asking.answering.heard()
             return
         is_heard = self._asking.answering.hears(response_id)
-        if not self._open.is_news(item.call_id):
+        runs = self._open.find(item.call_id) is not None
+        if runs or not self._model.once.is_news("call", item.call_id):
             return
         of = self._rounds.find(response_id) or self._following.begin(
             response_id, is_wanted=is_heard
@@ -234,7 +237,6 @@ class Tools:
     def on_lost(self) -> None:
         """The model is gone, and the next one is told nothing of what this one called."""
         self._cancel_all("lost")
-        self._open.forget_heard()
         for each in self._rounds.clear():
             if each.is_wanted:
                 sentence = "The model was lost before it answered. Say it again."

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 
+from terminal.addresses import MUST_BE_HOST, is_host
 from tornado_app.admission import origins, proxies, sealing
 from tornado_app.admission.application_keys import LEAST_CHARACTERS
 from tornado_app.admission.budget import ENTRY_BYTES, LOW_PART
@@ -23,7 +24,7 @@ from tornado_app.settings.schema import LOCAL, Admin, Quotas, Settings
 from tornado_app.settings.shapes import (
     SECRET_BYTES,
     is_header_text,
-    is_loopback,
+    is_page_address,
     is_postgres,
     is_redis,
     is_url,
@@ -118,19 +119,23 @@ def _too_little_room(settings: Settings) -> Iterator[Contradiction]:
     for name, what in (("audio.file_bytes", "file"), ("limits.image_bytes", "picture")):
         whole_bytes = -(-value_of(settings, name) // 3) * 4 + ENVELOPE_BYTES
         if limits.message_bytes < whole_bytes:
-            reason = f"must be at least {whole_bytes}: a {what} comes as base64 in one message"
+            reason = (
+                f"must be at least {whole_bytes} for this {label(name)}: a {what} is one message"
+            )
             yield Contradiction(reason, ("limits.message_bytes", name))
     chunk_ms = min(limits.message_bytes * LONGEST_MS_PER_BYTE, LONGEST_CHUNK_MS)
     order_bytes = int(max(chunk_ms, audio.file_ms) * MODEL_BYTES_PER_MS)
     # A quarter of it may be full before more is kept back, and one order more goes there.
     if upstream.outbox_bytes * 3 // 4 < order_bytes:
-        reason = f"must be at least {-(-order_bytes * 4 // 3)}: a long chunk or file is one message"
+        least_bytes = -(-order_bytes * 4 // 3)
+        reason = f"must be at least {least_bytes} for this {label('audio.file_ms')} and long chunks"
         yield Contradiction(reason, ("upstream.outbox_bytes", "audio.file_ms"))
     yield from _too_little_room_for_pictures(settings)
     # A character of a result that JSON escapes takes six.
     result_bytes = 6 * settings.tools.result_bytes
     if upstream.outbox_bytes * 3 // 4 < result_bytes:
-        reason = f"must be at least {-(-result_bytes * 4 // 3)}: a tool's result is one message"
+        least_bytes = -(-result_bytes * 4 // 3)
+        reason = f"must be at least {least_bytes} for this {label('tools.result_bytes')}"
         yield Contradiction(reason, ("upstream.outbox_bytes", "tools.result_bytes"))
     tools = settings.tools
     if tools.filler and tools.filler_after_ms >= 1000 * tools.client_timeout_s:
@@ -146,12 +151,12 @@ def _too_little_room_for_pictures(settings: Settings) -> Iterator[Contradiction]
     picture_bytes = -(-settings.limits.image_bytes // 3) * 4
     least_bytes = -(-(picture_bytes + 6 * WORDS_CHARACTERS) * 4 // 3)
     if settings.upstream.outbox_bytes < least_bytes:
-        reason = f"must be at least {least_bytes}: a picture is one message"
+        reason = f"must be at least {least_bytes} for this {label('limits.image_bytes')}"
         yield Contradiction(reason, ("upstream.outbox_bytes", "limits.image_bytes"))
     # What waits for the model's socket counts as audio, whatever it is.
     least_ms = -(-picture_bytes // MODEL_BYTES_PER_MS)
     if settings.audio.hold_ms < least_ms:
-        reason = f"must be at least {least_ms}: a picture on its way counts as so much audio"
+        reason = f"must be at least {least_ms} for this {label('limits.image_bytes')}"
         yield Contradiction(reason, ("audio.hold_ms", "limits.image_bytes"))
 
 
@@ -214,7 +219,7 @@ def _unusable(settings: Settings) -> Iterator[Contradiction]:
     yield from _unusable_addresses(settings)
     for reason in wrong_fallbacks(settings):
         yield Contradiction(reason, ("upstream.fallbacks",))
-    if settings.console.token_url and not _is_page_address(settings.console.token_url):
+    if settings.console.token_url and not is_page_address(settings.console.token_url):
         reason = "must begin with / and be on this host, or be https://, or http:// on loopback"
         yield Contradiction(reason, ("console.token_url",))
     yield from _unusable_traces(settings)
@@ -233,6 +238,9 @@ def _uncountable(settings: Settings) -> Iterator[Contradiction]:
 
 
 def _unusable_addresses(settings: Settings) -> Iterator[Contradiction]:
+    for name in ("server.host", "metrics.host"):
+        if not is_host(value_of(settings, name)):
+            yield Contradiction(MUST_BE_HOST, (name,))
     url = settings.upstream.url
     if url not in {"", LOCAL} and not is_websocket(url):
         yield Contradiction(WEBSOCKET_ADDRESS, ("upstream.url",))
@@ -296,12 +304,3 @@ def _unknown_voices(settings: Settings) -> Iterator[Contradiction]:
             if voice not in VOICES:
                 reason = f"{json.dumps(voice)} is no voice of the model; it has {', '.join(VOICES)}"
                 yield Contradiction(reason, (name, "upstream.url"))
-
-
-def _is_page_address(url: str) -> bool:
-    """What the console's page may ask for a token: it stands in a header, too."""
-    if not url.isascii() or not url.isprintable() or set(url) & set(" ;,'\"\\"):
-        return False
-    if url.startswith("/"):
-        return not url.startswith("//")
-    return is_url(url, {"https"}) or (is_url(url, {"http"}) and is_loopback(url))

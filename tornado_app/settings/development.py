@@ -9,9 +9,12 @@ from pathlib import Path
 
 import msgspec
 
+from terminal.files import check_writable
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX, Secret
+
+NAME = "dev-secret"
 
 
 def with_development_secret(settings: Settings, root: Path) -> Settings:
@@ -23,12 +26,28 @@ def with_development_secret(settings: Settings, root: Path) -> Settings:
         InvalidSettings: If that file holds something else.
         OSError: If it cannot be read or written.
     """
-    if settings.server.environment == "production" or settings.auth.secret:
+    if not _needs_one(settings):
         return settings
     secret = Secret(development_secret(root / settings.server.state_dir))
     return msgspec.structs.replace(
         settings, auth=msgspec.structs.replace(settings.auth, secret=secret)
     )
+
+
+def look_for_secret(settings: Settings, root: Path) -> None:
+    """Raise what `with_development_secret` would, and make nothing.
+
+    Raises:
+        InvalidSettings: If that file holds something else.
+        OSError: If it cannot be read, or made.
+    """
+    if not _needs_one(settings):
+        return
+    path = root / settings.server.state_dir / NAME
+    if path.exists():
+        development_secret(path.parent)
+        return
+    check_writable(next(each for each in path.parents if each.exists()))
 
 
 def development_secret(state_dir: Path) -> str:
@@ -40,7 +59,7 @@ def development_secret(state_dir: Path) -> str:
         InvalidSettings: If the file holds something else.
         OSError: If it cannot be read or written.
     """
-    path = state_dir / "dev-secret"
+    path = state_dir / NAME
     if not path.exists():
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_once(path, DEVELOPMENT_PREFIX + secrets.token_urlsafe(48))
@@ -48,6 +67,10 @@ def development_secret(state_dir: Path) -> str:
     if not secret.startswith(DEVELOPMENT_PREFIX) or len(secret) < len(DEVELOPMENT_PREFIX) + 64:
         raise InvalidSettings([f"{path}: is not a development secret; delete it for a new one"])
     return secret
+
+
+def _needs_one(settings: Settings) -> bool:
+    return settings.server.environment != "production" and not settings.auth.secret
 
 
 def _write_once(path: Path, text: str) -> None:

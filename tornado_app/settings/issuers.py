@@ -1,7 +1,6 @@
 """The operator's file of identity providers: which there are, and what is wrong with it."""
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from terminal.files import read_whole
 from tornado_app.admission.claims import Path as ClaimPath
 from tornado_app.admission.issuers.address import Address
 from tornado_app.admission.issuers.key_set import (
@@ -25,6 +25,7 @@ from tornado_app.settings.reading import allowed
 from tornado_app.settings.schema import Settings
 from tornado_app.settings.secret import read_secret
 from tornado_app.settings.shapes import SECRET_BYTES, is_guessable, is_loopback, is_url
+from tornado_app.settings.toml_file import read_tables
 
 ISSUERS_MAX = 32
 
@@ -112,13 +113,9 @@ def read_issuers(settings: Settings, root: Path) -> tuple[Issuers, list[str]]:
     if not name:
         return Issuers(), []
     try:
-        tables = tomllib.loads((root / name).read_text("utf-8-sig"))
-    except OSError as error:
-        return Issuers(), [f"it cannot be read: {error.strerror or type(error).__name__}"]
-    except UnicodeDecodeError:
-        return Issuers(), ["it is not UTF-8"]
-    except (ValueError, RecursionError) as error:
-        return Issuers(), [f"it is not TOML: {error}"]
+        tables = read_tables(root / name)
+    except ValueError as error:
+        return Issuers(), [f"it {error}"]
     reading = _Reading(settings, (root / name).parent)
     found = tuple(reading.issuers(tables))
     return Issuers(found, tables.get("use_environment_proxies") is True), reading.problems
@@ -250,7 +247,7 @@ class _Reading:
         files = KeyFile(tuple(self._folder / name for name in names), is_jwks)
         for name, path in zip(names, files.paths, strict=True):
             try:
-                keys = files.read(path.read_bytes()).keys
+                keys = files.read(read_whole(path)).keys
             except OSError as error:
                 reason = error.strerror or type(error).__name__
                 self._wrong(where, f"{name} cannot be read: {reason}")

@@ -45,7 +45,7 @@ def load(
     for warning in source.warnings:
         warn(warning)
     for name, other in OTHER_VARIABLES.items():
-        if variable(name) not in environ and not values[name]:
+        if variable(name) not in environ and values[name] == "":
             values[name] = environ.get(other, "")
     settings = _build(fallback | source.convert(_resolve(values), environ))
 

@@ -1,6 +1,5 @@
 """The operator's file of plans: which limits somebody has instead of everybody's."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import msgspec
 
 from tornado_app.settings.reading import allowed
 from tornado_app.settings.schema import SECTIONS, Quotas, Settings
+from tornado_app.settings.toml_file import read_tables
 
 PLANNED = (
     "limits.connections",
@@ -34,11 +34,9 @@ def read_plans(settings: Settings, root: Path) -> tuple[dict[str, Settings], lis
     if not name:
         return {}, []
     try:
-        tables = tomllib.loads((root / name).read_text("utf-8-sig"))
-    except OSError as error:
-        return {}, [f"{name} cannot be read: {error.strerror or type(error).__name__}"]
+        tables = read_tables(root / name)
     except ValueError as error:
-        return {}, [f"{name} is not valid TOML: {error}"]
+        return {}, [f"{name} {error}"]
     problems: list[str] = []
     if len(tables) > PLANS_MAX:
         problems.append(f"{name}: there may be {PLANS_MAX} plans")

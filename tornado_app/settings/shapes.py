@@ -4,6 +4,8 @@ import re
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
+from terminal.addresses import is_name
+
 PLACEHOLDERS = (
     "change",
     "placeholder",
@@ -24,15 +26,16 @@ SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 def is_url(url: str, schemes: set[str]) -> bool:
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        port_is_good = parts.port != 0
     except ValueError:
         return False
     return (
-        url.isascii()
+        port_is_good
+        and url.isascii()
         and url.isprintable()
         and " " not in url
         and parts.scheme in schemes
-        and bool(parts.hostname)
+        and is_name(parts.hostname or "")
         and "@" not in parts.netloc
         and "#" not in url
     )
@@ -45,8 +48,8 @@ def is_redis(url: str) -> bool:
         _ = parts.port
     except ValueError:
         return False
-    has_place = parts.path if parts.scheme == "unix" else parts.hostname
-    return parts.scheme in {"redis", "rediss", "unix"} and bool(has_place) and url.isprintable()
+    has_place = bool(parts.path) if parts.scheme == "unix" else is_name(parts.hostname or "")
+    return parts.scheme in {"redis", "rediss", "unix"} and has_place and url.isprintable()
 
 
 def is_postgres(url: str) -> bool:
@@ -60,6 +63,15 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_page_address(url: str) -> bool:
+    """What the console's page may ask for a token: it stands in a header, too."""
+    if not url.isascii() or not url.isprintable() or set(url) & set(" ;,'\"\\"):
+        return False
+    if url.startswith("/"):
+        return not url.startswith("//")
+    return is_url(url, {"https"}) or (is_url(url, {"http"}) and is_loopback(url))
 
 
 def is_header_text(key: str) -> bool:

@@ -12,6 +12,7 @@ import httpx2
 import msgspec
 
 from parley_tools import Caller
+from terminal.addresses import is_name
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.tools.arguments import BadArguments, Schema
 from tornado_app.tools.result import Result
@@ -142,7 +143,7 @@ def is_address(url: str) -> bool:
     try:
         # Each finds what the other lets pass.
         read, split = httpx2.URL(url), urlsplit(url)
-        is_whole = bool(split.hostname and read.host) and split.port != 0
+        is_whole = bool(read.host) and is_name(split.hostname or "") and split.port != 0
     except (httpx2.InvalidURL, ValueError):
         return False
     return read.scheme in {"http", "https"} and is_whole and not read.userinfo and " " not in url

@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-import tomllib
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import msgspec
 
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.settings.schema import Tools as ToolSettings
+from tornado_app.settings.toml_file import read_tables
 from tornado_app.tools.entries import TOOLS_MAX, File, HttpEntry, PythonEntry
 from tornado_app.tools.http import HttpClient, HttpTool
 from tornado_app.tools.mcp.entry import missing_package, read_server
@@ -29,16 +29,11 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
     """The tools of ``tools.file``, and what is wrong with it; `found.read_tools` has more."""
     try:
         path = ROOT / settings.file
-        text = path.read_text("utf-8-sig")
-        file = msgspec.convert(tomllib.loads(text), File)
-    except OSError as error:
-        return Toolbox(), [f"it cannot be read: {error.strerror or type(error).__name__}"]
-    except UnicodeDecodeError:
-        return Toolbox(), ["it is not UTF-8"]
-    except tomllib.TOMLDecodeError as error:
-        return Toolbox(), [f"it is not TOML: {error}"]
+        file = msgspec.convert(read_tables(path), File)
     except msgspec.ValidationError as error:
         return Toolbox(), [in_words(error)]
+    except ValueError as error:
+        return Toolbox(), [f"it {error}"]
     reading = Reading(path.parent, settings.result_bytes)
     ends: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if file.http:

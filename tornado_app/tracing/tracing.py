@@ -5,6 +5,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
+from terminal.words import how_to_install
 from tornado_app.admission.pseudonyms import pseudonym
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Traces
@@ -15,7 +16,6 @@ from tornado_app.tracing.exporter import Collector, Exporter
 PACKAGES = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 PROVIDERS = {"azure": "azure.ai.openai", "local": "parley"}
 """As OpenTelemetry has it, of whatever speaks an API that is not its maker's: whose API it is."""
-INSTALL = "pip install -r requirements-traces.txt"
 
 AnyTrace: TypeAlias = CallTrace | UnsampledTrace
 
@@ -26,7 +26,7 @@ def missing_package(settings: Traces) -> str | None:
         try:
             version(name)
         except PackageNotFoundError:
-            return f"needs the package {name}, which is not installed; {INSTALL}"
+            return f"needs the package {name}, which is not installed; {how_to_install('traces')}"
     return None
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tornado_app.cores import give_all
+from tornado_app.cores import start_child
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Model
 from tornado_app.upstream.endpoint import Endpoint
@@ -107,7 +107,7 @@ class EmbeddedModel:
             raise
 
     async def _spawn(self) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
+        return await start_child(
             sys.executable,
             "-m",
             "local_realtime",
@@ -124,10 +124,7 @@ class EmbeddedModel:
             stdout=asyncio.subprocess.PIPE,
             cwd=ROOT,
             env=os.environ | self._environment | {"LOCAL_REALTIME_API_KEY": self._key},
-            start_new_session=True,  # Ctrl-C is for the gateway, which drains first
         )
-        give_all(process.pid)
-        return process
 
     def _port(self) -> int:
         """The one that it had, for whoever was told of it; 0, any, the first time."""

@@ -9,7 +9,7 @@ from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import LOCAL, AuthHeader, Fallback, Settings
-from tornado_app.upstream.link import Dial
+from tornado_app.upstream.dial import Dial
 
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 TRIAL_USER_ID = "parley-trial"

@@ -19,6 +19,16 @@ from tornado_app.upstream.wire import Broken
 log = get_logger()
 
 NO_CLOSE_CODE = 1005  # a close frame without a code: RFC 6455, 7.1.5
+# OpenSSL's numbers (X509_STORE_CTX_get_error(3)): its own words may quote an address.
+CERTIFICATES = {
+    9: "certificate_not_yet_valid",
+    10: "certificate_expired",
+    18: "certificate_self_signed",
+    19: "certificate_self_signed",
+    20: "certificate_of_unknown_issuer",
+    62: "certificate_of_another_name",
+    64: "certificate_of_another_address",
+}
 
 
 class PeerClosed(Broken):
@@ -48,6 +58,9 @@ def failure_from(error: Exception, stage: Literal["dial", "open"]) -> Failure:
             return Failure(stage, "reset", detail=name)
         case WebSocketProxyException():
             return Failure(stage, "refused", detail=name)
+        case ssl.SSLCertVerificationError():
+            why = CERTIFICATES.get(error.verify_code, name)
+            return Failure(stage, "handshake", detail=why)
         case WebSocketException() | ssl.SSLError():
             return Failure(stage, "handshake" if dialling else "protocol", detail=name)
         case TimeoutError():  # the system gave up: ETIMEDOUT

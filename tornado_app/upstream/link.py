@@ -1,6 +1,6 @@
 """One link to the Realtime API: a websocket-client socket and the one thread that lives with it.
 
-What the thread has to say goes through `post`, as `LinkSaid` or one of the values below.
+What the thread has to say goes through `post`, as one of the values of `tornado_app.upstream.said`.
 `LinkLost` comes exactly once, as the last; by then the socket and every other descriptor are
 closed.
 """
@@ -11,17 +11,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, Protocol
 
 from websocket import ABNF
 
-from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.logs import get_logger
 from tornado_app.protocol.endings import Failure
-from tornado_app.protocol.realtime.events import ErrorFacts
+from tornado_app.upstream.ahead import Ahead
+from tornado_app.upstream.dial import Dial
 from tornado_app.upstream.failures import PeerClosed, failure_from
-from tornado_app.upstream.said import LinkSaid
+from tornado_app.upstream.said import LinkDrained, LinkLost, LinkOpened, LinkRoundTrip, LinkSaid
 from tornado_app.upstream.socket import UpstreamSocket, masked_text_frame
 from tornado_app.upstream.wire import Broken, Wire
 
@@ -33,61 +32,6 @@ LOOK_AGAIN_S = 1.0
 MESSAGE_OVERHEAD_BYTES = 512
 """What a message costs beside its text: a flood of empty ones must fill the inbox, too."""
 CLOSE_FRAME_CODE = struct.pack("!H", 1000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dial:
-    """Where to connect, and the limits of the link."""
-
-    url: str = field(repr=False)
-    """May carry a key in its query, as Azure's does."""
-    headers: tuple[str, ...] = field(repr=False)
-    """Whole lines, ``Name: value``; the key is in one of them."""
-    connect_timeout_s: float
-    """For all of the dial: every address, proxy, TLS and the handshake."""
-    write_timeout_s: float
-    """How long unsent bytes may wait without any going out."""
-    ping_interval_s: float
-    read_timeout_s: float
-    """How long the peer may say nothing, not even a pong; well over `ping_interval_s`."""
-    outbox_bytes: int
-    message_bytes: int = 16 << 20
-    inbox_bytes: int = 8 << 20
-    """How much may be posted and not yet `Link.consumed` before the thread stops reading."""
-    ca_file: str | None = None
-    """Certificates to trust instead of the system's."""
-
-    def __post_init__(self) -> None:
-        if any(mark in line for line in self.headers for mark in "\r\n"):
-            raise ValueError("a header must not contain a line break")
-
-
-@dataclass(frozen=True, slots=True)
-class LinkOpened:
-    connect_ms: float
-    served_by: str = ""
-    """Who answers, if the server says so; else it is the model that was asked for."""
-    upstream: Upstream = PLAIN
-    """Which of several this is."""
-    spare_s: float | None = None
-    """It was open for nobody for so long (`Spares`); None: it was dialled for its call."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkDrained:
-    """Everything that `Link.send` could not write at once has gone out."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkRoundTrip:
-    latency_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class LinkLost:
-    failure: Failure
-    error: ErrorFacts | None = None
-    """What the model said before, if nobody has been told."""
 
 
 Post = Callable[[object], None]
@@ -103,6 +47,7 @@ class AnyLink(Protocol):
     def send(self, text: bytes) -> int: ...
     def consumed(self, posted_bytes: int) -> None: ...
     def hold(self, is_held: bool) -> None: ...
+    def read_ahead(self, size_bytes: int) -> None: ...
     def look(self) -> None: ...
     def close(self) -> None: ...
     def join(self, timeout_s: float) -> bool: ...
@@ -111,6 +56,8 @@ class AnyLink(Protocol):
     def unsent_bytes(self) -> int: ...
     @property
     def unread_bytes(self) -> int: ...
+    @property
+    def ahead_bytes(self) -> int: ...
     @property
     def posted_bytes(self) -> int: ...
     @property
@@ -123,6 +70,7 @@ class Link:
     """One upstream socket and its thread.  Thread: each method says which."""
 
     __slots__ = (
+        "_ahead",
         "_clock",
         "_close_by",
         "_consumed_bytes",
@@ -166,6 +114,7 @@ class Link:
         self._pings = 0
         self._pinged_at = 0.0
         self._unanswered_at = math.inf
+        self._ahead = Ahead(dial.message_bytes)
         # Each of these three has one writer, the thread or the loop: no lock.
         self._posted_bytes = 0
         self._consumed_bytes = 0
@@ -217,8 +166,13 @@ class Link:
 
     @property
     def unread_bytes(self) -> int:
-        """What is posted and not `consumed`.  Thread: any."""
-        return max(0, self._posted_bytes - self._consumed_bytes)
+        """What is posted and not `consumed`, or read ahead.  Thread: any."""
+        return max(0, self._posted_bytes - self._consumed_bytes) + self._ahead.held_bytes
+
+    @property
+    def ahead_bytes(self) -> int:
+        """What was read while the link was held, and is not posted.  Thread: any."""
+        return self._ahead.held_bytes
 
     @property
     def paused_s(self) -> float:
@@ -242,9 +196,20 @@ class Link:
             self._wire.wake_threadsafe()
 
     def hold(self, is_held: bool) -> None:
-        """Read nothing more while *is_held*, whatever has been consumed.  Thread: loop."""
+        """Post nothing more while *is_held*, whatever has been consumed.  Thread: loop.
+
+        Nothing is read either, but for what `read_ahead` allows.
+        """
         self._held = is_held
         if self._paused and not is_held:
+            self._wire.wake_threadsafe()
+
+    def read_ahead(self, size_bytes: int) -> None:
+        """Read up to so much while it is held, and keep it: pings behind it are answered.
+
+        Thread: loop.
+        """
+        if self._ahead.allow(size_bytes) and self._paused:
             self._wire.wake_threadsafe()
 
     def close(self) -> None:
@@ -295,15 +260,23 @@ class Link:
         self._stage = "open"
         connect_ms = (self._clock() - started_at) * 1000
         self._tell(LinkOpened(connect_ms, self._socket.served_by))
-        while True:
-            self._turn()
+        try:
+            while True:
+                self._turn()
+        finally:
+            if not self._ending:
+                self._hear_ahead()  # it was said before the end, and is all that will be
 
     def _turn(self) -> None:
         # What has arrived is heard before the deadlines are looked at: a starved thread must not
         # take its own absence for the peer's.
+        hear = self._keep if self._paused else self._hear
         for opcode, data in self._socket.arrived():
-            self._hear(opcode, data)
+            hear(opcode, data)
         self._look_for_room()
+        while self._ahead and not self._paused:
+            self._hear(*self._ahead.take())
+            self._look_for_room()
         now = self._clock()
         due, what = self._next_deadline()
         if now >= due:
@@ -311,7 +284,8 @@ class Link:
         if now >= self._ping_at:
             self._ping(now)
         look_at = now + LOOK_AGAIN_S if self._paused else math.inf
-        if self._wire.pump(min(due, self._ping_at, look_at) - now, reading=not self._paused):
+        reading = not self._paused or self._ahead.has_room
+        if self._wire.pump(min(due, self._ping_at, look_at) - now, reading=reading):
             self._tell(LinkDrained())
         if self._paused:
             self._socket.heard_at = self._clock()  # a peer we do not listen to is not silent
@@ -329,6 +303,19 @@ class Link:
             case ABNF.OPCODE_CLOSE:
                 self._socket.send_close()
                 raise PeerClosed(data)
+
+    def _keep(self, opcode: int, data: bytes) -> None:
+        """As `_hear`, of a link that is held: only what concerns the link itself is heard now."""
+        if opcode not in {ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY}:
+            self._hear(opcode, data)
+            return
+        if opcode == ABNF.OPCODE_TEXT:
+            data.decode()  # one that is none ends the link, and not only when it is posted
+        self._ahead.keep(opcode, data, len(data) + MESSAGE_OVERHEAD_BYTES)
+
+    def _hear_ahead(self) -> None:
+        while self._ahead:
+            self._hear(*self._ahead.take())
 
     def _look_for_room(self) -> None:
         # The flag goes up before the facts are read, so that `consumed` and `hold` are either seen

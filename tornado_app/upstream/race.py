@@ -21,8 +21,9 @@ from tornado_app.protocol.realtime.events import (
     UpstreamEvent,
 )
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.upstream.link import AnyLink, Dial, Link, LinkLost, LinkOpened
-from tornado_app.upstream.said import LinkSaid
+from tornado_app.upstream.dial import Dial
+from tornado_app.upstream.link import AnyLink, Link
+from tornado_app.upstream.said import LinkLost, LinkOpened, LinkSaid
 from tornado_app.upstream.spares import Spares
 
 Read = Callable[[bytes | str], UpstreamEvent | Overheard]
@@ -121,6 +122,10 @@ class Race:
         if self._link is not None:
             self._link.hold(is_held)
 
+    def read_ahead(self, size_bytes: int) -> None:
+        if self._link is not None:
+            self._link.read_ahead(size_bytes)
+
     def look(self) -> None:
         if self._link is not None:
             self._link.look()
@@ -132,6 +137,10 @@ class Race:
     @property
     def unread_bytes(self) -> int:
         return 0 if self._link is None else self._link.unread_bytes
+
+    @property
+    def ahead_bytes(self) -> int:
+        return 0 if self._link is None else self._link.ahead_bytes
 
     @property
     def posted_bytes(self) -> int:

@@ -21,6 +21,7 @@ from websocket._handshake import _get_handshake_headers, _validate
 from websocket._http import _tunnel, read_headers
 from websocket._url import get_proxy_info, parse_url
 
+from tornado_app.settings.shapes import is_loopback
 from tornado_app.upstream.wire import Broken, Wire
 
 # 16 MiB in pieces of 4 KiB; the real service sends none.
@@ -116,10 +117,14 @@ class UpstreamSocket(WebSocket):
         self._pieces: list[bytes] = []
 
     def dial(self, url: str, headers: Sequence[str], ca_file: str | None) -> None:
-        """Connect, through the proxy that the environment names if any, and shake hands."""
+        """Connect, through the proxy that the environment names if any, and shake hands.
+
+        No proxy finds this computer, which is where our own model is.
+        """
         wire: Any = self._wire
         host, port, resource, is_secure = parse_url(url)
-        proxy, proxy_port, proxy_auth = get_proxy_info(host, is_secure)
+        here = [host] if is_loopback(url) else None
+        proxy, proxy_port, proxy_auth = get_proxy_info(host, is_secure, no_proxy=here)
         wire.connect(proxy or host, (proxy_port or 80) if proxy else port)
         if proxy:
             _tunnel(wire, host, port, proxy_auth)

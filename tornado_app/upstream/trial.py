@@ -20,8 +20,9 @@ from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
 from tornado_app.protocol.realtime.order_text import encode_order
 from tornado_app.protocol.realtime.orders import UpdateSession
-from tornado_app.upstream.link import Dial, Link, LinkLost, LinkOpened
-from tornado_app.upstream.said import LinkSaid
+from tornado_app.upstream.dial import Dial
+from tornado_app.upstream.link import Link
+from tornado_app.upstream.said import LinkLost, LinkOpened, LinkSaid
 
 TRIAL_ID = "parley_trial"
 JOIN_S = 5.0

@@ -13,6 +13,7 @@ from typing import Any
 
 from websocket import WebSocketConnectionClosedException, WebSocketException
 
+from tornado_app import unsent
 from tornado_app.protocol.endings import FailureKind
 
 # One TLS record holds 16 KiB (RFC 8446, 5.1): a read of more leaves nothing decrypted behind in
@@ -191,6 +192,7 @@ class Wire:
         self._sock.setblocking(False)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        unsent.bound(self._sock)
         error = self._sock.connect_ex(address)
         if error in {errno.EINPROGRESS, errno.EWOULDBLOCK}:
             self._await(selectors.EVENT_WRITE, until)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from tornado_app.cores import give_all
+from tornado_app.cores import start_child
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Usage
 from tornado_app.usage.statement import Answer, Order, Statement, Unreadable, Wanted
@@ -93,16 +93,14 @@ class Accountant:
         return found
 
     async def _run(self, order: bytes) -> bytes:
-        process = await asyncio.create_subprocess_exec(
+        process = await start_child(
             *self._program,
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,  # a trace there could hold an address with its password
             cwd=ROOT,
             env=_environment(),
-            start_new_session=True,  # Ctrl-C is for the gateway
         )
-        give_all(process.pid)
         try:
             return await _told(process, order)
         finally:

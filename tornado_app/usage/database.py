@@ -4,14 +4,16 @@ Thread: that of whoever opened it.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
+from terminal.files import open_private
 from tornado_app.usage.record import Record, Unfit
 
 WAIT_S = 5.0
@@ -60,6 +62,8 @@ class UsageDatabase:
             self._connection = sqlite3.connect(address, timeout=WAIT_S, uri=True)
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(OSError):  # SQLite says why, in words of its own
+            os.close(open_private(path, os.O_RDWR))  # what it keeps beside it is as private
         self._connection = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
         try:
             # Readers do not keep a writer waiting, and one commit is one write.

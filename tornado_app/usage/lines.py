@@ -3,7 +3,6 @@
 Thread: the keeper's.
 """
 
-import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from tornado_app.appending import append
 from tornado_app.usage.record import Record
 
 
@@ -25,19 +25,11 @@ class UsageLines:
         self._most_bytes = most_bytes
 
     def write(self, records: Sequence[Record]) -> None:
-        """In one write, so that processes that share the file do not mix their lines."""
+        """All of them, or none."""
         text = b"".join(msgspec.json.encode(record) + b"\n" for record in records)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._rotate_if(len(text))
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        descriptor = os.open(self._path, flags, 0o600)
-        try:
-            begun_at = os.fstat(descriptor).st_size
-            if os.write(descriptor, text) < len(text):  # the disk is full
-                os.ftruncate(descriptor, begun_at)
-                raise OSError(errno.ENOSPC, "the file system is full")
-        finally:
-            os.close(descriptor)
+        append(self._path, text)
 
     def sweep(self, before_unix_ms: int) -> bool:
         """Delete files of lines that were written to last before that; False: all of them."""

@@ -4,7 +4,6 @@ Prices are for a million tokens of a type, or for a minute, from a day on.  The 
 end in ``*``; of several that fit the longest counts, and of its prices the last that has begun.
 """
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -13,6 +12,8 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+
+from tornado_app.settings.toml_file import tables_of
 
 MILLION = 1_000_000
 FILE_BYTES = 1 << 20
@@ -103,12 +104,11 @@ def read_prices(text: bytes) -> Prices:
     if len(text) > FILE_BYTES:
         raise ValueError(f"it is longer than {FILE_BYTES} bytes")
     try:
-        tables = tomllib.loads(text.decode("utf-8-sig"), parse_float=Decimal)
-        file = msgspec.convert(_with_decimals(tables), _File)
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        file = msgspec.convert(_with_decimals(tables_of(text, Decimal)), _File)
+    except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
+    except ValueError as error:
+        raise ValueError(f"it {error}") from None
     for price in (*file.answers, *file.transcriptions):
         if any(not amount.is_finite() or amount < 0 for amount in price.amounts):
             raise ValueError(f"{price.model}: a price must be 0 or more")

@@ -8,6 +8,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from terminal.files import read_whole
+from terminal.words import how_to_install
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.session.config import SessionConfig
@@ -34,7 +36,7 @@ def prices_of(settings: UsageSettings) -> Prices:
     """
     if not settings.prices_file:
         return Prices()
-    return read_prices((ROOT / settings.prices_file).read_bytes())
+    return read_prices(read_whole(ROOT / settings.prices_file))
 
 
 def _postgres(address: Secret) -> Sink:
@@ -49,7 +51,7 @@ def wrong_postgres(settings: UsageSettings) -> str | None:
     if not settings.postgres_url:
         return None
     if find_spec("psycopg") is None:
-        return "the package psycopg is not installed; pip install -r requirements-postgres.txt"
+        return f"the package psycopg is not installed; {how_to_install('postgres')}"
     from tornado_app.usage.postgres import is_understood  # noqa: PLC0415
 
     return None if is_understood(settings.postgres_url.reveal()) else NOT_UNDERSTOOD

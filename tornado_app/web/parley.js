@@ -14,6 +14,7 @@ const CHUNK_MS = 20;
 const REPORT_MS = 64;
 const KEPT_MS = 15_000;
 const AT_ONCE_MS = 8_000;
+const LOOK_MS = 10_000; // longer than any pause of a line that lives
 const AHEAD_MS = 300_000;
 const ORDERS = 64;
 const SENT = 512;
@@ -766,15 +767,24 @@ class Call {
     if (this.state === "ended") return undefined;
     const socket = (this._socket = new WebSocket(this._url(), ["voice.v1", `bearer.${token}`]));
     const closed = (code) => {
-      clearTimeout(late);
+      for (const timer of [late, watch]) clearTimeout(timer);
       if (socket === this._socket) this._closed(code, code === 1006 ? null : this._lastError);
     };
     const late = setTimeout(closed, 15_000, 1006);
     socket.binaryType = "arraybuffer";
+    this._looks = 0;
+    const watch = (this._watch = setInterval(() => this._look(() => (socket.close(), closed(1006))), LOOK_MS));
     socket.onopen = () => clearTimeout(late);
     socket.onmessage = ({ data }) => socket === this._socket && this._message(data);
     socket.onclose = ({ code }) => closed(code);
     return undefined;
+  }
+
+  /** A line that is dead looks open for minutes, behind sleep or in another network: ask, and give it up. */
+  _look(giveUp) {
+    this._looks++;
+    if (this._looks === 2 && this._isTold) this._post({ type: "ping" });
+    if (this._looks === 3) giveUp();
   }
 
   _url() {
@@ -823,7 +833,7 @@ class Call {
     this._enter("ended", error?.message ?? MEANINGS[1000], { code: error?.code, ...more });
     this._reject(error ?? new CallError("closed", MEANINGS[1000]));
     this._forget();
-    for (const timer of [this._timer, this._later]) clearTimeout(timer);
+    for (const timer of [this._timer, this._later, this._watch]) clearTimeout(timer);
     this._waiting?.abort();
     this._quiet?.close();
     this._sound?.close();
@@ -849,6 +859,7 @@ class Call {
   // What the gateway says.
 
   _message(data) {
+    this._looks = 0;
     if (typeof data === "string") {
       const said = JSON.parse(data);
       // Whole when its frame is there.
@@ -888,7 +899,9 @@ class Call {
     if (this._openedAt !== undefined) {
       this.stats.reconnects++;
       sentence = `The line is back after ${((now() - this._lostAt) / 1000).toFixed(1)} s. `;
-      sentence += contextLost ? "The model starts afresh and has forgotten all of this." : "Nothing was lost.";
+      const heard = this._hasGap ? "Some of what was said meanwhile is lost." : "Nothing was lost.";
+      sentence += contextLost ? "The model starts afresh and has forgotten all of this." : heard;
+      this._hasGap = false;
     }
     this._openedAt = now();
     this._isOpen = true;
@@ -1179,6 +1192,7 @@ class Call {
   /** The session goes on, and has heard no more than *chunk*, and *received* messages of any kind. */
   _shipAgain(chunk, received) {
     const lost = this._sent.filter(({ number }) => number > received);
+    this._hasGap = received + lost.length < this._shipped;
     this._sent = [];
     this._chunks = chunk;
     this._shipped = received;

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from terminal.addresses import is_name
+
 PATH = "/chat/completions"
 
 
@@ -52,7 +54,7 @@ class ChatEndpoint:
         _ = parts.port  # raises a ValueError of its own
         if (
             parts.scheme not in {"http", "https"}
-            or not parts.hostname
+            or not is_name(parts.hostname or "")
             or "@" in parts.netloc
             or parts.fragment
             or not (self.url.isascii() and self.url.isprintable() and " " not in self.url)

@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.calls.house import until
 from tests.fakes.redis_server import RedisServer, needs_redis
 from tests.fakes.slow_wire import SlowWire
 
@@ -22,6 +24,10 @@ PATIENT_S = 20.0
 def patience(monkeypatch):
     """Unless a test says otherwise: the computer may be too busy for a second to be long."""
     monkeypatch.setattr(link_module, "QUEUE_S", PATIENT_S)
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 async def answered(ask) -> None:
@@ -129,3 +135,28 @@ async def test_one_with_a_socket_of_its_own_waits_for_nobody():
         await asyncio.gather(*[note(ask([], [])) for _ in range(30 * SOCKETS)], note(own([], [])))
         assert order.index(2) < len(order) // 2
         await link.close()
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_one_that_is_closed_while_it_dials_leaves_no_socket(hangs):
+    """At any step of it, whether those who asked have gone or not."""
+    with RedisServer() as server:
+        for turns in range(16):
+            link = Link(server.url, SHORT_S)
+            ask = link.script(ONE)
+            files = open_files()
+            if hangs:
+                server.pause()
+            asking = [asyncio.ensure_future(ask([], [])) for _ in range(SOCKETS + 2)]
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for each in asking[::2]:
+                each.cancel()
+            await link.close()
+            await until(lambda: files == open_files(), f"a socket is left after {turns} turns")  # noqa: B023
+            server.go_on()
+            told = await asyncio.gather(*asking, return_exceptions=True)
+            assert all(each == 1 or isinstance(each, Away) for each in told[1::2]), told
+            with pytest.raises(Away):
+                await ask([], [])

@@ -233,7 +233,7 @@ async def test_redis_is_found_back_whatever_became_of_a_question(own):
 
 def cancelled_questions() -> int:
     """How many questions to Redis were there to be cancelled."""
-    asking = [each for each in asyncio.all_tasks() if "AsyncScript" in repr(each.get_coro())]
+    asking = [each for each in asyncio.all_tasks() if "Link._put" in repr(each.get_coro())]
     return sum(each.cancel() for each in asking)
 
 

@@ -54,6 +54,13 @@ async def listening(answer, tls=None):
         server.close()
 
 
+@pytest.mark.parametrize("host", ["a..b", ".", "a" * 64, "", "127.0.0.1:0", "a:b"])
+def test_what_no_resolver_can_be_asked_for(host):
+    """It is the address that is wrong, and nothing else is blamed."""
+    with pytest.raises(Failed, match="address begins with ws://"):
+        read_address(f"ws://{host}/ws", 24_000)
+
+
 def http(status, body=b"", headers=b""):
     length = str(len(body)).encode()
     return b"HTTP/1.1 %b\r\n%bContent-Length: %b\r\n\r\n%b" % (status, headers, length, body)

@@ -128,5 +128,5 @@ async def test_a_recording_through_a_pipe(recording):
         "Answer: (echo of 5.0 s of audio)",
     ]
     assert sorted(words) == sorted(out.decode().splitlines())
-    assert "Spoke 5.00 s of Standard input." in err.decode().splitlines()
+    assert "Spoke 5.00 s of standard input." in err.decode().splitlines()
     assert b"\x1b" not in out + err

@@ -172,6 +172,7 @@ def test_a_strange_schema_does_no_harm(parameters):
         ('{"temperature": 21, "sky": "clear"}', "Temperature is 21, sky is clear."),
         ("It is sunny.", "It is sunny."),
         ('{"error": "no such city"}', "That did not work: no such city."),
+        ('{"error": "The tool failed."}', "That did not work: The tool failed."),
         ("", "That is done."),
         ("[1, 2]", "1, 2."),
         ("true", "Yes."),

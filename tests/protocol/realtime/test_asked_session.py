@@ -14,6 +14,7 @@ from tornado_app.policy.fields import FIELDS
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
 from tornado_app.protocol.realtime.asked_session import (
     PATHS,
+    TURN_DETECTION_TYPES,
     api_path,
     fields_asked,
     session_shown,
@@ -117,6 +118,39 @@ def test_what_cannot_be_asked(session, path):
 def test_a_value_of_another_type_is_named(session, path):
     with pytest.raises(ApiRefusal) as caught:
         fields_asked({"type": "realtime", **session})
+
+    assert ("invalid_type", path) == (caught.value.word, caught.value.field)
+
+
+@pytest.mark.parametrize("value", ["x", 1, 1.5, True, [1], {"a": 1}])
+@pytest.mark.parametrize("part", TURN_DETECTION_TYPES)
+def test_a_part_of_turn_detection_of_another_type(part, value):
+    """As in an update; which values may be is the policy's to say."""
+    asked = {"audio": {"input": {"turn_detection": {part: value}}}, "type": "realtime"}
+    path = f"session.audio.input.turn_detection.{part}"
+
+    if type(value) in TURN_DETECTION_TYPES[part]:
+        assert {part: value} == fields_asked(asked)["turn_detection"]
+        return
+    with pytest.raises(ApiRefusal) as caught:
+        fields_asked(asked)
+    assert ("invalid_type", path) == (caught.value.word, caught.value.field)
+
+
+@pytest.mark.parametrize(
+    ("tool", "path"),
+    [
+        ("look_up", "session.tools[1]"),
+        (TOOL | {"type": 1}, "session.tools[1].type"),
+        (TOOL | {"name": ["a"]}, "session.tools[1].name"),
+        (TOOL | {"description": {}}, "session.tools[1].description"),
+        (TOOL | {"parameters": "{}"}, "session.tools[1].parameters"),
+    ],
+)
+def test_a_part_of_a_tool_of_another_type(tool, path):
+    """Which of them it is is told as well."""
+    with pytest.raises(ApiRefusal) as caught:
+        fields_asked({"type": "realtime", "tools": [TOOL, tool]})
 
     assert ("invalid_type", path) == (caught.value.word, caught.value.field)
 

@@ -119,7 +119,7 @@ KNOWN = [
             ResponseFacts(
                 "r",
                 "cancelled",
-                StatusDetails(),
+                StatusDetails(reason="turn_detected"),
                 {"total_tokens": 3},
                 (
                     OutputItem("message", "incomplete", id="a"),
@@ -277,7 +277,7 @@ def test_what_is_no_event_is_malformed(text):
         ('{"type":"session.updated","session":null}', realtime.SessionUpdated()),
         (
             '{"type":"error","error":{"code":400,"event_id":"e"}}',
-            realtime.UpstreamError(realtime.ErrorFacts(event_id="e")),
+            realtime.UpstreamError(realtime.ErrorFacts(code="400", event_id="e")),
         ),
         ('{"type":"error","error":"boom"}', realtime.UpstreamError()),
         (

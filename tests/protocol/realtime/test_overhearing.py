@@ -41,6 +41,15 @@ def test_a_frame_that_is_no_text_is_written_with_what_could_be_read():
             Place("conversation.item.truncated", item_id="i", audio_end_ms=400.0),
         ),
         ('{"type":"a.later.one","item_id":7}', Place("a.later.one")),
+        ('{"type":"a.later.one","item_id":"i","item":7}', Place("a.later.one", "", "i")),
+        (
+            '{"type":"conversation.item.done","item":{"id":"i","name":"n","content":null}}',
+            Place("conversation.item.done", item=Item("i", name="n")),
+        ),
+        (
+            r'{"type":"response.function_call_arguments.delta","item_id":"i","delta":"\ud83d"}',
+            Place("response.function_call_arguments.delta", item_id="i"),
+        ),
         ("[]", Malformed(2)),
     ],
 )

@@ -132,7 +132,7 @@ def test_what_was_too_much_was_silence_if_what_came_behind_it_was():
 
     assert 0.0 == speech.lost_ms
     speech.doubt()
-    assert 6000.0 == speech.unheard_ms
+    assert 5000.0 == speech.unheard_ms
     speech.believe()
     assert 0.0 == speech.unheard_ms
 
@@ -150,3 +150,32 @@ def test_where_nobody_speaks_the_oldest_is_forgotten(looks, finds_within_s, spea
         speech.look(finds_within_s=finds_within_s)
 
     assert left == len(speech.take())
+
+
+@pytest.mark.parametrize("away_looks", [1, 2, 5])
+@pytest.mark.parametrize("finds_within_s", [1, 3])
+def test_the_beginning_of_a_word_waits_for_its_rest(finds_within_s, away_looks):
+    """A client that is lost in mid-word sends the rest at once when it is back: a model that goes
+    then has had no time to say that it hears it.
+    """
+    word = [sound(number, 50.0) for number in range(20)]
+    speech = kept(*[sound(99, 1000.0)] * 6, word[0])
+    for _ in range(away_looks):
+        speech.look(finds_within_s=finds_within_s)
+    for rest in word[1:]:
+        speech.append(rest)
+    for _ in range(finds_within_s):
+        speech.look(finds_within_s=finds_within_s)
+
+    assert word == speech.take()[-20:]
+
+
+def test_silence_is_kept_no_longer_than_it_takes_to_find_speech():
+    """And half a second for what may be the beginning of it."""
+    speech = kept()
+    for number in range(100):
+        speech.append(sound(number, 100.0))
+        if number % 10 == 9:
+            speech.look(finds_within_s=1)
+
+    assert 15 == len(speech.take())

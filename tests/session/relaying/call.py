@@ -144,7 +144,7 @@ class Call(Story):
 
     def loses_model(self) -> "Call":
         self.lost()
-        self.tick(self.session.wake_at())
+        self.tick(self.session.timers.earliest)
         return self
 
     def finds_model(self) -> "Call":

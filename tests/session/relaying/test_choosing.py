@@ -50,6 +50,17 @@ def test_one_that_is_there_already_is_left_and_the_next_told_the_same():
     assert "Good day." == told.sent[1]["item"]["content"][0]["text"]
 
 
+def test_one_that_is_chosen_while_another_would_be_dialled_again_is_dialled_once():
+    """The wait for the one that was lost is over with it."""
+    told = call().begun().lost()
+    again_at = told.session.timers.earliest
+    told.asks("session.update", session=MINI)
+    assert [None, "mini"] == dialled(told)
+    told.tick(again_at + 1.0)
+
+    assert [None, "mini"] == dialled(told)
+
+
 @pytest.mark.parametrize(
     ("rules", "changes", "name"),
     [

@@ -62,7 +62,7 @@ def test_behind_a_loss_positions_go_on(call, kind, positions):
 def test_what_waited_for_the_next_model_counts_once(call):
     speaks(call, 1).lost()
     speaks(call, 2)
-    call.tick(call.session.wake_at())
+    call.tick(call.session.timers.earliest)
     call.finds_model()
 
     assert {"audio_start_ms": 2500} == said(call, "speech_started", audio_start_ms=2500)
@@ -72,7 +72,7 @@ def test_what_was_cleared_while_no_model_was_there_has_been_said_none_the_less(c
     call.lost()
     speaks(call, 2).asks("input_audio_buffer.clear")
     speaks(call, 1)
-    call.tick(call.session.wake_at())
+    call.tick(call.session.timers.earliest)
     call.finds_model()
 
     assert {"audio_start_ms": 2100} == said(call, "speech_started", audio_start_ms=100)
@@ -84,7 +84,7 @@ def test_all_that_was_cleared_before_the_model_came_has_been_said(call):
     for _ in range(3):
         speaks(call, 1).asks("input_audio_buffer.clear")
     speaks(call, 1)
-    call.tick(call.session.wake_at())
+    call.tick(call.session.timers.earliest)
     call.finds_model()
 
     assert {"audio_start_ms": 3100} == said(call, "speech_started", audio_start_ms=100)
@@ -116,7 +116,7 @@ def test_the_last_that_was_said_is_where_it_was_said(steps):
                 before = len(call.all_sent)
                 call.finds_model()
                 # It is told in parts, a part in each turn of the loop.
-                while call.session.wake_at() <= call.now:
+                while call.session.timers.earliest <= call.now:
                     call.tick(call.now)
                 told = [each["type"] for each in call.all_sent[before:]]
                 heard = told.count("input_audio_buffer.append")

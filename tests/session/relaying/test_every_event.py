@@ -85,7 +85,7 @@ def test_an_event_that_a_client_may_send(kind, state, rules):
     assert [] == call.shown
     if state in AWAY:
         assert [] == call.sent
-        call = call if state is connecting else call.tick(call.session.wake_at())
+        call = call if state is connecting else call.tick(call.session.timers.earliest)
         before = len(call.all)
         call.model_comes()
         call.fresh = call.all[before:]

@@ -85,7 +85,7 @@ def test_an_answer_in_its_midst_goes_on_as_another_item_of_the_same(call):
         "response.output_item.done",
     ] == call.kinds
     assert "incomplete" == call.shown[-1]["item"]["status"]
-    call.tick(call.session.wake_at())
+    call.tick(call.session.timers.earliest)
     call.finds_model()
     (again,) = [e for e in call.sent if e["type"] == "response.create"]
     assert "broke off" in again["response"]["instructions"]
@@ -272,3 +272,53 @@ def test_each_part_of_an_answer_in_its_midst_ends_at_its_own_place(call):
     call.lost()
     ended = [e for e in call.shown if e["type"] == "response.content_part.done"]
     assert [(0, "audio"), (1, "text")] == [(e["content_index"], e["part"]["type"]) for e in ended]
+
+
+def aside(call, name="resp_aside", item="item_aside"):
+    """The client asks beside the conversation, and the model says so much of it."""
+    wanted = {"conversation": "none", "metadata": {"k": "aside"}, "instructions": "Sort it."}
+    call.asks("response.create", event_id="aside", response=wanted)
+    call.begins("resp_unasked", conversation_id="conv_1", metadata=None)
+    call.begins(name, conversation_id=None, metadata={"k": "aside"})
+    where = {"response_id": name, "output_index": 0}
+    shape = {"id": item, "type": "message", "role": "assistant", "content": []}
+    call.says("response.output_item.added", **where, item=shape)
+    part = {**where, "item_id": item, "content_index": 0}
+    call.says("response.content_part.added", **part, part={"type": "text"})
+    return call.says("response.output_text.delta", **part, delta="Plumbing.")
+
+
+def told(call):
+    return [e["item"]["id"] for e in call.sent if e["type"] == "conversation.item.create"]
+
+
+def test_what_was_said_beside_the_conversation_is_none_of_it(call):
+    """Although the client has heard it, the next model is told nothing of it."""
+    call.ends("resp_1")
+    aside(call)
+    shape = {"id": "item_aside", "type": "message", "role": "assistant", "content": []}
+    where = {"response_id": "resp_aside", "output_index": 0}
+    call.says("response.output_item.done", **where, item={**shape, "status": "completed"})
+    call.ends("resp_aside", conversation_id=None)
+    call.ends("resp_unasked", conversation_id="conv_1")
+
+    assert ["item_q"] == told(call.loses_model().finds_model())
+
+
+def test_what_breaks_off_beside_the_conversation_is_over_and_not_gone_on_with(call):
+    """And what the model was answering unasked is not taken for it."""
+    call.ends("resp_1")
+    aside(call).loses_model()
+    (ended,) = (e["item"] for e in call.all_shown if e["type"] == "response.output_item.done")
+    assert [{"type": "output_text", "text": "Plumbing."}] == ended["content"]
+
+    call.finds_model()
+    assert ["item_q"] == told(call)
+    (again,) = (e["response"] for e in call.sent if e["type"] == "response.create")
+    assert ("conversation" in again, "instructions" in again) == (False, False)
+    over = {
+        e["response"]["id"]: e["response"]["status"]
+        for e in call.all_shown
+        if "done" in e["type"] and "response" in e
+    }
+    assert "failed" == over["resp_aside"]

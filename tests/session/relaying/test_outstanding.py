@@ -1,5 +1,6 @@
 """What the client has asked and the model has not answered, which is bounded twice."""
 
+import msgspec
 import pytest
 
 from tests.session.relaying.call import Call
@@ -83,7 +84,7 @@ def test_what_was_refused_for_want_of_room_is_asked_of_nobody(crowded, kind, fie
     outstanding = crowded.session._conductor._outstanding
     assert "late" not in names(outstanding)
     assert ORDERS_HELD == len(outstanding)
-    crowded.tick(crowded.session.wake_at()).model_comes()
+    crowded.tick(crowded.session.timers.earliest).model_comes()
     crowded.loses_model().finds_model()
     assert "late" not in [event.get("event_id") for event in crowded.all_sent]
     assert "late" not in [entry.id for entry in crowded.session.ledger.entries]
@@ -93,7 +94,7 @@ def test_an_update_that_was_refused_for_want_of_room_is_not_in_force(crowded):
     """The next one that the model takes is another."""
     fields = {"session": {"type": "realtime", "instructions": "Be brief."}}
     crowded.asks("session.update", **fields, event_id="late")
-    crowded.tick(crowded.session.wake_at()).finds_model()
+    crowded.tick(crowded.session.timers.earliest).finds_model()
     crowded.asks("session.update", session={"type": "realtime", "max_output_tokens": 7})
     crowded.says("session.updated", session={"type": "realtime", "instructions": ""})
     crowded.loses_model().finds_model()
@@ -101,3 +102,44 @@ def test_an_update_that_was_refused_for_want_of_room_is_not_in_force(crowded):
     body = next(e["session"] for e in crowded.all_sent[::-1] if e["type"] == "session.update")
     assert 7 == body["max_output_tokens"]
     assert "Be brief." not in body["instructions"]
+
+
+def asks_for(kept, name, **wanted):
+    text = msgspec.json.encode({"type": "response.create", "response": wanted})
+    kept.note(Asked("response.create", name, None, Relayed(text)))
+
+
+ASIDE = {"conversation": "none", "metadata": {"k": "aside"}}
+
+
+@pytest.mark.parametrize(
+    ("response", "is_owed", "expected"),
+    [
+        ({"conversation_id": None, "metadata": {"k": "aside"}}, True, ASIDE),
+        ({"conversation_id": None, "metadata": {"k": "2"}}, False, {"metadata": {"k": "2"}}),
+        ({"conversation_id": "conv_1", "metadata": {"k": "1"}}, True, {"metadata": {"k": "1"}}),
+        ({"conversation_id": "conv_1", "metadata": None}, True, None),
+        ({"conversation_id": "conv_1", "metadata": None}, False, {"metadata": {"k": "1"}}),
+        ({"metadata": {"of": "the server's own"}}, False, ASIDE),
+        ({}, False, ASIDE),
+        ({}, True, None),
+    ],
+)
+def test_an_answer_is_to_what_was_asked_for_it(response, is_owed, expected):
+    """By its metadata, where a server repeats it, and by where it stands; then by the order."""
+    kept, budget = outstanding(1 << 20)
+    asks_for(kept, "e1", **ASIDE)
+    asks_for(kept, "e2", metadata={"k": "1"})
+    asks_for(kept, "e3", metadata={"k": "2"})
+    before = budget.held_bytes
+
+    assert expected == kept.answer_to(response, is_owed=is_owed)
+    assert (expected is None) == (before == budget.held_bytes)
+
+
+def test_an_answer_that_nobody_has_described_may_be_owed():
+    kept, _ = outstanding(1 << 20)
+    asks_for(kept, "e1")
+
+    assert {} == kept.answer_to({"metadata": None}, is_owed=True)
+    assert kept.answer_to({"metadata": None}, is_owed=True) is None

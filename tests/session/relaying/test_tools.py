@@ -9,6 +9,9 @@ from tests.session.test_log_lines import lines
 from tornado_app.session.commands import CallTool, CancelTool, Log
 from tornado_app.session.events import ClientGone
 
+LONG_S = 30.0
+"""Longer than any answer is awaited."""
+
 
 @pytest.fixture
 def call():
@@ -60,6 +63,42 @@ def test_what_stands_behind_a_hidden_item_is_shown_behind_one_that_is_not(callin
     assert calling.shown[0]["previous_item_id"] is None
 
 
+def test_a_server_that_repeats_no_metadata_goes_on_all_the_same(call):
+    """By the order; with null in its place as with nothing."""
+    call.asks("response.create").begins("resp_1", metadata=None)
+    call.calls("resp_1", "item_call", "call_1", TOOL.name).ends("resp_1", metadata=None)
+    call.gets("call_1").answers("resp_2", "item_a", "It is 42.", metadata=None)
+
+    begun_and_over = ("response.created", "response.done")
+    shown = [e for e in call.all_shown if e["type"] in begun_and_over]
+    assert ["resp_1", "resp_1"] == [event["response"]["id"] for event in shown]
+
+
+def test_an_answer_to_a_turn_that_the_model_has_found_is_one_of_its_own(calling):
+    """Also while another is to go on: it has no metadata, as nobody has asked for it."""
+    calling.gets("call_1")
+    calling.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    calling.begins("resp_2", metadata=None)
+
+    assert ["resp_2"] == [event["response"]["id"] for event in calling.shown]
+
+
+@pytest.mark.parametrize("odd", [{"content": None}, {"role": 7}, {"content": [None, {"text": 5}]}])
+def test_a_tool_is_hidden_however_a_server_writes_of_it(call, odd):
+    """With fields that a call has not, and with half of a character in what it is called with."""
+    call.asks("response.create").begins("resp_1")
+    facts = {"type": "function_call", "call_id": "call_1", "name": TOOL.name, **odd}
+    where = {"response_id": "resp_1", "output_index": 0}
+    call.says("response.output_item.added", **where, item={"id": "item_call", **facts})
+    assert [] == call.shown
+
+    delta = {**where, "item_id": "item_call", "call_id": "call_1", "delta": "\ud83d"}
+    call.says("response.function_call_arguments.delta", **delta)
+    assert [] == call.shown
+    call.says("conversation.item.done", item={"id": "item_call", **facts})
+    assert [] == call.shown
+
+
 def test_while_a_tool_runs_the_answer_runs_for_the_client(calling):
     calling.asks("response.create", event_id="other")
 
@@ -107,9 +146,9 @@ def test_a_tool_of_the_client_is_shown_and_the_client_goes_on(call):
 
 
 def test_a_tool_that_is_late_is_an_error_to_the_model_alone(calling):
-    calling.tick(calling.session.wake_at())
+    calling.tick(calling.session.timers.earliest)
     while not calling.did(CancelTool):
-        calling.tick(calling.session.wake_at())
+        calling.tick(calling.session.timers.earliest)
 
     assert "did not answer" in calling.sent[0]["item"]["output"]
     assert [] == calling.shown
@@ -205,3 +244,21 @@ def test_a_result_that_the_model_refuses_is_told_nobody_any_more(calling):
 
     assert [] == calling.shown
     assert name not in [entry.id for entry in calling.session.ledger.entries]
+
+
+def test_a_model_that_is_late_with_how_an_answer_goes_on_has_failed_it(calling):
+    """Only once it has been asked, and only until it has begun."""
+    calling.gets("call_1")
+    calling.tick(LONG_S)
+
+    (done,) = [event for event in calling.shown if event["type"] == "response.done"]
+    assert ("resp_1", "failed") == (done["response"]["id"], done["response"]["status"])
+    assert ["answer"] == [line["waited_for"] for line in lines(calling, "upstream_late")]
+
+
+def test_an_answer_that_has_gone_on_is_not_late(calling):
+    calling.gets("call_1").answers("resp_2", "item_a", "It is 42.")
+    calling.tick(LONG_S)
+
+    assert "response.done" not in calling.kinds
+    assert [] == lines(calling, "upstream_late")

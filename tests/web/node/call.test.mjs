@@ -107,6 +107,45 @@ test("a gateway that can resume is asked to, and goes on where it was", async ()
   assert.equal(of("status").at(-1).contextLost, false);
 });
 
+/** A call that is told when it is to look whether anything has come, and by no clock. */
+async function watched(first) {
+  const { setInterval } = globalThis;
+  const looks = [];
+  mock.method(globalThis, "setInterval", (look, ms) => (ms < 1000 ? setInterval(look, ms) : looks.push(look)));
+  const told = await connected({}, first).finally(() => mock.restoreAll());
+  return { ...told, look: looks[0] };
+}
+
+test("a line that is dead and looks open is given up, and the call goes on by another", async () => {
+  const { gateway, look } = await watched({ resume_token: "again" });
+  const [dead] = gateway.sockets;
+  look();
+  assert.deepEqual(dead.types().filter((type) => type === "ping"), []);
+  look();
+  assert.equal(dead.types().at(-1), "ping");
+  assert.equal(call.state, "connected");
+  look();
+  assert.equal(call.state, "reconnecting");
+  assert.notEqual(dead.closedWith, 1000); // it is the line that ends, and not the call
+  await until(() => gateway.sockets.length === 2);
+  assert.equal(gateway.last.url.searchParams.get("resume"), "again");
+  gateway.last.connect({ resumed: true, chunk: 0, received: 0 });
+  await until(() => call.state === "connected");
+  dead.onclose({ code: 1006 }); // the browser has noticed
+  assert.equal(call.state, "connected");
+});
+
+test("a line that says anything, be it the answer to a ping, lives", async () => {
+  const { gateway, look } = await watched();
+  for (let time = 0; time < 5; time++) {
+    look();
+    look();
+    gateway.last.say("pong");
+  }
+  assert.equal(call.state, "connected");
+  assert.equal(gateway.last.types().filter((type) => type === "ping").length, 5);
+});
+
 test("what the gateway has not got is sent again, and nothing else", async () => {
   const { gateway } = await connected({ parameters: { turn_detection: "none" } }, { resume_token: "again" });
   call.say("Before.");
@@ -132,6 +171,21 @@ test("what the gateway has not got is sent again, and nothing else", async () =>
   gateway.last.connect({ resumed: true, resume_token: "fifth", chunk: 5, received: 7 });
   assert.deepEqual([gateway.last.sent[0].text, gateway.last.sent.length], ["Behind.", 1]);
   assert.equal(text.type, "text");
+});
+
+test("more than can be sent again is lost, and that is told", async () => {
+  const { gateway, of } = await connected({}, { resume_token: "again" });
+  for (let number = 0; number < 520; number++) call.say("Hello?");
+  await until(() => gateway.last.types().length >= 520);
+  for (const sentence of [/Some of what was said meanwhile is lost\.$/, /Nothing was lost\.$/]) {
+    const sockets = gateway.sockets.length;
+    gateway.last.onclose({ code: 1006 });
+    await until(() => gateway.sockets.length > sockets);
+    const received = sockets === 1 ? 0 : 512;
+    gateway.last.connect({ resumed: true, resume_token: "again", chunk: 0, received });
+    await until(() => call.state === "connected");
+    assert.match(of("status").at(-1).sentence, sentence);
+  }
 });
 
 test("what was said to a connection that broke before it was heard is no reason to send again twice", async () => {

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from redis import asyncio as redis
@@ -64,6 +65,8 @@ class Link:
         )
         self._redis = redis.Redis.from_pool(pool)
         self._queue = asyncio.Semaphore(SOCKETS)
+        self._asked: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
         self._silence: Cause | None = None
         """Why the last question had no answer; None: it had one."""
 
@@ -78,9 +81,7 @@ class Link:
         A Redis that is as fast as it has to be, and no faster, would never be found to be back by
         questions of which each has to dial first.  Raises `Away`.
         """
-        asking = asyncio.ensure_future(self._redis.ping())
-        asking.add_done_callback(self._hear_out)
-        await self._answer(asking, self._most_s)
+        await self._answer(self._ask(self._redis.ping), self._most_s)
 
     def script(
         self, text: str, *, has_own_socket: bool = False
@@ -98,13 +99,25 @@ class Link:
                 await self._wait_for_socket()
             elif self.is_silent:
                 await self.reach()
-            asking = asyncio.ensure_future(script(keys=list(keys), args=list(arguments)))
-            asking.add_done_callback(self._hear_out)
+            asking = self._ask(lambda: script(keys=list(keys), args=list(arguments)))
             if not has_own_socket:
                 asking.add_done_callback(lambda _: self._queue.release())
             return await self._answer(asking, self._timeout_s)
 
         return run
+
+    def _ask(self, question: Callable[[], Any]) -> "asyncio.Task[Any]":
+        # A task of its own: the package may take a cancellation for a failure, and go on.
+        asking = asyncio.ensure_future(self._put(question))
+        self._asked.add(asking)
+        asking.add_done_callback(self._asked.discard)
+        asking.add_done_callback(self._hear_out)
+        return asking
+
+    async def _put(self, question: Callable[[], Any]) -> Any:
+        if self._is_closed:
+            raise Away("unreachable")
+        return await question()
 
     async def _answer(self, asking: "asyncio.Task[Any]", within_s: float) -> Any:
         """Raises `Away`, if there is none."""
@@ -116,7 +129,6 @@ class Link:
             asking.cancel()
 
     async def _heard(self, asking: "asyncio.Task[Any]", within_s: float) -> Any:
-        # A task of its own: the package may take a cancellation for a failure, and go on.
         for _ in range(LOOKS):
             if not asking.done():
                 await asyncio.wait({asking}, timeout=within_s / LOOKS)
@@ -152,8 +164,16 @@ class Link:
             raise Away(self._silence)
 
     async def close(self) -> None:
-        """Let go of every socket."""
-        await self._redis.aclose()
+        """Let go of every socket; nothing is asked any more, and who asks is told `Away`."""
+        self._is_closed = True
+        # The package closes the sockets that are open: what still dials would open one behind it.
+        for _ in range(LOOKS):
+            for asking in self._asked:
+                asking.cancel()
+            if self._asked:
+                await asyncio.wait(self._asked, timeout=self._most_s / LOOKS)
+        with suppress(OSError, exceptions.RedisError):
+            await self._redis.aclose()
 
 
 def _cause(error: Exception) -> Cause:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.simple_httpclient import HTTPTimeoutError
 
+from terminal.addresses import in_url, reachable, why_unheard
 from tornado_app.commands.configuration import load_settings, read_policy, token_rules
 from tornado_app.commands.doctor.case import USER, Case
 from tornado_app.commands.doctor.finding import Trouble
@@ -60,16 +61,18 @@ class Beginning:
                 with socket.socket(family, kind, protocol) as one:
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     one.bind(place)
-        except OSError as error:
-            if not await self._is_ours(server.port):
+        except (OSError, UnicodeError) as error:
+            ours = in_url(reachable(server.host), server.port)
+            if not await self._is_ours(ours):
                 where = f"{server.host}:{server.port}"
-                raise Trouble(f"{where} cannot be listened on: {error.strerror}.") from None
+                why = why_unheard(error)
+                raise Trouble(f"{where} cannot be listened on: {why}.") from None
             return "A gateway runs there; another one is tried beside it."
         return "It is free."
 
-    async def _is_ours(self, port: int) -> bool:
+    async def _is_ours(self, place: str) -> bool:
         try:
-            status, body = await _get(f"http://{LOOPBACK}:{port}/healthz")
+            status, body = await _get(f"http://{place}/healthz")
         except (OSError, HTTPTimeoutError):
             return False
         return status == 200 and body.get("status") == "ok"

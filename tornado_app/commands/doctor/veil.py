@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from terminal.files import read_whole
 from tornado_app.logs import HIDDEN, scrub_text
 from tornado_app.settings.secret import Secret
 
@@ -49,7 +50,7 @@ class Veil:
     def add_file(self, path: str) -> None:
         """The same of a file of settings, also of one that is wrong in other places."""
         try:
-            text = Path(path).read_text("utf-8")
+            text = read_whole(Path(path)).decode()
         except (OSError, UnicodeDecodeError):
             return
         for name, value in re.findall(r"^\s*(\w+)\s*=\s*(.+)$", text, re.MULTILINE):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
+from terminal.addresses import is_name
 from tornado_app.commands.talk.failure import Failed
 from workers.formats import RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Encoding
 
@@ -96,13 +97,13 @@ def _called(parts: SplitResult) -> str:
 def _parts(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        port_is_good = parts.port != 0
+        is_place = parts.port != 0 and is_name(parts.hostname or "")
     except ValueError:
-        port_is_good, parts = False, urlsplit("")
+        is_place, parts = False, urlsplit("")
     if parts.scheme in {"http", "https"} and parts.hostname:
         instead = urlunsplit(parts._replace(scheme=parts.scheme.replace("http", "ws")))
         raise Failed(f"The gateway's address begins with ws:// or wss://; try --url {instead}")
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname or not port_is_good:
+    if parts.scheme not in {"ws", "wss"} or not is_place:
         raise Failed(
             f"The gateway's address begins with ws:// or wss://, as ws://127.0.0.1:8765/ws does, "
             f"and {url or 'nothing'} is none."

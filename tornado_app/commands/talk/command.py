@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from terminal.addresses import in_url, reachable
 from terminal.streams import write_out
 from terminal.words import answer, complain
 from tornado_app.admission import tokens
@@ -22,7 +23,7 @@ from tornado_app.commands.talk.conversation import Wish, run, talk
 from tornado_app.commands.talk.devices import Loudspeaker, Microphone
 from tornado_app.commands.talk.failure import Failed
 from tornado_app.commands.talk.keeper import Keeper
-from tornado_app.commands.talk.raw import RawRecording
+from tornado_app.commands.talk.raw import STANDARD_INPUT, RawRecording
 from tornado_app.commands.talk.result import Talked, figures, summary
 from tornado_app.commands.talk.screen import Screen
 from tornado_app.commands.talk.series import many
@@ -68,8 +69,8 @@ def make_wish(
     recordings = _recordings(options)
     for recording in recordings:
         stack.callback(recording.close)
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    url = f"ws://{host}:{server.port}/ws" if options.url is None else options.url
+    own = f"ws://{in_url(reachable(server.host), server.port)}/ws"
+    url = own if options.url is None else options.url
     rate_hz = recordings[0].rate_hz if recordings else DEFAULT_RATE_HZ
     address = read_address(url, rate_hz, _wished(options, url))
     keeper = Keeper(options.save, _answer_hz(address)) if options.save is not None else None
@@ -168,7 +169,7 @@ def _recording(path: str, raw: RawFormat | None) -> Recording:
 def _raw(path: str, raw: RawFormat) -> Recording:
     if path == "-":
         _check_standard_input()
-        return RawRecording("Standard input", sys.stdin.buffer, raw)
+        return RawRecording(STANDARD_INPUT, sys.stdin.buffer, raw)
     try:
         return RawRecording(path, Path(path).open("rb"), raw)
     except OSError as error:
@@ -190,7 +191,7 @@ def _check_standard_input() -> None:
 def _standard_input() -> Recording:
     _check_standard_input()
     try:
-        return recording_from(sys.stdin.buffer, "Standard input")
+        return recording_from(sys.stdin.buffer, STANDARD_INPUT)
     except OSError as error:
         raise Failed(f"Standard input cannot be read: {error.strerror}.") from None
 

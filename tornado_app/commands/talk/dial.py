@@ -1,6 +1,7 @@
 """The way to a gateway, and a sentence for everything that may stand in it."""
 
 import json
+import re
 import socket
 import ssl
 
@@ -16,6 +17,8 @@ DIAL_TIMEOUT_S = 5.0
 """A gateway answers in some milliseconds, from the other side of the world in one second."""
 TURNED_AWAY = {400, 401, 403}
 """Of the table of refusals those that no time changes (docs/protocol.md, section 1)."""
+_ZONE = re.compile(r"%[^]]*")
+"""Behind a link-local address: of this computer alone, and no part of a Host (RFC 6874, 1)."""
 MESSAGE_BYTES = 64 * 1024 * 1024
 """More than any message of a gateway; what is no gateway may send anything."""
 
@@ -31,7 +34,7 @@ async def dial(url: str, token: str) -> WebSocketClientConnection:
     try:
         request = HTTPRequest(
             url,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", "Host": _ZONE.sub("", place)},
             connect_timeout=DIAL_TIMEOUT_S,
             request_timeout=DIAL_TIMEOUT_S,
             follow_redirects=False,

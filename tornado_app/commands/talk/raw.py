@@ -12,6 +12,8 @@ from workers.codecs import Samples, decode
 from workers.recordings import Recording
 
 BLOCKS_WAITING = 100
+STANDARD_INPUT = "Standard input"
+"""How a recording that comes there is called, where a sentence begins."""
 
 
 class RawRecording(Recording):

@@ -9,7 +9,7 @@ import numpy as np
 from tornado_app.commands.talk.call import Call, level_dbfs
 from tornado_app.commands.talk.devices import Microphone
 from tornado_app.commands.talk.failure import Failed
-from tornado_app.commands.talk.raw import RawRecording, as_it_comes
+from tornado_app.commands.talk.raw import STANDARD_INPUT, RawRecording, as_it_comes
 from tornado_app.commands.talk.screen import meter
 from tornado_app.commands.talk.wire import Wire
 from workers import pcm
@@ -35,6 +35,7 @@ async def speak(
         WebSocketClosedError: If it has just ended.
     """
     pace, name, is_silent = call.pace, recording.name, True
+    within = "standard input" if name == STANDARD_INPUT else name
     of = f" s of {recording.duration_s:.1f} s" if recording.duration_s else " s"
     pace.begin(time.monotonic())
     before_ms = pace.sent_ms
@@ -50,13 +51,13 @@ async def speak(
         pace.send(size_ms)
         is_silent = is_silent and not chunk.any()
         said_s = (pace.sent_ms - before_ms) / 1000
-        call.screen.progress(f"{meter(level_dbfs(chunk))} Speaking {said_s:.1f}{of} of {name}")
+        call.screen.progress(f"{meter(level_dbfs(chunk))} Speaking {said_s:.1f}{of} of {within}")
     if recording.fault:
         call.screen.note(recording.fault)
     if pace.sent_ms == before_ms:
         raise Failed(f"{name} holds no audio.")
     call.screen.note(
-        f"Spoke {(pace.sent_ms - before_ms) / 1000:.2f} s of {name}"
+        f"Spoke {(pace.sent_ms - before_ms) / 1000:.2f} s of {within}"
         f"{', which is silent' * is_silent}."
     )
 

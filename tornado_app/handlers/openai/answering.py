@@ -3,7 +3,6 @@
 from typing import Any
 
 from tornado_app.admission.claims import Caller
-from tornado_app.admission.proxies import client_address
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
@@ -67,17 +66,8 @@ class ApiHandler(QuietHandler):
 
     def note(self, refused: Refused, detail: str | None = None) -> None:
         """Write down that somebody was refused."""
-        headers = self.request.headers
-        address = client_address(
-            self.request.remote_ip or "",
-            self.request.protocol,
-            headers.get_list("X-Forwarded-For"),
-            headers.get_list("X-Forwarded-Proto"),
-            self._doorstep.trusted,
-        )
-        self._doorstep.refusals.log(
-            "client_refused", code=refused.code, ip=address.ip, detail=detail or refused.detail
-        )
+        ip, detail = self._doorstep.address_of(self.request).ip, detail or refused.detail
+        self._doorstep.refusals.log("client_refused", code=refused.code, ip=ip, detail=detail)
 
     def _is_read_by_page(self) -> bool:
         return self._gateway.reception.allows_origin(self.request.headers.get("Origin"))

@@ -59,6 +59,16 @@ def wrong_type(path: str, expected: str, ref: Ref | None = None) -> ApiRefusal:
     return refusal("invalid_type", f"Invalid type for '{path}': expected {expected}.", path, ref)
 
 
+def need(path: str, value: Any, expected: str, *types: type) -> None:
+    """Whether it is of one of these types, as the API tells that from a value that may not be.
+
+    Raises:
+        ApiRefusal: If not.
+    """
+    if type(value) not in types:  # True is an int to isinstance
+        raise wrong_type(path, expected)
+
+
 def unknown(path: str) -> ApiRefusal:
     return refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.api_errors import missing, unknown, wrong_type
+from tornado_app.protocol.realtime.api_errors import missing, need, unknown
 from tornado_app.protocol.realtime.model_session import ModelSession, session_body
 
 PATHS: Mapping[str, str] = {
@@ -27,7 +27,26 @@ PATHS: Mapping[str, str] = {
 
 CLEARED: Final[tuple[Any, ...]] = (None, "", [])
 """What leaves a field as it would be, as in an update."""
-_TYPES: Final[Mapping[str, tuple[str, *tuple[type, ...]]]] = {
+Types = Mapping[str, tuple[str, *tuple[type, ...]]]
+"""What a value has to be, as the API says it and as Python has it."""
+
+TURN_DETECTION_TYPES: Final[Types] = {
+    "type": ("a string", str),
+    "threshold": ("a decimal", int, float),
+    "prefix_padding_ms": ("an integer", int),
+    "silence_duration_ms": ("an integer", int),
+    "idle_timeout_ms": ("an integer", int),
+    "create_response": ("a boolean", bool),
+    "interrupt_response": ("a boolean", bool),
+    "eagerness": ("a string", str),
+}
+_TOOL_TYPES: Final[Types] = {
+    "type": ("a string", str),
+    "name": ("a string", str),
+    "description": ("a string", str),
+    "parameters": ("an object", dict),
+}
+_TYPES: Final[Types] = {
     "type": ("a string", str),
     "model": ("a string", str),
     "instructions": ("a string", str),
@@ -81,7 +100,8 @@ def fields_asked(session: Mapping[str, Any]) -> dict[str, Any]:
             case "output_modalities":
                 asked["output"] = _only(_of_type(name, value))
             case "tools":
-                asked[name] = [_tool(entry) for entry in _of_type(name, value)]
+                entries = enumerate(_of_type(name, value))
+                asked[name] = [_tool(f"tools[{number}]", entry) for number, entry in entries]
             case _:
                 asked[name] = _of_type(name, value)
     if asked["session"] == "realtime":
@@ -138,7 +158,7 @@ def _input(given: Mapping[str, Any]) -> dict[str, Any]:
     asked: dict[str, Any] = {}
     for name, value in given.items():
         if name == "turn_detection":
-            asked[name] = "none" if value in CLEARED else _said(_of_type(_TURNS, value))
+            asked[name] = "none" if value in CLEARED else _turns(_of_type(_TURNS, value))
         elif name == "transcription":
             wanted = {} if value in CLEARED else _object(f"audio.input.{name}", value)
             if (language := wanted.get("language")) not in CLEARED:
@@ -159,23 +179,27 @@ def _output(given: Mapping[str, Any]) -> dict[str, Any]:
     return asked
 
 
-def _tool(entry: Any) -> Any:
+def _turns(given: Mapping[str, Any]) -> dict[str, Any]:
+    return _said(_TURNS, given, TURN_DETECTION_TYPES)
+
+
+def _tool(path: str, entry: Any) -> dict[str, Any]:
     """One without parameters has an empty object for them with some libraries."""
-    if not isinstance(entry, dict):
-        return entry
-    said = _said(entry)
+    need(f"session.{path}", entry, "an object", dict)
+    said = _said(path, entry, _TOOL_TYPES)
     return said if said.get("parameters") != {} else {**said, "parameters": {"type": "object"}}
 
 
-def _said(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Null says nothing within an object."""
-    return {name: value for name, value in given.items() if value is not None}
+def _said(path: str, given: Mapping[str, Any], types: Types) -> dict[str, Any]:
+    """Null says nothing within an object; which parts there are, `tornado_app.policy` knows."""
+    said = {name: value for name, value in given.items() if value is not None}
+    for name in types.keys() & said.keys():
+        need(f"session.{path}.{name}", said[name], *types[name])
+    return said
 
 
 def _of_type(path: str, value: Any) -> Any:
-    expected, *types = _TYPES[path]
-    if type(value) not in types:  # True is an int to isinstance
-        raise wrong_type(f"session.{path}", expected)
+    need(f"session.{path}", value, *_TYPES[path])
     return value
 
 
@@ -185,11 +209,9 @@ def _only(value: Any) -> Any:
 
 
 def _object(path: str, value: Any) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise wrong_type(f"session.{path}", "an object")
-    return value
+    found: Mapping[str, Any] = {} if value is None else value
+    need(f"session.{path}", found, "an object", dict)
+    return found
 
 
 def _leave(path: str, value: Any) -> None:

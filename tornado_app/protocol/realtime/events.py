@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/realtime-server-events
 """
 
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +13,7 @@ from msgspec import Struct
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio, hear_audio
 from tornado_app.protocol.realtime.functions import OutputItem
 from tornado_app.protocol.realtime.items import Item
-from tornado_app.protocol.realtime.mending import mend, whole_characters
+from tornado_app.protocol.realtime.mending import known_numbers, mend, whole_characters
 
 
 class Event(Struct, frozen=True, tag_field="type"):
@@ -39,6 +39,9 @@ class SessionUpdated(Event, tag="session.updated", frozen=True):
 
 
 class ErrorFacts(Struct, frozen=True):
+    AS_TEXT: ClassVar = ("code",)
+    """Some servers have the number of HTTP there, and as a number."""
+
     type: str | None = None
     code: str | None = None
     message: str | None = None
@@ -89,6 +92,8 @@ class UserTranscriptDone(
     """None: the event did not say."""
     usage: dict[str, Any] | None = None
     """What its model counts, apart from that of answers."""
+    content_index: float = 0.0
+    """Each part of an item that is sound has words of its own."""
 
 
 class UserTranscriptFailed(
@@ -100,6 +105,7 @@ class UserTranscriptFailed(
 
 class StatusDetails(Struct, frozen=True):
     error: ErrorFacts | None = None
+    reason: str | None = None
 
 
 class ResponseFacts(Struct, frozen=True):
@@ -116,6 +122,11 @@ class ResponseFacts(Struct, frozen=True):
         """Why it failed, if it says so."""
         details = self.status_details
         return (details and details.error) or ErrorFacts()
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was cancelled or is incomplete, in the server's word, if it has one."""
+        return (self.status_details and self.status_details.reason) or None
 
     @property
     def counts(self) -> dict[str, Any] | None:
@@ -239,6 +250,8 @@ def parse_realtime(text: str | bytes) -> UpstreamEvent:
     event = parse_plain(text)
     if isinstance(event, AudioDelta):
         return hear_audio(event.response_id, event.item_id, event.delta)
+    if isinstance(event, Malformed) and (known := known_numbers(text)):
+        return parse_realtime(known)
     return event
 
 
@@ -249,12 +262,12 @@ def parse_plain(text: str | bytes) -> KnownEvent | Unknown | Malformed:
         event = _decoder.decode(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):
         event = _parse_other(text)
-        if isinstance(event, Malformed) and (whole := _whole(text)):
+        if isinstance(event, Malformed) and (whole := whole_text(text)):
             event = _parse_other(whole)
     return event
 
 
-def _whole(text: str | bytes) -> str | None:
+def whole_text(text: str | bytes) -> str | None:
     """*text* without halves of characters, None if it had none."""
     with suppress(UnicodeError):
         was = text if isinstance(text, str) else text.decode()

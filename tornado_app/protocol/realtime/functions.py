@@ -6,7 +6,7 @@ https://platform.openai.com/docs/guides/realtime-conversations#function-calling
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -63,6 +63,11 @@ class HandedServer:
 
 class OutputItem(Struct, frozen=True):
     """An item of an answer that is complete, as far as it is a call of a function."""
+
+    AS_TEXT: ClassVar = ("arguments",)
+    """There are servers that give the object itself: to take it for none would have a tool do
+    something else than what it was called for.
+    """
 
     type: str = ""
     status: str | None = None

@@ -1,5 +1,6 @@
 """What is relayed of a model: the event as it came, beside what the gateway must know of it."""
 
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -11,8 +12,10 @@ from tornado_app.protocol.realtime.events import (
     PlainEvent,
     Unknown,
     parse_plain,
+    whole_text,
 )
 from tornado_app.protocol.realtime.items import Item
+from tornado_app.protocol.realtime.mending import known_numbers, mend
 
 
 class Place(Struct, frozen=True):
@@ -31,7 +34,7 @@ RelayedEvent: TypeAlias = PlainEvent | AudioDelta | Place | Malformed
 class Overheard(Struct, frozen=True):
     said: RelayedEvent
     text: str
-    """As the model has written it."""
+    """As the model has written it, but for numbers that JSON has not."""
 
 
 _place_decoder = msgspec.json.Decoder(Place)
@@ -44,9 +47,18 @@ def overhear(text: str | bytes) -> Overheard:
     """
     said = parse_plain(text)
     written = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    if not isinstance(said, Unknown):
-        return Overheard(said, written)
+    if isinstance(said, Unknown):
+        return Overheard(_place(text, said.type), written)
+    if isinstance(said, Malformed) and (known := known_numbers(text)):
+        return overhear(known)  # which its client can read as well
+    return Overheard(said, written)
+
+
+def _place(text: str | bytes, kind: str) -> Place:
+    """Where it belongs, however it is written: what is hidden from a client goes by that."""
     try:
-        return Overheard(_place_decoder.decode(text), written)
+        return _place_decoder.decode(text)
     except (msgspec.MsgspecError, UnicodeError):
-        return Overheard(Place(said.type), written)
+        with suppress(msgspec.MsgspecError, UnicodeError):
+            return mend(Place, whole_text(text) or text)
+    return Place(kind)

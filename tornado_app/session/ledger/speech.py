@@ -7,8 +7,8 @@ confirmed, and the audio of turns without a transcript.
     sent, and not committed       sent again as it was
     a turn without a transcript   sent as the item that it was
     a turn with its transcript    forgotten
-    silence, as far as a model    forgotten after the seconds within which it finds speech in what
-    that looks for speech knows   came last; never its last `BEGINNING_MS`
+    silence, as far as a model    forgotten when what came `BEGINNING_MS` behind it is older than it
+    that looks for speech knows   takes to find speech
 
 That a model has said nothing is its word only while it would be heard.  What was forgotten since it
 was known to hear is lost with a model that is lost without an answer.
@@ -23,8 +23,8 @@ from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.protocol.realtime.orders import AnyOrder, Append, Clear, Commit
 
 BEGINNING_MS = 500.0
-"""So much may be of a word that a model has not noticed yet, however long nothing has come behind
-it: a client that was lost in the middle of it sends the rest when it is back."""
+"""So much may be of a word that a model has not noticed yet, however long nothing came behind it: a
+client that was lost in the middle of it sends the rest, all at once, when it is back."""
 
 UPSTREAM_BYTES_PER_MS = 64.0
 """24 kHz s16le is 48 bytes a millisecond, and base64 makes four of three."""
@@ -65,6 +65,7 @@ class SpeechKept:
         self._speaks: tuple[float, float | None] | None = None
         """From where to where the user speaks, or has just spoken; None: silence."""
         self._quiet: deque[float] = deque()
+        """Up to where it is silence, if the model says nothing for a while: as of each look."""
         self._forgotten_ms = 0.0
         """As silence, since the model was known to hear."""
         self._is_doubted = False
@@ -187,8 +188,8 @@ class SpeechKept:
         if quiet_ms > self._begins_at_ms:
             self._forgotten_ms += self.lost_ms  # it came before that, and was no speech either
             self.lost_ms = 0.0
-        self._drop_until(min(quiet_ms, self._end_ms - BEGINNING_MS))
-        self._quiet.append(self._end_ms)
+        self._drop_until(quiet_ms)
+        self._quiet.append(self._end_ms - BEGINNING_MS)
 
     def doubt(self) -> None:
         """The model does not answer: what it was believed to hear it may not have heard."""

@@ -61,6 +61,12 @@ class Answer:
         )
 
     @property
+    def item_names(self) -> tuple[str, ...]:
+        """Of all that was said in it; what has no name has that of the answer."""
+        ended = (str(item.get("id", "")) for item in self.ended_items)
+        return (*self.items, *ended, self.name)
+
+    @property
     def has_whole_call(self) -> bool:
         """A tool of the client has all that it needs."""
         return any(

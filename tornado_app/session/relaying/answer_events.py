@@ -7,15 +7,12 @@ from typing import ClassVar
 
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
-from tornado_app.session.actions import Actions
 from tornado_app.session.answer_reports import status_of
 from tornado_app.session.log_lines import log_answered, log_begun
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.answer import Answer
-from tornado_app.session.relaying.answers import Answers
-from tornado_app.session.relaying.outstanding import Outstanding
-from tornado_app.session.relaying.tools import Tools
-from tornado_app.session.relaying.veil import Veil
+from tornado_app.session.relaying.answers import response_in
+from tornado_app.session.relaying.parts import RelayedParts
 
 
 class AnswerEvents:
@@ -32,81 +29,82 @@ class AnswerEvents:
         realtime.AnswerTextDone,
     )
 
-    def __init__(
-        self,
-        actions: Actions,
-        model: ModelSide,
-        *,
-        answers: Answers,
-        tools: Tools,
-        outstanding: Outstanding,
-        veil: Veil,
-    ) -> None:
-        self._actions = actions
-        self._model = model
-        self._answers = answers
-        self._tools = tools
-        self._outstanding = outstanding
-        self._veil = veil
+    def __init__(self, parts: Parts, relayed: RelayedParts) -> None:
+        self._actions = parts.actions
+        self._model = parts.model
+        self._answers = relayed.answers
+        self._tools = relayed.tools
+        self._outstanding = relayed.outstanding
+        self._veil = relayed.veil
 
     def show(self, said: RelayedEvent, text: str) -> str:
         """Empty: it is not shown."""
         match said:
             case realtime.ResponseCreated(response):
-                log_begun(self._actions, response.id)
-                self._answers.begun(response.id)
-                return self._created(text)
+                return self._begun(response, text) if self._is_news("begun", response.id) else ""
             case realtime.ResponseFinished(response):
-                return self._finished(response, text)
+                return self._finished(response, text) if self._is_news("over", response.id) else ""
         if self._veil.hides(getattr(said, "item_id", "")):
             return ""
         answer = self._answers.find(getattr(said, "response_id", ""))
+        if isinstance(said, realtime.OutputItemDone | Place):
+            return self._show_part(said, answer, text)
+        return text if answer is None else self._answers.shown(answer, text)
+
+    def _show_part(
+        self, said: realtime.OutputItemDone | Place, answer: Answer | None, text: str
+    ) -> str:
+        """*answer* None: it is not known; what is hidden is none of the client's in any."""
+        is_item = (
+            isinstance(said, realtime.OutputItemDone) or said.type == "response.output_item.added"
+        )
+        if is_item and self._veil.hides_item(said.item.type, said.item.name, said.item.id):
+            if answer is not None:
+                answer.has_hidden = True
+                self._called(answer, said)
+            return ""
         if answer is None:
             return text
         match said:
-            case realtime.OutputItemDone(_, item):
-                if self._hides(item.type, item.name, item.id):
-                    self._called(answer, said)
-                    return ""
+            case realtime.OutputItemDone():
                 return self._answers.ended_item(answer, text)
-            case Place(type="response.output_item.added", item=begun):
-                if self._hides(begun.type, begun.name, begun.id):
-                    answer.has_hidden = True
-                    return ""
+            case Place(type="response.output_item.added"):
                 return self._answers.begun_item(answer, text)
             case Place(type="response.content_part.added"):
                 return self._answers.begun_part(answer, text)
         return self._answers.shown(answer, text)
 
+    def _is_news(self, kind: str, name: str) -> bool:
+        return not name or self._model.once.is_news(kind, name)
+
+    def _begun(self, response: realtime.ResponseFacts, text: str) -> str:
+        log_begun(self._actions, response.id)
+        shown = self._created(text)
+        self._answers.begun(response.id)
+        return shown
+
     def _created(self, text: str) -> str:
-        if self._answers.goes_on(text):
+        response, outstanding = response_in(text), self._outstanding
+        if self._answers.goes_on(response, is_sole=not outstanding.has("response.create")):
             return ""
-        asked = self._outstanding.answered("response.create")
-        wanted = asked.fields.get("response") or {} if asked is not None else None
-        return self._answers.created(text, wanted)
+        wanted = outstanding.answer_to(response, is_owed=self._answers.is_owed)
+        return self._answers.created(text, response, wanted)
 
     def _finished(self, response: realtime.ResponseFacts, text: str) -> str:
+        self._is_news("begun", response.id)  # what begins behind its end has ended
         self._model.on_usage(response.usage)
-        log_answered(self._actions, response.id, status_of(response), response)
-        answer = self._answers.find(response.id)
+        answer = self._answers.ending(response.id)
+        name = answer.model_name if answer is not None else response.id
+        log_answered(self._actions, name, status_of(response), response)
         if answer is None:
             return self._veil.response(text, {})
         if self._tools.ends(answer, text, response):
             return ""
         return self._answers.done(answer, text)
 
-    def _hides(self, kind: str, name: str, item_id: str) -> bool:
-        """Whether an item is none of the client's; then it is known as such from now on."""
-        is_hidden = kind.startswith("mcp_") or (
-            kind == "function_call" and self._veil.hides_tool(name)
-        )
-        if is_hidden:
-            self._veil.hide(item_id)
-        return is_hidden or self._veil.hides(item_id)
-
-    def _called(self, answer: Answer, said: realtime.OutputItemDone) -> None:
-        answer.has_hidden = True
-        if said.item.type == "function_call":
-            self._tools.call(answer, said.item)
-        elif said.item.is_models_own:
-            self._tools.called_by_model(answer)
+    def _called(self, answer: Answer, said: realtime.OutputItemDone | Place) -> None:
+        match said:
+            case realtime.OutputItemDone(item=item) if item.type == "function_call":
+                self._tools.call(answer, item)
+            case realtime.OutputItemDone(item=item) if item.is_models_own:
+                self._tools.called_by_model(answer, item)

@@ -92,10 +92,18 @@ class Answers:
     def find(self, model_name: str) -> Answer | None:
         return self._by_model.get(model_name)
 
-    def goes_on(self, text: str) -> bool:
-        """Whether a ``response.created`` is of an answer that the client knows already."""
-        response = _response(text)
-        answer = self._meant(response)
+    def ending(self, model_name: str) -> Answer | None:
+        """The one that ends; without a name it is the one that there is."""
+        if not model_name and len(self._by_model) == 1:
+            return next(iter(self._by_model.values()))
+        return self.find(model_name)
+
+    def goes_on(self, response: Mapping[str, Any], *, is_sole: bool) -> bool:
+        """Whether an answer that begins is one that the client knows already.
+
+        *is_sole*: no other is asked for.
+        """
+        answer = self._meant(response, is_sole=is_sole and not self.is_owed)
         if answer is None:
             return False
         answer.model_name = str(response.get("id", ""))
@@ -104,9 +112,8 @@ class Answers:
         self._by_model[answer.model_name] = answer
         return True
 
-    def created(self, text: str, asked: Mapping[str, Any] | None) -> str:
+    def created(self, text: str, response: dict[str, Any], asked: Mapping[str, Any] | None) -> str:
         """``response.created`` of a new one; *asked*: what the client has asked for it."""
-        response = _response(text)
         name = str(response.get("id", ""))
         self._by_model[name] = Answer(name, response, asked, name)
         if len(self._by_model) > ANSWERS_KEPT:
@@ -150,16 +157,17 @@ class Answers:
     def done(self, answer: Answer, text: str) -> str:
         """``response.done``, of an answer that does not go on."""
         self._by_model.pop(answer.model_name, None)
+        self._forget_if_beside(answer)
         if answer.is_plain:
             return self._veil.response(text, {})
-        response = _response(text)
+        response = response_in(text)
         answer.add_usage(response.get("usage"))
         return answer.done(str(response.get("status")), response.get("status_details"))
 
     def pause(self, answer: Answer, text: str) -> None:
         """``response.done`` of an answer that goes on."""
         self._by_model.pop(answer.model_name, None)
-        answer.add_usage(_response(text).get("usage"))
+        answer.add_usage(response_in(text).get("usage"))
         answer.model_name = ""
 
     def go_on(self, answer: Answer, response: Mapping[str, Any]) -> None:
@@ -217,6 +225,7 @@ class Answers:
             self._way.end_audio()
         for text in broken_off(answer, self._text_of):
             self._way.say(text)
+        self._forget_if_beside(answer)
 
     def take_all(self) -> list[Answer]:
         """The model is gone: none of them is said by it any more."""
@@ -227,21 +236,27 @@ class Answers:
             answer.model_name = ""
         return answers
 
-    def _meant(self, response: Mapping[str, Any]) -> Answer | None:
+    def _meant(self, response: Mapping[str, Any], *, is_sole: bool) -> Answer | None:
         """Which one goes on with this; a server that repeats no metadata says it by the order."""
         metadata = response.get("metadata")
         tag = metadata.get(TAG) if isinstance(metadata, dict) else None
         for entry in self._going_on:
-            if entry[0] == tag or "metadata" not in response:
+            if entry[0] == tag or "metadata" not in response or (is_sole and not metadata):
                 self._going_on.remove(entry)
                 return entry[1]
         return None
+
+    def _forget_if_beside(self, answer: Answer) -> None:
+        """A next model is told the conversation, of which such an answer is none."""
+        if answer.is_beside:
+            for name in answer.item_names:
+                self._model.rebuilding.ledger.remove(name)
 
     def _text_of(self, item_id: str) -> str:
         entry = self._model.rebuilding.ledger.find(item_id)
         return entry.text if isinstance(entry, ModelSaid) else ""
 
 
-def _response(text: str) -> dict[str, Any]:
+def response_in(text: str) -> dict[str, Any]:
     response = object_of(text).get("response")
     return response if isinstance(response, dict) else {}

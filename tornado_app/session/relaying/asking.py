@@ -14,23 +14,16 @@ from tornado_app.protocol.asked import ClientEvent
 from tornado_app.protocol.realtime.api_errors import refusal
 from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.orders import AnyOrder, Clear, Commit, Relayed
-from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rebuilding import ROOT
-from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
 from tornado_app.session.relaying.brought_audio import letters_of
-from tornado_app.session.relaying.converting import Way
-from tornado_app.session.relaying.forgotten import Forgotten
-from tornado_app.session.relaying.item_events import ItemEvents
-from tornado_app.session.relaying.outstanding import OURS, Asked, Outstanding
+from tornado_app.session.relaying.outstanding import OURS, Asked
+from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.shown_pictures import pictures_of
-from tornado_app.session.relaying.speaking import Speaking
-from tornado_app.session.relaying.standing import Client
-from tornado_app.session.relaying.tools import Tools
-from tornado_app.session.relaying.updating import UPDATE, Updating
+from tornado_app.session.relaying.updating import UPDATE
 
 PLAIN = ("type", "event_id")
 """What every event may have."""
@@ -49,35 +42,20 @@ REFUSED = ("transcription_session.update", "session.close")
 class Asking:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        model: ModelSide,
-        actions: Actions,
-        *,
-        speaking: Speaking,
-        outstanding: Outstanding,
-        client: Client,
-        updating: Updating,
-        pictures: Pictures,
-        answers: Answers,
-        tools: Tools,
-        items: ItemEvents,
-        forgotten: Forgotten,
-        way: Way,
-    ) -> None:
-        self._model = model
-        self._names = model.rebuilding.names
-        self._actions = actions
-        self._speaking = speaking
-        self._outstanding = outstanding
-        self._client = client
-        self._updating = updating
-        self._pictures = pictures
-        self._answers = answers
-        self._tools = tools
-        self._items = items
-        self._forgotten = forgotten
-        self._way = way
+    def __init__(self, parts: Parts, relayed: RelayedParts) -> None:
+        self._model = parts.model
+        self._names = parts.model.rebuilding.names
+        self._actions = parts.actions
+        self._speaking = relayed.speaking
+        self._outstanding = relayed.outstanding
+        self._client = relayed.client
+        self._updating = relayed.updating
+        self._pictures = Pictures(parts.config.pictures, parts.actions)
+        self._answers = relayed.answers
+        self._tools = relayed.tools
+        self._items = relayed.items
+        self._forgotten = relayed.forgotten
+        self._way = relayed.way
 
     def ask(self, event: ClientEvent) -> None:
         """Have the model asked, behind all that the client has said before.

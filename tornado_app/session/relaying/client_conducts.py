@@ -7,128 +7,46 @@ from typing import Any
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
 from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse, RelayedError
 from tornado_app.session import pending_queue
-from tornado_app.session.actions import Actions
-from tornado_app.session.config import SessionConfig
 from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.model_side import NOT_READY
 from tornado_app.session.parts import Parts
-from tornado_app.session.pictures import Pictures
 from tornado_app.session.record import SoundFormats
 from tornado_app.session.relaying import answers as answers_room
 from tornado_app.session.relaying import tools as tools_room
-from tornado_app.session.relaying.answer_events import AnswerEvents
-from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.asking import Asking
-from tornado_app.session.relaying.converting import Converting
-from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.hearing import Hearing
-from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.losing import Losing
-from tornado_app.session.relaying.outstanding import Outstanding
-from tornado_app.session.relaying.refusals import Refusals
-from tornado_app.session.relaying.speaking import Speaking
-from tornado_app.session.relaying.standing import Client
-from tornado_app.session.relaying.straight import Straight
-from tornado_app.session.relaying.tools import Tools
-from tornado_app.session.relaying.updating import Updating
-from tornado_app.session.relaying.veil import Veil
-from tornado_app.session.sent import Sent
+from tornado_app.session.relaying.parts import RelayedParts
 
 
 class ClientConducts:
     """A `Conductor`.  Thread: loop."""
 
     def __init__(self, parts: Parts) -> None:
-        config, model, actions = parts.config, parts.model, parts.actions
-        self._actions = actions
-        self._model = model
+        relayed = RelayedParts(parts)
+        self._actions = parts.actions
+        self._model = parts.model
         self._lifetime = parts.lifetime
         self._backlog = parts.backlog
         self._memory = ConversationMemory(parts.budget, parts.rebuilding, parts.summing_up)
-        self.downlink = way = _way(config, actions)
-        self.speaking = Speaking(
-            config, model, actions, parts.timers, budget=parts.budget, backlog=parts.backlog
-        )
-        veil, self._outstanding = Veil(config), Outstanding(parts.budget)
-        client = Client(config, model, veil)
-        updating = Updating(
-            model,
-            actions,
-            self._outstanding,
-            client=client,
-            veil=veil,
-            speaking=self.speaking,
-            way=way,
-        )
-        timeout_s = config.response_timeout_s
-        self._answers = Answers(
-            actions, model, parts.timers, veil=veil, way=way, timeout_s=timeout_s
-        )
-        self._tools = Tools(config, model, actions, parts.timers, answers=self._answers)
-        known: dict[str, Any] = {"outstanding": self._outstanding, "veil": veil}
-        known |= {"tools": self._tools, "answers": self._answers}
-        clock = self.speaking.clock
-        forgotten = Forgotten()
-        items = ItemEvents(model, parts.scribe, **known, clock=clock, forgotten=forgotten)
-        self._asking = Asking(
-            model,
-            actions,
-            speaking=self.speaking,
-            outstanding=self._outstanding,
-            client=client,
-            updating=updating,
-            pictures=Pictures(config.pictures, actions),
-            answers=self._answers,
-            tools=self._tools,
-            items=items,
-            forgotten=forgotten,
-            way=way,
-        )
-        hearing = Hearing(
-            actions,
-            model,
-            parts.scribe,
-            updating=updating,
-            refusals=Refusals(
-                actions,
-                model,
-                self._outstanding,
-                asking=self._asking,
-                veil=veil,
-                answers=self._answers,
-            ),
-            answers=AnswerEvents(actions, model, **known),
-            items=items,
-            outstanding=self._outstanding,
-            open_answers=self._answers,
-            way=way,
-        )
-        self._losing = Losing(
-            config,
-            model,
-            actions,
-            answers=self._answers,
-            tools=self._tools,
-            items=items,
-            outstanding=self._outstanding,
-            client=client,
-            clock=clock,
-            asking=self._asking,
-            forgotten=forgotten,
-            veil=veil,
-        )
+        self.downlink = relayed.way
+        self.speaking = relayed.speaking
+        self._outstanding = relayed.outstanding
+        self._updating = relayed.updating
+        self._answers = relayed.answers
+        self._tools = relayed.tools
+        self._asking = Asking(parts, relayed)
+        self._hearing = Hearing(parts, relayed, self._asking)
+        self._losing = Losing(parts, relayed, self._asking)
         # The hot path calls these as they are.
         self.audio = self.speaking.audio
-        self.hear: Callable[[Any], Ending | Failure | None] = hearing.hear
-        self._hearing = hearing
-        self._updating = updating
+        self.hear: Callable[[Any], Ending | Failure | None] = self._hearing.hear
         # The sound itself is not looked at.
-        self.sound_at = config.opened_at
+        self.sound_at = parts.config.opened_at
         self.has_streamed = False
 
     @property
@@ -260,11 +178,6 @@ class ClientConducts:
                 "invalid_request_error", refused.word, refused.sentence, refused.field, event_id
             )
         )
-
-
-def _way(config: SessionConfig, actions: Actions) -> Straight | Converting:
-    sent = Sent(config, actions)
-    return Straight(actions, sent) if config.target == MODEL_FORMAT else Converting(actions, sent)
 
 
 def _no_event() -> Refused:

@@ -4,18 +4,13 @@ from tornado_app.admission.limits import Bucket
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard, Place, RelayedEvent
-from tornado_app.session.actions import Actions
 from tornado_app.session.log_lines import log_transcribed
 from tornado_app.session.model_errors import refusal
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.answer_events import AnswerEvents
-from tornado_app.session.relaying.answers import Answers
-from tornado_app.session.relaying.converting import Way
-from tornado_app.session.relaying.item_events import ItemEvents
-from tornado_app.session.relaying.outstanding import Outstanding
+from tornado_app.session.relaying.asking import Asking
+from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.refusals import Refusals
-from tornado_app.session.relaying.updating import Updating
-from tornado_app.session.scribe import Scribe
 
 MALFORMED_PER_S = 1.0
 MALFORMED_BURST = 100.0
@@ -30,32 +25,19 @@ OPENING = (
 class Hearing:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        actions: Actions,
-        model: ModelSide,
-        scribe: Scribe,
-        *,
-        updating: Updating,
-        refusals: Refusals,
-        answers: AnswerEvents,
-        items: ItemEvents,
-        outstanding: Outstanding,
-        open_answers: Answers,
-        way: Way,
-    ) -> None:
-        self._actions = actions
-        self._model = model
-        self._names = model.rebuilding.names
-        self._scribe = scribe
-        self._updating = updating
-        self._refusals = refusals
-        self._answers = answers
-        self._items = items
-        self._outstanding = outstanding
-        self._open_answers = open_answers
-        self._way = way
-        self.heard_until = actions.now
+    def __init__(self, parts: Parts, relayed: RelayedParts, asking: Asking) -> None:
+        self._actions = parts.actions
+        self._model = parts.model
+        self._names = parts.model.rebuilding.names
+        self._scribe = parts.scribe
+        self._updating = relayed.updating
+        self._refusals = Refusals(parts, relayed, asking)
+        self._answers = AnswerEvents(parts, relayed)
+        self._items = relayed.items
+        self._outstanding = relayed.outstanding
+        self._open_answers = relayed.answers
+        self._way = relayed.way
+        self.heard_until = parts.actions.now
         """Until when the client plays what it was told, if it plays as it is told."""
         self.speech_since: float | None = None
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
@@ -112,7 +94,8 @@ class Hearing:
             case realtime.UserTranscriptDelta():
                 scribe.user_words(said)
             case realtime.UserTranscriptDone(item_id, text):
-                log_transcribed(self._actions, said, self._updating.transcription_model)
+                asked_model = self._updating.transcription_model
+                log_transcribed(self._actions, said, asked_model, self._model.once)
                 scribe.user_words_end(item_id, text)
             case realtime.UserTranscriptFailed(item_id):
                 scribe.user_words_end(item_id, None)
@@ -126,7 +109,7 @@ class Hearing:
                 self.speech_since = self.heard_until = self._actions.now
             case realtime.UserSpeechStopped():
                 self.speech_since = None
-            case realtime.Committed():
+            case realtime.Committed() if self._model.once.is_news("turn", said.item_id):
                 self._model.has_begun = True
                 name = self._model.rebuilding.speech.oldest_commit
                 if name:

@@ -63,7 +63,7 @@ class ItemEvents:
             case realtime.ItemAdded(item, before):
                 if self._is_retold(item.id):
                     return ""
-                if self._hides(item.type, item.name, item.id):
+                if self._veil.hides_item(item.type, item.name, item.id):
                     self._scribe.added(said)
                     return ""
                 self._added(said, text)
@@ -172,11 +172,3 @@ class ItemEvents:
         if left > 1:
             self._forgetting[item_id] = left - 1
         return left > 0
-
-    def _hides(self, kind: str, name: str, item_id: str) -> bool:
-        is_hidden = kind.startswith("mcp_") or (
-            kind == "function_call" and self._veil.hides_tool(name)
-        )
-        if is_hidden:
-            self._veil.hide(item_id)
-        return is_hidden or self._veil.hides(item_id)

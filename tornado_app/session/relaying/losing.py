@@ -11,55 +11,31 @@ another item of the same answer goes on; or it is over, as failed
 from typing import Any
 
 from tornado_app.protocol.realtime.functions import gone_on_with
-from tornado_app.session.actions import Actions
-from tornado_app.session.config import SessionConfig
 from tornado_app.session.ledger.entries import UserSaid
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.answer import Answer
-from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.breaking_off import FAILED
-from tornado_app.session.relaying.clock import Clock
-from tornado_app.session.relaying.forgotten import Forgotten
-from tornado_app.session.relaying.item_events import ItemEvents
-from tornado_app.session.relaying.outstanding import Outstanding
-from tornado_app.session.relaying.standing import Client
-from tornado_app.session.relaying.tools import Tools
-from tornado_app.session.relaying.veil import Veil
+from tornado_app.session.relaying.parts import RelayedParts
 
 
 class Losing:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        config: SessionConfig,
-        model: ModelSide,
-        actions: Actions,
-        *,
-        answers: Answers,
-        tools: Tools,
-        items: ItemEvents,
-        outstanding: Outstanding,
-        client: Client,
-        clock: Clock,
-        asking: Asking,
-        forgotten: Forgotten,
-        veil: Veil,
-    ) -> None:
-        self._continues = config.lost_answer == "continue"
-        self._model = model
-        self._actions = actions
-        self._answers = answers
-        self._tools = tools
-        self._items = items
-        self._outstanding = outstanding
-        self._client = client
-        self._clock = clock
+    def __init__(self, parts: Parts, relayed: RelayedParts, asking: Asking) -> None:
+        self._continues = parts.config.lost_answer == "continue"
+        self._model = parts.model
+        self._actions = parts.actions
+        self._answers = relayed.answers
+        self._tools = relayed.tools
+        self._items = relayed.items
+        self._outstanding = relayed.outstanding
+        self._client = relayed.client
+        self._clock = relayed.speaking.clock
         self._asking = asking
-        self._forgotten = forgotten
-        self._veil = veil
-        self._ledger = model.rebuilding.ledger
+        self._forgotten = relayed.forgotten
+        self._veil = relayed.veil
+        self._ledger = parts.model.rebuilding.ledger
 
     def on_lost(self) -> None:
         """It is dialled again."""

@@ -4,12 +4,14 @@ A model that is lost takes these along: the next one is asked again, and the cli
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from tornado_app.admission.budget import Budget
+from tornado_app.policy.api_session import of_conversation
 from tornado_app.protocol.realtime.orders import AnyOrder, Relayed
 from tornado_app.session.kept import order_bytes
 
@@ -39,6 +41,19 @@ class Asked:
         fields: dict[str, Any] = msgspec.json.decode(text)
         return fields
 
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """What was said of the answer that is asked for."""
+        return self.fields.get("response") or {}
+
+    @property
+    def metadata(self) -> Any:
+        return self.wanted.get("metadata")
+
+    def may_be(self, response: Mapping[str, Any]) -> bool:
+        """Whether an answer may be what is asked for: one beside the conversation is in none."""
+        return response.get("conversation_id") is None or of_conversation(self.wanted)
+
 
 class Outstanding:
     """In the order in which it was asked.  Thread: loop."""
@@ -50,6 +65,9 @@ class Outstanding:
 
     def __len__(self) -> int:
         return len(self._asked)
+
+    def has(self, kind: str) -> bool:
+        return any(asked.kind == kind for asked in self._asked)
 
     def name_for(self, ref: str | None) -> str:
         """What to call an order that the client calls *ref*."""
@@ -71,6 +89,21 @@ class Outstanding:
         for asked in self._asked:
             if asked.kind == kind and asked.item_id in {"", item_id}:
                 return self._remove(asked)
+        return None
+
+    def answer_to(self, response: Mapping[str, Any], *, is_owed: bool) -> Mapping[str, Any] | None:
+        """What was asked for an answer that begins; None: nobody has asked, or nothing was said.
+
+        With *is_owed* the model is to answer a turn unasked, and this may be that answer.
+        """
+        said = response.get("metadata")
+        likely = [a for a in self._asked if a.kind == "response.create" and a.may_be(response)]
+        for asked in likely:
+            if said and said == asked.metadata:
+                return self._remove(asked).wanted
+        for asked in likely:
+            if said or not (is_owed and asked.metadata):
+                return self._remove(asked).wanted
         return None
 
     def refused(self, name: str) -> Asked | None:

@@ -3,15 +3,16 @@
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.protocol.told import RelayedError
-from tornado_app.session.actions import Actions
 from tornado_app.session.model_errors import judge
-from tornado_app.session.model_side import TRUNCATE_ID, ModelSide
+from tornado_app.session.model_side import TRUNCATE_ID
+from tornado_app.session.parts import Parts
 from tornado_app.session.rebuilding import HISTORY_ID
-from tornado_app.session.relaying.answers import CANCEL_ID, Answers
+from tornado_app.session.relaying.answers import CANCEL_ID
 from tornado_app.session.relaying.asking import Asking
-from tornado_app.session.relaying.outstanding import OURS, Outstanding
+from tornado_app.session.relaying.outstanding import OURS
+from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.tools import TOOL_ID
-from tornado_app.session.relaying.veil import GENERIC, Veil
+from tornado_app.session.relaying.veil import GENERIC
 
 OF_OURS = frozenset({HISTORY_ID, TRUNCATE_ID, CANCEL_ID})
 
@@ -19,22 +20,13 @@ OF_OURS = frozenset({HISTORY_ID, TRUNCATE_ID, CANCEL_ID})
 class Refusals:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        actions: Actions,
-        model: ModelSide,
-        outstanding: Outstanding,
-        *,
-        asking: Asking,
-        veil: Veil,
-        answers: Answers,
-    ) -> None:
-        self._actions = actions
-        self._model = model
-        self._outstanding = outstanding
+    def __init__(self, parts: Parts, relayed: RelayedParts, asking: Asking) -> None:
+        self._actions = parts.actions
+        self._model = parts.model
+        self._outstanding = relayed.outstanding
         self._asking = asking
-        self._veil = veil
-        self._answers = answers
+        self._veil = relayed.veil
+        self._answers = relayed.answers
 
     def on_error(self, error: ErrorFacts) -> Ending | Failure | None:
         """As of `model_errors.judge`; what is about the client's own, it is told."""

@@ -78,10 +78,13 @@ class Tools:
         """The model calls a tool of the server."""
         if not item.is_call or item.call_id in self._calls:
             return
+        if not self._model.once.is_news("call", item.call_id):
+            return
         self._counts.calls += 1
         self._called[answer] = None
-        now, function = self._actions.now, self._functions[item.name]
-        call = _Call(item.name, answer, now, now + function.timeout_s)
+        now, function = self._actions.now, self._functions.get(item.name)
+        name, timeout_s = (item.name, function.timeout_s) if function else ("unknown", 0.0)
+        call = _Call(name, answer, now, now + timeout_s)
         if refusal := self._refusal(item, answer):
             outcome, sentence = refusal
             self._tell(item.call_id, call, error_output(sentence), outcome)
@@ -91,9 +94,9 @@ class Tools:
         self._actions.do(CallTool(item.call_id, item.name, item.arguments))
         self._arm()
 
-    def called_by_model(self, answer: Answer) -> None:
+    def called_by_model(self, answer: Answer, item: OutputItem) -> None:
         """The model has called a tool that the operator has handed to it, and knows its result."""
-        self._counts.calls += 1
+        self._counts.calls += self._model.once.is_news("models_own", item.id)
         self._called[answer] = None
 
     def ends(self, answer: Answer, text: str, response: ResponseFacts) -> bool:
@@ -165,6 +168,8 @@ class Tools:
         self._arm()
 
     def _refusal(self, item: OutputItem, answer: Answer) -> tuple[ToolOutcome, str] | None:
+        if item.name not in self._functions:
+            return "unknown", "There is no tool of this name."
         if len(self._calls) >= self._rules.at_once:
             return "busy", f"Only {self._rules.at_once} tools may run at once."
         if text_bytes(item.arguments) > self._rules.arguments_bytes:

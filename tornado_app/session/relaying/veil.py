@@ -11,7 +11,7 @@ import msgspec
 
 from tornado_app.protocol.realtime.functions import tool_entry
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.relaying.reading import object_of, text_of
+from tornado_app.session.relaying.reading import object_of, text_of, words_of
 
 HIDDEN_KEPT = 4096
 """So many items may be hidden at once: what is older nobody asks for."""
@@ -39,8 +39,17 @@ class Veil:
         """Whether a function is the server's."""
         return name in self._tools
 
+    def hides_item(self, kind: str, name: str, item_id: str) -> bool:
+        """Whether an item is none of the client's; then it is known as such from now on."""
+        is_hidden = kind.startswith("mcp_") or (kind == "function_call" and self.hides_tool(name))
+        if is_hidden:
+            self.hide(item_id)
+        return is_hidden or self.hides(item_id)
+
     def hide(self, item_id: str) -> None:
-        """The client is told nothing of this item."""
+        """The client is told nothing of this item; without a name it is told of by nothing else."""
+        if not item_id:
+            return
         self._items[item_id] = None
         if len(self._items) > HIDDEN_KEPT:
             del self._items[next(iter(self._items))]
@@ -65,7 +74,8 @@ class Veil:
 
     def response(self, text: str, own: Mapping[str, Any]) -> str:
         """An event with an answer in it, of which some servers say all that it was made with."""
-        if '"instructions"' not in text and '"tools"' not in text and '"mcp_' not in text:
+        marks = ('"instructions"', '"tools"', '"mcp_', *self._tools)
+        if not any(mark in text for mark in marks):
             return text
         event = object_of(text)
         response = event.get("response")
@@ -92,8 +102,16 @@ class Veil:
         choice = said.get("tool_choice")
         if isinstance(choice, dict) and not self._is_theirs({"type": "function", **choice}):
             said["tool_choice"] = "auto"
+        if isinstance(said.get("output"), list):
+            said["output"] = [item for item in said["output"] if not self._is_ours(item)]
         if said.get("prompt") is not None:
             said["prompt"] = None
+
+    def _is_ours(self, item: Any) -> bool:
+        """Of the items of an answer."""
+        words = words_of(item)
+        kind, name = words.get("type", ""), words.get("name", "")
+        return self.hides_item(kind, name, words.get("id", ""))
 
     def _is_theirs(self, tool: Any) -> bool:
         is_function = isinstance(tool, dict) and tool.get("type") == "function"

@@ -4,6 +4,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from terminal.words import how_to_install
 from tornado_app.protocol.realtime.functions import HandedServer
 from tornado_app.tools.entries import McpEntry
 from tornado_app.tools.mcp.address import Address
@@ -12,19 +13,19 @@ from tornado_app.tools.reading import NAME, Reading
 
 PACKAGE = "mcp"
 PACKAGE_MAJOR = "2"
-INSTALL = "pip install -r requirements-mcp.txt"
 OF_GATEWAY = ("prefix", "signing_key", "timeout_s", "filler", "filler_after_ms", "shown")
 """What the gateway does with calls that it makes itself."""
 
 
 def missing_package() -> list[str]:
     """What is to be installed, in one sentence, if anything is."""
+    install = how_to_install("mcp")
     try:
         found = version(PACKAGE)
     except PackageNotFoundError:
-        return [f"mcp: the package mcp is not installed; {INSTALL}"]
+        return [f"mcp: the package mcp is not installed; {install}"]
     if found.partition(".")[0] != PACKAGE_MAJOR:
-        return [f"mcp: the package mcp is {found} and must be {PACKAGE_MAJOR}.x; {INSTALL}"]
+        return [f"mcp: the package mcp is {found} and must be {PACKAGE_MAJOR}.x; {install}"]
     return []
 
 

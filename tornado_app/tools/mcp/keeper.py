@@ -1,23 +1,14 @@
-"""One session with one MCP server, held as long as the gateway runs.
+"""A session with one MCP server, and the next one when it is lost, as long as the gateway runs.
 
-    dial -> list -> wait: the server says that its tools changed, a call failed, or 30 s are over
-      ^       ^______________|
-      |_______ back-off ______ whatever fails on the way
-
-A listing is also how it is noticed that a server has gone, or come back without knowing us.
+A session that is lost is left to its calls: the next one is dialled meanwhile.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from importlib.metadata import version
+from functools import partial
 from typing import Any
 
-from mcp.client.client import Client
-from mcp.client.session import ClientSession
-from mcp.client.streamable_http import streamable_http_client
-from mcp.client.subscriptions import SubscriptionLost
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CONNECTION_CLOSED,
@@ -25,37 +16,24 @@ from mcp_types import (
     REQUEST_TIMEOUT,
     CallToolRequest,
     CallToolRequestParams,
-    CallToolResult,
-    Implementation,
     InputRequiredResult,
-    PaginatedRequestParams,
     RequestParamsMeta,
-    ToolListChangedNotification,
 )
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from tornado_app.tools.mcp import guard
-from tornado_app.tools.mcp.address import Address, Away, Listed, ListedTool
+from tornado_app.tools.mcp.address import Address, Away, Listed
 from tornado_app.tools.mcp.results import result_of
+from tornado_app.tools.mcp.session import Session, code_of
 from tornado_app.tools.result import Result
 
-LIST_AGAIN_S = 30.0
-ANSWER_S = 10.0
-"""How long a server may take for anything but a call."""
 FIRST_PAUSE_S = 0.5
 PAUSE_MAX_S = 15.0
 RENEW_S = 3.0
 """How long a call waits for a server that has just gone, or has forgotten the session."""
-PAGES_MAX = 50
-CALM_S = 0.2
-"""Between two listings, whatever a server says."""
 STOP_S = 2.0
 SENTENCE_CHARACTERS = 500
 
-_ANSWER: TypeAdapter[CallToolResult | InputRequiredResult] = TypeAdapter(
-    CallToolResult | InputRequiredResult
-)
 _OF_THE_PACKAGE = {CONNECTION_CLOSED, REQUEST_TIMEOUT, PARSE_ERROR}
 """What it says itself of an answer that did not come; the words may be the server's."""
 _UNREACHABLE = Result.fault("The tool cannot be reached.", detail="away")
@@ -72,12 +50,13 @@ class Keeper:
         self._wanted = wanted
         self._tell = tell
         self._told: Listed | Away | None = None
-        self._session: ClientSession | None = None
-        self._is_doubted = asyncio.Event()
-        """The tools may be others, or the server gone."""
-        self._is_renewed = asyncio.Event()
+        self._session: Session | None = None
+        self._is_proved = asyncio.Event()
+        """The server has listed once more."""
         self._away_since: float | None = None
         self._task: asyncio.Task[None] | None = None
+        self._sessions: set[Session] = set()
+        """The one that is kept, and those that calls are still under way on."""
 
     async def start(self) -> None:
         """Dial, and again whenever the server is gone, from now on."""
@@ -88,7 +67,10 @@ class Keeper:
         """Say goodbye."""
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait((self._task,), timeout=STOP_S)
+            for session in self._sessions:
+                session.close()
+            tasks = {self._task, *(session.task for session in self._sessions)}
+            await asyncio.wait(tasks, timeout=STOP_S)
 
     async def call(
         self, name: str, arguments: dict[str, Any], meta: RequestParamsMeta, timeout_s: float
@@ -96,21 +78,22 @@ class Keeper:
         """Perform one call; it is asked for once more only if nobody has begun with it."""
         params = CallToolRequestParams(name=name, arguments=arguments, _meta=meta)
         request = CallToolRequest(params=params)
-        session = self._session or await self._renewed(None)
+        session = await self._proved()
         if session is None:
             return _UNREACHABLE
         try:
             try:
-                answer = await session.send_request(request, _ANSWER, timeout_s)
+                answer = await session.send(request, timeout_s)
             except MCPError as error:
-                if _code_of(error) not in guard.NOT_PERFORMED:
+                if code_of(error) not in guard.NOT_PERFORMED:
                     raise
-                session = await self._renewed(session)
-                if session is None:
+                other = await self._proved(session)
+                if other is None:
                     return _UNREACHABLE
-                answer = await session.send_request(request, _ANSWER, timeout_s)
+                session = other
+                answer = await session.send(request, timeout_s)
         except MCPError as error:
-            return self._fault(error)
+            return self._fault(error, session)
         except (ValidationError, ValueError, RuntimeError) as error:
             sentence = "The tool answered with something that is no result."
             return Result.fault(sentence, detail=type(error).__name__)
@@ -119,23 +102,30 @@ class Keeper:
             return Result.fault(sentence, detail="input_required")
         return result_of(answer, self._address.result_bytes)
 
-    async def _renewed(self, old: ClientSession | None) -> ClientSession | None:
-        """The session that follows *old*, if it comes soon, as it does when a server is restarted.
+    async def _proved(self, failed: Session | None = None) -> Session | None:
+        """The session, if there is one soon, as there is when a server is restarted.
 
-        For one that has been away for longer nobody waits.
+        Where *failed* was one, it is another, or the same when the server has listed once more.
+        For a server that has been away for longer nobody waits.
         """
+        listings = 0 if failed is None else failed.listings
         now = asyncio.get_running_loop().time()
         since = now if self._away_since is None else self._away_since
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(since + RENEW_S):
-                while self._session is None or self._session is old:
-                    self._is_renewed.clear()
-                    await self._is_renewed.wait()
-        return self._session if self._session is not old else None
+                while True:
+                    match self._session:
+                        case Session(is_usable=True) as session if (
+                            session is not failed or session.listings > listings
+                        ):
+                            return session
+                    self._is_proved.clear()
+                    await self._is_proved.wait()
+        return None
 
-    def _fault(self, error: MCPError) -> Result:
-        """What a failed call is for the model, and for the log."""
-        code, word = _code_of(error), error.message
+    def _fault(self, error: MCPError, session: Session) -> Result:
+        """What a call that failed on *session* is for the model, and for the log."""
+        code, word = code_of(error), error.message
         match code:
             case guard.UNREACHABLE | guard.STRANGER:
                 return Result.fault("The tool cannot be reached.", detail=word)
@@ -156,7 +146,7 @@ class Keeper:
             case _ if "byte limit" in word:  # of one event, as the package says it
                 return Result.fault("The result of the tool is too large.", "too_large")
             case code if code in _OF_THE_PACKAGE:
-                self._is_doubted.set()
+                session.doubt()
                 return Result.fault("The tool broke off its answer.", detail="broken_off")
         sentence = f"The tool refused the call: {word[:SENTENCE_CHARACTERS]}"
         return Result.fault(sentence, detail=f"code_{error.code}")
@@ -164,84 +154,25 @@ class Keeper:
     async def _keep(self) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
-            reason = "ended"
-            try:
-                await self._hold()
-            except Exception as error:  # noqa: BLE001  a library's groups may hold anything
-                reason = _reason(error)
-            if self._session is not None:
-                self._session = None
+            self._session = session = Session(self._address, self._wanted, self._take)
+            self._sessions.add(session)
+            session.task.add_done_callback(partial(self._ended, session))
+            await session.is_lost.wait()
+            if session.listings:
                 self._away_since = asyncio.get_running_loop().time()
             if isinstance(self._told, Listed):
                 pause_s = FIRST_PAUSE_S
-            self._say(Away(reason))
+            self._say(Away(session.lost_by))
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
-    async def _hold(self) -> None:
-        """Hold one session until it breaks, and raise what broke it."""
-        self._is_doubted.clear()
-        async with AsyncExitStack() as stack:
-            http = guard.GuardedClient(self._address, self._is_doubted.set)
-            await stack.enter_async_context(http)
-            client = Client(
-                streamable_http_client(
-                    self._address.url,
-                    http_client=http,
-                    max_sse_event_size=guard.read_bytes(self._address),
-                ),
-                read_timeout_seconds=ANSWER_S,
-                message_handler=self._hear,
-                client_info=Implementation(name="parley", version=version("mcp")),
-                cache=None,
-            )
-            async with asyncio.timeout(2 * ANSWER_S):
-                await stack.enter_async_context(client)
-            async with asyncio.TaskGroup() as tasks:
-                if client.protocol_version in MODERN_PROTOCOL_VERSIONS:
-                    tasks.create_task(self._listen(client))
-                while True:
-                    await self._list(client.session)
-                    await asyncio.sleep(CALM_S)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(LIST_AGAIN_S):
-                            await self._is_doubted.wait()
-                    self._is_doubted.clear()
+    def _ended(self, session: Session, _: asyncio.Task[None]) -> None:
+        self._sessions.discard(session)
 
-    async def _list(self, session: ClientSession) -> None:
-        found: dict[str, ListedTool] = {}
-        cursor = None
-        async with asyncio.timeout(ANSWER_S):
-            for _ in range(PAGES_MAX):
-                page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
-                for tool in page.tools:
-                    if tool.name in self._wanted:
-                        words = tool.description or tool.title or tool.name
-                        found[tool.name] = ListedTool(tool.name, words, dict(tool.input_schema))
-                cursor = page.next_cursor
-                if cursor is None:
-                    break
-        if self._session is not session:
-            self._session = session
-            self._away_since = None
-            self._is_renewed.set()
-        self._say(Listed(tuple(found.values())))
-
-    async def _listen(self, client: Client) -> None:
-        """Hear of changes from a server of 2026-07-28 or later; older ones send a notification."""
-        while True:
-            pause_s = LIST_AGAIN_S
-            with contextlib.suppress(MCPError, SubscriptionLost, TimeoutError):
-                async with client.listen(tools_list_changed=True) as changes:
-                    pause_s = FIRST_PAUSE_S
-                    self._is_doubted.set()  # what changed before it listened
-                    async for _ in changes:
-                        self._is_doubted.set()
-            await asyncio.sleep(pause_s)
-
-    async def _hear(self, message: object) -> None:
-        if isinstance(message, ToolListChangedNotification | Exception):
-            self._is_doubted.set()
+    def _take(self, listed: Listed) -> None:
+        self._away_since = None
+        self._is_proved.set()
+        self._say(listed)
 
     def _say(self, state: Listed | Away) -> None:
         is_new = state != self._told and not (
@@ -250,16 +181,3 @@ class Keeper:
         self._told = state
         if is_new:
             self._tell(state)
-
-
-def _code_of(error: MCPError) -> int:
-    return guard.believed(error.code, error.data)
-
-
-def _reason(error: BaseException) -> str:
-    """A word for the log, without anything that a server says."""
-    if isinstance(error, BaseExceptionGroup):
-        return _reason(error.exceptions[0])
-    if not isinstance(error, MCPError):
-        return type(error).__name__
-    return error.message if _code_of(error) in guard.FAULTS else f"code_{error.code}"

@@ -54,7 +54,7 @@ def test_the_base_address_and_the_whole_one_are_both_good(url, host, port, targe
     "url",
     [
         *("127.0.0.1:11434", "ws://a", "http://", "http://u:p@a", "http://a/#b", "http://a b"),
-        *("http://a:x", "http://a:99999", "http://a/\r\nX: y", "http://\u00e9"),
+        *("http://a:x", "http://a:99999", "http://a/\r\nX: y", "http://\u00e9", "http://a..b"),
     ],
 )
 def test_what_is_no_address_is_refused(url):

@@ -1,0 +1,41 @@
+"""Tests of tornado_app/appending.py."""
+
+import errno
+import fcntl
+import os
+
+import pytest
+
+from tornado_app.appending import append
+
+
+def test_a_line_that_the_disk_has_no_room_for_leaves_nothing(tmp_path, monkeypatch):
+    """The next is whole, and nobody writes meanwhile, whose line would be cut off, too."""
+    path, write = tmp_path / "lines", os.write
+    append(path, b"one\n")
+
+    def write_some(descriptor, text):
+        with path.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return write(descriptor, text[:2])
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write_some)
+        with pytest.raises(OSError, match="full") as refused:
+            append(path, b"two\n", is_kept=True)
+    append(path, b"three\n")
+
+    assert errno.ENOSPC == refused.value.errno
+    assert "one\nthree\n" == path.read_text()
+
+
+def test_where_there_are_no_locks(tmp_path, monkeypatch):
+    """It writes all the same."""
+
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    append(tmp_path / "lines", b"one\n")
+
+    assert b"one\n" == (tmp_path / "lines").read_bytes()

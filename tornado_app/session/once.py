@@ -1,0 +1,31 @@
+"""What a model says counts once: an answer, a turn, a call or its words, however often it says so.
+
+A server whose events come twice would have calls performed, and words paid for, twice.
+"""
+
+KEPT = 512
+"""More than are said again in any order that a connection leaves."""
+
+
+class Once:
+    """What the model of one link has said lately.  Thread: loop."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self) -> None:
+        self._said: dict[int, None] = {}
+        """Hashes, in their order: a name may be as long as a message."""
+
+    def is_news(self, kind: str, name: str, part: float = 0) -> bool:
+        """Whether this is heard of for the first time; from now on it was."""
+        said = hash((kind, name, part))
+        if said in self._said:
+            return False
+        self._said[said] = None
+        if len(self._said) > KEPT:
+            del self._said[next(iter(self._said))]
+        return True
+
+    def forget(self) -> None:
+        """The model is another, and has its own names."""
+        self._said.clear()

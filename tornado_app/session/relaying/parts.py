@@ -1,0 +1,66 @@
+"""What every call has that its client conducts: put together, who knows whom."""
+
+from tornado_app.protocol.opening import MODEL_FORMAT
+from tornado_app.session.parts import Parts
+from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.converting import Converting
+from tornado_app.session.relaying.forgotten import Forgotten
+from tornado_app.session.relaying.item_events import ItemEvents
+from tornado_app.session.relaying.outstanding import Outstanding
+from tornado_app.session.relaying.speaking import Speaking
+from tornado_app.session.relaying.standing import Client
+from tornado_app.session.relaying.straight import Straight
+from tornado_app.session.relaying.tools import Tools
+from tornado_app.session.relaying.updating import Updating
+from tornado_app.session.relaying.veil import Veil
+from tornado_app.session.sent import Sent
+
+
+class RelayedParts:
+    """Of one session, beside its `Parts`.  Thread: loop."""
+
+    def __init__(self, parts: Parts) -> None:
+        config, model, actions = parts.config, parts.model, parts.actions
+        self.way = _way(parts)
+        self.speaking = Speaking(
+            config, model, actions, parts.timers, budget=parts.budget, backlog=parts.backlog
+        )
+        self.veil = Veil(config)
+        self.outstanding = Outstanding(parts.budget)
+        self.client = Client(config, model, self.veil)
+        self.updating = Updating(
+            model,
+            actions,
+            self.outstanding,
+            client=self.client,
+            veil=self.veil,
+            speaking=self.speaking,
+            way=self.way,
+        )
+        self.answers = Answers(
+            actions,
+            model,
+            parts.timers,
+            veil=self.veil,
+            way=self.way,
+            timeout_s=config.response_timeout_s,
+        )
+        self.tools = Tools(config, model, actions, parts.timers, answers=self.answers)
+        self.forgotten = Forgotten()
+        self.items = ItemEvents(
+            model,
+            parts.scribe,
+            answers=self.answers,
+            tools=self.tools,
+            outstanding=self.outstanding,
+            veil=self.veil,
+            clock=self.speaking.clock,
+            forgotten=self.forgotten,
+        )
+
+
+def _way(parts: Parts) -> Straight | Converting:
+    actions, sent = parts.actions, Sent(parts.config, parts.actions)
+    if parts.config.target == MODEL_FORMAT:
+        return Straight(actions, sent)
+    return Converting(actions, sent)

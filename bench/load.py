@@ -15,6 +15,7 @@ import sys
 import time
 from array import array
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -27,7 +28,7 @@ SETTLE_S = 1.0
 TIMER_STEP_S = 0.001
 """uvloop has no finer timer."""
 
-CONNECT_TIMEOUT_S = 15
+CONNECT_TIMEOUT_S, CLOSE_TIMEOUT_S = 15, 5
 LATE_MS = 20
 KEPT_ERRORS = 5
 AUDIO = ("audio", "response.output_audio.delta")
@@ -67,6 +68,7 @@ class Caller(WSListener):
         self.stamps = stamps
         self.heard_ns: list[int] = []
         self.connected: asyncio.Future = asyncio.get_running_loop().create_future()
+        self.gone = asyncio.Event()
         self.closing = False
         self.decoder = msgspec.json.Decoder(ServerMessage)
 
@@ -76,6 +78,7 @@ class Caller(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002
         if not self.closing:
             self.counts.add_error("the server closed the connection")
+        self.gone.set()
         self.mark_connected()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -105,10 +108,11 @@ class Caller(WSListener):
             self.connected.set_result(time.monotonic_ns())
 
     def close(self) -> None:
+        """Say so, and wait for the answer: a socket that is closed with something unread in it takes
+        back what was said last, and the call is kept for a client that may come back."""
         if not self.closing:
             self.closing = True
             self.transport.send_close(1000)
-            self.transport.disconnect()
 
 
 def says_connected(message: ServerMessage) -> bool:
@@ -205,10 +209,18 @@ class Load:
             self.commit()
         self.print_mark("sent")
         await self.until_delivered()
+        await self.close_all()
+        return self.result()
+
+    async def close_all(self) -> None:
         for caller in self.callers:
             caller.close()
-        await asyncio.sleep(0.1)
-        return self.result()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                for caller in self.callers:
+                    await caller.gone.wait()
+        for caller in self.callers:
+            caller.transport.disconnect()
 
     def commit(self) -> None:
         """Ask for what a resampler holds back, so that all that was sent can be counted."""

@@ -108,8 +108,11 @@ class Caller(WSListener):
             self.connected.set_result(time.monotonic_ns())
 
     def close(self) -> None:
-        """Say so, and wait for the answer: a socket that is closed with something unread in it takes
-        back what was said last, and the call is kept for a client that may come back."""
+        """Say so, and leave when it is answered.
+
+        A socket that is closed with something unread in it takes back what was said last, and the
+        call would be kept for a client that may come back.
+        """
         if not self.closing:
             self.closing = True
             self.transport.send_close(1000)

@@ -82,7 +82,7 @@ class Link:
     """A model that takes whatever it is sent."""
 
     paused_s = unanswered_s = 0.0
-    unsent_bytes = unread_bytes = posted_bytes = sent = 0
+    unsent_bytes = unread_bytes = ahead_bytes = posted_bytes = sent = 0
 
     def start(self) -> None:
         """It is there."""
@@ -93,6 +93,9 @@ class Link:
 
     def consumed(self, posted_bytes: int) -> None:
         """There is always room."""
+
+    def read_ahead(self, size_bytes: int) -> None:
+        """Nothing is held, so nothing waits behind it."""
 
 
 class Call:

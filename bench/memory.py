@@ -7,7 +7,7 @@ import argparse
 import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.common import print_table, running
 from bench.runs import Upstream, load_run
@@ -16,6 +16,8 @@ from bench.targets import Target, start_aiohttp, start_gateway
 CHUNK_MS = 100
 """Long enough that no number of sessions is more than a core carries."""
 SECONDS = 1.5
+KEEPS_NOTHING = {"PARLEY_SESSION_RESUME_WINDOW_S": "0", "PARLEY_UPSTREAM_SPEECH_KEPT_MS": "0"}
+"""Neither for a client that may come back nor for a model that may be lost (`bench.kept`)."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ def measure(target: Target, upstream: Upstream, counts: Sequence[int]) -> Memory
 def compare(counts: Sequence[int]) -> list[Memory]:
     with ExitStack() as stack:
         upstream = Upstream(stack.enter_context(running("-m", "bench.fake_upstream")))
+        bare = start_gateway(stack, upstream.url, 48_000, KEEPS_NOTHING)
         targets = [
             start_gateway(stack, upstream.url, 48_000),
+            replace(bare, name="gateway, nothing kept"),
             start_aiohttp(stack, upstream.url),
         ]
         return [measure(target, upstream, counts) for target in targets]

@@ -41,13 +41,17 @@ def latency_rows(plan: Plan) -> Iterable[Row]:
 
 def memory_rows(_: Plan) -> Iterable[Row]:
     say("memory")
-    ours, relay = memory.compare([10, 80, 160])
+    ours, bare, relay = memory.compare([10, 80, 160])
     yield Row(
         "memory of a session, RSS / PSS",
         f"{ours.rss_kb:.0f} / {ours.pss_kb:.0f} KB",
         f"aiohttp {relay.rss_kb:.0f} / {relay.pss_kb:.0f} KB",
         "<= 120 KB",
         ours.rss_kb <= 120,
+    )
+    yield Row(
+        "the same, nothing kept for a client or a model that is lost",
+        f"{bare.rss_kb:.0f} / {bare.pss_kb:.0f} KB",
     )
     processes = (f"{one.process_kb / 1024:.0f} MB" for one in (ours, relay))
     yield Row("memory of the process itself", next(processes), f"aiohttp {next(processes)}")

@@ -270,9 +270,7 @@ class Link:
     def _turn(self) -> None:
         # What has arrived is heard before the deadlines are looked at: a starved thread must not
         # take its own absence for the peer's.
-        hear = self._keep if self._paused else self._hear
-        for opcode, data in self._socket.arrived():
-            hear(opcode, data)
+        self._hear_arrived()
         self._look_for_room()
         while self._ahead and not self._paused:
             self._hear(*self._ahead.take())
@@ -289,6 +287,12 @@ class Link:
             self._tell(LinkDrained())
         if self._paused:
             self._socket.heard_at = self._clock()  # a peer we do not listen to is not silent
+
+    def _hear_arrived(self) -> None:
+        """Of its own: the last message would else be kept while the thread waits for the next."""
+        hear = self._keep if self._paused else self._hear
+        for opcode, data in self._socket.arrived():
+            hear(opcode, data)
 
     def _hear(self, opcode: int, data: bytes) -> None:
         match opcode:

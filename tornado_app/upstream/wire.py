@@ -252,6 +252,8 @@ class Wire:
 
         Call it when `take` has nothing more.  True if this emptied the outbox.
         """
+        if not self.has_unread:
+            self._chunk, self._taken = b"", 0  # not kept for as long as nothing more comes
         events = self._read_needs if reading else 0
         if self._outbox and not self._write_error:
             events |= self._write_needs

@@ -1,10 +1,15 @@
 """What a model says again counts no second time."""
 
+import json
+
 import pytest
 
+from tests.session.relaying.call import TOOL
 from tests.session.story import Story
+from tests.session.test_said_twice import CONDUCTED
 from tornado_app.protocol.realtime import events as realtime
-from tornado_app.session.commands import Log
+from tornado_app.session import events
+from tornado_app.session.commands import CallTool, Log
 from tornado_app.session.once import KEPT, Once
 
 USAGE = {"type": "tokens", "total_tokens": 3, "input_tokens": 2, "output_tokens": 1}
@@ -30,6 +35,38 @@ def test_what_is_of_another_kind_or_part_is_another():
     assert once.is_news("words", "a")
     assert once.is_news("words", "a", 1)
     assert not once.is_news("words", "a", 1.0)
+
+
+def test_what_is_of_another_answer_is_another():
+    """As far as it is known of which each is."""
+    once = Once()
+
+    assert once.is_news("call", "call_0", of="resp_1")
+    assert not once.is_news("call", "call_0", of="resp_1")
+    assert not once.is_news("call", "call_0")
+    assert once.is_news("call", "call_0", of="resp_2")
+    assert not once.is_news("call", "call_0", of="resp_2")
+
+
+@pytest.mark.parametrize("has_event", [True, False], ids=["in an event", "in the end alone"])
+@pytest.mark.parametrize("conducts", sorted(CONDUCTED))
+def test_a_server_may_count_its_calls_anew_in_each_answer(conducts, has_event):
+    """The second would be waited for without an end."""
+    begin, read = CONDUCTED[conducts]
+    story = begin()
+    for number in range(2):
+        name = f"resp_{number}"
+        item = {"id": f"item_{number}", "type": "function_call", "status": "completed"}
+        item |= {"call_id": "call_0", "name": TOOL.name, "arguments": "{}"}
+        facts = {"id": name, "status": "completed", "output": [item]}
+        said = [{"type": "response.created", "response": {"id": name}}]
+        if has_event:
+            said += [{"type": "response.output_item.done", "response_id": name, "item": item}]
+        for event in [*said, {"type": "response.done", "response": facts}]:
+            story.feed(events.UpstreamSaid(read(json.dumps(event))))
+        story.feed(events.ToolDone("call_0", "42"))
+
+    assert 2 == sum(isinstance(each, CallTool) for each in story.all)
 
 
 @pytest.mark.parametrize(

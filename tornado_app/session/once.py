@@ -13,15 +13,20 @@ class Once:
     __slots__ = ("_said",)
 
     def __init__(self) -> None:
-        self._said: dict[int, None] = {}
-        """Hashes, in their order: a name may be as long as a message."""
+        self._said: dict[int, int] = {}
+        """Hashes, in their order, with that of the answer: a name may be as long as a message."""
 
-    def is_news(self, kind: str, name: str, part: float = 0) -> bool:
-        """Whether this is heard of for the first time; from now on it was."""
-        said = hash((kind, name, part))
-        if said in self._said:
+    def is_news(self, kind: str, name: str, part: float = 0, *, of: str = "") -> bool:
+        """Whether this is heard of for the first time; from now on it was.
+
+        *of*: the answer that it is a part of, as far as that is known: some servers count their
+        calls anew in each.
+        """
+        said, answer = hash((kind, name, part)), hash(of)  # that of nothing is 0
+        before = self._said.get(said)
+        if before is not None and (before == answer or 0 in {before, answer}):
             return False
-        self._said[said] = None
+        self._said[said] = answer
         if len(self._said) > KEPT:
             del self._said[next(iter(self._said))]
         return True

@@ -131,7 +131,7 @@ class Tools:
             return
         is_heard = self._asking.answering.hears(response_id)
         runs = self._open.find(item.call_id) is not None
-        if runs or not self._model.once.is_news("call", item.call_id):
+        if runs or not self._model.once.is_news("call", item.call_id, of=response_id):
             return
         of = self._rounds.find(response_id) or self._following.begin(
             response_id, is_wanted=is_heard

@@ -78,7 +78,7 @@ class Tools:
         """The model calls a tool of the server."""
         if not item.is_call or item.call_id in self._calls:
             return
-        if not self._model.once.is_news("call", item.call_id):
+        if not self._model.once.is_news("call", item.call_id, of=answer.model_name):
             return
         self._counts.calls += 1
         self._called[answer] = None
@@ -103,11 +103,15 @@ class Tools:
         """The model has said all of an answer.  False: and it is over.
 
         One that has called tools goes on when they are done; unless the model has gone on by
-        itself, in words, behind calls of its own.
+        itself, in words, behind calls of its own.  Calls whose own event was lost are heard now.
         """
+        is_whole = response.status in {None, "completed", "incomplete"}
+        for item in response.output:
+            if is_whole and item.name in self._functions:
+                self.call(answer, item)
         has_called = answer in self._called
         self._called.pop(answer, None)
-        if not has_called or response.status not in {None, "completed", "incomplete"}:
+        if not has_called or not is_whole:
             return False
         calls_us = any(item.is_call and item.name in self._functions for item in response.output)
         if not calls_us and response.output and response.output[-1].type == "message":

@@ -50,6 +50,7 @@ class Administration:
         self.parent_key = parent_key
         self._hooks = hooks
         self._audit = AuditTrail()
+        self._audit.begin(self._audit_path)
         self._accountant = Accountant()
         self.listening = Listening(gateway, self._note_deed, self._write_first)
         self._history = History(_unix_s(), self._count())

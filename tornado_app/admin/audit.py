@@ -44,6 +44,14 @@ class AuditTrail:
     def __init__(self) -> None:
         self._log = get_logger()
 
+    def begin(self, path: Path | None) -> None:
+        """Have the file, or say at the start that it cannot be written, and not with a deed."""
+        if path is not None:
+            try:
+                append(path, b"")
+            except OSError as error:
+                self._say_failed(error)
+
     async def note(self, deed: Deed, path: Path | None) -> None:
         """Write it down.  A file that cannot be written does not undo what was done: it is an
         error in the log, where the deed stands as well.
@@ -77,6 +85,9 @@ class AuditTrail:
         try:
             await loop.run_in_executor(None, keep)
         except OSError as error:
-            self._log.error("audit_failed", error=error.strerror or type(error).__name__)
+            self._say_failed(error)
             return False
         return True
+
+    def _say_failed(self, error: OSError) -> None:
+        self._log.error("audit_failed", error=error.strerror or type(error).__name__)

@@ -125,7 +125,7 @@ async def test_nor_does_what_it_says_when_it_refuses(handshake):
     """The session itself, or the way to it."""
     with whole_log("debug") as log:
         async with (
-            FakeUpstream(handshake, refusal_headers=f"X-Told: {SEALED}\r\n") as fake,
+            FakeUpstream(handshake=handshake, refusal_headers=f"X-Told: {SEALED}\r\n") as fake,
             House(
                 fake.url,
                 auth_sealing_key=SEALING,

@@ -244,6 +244,7 @@ async def test_a_loop_that_a_tool_ended_is_replaced():
     loop = asyncio.get_running_loop()
     other = OtherLoop(1, loop.call_soon_threadsafe)
     threads = CallThreads(1, loop.call_soon_threadsafe)
+    begun = []
 
     async def ends() -> str:
         """Of a test."""
@@ -251,7 +252,7 @@ async def test_a_loop_that_a_tool_ended_is_replaced():
         async def exits():
             raise SystemExit(9)
 
-        asyncio.ensure_future(exits())  # noqa: RUF006
+        begun.append(asyncio.ensure_future(exits()))
         await asyncio.Event().wait()
 
     async def works() -> str:
@@ -266,6 +267,7 @@ async def test_a_loop_that_a_tool_ended_is_replaced():
     task.cancel()
 
     assert "done" == (await performer(works, threads, other).call("", CALLER)).output
+    assert isinstance(begun[0].exception(), SystemExit)
     await other.stop()
 
 

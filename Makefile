@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test collected test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos together billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
+.PHONY: run compile examples test collected test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos together held-up billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -136,6 +136,12 @@ conformance: $(VENV)/.checks
 # Conversations whose model or client is lost at random moments, or both: make chaos CHAOS=1000 SEED=7
 chaos: $(VENV)/.checks
 	CHAOS=$(or $(CHAOS),350) SEED=$(or $(SEED),$(shell date +%s)) $(PYTEST) -s tests/calls/test_chaos.py
+
+# The suite, and each test that waits for anything held up for a second within its first 40 ms, where a
+# deadline would be missed: make held-up TESTS=tests/upstream SEED=7 HELD_UP_WITHIN_MS=600
+held-up: $(VENV)/.checks
+	SEED=$(or $(SEED),$(shell date +%s)) $(PYTEST) -n 10 --dist loadfile -p tests.held_up \
+		$(or $(TESTS),tests $(addprefix --ignore=tests/,web bench deploy compiling))
 
 # Conversations to which everything happens at once, minutes of it: make together TOGETHER=16 SEED=5 TURNS=25
 together: $(VENV)/.checks

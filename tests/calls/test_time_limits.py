@@ -10,13 +10,13 @@ from tests.fakes.upstream import FakeUpstream
 
 @pytest.mark.gen_test
 async def test_a_call_in_which_nobody_speaks_is_warned():
-    """Before its time is over."""
-    changes = {"session_idle_timeout_s": 20, "session_idle_warning_s": 19.8}
+    """When half of its time is over, at the latest."""
+    changes = {"session_idle_timeout_s": 4, "session_idle_warning_s": 3.5}
     async with FakeUpstream() as fake, House(fake.url, **changes) as house:
         client = await house.connected()
         warning = (await client.next("limit_warning"))["data"]
-        assert ("idle_timeout_s", 20) == (warning["limit"], warning["allowed"])
-        assert 0.2 <= warning["used"] < 20
+        assert ("idle_timeout_s", 4) == (warning["limit"], warning["allowed"])
+        assert 1.9 <= warning["used"] < 4
 
 
 @pytest.mark.gen_test

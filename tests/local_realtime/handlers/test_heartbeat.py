@@ -36,16 +36,6 @@ class Client:
         self.closes.append((code, reason))
 
 
-@pytest.mark.gen_test
-async def test_it_is_pinged_for_as_long_as_it_says_anything():
-    """And closed behind the first ping that brings nothing."""
-    client = Client(signs=3)
-    await client.heartbeat.beat()
-
-    assert 4 == client.pings
-    assert [GONE] == client.closes
-
-
 class ReadLate(Client):
     """What it has said is read behind the time for it, as of a server that stood still."""
 
@@ -55,12 +45,18 @@ class ReadLate(Client):
             asyncio.get_running_loop().call_later(0.01, self.heartbeat.heard)
 
 
+@pytest.mark.parametrize(
+    ("new", "signs", "pings"),
+    [(Client, 3, 4), (ReadLate, 0, 2)],
+    ids=["in time", "while the server stood still"],
+)
 @pytest.mark.gen_test
-async def test_what_came_while_the_server_stood_still_is_heard_first():
-    client = ReadLate(signs=0)
+async def test_it_is_pinged_for_as_long_as_it_says_anything(new, signs, pings):
+    """And closed behind the first ping that brings nothing; what came is heard before."""
+    client = new(signs)
     await client.heartbeat.beat()
 
-    assert 2 == client.pings
+    assert pings == client.pings
     assert [GONE] == client.closes
 
 

@@ -133,6 +133,16 @@ def test_what_a_peer_does_not_read_is_seen_to_wait_and_to_go(pair: Pair) -> None
     assert unread - pair.wire.unsent_bytes < len(minute) // 4
 
 
+def test_what_was_heard_is_let_go_while_nothing_more_comes(pair):
+    """Every session waits for most of its time."""
+    pair.wire.uncork()
+    pair.peer.sendall(frame(TEXT, bytes(5000)))
+    assert 1 == len(pair.arrived(1))
+    pair.wire.pump(0.0, reading=True)
+
+    assert (b"", 0) == pair.wire.unread
+
+
 def test_short_writes_lose_nothing(pair: Pair) -> None:
     """Several threads send far more than the socket takes; every frame arrives whole, in order."""
     pair.wire._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)

@@ -1,5 +1,7 @@
 """Memory that is given back to the system: tornado_app/heap.py."""
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -66,3 +68,43 @@ def test_the_c_library_of_linux_can():
 
     assert trim is None or trim() in {0, 1}
     assert (trim is None) == (new_heap(lambda: 0) is None)
+
+
+POOLS = """
+import ctypes, os, sys, threading
+from tornado_app.heap import take_from_one_pool
+
+print(take_from_one_pool(os.environ), flush=True)
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+meeting = threading.Barrier(4)
+threads = [threading.Thread(target=lambda: (meeting.wait(), libc.malloc(5000))) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+"""
+"""malloc_info(3) has an element for each pool."""
+
+
+@pytest.mark.skipif(find_trim() is None, reason="glibc")
+@pytest.mark.parametrize(
+    ("said", "is_one"),
+    [
+        ({}, True),
+        ({"GLIBC_TUNABLES": "glibc.malloc.tcache_count=7"}, True),
+        ({"MALLOC_ARENA_MAX": "3"}, False),
+        ({"GLIBC_TUNABLES": "glibc.malloc.arena_max=3"}, False),
+    ],
+)
+def test_threads_take_memory_from_one_pool(said, is_one):
+    """But where an operator has said from how many."""
+    environ = {name: os.environ[name] for name in os.environ if "MALLOC" not in name} | said
+    run = subprocess.run(
+        [sys.executable, "-c", POOLS], env=environ, capture_output=True, text=True, check=True
+    )
+
+    assert run.stdout.startswith(str(is_one))
+    assert (run.stdout.count("<heap nr=") == 1) is is_one

@@ -1,4 +1,4 @@
-"""Gives memory back to the system that calls have used and nobody needs any more.
+"""Takes memory from one pool, and gives back to the system what nobody needs any more.
 
 The C library keeps what is freed: one small block that still lives holds all that was freed below
 it, and blocks that were large once are taken from there, too (mallopt(3), M_MMAP_THRESHOLD).  After
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tornado_app.logs import get_logger
@@ -21,6 +21,8 @@ TRIM_BYTES = 16 << 20
 """So much has to have been freed.  The C library takes up to 7 ms for each 10 MiB, and for a part
 of them whoever needs memory waits, the loop too."""
 STATM = Path("/proc/self/statm")
+M_ARENA_MAX = -8
+"""As in glibc's malloc.h."""
 
 
 class Heap:
@@ -74,6 +76,24 @@ def new_heap(held_bytes: Callable[[], int]) -> Heap | None:
     if trim is None or not STATM.exists():
         return None
     return Heap(held_bytes, resident_bytes, trim)
+
+
+def take_from_one_pool(environ: Mapping[str, str]) -> bool:
+    """Have each thread take memory from the same pool of the C library's (mallopt(3), M_ARENA_MAX),
+    unless *environ* says how many there are.  Returns whether it does now.  Before threads start.
+
+    glibc makes eight pools for each core, and each keeps free memory of its own: a fifth of what a
+    session takes, as each has a thread.  They would not wait less for each other with more:
+    Python's lock lets one of them take memory at a time.
+    """
+    tunables = environ.get("GLIBC_TUNABLES", "")
+    if "MALLOC_ARENA_MAX" in environ or "glibc.malloc.arena_max" in tunables:
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # TypeError: Windows
+        return False
+    return bool(mallopt(M_ARENA_MAX, 1))
 
 
 def find_trim() -> Callable[[], object] | None:

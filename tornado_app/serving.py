@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from terminal.signals import ignore_hangups, take_hangups
+from tornado_app.heap import take_from_one_pool
 from tornado_app.logs import get_logger
 from tornado_app.reloading import House, Reading
 from tornado_app.server import Server
@@ -32,6 +33,7 @@ async def serve(
     stopping = _on_signals(reloading)
     if share is not None:
         _end_with_parent(stopping)
+    take_from_one_pool(os.environ)
     server = Server(settings, house, reading, share)
     told = asyncio.ensure_future(stopping.get())
     try:

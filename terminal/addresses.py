@@ -10,6 +10,9 @@ EVERY = "*"
 NO_NAME = "this is no name of a computer"
 MUST_BE_HOST = "must be an address or a name of this computer, with no port, bracket or space"
 
+NO_PROXY_HERE = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+"""As mounts of httpx2: no proxy of the environment finds what is on this computer."""
+
 
 def is_host(host: str) -> bool:
     """Whether *host* may be an address or a name: alone, and nothing that a resolver cuts off."""

@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 
 from parley_tools import Caller
-from terminal.addresses import is_name
+from terminal.addresses import NO_PROXY_HERE, is_name
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.tools.arguments import BadArguments, Schema
 from tornado_app.tools.result import Result
@@ -42,6 +42,7 @@ class HttpClient:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": "parley"},
             trust_env=uses_environment,
+            mounts=NO_PROXY_HERE,
             follow_redirects=False,
             # How long all of it may take, the session decides, which cancels it.
             timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),

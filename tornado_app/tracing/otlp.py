@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Sequence
 
+import requests
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
@@ -12,7 +13,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from tornado_app.settings.schema import Traces
-from tornado_app.settings.shapes import read_headers
+from tornado_app.settings.shapes import is_loopback, read_headers
 from tornado_app.tracing.context import TraceContext
 from tornado_app.tracing.span import Span
 from tornado_app.version import VERSION
@@ -32,6 +33,7 @@ class OtlpCollector:
             endpoint=settings.endpoint,
             headers=read_headers(settings.headers.reveal()) or None,
             timeout=SEND_S,
+            session=_without_proxy() if is_loopback(settings.endpoint) else None,
         )
         self._resource = Resource.create(
             {
@@ -68,6 +70,13 @@ class OtlpCollector:
             end_time=_ns(span.begun_at if span.ended_at is None else span.ended_at),
             instrumentation_scope=self._scope,
         )
+
+
+def _without_proxy() -> requests.Session:
+    """No proxy of the environment finds this computer, which is where a collector often is."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 def _context(context: TraceContext, *, is_remote: bool = False) -> SpanContext:

@@ -16,10 +16,10 @@ def patient(monkeypatch):
     monkeypatch.setattr(fetching, "FETCH_S", 60.0)
 
 
-async def answer(*addresses: Address):
+async def answer(*addresses: Address, uses_environment=False):
     """What comes of asking there, one after the other."""
     loop = asyncio.get_running_loop()
-    fetcher = KeyFetcher(loop.call_soon_threadsafe, uses_environment=False)
+    fetcher = KeyFetcher(loop.call_soon_threadsafe, uses_environment=uses_environment)
     fetcher.start()
     found = []
     try:
@@ -44,6 +44,18 @@ async def test_keys_are_where_the_operator_or_the_issuer_says():
     assert ["first"] == [key.key_id for key in discovered.keys]
     assert ["/jwks", "/.well-known/openid-configuration", "/jwks"] == server.asked
     assert {"parley"} == server.agents
+
+
+@pytest.mark.gen_test
+async def test_no_proxy_is_asked_for_this_computer(monkeypatch):
+    """Whoever has the environment's used need not name what is not behind it."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    async with IssuerServer(SigningKey(kid="first")) as server:
+        (found,) = await answer(
+            Address("https://id.example", server.jwks_url), uses_environment=True
+        )
+
+    assert ["first"] == [key.key_id for key in found.keys]
 
 
 SHOWN = json.loads(jwks(SigningKey()))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from terminal.addresses import NO_PROXY_HERE
 from tornado_app.admission.issuers.address import Address, Failed
 from tornado_app.admission.issuers.key_set import KeySet, read_jwks
 from tornado_app.admission.json_object import read_object
@@ -121,6 +122,7 @@ class KeyFetcher:
             self._client = httpx2.AsyncClient(
                 headers={"User-Agent": "parley"},
                 trust_env=self.uses_environment,
+                mounts=NO_PROXY_HERE,
                 # Who can answer for the issuer's keys is who the operator has named.
                 follow_redirects=False,
                 timeout=FETCH_S,

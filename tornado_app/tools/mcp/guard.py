@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx2
 
+from terminal.addresses import NO_PROXY_HERE
 from tornado_app.tools.mcp.address import Address
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
@@ -53,6 +54,7 @@ class GuardedClient(httpx2.AsyncClient):
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": "parley", **address.headers},
             trust_env=address.uses_environment,
+            mounts=NO_PROXY_HERE,
             follow_redirects=False,
             timeout=httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_S, pool=SILENCE_S),
             limits=httpx2.Limits(

@@ -12,7 +12,8 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.events import ErrorFacts, ResponseFacts, StatusDetails
 from tornado_app.session import events
 from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel
-from tornado_app.session.model_side import CONFIGURE_S, UPDATE_ID
+from tornado_app.session.connecting import CONFIGURE_S
+from tornado_app.session.model_side import UPDATE_ID
 
 AZURE = Upstream("azure", "deployment", voices={"marin": "alloy", "cedar": "ash"})
 EMPTY = ErrorFacts(type="insufficient_quota", code="insufficient_quota")

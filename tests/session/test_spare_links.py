@@ -13,7 +13,7 @@ from tornado_app.session.commands import (
     NoteModel,
     PrepareUpstream,
 )
-from tornado_app.session.model_side import CONFIGURE_S
+from tornado_app.session.connecting import CONFIGURE_S
 
 RESET = Failure("open", "reset")
 DENIED = Failure("open", "closed", close_code=3000, close_reason="invalid_api_key")

@@ -13,8 +13,9 @@ from tornado_app.session.answers import Answers
 from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
 from tornado_app.session.confirmations import Confirmations
+from tornado_app.session.connecting import NOT_READY, Connecting
 from tornado_app.session.lifetime import Lifetime
-from tornado_app.session.model_side import NOT_READY, ModelSide
+from tornado_app.session.order_gate import OrderGate
 
 
 class Deadlines:
@@ -22,15 +23,17 @@ class Deadlines:
 
     def __init__(
         self,
-        model: ModelSide,
+        connecting: Connecting,
+        gate: OrderGate,
         answers: Answers,
         confirmations: Confirmations,
         configuring: Configuring,
-        lifetime: Lifetime,
         *,
+        lifetime: Lifetime,
         awaited: AwaitedWords,
     ) -> None:
-        self._model = model
+        self._connecting = connecting
+        self._gate = gate
         self._answers = answers
         self._confirmations = confirmations
         self._configuring = configuring
@@ -43,9 +46,9 @@ class Deadlines:
             case "ready":
                 return NOT_READY
             case "redial":
-                self._model.redial()
+                self._connecting.dial()
             case "release":
-                self._model.gate.release()
+                self._gate.release()
             case "audio_rate":
                 pass  # `ease` follows every event
             case "response":

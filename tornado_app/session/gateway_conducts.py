@@ -37,6 +37,7 @@ class GatewayConducts:
         "_formatting",
         "_model",
         "_quiet",
+        "_reports",
         "_words",
         "answers",
         "audio",
@@ -53,6 +54,7 @@ class GatewayConducts:
         timers, budget = parts.timers, parts.budget
         self._actions = actions
         self._model = model
+        self._reports = parts.reports
         confirmations = Confirmations(model, actions, timers, config.response_timeout_s)
         self.uplink = Uplink(
             config,
@@ -79,6 +81,7 @@ class GatewayConducts:
             self.uplink,
             self.answers,
             self._configuring,
+            connecting=parts.connecting,
             scribe=parts.scribe,
             awaited=self._words,
         )
@@ -95,17 +98,19 @@ class GatewayConducts:
             model,
             self.uplink,
             self.answers,
+            connecting=parts.connecting,
             rates=parts.rates,
             configuring=self._configuring,
             formatting=formatting,
             lifetime=parts.lifetime,
         )
         self._deadlines = Deadlines(
-            model,
+            parts.connecting,
+            model.gate,
             self.answers,
             confirmations,
             self._configuring,
-            parts.lifetime,
+            lifetime=parts.lifetime,
             awaited=self._words,
         )
 
@@ -208,7 +213,7 @@ class GatewayConducts:
     def back(self, resume_token: str, *, was_away: bool) -> None:
         if was_away:
             self.answers.playout.back(self._actions.now)
-        self._model.say_first(self._formatting.formats, resume_token, is_back=True)
+        self._reports.first(self._formatting.formats, resume_token, is_back=True)
 
     def look(self, queued_bytes: int) -> None:
         if self.uplink.pending.is_due:

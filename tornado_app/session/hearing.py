@@ -16,6 +16,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.answers import Answers
 from tornado_app.session.awaited_words import AwaitedWords
 from tornado_app.session.configuring import Configuring
+from tornado_app.session.connecting import Connecting
 from tornado_app.session.log_lines import log_transcribed
 from tornado_app.session.model_errors import refusal
 from tornado_app.session.model_side import ModelSide
@@ -44,6 +45,7 @@ class Hearing:
         "_answers",
         "_awaited",
         "_configuring",
+        "_connecting",
         "_malformed",
         "_model",
         "_refusals",
@@ -59,6 +61,7 @@ class Hearing:
         answers: Answers,
         configuring: Configuring,
         *,
+        connecting: Connecting,
         scribe: Scribe,
         awaited: AwaitedWords,
     ) -> None:
@@ -68,6 +71,7 @@ class Hearing:
         self._answers = answers
         self._refusals = Refusals(actions, model, uplink, answers, configuring)
         self._configuring = configuring
+        self._connecting = connecting
         self._scribe = scribe
         self._awaited = awaited
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
@@ -141,12 +145,12 @@ class Hearing:
     ) -> Ending | Failure | None:
         match said:
             case realtime.SessionCreated(session):
-                self._on_connected_if(self._model.on_created(session))
+                self._on_connected_if(self._connecting.on_created(session))
             case realtime.SessionUpdated():
                 if self._model.state == "connected":
                     self._configuring.on_updated()
                 else:
-                    self._on_connected_if(self._model.on_updated())
+                    self._on_connected_if(self._connecting.on_updated())
             case realtime.UpstreamError(error):
                 return self._refusals.on_error(error)
             case realtime.ItemAdded():

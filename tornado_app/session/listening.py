@@ -15,6 +15,7 @@ from tornado_app.session.answers import Answers
 from tornado_app.session.changes import changes_bytes
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.configuring import Configuring
+from tornado_app.session.connecting import Connecting
 from tornado_app.session.formatting import Formatting, stays
 from tornado_app.session.lifetime import Lifetime
 from tornado_app.session.model_buffer import Turns
@@ -38,6 +39,7 @@ class Listening:
         uplink: Uplink,
         answers: Answers,
         *,
+        connecting: Connecting,
         rates: Rates,
         configuring: Configuring,
         formatting: Formatting,
@@ -48,6 +50,7 @@ class Listening:
         self._config = config
         self._actions = actions
         self._model = model
+        self._connecting = connecting
         self._uplink = uplink
         self._answers = answers
         self._rates = rates
@@ -127,7 +130,8 @@ class Listening:
         it has cost.
         """
         config, model = self._config, self._model
-        connected_at = model.connected_at
+        connected_at = self._connecting.connected_at
+        reconnects = self._connecting.reconnects
         used = round(self._rates.used(self._actions.now), 1)
         self._actions.say(
             Status(
@@ -136,7 +140,7 @@ class Listening:
                 user_id=config.user_id,
                 model=model.name,
                 connected_at=None if connected_at is None else config.unix_ms(connected_at),
-                upstream=UpstreamFigures(model.state, model.reconnects, model.heard.latency_ms),
+                upstream=UpstreamFigures(model.state, reconnects, model.heard.latency_ms),
                 audio=self._uplink.figures(),
                 limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
                 token_expires_at=self._lifetime.token_expires_at,

@@ -32,6 +32,7 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.session.gateway_conducts import GatewayConducts
 from tornado_app.session.log_lines import log_opened
 from tornado_app.session.mending import Mending
+from tornado_app.session.negotiated import first_formats
 from tornado_app.session.parts import Parts
 from tornado_app.session.presence import Presence
 from tornado_app.session.quotas import Quotas
@@ -57,11 +58,13 @@ class Session:
         "_backlog",
         "_conductor",
         "_config",
+        "_connecting",
         "_lifetime",
         "_mending",
         "_model",
         "_presence",
         "_quotas",
+        "_reports",
         "_rolling",
         "_times",
         "_way_out",
@@ -77,6 +80,8 @@ class Session:
         self.timers = parts.timers
         """When a `Tick` is due: `earliest`, infinity once the session has ended."""
         self._model = parts.model
+        self._connecting = parts.connecting
+        self._reports = parts.reports
         self._backlog = parts.backlog
         self._lifetime = parts.lifetime
         self.ledger = parts.ledger
@@ -92,11 +97,12 @@ class Session:
             parts.actions,
             parts.timers,
             parts.prepared,
+            connecting=parts.connecting,
             summing_up=parts.summing_up,
             conductor=conductor,
             jitter=jitter,
         )
-        self._mending = Mending(parts.model, parts.actions, parts.timers, conductor)
+        self._mending = Mending(parts, conductor)
         self._presence = Presence(parts.actions, parts.lifetime, conductor)
         self._way_out = WayOut(parts, conductor, self._presence, self._rolling)
         self._admitting = Admitting(parts, conductor, self._way_out)
@@ -241,7 +247,7 @@ class Session:
             case events.Opened(resume_token):
                 self._open(resume_token)
             case events.UpstreamOpened():
-                self._model.on_opened(event)
+                self._connecting.on_opened(event)
             case events.UpstreamBacklog(unsent_bytes):
                 self._model.gate.on_unsent(unsent_bytes)
             case events.UpstreamRoundTrip(latency_ms):
@@ -288,7 +294,8 @@ class Session:
         log_opened(self._actions, self._config)
         self._lifetime.start()
         self._times.start()
-        self._model.open(resume_token)
+        self._reports.first(first_formats(self._config), resume_token)
+        self._connecting.dial()
 
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
         if isinstance(result, events.Unusable) and result.sentence and result.code != "server_busy":

@@ -8,10 +8,8 @@ Nothing that the client says or that becomes due in between is acted on before i
 
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime.events import ErrorFacts
-from tornado_app.session.actions import Actions
 from tornado_app.session.conductor import Conductor
-from tornado_app.session.model_side import ModelSide
-from tornado_app.session.timers import Timers
+from tornado_app.session.parts import Parts
 
 TELL_S = 0.1
 """A model that is lost is lost for many calls at a time.  All their clients are told before what
@@ -21,14 +19,13 @@ the model knew is carried over, which takes several times as long."""
 class Mending:
     """Thread: loop."""
 
-    __slots__ = ("_actions", "_conductor", "_model", "_timers", "unsent_ms")
+    __slots__ = ("_actions", "_conductor", "_connecting", "_model", "_timers", "unsent_ms")
 
-    def __init__(
-        self, model: ModelSide, actions: Actions, timers: Timers, conductor: Conductor
-    ) -> None:
-        self._model = model
-        self._actions = actions
-        self._timers = timers
+    def __init__(self, parts: Parts, conductor: Conductor) -> None:
+        self._model = parts.model
+        self._connecting = parts.connecting
+        self._actions = parts.actions
+        self._timers = parts.timers
         self._conductor = conductor
         self.unsent_ms: float | None = None
         """So much audio had not left for a model that was lost, and is not mended; else None."""
@@ -36,15 +33,15 @@ class Mending:
     def on_lost(
         self, failure: Failure, error: ErrorFacts | None, *, has_spare: bool
     ) -> Ending | None:
-        """As of `ModelSide.on_lost`."""
+        """As of `Connecting.on_lost`."""
         was_connected = self._model.state == "connected"
         unsent_ms = self._model.gate.unsent_audio_ms
-        ending = self._model.on_lost(failure, error, has_spare=has_spare)
+        ending = self._connecting.on_lost(failure, error, has_spare=has_spare)
         if was_connected and ending is None:
             self.unsent_ms = unsent_ms
             self._timers.set("mend", self._actions.now + TELL_S)
             return None
-        self._model.log_loss()
+        self._connecting.log_loss()
         if was_connected:
             self._conductor.on_lost(unsent_ms, goes_on=False)
         return ending
@@ -55,5 +52,5 @@ class Mending:
             return
         unsent_ms, self.unsent_ms = self.unsent_ms, None
         self._timers.clear("mend")
-        self._model.log_loss()
+        self._connecting.log_loss()
         self._conductor.on_lost(unsent_ms, goes_on=True)

@@ -6,6 +6,8 @@ from tornado_app.admission.budget import Budget
 from tornado_app.session.actions import Actions
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.connecting import Connecting
+from tornado_app.session.connection_reports import ConnectionReports
 from tornado_app.session.ledger.ledger import Ledger
 from tornado_app.session.ledger.speech import SpeechKept
 from tornado_app.session.lifetime import Lifetime
@@ -31,6 +33,10 @@ class Parts:
         self.summing_up = SummingUp(config, actions, self.ledger)
         self.scribe = Scribe(self.rebuilding)
         self.model = ModelSide(config, actions, timers, budget, jitter, rebuilding=self.rebuilding)
+        self.reports = ConnectionReports(config, actions, self.model)
+        self.connecting = Connecting(
+            config, actions, timers, jitter, model=self.model, reports=self.reports
+        )
         self.prepared = PreparedModel(config, actions, budget, jitter)
         self.backlog = Backlog(config, actions, timers, budget)
         self.rates = Rates(config)

@@ -18,6 +18,7 @@ from tornado_app.protocol.endings import Failure, safe_word
 from tornado_app.session.actions import Actions
 from tornado_app.session.conductor import Conductor
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.connecting import Connecting
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.prepared import PreparedModel
 from tornado_app.session.summing_up import SummingUp
@@ -42,6 +43,7 @@ class RollingOver:
         timers: Timers,
         prepared: PreparedModel,
         *,
+        connecting: Connecting,
         summing_up: SummingUp,
         conductor: Conductor,
         jitter: Callable[[], float],
@@ -51,6 +53,7 @@ class RollingOver:
         self._actions = actions
         self._timers = timers
         self.prepared = prepared
+        self._connecting = connecting
         self.summing_up = summing_up
         self._conductor = conductor
         self._jitter = jitter
@@ -170,9 +173,9 @@ class RollingOver:
             model_session=safe_word(next_one.created.id) if next_one.created else "",
             upstream=next_one.upstream.name or None,
         )
-        model.leave(next_one)
+        self._connecting.leave(next_one)
         self._conductor.on_lost(0.0, goes_on=True)
-        model.arrive(next_one, why)
+        self._connecting.arrive(next_one, why)
         self._conductor.on_connected()
         next_one.taken()
         self._quiet_since = self._return_at = None

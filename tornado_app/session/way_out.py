@@ -19,6 +19,7 @@ class WayOut:
         "_actions",
         "_conductor",
         "_config",
+        "_connecting",
         "_downlink",
         "_model",
         "_presence",
@@ -34,6 +35,7 @@ class WayOut:
         self._actions = parts.actions
         self._timers = parts.timers
         self._model = parts.model
+        self._connecting = parts.connecting
         self._conductor = conductor
         self._downlink = conductor.downlink
         self._presence = presence
@@ -57,7 +59,7 @@ class WayOut:
             close_code=close.code if close else client_code,
             untaken_ms=untaken_ms,
             broken_pieces=self._downlink.broken_pieces,
-            reconnects=self._model.reconnects,
+            reconnects=self._connecting.reconnects,
         )
         self._timers.clear_all()
         self._rolling.stop()

@@ -90,7 +90,7 @@ class Call:
 
     def _model_of(self, session: Any) -> Recorded | None:
         """The session of a model that is in use."""
-        created = session._model._created
+        created = session._model.created
         links = links_of(self._model)
         return next((link for link in links if created and link.id == created.id), None)
 

@@ -10,9 +10,9 @@ from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
 from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse, RelayedError
 from tornado_app.session import pending_queue
+from tornado_app.session.connecting import NOT_READY
 from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.events import Converted, ToolDone, Unusable
-from tornado_app.session.model_side import NOT_READY
 from tornado_app.session.parts import Parts
 from tornado_app.session.record import SoundFormats
 from tornado_app.session.relaying import answers as answers_room
@@ -30,6 +30,7 @@ class ClientConducts:
         relayed = RelayedParts(parts)
         self._actions = parts.actions
         self._model = parts.model
+        self._connecting = parts.connecting
         self._lifetime = parts.lifetime
         self._backlog = parts.backlog
         self._memory = ConversationMemory(parts.budget, parts.rebuilding, parts.summing_up)
@@ -126,7 +127,7 @@ class ClientConducts:
             case "ready":
                 return NOT_READY
             case "redial":
-                self._model.redial()
+                self._connecting.dial()
             case "release":
                 self._model.gate.release()
             case "audio_rate":

@@ -28,6 +28,7 @@ class Hearing:
     def __init__(self, parts: Parts, relayed: RelayedParts, asking: Asking) -> None:
         self._actions = parts.actions
         self._model = parts.model
+        self._connecting = parts.connecting
         self._names = parts.model.rebuilding.names
         self._scribe = parts.scribe
         self._updating = relayed.updating
@@ -58,7 +59,7 @@ class Hearing:
                 if shown:
                     self._way.say_audio(shown, sound_ms)
             case realtime.SessionCreated(session):
-                self._model.on_created(session)
+                self._connecting.on_created(session)
             case realtime.SessionUpdated():
                 if self._updating.on_updated(text):
                     self._open_answers.on_connected()

@@ -32,6 +32,7 @@ class RelayedParts:
             model,
             actions,
             self.outstanding,
+            connecting=parts.connecting,
             client=self.client,
             veil=self.veil,
             speaking=self.speaking,

@@ -20,6 +20,7 @@ from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetection
 from tornado_app.protocol.realtime.orders import Relayed
 from tornado_app.session.actions import Actions
+from tornado_app.session.connecting import Connecting
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.record import SoundFormat, SoundFormats
 from tornado_app.session.relaying.begun_with import begun_with
@@ -53,12 +54,14 @@ class Updating:
         actions: Actions,
         outstanding: Outstanding,
         *,
+        connecting: Connecting,
         client: Client,
         veil: Veil,
         speaking: Speaking,
         way: Way,
     ) -> None:
         self._model = model
+        self._connecting = connecting
         self._actions = actions
         self._outstanding = outstanding
         self._client = client
@@ -125,7 +128,7 @@ class Updating:
         return self._client.own
 
     def _on_begun(self, text: str) -> bool:
-        if not self._model.on_updated():
+        if not self._connecting.on_updated():
             return False
         if not self._is_begun:
             self._is_begun = True
@@ -146,7 +149,7 @@ class Updating:
         except Refused:
             return False
         if model != self._model.in_force.model:
-            self._model.choose(model)
+            self._connecting.choose(model)
         return True
 
     def _body(self, upstream: Upstream) -> dict[str, Any]:

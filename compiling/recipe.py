@@ -50,6 +50,7 @@ HOT_PATH = Recipe(
         "tornado_app.session.conductor",
         "tornado_app.session.config",
         "tornado_app.session.conversation_memory",
+        "tornado_app.session.delivery",
         "tornado_app.session.downlink",
         "tornado_app.session.gateway_conducts",
         "tornado_app.session.hearing",

@@ -15,7 +15,7 @@ from tornado_app.protocol.realtime.events import (
 )
 from tornado_app.protocol.told import Audio, ResponseDone, Transcript
 from tornado_app.session import commands, events
-from tornado_app.session.downlink import PIECES_AHEAD
+from tornado_app.session.delivery import PIECES_AHEAD
 from tornado_app.session.pieces import piece_bytes
 from workers.blocks import Block
 from workers.formats import AudioFormat

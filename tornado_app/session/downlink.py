@@ -4,13 +4,11 @@ What comes of the model waits here.  While there is room in the client's queue, 
 again and again, and each time lets one piece of audio or one message go; so a large piece is never
 more than the queue holds, whatever the client's format makes of it.
 
-    model -> waiting --go_on-+-> client                      (the model's own format)
-                             +-> pool -> in the pool -> client   (another)
+    model -> waiting --go_on--> `Delivery` -> client
 """
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
 
 from tornado_app.errors import Refused
 from tornado_app.policy.formats import CallFormats
@@ -19,13 +17,8 @@ from tornado_app.protocol.told import ErrorReport, ResponseDone, ServerMessage
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.breakage import Breakage
-from tornado_app.session.commands import (
-    ChangeDownlink,
-    ConvertDownlink,
-    FlushDownlink,
-    ResetDownlink,
-)
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.delivery import BEHIND_POOL, Delivery
 from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.output import Output
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS, Joints, Sound
@@ -47,28 +40,19 @@ from tornado_app.session.waiting import (
     size_of,
 )
 
-PIECES_AHEAD = 2
-"""So many may be in the pool before more goes there: a quarter of the client's queue at most."""
-NO_ITEM = ("", "")
-BEHIND_POOL = 64
-"""So many messages may wait behind what is in the pool: they all go when it is back."""
-
 
 class Downlink:
     """Sends audio and, behind it, what belongs behind it.  Thread: loop."""
 
     __slots__ = (
         "_actions",
-        "_behind_pool",
         "_breakage",
+        "_delivery",
         "_in_pool",
-        "_in_pool_bytes",
         "_joints",
         "_open",
         "_output",
-        "_playout",
         "_probe",
-        "_sent_of",
         "_uttering",
         "_waiting",
         "_waits",
@@ -92,7 +76,6 @@ class Downlink:
     ) -> None:
         self.may_go_on = False
         self._actions = actions
-        self._playout = playout
         self.transcripts = transcripts
         self._waits = waits
         self.tape = Tape(playout) if config.false_start == "go_on" else None
@@ -104,14 +87,10 @@ class Downlink:
         self.sent = self._output.sent
         self._probe = self.sent.probe
         self._waiting: deque[Sound | End | Said] = deque()
-        self._in_pool: deque[InPool | Said] = deque()
-        self._in_pool_bytes = 0
+        self._delivery = Delivery(actions, self._output, self._uttering)
+        self._in_pool = self._delivery.in_pool  # the hot path looks there itself
         self._open: End | None = None
         """The item whose audio has begun and not ended."""
-        self._sent_of = NO_ITEM
-        """The item of which pieces have gone, and not yet the end."""
-        self._behind_pool: deque[Callable[[], None]] = deque()
-        """What is done when the pool has answered all; until then nothing more goes there."""
 
     @property
     def holds(self) -> bool:
@@ -135,10 +114,14 @@ class Downlink:
         if self._open is None or self._open.item_id != sound.item_id:
             self._end_open()
             self._open = End(sound.item_id, sound.response_id)
-        is_first = not self._waiting and not self._in_pool
-        if self._actions.has_room and is_first and sound.left_bytes <= self._output.piece_bytes:
+        if (
+            self._actions.has_room
+            and not self._waiting
+            and not self._in_pool
+            and sound.left_bytes <= self._output.piece_bytes
+        ):
             self._actions.has_room = False  # for one piece
-            self._send_piece(sound)
+            self._delivery.send(sound)
         else:
             self._wait(sound)
 
@@ -156,8 +139,7 @@ class Downlink:
         """Go on in other formats behind the pieces that are in the pool, in the middle of an item
         if there is one.  *done* is called right before the first piece that is in them.
         """
-        self._behind_pool.append(partial(self._change, formats, done))
-        self._settle()
+        self._delivery.change(formats, done)
         self._look()
 
     def broken(self, size_bytes: int) -> None:
@@ -185,7 +167,7 @@ class Downlink:
         ):
             self._wait(said)
         else:
-            self._follow(said)
+            self._delivery.follow(said)
 
     def words(self, key: Key, delta: str) -> None:
         """More of an item's text, behind all that came before it."""
@@ -211,7 +193,7 @@ class Downlink:
             return
         entry = self._waiting[0]
         if isinstance(entry, Sound):
-            self._send_piece(entry)
+            self._delivery.send(entry)
             if not entry.left_bytes:
                 self._waiting.popleft()
         else:
@@ -219,22 +201,13 @@ class Downlink:
                 return  # one by one, as long as there is room
             self._waiting.popleft()
             if isinstance(entry, End):
-                self._end_item(entry)
+                self._delivery.end_item(entry)
             else:
-                self._follow(entry)
+                self._delivery.follow(entry)
         self._look()
 
     def ready(self, result: Converted | Unusable) -> None:
-        place = self._in_pool.popleft()
-        assert isinstance(place, InPool)  # noqa: S101  `_drain` leaves nothing else in front
-        self._in_pool_bytes -= place.size_bytes
-        if isinstance(result, Unusable):
-            sentence = "A piece of the answer could not be converted and is missing."
-            self._actions.refuse(Refused("internal", sentence))
-        else:
-            self._output.send_converted(place, result)
-        self._drain()
-        self._settle()
+        self._delivery.ready(result)
         self._look()
 
     def not_taken(self) -> None:
@@ -256,13 +229,10 @@ class Downlink:
 
     def _drop(self, *last: Said) -> list[str]:
         self._probe.forget()
-        self._actions.do(ResetDownlink())
         entries = [*self._in_pool, *self._waiting, *last]
-        self._in_pool.clear()
         self._waiting.clear()
-        self._in_pool_bytes, self._open, self._sent_of = 0, None, NO_ITEM
-        self._output.pass_through()
-        self._settle()
+        self._open = None
+        self._delivery.drop()
         dropped: dict[str, None] = {}
         for entry in entries:
             if isinstance(entry, Sound | InPool):
@@ -292,10 +262,8 @@ class Downlink:
 
     def forget(self) -> None:
         """The session ends, and nobody is there to be told."""
-        self._in_pool.clear()
         self._waiting.clear()
-        self._behind_pool.clear()
-        self._in_pool_bytes = 0
+        self._delivery.forget()
         self._look()
 
     @property
@@ -312,7 +280,7 @@ class Downlink:
     def waiting_ms(self) -> float:
         """How long the audio plays that waits, or is being converted."""
         waiting_bytes = sum(e.left_bytes for e in self._waiting if isinstance(e, Sound))
-        return (waiting_bytes + self._in_pool_bytes) / MODEL_BYTES_PER_MS
+        return (waiting_bytes + self._delivery.in_pool_bytes) / MODEL_BYTES_PER_MS
 
     @property
     def kept_bytes(self) -> int:
@@ -331,71 +299,14 @@ class Downlink:
     def _look(self) -> None:
         self.may_go_on = bool(self._waiting) and (
             not self._in_pool
-            or (
-                not self._behind_pool
-                and self._in_pool_bytes < PIECES_AHEAD * self._output.piece_bytes
-                and len(self._in_pool) < BEHIND_POOL
-                and is_light(self._waiting[0], self.transcripts)
-            )
+            or (self._delivery.pool_has_room and is_light(self._waiting[0], self.transcripts))
         )
-
-    def _follow(self, said: Said) -> None:
-        """Behind the audio that is in the pool."""
-        if self._in_pool:
-            self._in_pool.append(said)
-        else:
-            self._uttering.utter(said)
-
-    def _drain(self) -> None:
-        while self._in_pool and not isinstance(self._in_pool[0], InPool):
-            entry = self._in_pool.popleft()
-            assert not isinstance(entry, InPool)  # noqa: S101  tells the type checker
-            self._uttering.utter(entry)
 
     def _end_open(self) -> None:
         if self._open is not None:
             self._wait(self._open)
             self._open = None
 
-    def _end_item(self, end: End) -> None:
-        self._sent_of = NO_ITEM
-        if self._output.passes_through:
-            return
-        self._enter_pool(InPool(end.item_id, end.response_id, 0))
-        self._actions.do(FlushDownlink())
-        if self._output.will_pass:
-            self._behind_pool.append(self._output.pass_through)
-
-    def _settle(self) -> None:
-        while self._behind_pool and not self._in_pool:
-            self._behind_pool.popleft()()
-
-    def _change(self, formats: CallFormats, done: Callable[[], None]) -> None:
-        """The pool has nothing: have it change, and go on when it has."""
-        has_begun = self._sent_of != NO_ITEM
-        as_base64 = formats.output_encoding == "base64"
-        self._actions.do(ChangeDownlink(formats.target, as_base64, has_begun))
-        self._enter_pool(InPool(*self._sent_of, 0))
-
-        def changed() -> None:
-            self._output.change(formats, has_begun=self._sent_of != NO_ITEM)
-            done()
-
-        self._behind_pool.appendleft(changed)
-
     def _tell_broken(self, refused: Refused | None) -> None:
         if refused is not None:
             self.say(ErrorReport.of(refused))
-
-    def _enter_pool(self, place: InPool) -> None:
-        self._in_pool.append(place)
-        self._in_pool_bytes += place.size_bytes
-
-    def _send_piece(self, sound: Sound) -> None:
-        self._sent_of = (sound.item_id, sound.response_id)
-        if self._output.passes_through:
-            self._output.send(sound)
-            return
-        pcm = sound.take(self._output.piece_bytes)
-        self._enter_pool(InPool(sound.item_id, sound.response_id, len(pcm)))
-        self._actions.do(ConvertDownlink(pcm))

@@ -105,7 +105,11 @@ class Issuer:
         others[CALL_END] = int(caller.call_ends_at)
         if session:
             others[self._claim] = self._terms.sealed(session)
-        wanted = Wanted(caller.user_id, expires_at - now, tuple(sorted(scopes)))
+        words = {scope for scope in scopes if _is_word(scope)}
+        if words != scopes:
+            # Names of groups and roles have spaces: in a text each word would be one.
+            others["scopes"] = sorted(scopes - words)
+        wanted = Wanted(caller.user_id, expires_at - now, tuple(sorted(words)))
         token = self._signed(wanted, now, others, caller.token_id)
         return Lent(token, int(expires_at), begun)
 

@@ -264,3 +264,16 @@ def test_what_is_kept_stays_within_its_bytes_however_it_comes():
         assert sum(map(book._size_bytes, book._order)) <= 100_000
     assert len(names(book)) > 100
     assert f"u{1999}" == names(book)[-1]
+
+
+def test_what_is_put_in_front_stands_behind_what_sums_up_the_oldest():
+    """A summary stays the oldest entry: it is what is left of all before."""
+    ledger = Ledger(9, 900)
+    for name in ("a", "b", "c"):
+        ledger.typed(name, "Hello.")
+    ledger.sum_up(["a"], "They have met.")
+
+    ledger.place_first("c")
+    ledger.place_first("nobody")
+
+    assert ["c", "b"] == [entry.id for entry in ledger.entries][1:]

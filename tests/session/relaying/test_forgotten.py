@@ -167,3 +167,37 @@ def test_of_what_was_forgotten_the_last_is_kept():
     assert "item_0" not in forgotten
     assert "item_1" in forgotten
     assert f"item_{FORGOTTEN_KEPT}" in forgotten
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_answer_that_is_cut_to_nothing_is_one_of_them(is_told):
+    """The next model was told of it in words, or is about to be, and is not to have it any more."""
+    call = put(Call().begun(), "item_q").answers("resp_1", "item_a", "Once upon a time.")
+    put(call, "item_z", before="item_a")
+    call.loses_model()
+    if is_told:
+        call.finds_model()
+    call.asks("conversation.item.truncate", item_id="item_a", **CUT)
+    if not is_told:
+        call.finds_model()
+    told = [e["item"]["id"] for e in call.sent if e["type"] == "conversation.item.create"]
+    assert "item_a" not in told[1:]
+    call.asks("conversation.item.create", item=written("And now?"), previous_item_id="item_a")
+    assert "item_q" == call.sent[-1]["previous_item_id"]
+    call.asks("conversation.item.retrieve", item_id="item_a")
+    assert "conversation.item.retrieved" == call.shown[-1]["type"]
+    call.asks("conversation.item.delete", item_id="item_a")
+    assert "conversation.item.deleted" == call.shown[-1]["type"]
+
+
+def test_what_is_called_as_one_of_them_was_is_shown():
+    """It is gone for the client as well, which gives the name to another."""
+    call = put(Call().begun(), "item_q").answers("resp_1", "item_a").loses_model().finds_model()
+    call.asks("conversation.item.truncate", item_id="item_a", **CUT)
+    call.says("conversation.item.deleted", item_id="item_a")
+    call.asks("conversation.item.delete", item_id="item_a")
+
+    put(call, "item_a", before="item_q")
+
+    told = [e["type"] for e in call.all_shown if e.get("item", {}).get("id") == "item_a"]
+    assert ["conversation.item.added", "conversation.item.done"] == told[-2:]

@@ -204,3 +204,15 @@ def test_a_picture_that_is_not_kept_is_told_of_in_words():
     call.session._model.rebuilding.pictures.trim(0)
 
     assert [UNSEEN] == [item["content"][0]["text"] for item in retold(call)]
+
+
+def test_what_is_put_in_front_is_told_in_front():
+    """A model says of it that nothing is before it, as of what it has not placed."""
+    call = brings(brings(Call().begun(), written("One."), "item_1"), written("Two."), "item_2")
+    item = {"id": "item_0", **written("Nought.")}
+    call.asks("conversation.item.create", item=item, previous_item_id="root")
+    call.says("conversation.item.added", item=item, previous_item_id=None)
+    call.asks("conversation.item.create", item=item | {"id": "item_h"}, previous_item_id="item_0")
+    call.says("conversation.item.added", item=item | {"id": "item_h"}, previous_item_id="item_0")
+
+    assert ["item_0", "item_h", "item_1", "item_2"] == [each["id"] for each in retold(call)]

@@ -507,6 +507,68 @@ def test_the_next_model_is_begun_with_what_the_client_has_set():
     assert SECRET == session["instructions"]
 
 
+@pytest.mark.parametrize(
+    ("name", "updates", "begun"),
+    [
+        (
+            "turn_detection",
+            [
+                {"type": "server_vad", "threshold": 0.4},
+                {"type": "semantic_vad", "eagerness": "low"},
+            ],
+            {"type": "semantic_vad", "eagerness": "low"},
+        ),
+        (
+            "turn_detection",
+            [{"type": "semantic_vad", "eagerness": "low"}, {"type": "server_vad"}],
+            {"type": "server_vad"},
+        ),
+        (
+            "turn_detection",
+            [{"type": "server_vad", "threshold": 0.4}, {"silence_duration_ms": 700}],
+            {"type": "server_vad", "threshold": 0.4, "silence_duration_ms": 700},
+        ),
+        (
+            "turn_detection",
+            [{"type": "server_vad", "threshold": 0.4}, None, {"type": "server_vad"}],
+            {"type": "server_vad"},
+        ),
+        ("format", [PCM, PCMU], PCMU),
+        ("format", [PCMU, PCM], PCM),
+    ],
+)
+def test_the_next_model_is_asked_for_nothing_of_a_type_that_is_no_more(name, updates, begun):
+    """Each type has its own fields, and a model refuses all for one that it does not know."""
+    call = Call().begun()
+    for wanted in updates:
+        call.asks("session.update", **hearing(**{name: wanted}))
+        call.says("session.updated", session={})
+
+    call.loses_model().feed_opened()
+
+    assert begun == call.sent[0]["session"]["audio"]["input"][name]
+
+
+@pytest.mark.parametrize(
+    ("begun", "wanted"),
+    [
+        ({"vad_silence_ms": 700}, {"turn_detection": {"type": "semantic_vad"}}),
+        ({"session": "transcription", "transcription_model": "t"}, {"format": PCMU}),
+    ],
+)
+def test_nor_of_a_type_that_the_call_began_with(begun, wanted):
+    """What it begins with is said field by field where it is not the API's own."""
+    call = Call(model_session=model_session(instructions=SECRET, **begun)).begun()
+    kind = call.all_sent[0]["session"]["type"]
+    call.asks("session.update", session={"type": kind, "audio": {"input": wanted}})
+    call.says("session.updated", session={})
+
+    call.loses_model().feed_opened()
+
+    asked = call.sent[0]["session"]["audio"]["input"]
+    assert wanted == {name: asked[name] for name in wanted}
+
+
 def test_what_is_taken_behind_an_update_that_was_refused_is_what_is_in_force():
     """Each answer of the model is about the oldest that it has not refused."""
     call = Call().begun()

@@ -213,6 +213,13 @@ class Ledger:
         self._order.remove(name)
         self._order.insert(self._order.index(after) + 1, name)
 
+    def place_first(self, name: str) -> None:
+        """An item stands in front of all at the model, and here behind what sums up older ones."""
+        if name in self._entries:
+            self._order.remove(name)
+            has_summary = self._order and isinstance(self._entries[self._order[0]], Summed)
+            self._order.insert(1 if has_summary else 0, name)
+
     def rename(self, old: str, new: str) -> None:
         """The model calls an item so; if it has said so before, there is one entry too many."""
         if old not in self._entries or old == new:

@@ -205,9 +205,16 @@ class Asking:
         return rebuilding.is_told(name) and isinstance(rebuilding.ledger.find(name), ModelSaid)
 
     def _cut(self, name: str, heard_ms: Any, fields: Mapping[str, Any]) -> None:
-        """Of an answer whose audio this model has never had: it is told of it anew."""
+        """Of an answer whose audio this model has never had: it is told of it anew, if any of it
+        was heard.
+        """
+        rebuilding = self._model.rebuilding
+        before = rebuilding.ledger.before(name)
         for order in self._model.truncate(name, heard_ms):
             self._items.retell(order)
+        if rebuilding.ledger.find(name) is None:
+            rebuilding.untold(name)
+            self._forgotten.gone(name, before)
         cut = {each: fields.get(each) for each in ("item_id", "content_index", "audio_end_ms")}
         event = {"type": "conversation.item.truncated", "event_id": f"event_{name}_cut", **cut}
         self._way.say(msgspec.json.encode(event).decode())

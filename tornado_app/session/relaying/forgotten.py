@@ -31,14 +31,18 @@ class Forgotten:
             if name in told:
                 before = name
             else:
-                self._gone(name, before)
-                self._before[name] = before
+                self.gone(name, before)
+
+    def gone(self, name: str, before: str | None) -> None:
+        """The client knows it, and the model has it no more; *before*: as of `deleted`."""
+        self._move_behind(name, before)
+        self._before[name] = before
         while len(self._before) > FORGOTTEN_KEPT:
             del self._before[next(iter(self._before))]
 
     def deleted(self, name: str, before: str | None) -> None:
         """There is no such item any more; *before*: what stood before it at the model."""
-        self._gone(name, before)
+        self._move_behind(name, before)
         self._before.pop(name, None)
 
     def before(self, name: str) -> str | None:
@@ -65,7 +69,7 @@ class Forgotten:
                 event |= {"type": f"{kind}d", "item": item}
         return msgspec.json.encode(event).decode()
 
-    def _gone(self, name: str, before: str | None) -> None:
+    def _move_behind(self, name: str, before: str | None) -> None:
         for each, stood in self._before.items():
             if stood == name:
                 self._before[each] = before

@@ -8,6 +8,7 @@ from tornado_app.protocol.realtime.items import Item
 from tornado_app.protocol.realtime.orders import AnyOrder, DeleteItem
 from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED
 from tornado_app.session.relaying.clock import Clock
@@ -115,7 +116,10 @@ class ItemEvents:
             self._scribe.added(said)
         else:
             self._brought(item, asked.fields.get("item") or {}, text)
-            self._ledger.place(item.id, after)
+            if asked.fields.get("previous_item_id") == ROOT:
+                self._ledger.place_first(item.id)
+            else:
+                self._ledger.place(item.id, after)
 
     def _brought(self, item: Item, wanted: dict[str, Any], text: str) -> None:
         """The client has put it there; *text* is how the model says so."""

@@ -176,14 +176,17 @@ class Updating:
 
 
 def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """As the API lays an update over what is there: objects field by field, all else as it is."""
+    """As the API lays an update over what is there: objects field by field, all else as it is.
+
+    An object of another ``type`` has other fields: what was there is nothing to it.
+    """
     both = dict(before)
     for name, value in change.items():
         was = both.get(name)
+        both[name] = value
         if isinstance(was, dict) and isinstance(value, dict) and name != "tool_choice":
-            both[name] = merged(was, value)
-        else:
-            both[name] = value
+            is_of_its_type = value.get("type", was.get("type")) == was.get("type")
+            both[name] = merged(was, value) if is_of_its_type else value
     return both
 
 

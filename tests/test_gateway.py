@@ -158,7 +158,7 @@ async def test_a_session_is_as_the_guest_and_the_settings_say():
             config.source.rate_hz,
             config.binary_output,
             config.passes_through,
-            config.hold_ms,
+            config.uplink.hold_ms,
         )
         assert "ash" == config.model_session.voice
 

@@ -33,7 +33,7 @@ class CallAudio:
     ) -> None:
         self._feed = feed
         self._log = log
-        self._conditioning = Conditioning(config.remove_dc, config.limit_peaks)
+        self._conditioning = Conditioning(config.uplink.remove_dc, config.uplink.limit_peaks)
         uplink = to_model(config.source, MODEL_FORMAT, self._conditioning)
         downlink = to_client(MODEL_FORMAT, config.target, as_base64=not config.binary_output)
         self.uplink = UplinkLane(pipeline, files, uplink, self._on_uplink)

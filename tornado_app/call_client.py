@@ -22,8 +22,8 @@ class CallClient:
         self._dialect = dialect
         self._encode = dialect.encode
         self._line: Line | None = None
-        if config.resume_window_s:
-            kept_bytes, kept_s = config.resume_bytes, config.resume_window_s
+        if config.presence.resume_window_s:
+            kept_bytes, kept_s = config.presence.resume_bytes, config.presence.resume_window_s
             self._line = Line(client, dialect.encode, kept_bytes, kept_s, clock)
         self.taker: Client = self._line or client
         """Who is given what is sent."""

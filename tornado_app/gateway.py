@@ -210,16 +210,12 @@ class Gateway:
 
     def connect(self, guest: Guest, client: Client) -> Connection:
         """A new connection for a client that was let in; it dials the model at once."""
-        functions = self.tools.functions(guest.caller.scopes)
-        handed = self.tools.handed(guest.caller.scopes)
         config = session_config(
             guest.standing.settings,
             guest.caller,
             guest.opening,
             guest.terms,
-            functions,
-            handed=handed,
-            summary_timeout_s=self.tools.summary_timeout_s,
+            self.tools,
             client_conducts=guest.dialect.client_conducts,
             currency=self.usage.currency,
         )

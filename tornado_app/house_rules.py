@@ -6,11 +6,24 @@ import time
 from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileRules
 from tornado_app.protocol.opening import Opening, OpeningRules
-from tornado_app.protocol.realtime.functions import Function, HandedServer
-from tornado_app.session.config import PictureRules, QuotaRules, SessionConfig, TimeRules, ToolRules
+from tornado_app.session.config import (
+    AnswerRules,
+    DiallingRules,
+    MemoryRules,
+    PictureRules,
+    PresenceRules,
+    QuotaRules,
+    RateRules,
+    RollOverRules,
+    SessionConfig,
+    TimeRules,
+    ToolRules,
+    UplinkRules,
+)
 from tornado_app.session.record import RecordedParts
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import CallTerms
+from tornado_app.tools.toolbox import Toolbox
 from workers.opus import library as opus
 
 RESPONSE_TIMEOUT_S = 15.0
@@ -34,18 +47,18 @@ def opening_rules() -> OpeningRules:
     return OpeningRules(has_opus=opus.find() is not None)
 
 
-def tool_rules(
-    settings: Settings, functions: tuple[Function, ...], handed: tuple[HandedServer, ...]
-) -> ToolRules:
+def tool_rules(settings: Settings, caller: Caller, terms: CallTerms, toolbox: Toolbox) -> ToolRules:
     """What the model of a call may have done for it."""
+    if terms.model_session.only_transcribes:  # nobody calls a tool in a call without answers
+        return ToolRules()
     tools = settings.tools
     return ToolRules(
-        functions,
+        toolbox.functions(caller.scopes),
         tools.calls_at_once,
         tools.arguments_bytes,
         tools.result_bytes,
         tools.client_timeout_s,
-        handed,
+        toolbox.handed(caller.scopes),
         filler=tools.filler,
         filler_after_ms=tools.filler_after_ms,
     )
@@ -96,17 +109,101 @@ def recorded_parts(settings: Settings, wanted: bool | None) -> RecordedParts | N
     return recordings.parts if is_recorded[recordings.calls] else None
 
 
+def presence_rules(settings: Settings, *, client_conducts: bool) -> PresenceRules:
+    """When its client is silent, and when it is gone."""
+    heartbeat, session = settings.heartbeat, settings.session
+    return PresenceRules(
+        ping_interval_s=heartbeat.interval_s,
+        read_timeout_s=heartbeat.read_timeout_s,
+        # Clients of the API begin anew.
+        resume_window_s=0.0 if client_conducts else session.resume_window_s,
+        resume_bytes=session.resume_bytes,
+    )
+
+
+def dialling_rules(settings: Settings) -> DiallingRules:
+    """How a call comes to its model."""
+    upstream = settings.upstream
+    return DiallingRules(
+        ready_timeout_s=upstream.ready_timeout_s,
+        reconnect_attempts=upstream.reconnect_attempts,
+        reconnect_initial_ms=upstream.reconnect_initial_ms,
+        reconnect_max_ms=upstream.reconnect_max_ms,
+        upstreams=1 + len(upstream.fallbacks),
+    )
+
+
+def answer_rules(settings: Settings) -> AnswerRules:
+    """What holds for answers."""
+    session, upstream = settings.session, settings.upstream
+    return AnswerRules(
+        response_timeout_s=RESPONSE_TIMEOUT_S,
+        response_stall_s=upstream.response_stall_s,
+        lost_answer=upstream.lost_answer,
+        false_start=session.false_start,
+        false_start_ms=session.false_start_ms,
+        most_output_tokens=session.max_output_tokens,
+    )
+
+
+def uplink_rules(settings: Settings) -> UplinkRules:
+    """What becomes of speech on its way to the model."""
+    audio = settings.audio
+    return UplinkRules(
+        hold_ms=audio.hold_ms,
+        backlog=audio.backlog,
+        outbox_bytes=settings.upstream.outbox_bytes,
+        file_bytes=audio.file_bytes,
+        remove_dc=audio.remove_dc,
+        limit_peaks=audio.limit_peaks,
+    )
+
+
+def rate_rules(settings: Settings) -> RateRules:
+    """How much a client may say in which time."""
+    limits = settings.limits
+    return RateRules(
+        audio_rate=limits.audio_rate,
+        audio_burst_ms=limits.audio_burst_ms,
+        messages_per_s=limits.messages_per_s,
+        message_burst=limits.message_burst,
+        errors_per_minute=limits.errors_per_minute,
+        format_changes_per_minute=limits.format_changes_per_minute,
+    )
+
+
+def memory_rules(settings: Settings, toolbox: Toolbox, *, client_conducts: bool) -> MemoryRules:
+    """What is kept of a conversation."""
+    session = settings.session
+    return MemoryRules(
+        ledger_entries=session.ledger_entries,
+        ledger_bytes=session.ledger_bytes,
+        # What a client conducts has no item that it does not know.
+        summary_timeout_s=0.0 if client_conducts else toolbox.summary_timeout_s,
+        speech_kept_ms=settings.upstream.speech_kept_ms,
+    )
+
+
+def roll_over_rules(settings: Settings) -> RollOverRules:
+    """When a call goes over to another model's session."""
+    upstream = settings.upstream
+    return RollOverRules(
+        session_limit_s=upstream.session_limit_s,
+        roll_over_before_s=upstream.roll_over_before_s,
+        return_after_s=upstream.return_after_s,
+        context_tokens=upstream.context_tokens,
+    )
+
+
 def session_config(
     settings: Settings,
     caller: Caller,
     opening: Opening,
     terms: CallTerms,
-    functions: tuple[Function, ...],
+    toolbox: Toolbox,
     *,
-    handed: tuple[HandedServer, ...] = (),
-    summary_timeout_s: float = 0.0,
-    client_conducts: bool = False,
-    currency: str = "",
+    client_conducts: bool,
+    currency: str,
 ) -> SessionConfig:
     """The facts of a call that begins now."""
     return SessionConfig(
@@ -126,57 +223,24 @@ def session_config(
         opened_at_unix_ms=time.time_ns() // 1_000_000,
         token_expires_at_unix_s=caller.call_ends_at,
         token_leeway_s=settings.auth.leeway_s,
-        ping_interval_s=settings.heartbeat.interval_s,
-        read_timeout_s=settings.heartbeat.read_timeout_s,
-        ready_timeout_s=settings.upstream.ready_timeout_s,
-        response_timeout_s=RESPONSE_TIMEOUT_S,
-        response_stall_s=settings.upstream.response_stall_s,
-        reconnect_attempts=settings.upstream.reconnect_attempts,
-        reconnect_initial_ms=settings.upstream.reconnect_initial_ms,
-        reconnect_max_ms=settings.upstream.reconnect_max_ms,
-        hold_ms=settings.audio.hold_ms,
-        backlog=settings.audio.backlog,
-        outbox_bytes=settings.upstream.outbox_bytes,
+        presence=presence_rules(settings, client_conducts=client_conducts),
+        dialling=dialling_rules(settings),
+        answers=answer_rules(settings),
+        uplink=uplink_rules(settings),
+        rates=rate_rules(settings),
         call_bytes=settings.limits.call_bytes,
-        audio_rate=settings.limits.audio_rate,
-        audio_burst_ms=settings.limits.audio_burst_ms,
-        file_bytes=settings.audio.file_bytes,
-        remove_dc=settings.audio.remove_dc,
-        limit_peaks=settings.audio.limit_peaks,
-        messages_per_s=settings.limits.messages_per_s,
-        message_burst=settings.limits.message_burst,
-        errors_per_minute=settings.limits.errors_per_minute,
-        format_changes_per_minute=settings.limits.format_changes_per_minute,
-        # Nobody calls a tool in a call without answers.
-        tools=ToolRules()
-        if terms.model_session.only_transcribes
-        else tool_rules(settings, functions, handed),
+        tools=tool_rules(settings, caller, terms, toolbox),
         pictures=picture_rules(settings, terms),
-        # Clients of the API begin anew.
-        resume_window_s=0.0 if client_conducts else settings.session.resume_window_s,
-        resume_bytes=settings.session.resume_bytes,
         has_opus=opening_rules().has_opus,
-        ledger_entries=settings.session.ledger_entries,
-        ledger_bytes=settings.session.ledger_bytes,
-        # What a client conducts has no item that it does not know.
-        summary_timeout_s=0.0 if client_conducts else summary_timeout_s,
-        speech_kept_ms=settings.upstream.speech_kept_ms,
-        upstreams=1 + len(settings.upstream.fallbacks),
+        memory=memory_rules(settings, toolbox, client_conducts=client_conducts),
+        roll_over=roll_over_rules(settings),
         model_is_open="model" not in opening.choices,
         transcription_models=settings.session.transcription_models,
-        lost_answer=settings.upstream.lost_answer,
-        false_start=settings.session.false_start,
-        false_start_ms=settings.session.false_start_ms,
         times=time_rules(settings, terms),
         quotas=quota_rules(settings, terms, currency),
-        session_limit_s=settings.upstream.session_limit_s,
-        roll_over_before_s=settings.upstream.roll_over_before_s,
-        return_after_s=settings.upstream.return_after_s,
-        context_tokens=settings.upstream.context_tokens,
         token_id=caller.token_id,
         client_conducts=client_conducts,
         recorded=recorded_parts(settings, terms.model_session.record),
-        most_output_tokens=settings.session.max_output_tokens,
         shows_cost=settings.usage.show_cost,
         is_timed=settings.metrics.enabled,
     )

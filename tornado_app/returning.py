@@ -33,7 +33,7 @@ class Returning:
     def first_token(self, connection: Connection) -> str | None:
         """By which the client of a call that begins may come back; None: it may not."""
         config = connection.config
-        if not config.resume_window_s:
+        if not config.presence.resume_window_s:
             return None
         return self._tickets.issue(config.session_id, config.user_id, connection.dialect_name)
 

@@ -2,7 +2,7 @@
 
 import math
 from base64 import b64encode
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import msgspec
@@ -22,7 +22,14 @@ from tornado_app.protocol.realtime.orders import AnyOrder, Append, Relayed
 from tornado_app.protocol.told import AudioFigures, ErrorReport
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
-from tornado_app.session.config import SessionConfig
+from tornado_app.session.config import (
+    AnswerRules,
+    DiallingRules,
+    PresenceRules,
+    RateRules,
+    SessionConfig,
+    UplinkRules,
+)
 from tornado_app.session.machine import Session
 from workers.blocks import Block
 from workers.formats import AudioFormat
@@ -47,49 +54,59 @@ def model_session(**changes: Any) -> ModelSession:
     )
 
 
+GROUPS = ("presence", "dialling", "answers", "uplink", "rates", "memory", "roll_over")
+
+
 def config(**changes: Any) -> SessionConfig:
+    """*changes* by the names of fields, also of those that stand in a group."""
     wanted = model_session(turn_detection=changes.pop("turn_detection", "server_vad"))
-    return replace(
-        SessionConfig(
-            session_id="sess_1",
-            user_id="alice",
-            scopes=frozenset({"speak"}),
-            model_session=wanted,
-            call_rules=CallRules(Policy(EVERYTHING, {}), frozenset()),
-            source=AudioFormat("pcm16", 24_000, 1),
-            target=AudioFormat("pcm16", 24_000, 1),
-            passes_through=True,
-            binary_output=False,
-            outbound_bytes=1 << 20,
-            wants_resume=False,
-            ignored=(),
-            opened_at=0.0,
-            opened_at_unix_ms=UNIX_MS,
-            token_expires_at_unix_s=UNIX_MS / 1000 + 3600,
-            token_leeway_s=10.0,
-            ping_interval_s=30.0,
-            read_timeout_s=60.0,
+    begun = SessionConfig(
+        session_id="sess_1",
+        user_id="alice",
+        scopes=frozenset({"speak"}),
+        model_session=wanted,
+        call_rules=CallRules(Policy(EVERYTHING, {}), frozenset()),
+        source=AudioFormat("pcm16", 24_000, 1),
+        target=AudioFormat("pcm16", 24_000, 1),
+        passes_through=True,
+        binary_output=False,
+        outbound_bytes=1 << 20,
+        wants_resume=False,
+        ignored=(),
+        opened_at=0.0,
+        opened_at_unix_ms=UNIX_MS,
+        token_expires_at_unix_s=UNIX_MS / 1000 + 3600,
+        token_leeway_s=10.0,
+        presence=PresenceRules(ping_interval_s=30.0, read_timeout_s=60.0),
+        dialling=DiallingRules(
             ready_timeout_s=10.0,
-            response_timeout_s=15.0,
-            response_stall_s=20.0,
             reconnect_attempts=3,
             reconnect_initial_ms=250,
             reconnect_max_ms=8000,
+        ),
+        answers=AnswerRules(response_timeout_s=15.0, response_stall_s=20.0),
+        uplink=UplinkRules(
             hold_ms=1000.0,
             backlog="push_back",
             outbox_bytes=4 << 20,
-            call_bytes=8 << 20,
-            audio_rate=4.0,
-            audio_burst_ms=10_000.0,
             file_bytes=100_000,
             remove_dc=False,
             limit_peaks=False,
+        ),
+        rates=RateRules(
+            audio_rate=4.0,
+            audio_burst_ms=10_000.0,
             messages_per_s=100.0,
             message_burst=200.0,
             errors_per_minute=20.0,
         ),
-        **changes,
+        call_bytes=8 << 20,
     )
+    for group in GROUPS:
+        rules = getattr(begun, group)
+        own = {each.name: changes.pop(each.name) for each in fields(rules) if each.name in changes}
+        begun = replace(begun, **{group: replace(rules, **own)})
+    return replace(begun, **changes)
 
 
 FORGETFUL = {"ledger_entries": 0}

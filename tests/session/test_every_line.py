@@ -193,6 +193,6 @@ def test_a_model_that_does_not_go_on_behind_a_tool_has_its_line():
     tool = Function("look", "", {"type": "object"}, 5.0)
     call = Call(tools=(tool,)).begun().asks("response.create").begins("resp_1")
     call.calls("resp_1", "item_c", "call_1", "look").ends("resp_1").gets("call_1")
-    call.tick(call.now + call.config.response_timeout_s)
+    call.tick(call.now + call.config.answers.response_timeout_s)
 
     assert [{"waited_for": "answer"}] == lines(call, "upstream_late")

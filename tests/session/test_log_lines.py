@@ -147,7 +147,7 @@ def talks_nonsense(story):
 
 def does_not_confirm(story):
     story.client(asked.Configure({"speed": 1.25}))
-    story.tick(story.config.response_timeout_s)
+    story.tick(story.config.answers.response_timeout_s)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_link_whose_model_is_never_ready_has_a_line_with_the_reason(begins):
     """Whoever conducts."""
     story = begins()
     story.opened().feed(events.UpstreamOpened(5.0))
-    story.tick(story.config.ready_timeout_s)
+    story.tick(story.config.dialling.ready_timeout_s)
 
     (line,) = lines(story, "upstream_lost")
     assert ("open", "timeout", "not ready") == (line["stage"], line["cause"], line["detail"])

@@ -15,7 +15,7 @@ from tornado_app.session.order_gate import AT_ONCE_BYTES, SENT_AHEAD_PART, Order
 from tornado_app.session.timers import Timers
 
 CONFIG = config(outbox_bytes=40_000)
-FULL_BYTES = int(CONFIG.outbox_bytes * SENT_AHEAD_PART) + 1
+FULL_BYTES = int(CONFIG.uplink.outbox_bytes * SENT_AHEAD_PART) + 1
 ITEM = CreateItem({"type": "message", "content": [{"type": "input_text", "text": "x" * 1000}]})
 
 
@@ -80,7 +80,7 @@ def test_a_long_turn_that_was_kept_is_committed(stage):
 def test_as_much_is_kept_for_the_next_model_as_for_the_first(stage):
     """What was lost with one takes no room from the next."""
     story = stage(messages_per_s=9999.0, message_burst=9999.0).connected()
-    story.feed(events.UpstreamBacklog(story.config.outbox_bytes)).client(asked.Text("Hi"))
+    story.feed(events.UpstreamBacklog(story.config.uplink.outbox_bytes)).client(asked.Text("Hi"))
     story.lost()
 
     taken = [_is_taken(story) for _ in range(ORDERS_HELD + 1)]

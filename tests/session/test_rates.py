@@ -22,7 +22,7 @@ def test_what_is_too_much_is_told_with_the_bound_and_the_time(
 ):
     """Whoever waits as long as told may go on."""
     bounds = {"messages_per_s": 2.0, "message_burst": 4.0, "errors_per_minute": 6.0}
-    rates = Rates(config(**bounds, format_changes_per_minute=3.0))
+    rates = Rates(config(**bounds, format_changes_per_minute=3.0).rates)
     assert [None] * burst == [one_more(rates, 9.0) for _ in range(burst)]
 
     refused = one_more(rates, 9.0)
@@ -33,7 +33,7 @@ def test_what_is_too_much_is_told_with_the_bound_and_the_time(
 
 def test_each_kind_is_counted_by_itself():
     """A client that pings much may still speak, and its status counts its messages alone."""
-    rates = Rates(config(messages_per_s=2.0, message_burst=4.0))
+    rates = Rates(config(messages_per_s=2.0, message_burst=4.0).rates)
     for _ in range(5):
         rates.ping(0.0)
         rates.fragment(0.0)

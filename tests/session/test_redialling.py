@@ -6,25 +6,25 @@ from tests.session.story import config
 from tornado_app.protocol.endings import Failure, classify
 from tornado_app.session.redialling import STABLE_S, WAIT_MAX_S, Redialling
 
-CONFIG = config(reconnect_attempts=4, reconnect_initial_ms=200, reconnect_max_ms=1000)
+RULES = config(reconnect_attempts=4, reconnect_initial_ms=200, reconnect_max_ms=1000).dialling
 
 
 @pytest.mark.parametrize(("jitter", "first_s"), [(0.0, 0.1), (0.5, 0.15), (1.0, 0.2)])
 def test_clients_that_lost_the_same_model_come_back_one_by_one(jitter, first_s):
     """After the whole of the pause, or half of it, or anything between."""
-    assert first_s == pytest.approx(Redialling(CONFIG, lambda: jitter).next(None, None))
+    assert first_s == pytest.approx(Redialling(RULES, lambda: jitter).next(None, None))
 
 
 def test_each_pause_is_twice_the_one_before_up_to_the_longest():
     """And after so many attempts there is none."""
-    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling = Redialling(RULES, lambda: 1.0)
 
     assert [0.2, 0.4, 0.8, 1.0, None] == [redialling.next(None, None) for _ in range(5)]
 
 
 def test_a_link_that_held_counts_from_one_again():
     """One that held less has the next pause in turn."""
-    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling = Redialling(RULES, lambda: 1.0)
     redialling.next(None, None)
 
     assert 0.4 == redialling.next(STABLE_S - 0.1, None)
@@ -34,7 +34,7 @@ def test_a_link_that_held_counts_from_one_again():
 
 def test_what_the_model_asks_for_comes_before_the_pause():
     """As far as a caller can wait."""
-    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling = Redialling(RULES, lambda: 1.0)
 
     assert WAIT_MAX_S + 0.2 == redialling.next(None, WAIT_MAX_S)
     assert redialling.next(None, WAIT_MAX_S + 0.1) is None
@@ -62,7 +62,7 @@ OVER = Failure("open", "closed", close_reason="maximum duration")
 )
 def test_what_becomes_of_a_link(failure, let_down, is_kept, wait_s):
     """One that lets a call down is gone past at once; one that may not say more is the end."""
-    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling = Redialling(RULES, lambda: 1.0)
     ending = classify(failure, None)
     loss = redialling.judge(failure, ending, None, let_down=let_down, is_kept=is_kept)
 
@@ -73,7 +73,7 @@ def test_what_becomes_of_a_link(failure, let_down, is_kept, wait_s):
 
 def test_nobody_goes_past_one_for_ever():
     """Not when it is out; who is refused is refused by each of them once."""
-    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling = Redialling(RULES, lambda: 1.0)
     waits = [
         redialling.judge(BUSY, classify(BUSY, None), None, let_down="azure", is_kept=True).wait_s
         for _ in range(5)
@@ -84,7 +84,7 @@ def test_nobody_goes_past_one_for_ever():
 
 def test_who_has_another_link_begins_again():
     """Its next loss is a first one, however short the new link held."""
-    redialling = Redialling(CONFIG, lambda: 1.0)
+    redialling = Redialling(RULES, lambda: 1.0)
     redialling.next(None, None)
     redialling.succeeded()
 

@@ -69,7 +69,7 @@ def test_one_that_does_not_answer_is_given_up_soon(story):
 
     assert story.did(CloseUpstream)
     assert [True] == dials(story)
-    story.tick(at=CONFIGURE_S + story.config.ready_timeout_s - 0.1)
+    story.tick(at=CONFIGURE_S + story.config.dialling.ready_timeout_s - 0.1)
     assert [] == dials(story)
 
 

@@ -375,7 +375,7 @@ def test_a_bad_file_gets_one_error_and_disturbs_nothing_else(story, code, retry_
 
 def test_a_file_over_its_limit_is_refused_unread(story):
     """By its size without base64; padding does not count."""
-    limit = story.config.file_bytes
+    limit = story.config.uplink.file_bytes
     exact = "A" * (-(-limit // 3) * 4)
     padding = -limit % 3
     story.connected().feed(events.ClientFile(exact[: len(exact) - padding] + "=" * padding, "wav"))

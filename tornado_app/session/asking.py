@@ -197,7 +197,8 @@ class Asking:
 
         *is_kept*: the next one is told of the conversation, and may be asked again.
         """
-        is_kept = is_kept and self._config.lost_answer != "tell" and not self.answering.is_closed
+        policy = self._config.answers.lost_answer
+        is_kept = is_kept and policy != "tell" and not self.answering.is_closed
         is_owed, ref = self._carry_over() if is_kept else self._request.lost()
         if self._known.running is not None:
             self._break_off(self._known.running, is_kept=is_kept)
@@ -225,7 +226,8 @@ class Asking:
             self.answering.end(running, "completed")  # but for the word that it is over
         else:
             if is_open:
-                is_rest = isinstance(last, ModelSaid) and self._config.lost_answer == "continue"
+                policy = self._config.answers.lost_answer
+                is_rest = isinstance(last, ModelSaid) and policy == "continue"
                 self._request.want(Turn(None, running.ref, is_rest=is_rest))
             self.answering.end(running, "failed", goes_on=is_open)
 

@@ -48,13 +48,13 @@ class Backlog:
     ) -> None:
         self._config = config
         self._budget = budget
-        self._policy = config.backlog
-        self.takes_all = config.backlog == "push_back"
+        self._policy = config.uplink.backlog
+        self.takes_all = config.uplink.backlog == "push_back"
         """A client that is pushed back loses nothing: what was read of it before it was paused is
         taken, too, which is one read at most."""
         self._actions = actions
         self._timers = timers
-        self._rate = Bucket(config.audio_rate * 1000, config.audio_burst_ms)
+        self._rate = Bucket(config.rates.audio_rate * 1000, config.rates.audio_burst_ms)
         self._untold_ms = 0.0
         self._untold_chunk = 0
         self._told_at = float("-inf")
@@ -77,7 +77,7 @@ class Backlog:
             return False
         if self._policy == "refuse" and not self._budget.has_room(size_bytes):
             return False
-        return waiting_ms + duration_ms <= self._config.hold_ms
+        return waiting_ms + duration_ms <= self._config.uplink.hold_ms
 
     def taken(self, waiting_ms: float, converting_ms: float, duration_ms: float) -> None:
         """Audio of *duration_ms* was taken; pause the client if that was enough.
@@ -92,7 +92,8 @@ class Backlog:
         if wait_s:
             self._rests_until = self._actions.now + max(wait_s, PAUSE_AT_LEAST_S)
             self._timers.set("audio_rate", self._rests_until)
-            reason = f"Audio may come {self._config.audio_rate:g} times as fast as it is spoken"
+            rate = self._config.rates.audio_rate
+            reason = f"Audio may come {rate:g} times as fast as it is spoken"
             self._pause("too_fast", reason)
         elif self._budget.is_full:
             self._pause("memory", f"{self._budget.held_bytes} bytes of this call wait")
@@ -130,8 +131,8 @@ class Backlog:
     def _fullness(self, waiting_ms: float, converting_ms: float) -> float:
         """1.0 at the bound beyond which the client is held back."""
         if self._policy == "drop_oldest":
-            return converting_ms / (self._config.hold_ms * CONVERTING_PART)
-        return waiting_ms / self._config.hold_ms
+            return converting_ms / (self._config.uplink.hold_ms * CONVERTING_PART)
+        return waiting_ms / self._config.uplink.hold_ms
 
     def _pause(self, why: str, reason: str) -> None:
         if self.paused:
@@ -152,9 +153,10 @@ class Backlog:
         self._told_at = self._actions.now
         self._actions.log("audio_dropped", dropped_ms=round(dropped_ms))
         what = "dropped, the oldest" if self._policy == "drop_oldest" else "not taken"
+        hold_ms, rate = self._config.uplink.hold_ms, self._config.rates.audio_rate
         sentence = (
-            f"{dropped_ms:.0f} ms of audio were {what}: {self._config.hold_ms:.0f} ms may wait for "
-            f"the model, and audio may come {self._config.audio_rate:g} times as fast as spoken."
+            f"{dropped_ms:.0f} ms of audio were {what}: {hold_ms:.0f} ms may wait for "
+            f"the model, and audio may come {rate:g} times as fast as spoken."
         )
         self._actions.refuse(
             Refused("audio_backlog", sentence, None, 1000, chunk=self._untold_chunk)

@@ -87,6 +87,104 @@ class QuotaRules:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenceRules:
+    """When a client counts as silent, and how long one that was lost is waited for."""
+
+    ping_interval_s: float
+    read_timeout_s: float
+    resume_window_s: float = 0.0
+    """How long the session waits for a client that was lost; 0: not at all."""
+    resume_bytes: int = 1 << 20
+    """How much of what a client was told is kept for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateRules:
+    """How much the client of one call may say in which time."""
+
+    audio_rate: float
+    """How many times faster than speech audio may come, on the average."""
+    audio_burst_ms: float
+    messages_per_s: float
+    message_burst: float
+    errors_per_minute: float
+    format_changes_per_minute: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkRules:
+    """What becomes of the client's speech on its way to the model."""
+
+    hold_ms: float
+    """How much audio may wait for the model before `backlog` says what becomes of more."""
+    backlog: BacklogPolicy
+    outbox_bytes: int
+    """How much may wait to be sent to the model."""
+    file_bytes: int
+    """The largest complete file."""
+    remove_dc: bool
+    limit_peaks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DiallingRules:
+    """How a call comes to its model, and to the next when that is lost."""
+
+    ready_timeout_s: float
+    reconnect_attempts: int
+    reconnect_initial_ms: int
+    reconnect_max_ms: int
+    upstreams: int = 1
+    """How many there are to go to, if one lets the call down."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRules:
+    """How long answers may take, how much they may be, and what becomes of those that break off."""
+
+    response_timeout_s: float
+    """From a request to the model's first word that it took it up."""
+    response_stall_s: float
+    """How long an answer that has begun may say nothing."""
+    lost_answer: LostAnswer = "continue"
+    """What becomes of an answer whose model is lost."""
+    false_start: FalseStart = "stop"
+    """What becomes of an answer that was stopped by a noise."""
+    false_start_ms: float = 1500.0
+    """How long a noise may be, and how long behind it words may come."""
+    most_output_tokens: int = 0
+    """Which nobody may raise an answer's beyond; 0: that is not bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRules:
+    """How much of the conversation is kept for the next model."""
+
+    ledger_entries: int = 1000
+    """How many items."""
+    ledger_bytes: int = 524_288
+    summary_timeout_s: float = 0.0
+    """How long the operator's function may take that sums up what is too old; 0: there is none."""
+    speech_kept_ms: float = 15_000.0
+    """How much of the speech that no transcript stands for yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RollOverRules:
+    """When a call goes over to another model's session before its own has ended."""
+
+    session_limit_s: float = 0.0
+    """How long a model's session may be that does not say so itself; 0: for ever."""
+    roll_over_before_s: float = 300.0
+    """How long before its end a quiet moment for going over to the next is looked for."""
+    return_after_s: float = 0.0
+    """The same when an upstream that is wanted more has been well for so long, or up to twice that;
+    0: never."""
+    context_tokens: int = 0
+    """The same as soon as what the model knows is so much; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConfig:
     """Times are seconds of the monotonic clock unless the name says otherwise."""
 
@@ -111,80 +209,31 @@ class SessionConfig:
     opened_at_unix_ms: int
     token_expires_at_unix_s: float
     token_leeway_s: float
-    ping_interval_s: float
-    read_timeout_s: float
-    ready_timeout_s: float
-    response_timeout_s: float
-    """From a request to the model's first word that it took it up."""
-    response_stall_s: float
-    """How long an answer that has begun may say nothing."""
-    reconnect_attempts: int
-    reconnect_initial_ms: int
-    reconnect_max_ms: int
-    hold_ms: float
-    """How much audio may wait for the model before `backlog` says what becomes of more."""
-    backlog: BacklogPolicy
-    outbox_bytes: int
-    """How much may wait to be sent to the model."""
+    presence: PresenceRules
+    dialling: DiallingRules
+    answers: AnswerRules
+    uplink: UplinkRules
+    rates: RateRules
     call_bytes: int
     """How much of this call may be kept in all."""
-    audio_rate: float
-    """How many times faster than speech audio may come, on the average."""
-    audio_burst_ms: float
-    file_bytes: int
-    """The largest complete file."""
-    remove_dc: bool
-    limit_peaks: bool
-    messages_per_s: float
-    message_burst: float
-    errors_per_minute: float
-    format_changes_per_minute: float = 300.0
     tools: ToolRules = ToolRules()
     pictures: PictureRules = PictureRules()
-    resume_window_s: float = 0.0
-    """How long the session waits for a client that was lost; 0: not at all."""
-    resume_bytes: int = 1 << 20
-    """How much of what a client was told is kept for it."""
     has_opus: bool = True
     """The server has its codec."""
-    ledger_entries: int = 1000
-    """How many items of the conversation are kept for the next model."""
-    ledger_bytes: int = 524_288
-    summary_timeout_s: float = 0.0
-    """How long the operator's function may take that sums up what is too old; 0: there is none."""
-    speech_kept_ms: float = 15_000.0
-    """How much of the speech that no transcript stands for yet."""
-    upstreams: int = 1
-    """How many there are to go to, if one lets the call down."""
+    memory: MemoryRules = MemoryRules()
+    roll_over: RollOverRules = RollOverRules()
     model_is_open: bool = False
     """The address names none: a client that conducts may, with the first that it says."""
     transcription_models: tuple[str, ...] = ()
     """Which a client that conducts may name beside that of `model_session`."""
-    lost_answer: LostAnswer = "continue"
-    """What becomes of an answer whose model is lost."""
-    false_start: FalseStart = "stop"
-    """What becomes of an answer that was stopped by a noise."""
-    false_start_ms: float = 1500.0
-    """How long a noise may be, and how long behind it words may come."""
     times: TimeRules = TimeRules()
     quotas: QuotaRules = QuotaRules()
-    session_limit_s: float = 0.0
-    """How long a model's session may be that does not say so itself; 0: for ever."""
-    roll_over_before_s: float = 300.0
-    """How long before its end a quiet moment for going over to the next is looked for."""
-    return_after_s: float = 0.0
-    """The same when an upstream that is wanted more has been well for so long, or up to twice that;
-    0: never."""
-    context_tokens: int = 0
-    """The same as soon as what the model knows is so much; 0: never."""
     token_id: str | None = None
     """The token's own number, by which it may be taken back."""
     client_conducts: bool = False
     """The client asks the model itself; what both say is relayed."""
     recorded: RecordedParts | None = None
     """None: nothing of it is written down."""
-    most_output_tokens: int = 0
-    """Which nobody may raise an answer's beyond; 0: that is not bounded."""
     shows_cost: bool = False
     """Its client may see what it costs."""
     is_timed: bool = False

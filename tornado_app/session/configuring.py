@@ -174,7 +174,7 @@ class Configuring:
         change = self._oldest
         if change is None:
             return None
-        due_at = self._model.due(change.since, self._config.response_timeout_s)
+        due_at = self._model.due(change.since, self._config.answers.response_timeout_s)
         if due_at is None or self._actions.now < due_at:
             self._arm()
             return None
@@ -288,7 +288,8 @@ class Configuring:
 
     def _arm(self) -> None:
         oldest = self._oldest
-        due_at = self._model.due(oldest.since, self._config.response_timeout_s) if oldest else None
+        timeout_s = self._config.answers.response_timeout_s
+        due_at = self._model.due(oldest.since, timeout_s) if oldest else None
         if due_at is None:
             self._timers.clear(TIMER)
         else:

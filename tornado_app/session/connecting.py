@@ -61,7 +61,7 @@ class Connecting:
         self._config = config
         self._actions = actions
         self._timers = timers
-        self._redialling = Redialling(config, jitter)
+        self._redialling = Redialling(config.dialling, jitter)
         self._model = model
         self._reports = reports
         self._has_opened = False
@@ -80,7 +80,7 @@ class Connecting:
 
     def dial(self, model: str | None = None, *, is_fresh: bool = False) -> None:
         """*model*: one that the client has chosen; *is_fresh*: no link that was open before."""
-        self._timers.set("ready", self._actions.now + self._config.ready_timeout_s)
+        self._timers.set("ready", self._actions.now + self._config.dialling.ready_timeout_s)
         is_again, asked_model = self._connections > 0, self._model.in_force.asked_model
         self._actions.log("upstream_dialled", again=is_again, asked_model=asked_model)
         self._actions.do(DialUpstream(model, is_fresh))
@@ -108,7 +108,7 @@ class Connecting:
             spare_s=None if opened.spare_s is None else round(opened.spare_s, 1),
         )
         if model.has_others or opened.spare_s is not None:
-            patience_s = min(CONFIGURE_S, self._config.ready_timeout_s)
+            patience_s = min(CONFIGURE_S, self._config.dialling.ready_timeout_s)
             self._timers.set("ready", self._actions.now + patience_s)
         # Allowed before session.created is read, and saves a round trip.
         model.gate.let_go(UpdateSession(session=model.body(model.upstream), event_id=UPDATE_ID))

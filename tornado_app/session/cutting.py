@@ -189,7 +189,8 @@ class Cutting:
     @property
     def _may_doubt(self) -> bool:
         """Whether the policy is to go on behind a noise, and words could tell it from speech."""
-        if self._config.false_start != "go_on" or not self._model.in_force.transcription_model:
+        goes_on = self._config.answers.false_start == "go_on"
+        if not goes_on or not self._model.in_force.transcription_model:
             return False
         running = self._asking.answering.known.running
         if running is None:
@@ -280,7 +281,7 @@ class Cutting:
         self._wait()
 
     def _wait(self) -> None:
-        self._timers.set(TIMER, self._actions.now + self._config.false_start_ms / 1000)
+        self._timers.set(TIMER, self._actions.now + self._config.answers.false_start_ms / 1000)
 
     def _close(self) -> Doubt | None:
         doubt, self.doubt = self.doubt, None

@@ -78,7 +78,7 @@ class Downlink:
         self._actions = actions
         self.transcripts = transcripts
         self._waits = waits
-        self.tape = Tape(playout) if config.false_start == "go_on" else None
+        self.tape = Tape(playout) if config.answers.false_start == "go_on" else None
         """What was not heard of answers, if it may be sent again."""
         self._uttering = Uttering(actions, transcripts)
         self._breakage = Breakage(actions)

@@ -4,7 +4,7 @@ from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import DecodeUplink, FlushUplink
-from tornado_app.session.config import SessionConfig
+from tornado_app.session.config import UplinkRules
 from tornado_app.session.pending import PendingFile, PendingTail
 from tornado_app.session.pending_queue import PendingQueue
 from workers.formats import Container
@@ -17,9 +17,9 @@ class Files:
     """Thread: loop."""
 
     def __init__(
-        self, config: SessionConfig, actions: Actions, pending: PendingQueue, budget: Budget
+        self, rules: UplinkRules, actions: Actions, pending: PendingQueue, budget: Budget
     ) -> None:
-        self._config = config
+        self._rules = rules
         self._actions = actions
         self._pending = pending
         self._budget = budget
@@ -31,8 +31,8 @@ class Files:
         self.taken += 1
         chunk = self._actions.chunk
         size_bytes = len(text) * 3 // 4 - text.count("=", -2)
-        if size_bytes > self._config.file_bytes:
-            sentence = f"audio: a file may have {self._config.file_bytes} bytes."
+        if size_bytes > self._rules.file_bytes:
+            sentence = f"audio: a file may have {self._rules.file_bytes} bytes."
             return Refused("message_too_large", sentence, "audio", chunk=chunk)
         if self._pending.count(PendingFile) >= FILES_PENDING:
             sentence = f"Only {FILES_PENDING} files may wait; send the next when one is received."

@@ -55,7 +55,7 @@ class GatewayConducts:
         self._actions = actions
         self._model = model
         self._reports = parts.reports
-        confirmations = Confirmations(model, actions, timers, config.response_timeout_s)
+        confirmations = Confirmations(model, actions, timers, config.answers.response_timeout_s)
         self.uplink = Uplink(
             config,
             model,
@@ -73,7 +73,7 @@ class GatewayConducts:
             config, model, actions, timers, budget, formatting=formatting
         )
         self._words = AwaitedWords(
-            model, actions, timers, downlink, timeout_s=config.response_stall_s
+            model, actions, timers, downlink, timeout_s=config.answers.response_stall_s
         )
         hearing = Hearing(
             actions,

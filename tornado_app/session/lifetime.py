@@ -60,8 +60,8 @@ class Lifetime:
 
     def start(self) -> None:
         config, timers = self._config, self._timers
-        timers.set("ping", config.opened_at + config.ping_interval_s)
-        self._ask_at(config.opened_at + config.read_timeout_s)
+        timers.set("ping", config.opened_at + config.presence.ping_interval_s)
+        self._ask_at(config.opened_at + config.presence.read_timeout_s)
         self._expect_end(warned_at=config.opened_at)
 
     @property
@@ -106,7 +106,7 @@ class Lifetime:
         """The client is lost, and may come back within the window."""
         self._timers.clear("ping")
         self._timers.clear("read")
-        self._wait_until(self._actions.now + self._config.resume_window_s)
+        self._wait_until(self._actions.now + self._config.presence.resume_window_s)
 
     def is_gone(self) -> bool:
         """Whether the time is over in which a client that was lost may come back."""
@@ -121,8 +121,8 @@ class Lifetime:
         now, timers = self._actions.now, self._timers
         self._heard_at, self._is_asked_again = -math.inf, False
         timers.clear("resume")
-        timers.set("ping", now + self._config.ping_interval_s)
-        self._ask_at(now + self._config.read_timeout_s)
+        timers.set("ping", now + self._config.presence.ping_interval_s)
+        self._ask_at(now + self._config.presence.read_timeout_s)
         self._expires_at_unix_s = expires_at_unix_s
         self._expect_end(warned_at=now + (self._ends_at - now) / 2)
 
@@ -153,7 +153,7 @@ class Lifetime:
         """An ending if the session must end now."""
         match name:
             case "ping":
-                self._timers.set("ping", self._actions.now + self._config.ping_interval_s)
+                self._timers.set("ping", self._actions.now + self._config.presence.ping_interval_s)
                 self._actions.do(PingClient())
             case "token_warning":
                 self._actions.say(TokenExpiring(self.token_expires_at))
@@ -178,7 +178,7 @@ class Lifetime:
         A client is silent that is so twice, if this process was there in between.
         """
         now = self._actions.now
-        silent_at = max(self._heard_at, self._unread_at) + self._config.read_timeout_s
+        silent_at = max(self._heard_at, self._unread_at) + self._config.presence.read_timeout_s
         was_late = now - self._asks_at > LATE_S
         was_asked, self._is_asked_again = self._is_asked_again, now >= silent_at
         if now < silent_at:
@@ -187,5 +187,5 @@ class Lifetime:
         if was_late or not was_asked:
             self._ask_at(now + GRACE_S)
             return None
-        sentence = f"Nothing was heard for {self._config.read_timeout_s:g} s."
+        sentence = f"Nothing was heard for {self._config.presence.read_timeout_s:g} s."
         return Ending("idle_timeout", sentence, False, IDLE_TIMEOUT, "client_silent")

@@ -142,7 +142,7 @@ class Listening:
                 connected_at=None if connected_at is None else config.unix_ms(connected_at),
                 upstream=UpstreamFigures(model.state, reconnects, model.heard.latency_ms),
                 audio=self._uplink.figures(),
-                limits=limits | {"message_burst": LimitUse(used, config.message_burst)},
+                limits=limits | {"message_burst": LimitUse(used, config.rates.message_burst)},
                 token_expires_at=self._lifetime.token_expires_at,
                 tools=self._answers.tools.figures,
                 cost=cost,

@@ -155,7 +155,7 @@ class Session:
     def most_output_tokens(self) -> int:
         """Which no answer has more of; 0: that is not bounded."""
         if self._config.client_conducts:  # who may ask for more with each
-            return self._config.most_output_tokens
+            return self._config.answers.most_output_tokens
         return self._model.in_force.max_output_tokens
 
     @property

@@ -101,7 +101,7 @@ class ModelSide:
     @property
     def has_others(self) -> bool:
         """What one upstream refuses, another may give."""
-        return self._config.upstreams > 1
+        return self._config.dialling.upstreams > 1
 
     @property
     def client_functions(self) -> tuple[Function, ...]:

@@ -175,6 +175,6 @@ class OrderGate:
 
 def _sent_ahead_bytes(config: SessionConfig) -> int:
     """How much may lie in the model's socket, and be released at once."""
-    if config.backlog == "drop_oldest":
-        return int(min(SENT_AHEAD_MS, config.hold_ms / 4) * UPSTREAM_BYTES_PER_MS)
-    return int(config.outbox_bytes * SENT_AHEAD_PART)
+    if config.uplink.backlog == "drop_oldest":
+        return int(min(SENT_AHEAD_MS, config.uplink.hold_ms / 4) * UPSTREAM_BYTES_PER_MS)
+    return int(config.uplink.outbox_bytes * SENT_AHEAD_PART)

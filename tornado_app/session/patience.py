@@ -109,12 +109,12 @@ class Patience:
 
     def _next_due_at(self) -> float | None:
         if self._known.is_heard:
-            return self._model.due(self._since, self._config.response_stall_s)
+            return self._model.due(self._since, self._config.answers.response_stall_s)
         is_unwanted = self._known.is_unwanted and self._request.state == "none"
         if self._known.running is not None or self._request.state == "busy" or is_unwanted:
             return self._model.due(self._since, CANCEL_TIMEOUT_S)
         if self._request.state != "none" or self._is_expected:
-            return self._model.due(self._since, self._config.response_timeout_s)
+            return self._model.due(self._since, self._config.answers.response_timeout_s)
         return None
 
     @property

@@ -43,10 +43,10 @@ class PreparedModel:
         budget: Budget,
         jitter: Callable[[], float],
     ) -> None:
-        self._config = config
+        self._dialling = config.dialling
         self._actions = actions
         self._jitter = jitter
-        self._most_bytes = int(config.outbox_bytes * SENT_AHEAD_PART)
+        self._most_bytes = int(config.uplink.outbox_bytes * SENT_AHEAD_PART)
         self._untold = KeptOrders(budget)
         self._state: Literal["none", "dialled", "ready"] = "none"
         self._failures = 0
@@ -91,7 +91,7 @@ class PreparedModel:
             self._body_for, self._body = body_for, body_for(PLAIN)
             self._actions.log("next_dialled")
             self._actions.do(PrepareUpstream())
-        elif self._state == "dialled" and now >= self.begun_at + self._config.ready_timeout_s:
+        elif self._state == "dialled" and now >= self.begun_at + self._dialling.ready_timeout_s:
             self._fail(Failure("open", "timeout", detail="not ready"))
         elif self._state == "ready":
             self._tell_more()
@@ -188,7 +188,7 @@ class PreparedModel:
             detail=failure.detail,
             attempt=self._failures,
         )
-        if self._has_opened and self._config.upstreams > 1:
+        if self._has_opened and self._dialling.upstreams > 1:
             self._actions.do(NoteModel(False, self.upstream.name, ending))
         self.drop()
 

@@ -2,7 +2,7 @@
 
 from tornado_app.admission.limits import Bucket
 from tornado_app.errors import Refused
-from tornado_app.session.config import SessionConfig
+from tornado_app.session.config import RateRules
 
 FRAGMENTS_PER_MESSAGE = 10
 """A message may come in pieces (RFC 6455, 5.4).  Clients that cut a file cut it into pieces of some
@@ -15,24 +15,24 @@ class Rates:
     Each is asked when one more came, and says what to tell the client if that was too much.
     """
 
-    __slots__ = ("_config", "_errors", "_format_changes", "_fragments", "_messages", "_pings")
+    __slots__ = ("_errors", "_format_changes", "_fragments", "_messages", "_pings", "_rules")
 
-    def __init__(self, config: SessionConfig) -> None:
-        rate_per_s, burst = config.messages_per_s, config.message_burst
-        self._config = config
+    def __init__(self, rules: RateRules) -> None:
+        rate_per_s, burst = rules.messages_per_s, rules.message_burst
+        self._rules = rules
         self._messages = Bucket(rate_per_s, burst)
         self._pings = Bucket(rate_per_s, burst)
         self._fragments = Bucket(rate_per_s * FRAGMENTS_PER_MESSAGE, burst * FRAGMENTS_PER_MESSAGE)
-        changes = config.format_changes_per_minute
+        changes = rules.format_changes_per_minute
         self._format_changes = Bucket(changes / 60, changes)
-        self._errors = Bucket(config.errors_per_minute / 60, config.errors_per_minute)
+        self._errors = Bucket(rules.errors_per_minute / 60, rules.errors_per_minute)
 
     def message(self, now: float) -> Refused | None:
         wait_s = self._messages.take(now)
         if not wait_s:
             return None
         sentence = (
-            f"More than {self._config.messages_per_s:g} messages a second; this one was dropped."
+            f"More than {self._rules.messages_per_s:g} messages a second; this one was dropped."
         )
         return Refused("rate_limited", sentence, None, int(wait_s * 1000) + 1)
 
@@ -53,14 +53,14 @@ class Rates:
         wait_s = self._format_changes.take(now)
         if not wait_s:
             return None
-        most = self._config.format_changes_per_minute
+        most = self._rules.format_changes_per_minute
         sentence = f"The formats of a call may change {most:g} times a minute."
         return Refused("rate_limited", sentence, None, int(wait_s * 1000) + 1)
 
     def wrong_message(self, now: float) -> Refused | None:
         if not self._errors.take(now):
             return None
-        sentence = f"More than {self._config.errors_per_minute:g} refused messages in a minute."
+        sentence = f"More than {self._rules.errors_per_minute:g} refused messages in a minute."
         return Refused("rate_limited", sentence, None, 60_000)
 
     def used(self, now: float) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.session.config import SessionConfig
+from tornado_app.session.config import DiallingRules
 
 STABLE_S = 30.0
 """A link that held this long was a good one: the next loss counts from one again.  Shorter than
@@ -34,8 +34,8 @@ class Redialling:
     Thread: loop.
     """
 
-    def __init__(self, config: SessionConfig, jitter: Callable[[], float]) -> None:
-        self._config = config
+    def __init__(self, rules: DiallingRules, jitter: Callable[[], float]) -> None:
+        self._rules = rules
         self._jitter = jitter
         self.attempt = 0
 
@@ -74,7 +74,7 @@ class Redialling:
         was_stable = held_s is not None and held_s >= STABLE_S
         self.attempt = 1 if was_stable else self.attempt + 1
         asked_s = asked_s or 0.0
-        if self.attempt > self._config.reconnect_attempts or asked_s > WAIT_MAX_S:
+        if self.attempt > self._rules.reconnect_attempts or asked_s > WAIT_MAX_S:
             return None
         # On top of it: those who were all asked to wait so long must not all come at once.
         return asked_s + self._back_off_s()
@@ -85,6 +85,6 @@ class Redialling:
 
     def _back_off_s(self) -> float:
         """Exponential, with the upper half jittered, so that clients spread out."""
-        config = self._config
-        doubled_ms: int = config.reconnect_initial_ms * 2 ** (self.attempt - 1)
-        return min(config.reconnect_max_ms, doubled_ms) * (0.5 + 0.5 * self._jitter()) / 1000
+        rules = self._rules
+        doubled_ms: int = rules.reconnect_initial_ms * 2 ** (self.attempt - 1)
+        return min(rules.reconnect_max_ms, doubled_ms) * (0.5 + 0.5 * self._jitter()) / 1000

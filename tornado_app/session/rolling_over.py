@@ -65,9 +65,9 @@ class RollingOver:
     def see(self, better: frozenset[str]) -> None:
         """Once a second: who is wanted more than the upstream in use, and may be dialled."""
         term, now = self._model.term, self._actions.now
-        after_s = self._config.return_after_s
+        after_s = self._config.roll_over.return_after_s
         self._better = better
-        if not better or not after_s or not self._config.ledger_entries:
+        if not better or not after_s or not self._config.memory.ledger_entries:
             self._return_at = None
             if term.why == "upstream_back":
                 self._look_no_more()
@@ -125,7 +125,7 @@ class RollingOver:
     @property
     def _most_bytes(self) -> int:
         """Of the conversation, for a next model that is to know less."""
-        return self._config.context_tokens * TOKEN_BYTES // 2
+        return self._config.roll_over.context_tokens * TOKEN_BYTES // 2
 
     @property
     def _is_better(self) -> bool:

@@ -10,7 +10,7 @@ that has time.
 
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import StopSummingUp, SumUp
-from tornado_app.session.config import SessionConfig
+from tornado_app.session.config import MemoryRules
 from tornado_app.session.events import SummedUp
 from tornado_app.session.ledger.heard import cut_at_word
 from tornado_app.session.ledger.ledger import Ledger
@@ -30,10 +30,10 @@ SUMMARY_LETTERS = 8192
 class SummingUp:
     """Thread: loop."""
 
-    __slots__ = ("_actions", "_again_at", "_asked_at", "_config", "_ledger", "_names")
+    __slots__ = ("_actions", "_again_at", "_asked_at", "_ledger", "_names", "_rules")
 
-    def __init__(self, config: SessionConfig, actions: Actions, ledger: Ledger) -> None:
-        self._config = config
+    def __init__(self, rules: MemoryRules, actions: Actions, ledger: Ledger) -> None:
+        self._rules = rules
         self._actions = actions
         self._ledger = ledger
         self._names: list[str] = []
@@ -43,21 +43,21 @@ class SummingUp:
 
     def look(self, most_bytes: int) -> None:
         """Once a second, with how much the ledger may have."""
-        if not self._config.summary_timeout_s:
+        if not self._rules.summary_timeout_s:
             return
         self._see_if_late()
         if self._may_ask and self._ledger.used_part(most_bytes) >= ASKED_PART:
-            most_bytes = min(most_bytes, self._config.ledger_bytes)
-            most_entries = int(self._config.ledger_entries * LEFT_PART)
+            most_bytes = min(most_bytes, self._rules.ledger_bytes)
+            most_entries = int(self._rules.ledger_entries * LEFT_PART)
             self._ask(int(most_bytes * LEFT_PART), most_entries)
 
     def awaits(self, most_bytes: int) -> bool:
         """Whether a summary is waited for, and asks for one of what would not be within that."""
-        if not self._config.summary_timeout_s:
+        if not self._rules.summary_timeout_s:
             return False
         self._see_if_late()
         if self._may_ask:
-            self._ask(most_bytes, self._config.ledger_entries)
+            self._ask(most_bytes, self._rules.ledger_entries)
         return bool(self._names)
 
     def on_done(self, result: SummedUp) -> None:
@@ -85,7 +85,7 @@ class SummingUp:
             self._actions.do(SumUp(tuple(oldest)))
 
     def _see_if_late(self) -> None:
-        if self._names and self._actions.now >= self._asked_at + self._config.summary_timeout_s:
+        if self._names and self._actions.now >= self._asked_at + self._rules.summary_timeout_s:
             self._names = []
             self._actions.do(StopSummingUp())
             self._actions.log("summary_failed", outcome="late", detail="")

@@ -42,18 +42,18 @@ class Term:
         self.why = "session_limit"
         self.is_nearly_over = False
         ends_at = self._ends_at(begun_at, expires_at_unix_s, now)
-        if ends_at is None or not self._config.ledger_entries:
+        if ends_at is None or not self._config.memory.ledger_entries:
             return  # without a ledger there is nothing to tell the next
         length_s = ends_at - begun_at
         if length_s >= SHORTEST_S:
-            before_s = min(self._config.roll_over_before_s, length_s / 2)
+            before_s = min(self._config.roll_over.roll_over_before_s, length_s / 2)
             self.look_at = ends_at - before_s * (1 - SPREAD * self._jitter())
             self.force_at = ends_at - min(FORCED_S, length_s / 10)
 
     def counts(self, usage: dict[str, Any] | None) -> bool:
         """An answer is over.  True: what the model knows is nearly too much."""
-        most, tokens = self._config.context_tokens, total_tokens(usage)
-        if not most or not self._config.ledger_entries or tokens is None:
+        most, tokens = self._config.roll_over.context_tokens, total_tokens(usage)
+        if not most or not self._config.memory.ledger_entries or tokens is None:
             return False
         if self._first_tokens is None:
             self._first_tokens = tokens
@@ -70,4 +70,5 @@ class Term:
             ends_at = config.opened_at + expires_at_unix_s - config.opened_at_unix_ms / 1000
             if ends_at > now:
                 return ends_at
-        return begun_at + config.session_limit_s if config.session_limit_s else None
+        limit_s = config.roll_over.session_limit_s
+        return begun_at + limit_s if limit_s else None

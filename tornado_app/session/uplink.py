@@ -90,7 +90,7 @@ class Uplink:
         self._backlog = backlog
         self.pending = PendingQueue(actions, budget, timers)
         self.input = InputFormat(config, actions, self.pending)
-        self.files = Files(config, actions, self.pending, budget)
+        self.files = Files(config.uplink, actions, self.pending, budget)
         self._received_ms = 0.0
         self._sent_ms = 0.0
         self.sound_at = config.opened_at
@@ -261,7 +261,7 @@ class Uplink:
         """Whether a file that was decoded has no room."""
         if isinstance(result, Unusable):
             return False
-        if self.buffered_ms + result.converted_ms > self._config.hold_ms:
+        if self.buffered_ms + result.converted_ms > self._config.uplink.hold_ms:
             self._backlog.drop(result.duration_ms, number)
             return True
         waiting_ms = self.buffered_ms + result.converted_ms
@@ -272,9 +272,9 @@ class Uplink:
         """Make room for so much by dropping the oldest that waits, if that is the policy."""
         if self._backlog.room(self.buffered_ms, duration_ms, size_bytes):
             return True
-        if self._config.backlog != "drop_oldest":
+        if self._config.uplink.backlog != "drop_oldest":
             return False
-        too_much_ms = self.buffered_ms + duration_ms - self._config.hold_ms
+        too_much_ms = self.buffered_ms + duration_ms - self._config.uplink.hold_ms
         dropped_ms, uncommitted_ms = self._gate.kept.drop_oldest_audio(too_much_ms)
         self._sent_ms -= dropped_ms
         self._buffer.uncommitted_ms -= uncommitted_ms

@@ -99,14 +99,15 @@ class WayOut:
 
     def on_gone(self, code: int | None, *, is_lost: bool) -> None:
         """The client has closed its socket with *code*, or *is_lost*."""
-        if is_lost and self._config.resume_window_s:
+        if is_lost and self._config.presence.resume_window_s:
             self._go_away()
         else:
             self.end(None, "client_gone", code)
 
     def on_slow(self, why: str) -> None:
         """The client does not take what it is told."""
-        if why == "write_timeout" and self._config.resume_window_s:  # as of a network that is gone
+        window_s = self._config.presence.resume_window_s
+        if why == "write_timeout" and window_s:  # as of a network that is gone
             self._actions.do(DropClient(LIMIT_REACHED))
             self._go_away()
         else:

@@ -23,7 +23,7 @@ class Losing:
     """Thread: loop."""
 
     def __init__(self, parts: Parts, relayed: RelayedParts, asking: Asking) -> None:
-        self._continues = parts.config.lost_answer == "continue"
+        self._continues = parts.config.answers.lost_answer == "continue"
         self._model = parts.model
         self._actions = parts.actions
         self._answers = relayed.answers

@@ -44,7 +44,7 @@ class RelayedParts:
             parts.timers,
             veil=self.veil,
             way=self.way,
-            timeout_s=config.response_timeout_s,
+            timeout_s=config.answers.response_timeout_s,
         )
         self.tools = Tools(config, model, actions, parts.timers, answers=self.answers)
         self.forgotten = Forgotten()

@@ -141,8 +141,8 @@ class Speaking:
         backlog, config = self._backlog, self._config
         if backlog.takes_all or backlog.room(self.buffered_ms, duration_ms, size_bytes):
             return True
-        if config.backlog == "drop_oldest":
-            too_much_ms = self.buffered_ms + duration_ms - config.hold_ms
+        if config.uplink.backlog == "drop_oldest":
+            too_much_ms = self.buffered_ms + duration_ms - config.uplink.hold_ms
             dropped_ms, _ = self._gate.kept.drop_oldest_audio(too_much_ms)
             self._sent_ms -= dropped_ms
             if dropped_ms:

@@ -32,7 +32,7 @@ class SilentClient:
 
     def __init__(self, gateway: Gateway, guest: Guest) -> None:
         self.closes: list[Close] = []
-        self._leave = partial(gateway.reception.release, guest)
+        self._leave = partial(gateway.access.reception.release, guest)
 
     is_full = False
     queued_bytes = 0
@@ -75,7 +75,7 @@ def connect(gateway: Gateway, guest: Guest) -> tuple[Connection, SilentClient]:
 
 def refusal(gateway: Gateway, request: Knock) -> str:
     with pytest.raises(Refused) as refused:
-        gateway.reception.admit(request)
+        gateway.access.reception.admit(request)
     return refused.value.code
 
 
@@ -89,7 +89,7 @@ async def test_the_first_thing_that_is_wrong_is_said():
         "upstream_url": "local",
     }
     async with a_gateway(limits_connections=1, **production) as gateway:
-        guest = gateway.reception.admit(knock())
+        guest = gateway.access.reception.admit(knock())
         worst = {"origin": "https://evil.net", "token": "rubbish", "input_rate": "1"}
         assert "origin_denied" == refusal(gateway, knock(**worst))
         del worst["origin"]
@@ -98,25 +98,25 @@ async def test_the_first_thing_that_is_wrong_is_said():
         del worst["token"]
         assert "invalid_message" == refusal(gateway, knock(**worst))
         assert "server_busy" == refusal(gateway, knock())
-        gateway.reception.is_closed = True
+        gateway.access.reception.is_closed = True
         assert "going_away" == refusal(gateway, knock(origin="https://evil.net"))
-        gateway.reception.release(guest)
+        gateway.access.reception.release(guest)
 
 
 @pytest.mark.gen_test
 async def test_a_place_is_counted_and_given_back():
     """Of the server and of the user; refusals take none."""
     async with a_gateway(limits_connections=3, limits_connections_per_user=2) as gateway:
-        guests = [gateway.reception.admit(knock()), gateway.reception.admit(knock())]
+        guests = [gateway.access.reception.admit(knock()), gateway.access.reception.admit(knock())]
         assert "connection_limit" == refusal(gateway, knock())
-        guests.append(gateway.reception.admit(knock("bob")))
+        guests.append(gateway.access.reception.admit(knock("bob")))
         assert "server_busy" == refusal(gateway, knock("carol"))
 
-        gateway.reception.release(guests.pop(0))
-        guests.append(gateway.reception.admit(knock()))
+        gateway.access.reception.release(guests.pop(0))
+        guests.append(gateway.access.reception.admit(knock()))
         assert "alice" == guests[-1].caller.user_id
         for guest in guests:
-            gateway.reception.release(guest)
+            gateway.access.reception.release(guest)
 
 
 @pytest.mark.gen_test
@@ -125,7 +125,8 @@ async def test_connections_are_kept_until_they_end():
     async with FakeUpstream() as fake, a_gateway(fake.url, limits_connections=7) as gateway:
         assert frozenset() == gateway.connections
         calls = [
-            connect(gateway, gateway.reception.admit(knock(user))) for user in ("alice", "bob")
+            connect(gateway, gateway.access.reception.admit(knock(user)))
+            for user in ("alice", "bob")
         ]
         made = [connection for connection, _ in calls]
         assert frozenset(made) == gateway.connections
@@ -147,7 +148,7 @@ async def test_connections_are_kept_until_they_end():
 async def test_a_session_is_as_the_guest_and_the_settings_say():
     """What it asked for, within what there is."""
     async with FakeUpstream() as fake, a_gateway(fake.url, audio_hold_ms=1234) as gateway:
-        guest = gateway.reception.admit(
+        guest = gateway.access.reception.admit(
             knock(input_format="pcmu", output_encoding="binary", voice="ash")
         )
         config = connect(gateway, guest)[0].config
@@ -170,8 +171,8 @@ class Both:
 
     def __init__(self, gateway: Gateway) -> None:
         self._asked = [asyncio.Event(), asyncio.Event()]
-        self.lease = gateway.seating.lease
-        self.exceeded = gateway.metering.exceeded
+        self.lease = gateway.access.seating.lease
+        self.exceeded = gateway.access.metering.exceeded
         self.given_back = 0
 
     async def learn(self, _quotas: object) -> None:
@@ -196,17 +197,18 @@ class Both:
 async def test_an_opening_asks_for_its_place_and_its_quotas_at_once():
     """Of a Redis that does not answer nobody waits twice; and what it says at last counts."""
     async with a_gateway(quotas_tokens_per_user_per_day=10) as gateway:
-        reception, seating, metering = gateway.reception, gateway.seating, gateway.metering
+        access = gateway.access
+        reception, seating, metering = access.reception, access.seating, access.metering
         reception.seating = reception.metering = both = Both(gateway)
         try:
-            guest = await gateway.reception.coming_in(knock())
-            gateway.reception.release(guest)
+            guest = await gateway.access.reception.coming_in(knock())
+            gateway.access.reception.release(guest)
             assert 1 == both.given_back
             used_up = QuotaUse("tokens_per_user_per_day", 10, 10, 2_000_000_000)
             answers = iter([None, used_up])
             both.exceeded = lambda _quotas, _held: next(answers)
             with pytest.raises(Refused) as refused:
-                await gateway.reception.coming_in(knock())
+                await gateway.access.reception.coming_in(knock())
             assert ("quota_exceeded", 2) == (refused.value.code, both.given_back)
         finally:
             reception.seating, reception.metering = seating, metering

@@ -41,14 +41,17 @@ class FakeGateway:
     """What `Health` looks at."""
 
     def __init__(self) -> None:
-        self.reception = SimpleNamespace(is_closed=False)
+        self.access = SimpleNamespace(
+            reception=SimpleNamespace(is_closed=False),
+            trust=SimpleNamespace(is_blind=False, without_good_keys=dict),
+            seating=SimpleNamespace(is_away=False, is_closed=False),
+        )
         self.models = SimpleNamespace(is_rejected=False, several=None)
-        self.trust = SimpleNamespace(is_blind=False, without_good_keys=dict)
-        self.seating = SimpleNamespace(is_away=False, is_closed=False)
         self.connections = frozenset({1, 2, 3})
         self.tally = Tally()
         self.stuck_s = 0.0
-        self.pool = SimpleNamespace(oldest_in_flight_s=lambda: self.stuck_s)
+        pool = SimpleNamespace(oldest_in_flight_s=lambda: self.stuck_s)
+        self.audio = SimpleNamespace(pool=pool)
 
 
 @pytest.fixture
@@ -79,7 +82,7 @@ def test_a_process_that_is_well_is_ready(health, loop):
 
 def test_a_draining_gateway_is_not_ready(health, gateway):
     """It lets nobody in."""
-    gateway.reception.is_closed = True
+    gateway.access.reception.is_closed = True
 
     assert "draining" == health.not_ready()
 
@@ -89,7 +92,7 @@ def test_a_process_that_will_leave_is_not_ready(health, gateway):
     health.leaving = True
 
     assert "draining" == health.not_ready()
-    assert not gateway.reception.is_closed
+    assert not gateway.access.reception.is_closed
 
 
 def test_a_model_that_refuses_every_call(health, gateway):
@@ -103,10 +106,10 @@ def test_a_model_that_refuses_every_call(health, gateway):
 
 def test_no_keys_of_any_issuer(health, gateway):
     """Their clients are better sent elsewhere; those without good keys are named in any case."""
-    gateway.trust.is_blind = True
-    gateway.trust.without_good_keys = lambda: {"one": "missing"}
+    gateway.access.trust.is_blind = True
+    gateway.access.trust.without_good_keys = lambda: {"one": "missing"}
     blind = health.not_ready()
-    gateway.trust.is_blind = False
+    gateway.access.trust.is_blind = False
 
     assert ("no_issuer_keys", None) == (blind, health.not_ready())
     assert {"one": "missing"} == health.issuers
@@ -137,7 +140,7 @@ def test_a_real_pool_that_is_stuck(loop):
             return iter(())
 
     gateway = FakeGateway()
-    gateway.pool = pool
+    gateway.audio.pool = pool
     health = Health(gateway, loop)
     try:
         pool.submit(Stuck(), lambda results: None)

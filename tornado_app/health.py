@@ -44,24 +44,24 @@ class Health:
 
     def not_ready(self) -> str | None:
         """A word that says why not, or None."""
-        if self.leaving or self._gateway.reception.is_closed:
+        if self.leaving or self._gateway.access.reception.is_closed:
             return "draining"
-        if self._gateway.pool.oldest_in_flight_s() > POOL_STUCK_S:
+        if self._gateway.audio.pool.oldest_in_flight_s() > POOL_STUCK_S:
             return "pool_stuck"
         if self._loop.time() - self._lagged_at < LAG_REMEMBERED_S:
             return "loop_slow"
         if self._gateway.models.is_rejected:
             return "upstream_rejected"
-        if self._gateway.trust.is_blind:
+        if self._gateway.access.trust.is_blind:
             return "no_issuer_keys"
-        if self._gateway.seating.is_closed:
+        if self._gateway.access.seating.is_closed:
             return "shared_away"
         return None
 
     @property
     def issuers(self) -> dict[str, str]:
         """Identity providers whose keys are not fresh, and how they are."""
-        return dict(self._gateway.trust.without_good_keys())
+        return dict(self._gateway.access.trust.without_good_keys())
 
     @property
     def upstreams(self) -> dict[str, int]:
@@ -72,7 +72,7 @@ class Health:
     @property
     def shared(self) -> str:
         """That Redis does not answer; empty: it does, or there is none."""
-        return AWAY if self._gateway.seating.is_away else ""
+        return AWAY if self._gateway.access.seating.is_away else ""
 
     def _probe(self) -> None:
         now = self._loop.time()

@@ -54,7 +54,8 @@ def look(gateway: Gateway, health: Health, waiting_sockets: int, model: LocalMod
         *_of_process(health, model),
     ):
         readings[metric][labels] = value
-    spreads = {d.POOL_WAIT: gateway.pool_times.waits, d.POOL_RUN: gateway.pool_times.runs}
+    times = gateway.audio.pool_times
+    spreads = {d.POOL_WAIT: times.waits, d.POOL_RUN: times.runs}
     return Page(gateway.tally, readings, spreads)
 
 
@@ -95,13 +96,13 @@ def _sum_up(
 
 
 def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
-    limits, traffic = gateway.settings.limits, gateway.traffic
+    limits, traffic = gateway.settings.limits, gateway.sockets.traffic
     yield d.CALLS_LIMIT, (), limits.connections
     yield d.UNAUTHENTICATED, (), waiting_sockets
     yield d.CLIENT_BYTES, ("from_client",), traffic.received_bytes
     yield d.CLIENT_BYTES, ("to_client",), traffic.sent_bytes
-    yield d.POOL_JOBS, (), gateway.pool.in_flight
-    yield d.POOL_OLDEST, (), gateway.pool.oldest_in_flight_s()
+    yield d.POOL_JOBS, (), gateway.audio.pool.in_flight
+    yield d.POOL_OLDEST, (), gateway.audio.pool.oldest_in_flight_s()
     yield d.LINKS, (), gateway.models.links_open
     if gateway.models.spares is not None:
         yield d.SPARES_READY, (), gateway.models.spares.ready
@@ -109,36 +110,36 @@ def _of_gateway(gateway: Gateway, waiting_sockets: int) -> Found:
     if gateway.models.several is not None:
         for name in gateway.models.several.names:
             yield d.UPSTREAM_OUT, (name,), name in gateway.models.several.out
-    if gateway.seating.shared is not None:
-        yield d.SHARED_UP, (), not gateway.seating.shared.is_away
+    if gateway.access.seating.shared is not None:
+        yield d.SHARED_UP, (), not gateway.access.seating.shared.is_away
     yield d.MEMORY_HELD, (), gateway.memory.held_bytes
     yield d.MEMORY_BUDGET, (), limits.process_bytes
-    if gateway.recorder is not None:
-        yield d.RECORDINGS_FAILED, (), gateway.recorder.failed
-        yield d.RECORDING_QUEUED, (), gateway.recorder.queued_bytes
-    if gateway.tracing is not None:
-        exporter = gateway.tracing.exporter
+    if gateway.records.recorder is not None:
+        yield d.RECORDINGS_FAILED, (), gateway.records.recorder.failed
+        yield d.RECORDING_QUEUED, (), gateway.records.recorder.queued_bytes
+    if gateway.records.tracing is not None:
+        exporter = gateway.records.tracing.exporter
         yield d.SPANS, ("exported",), exporter.exported
         yield d.SPANS, ("failed",), exporter.failed
         yield d.SPANS, ("dropped",), exporter.dropped
 
 
 def _of_usage(gateway: Gateway) -> Found:
-    for keeper in gateway.usage.keepers:
+    for keeper in gateway.records.usage.keepers:
         yield d.USAGE_RECORDS, (keeper.setting, "written"), keeper.written
         yield d.USAGE_RECORDS, (keeper.setting, "lost"), keeper.lost
         yield d.USAGE_WAITING, (keeper.setting,), keeper.waiting
 
 
 def _of_trust(gateway: Gateway) -> Found:
-    for issuer, (state, age_s) in gateway.trust.key_states().items():
+    for issuer, (state, age_s) in gateway.access.trust.key_states().items():
         for each in d.ISSUER_STATE.labels[1].values:
             yield d.ISSUER_STATE, (issuer, each), each == state
         if age_s is not None:
             yield d.ISSUER_KEYS_AGE, (issuer,), age_s
-    age_s = gateway.trust.revocations_age_s()
+    age_s = gateway.access.trust.revocations_age_s()
     if age_s is not None:
-        revoked = gateway.trust.revoked
+        revoked = gateway.access.trust.revoked
         yield d.REVOCATIONS_AGE, (), age_s
         yield d.REVOCATIONS, ("users",), len(revoked.users)
         yield d.REVOCATIONS, ("tokens",), len(revoked.token_ids)

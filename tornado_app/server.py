@@ -172,7 +172,7 @@ class Server:
             if tools is not None:
                 await tools.stop()
             return refuse(str(error))
-        self.gateway.usage.go_by(house.prices)
+        self.gateway.records.usage.go_by(house.prices)
         self._settings, self._house = settings, house
         renew_front_door(self._http, self.gateway, self.health)
         if renewed.settings.logging != logging:

@@ -377,7 +377,7 @@ def quota_of(house, user):
     """What counts for a call of *user*, as it was counted by some other call."""
     caller = Caller(user, frozenset(), 2e9, None, {})
     quotas = Standings(house.settings).of(caller).quotas
-    return house.gateway.metering.new_meter(quotas)
+    return house.gateway.access.metering.new_meter(quotas)
 
 
 def test_every_address_stands_in_the_document():

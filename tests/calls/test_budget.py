@@ -117,7 +117,7 @@ async def test_four_calls_at_once_keep_it_together(tmp_path):
 async def spend_here(folder: Path, name: str, url: str) -> None:
     where = {"shared_redis_url": url, "shared_key_prefix": "budget", "shared_timeout_s": 5}
     async with house_for(folder, name, **where) as house:
-        await until(lambda: not house.gateway.seating.is_away, "Redis is not found", WAIT_S)
+        await until(lambda: not house.gateway.access.seating.is_away, "Redis is not found", WAIT_S)
         client = await spend(house)
         assert client is None or client.socket.close_code == 4429, client.types
 

@@ -62,4 +62,6 @@ async def test_the_endpoint_passes_autobahn():
             assert {"INFORMATIONAL"} == set(verdicts.pop(case).split(" / "))
         assert {} == verdicts
         # Each of some five hundred connections had a place, and gave it back.
-        await until(lambda: not house.gateway.seating.here, "a place was not given back", 10.0)
+        await until(
+            lambda: not house.gateway.access.seating.here, "a place was not given back", 10.0
+        )

@@ -46,14 +46,14 @@ async def stopped_helper(house: House, client: VoiceClient) -> psutil.Process:
     """The helper that has answered one file, and is not going to answer another."""
     await send_file(client)
     await client.next("audio_received", FILE_WAIT_S)
-    helper = psutil.Process(house.gateway.files.process_id)
+    helper = psutil.Process(house.gateway.audio.files.process_id)
     helper.suspend()
     return helper
 
 
 async def in_helper(house: House) -> None:
     """Return when a file has been written to the helper."""
-    await until(lambda: house.gateway.files.busy, "no file is on its way")
+    await until(lambda: house.gateway.audio.files.busy, "no file is on its way")
     await asyncio.sleep(0)
 
 
@@ -291,7 +291,7 @@ async def test_a_client_that_vanishes_with_a_file_in_flight_leaves_nothing():
         third = await house.connected()
         await send_file(third)
         await third.next("audio_received", FILE_WAIT_S)
-        assert helper.pid == house.gateway.files.process_id
+        assert helper.pid == house.gateway.audio.files.process_id
 
 
 @pytest.mark.gen_test

@@ -218,9 +218,9 @@ async def test_a_stranger_that_vanishes_is_forgotten():
     """Nobody waits for it in the end."""
     async with FakeUpstream() as fake, a_house(fake) as house:
         gone = await RawClient.connect(house.port, "/ws")
-        assert house.gateway.reception.expects
+        assert house.gateway.access.reception.expects
         await gone.close()
-        await until(lambda: not house.gateway.reception.expects, "it is still expected")
+        await until(lambda: not house.gateway.access.reception.expects, "it is still expected")
 
 
 @pytest.mark.gen_test

@@ -132,8 +132,8 @@ async def comes_in(gateway: Gateway, user: str) -> str:
     """What whoever comes is told, and how long that took."""
     began = time.monotonic()
     try:
-        guest = await gateway.reception.coming_in(knock(user))
-        gateway.reception.release(guest)
+        guest = await gateway.access.reception.coming_in(knock(user))
+        gateway.access.reception.release(guest)
         told = "let in"
     except Refused as refused:
         told = refused.code
@@ -167,7 +167,7 @@ async def test_nobody_notices(trouble):
         house = await stack.enter_async_context(House(fake.url, **how))
         gateways = (house.gateway, strict)
         for gateway in gateways:
-            await until(lambda: not gateway.seating.is_away, "Redis is not found")  # noqa: B023
+            await until(lambda: not gateway.access.seating.is_away, "Redis is not found")  # noqa: B023
         clients = [await house.connected(user=f"user-{each}") for each in range(CALLS)]
         ticking = asyncio.ensure_future(lag.keep())
         async with talking(clients) as talkers:
@@ -177,14 +177,14 @@ async def test_nobody_notices(trouble):
             deadline, came, aways = time.monotonic() + TROUBLE_S, [], 0
             while time.monotonic() < deadline:
                 came.append([await comes_in(gateway, "bob") for gateway in gateways])
-                aways += strict.seating.is_away
+                aways += strict.access.seating.is_away
                 await asyncio.sleep(1)
             during = lag.told()
             await end(redis, wire)
             back_at = time.monotonic()
 
             for gateway in gateways:
-                await until(lambda: not gateway.seating.is_away, "it stays away")  # noqa: B023
+                await until(lambda: not gateway.access.seating.is_away, "it stays away")  # noqa: B023
             places = f"{{{prefix}:1}}:connections"
             # In a thread: what this asks may not hold up what it looks at.
             while await asyncio.to_thread(counted, redis, places) != CALLS:

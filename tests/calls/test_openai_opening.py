@@ -206,7 +206,7 @@ async def test_who_does_not_upgrade_gets_http():
 async def test_a_server_that_goes_away_says_so():
     """With a close after which clients dial again, and find another."""
     async with House(NOBODY) as house:
-        house.gateway.reception.is_closed = True
+        house.gateway.access.reception.is_closed = True
         error, close = await refused(house, **bearer(house.token()))
 
     assert ("going_away", (1012, "server_error.going_away")) == (error["code"], close)

@@ -454,7 +454,9 @@ async def test_a_disk_that_takes_nothing_costs_the_recording_alone(tmp_path, tro
                 await client.next("response_done")
                 heard = b"".join(each for each in client.heard if isinstance(each, bytes))
                 assert pcm == heard
-                await until(lambda: house.gateway.recorder.failed, "the disk took all of it")
+                await until(
+                    lambda: house.gateway.records.recorder.failed, "the disk took all of it"
+                )
                 client.socket.close()
                 await until(lambda: not house.gateway.connections, "the call does not end")
     lines = [json.loads(line) for line in log.getvalue().splitlines()]

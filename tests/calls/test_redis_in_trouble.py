@@ -70,7 +70,7 @@ async def test_calls_go_on_and_limits_hold_again(trouble):
             FakeUpstream() as fake,
             House(fake.url, **how) as house,
         ):
-            await until(lambda: not house.gateway.seating.is_away, "Redis is not found")
+            await until(lambda: not house.gateway.access.seating.is_away, "Redis is not found")
             clients = [await house.connected(user=f"user-{each}") for each in range(CALLS)]
             await talk(clients)
             begin(redis, wire)
@@ -79,16 +79,16 @@ async def test_calls_go_on_and_limits_hold_again(trouble):
             await talk(clients)
             end(redis, wire)
             for gateway in (house.gateway, other):
-                await until(lambda: not gateway.seating.is_away, "it stays away")  # noqa: B023
+                await until(lambda: not gateway.access.seating.is_away, "it stays away")  # noqa: B023
             places = f"{{{prefix}:1}}:connections"
             await until(
                 lambda: redis.ask("ZCARD", places) == f":{CALLS + 1}\r\n", "calls are not counted"
             )
             await talk(clients)
-            guest = await other.reception.coming_in(knock("eve"))
+            guest = await other.access.reception.coming_in(knock("eve"))
             with pytest.raises(Refused):
-                await other.reception.coming_in(knock("mallory"))
-            other.reception.release(guest)
+                await other.access.reception.coming_in(knock("mallory"))
+            other.access.reception.release(guest)
             assert len(house.gateway.connections) == len(clients)
             for client in clients:
                 assert "error" not in client.types

@@ -274,7 +274,7 @@ async def test_who_begins_anew_begins_within_quotas(first):
         client = await house.connected()
         cut(client)
         used_up = QuotaUse("tokens_per_user_per_day", 10, 10, 2**41)
-        house.gateway.metering.exceeded = lambda *_: used_up
+        house.gateway.access.metering.exceeded = lambda *_: used_up
         place = f"&last_seq={last_seq(client) + 1}" if first == "place" else ""
         late = await house.call(f"resume={token_of(client)}{place}")
         if first == "ping":

@@ -46,7 +46,7 @@ async def test_a_call_ends_when_its_token_is_taken_back(revoked):
         await other.say("ping")
         await other.next("pong")
         await until(lambda: len(house.gateway.connections) == 1, "a call is still there")
-        assert house.gateway.seating.used(Seat("connections_per_user", "bob", 9)) == 0
+        assert house.gateway.access.seating.used(Seat("connections_per_user", "bob", 9)) == 0
 
 
 def _number(token: str) -> str:
@@ -70,7 +70,9 @@ async def test_who_is_taken_back_does_not_come_in(revoked):
         await house.connected(user="bob")
 
         say(revoked, "")
-        await until(lambda: not house.gateway.trust.has_taken_back("alice", None), "not read")
+        await until(
+            lambda: not house.gateway.access.trust.has_taken_back("alice", None), "not read"
+        )
         await house.connected()
 
 
@@ -78,16 +80,16 @@ async def test_who_is_taken_back_does_not_come_in(revoked):
 async def test_whoever_was_let_in_a_moment_before_does_not_stay(revoked):
     """Between the judgement and the open socket there is a moment."""
     async with FakeUpstream() as fake, House(fake.url, auth_revoked_file=str(revoked)) as house:
-        admit = house.gateway.reception.admit
+        admit = house.gateway.access.reception.admit
 
         def admit_late(knock):
             guest = admit(knock)
-            house.gateway.trust._on_revocations(
-                house.gateway.trust._known, Revocations(frozenset({"alice"}))
+            house.gateway.access.trust._on_revocations(
+                house.gateway.access.trust._known, Revocations(frozenset({"alice"}))
             )
             return guest
 
-        house.gateway.reception.admit = admit_late
+        house.gateway.access.reception.admit = admit_late
         client = await house.call()
         assert (4401, "token_revoked") == await ended(client)
 

@@ -35,7 +35,7 @@ def shared(server: RedisServer, **changes: object) -> dict[str, object]:
 
 async def admitted(gateway: Gateway, request: Knock) -> Guest | str:
     """By a gateway that nobody calls over a socket: its guest, or why there is none."""
-    coming = gateway.reception.coming_in(request)
+    coming = gateway.access.reception.coming_in(request)
     assert coming is not None
     try:
         return await coming
@@ -45,7 +45,7 @@ async def admitted(gateway: Gateway, request: Knock) -> Guest | str:
 
 async def found(gateway: Gateway) -> None:
     """It has asked Redis, and is answered."""
-    await until(lambda: not gateway.seating.is_away, "Redis is not found")
+    await until(lambda: not gateway.access.seating.is_away, "Redis is not found")
 
 
 @asynccontextmanager
@@ -73,8 +73,8 @@ async def test_a_call_on_another_machine_counts(redis):
         await late.error("server_busy")
         await first.say("get_status")
         assert 2 == (await first.next("status"))["data"]["limits"]["connections"]["limit"]
-        other.reception.release(guest)
-        await until(lambda: not other.seating.shared.owed, "its place is not given back")
+        other.access.reception.release(guest)
+        await until(lambda: not other.access.seating.shared.owed, "its place is not given back")
         third = await house.call(token="")
         await third.say("authenticate", token=house.token("eve"))
         await third.status("connected")
@@ -93,7 +93,7 @@ async def test_who_goes_while_redis_is_asked_has_no_place(redis):
         deadline = asyncio.get_running_loop().time() + WAIT_S
         while isinstance(guest := await admitted(house.gateway, knock("bob")), str):
             assert asyncio.get_running_loop().time() < deadline, "its place is not given back"
-        house.gateway.reception.release(guest)
+        house.gateway.access.reception.release(guest)
 
 
 @pytest.mark.gen_test
@@ -135,7 +135,7 @@ async def test_everybody_of_an_organisation_counts(redis):
         assert (429, "connection_limit") == (status, body["data"]["code"])
         assert "Your organisation has 1 connections, and 1 are allowed." == body["error"]
         for token in (of("eve", "other"), house.token("bob")):
-            other.reception.release(await admitted(other, knock(token=token)))
+            other.access.reception.release(await admitted(other, knock(token=token)))
         status, body, _ = await house.refusal(token=of("bob", 7))
         assert (401, "token_invalid") == (status, body["data"]["code"])
 
@@ -177,6 +177,6 @@ async def test_a_call_goes_on_when_redis_dies(when_away):
             await talking.audio(bytes(960))
             await talking.next("audio_received")
             own.start()
-            await until(lambda: not house.gateway.seating.is_away, "Redis is back unnoticed")
+            await until(lambda: not house.gateway.access.seating.is_away, "Redis is back unnoticed")
             assert own.keys(how["shared_key_prefix"])
             assert (200, {"status": "ready"}) == await house.get("/readyz")

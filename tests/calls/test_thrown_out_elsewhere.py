@@ -45,7 +45,7 @@ async def test_the_call_ends_on_the_other_machine(tmp_path):
             machine(redis, tmp_path, "other", fake.url) as other,
         ):
             for house in (one, other):
-                await until(lambda: not house.gateway.seating.is_away, "no Redis")  # noqa: B023
+                await until(lambda: not house.gateway.access.seating.is_away, "no Redis")  # noqa: B023
             bystander = await other.connected(user="bystander")
             for number in range(ROUNDS):
                 user = {"kind": "user", "name": f"user-{number}"}
@@ -56,7 +56,7 @@ async def test_the_call_ends_on_the_other_machine(tmp_path):
                 assert (4401, "token_revoked") == await client.closed()
                 took_ms.append((time.monotonic() - asked_at) * 1000)
             assert 200 == (await ask(other, "DELETE", f"bans/user/user-{ROUNDS - 1}"))[0]
-            trust = one.gateway.trust
+            trust = one.gateway.access.trust
             await until(lambda: not trust.has_taken_back(f"user-{ROUNDS - 1}", None), "still out")
             await one.connected(user=f"user-{ROUNDS - 1}")
             await bystander.say("ping")
@@ -78,7 +78,7 @@ async def test_who_was_thrown_out_while_redis_was_away_is_thrown_out_later(tmp_p
                 await stack.enter_async_context(machine(redis, tmp_path, name, fake.url))
                 for name in ("one", "other")
             ]
-            await until(lambda: not one.gateway.seating.is_away, "no Redis")
+            await until(lambda: not one.gateway.access.seating.is_away, "no Redis")
             clients = [await house.connected(user="alice") for house in (one, other)]
             redis.kill()
             _, answer = await ask(one, "POST", "bans", {"kind": "user", "name": "alice"})
@@ -91,7 +91,7 @@ async def test_who_was_thrown_out_while_redis_was_away_is_thrown_out_later(tmp_p
             await stack.aclose()
             redis.flush()
             async with machine(redis, tmp_path, "other", fake.url) as other:
-                assert other.gateway.trust.has_taken_back("alice", None)
+                assert other.gateway.access.trust.has_taken_back("alice", None)
 
 
 @pytest.mark.gen_test
@@ -102,9 +102,11 @@ async def test_a_machine_that_stops_writes_down_first_what_it_was_told(tmp_path)
             async with machine(redis, tmp_path, "one", fake.url) as house:
                 for name in ("alice", "bob", "carol"):
                     now = time.time()
-                    house.gateway.keeping_out._learn(NOBODY.with_one("user", name, now + 60, now))
+                    house.gateway.access.keeping_out._learn(
+                        NOBODY.with_one("user", name, now + 60, now)
+                    )
                     await asyncio.sleep(0)
             redis.flush()
             async with machine(redis, tmp_path, "one", fake.url) as house:
-                knows = house.gateway.trust.has_taken_back
+                knows = house.gateway.access.trust.has_taken_back
                 assert [True] * 3 == [knows(name, None) for name in ("alice", "bob", "carol")]

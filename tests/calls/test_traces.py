@@ -121,7 +121,7 @@ async def test_a_call_with_a_tool_and_a_roll_over_is_one_story(tmp_path):
         assert not any(word in everything for word in ("Oslo", "alice", "127.0.0.1", "AAAA"))
         lines = [line for line in told if line.get("session_id") == session_id]
         assert {TRACE} == {line["trace_id"] for line in lines}
-        assert call.house.gateway.tracing.exporter.exported == len(collector.spans)
+        assert call.house.gateway.records.tracing.exporter.exported == len(collector.spans)
 
 
 @pytest.mark.gen_test
@@ -149,7 +149,7 @@ async def test_without_traces_nothing_is_told_and_nothing_imported(tmp_path):
         toml = http_tool("get_weather", endpoint.url("weather"))
         async with tool_call(tmp_path, toml, headers={"traceparent": CLIENT}) as call:
             await call.result_of("get_weather", {"city": "Oslo"})
-            assert call.house.gateway.tracing is None
+            assert call.house.gateway.records.tracing is None
         assert "traceparent" not in endpoint.requests[0].headers
 
 
@@ -173,7 +173,7 @@ async def test_a_collector_that_fails_costs_no_call_and_no_time_at_the_end(manne
                 client = await house.connected()
                 await client.say("ping")
                 await client.next("pong")
-            exporter = house.gateway.tracing.exporter
+            exporter = house.gateway.records.tracing.exporter
             assert 0 == exporter.exported
             assert exporter.dropped + exporter.failed == 4
         assert url not in log.getvalue()

@@ -125,7 +125,7 @@ async def test_an_answer_is_written_before_its_client_hears_the_end(settings):
         done = {"id": "r1", "status": "completed", "usage": usage, "output": []}
         await fake.send({"type": "response.done", "response": done})
         await client.next("response_done")
-        database, lines = house.gateway.usage.keepers
+        database, lines = house.gateway.records.usage.keepers
         await until(lambda: lines.written == 1, "the line is not written")
         assert (1, 0) == (database.waiting, database.lost)
         await client.say("ping")

@@ -191,7 +191,7 @@ async def test_no_call_notices_and_no_record_is_lost(server, disk, settings, tro
     begin_disk, end_disk, begin_server, end_server = TROUBLES[trouble]
     with whole_log("error") as log:
         async with a_house(settings) as (house, clients):
-            sqlite, postgresql, lines = house.gateway.usage.keepers
+            sqlite, postgresql, lines = house.gateway.records.usage.keepers
             rounds = await talk_until(clients, lambda: True, "")
             await until(lambda: sqlite.written == postgresql.written == CALLS, "not written")
             hurry(postgresql)
@@ -229,7 +229,7 @@ async def test_what_is_lost_is_counted_and_told_of(server, disk, settings, monke
     monkeypatch.setattr(keeper_module, "WAITING_MOST", 2 * CALLS)
     with whole_log("error") as log:
         async with a_house(settings) as (house, clients):
-            sqlite, postgresql, _ = house.gateway.usage.keepers
+            sqlite, postgresql, _ = house.gateway.records.usage.keepers
             await talk(clients)
             await until(lambda: sqlite.written == postgresql.written == CALLS, "not written")
             hurry(postgresql)
@@ -246,7 +246,7 @@ async def test_what_is_lost_is_counted_and_told_of(server, disk, settings, monke
             for keeper in (sqlite, postgresql):
                 labels = {"setting": keeper.setting, "outcome": "lost"}
                 assert keeper.lost == page("usage_records_total", **labels)
-            keepers = house.gateway.usage.keepers
+            keepers = house.gateway.records.usage.keepers
     # In the order of `written`: lines come first there.
     found = zip(written(settings, server), (keepers[2], *keepers[:2]), strict=True)
     assert [(rounds + 1) * CALLS] * 3 == [len(ids) + keeper.lost for ids, keeper in found]

@@ -26,7 +26,7 @@ def settings(tmp_path):
 
 async def used(house, fake, user):
     """One answer of 127 tokens, written down."""
-    written = house.gateway.usage.keepers[0].written
+    written = house.gateway.records.usage.keepers[0].written
     client = await house.connected("turn_detection=none", user=user)
     await client.say("text", text="a word that nobody else may see")
     await fake.next_event("response.create")
@@ -35,7 +35,9 @@ async def used(house, fake, user):
     await client.next("response_done")
     client.socket.close(1000, "bye")
     await client.closed()
-    await until(lambda: house.gateway.usage.keepers[0].written == written + 2, "nothing is written")
+    await until(
+        lambda: house.gateway.records.usage.keepers[0].written == written + 2, "nothing is written"
+    )
 
 
 @pytest.mark.gen_test(timeout=90)

@@ -227,7 +227,7 @@ async def test_what_was_used_any_process_knows(settings, tmp_path):
             client = await house.connected(user=user)
             client.socket.close(1000, "bye")
             await client.closed()
-            keeper = house.gateway.usage.keepers[0]
+            keeper = house.gateway.records.usage.keepers[0]
             await until(partial(getattr, keeper, "written"), "nothing is written")
         found = [await ask(whole, "GET", "usage")]
         del whole.ports[0]

@@ -45,7 +45,8 @@ class Hall:
         self.guest = Guest(opening, dialect, resumes)
         self.settings = house_settings(session_resume_window_s=20.0)
         self.found = found or replace(self.guest, resumes=None)
-        self.reception = SimpleNamespace(begin_anew=lambda guest: self.count())
+        reception = SimpleNamespace(begin_anew=lambda guest: self.count())
+        self.access = SimpleNamespace(reception=reception)
         self.arrival = Arrival(
             self,
             self.guest,

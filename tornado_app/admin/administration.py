@@ -64,7 +64,7 @@ class Administration:
         return {
             "began_at": int(self._history.began_at * 1000),
             "at": int(now * 1000),
-            "currency": self.gateway.usage.currency,
+            "currency": self.gateway.records.usage.currency,
             "step_s": STEPS[span][0],
             "steps": self._history.figures(span, now),
             "wrong": self._history.wrong(now),
@@ -113,7 +113,7 @@ class Administration:
 
     def kept_out(self) -> list[tuple[Kind, str, float]]:
         """Who is, and until when in Unix seconds."""
-        return [*self.gateway.trust.bans.kept_out(_unix_s())]
+        return [*self.gateway.access.trust.bans.kept_out(_unix_s())]
 
     async def limits_of(self, owner: Owner, name: str, plan: str) -> dict[str, Any]:
         """How much a user or an organisation has of what it may have, in that *plan* or in none.
@@ -122,8 +122,10 @@ class Administration:
             LookupError: If there is no such plan.
         """
         gateway = self.gateway
-        settings, quotas = gateway.reception.of_owner(owner, name, plan)
-        counted = await gateway.seating.look(gateway.seating.seats_of(owner, name, settings))
+        settings, quotas = gateway.access.reception.of_owner(owner, name, plan)
+        counted = await gateway.access.seating.look(
+            gateway.access.seating.seats_of(owner, name, settings)
+        )
         return {
             "owner": owner,
             "name": name,
@@ -137,9 +139,9 @@ class Administration:
                     "used": round(use.used, use.digits),
                     "allowed": use.allowed or None,
                     "reset_at": use.reset_at,
-                    "currency": gateway.usage.currency if use.is_money else None,
+                    "currency": gateway.records.usage.currency if use.is_money else None,
                 }
-                for use in await gateway.metering.uses(quotas)
+                for use in await gateway.access.metering.uses(quotas)
             ],
         }
 
@@ -150,8 +152,8 @@ class Administration:
 
         False: Redis does not answer, and others learn it when it does.
         """
-        quotas = self.gateway.reception.of_owner(owner, name, "")[1]
-        is_everywhere = await self.gateway.metering.reset(quotas)
+        quotas = self.gateway.access.reception.of_owner(owner, name, "")[1]
+        is_everywhere = await self.gateway.access.metering.reset(quotas)
         if passed_on != "further":
             await self._note(operator, "limits_reset", f"{owner} {name}", reason)
         return is_everywhere
@@ -174,7 +176,7 @@ class Administration:
         self, operator: str, action: Action, target: str, reason: str, how: Callable[[Bans], Bans]
     ) -> None:
         try:
-            await self.gateway.keeping_out.change(how)
+            await self.gateway.access.keeping_out.change(how)
         except LookupError:
             await self._note(operator, action, target, reason, "not_found")
             raise

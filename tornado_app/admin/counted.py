@@ -31,7 +31,7 @@ def count(gateway: Gateway, calls_elsewhere: int) -> Counted:
         gateway_s=by_gateway.total if by_gateway else 0.0,
         slow=sum(by_model.counts[d.WAIT_S.index(SLOW_S) + 1 :]) if by_model else 0,
         tokens=sum(tally.counts(d.TOKENS).values()),
-        cost=gateway.usage.spent,
+        cost=gateway.records.usage.spent,
         wrong=_wrong(gateway),
     )
 

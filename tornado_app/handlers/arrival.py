@@ -126,7 +126,7 @@ class Arrival:
         if client is None:
             return
         try:
-            waiting = self._gateway.reception.begin_anew(guest)
+            waiting = self._gateway.access.reception.begin_anew(guest)
         except Refused as refused:
             self._turn_out(guest, refused)
             return

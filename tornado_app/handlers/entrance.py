@@ -27,7 +27,7 @@ class Entrance:
         self._gateway = gateway
         self._knock = knock
         self._turn_away = turn_away
-        gateway.reception.expect(knock, turn_away)
+        gateway.access.reception.expect(knock, turn_away)
         self._timer: TimerHandle | None = None
         self._introduced: Knock | None = None
         self._waiting: asyncio.Task[Guest] | None = None
@@ -62,7 +62,7 @@ class Entrance:
         self.ref = said.ref
         query = {**self._knock.query, **said.query}
         self._introduced = replace(self._knock, token=said.token, query=query)
-        if (coming := self._gateway.reception.coming_in(self._introduced)) is not None:
+        if (coming := self._gateway.access.reception.coming_in(self._introduced)) is not None:
             self._waiting = asyncio.ensure_future(coming)
         return self._waiting
 
@@ -77,7 +77,7 @@ class Entrance:
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             return waiting.result()
-        return self._gateway.reception.admit(self._introduced)
+        return self._gateway.access.reception.admit(self._introduced)
 
     def leave(self) -> None:
         """The client is in, or gone; may be called again."""
@@ -85,12 +85,12 @@ class Entrance:
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting.add_done_callback(self._turn_back)
-        self._gateway.reception.dismiss(self._turn_away)
+        self._gateway.access.reception.dismiss(self._turn_away)
 
     def _turn_back(self, waiting: "asyncio.Task[Guest]") -> None:
         """Whoever had a place by then has gone."""
         if not waiting.cancelled() and waiting.exception() is None:
-            self._gateway.reception.release(waiting.result())
+            self._gateway.access.reception.release(waiting.result())
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -84,7 +84,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         finally:
             self._leave_entrance()
             if self._guest is not None:
-                self._gateway.reception.release(self._guest)
+                self._gateway.access.reception.release(self._guest)
             self._doorstep.waiting.leave(self)
 
     # How clients of this address come in; others do it otherwise.
@@ -129,10 +129,10 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
     def get_websocket_protocol(self) -> StrictWebSocketProtocol:
         return StrictWebSocketProtocol(
             self,
-            self._gateway.read_watch,
+            self._gateway.sockets.read_watch,
             max_message_bytes=self.max_message_size,
             read_bytes=self._settings.buffers.read_bytes,
-            traffic=self._gateway.traffic,
+            traffic=self._gateway.sockets.traffic,
         )
 
     def open(self, *_args: str, **_kwargs: str) -> None:
@@ -148,7 +148,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             on_slow=self._on_slow,
             on_room=self._on_room,
             loop=asyncio.get_running_loop(),
-            gathered=self._gateway.gathered_writes,
+            gathered=self._gateway.sockets.gathered_writes,
         )
         self._client = ClientSocket(protocol, writer, self._on_replaced)
         if self._guest is None:
@@ -263,8 +263,10 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if not knock.token and self.may_introduce:
             self._entrance = Entrance(self._gateway, knock, self._refuse)
         else:
-            coming = self._gateway.reception.coming_in(knock)
-            self._guest = self._gateway.reception.admit(knock) if coming is None else await coming
+            coming = self._gateway.access.reception.coming_in(knock)
+            self._guest = (
+                self._gateway.access.reception.admit(knock) if coming is None else await coming
+            )
 
     def _introduce(self, message: str | bytes) -> None:
         """The first message of a client that had no token; what a refused one says is not heard."""
@@ -324,7 +326,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
     def _turn_out(self, guest: Guest, refused: Refused) -> None:
         """It was let in to go on with a call; what it holds from now on is a socket."""
         self._guest = self._arrival = None
-        self._gateway.reception.release(guest)
+        self._gateway.access.reception.release(guest)
         if isinstance(protocol := self.ws_connection, StrictWebSocketProtocol):
             self._doorstep.waiting.enter(self, self.request.remote_ip or "", protocol.abort)
         self._refuse(refused)

@@ -56,17 +56,17 @@ async def open_and_close(port: int, url: str, number: int, turns: int) -> None:
 
     how = {"shared_redis_url": url, "shared_key_prefix": "storm", "shared_lease_s": LEASE_S}
     async with a_gateway(**how, **LIMITS, shared_timeout_s=5) as gateway:
-        while gateway.seating.is_away:
+        while gateway.access.seating.is_away:
             await asyncio.sleep(0.01)
         for _ in range(turns):
             if held and chance.random() < 0.35:
                 user, guest = held.pop(chance.randrange(len(held)))
                 await witness(user, -1)
-                gateway.reception.release(guest)
+                gateway.access.reception.release(guest)
                 continue
             user = chance.choice(USERS)
             try:
-                guest = await gateway.reception.coming_in(knock(user))
+                guest = await gateway.access.reception.coming_in(knock(user))
             except Refused as refused:
                 refusals[refused.code] += 1
                 continue
@@ -74,7 +74,7 @@ async def open_and_close(port: int, url: str, number: int, turns: int) -> None:
             held.append((user, guest))
         for user, guest in held:
             await witness(user, -1)
-            gateway.reception.release(guest)
+            gateway.access.reception.release(guest)
     await client.rpush("most", *most)
     for code, count in refusals.items():
         await client.hincrby("refused", code, count)

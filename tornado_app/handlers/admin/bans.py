@@ -28,7 +28,7 @@ class _BanHandler(AdminHandler):
 
     def _where(self) -> dict[str, bool]:
         """Whether all machines know it."""
-        return {"everywhere": self.administration.gateway.keeping_out.is_everywhere}
+        return {"everywhere": self.administration.gateway.access.keeping_out.is_everywhere}
 
 
 class BansHandler(_BanHandler):

@@ -62,7 +62,7 @@ class ApiHandler(QuietHandler):
             Refused: As for a call.
         """
         origin = self.request.headers.get("Origin")
-        return await self._gateway.reception.identify(origin, self.shown_key())
+        return await self._gateway.access.reception.identify(origin, self.shown_key())
 
     def note(self, refused: Refused, detail: str | None = None) -> None:
         """Write down that somebody was refused."""
@@ -70,7 +70,7 @@ class ApiHandler(QuietHandler):
         self._doorstep.refusals.log("client_refused", code=refused.code, ip=ip, detail=detail)
 
     def _is_read_by_page(self) -> bool:
-        return self._gateway.reception.allows_origin(self.request.headers.get("Origin"))
+        return self._gateway.access.reception.allows_origin(self.request.headers.get("Origin"))
 
     def _let_pages_read(self) -> None:
         origin = self.request.headers.get("Origin")

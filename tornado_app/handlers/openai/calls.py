@@ -25,7 +25,7 @@ class RealtimeHandler(VoiceHandler):
         if wrong_handshake(self.request):
             try:
                 knock = self.read_knock()
-                await self._gateway.reception.identify(knock.origin, knock.token)
+                await self._gateway.access.reception.identify(knock.origin, knock.token)
             except Refused as refused:
                 self._log_refused(refused)
                 self.refuse(refused, http_status(refused))

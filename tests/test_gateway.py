@@ -17,10 +17,10 @@ from tornado_app.commands.configuration import read_policy
 from tornado_app.connection import Connection
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
+from tornado_app.guests import Guest, Knock
 from tornado_app.protocol.close import GOING_AWAY, Close
 from tornado_app.protocol.told import LimitUse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
-from tornado_app.reception import Guest, Knock
 from tornado_app.upstream.endpoint import Endpoint
 
 RULES = TokenRules(SECRET.encode(), ("HS256",), leeway_s=10.0, max_lifetime_s=86_400.0)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tornado_app.admission.counting import Places
 from tornado_app.admission.tokens import TokenRules
+from tornado_app.judging import Judge
 from tornado_app.keeping_out import KeepingOut
 from tornado_app.metering import new_metering
 from tornado_app.policy.grants import Policy
@@ -36,8 +37,8 @@ class Access:
         on_revoked: Callable[[], None],
         most_of_first: Callable[[ModelSession, Sequence[Function | HandedServer]], Decimal],
     ) -> None:
-        """*places* and *hear*: as of `Seating`; *post* and *on_revoked*: as of `Trust`; the others
-        as of `Reception`.
+        """*places* and *hear*: as of `Seating`; *post* and *on_revoked*: as of `Trust`; *running*:
+        as of `Reception`; the others as of `Judge`.
 
         Raises:
             OSError: If a file of keys, or of who is taken back, cannot be read.
@@ -52,17 +53,10 @@ class Access:
         self.seating.start()
         self.metering.start()
         self.keeping_out.start()
-        self.reception = Reception(
-            settings,
-            rules,
-            policy,
-            toolbox,
-            trust=self.trust,
-            seating=self.seating,
-            metering=self.metering,
-            running=running,
-            most_of_first=most_of_first,
+        self.judge = Judge(
+            settings, rules, policy, toolbox, trust=self.trust, most_of_first=most_of_first
         )
+        self.reception = Reception(self.judge, self.trust, seating, self.metering, running)
 
     def go_by(
         self, settings: Settings, rules: TokenRules | None, policy: Policy, toolbox: Toolbox
@@ -70,7 +64,7 @@ class Access:
         """What the operator has written by now; returns and raises as `Trust.go_by`."""
         retiring = self.trust.go_by(settings, rules)
         self.seating.go_by(settings)
-        self.reception.go_by(settings, rules, policy, toolbox)
+        self.judge.go_by(settings, rules, policy, toolbox)
         return retiring
 
     async def stop(self) -> None:

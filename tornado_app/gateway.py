@@ -17,6 +17,7 @@ from tornado_app.client_side.client import Client
 from tornado_app.client_side.sockets import Sockets
 from tornado_app.connection import Connection
 from tornado_app.equipment import Equipment
+from tornado_app.guests import Guest
 from tornado_app.house_rules import session_config
 from tornado_app.logs import session_logger
 from tornado_app.mailbox import Mailbox
@@ -26,7 +27,6 @@ from tornado_app.models import Models
 from tornado_app.policy.grants import Policy
 from tornado_app.protocol.close import GOING_AWAY
 from tornado_app.protocol.told import LimitUse
-from tornado_app.reception import Guest
 from tornado_app.records import Records
 from tornado_app.returning import Returning
 from tornado_app.running_calls import RunningCalls
@@ -112,7 +112,7 @@ class Gateway:
             self.models.retire,
             self.memory,
             self.models.on_call,
-            self.access.reception.check_token,
+            self.access.judge.check_token,
             keys_for=self.access.trust.awaited,
             tools=self.tools,
             recorder=self.records.recorder,

@@ -1,77 +1,31 @@
-"""Who may come in: what is asked of a request before it is a call, and of a token that follows."""
+"""Who is let in, as long as there is room, and who is expected; `Judge` says what each may have."""
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from tornado_app.admission import tokens
 from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Lease, LimitName, Seat
-from tornado_app.admission.origins import OriginRules
 from tornado_app.admission.places import Place
-from tornado_app.admission.quotas import Owner, Quota
 from tornado_app.errors import Refused
-from tornado_app.house_rules import opening_rules
-from tornado_app.issuing import Issuer
+from tornado_app.guests import Guest, Knock
+from tornado_app.judging import Asked, Judge
 from tornado_app.metering import Metering
-from tornado_app.policy.grants import Policy
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.opening import Opening
-from tornado_app.protocol.realtime.functions import Function, HandedServer
-from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.resuming.tickets import Ticket
 from tornado_app.seating import Seating
-from tornado_app.session.config import SessionConfig, ToolRules
-from tornado_app.settings.schema import Settings
-from tornado_app.standing import Standing, Standings
-from tornado_app.terms import CallTerms, Terms
-from tornado_app.tools.toolbox import Toolbox
 from tornado_app.trust import Trust
 
 
 @dataclass(frozen=True, slots=True)
-class Knock:
-    """An opening request, as a handler read it."""
+class _Coming:
+    """A request that may come in, if there is room."""
 
-    dialect: Dialect
-    origin: str | None
-    token: str | None
-    query: Mapping[str, Sequence[str]]
-    ip: str
-    traceparent: str | None = None
-    """As its header says."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """A request that was let in; `Reception.release` gives its place back."""
-
-    dialect: Dialect
-    caller: Caller
-    opening: Opening
-    terms: CallTerms
-    ip: str
-    place: Place
-    standing: Standing
-    resumes: Ticket | None = None
-    """The session that it may go on with."""
-    replaces: bool = False
-    """It has ended that one, and has its place."""
-    traceparent: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a request that may come in is to have."""
-
-    caller: Caller
-    opening: Opening
-    terms: CallTerms
-    standing: Standing
+    asked: Asked
     resumes: Ticket | None
     lease: Lease
     takes_over: bool
@@ -92,49 +46,20 @@ class Reception:
     """Thread: loop."""
 
     def __init__(
-        self,
-        settings: Settings,
-        rules: tokens.TokenRules | None,
-        policy: Policy,
-        toolbox: Toolbox,
-        *,
-        trust: Trust,
-        seating: Seating,
-        metering: Metering,
-        running: Running,
-        most_of_first: Callable[[ModelSession, Sequence[Function | HandedServer]], Decimal],
+        self, judge: Judge, trust: Trust, seating: Seating, metering: Metering, running: Running
     ) -> None:
-        """*rules* are those of our own tokens, if there are any; a policy may name the tools of
-        *toolbox*; *most_of_first*: what the first answer of such a call may cost.
-        """
-        self._most_of_first = most_of_first
         self.is_closed = False
         """Nobody is let in any more."""
         self.seating = seating
         self.metering = metering
+        self._judge = judge
         self._trust = trust
         self._running = running
-        self._opening_rules = opening_rules()
         self._expected: set[Callable[[Refused], None]] = set()
         """Tells those who are open, and have not said who they are, that they may not stay."""
         self.sockets_gone = asyncio.Event()
         """Set while nobody has a place, and nobody is expected."""
         self.sockets_gone.set()
-        self.go_by(settings, rules, policy, toolbox)
-
-    def go_by(
-        self,
-        settings: Settings,
-        rules: tokens.TokenRules | None,
-        policy: Policy,
-        toolbox: Toolbox,
-    ) -> None:
-        """What the operator has written by now."""
-        self._toolbox = toolbox
-        self._origins = _origin_rules(settings)
-        self._terms = Terms(settings, policy, toolbox.all_names, toolbox.names)
-        self._standings = Standings(settings)
-        self.issuer = Issuer(settings, rules, self._terms)
 
     def close(self) -> None:
         """Let nobody in any more, and send those away who have not said who they are."""
@@ -164,23 +89,23 @@ class Reception:
             await keys
         if self.seating.shared is None:
             return self.admit(knock)
-        asked = self._judge(knock)
-        self._check_quotas(asked)
+        coming = self._look_at(knock)
+        self._check_quotas(coming.asked, coming.resumes)
         # Both at once: of a Redis that hangs nobody waits for two answers.
-        learning = asyncio.ensure_future(self.metering.learn(asked.standing.quotas))
+        learning = asyncio.ensure_future(self.metering.learn(coming.asked.standing.quotas))
         try:
-            await self.seating.reserve(asked.lease, takes_over=asked.takes_over)
+            await self.seating.reserve(coming.lease, takes_over=coming.takes_over)
         except BaseException:
             learning.cancel()
             raise
         try:
             await learning
-            self._check_quotas(asked)
+            self._check_quotas(coming.asked, coming.resumes)
             self._check_door(knock.origin)  # as it is by now
         except BaseException:  # nobody may wait any more
-            self.seating.give_back(asked.lease)
+            self.seating.give_back(coming.lease)
             raise
-        return self._guest(knock, asked)
+        return self._guest(knock, coming)
 
     async def identify(self, origin: str | None, token: str | None) -> Caller:
         """Who asks something that is no call, from a page of that *origin* or from none.
@@ -193,44 +118,26 @@ class Reception:
             await keys
         return self._trust.identify(token)
 
-    def allows_origin(self, origin: str | None) -> bool:
-        """Whether pages of it may connect; None is no page."""
-        return self._origins.allows(origin)
-
-    def models_for(self, caller: Caller) -> tuple[str, ...]:
-        """Those that *caller* may ask for, the one first that it gets unasked.
-
-        Raises:
-            Refused: ``token_invalid``, if what its token says of a call cannot be.
-        """
-        return self._terms.models_for(caller)
-
     def admit(self, knock: Knock) -> Guest:
         """Let a request in, or say why not.  Cheap checks come first, the place is taken last.
 
         Raises:
             Refused: With the code that docs/protocol.md gives for it.
         """
-        asked = self._judge(knock)
-        self._check_quotas(asked)
-        self.seating.take(asked.lease, takes_over=asked.takes_over)
-        return self._guest(knock, asked)
+        coming = self._look_at(knock)
+        self._check_quotas(coming.asked, coming.resumes)
+        self.seating.take(coming.lease, takes_over=coming.takes_over)
+        return self._guest(knock, coming)
 
-    def _judge(self, knock: Knock) -> _Asked:
+    def _look_at(self, knock: Knock) -> _Coming:
         """All that is asked of a request before it takes a place."""
         self._check_door(knock.origin)
-        caller = self._trust.identify(knock.token)
-        opening = knock.dialect.read_opening(knock.query, self._opening_rules)
-        now = time.time()  # noqa: TID251  the date that people know
-        terms = self._terms.settle(caller, opening.choices, now)
-        resumes = self._running.resumed_by(caller, opening, knock.dialect)
-        standing = self._standings.of(caller)
+        asked = self._judge.judge(knock)
+        resumes = self._running.resumed_by(asked.caller, asked.opening, knock.dialect)
         goes_on = resumes is not None
-        lease = self.seating.lease(caller, standing, knock.ip, goes_on=goes_on)
+        lease = self.seating.lease(asked.caller, asked.standing, knock.ip, goes_on=goes_on)
         takes_over = resumes is not None and self._has_place_of(resumes, lease)
-        # What the token says has been read; it is kept no longer than it must.
-        caller = replace(caller, claims={})
-        return _Asked(caller, opening, terms, standing, resumes, lease, takes_over)
+        return _Coming(asked, resumes, lease, takes_over)
 
     def _has_place_of(self, ticket: Ticket, lease: Lease) -> bool:
         """Whether the call leaves a place to its client: not in another organisation."""
@@ -238,20 +145,17 @@ class Reception:
         left = {seat.key for seat in self._running.seats_of(ticket.session_id)}
         return all(seat.key in left for seat in lease.seats if seat.limit == of_organisation)
 
-    def _check_quotas(self, asked: _Asked | Guest) -> None:
+    def _check_quotas(self, asked: Asked | Guest, resumes: Ticket | None) -> None:
         """A call that goes on ends by itself, as every other."""
-        quotas, held = asked.standing.quotas, Decimal(0)
-        if asked.standing.counts_money:
-            scopes, toolbox = asked.caller.scopes, self._toolbox
-            tools = ToolRules(toolbox.functions(scopes), handed=toolbox.handed(scopes)).told
-            held = self._most_of_first(asked.terms.model_session, tools)
-        used_up = self.metering.exceeded(quotas, held)
-        if used_up is not None and asked.resumes is None:
+        held = self._judge.most_of_first(asked)
+        used_up = self.metering.exceeded(asked.standing.quotas, held)
+        if used_up is not None and resumes is None:
             raise used_up.refused(time.time_ns() // 1_000_000)
 
-    def _guest(self, knock: Knock, asked: _Asked) -> Guest:
+    def _guest(self, knock: Knock, coming: _Coming) -> Guest:
         self.sockets_gone.clear()
-        place = Place(asked.lease.seats, partial(self._give_back, asked.lease))
+        asked = coming.asked
+        place = Place(coming.lease.seats, partial(self._give_back, coming.lease))
         return Guest(
             knock.dialect,
             asked.caller,
@@ -260,7 +164,7 @@ class Reception:
             knock.ip,
             place,
             asked.standing,
-            asked.resumes,
+            coming.resumes,
             traceparent=knock.traceparent,
         )
 
@@ -277,8 +181,7 @@ class Reception:
             Refused: With the code that docs/protocol.md gives for it.
         """
         self._check_door(knock.origin)
-        opening = knock.dialect.read_opening(knock.query, self._opening_rules)
-        self._terms.check_choices(opening.choices)
+        self._judge.check_opening(knock)
         self._expected.add(turn_away)
         self.sockets_gone.clear()
 
@@ -296,7 +199,7 @@ class Reception:
         """
         if self.is_closed:
             raise _going_away()
-        self._check_quotas(guest)
+        self._check_quotas(guest, guest.resumes)
         if not guest.replaces:
             self.seating.check_room(guest.place.seats)
         lease = self.seating.beginning(guest.caller, guest.standing)
@@ -314,46 +217,11 @@ class Reception:
         if self.is_closed:
             raise _going_away()
 
-    def check_token(self, token: str, config: SessionConfig) -> Caller:
-        """Who shows *token*, if the call of *config* may go on with it.
-
-        It is checked as the first one was, and has to give what the call has: a right that was
-        taken away is not kept by going on.
-
-        Raises:
-            Refused: ``token_invalid``, whatever is wrong with it, or ``server_busy`` if that cannot
-                be known now.
-        """
-        try:
-            caller = self._trust.identify(token)
-            self._terms.check_caller(caller)
-        except Refused as refused:
-            sentence = refused.sentence
-            if refused.retryable:
-                sentence = f"{sentence} The one before goes on."
-                raise replace(refused, sentence=sentence, field="token") from None
-            if refused.code == "token_expired":
-                sentence = "This token has expired, too."
-            raise _not_taken(sentence, refused.detail) from None
-        if caller.user_id != config.user_id:
-            raise _not_taken("The token is of another user (sub).")
-        if not config.scopes <= caller.scopes:
-            raise _not_taken("The token lacks a scope that this call has.")
-        return replace(caller, claims={})
-
-    def offered(self) -> Mapping[str, Mapping[str, Any]]:
-        """What a page can let its user choose before there is a call (`Terms.offered`)."""
-        return self._terms.offered()
-
-    def of_owner(self, owner: Owner, whose: str, plan: str) -> tuple[Settings, tuple[Quota, ...]]:
-        """As `Standings.of_owner`, by the settings of now."""
-        return self._standings.of_owner(owner, whose, plan)
-
     def _check_door(self, origin: str | None) -> None:
         """What is asked of everybody, whoever it is."""
         if self.is_closed:
             raise _going_away()
-        if not self.allows_origin(origin):
+        if not self._judge.allows_origin(origin):
             raise Refused("origin_denied", "Pages of this origin may not connect.")
 
     def _give_back(self, lease: Lease) -> None:
@@ -365,15 +233,5 @@ class Reception:
             self.sockets_gone.set()
 
 
-def _origin_rules(settings: Settings) -> OriginRules:
-    origins = settings.server.allowed_origins
-    everything = settings.server.environment == "development" and not origins
-    return OriginRules.read(origins, everything=everything)
-
-
 def _going_away() -> Refused:
     return Refused("going_away", "This server is going away. Reconnect.", None, 1000)
-
-
-def _not_taken(sentence: str, detail: str | None = None) -> Refused:
-    return Refused("token_invalid", f"{sentence} The one before goes on.", "token", detail=detail)

@@ -8,10 +8,10 @@ from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Seat
 from tornado_app.client_side.client import Client
 from tornado_app.connection import Connection
+from tornado_app.guests import Guest
 from tornado_app.protocol.close import RESUMED_ELSEWHERE
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.opening import Opening
-from tornado_app.reception import Guest
 from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
 from tornado_app.running_calls import RunningCalls
 from tornado_app.session import events

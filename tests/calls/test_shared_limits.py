@@ -13,7 +13,7 @@ from tests.fakes.upstream import FakeUpstream
 from tests.test_gateway import a_gateway, knock
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
-from tornado_app.reception import Guest, Knock
+from tornado_app.guests import Guest, Knock
 
 needs_redis()
 

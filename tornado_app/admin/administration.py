@@ -122,7 +122,7 @@ class Administration:
             LookupError: If there is no such plan.
         """
         gateway = self.gateway
-        settings, quotas = gateway.access.reception.of_owner(owner, name, plan)
+        settings, quotas = gateway.access.judge.of_owner(owner, name, plan)
         counted = await gateway.access.seating.look(
             gateway.access.seating.seats_of(owner, name, settings)
         )
@@ -152,7 +152,7 @@ class Administration:
 
         False: Redis does not answer, and others learn it when it does.
         """
-        quotas = self.gateway.access.reception.of_owner(owner, name, "")[1]
+        quotas = self.gateway.access.judge.of_owner(owner, name, "")[1]
         is_everywhere = await self.gateway.access.metering.reset(quotas)
         if passed_on != "further":
             await self._note(operator, "limits_reset", f"{owner} {name}", reason)

@@ -8,9 +8,9 @@ from functools import partial
 from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway
+from tornado_app.guests import Guest
 from tornado_app.handlers.client_socket import ClientSocket
 from tornado_app.logs import get_logger
-from tornado_app.reception import Guest
 from tornado_app.session import events
 
 

@@ -50,7 +50,7 @@ class AboutHandler(QuietHandler):
             "token": token_source(settings),
             "writes_down": bool(settings.session.transcription_model),
             "hold_ms": settings.audio.hold_ms,
-            "fields": self._gateway.access.reception.offered(),
+            "fields": self._gateway.access.judge.offered(),
         }
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")
         self.answer(200, as_json(body))
@@ -85,7 +85,7 @@ class TokenHandler(QuietHandler):
             refused = Refused("rate_limited", sentence, retry_after_ms=int(wait_s * 1000) + 1)
             self.refuse(refused, 429)
             return
-        issued = self._gateway.access.reception.issuer.issue(Wanted(USER, TTL_S), time.time())  # noqa: TID251  `exp`
+        issued = self._gateway.access.judge.issuer.issue(Wanted(USER, TTL_S), time.time())  # noqa: TID251  `exp`
         get_logger().info("token_issued", user_id=USER, with_session=False)
         body = {"token": issued.token, "expires_at": int(issued.expires_at * 1000)}
         self.set_header("Cross-Origin-Resource-Policy", "same-origin")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tornado_app.errors import InvalidMessage, Ref, Refused
 from tornado_app.gateway import Gateway
-from tornado_app.reception import Guest, Knock
+from tornado_app.guests import Guest, Knock
 
 PARAMETER_BYTES = 8192
 """What a first message may have beside a token."""

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs
 from tornado.httputil import HTTPServerRequest
 
 from tornado_app.errors import Refused
+from tornado_app.guests import Knock
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.reception import Knock
 
 TOKEN_PREFIX = "bearer."  # noqa: S105  a prefix, no token
 MAX_PARAMETERS = 64

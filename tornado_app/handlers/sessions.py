@@ -62,7 +62,7 @@ class SessionsHandler(BodyHandler):
 
     def _issue(self, asked: Mapping[str, Any]) -> None:
         wanted = read_wanted(asked, self._gateway.settings.auth.max_lifetime_s)
-        issued = self._gateway.access.reception.issuer.issue(wanted, time.time())  # noqa: TID251  `exp` is wall time
+        issued = self._gateway.access.judge.issuer.issue(wanted, time.time())  # noqa: TID251  `exp` is wall time
         get_logger().info("token_issued", user_id=wanted.user, with_session=bool(wanted.session))
         body = {"token": issued.token, "expires_at": int(issued.expires_at * 1000)}
         self.answer(201, as_json(body))

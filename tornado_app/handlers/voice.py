@@ -14,6 +14,7 @@ from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection
 from tornado_app.errors import InvalidMessage, Refused
 from tornado_app.gateway import Gateway
+from tornado_app.guests import Guest, Knock
 from tornado_app.handlers.arrival import Arrival
 from tornado_app.handlers.client_socket import ClientSocket
 from tornado_app.handlers.entrance import PARAMETER_BYTES, Entrance
@@ -26,7 +27,6 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.told import ErrorReport
-from tornado_app.reception import Guest, Knock
 from tornado_app.session import events
 
 HARD_LIMIT_FACTOR = 4

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.redis_server import RedisServer, needs_redis
 from tests.test_gateway import a_gateway, knock
 from tornado_app.errors import Refused
-from tornado_app.reception import Guest
+from tornado_app.guests import Guest
 
 needs_redis()
 

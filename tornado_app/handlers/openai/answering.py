@@ -70,7 +70,7 @@ class ApiHandler(QuietHandler):
         self._doorstep.refusals.log("client_refused", code=refused.code, ip=ip, detail=detail)
 
     def _is_read_by_page(self) -> bool:
-        return self._gateway.access.reception.allows_origin(self.request.headers.get("Origin"))
+        return self._gateway.access.judge.allows_origin(self.request.headers.get("Origin"))
 
     def _let_pages_read(self) -> None:
         origin = self.request.headers.get("Origin")

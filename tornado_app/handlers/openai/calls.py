@@ -3,6 +3,7 @@
 from typing import Any
 
 from tornado_app.errors import Refused
+from tornado_app.guests import Knock
 from tornado_app.handlers.handshake import wrong_handshake
 from tornado_app.handlers.openai.answering import error_body
 from tornado_app.handlers.openai.keys import check_beta, read_key
@@ -11,7 +12,6 @@ from tornado_app.handlers.refusals import http_status
 from tornado_app.handlers.voice import VoiceHandler
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.realtime.api_errors import api_error, refusing_close
-from tornado_app.reception import Knock
 
 
 class RealtimeHandler(VoiceHandler):

@@ -123,7 +123,7 @@ class ClientSecretsHandler(ApiHandler, BodyHandler):
         ttl_s, session = _read(asked)
         said = fields_asked(session)
         try:
-            lent = self._gateway.access.reception.issuer.lend(
+            lent = self._gateway.access.judge.issuer.lend(
                 caller, said, ttl_s, _now(), as_client=not self._is_application
             )
         except Refused as refused:

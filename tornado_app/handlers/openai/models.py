@@ -15,7 +15,7 @@ class ModelsHandler(ApiHandler):
 
     async def get(self, name: str | None = None) -> None:
         try:
-            models = self._gateway.access.reception.models_for(await self.caller())
+            models = self._gateway.access.judge.models_for(await self.caller())
         except Refused as refused:
             self.note(refused)
             self.refuse(refused, http_status(refused))

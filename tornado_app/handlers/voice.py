@@ -12,26 +12,22 @@ from tornado_app.client_side.front_door import Doorstep
 from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.client_side.writer import ClientWriter
 from tornado_app.connection import Connection
-from tornado_app.errors import InvalidMessage, Refused
+from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.guests import Guest, Knock
 from tornado_app.handlers.arrival import Arrival
 from tornado_app.handlers.client_socket import ClientSocket
 from tornado_app.handlers.entrance import PARAMETER_BYTES, Entrance
 from tornado_app.handlers.handshake import wrong_handshake
+from tornado_app.handlers.messages import Messages
 from tornado_app.handlers.opening import offered, read_knock
 from tornado_app.handlers.quiet import QuietHandler
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.logs import get_logger
-from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.told import ErrorReport
 from tornado_app.session import events
-
-HARD_LIMIT_FACTOR = 4
-"""A message over the limit is read and answered with an error; one that is four times as large is
-not even read."""
 
 
 class VoiceHandler(QuietHandler, WebSocketHandler):
@@ -47,9 +43,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._dialect = dialect
         self._gateway = gateway
         self._settings = gateway.settings
-        self._sure_bytes = self._message_bytes = gateway.settings.limits.message_bytes
-        if dialect.client_conducts:  # its library may send a whole recording in one event
-            self._message_bytes *= HARD_LIMIT_FACTOR
+        self._messages = Messages(gateway, dialect)
         self._doorstep = doorstep
         self._refused: Refused | None = None
         self._guest: Guest | None = None
@@ -124,7 +118,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
     def max_message_size(self) -> int:
         if self._guest is None:  # not known yet, or refused
             return self._settings.auth.token_bytes + PARAMETER_BYTES
-        return self._settings.limits.message_bytes * HARD_LIMIT_FACTOR
+        return self._messages.read_bytes
 
     def get_websocket_protocol(self) -> StrictWebSocketProtocol:
         return StrictWebSocketProtocol(
@@ -169,20 +163,11 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             else:
                 self._introduce(message)
             return
-        if _size_bytes(message) > self._message_bytes:
-            connection.feed(events.ClientRefused(self._too_large(message)))
-            return
-        if isinstance(message, bytes):
-            connection.feed(events.ClientAudio(message))
-            return
-        try:
-            connection.feed(self._event(connection, message))
-        except InvalidMessage as refused:
-            connection.feed(events.ClientRefused(refused))
+        connection.feed(self._messages.event(connection, message))
 
     def on_message_too_large(self) -> None:
         """`StrictWebSocketProtocol` closes with 1009 after this."""
-        refused = self._too_large()
+        refused = self._messages.too_large(self.max_message_size)
         if self._connection is not None:
             self._connection.feed(events.ClientRefused(refused))
         elif self._client is not None:
@@ -206,35 +191,6 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
             self._connection.lose_client(gone)
         # Each holds the other, and the collector of cycles comes late.
         self._connection = self._client = None
-
-    def _event(self, connection: Connection, text: str) -> events.Event:
-        """What one text frame means.
-
-        Raises:
-            InvalidMessage: If it means nothing.
-        """
-        message = self._dialect.parse(text)
-        match message:
-            case asked.Audio() | asked.AudioFile():
-                return message
-            case asked.GetStatus():
-                limits = self._gateway.limits_of(connection)
-                return events.StatusAsked(limits, message.ref, connection.cost)
-            case _:
-                return events.ClientSaid(message)
-
-    def _too_large(self, message: str | bytes = "") -> InvalidMessage:
-        """What to say of *message*, if it was read, or of one that was not."""
-        is_audio, ref = isinstance(message, bytes), None
-        if isinstance(message, str) and message:
-            try:
-                said = self._dialect.parse(message)
-                ref, is_audio = said.ref, isinstance(said, asked.Audio | asked.AudioFile)
-            except InvalidMessage as refused:
-                ref, is_audio = refused.ref, refused.is_audio
-        limit_bytes = min(self._message_bytes, self.max_message_size)
-        sentence = f"A message may have {limit_bytes} bytes."
-        return InvalidMessage("message_too_large", sentence, ref=ref, is_audio=is_audio)
 
     def _on_slow(self, why: str) -> None:
         self._feed(events.ClientSlow(why))
@@ -337,7 +293,7 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         if not isinstance(protocol, StrictWebSocketProtocol):
             raise TypeError(protocol)
         # A message that is too large, and read to be refused in words, has to find room.
-        protocol.unfinished.count_in(connection.budget, sure_bytes=self._sure_bytes)
+        protocol.unfinished.count_in(connection.budget, sure_bytes=self._messages.sure_bytes)
 
     def _on_replaced(self) -> None:
         """Another WebSocket has the call."""
@@ -365,10 +321,3 @@ class VoiceHandler(QuietHandler, WebSocketHandler):
         self._doorstep.refusals.log(
             "client_refused", code=refused.code, ip=ip, detail=refused.detail
         )
-
-
-def _size_bytes(message: str | bytes) -> int:
-    """As it came; text is encoded again only if that makes a difference."""
-    if isinstance(message, bytes) or message.isascii():
-        return len(message)
-    return len(message.encode())

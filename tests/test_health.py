@@ -43,7 +43,9 @@ class FakeGateway:
     def __init__(self) -> None:
         self.access = SimpleNamespace(
             reception=SimpleNamespace(is_closed=False),
-            trust=SimpleNamespace(is_blind=False, without_good_keys=dict),
+            trust=SimpleNamespace(
+                keys=SimpleNamespace(are_missing=False, without_good=dict),
+            ),
             seating=SimpleNamespace(is_away=False, is_closed=False),
         )
         self.models = SimpleNamespace(is_rejected=False, several=None)
@@ -106,10 +108,10 @@ def test_a_model_that_refuses_every_call(health, gateway):
 
 def test_no_keys_of_any_issuer(health, gateway):
     """Their clients are better sent elsewhere; those without good keys are named in any case."""
-    gateway.access.trust.is_blind = True
-    gateway.access.trust.without_good_keys = lambda: {"one": "missing"}
+    gateway.access.trust.keys.are_missing = True
+    gateway.access.trust.keys.without_good = lambda: {"one": "missing"}
     blind = health.not_ready()
-    gateway.access.trust.is_blind = False
+    gateway.access.trust.keys.are_missing = False
 
     assert ("no_issuer_keys", None) == (blind, health.not_ready())
     assert {"one": "missing"} == health.issuers

@@ -258,7 +258,7 @@ class Gateway:
             self._end_if_revoked(connection)
 
     def _end_if_revoked(self, connection: Connection) -> None:
-        if self.access.trust.has_taken_back(connection.config.user_id, connection.token_id):
+        if self.access.trust.taken_back.has(connection.config.user_id, connection.token_id):
             connection.feed(events.TokenRevoked())
 
     def _forget(self, connection: Connection) -> None:

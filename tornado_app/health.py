@@ -52,7 +52,7 @@ class Health:
             return "loop_slow"
         if self._gateway.models.is_rejected:
             return "upstream_rejected"
-        if self._gateway.access.trust.is_blind:
+        if self._gateway.access.trust.keys.are_missing:
             return "no_issuer_keys"
         if self._gateway.access.seating.is_closed:
             return "shared_away"
@@ -61,7 +61,7 @@ class Health:
     @property
     def issuers(self) -> dict[str, str]:
         """Identity providers whose keys are not fresh, and how they are."""
-        return dict(self._gateway.access.trust.without_good_keys())
+        return dict(self._gateway.access.trust.keys.without_good())
 
     @property
     def upstreams(self) -> dict[str, int]:

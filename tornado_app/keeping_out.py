@@ -10,7 +10,8 @@ from tornado_app.admission.bans import Bans
 from tornado_app.admission.bans_file import change
 from tornado_app.logs import get_logger
 from tornado_app.settings.schema import Settings
-from tornado_app.trust import Trust, bans_path
+from tornado_app.taken_back import bans_path
+from tornado_app.trust import Trust
 
 if TYPE_CHECKING:  # its package is an option
     from tornado_app.admission.machines.redis_bans import RedisBans
@@ -60,12 +61,12 @@ class KeepingOut:
             OSError: If it cannot be written down; nothing has changed then.
             ValueError: If what is written there is none of ours.
         """
-        self._trust.learn_bans(await self._write(how))
+        self._trust.taken_back.learn_bans(await self._write(how))
         if self._shared is not None:
             await self._shared.look()
 
     async def _write(self, how: Callable[[Bans], Bans]) -> Bans:
-        known = self._trust.bans
+        known = self._trust.taken_back.bans
 
         def changed(written: Bans) -> Bans:
             return how(written.merged(known, _unix_s()))
@@ -86,16 +87,16 @@ class KeepingOut:
             Link(shared.redis_url.reveal(), shared.timeout_s),
             shared.key_prefix,
             run,
-            known=lambda: self._trust.bans,
+            known=lambda: self._trust.taken_back.bans,
             learn=self._learn,
             is_away=is_away,
         )
 
     def _learn(self, found: Bans) -> None:
         """They count at once, and are written down as soon as that can be."""
-        before = self._trust.bans
-        self._trust.learn_bans(found)
-        if self._trust.bans is not before:
+        before = self._trust.taken_back.bans
+        self._trust.taken_back.learn_bans(found)
+        if self._trust.taken_back.bans is not before:
             self._is_unwritten = True
             if self._writing is None or self._writing.done():
                 self._writing = asyncio.ensure_future(self._write_down())

@@ -132,14 +132,14 @@ def _of_usage(gateway: Gateway) -> Found:
 
 
 def _of_trust(gateway: Gateway) -> Found:
-    for issuer, (state, age_s) in gateway.access.trust.key_states().items():
+    for issuer, (state, age_s) in gateway.access.trust.keys.states().items():
         for each in d.ISSUER_STATE.labels[1].values:
             yield d.ISSUER_STATE, (issuer, each), each == state
         if age_s is not None:
             yield d.ISSUER_KEYS_AGE, (issuer,), age_s
-    age_s = gateway.access.trust.revocations_age_s()
+    age_s = gateway.access.trust.taken_back.age_s()
     if age_s is not None:
-        revoked = gateway.access.trust.revoked
+        revoked = gateway.access.trust.taken_back.revoked
         yield d.REVOCATIONS_AGE, (), age_s
         yield d.REVOCATIONS, ("users",), len(revoked.users)
         yield d.REVOCATIONS, ("tokens",), len(revoked.token_ids)

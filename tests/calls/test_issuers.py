@@ -71,7 +71,7 @@ async def test_a_thousand_wait_for_one_question(issuers):
             trust = house.gateway.access.trust
             waiting = [trust.awaited(token) for token in tokens]
             await until(lambda: server.asked)
-            assert trust.is_blind
+            assert trust.keys.are_missing
             await house.connected()  # a token of our own waits for nobody's keys
             server.release()
             async with asyncio.timeout(WAIT_S):
@@ -80,7 +80,7 @@ async def test_a_thousand_wait_for_one_question(issuers):
             assert {trust.identify(token).user_id for token in tokens} == {
                 f"u{n}" for n in range(1000)
             }
-            assert not trust.is_blind
+            assert not trust.keys.are_missing
             assert trust.awaited(tokens[0]) is None
 
 
@@ -92,7 +92,7 @@ async def test_sockets_wait_for_a_key_that_is_not_known(issuers, monkeypatch):
     async with IssuerServer(old) as server, FakeUpstream() as fake:
         how = {"auth_issuers_file": issuers(of(server)), "auth_allow_first_message": True}
         async with House(fake.url, **how) as house:
-            await until(lambda: not house.gateway.access.trust.is_blind)
+            await until(lambda: not house.gateway.access.trust.keys.are_missing)
             server.keys, server.hangs = [old, new], True
             first = await stranger(house)
             await first.say("authenticate", token=new.token(sub="first"))
@@ -132,13 +132,13 @@ async def test_a_call_goes_on_with_a_token_of_a_new_key(issuers, monkeypatch):
         assert "p" == (await client.next("pong"))["data"]["ref"]
         server.release()
         assert "r" == (await client.next("token_refreshed"))["data"]["ref"]
-        house.gateway.access.trust._on_revocations(
-            house.gateway.access.trust._known, Revocations(token_ids=frozenset({"first"}))
+        house.gateway.access.trust.taken_back._on_revocations(
+            Revocations(token_ids=frozenset({"first"}))
         )
         await client.say("refresh_token", token=old.token(), id="again")
         assert "again" == (await client.error("token_invalid"))["data"]["ref"]
-        house.gateway.access.trust._on_revocations(
-            house.gateway.access.trust._known, Revocations(token_ids=frozenset({"second"}))
+        house.gateway.access.trust.taken_back._on_revocations(
+            Revocations(token_ids=frozenset({"second"}))
         )
         await client.error("token_revoked")
         assert (4401, "token_revoked") == await client.closed()
@@ -154,7 +154,7 @@ async def test_names_of_keys_that_nobody_has_cause_few_questions(issuers, monkey
         FakeUpstream() as fake,
         House(fake.url, auth_issuers_file=issuers(of(server))) as house,
     ):
-        await until(lambda: not house.gateway.access.trust.is_blind)
+        await until(lambda: not house.gateway.access.trust.keys.are_missing)
         began = time.monotonic()
         forged = [SigningKey(kid=f"../../{n}' or 1=1").token() for n in range(50)]
         for n in range(0, 50, 10):
@@ -173,7 +173,7 @@ async def test_a_token_that_is_wrong_anyhow_asks_nobody(issuers):
         FakeUpstream() as fake,
         House(fake.url, auth_issuers_file=issuers(of(server))) as house,
     ):
-        await until(lambda: not house.gateway.access.trust.is_blind)
+        await until(lambda: not house.gateway.access.trust.keys.are_missing)
         for claims in ({"aud": "other"}, {"exp": 1}, {"sub": None}):
             assert house.gateway.access.trust.awaited(other.token(**claims)) is None
         assert house.gateway.access.trust.awaited(other.token()) is not None
@@ -237,7 +237,7 @@ async def test_an_issuer_in_trouble_is_borne(issuers, monkeypatch, trouble, caus
         with whole_log() as log:
             async with House(fake.url, auth_issuers_file=file) as house:
                 await house.connected(token=key.token(iss=server.url))
-                [keys] = house.gateway.access.trust._known.remote()
+                [keys] = house.gateway.access.trust.keys.remote()
                 good = {name: getattr(server, name) for name in trouble}
                 for name, value in trouble.items():
                     setattr(server, name, value)
@@ -245,19 +245,19 @@ async def test_an_issuer_in_trouble_is_borne(issuers, monkeypatch, trouble, caus
                 before = len(server.asked)
                 await until(lambda: len(server.asked) > before + 6)
                 assert {"one": "stale"} == house.health.issuers
-                assert not house.gateway.access.trust.is_blind
+                assert not house.gateway.access.trust.keys.are_missing
                 await house.connected(token=key.token(iss=server.url, sub="bob"))
 
                 keys._schedule.stale_s = 0.0  # its time is over
                 keys._look()
                 assert {"one": "missing"} == house.health.issuers
-                assert house.gateway.access.trust.is_blind
+                assert house.gateway.access.trust.keys.are_missing
                 assert keys.current() is None
 
                 for name, value in good.items():
                     setattr(server, name, value)
                 keys._schedule.stale_s = 3600.0
-                await until(lambda: not house.gateway.access.trust.is_blind)
+                await until(lambda: not house.gateway.access.trust.keys.are_missing)
                 await house.connected(token=key.token(iss=server.url, sub="carol"))
     lines = [line for line in log.getvalue().splitlines() if "issuer_keys" in line]
     assert ["issuer_keys", "issuer_keys_stale", "issuer_keys_missing", "issuer_keys"] == [

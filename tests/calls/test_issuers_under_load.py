@@ -99,7 +99,7 @@ async def in_trouble(house: House, server: IssuerServer, load: Load) -> None:
 
 async def look(house: House) -> None:
     """As if the keys had become old, and were asked for in time."""
-    [keys] = house.gateway.access.trust._known.remote()
+    [keys] = house.gateway.access.trust.keys.remote()
     await until(lambda: not keys._schedule.is_asking)
     keys._schedule.refresh_s = 0.0
     keys._look()
@@ -107,5 +107,5 @@ async def look(house: House) -> None:
 
 
 def not_known(house: House, key: SigningKey) -> bool:
-    [keys] = house.gateway.access.trust._known.remote()
+    [keys] = house.gateway.access.trust.keys.remote()
     return key.kid not in {known.key_id for known in keys.current().keys}

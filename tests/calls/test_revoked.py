@@ -71,7 +71,7 @@ async def test_who_is_taken_back_does_not_come_in(revoked):
 
         say(revoked, "")
         await until(
-            lambda: not house.gateway.access.trust.has_taken_back("alice", None), "not read"
+            lambda: not house.gateway.access.trust.taken_back.has("alice", None), "not read"
         )
         await house.connected()
 
@@ -84,9 +84,7 @@ async def test_whoever_was_let_in_a_moment_before_does_not_stay(revoked):
 
         def admit_late(knock):
             guest = admit(knock)
-            house.gateway.access.trust._on_revocations(
-                house.gateway.access.trust._known, Revocations(frozenset({"alice"}))
-            )
+            house.gateway.access.trust.taken_back._on_revocations(Revocations(frozenset({"alice"})))
             return guest
 
         house.gateway.access.reception.admit = admit_late

@@ -57,7 +57,7 @@ async def test_the_call_ends_on_the_other_machine(tmp_path):
                 took_ms.append((time.monotonic() - asked_at) * 1000)
             assert 200 == (await ask(other, "DELETE", f"bans/user/user-{ROUNDS - 1}"))[0]
             trust = one.gateway.access.trust
-            await until(lambda: not trust.has_taken_back(f"user-{ROUNDS - 1}", None), "still out")
+            await until(lambda: not trust.taken_back.has(f"user-{ROUNDS - 1}", None), "still out")
             await one.connected(user=f"user-{ROUNDS - 1}")
             await bystander.say("ping")
             await bystander.next("pong")
@@ -91,7 +91,7 @@ async def test_who_was_thrown_out_while_redis_was_away_is_thrown_out_later(tmp_p
             await stack.aclose()
             redis.flush()
             async with machine(redis, tmp_path, "other", fake.url) as other:
-                assert other.gateway.access.trust.has_taken_back("alice", None)
+                assert other.gateway.access.trust.taken_back.has("alice", None)
 
 
 @pytest.mark.gen_test
@@ -108,5 +108,5 @@ async def test_a_machine_that_stops_writes_down_first_what_it_was_told(tmp_path)
                     await asyncio.sleep(0)
             redis.flush()
             async with machine(redis, tmp_path, "one", fake.url) as house:
-                knows = house.gateway.access.trust.has_taken_back
+                knows = house.gateway.access.trust.taken_back.has
                 assert [True] * 3 == [knows(name, None) for name in ("alice", "bob", "carol")]

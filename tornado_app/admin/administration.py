@@ -16,7 +16,7 @@ from tornado_app.admission.quotas import Owner
 from tornado_app.gateway import Gateway
 from tornado_app.reloading import Outcome as Reloaded
 from tornado_app.session import events
-from tornado_app.trust import ROOT
+from tornado_app.taken_back import ROOT
 from tornado_app.usage.accountant import Accountant
 from tornado_app.usage.statement import Statement, Wanted
 
@@ -113,7 +113,7 @@ class Administration:
 
     def kept_out(self) -> list[tuple[Kind, str, float]]:
         """Who is, and until when in Unix seconds."""
-        return [*self.gateway.access.trust.bans.kept_out(_unix_s())]
+        return [*self.gateway.access.trust.taken_back.bans.kept_out(_unix_s())]
 
     async def limits_of(self, owner: Owner, name: str, plan: str) -> dict[str, Any]:
         """How much a user or an organisation has of what it may have, in that *plan* or in none.

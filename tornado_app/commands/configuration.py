@@ -27,10 +27,10 @@ from tornado_app.settings.plans import read_plans
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.settings.toml_file import read_tables
+from tornado_app.taken_back import bans_path
 from tornado_app.terms import house_grants
 from tornado_app.tools.found import read_tools
 from tornado_app.tracing.tracing import missing_package
-from tornado_app.trust import bans_path
 from tornado_app.upstream.endpoint import listed, provider_of
 from tornado_app.usage.prices import Prices
 from tornado_app.usage.unpriced import unpriced

@@ -36,7 +36,7 @@ class Standing:
     server_tools: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     """Entries that stay whatever a client asks."""
     client_tools: tuple[dict[str, Any], ...] = ()
-    """Entries that it has named itself, and the model has taken."""
+    """Entries that it has named itself."""
     only_transcribes: bool = False
     transcription_models: tuple[str, ...] = ()
     """Who may write down, the operator's own first; nobody, if there is none."""

@@ -614,6 +614,80 @@ def test_a_tool_that_the_model_knows_of_the_client_may_be_chosen_without_being_n
     assert choice.items() <= call.sent[0][kind.partition(".")[0]].items()
 
 
+PAINT = {"type": "function", "name": "paint"}
+CHOICE = {"type": "function", "name": "paint"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("session.update", update(tool_choice=CHOICE)),
+        ("response.create", {"response": {"tool_choice": CHOICE}}),
+    ],
+)
+def test_what_is_asked_at_once_behind_an_update_is_judged_by_it(kind, fields):
+    """The model takes events in order; a client need not wait for what it answers."""
+    call = Call(tools=(TOOL,)).begun().asks("session.update", **update(tools=[OWN]))
+    call.asks("session.update", **update(tools=[PAINT]), event_id="paint")
+    call.asks("session.update", **update(truncation="auto"))
+
+    call.asks(kind, **fields)
+    assert ([], [kind]) == (call.shown, [each["type"] for each in call.sent])
+
+    call.says("error", error={"code": "x", "event_id": "paint"})
+    call.asks(kind, **fields)
+    assert ("invalid_value", []) == (call.error["code"], call.sent)
+
+
+def test_a_tool_that_is_to_go_is_none_that_may_be_chosen():
+    call = Call().begun().asks("session.update", **update(tools=[PAINT]))
+    call.says("session.updated", session={})
+    call.asks("session.update", **update(tools=[]))
+
+    call.asks("response.create", response={"tool_choice": CHOICE})
+
+    assert ("invalid_value", []) == (call.error["code"], call.sent)
+
+
+def test_an_answer_beside_the_conversation_has_tools_of_which_the_model_has_said_nothing_yet():
+    call = Call(tools=(TOOL,)).begun().asks("session.update", **update(tools=[OWN]))
+
+    call.asks("response.create", response={"conversation": "none"})
+
+    assert [OWN] == call.sent[0]["response"]["tools"]
+
+
+@pytest.mark.parametrize(
+    ("before", "part", "code"),
+    [
+        ([None], {"threshold": 0.2}, "missing_required_parameter"),
+        ([{"type": "semantic_vad"}], {"eagerness": "low"}, None),
+        ([{"type": "semantic_vad"}], {"threshold": 0.2}, "unknown_parameter"),
+        ([{"type": "semantic_vad"}, {"eagerness": "low"}], {"eagerness": "high"}, None),
+        ([None, {"type": "server_vad"}], {"threshold": 0.2}, None),
+    ],
+)
+def test_a_part_of_a_turn_detection_is_judged_by_the_one_asked_for_last(before, part, code):
+    call = Call().begun()
+    for detection in before:
+        call.asks("session.update", **hearing(turn_detection=detection))
+
+    call.asks("session.update", **hearing(turn_detection=part))
+
+    assert [code] * bool(code) == [event["error"]["code"] for event in call.shown]
+    assert [] == call.sent if code else call.sent
+
+
+def test_a_client_is_shown_what_the_model_has_taken_and_nothing_else():
+    call = Call().begun().asks("session.update", **update(tools=[OWN], instructions="Be brief."))
+    call.asks("session.update", **update(tools=[PAINT], instructions="Sing."))
+
+    call.says("session.updated", session={"instructions": SECRET, "tools": [OWN]})
+
+    session = call.shown[0]["session"]
+    assert ("Be brief.", [OWN]) == (session["instructions"], session["tools"])
+
+
 def test_instructions_that_are_set_back_are_shown_as_none():
     """What the model goes by is the operator's then."""
     call = Call().begun().asks("session.update", **update(instructions=""))

@@ -21,10 +21,14 @@ def object_of(text: str) -> dict[str, Any]:
     return {}
 
 
+def dict_of(value: Any) -> dict[str, Any]:
+    """The object that it is, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def words_of(item: Any) -> dict[str, str]:
     """The texts of an object that somebody else has written; what else stands there is no text."""
-    fields = item if isinstance(item, dict) else {}
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+    return {name: value for name, value in dict_of(item).items() if isinstance(value, str)}
 
 
 def text_of(event: dict[str, Any]) -> str:

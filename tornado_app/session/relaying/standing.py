@@ -1,6 +1,8 @@
 """What a client has asked for itself, and how it stands towards what it may ask for."""
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tornado_app.policy.api_words import Standing
@@ -9,7 +11,18 @@ from tornado_app.protocol.realtime.functions import tool_entry
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.relaying.reading import dict_of
 from tornado_app.session.relaying.veil import Veil
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an update of that name asks for."""
+
+    name: str
+    body: Mapping[str, Any]
+    own: Mapping[str, Any]
+    """What of it is the client's, and may be shown to it."""
 
 
 class Client:
@@ -21,6 +34,8 @@ class Client:
         self._veil = veil
         self.own: Mapping[str, Any] = {}
         """Instructions and tools that the model has taken of it."""
+        self.changes: deque[Change] = deque()
+        """What the model has been asked for and has not answered, the oldest first."""
         self._server_tools = tuple(tool_entry(each) for each in config.tools.told)
         self._token_tools = tuple(tool_entry(each) for each in config.model_session.tools)
 
@@ -30,13 +45,14 @@ class Client:
         return self.own.get("instructions") or self.config.model_session.instructions
 
     def standing(self) -> Standing:
+        """As it will be when the model comes to what is asked now: it takes events in order."""
         config, in_force = self.config, self._model.in_force
         return Standing(
             rules=config.call_rules,
             begun=config.model_session,
-            turn_detection=in_force.turn_detection,
+            turn_detection=self._turn_detection(),
             server_tools=self._server_tools,
-            client_tools=tuple(self.own.get("tools", self._token_tools)),
+            client_tools=tuple(self._tools()),
             only_transcribes=in_force.only_transcribes,
             transcription_models=_may_transcribe(in_force, config),
             # What is recorded is in the model's own format.
@@ -45,6 +61,23 @@ class Client:
             is_hidden=self._veil.hides,
             shows=config.pictures.are_allowed,
         )
+
+    def _tools(self) -> Sequence[dict[str, Any]]:
+        for change in reversed(self.changes):
+            if "tools" in change.own:
+                named: list[dict[str, Any]] = change.own["tools"]
+                return named
+        taken: Sequence[dict[str, Any]] = self.own.get("tools", self._token_tools)
+        return taken
+
+    def _turn_detection(self) -> str:
+        kind: str = self._model.in_force.turn_detection
+        for change in self.changes:
+            hearing = dict_of(dict_of(change.body.get("audio")).get("input"))
+            if "turn_detection" in hearing:
+                detection = dict_of(hearing["turn_detection"])
+                kind = detection.get("type", kind) if detection else "none"
+        return kind
 
 
 def _may_transcribe(in_force: ModelSession, config: SessionConfig) -> tuple[str, ...]:

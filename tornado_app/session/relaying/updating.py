@@ -6,7 +6,7 @@ What it has taken is what the next one is begun with.
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, cast
 
 import msgspec
@@ -27,22 +27,15 @@ from tornado_app.session.relaying.begun_with import begun_with
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.noted import BYTES_PER_MS
 from tornado_app.session.relaying.outstanding import Asked, Outstanding
-from tornado_app.session.relaying.reading import object_of
+from tornado_app.session.relaying.reading import dict_of, object_of
 from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
-from tornado_app.session.relaying.standing import Client
+from tornado_app.session.relaying.standing import Change, Client
 from tornado_app.session.relaying.veil import Veil
 
 UPDATE = "session.update"
 _FORMATS: Mapping[str, SoundFormat] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
 # What a model says may have no hash.
 DETECTIONS = ("server_vad", "semantic_vad", "none")
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    name: str
-    body: Mapping[str, Any]
-    own: Mapping[str, Any]
 
 
 class Updating:
@@ -68,7 +61,6 @@ class Updating:
         self._veil = veil
         self._speaking = speaking
         self._way = way
-        self._changes: deque[_Change] = deque()
         self._taken: dict[str, Any] = {}
         """What the model has taken of the client's."""
         self.transcription_model = model.in_force.transcription_model
@@ -98,7 +90,7 @@ class Updating:
         there = called_at(self._model.upstream, body)
         text = msgspec.json.encode({**event.fields, "event_id": name, "session": there})
         order = Relayed(text, name, given_in(there))
-        self._changes.append(_Change(name, body, _own(body, wanted)))
+        self._client.changes.append(Change(name, body, _own(body, wanted)))
         return Asked(UPDATE, name, ref, order)
 
     def on_updated(self, text: str) -> bool:
@@ -109,8 +101,8 @@ class Updating:
         self._learn(text)
         if self._model.state != "connected":
             return self._on_begun(text)
-        if self._changes and self._outstanding.answered(UPDATE):
-            change = self._changes.popleft()
+        if self._client.changes and self._outstanding.answered(UPDATE):
+            change = self._client.changes.popleft()
             self._taken = merged(self._taken, change.body)
             self._note_transcription(change.body)
             self._client.own = merged(self._client.own, change.own)
@@ -120,7 +112,8 @@ class Updating:
 
     def on_refused(self, name: str) -> None:
         """The model has refused an update."""
-        self._changes = deque(change for change in self._changes if change.name != name)
+        changes = self._client.changes
+        self._client.changes = deque(change for change in changes if change.name != name)
 
     @property
     def own(self) -> Mapping[str, Any]:
@@ -159,15 +152,15 @@ class Updating:
         return merged(begun, called_at(upstream, self._taken)) | {"type": begun["type"]}
 
     def _note_transcription(self, body: Mapping[str, Any]) -> None:
-        hearing = _dict(_dict(body.get("audio")).get("input"))
-        model = _dict(hearing.get("transcription")).get("model")
+        hearing = dict_of(dict_of(body.get("audio")).get("input"))
+        model = dict_of(hearing.get("transcription")).get("model")
         if isinstance(model, str):
             self.transcription_model = model
 
     def _learn(self, text: str) -> None:
         """What the model says of itself, as far as others go by it."""
-        audio = _dict(_dict(_dict(object_of(text)).get("session")).get("audio"))
-        hearing, speaking = _dict(audio.get("input")), _dict(audio.get("output"))
+        audio = dict_of(dict_of(dict_of(object_of(text)).get("session")).get("audio"))
+        hearing, speaking = dict_of(audio.get("input")), dict_of(audio.get("output"))
         self.formats = SoundFormats(_format(hearing), _format(speaking))
         self._speaking.bytes_per_ms = BYTES_PER_MS[self.formats.user]
         self.answer_bytes_per_ms = BYTES_PER_MS[self.formats.model]
@@ -192,13 +185,13 @@ def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, An
 
 def called_at(upstream: Upstream, body: Mapping[str, Any]) -> dict[str, Any]:
     """What a client has asked for, in the words of this upstream."""
-    audio = _dict(body.get("audio"))
-    hearing, speaking = _dict(audio.get("input")), _dict(audio.get("output"))
+    audio = dict_of(body.get("audio"))
+    hearing, speaking = dict_of(audio.get("input")), dict_of(audio.get("output"))
     renamed: dict[str, Any] = {}
     voice = speaking.get("voice")
     if isinstance(voice, str) and voice in upstream.voices:
         renamed["output"] = {"voice": upstream.voices[voice]}
-    if upstream.transcription_model and _dict(hearing.get("transcription")).get("model"):
+    if upstream.transcription_model and dict_of(hearing.get("transcription")).get("model"):
         renamed["input"] = {"transcription": {"model": upstream.transcription_model}}
     return merged(body, {"audio": renamed}) if renamed else dict(body)
 
@@ -214,21 +207,17 @@ def _own(body: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
 
 
 def _with_turns(in_force: ModelSession, detection: Any) -> ModelSession:
-    kind = _dict(detection).get("type", "none")
+    kind = dict_of(detection).get("type", "none")
     if kind not in DETECTIONS:
         return in_force
     return replace(
         in_force,
         turn_detection=cast(TurnDetection, kind),
-        create_response=_dict(detection).get("create_response") is not False,
-        interrupt_response=_dict(detection).get("interrupt_response") is not False,
+        create_response=dict_of(detection).get("create_response") is not False,
+        interrupt_response=dict_of(detection).get("interrupt_response") is not False,
     )
 
 
 def _format(way: Mapping[str, Any]) -> SoundFormat:
-    kind = _dict(way.get("format")).get("type")
+    kind = dict_of(way.get("format")).get("type")
     return _FORMATS.get(kind, "pcm16") if isinstance(kind, str) else "pcm16"
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

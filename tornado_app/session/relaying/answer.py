@@ -47,6 +47,8 @@ class Answer:
     """The model says more than the client is shown."""
     calls_client: bool = False
     """The client has a tool to call for it, and goes on by itself."""
+    has_results: bool = False
+    """A tool that the model called for it has answered."""
 
     @property
     def is_plain(self) -> bool:
@@ -73,6 +75,17 @@ class Answer:
             item.get("type") == "function_call" and item.get("status") == "completed"
             for item in self.ended_items
         )
+
+    def asked_on(self, choice: Any) -> dict[str, Any]:
+        """What holds for it when it goes on; *choice* is the session's ``tool_choice``.
+
+        All that was asked holds on, but behind results no tool has to be called again.
+        """
+        asked = dict(self.asked or {})
+        in_force = asked.get("tool_choice", choice)
+        if self.has_results and (in_force == "required" or isinstance(in_force, dict)):
+            asked["tool_choice"] = "auto"
+        return asked
 
     def begin_item(self, index: int, item: dict[str, Any]) -> int:
         """An item is shown; returns its index for the client."""

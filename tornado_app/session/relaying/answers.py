@@ -16,6 +16,7 @@ from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.breaking_off import FAILED, broken_off
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.reading import object_of, text_of
+from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.timers import Timers
 
@@ -39,6 +40,7 @@ class Answers:
         model: ModelSide,
         timers: Timers,
         *,
+        client: Client,
         veil: Veil,
         way: Way,
         timeout_s: float,
@@ -49,6 +51,7 @@ class Answers:
         self._since = 0.0
         self._actions = actions
         self._model = model
+        self._client = client
         self._veil = veil
         self._by_model: dict[str, Answer] = {}
         self._going_on: deque[tuple[str, Answer]] = deque()
@@ -170,13 +173,17 @@ class Answers:
         answer.add_usage(response_in(text).get("usage"))
         answer.model_name = ""
 
-    def go_on(self, answer: Answer, response: Mapping[str, Any]) -> None:
-        """Ask the model for another one, which the client is shown as this."""
+    def go_on(self, answer: Answer, changes: Mapping[str, Any] | None = None) -> None:
+        """Ask the model for another one, which the client is shown as this.
+
+        *changes*: what holds for it instead of what was asked before.
+        """
         if self.closed_by is not None:
             self.end(answer, "incomplete", None)
             return
         self._asked += 1
         name = f"{RESPONSE_ID}_{self._asked}"
+        response = answer.asked_on(self._client.tool_choice) | dict(changes or {})
         metadata = dict(list((response.get("metadata") or {}).items())[: METADATA_PAIRS - 1])
         wanted = {**response, "metadata": {**metadata, TAG: name}}
         event = {"type": "response.create", "event_id": name, "response": wanted}

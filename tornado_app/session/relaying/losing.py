@@ -68,13 +68,12 @@ class Losing:
         if answer.calls_client and answer.has_whole_call:
             self._answers.end(answer, "completed", None)
         elif not answer.count:
-            self._answers.go_on(answer, answer.asked or {})
+            self._answers.go_on(answer)
         elif self._continues and not answer.is_beside:
             self._answers.go_on(answer, self._rest_of(answer))
         else:
             self._answers.end(answer, "failed", FAILED)
 
     def _rest_of(self, answer: Answer) -> dict[str, Any]:
-        asked = dict(answer.asked or {})
-        own = asked.get("instructions") or self._client.instructions
-        return asked | gone_on_with(own)
+        own = (answer.asked or {}).get("instructions") or self._client.instructions
+        return gone_on_with(own)

@@ -42,6 +42,7 @@ class RelayedParts:
             actions,
             model,
             parts.timers,
+            client=self.client,
             veil=self.veil,
             way=self.way,
             timeout_s=config.answers.response_timeout_s,

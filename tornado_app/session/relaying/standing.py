@@ -8,7 +8,7 @@ from typing import Any
 from tornado_app.policy.api_words import Standing
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.realtime.functions import tool_entry
-from tornado_app.protocol.realtime.model_session import ModelSession
+from tornado_app.protocol.realtime.model_session import ModelSession, choice_field
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.reading import dict_of
@@ -33,7 +33,7 @@ class Client:
         self._model = model
         self._veil = veil
         self.own: Mapping[str, Any] = {}
-        """Instructions and tools that the model has taken of it."""
+        """Instructions, tools and their choice that the model has taken of it."""
         self.changes: deque[Change] = deque()
         """What the model has been asked for and has not answered, the oldest first."""
         self._server_tools = tuple(tool_entry(each) for each in config.tools.told)
@@ -43,6 +43,11 @@ class Client:
     def instructions(self) -> str:
         """What the model goes by."""
         return self.own.get("instructions") or self.config.model_session.instructions
+
+    @property
+    def tool_choice(self) -> Any:
+        """Which tools the model may or must call."""
+        return self.own.get("tool_choice", choice_field(self.config.model_session))
 
     def standing(self) -> Standing:
         """As it will be when the model comes to what is asked now: it takes events in order."""

@@ -98,6 +98,7 @@ class Tools:
         """The model has called a tool that the operator has handed to it, and knows its result."""
         self._counts.calls += self._model.once.is_news("models_own", item.id)
         self._called[answer] = None
+        answer.has_results = True
 
     def ends(self, answer: Answer, text: str, response: ResponseFacts) -> bool:
         """The model has said all of an answer.  False: and it is over.
@@ -192,11 +193,12 @@ class Tools:
         if answer.calls_client or answer.rounds > ROUNDS_MAX:
             self._answers.end(answer, "completed", None)
         else:
-            self._answers.go_on(answer, _gone_on_with(answer))
+            self._answers.go_on(answer)
 
     def _tell(
         self, call_id: str, call: _Call, output: str, outcome: ToolOutcome, detail: str = ""
     ) -> None:
+        call.answer.has_results = True
         self._outputs += 1
         name = f"{TOOL_ID}_{self._outputs}"
         item = {"id": name, **function_output(call_id, output)}
@@ -209,12 +211,3 @@ class Tools:
             self._timers.set(TIMER, min(call.due_at for call in self._calls.values()))
         else:
             self._timers.clear(TIMER)
-
-
-def _gone_on_with(answer: Answer) -> dict[str, Any]:
-    """What was asked for this answer holds on; but a tool need not be called again."""
-    asked = dict(answer.asked or {})
-    choice = asked.get("tool_choice")
-    if choice == "required" or isinstance(choice, dict):
-        asked["tool_choice"] = "auto"
-    return asked

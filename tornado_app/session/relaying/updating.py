@@ -197,12 +197,14 @@ def called_at(upstream: Upstream, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own(body: Mapping[str, Any], wanted: Any) -> dict[str, Any]:
-    """What of *body* is the client's, and may be shown to it."""
+    """What of *body* is the client's, as it has written it."""
     own: dict[str, Any] = {}
     if "instructions" in body:
         own["instructions"] = wanted.get("instructions") or ""
     if "tools" in body:
         own["tools"] = wanted.get("tools") or []
+    if "tool_choice" in body:
+        own["tool_choice"] = body["tool_choice"]
     return own
 
 

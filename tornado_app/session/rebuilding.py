@@ -54,7 +54,16 @@ class CarriedOver:
 class Rebuilding:
     """Keeps ledger and speech, and makes orders of them.  Thread: loop."""
 
-    __slots__ = ("_renamed", "_told", "is_begun", "ledger", "names", "pictures", "speech")
+    __slots__ = (
+        "_renamed",
+        "_shortened",
+        "_told",
+        "is_begun",
+        "ledger",
+        "names",
+        "pictures",
+        "speech",
+    )
 
     def __init__(self, ledger: Ledger, speech: SpeechKept) -> None:
         self.ledger = ledger
@@ -64,6 +73,8 @@ class Rebuilding:
         self._told: set[str] = set()
         """Items that this model was told of: it has their text, and no audio to be cut."""
         self._renamed = 0
+        self._shortened: dict[str, str] = {}
+        """Names that were too long for an item, and what stands in their place."""
         self.is_begun = False
         """The model, or the one before, was told of its past."""
 
@@ -147,6 +158,10 @@ class Rebuilding:
         """The model knows of this item by its words alone."""
         return item_id in self._told
 
+    def name_now(self, name: str) -> str:
+        """What the next model knows an item by that the one before called *name*."""
+        return self._shortened.get(name, name)
+
     def untold(self, item_id: str) -> None:
         """There is no such item any more; another may be called so."""
         self._told.discard(item_id)
@@ -194,10 +209,12 @@ class Rebuilding:
         return CreateItem(item, f"{LEDGER_ID}_{entry.id}", after)
 
     def _shorten_names(self) -> None:
+        self._shortened.clear()
         for entry in self.ledger.entries:
             if not entry.id or len(entry.id) > ID_LETTERS:
                 self._renamed += 1
                 new = f"{LEDGER_ID}_{self._renamed}"
+                self._shortened[entry.id] = new
                 self.ledger.rename(entry.id, new)
                 self.speech.rename(entry.id, new)
 

@@ -63,3 +63,61 @@ def test_a_result_that_a_lost_model_had_heard_frees_the_choice_at_the_next():
 
     (again,) = (each for each in call.sent if "response.create" == each["type"])
     assert "auto" == again["response"]["tool_choice"]
+
+
+ASKED = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Look."}]}
+
+
+def refers(*names):
+    return [{"type": "item_reference", "id": name} for name in names]
+
+
+def test_what_an_answer_was_given_goes_on_with_what_its_tool_has_found(call):
+    """In the API an ``input`` stands for the conversation, where the result went."""
+    call.asks("response.create", response={"input": [ASKED]})
+
+    assert [ASKED, *refers("item_call", "parley_tool_1")] == gone_on(call)["input"]
+
+
+def test_the_next_model_is_referred_to_the_call_and_the_result_that_it_was_told(call):
+    call.asks("response.create", response={"input": [ASKED]})
+    call.begins("resp_1").calls("resp_1", "item_call", "call_1", TOOL.name).ends("resp_1")
+    call.loses_model().finds_model().gets("call_1")
+
+    (event,) = (each for each in call.sent if "response.create" == each["type"])
+    assert [ASKED, *refers("item_call", "parley_tool_1")] == event["response"]["input"]
+
+
+def rest(call, item, text):
+    """What the next model is asked with when the one before is lost in the midst of an item."""
+    call.begins("resp_1").begins_item("resp_1", item)
+    if text:
+        call.says_words("resp_1", item, text)
+    call.loses_model().finds_model()
+    (event,) = (each for each in call.sent if "response.create" == each["type"])
+    told = [each["item"]["id"] for each in call.sent if "item" in each]
+    return event["response"]["input"], told
+
+
+def test_the_rest_of_an_answer_is_asked_for_behind_what_was_said_of_it(call):
+    call.asks("response.create", response={"input": [ASKED]})
+
+    assert ([ASKED, *refers("item_a")], ["item_a"]) == rest(call, "item_a", "Once upon a time")
+
+
+def test_an_item_is_referred_to_by_the_name_by_which_the_next_model_was_told_of_it(call):
+    """One that is too long for an item is told under another."""
+    call.asks("response.create", response={"input": [ASKED]})
+    given, told = rest(call, "item_" + "a" * 60, "Once upon a time")
+
+    assert [ASKED, *refers(*told)] == given
+    assert 1 == len(told)
+
+
+def test_an_item_that_is_not_told_is_not_referred_to(call):
+    """Nothing was heard of it; nor of the one that the client had referred to."""
+    call.begins("resp_0").begins_item("resp_0", "item_z").ends_item("resp_0", "item_z")
+    call.ends("resp_0")
+    call.asks("response.create", response={"input": [*refers("item_z"), ASKED]})
+
+    assert ([ASKED], []) == rest(call, "item_a", "")

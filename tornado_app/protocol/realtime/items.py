@@ -73,6 +73,11 @@ def assistant_text(text: str) -> dict[str, Any]:
     return _message("assistant", "output_text", text)
 
 
+def item_reference(name: str) -> dict[str, Any]:
+    """An item of the conversation, in the ``input`` of an answer."""
+    return {"type": "item_reference", "id": name}
+
+
 def system_text(text: str) -> dict[str, Any]:
     return _message("system", "input_text", text)
 

@@ -4,13 +4,15 @@ Behind tools of the server, or a model that was lost, another answer of the mode
 one before ended: the client is shown one, with one name and the items of all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from tornado_app.policy.api_session import of_conversation
+from tornado_app.protocol.realtime.items import item_reference
+from tornado_app.session.relaying.forgotten import Forgotten
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +49,8 @@ class Answer:
     """The model says more than the client is shown."""
     calls_client: bool = False
     """The client has a tool to call for it, and goes on by itself."""
+    since: dict[str, None] = field(default_factory=dict)
+    """Items that it brought into the conversation, by the names that the model knows, in order."""
     has_results: bool = False
     """A tool that the model called for it has answered."""
 
@@ -85,6 +89,9 @@ class Answer:
         in_force = asked.get("tool_choice", choice)
         if self.has_results and (in_force == "required" or isinstance(in_force, dict)):
             asked["tool_choice"] = "auto"
+        if isinstance(given := asked.get("input"), list):
+            # It stands in the conversation's place, where all that came since went.
+            asked["input"] = [*given, *map(item_reference, self.since)]
         return asked
 
     def begin_item(self, index: int, item: dict[str, Any]) -> int:
@@ -93,11 +100,25 @@ class Answer:
         self.indexes[index] = shown_at
         self.count += 1
         self.items[str(item.get("id", ""))] = ShownItem(shown_at, item)
+        self.brought(item.get("id"))
         return shown_at
 
     def end_item(self, item: dict[str, Any]) -> None:
         self.items.pop(str(item.get("id", "")), None)
         self.ended_items.append(item)
+        self.brought(item.get("id"))
+
+    def brought(self, name: Any) -> None:
+        """An item is in the conversation; one without a name cannot be referred to."""
+        if isinstance(name, str) and name:
+            self.since[name] = None
+
+    def lost(self, names: Iterable[str], forgotten: Forgotten) -> None:
+        """Its model is; of what it brought the next is told these."""
+        self.since = dict.fromkeys(names)
+        given = (self.asked or {}).get("input")
+        if isinstance(given, list):
+            self.asked = {**(self.asked or {}), "input": forgotten.without(given)}
 
     def add_usage(self, usage: Any) -> None:
         if isinstance(usage, dict):

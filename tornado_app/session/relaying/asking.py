@@ -126,14 +126,14 @@ class Asking:
             sentence = "Conversation already has an active response in progress."
             raise refusal("conversation_already_has_active_response", sentence, None)
         for number, item in enumerate(body.get("input") or ()):
-            if not self._is_forgotten(item):
+            if not self._forgotten.is_meant(item):
                 self._look_at_pictures(f"response.input[{number}]", item)
         self._count_audio(letters_of(body.get("input") or ()), "response.input")
         self._in_turn(event if body == (wanted or {}) else _with(event, response=body))
 
     def _order_answer(self, event: ClientEvent) -> None:
         body = event.fields.get("response") or {}
-        told = [item for item in body.get("input") or () if not self._is_forgotten(item)]
+        told = self._forgotten.without(body.get("input") or ())
         if len(told) < len(body.get("input") or ()):
             event = _with(event, response={**body, "input": told})
         self._relay(event)
@@ -161,11 +161,6 @@ class Asking:
             there = self._forgotten.before(before)
             event = _with(event, previous_item_id=ROOT if there is None else there)
         self._relay(event)
-
-    def _is_forgotten(self, item: Any) -> bool:
-        is_reference = isinstance(item, dict) and item.get("type") == "item_reference"
-        name = item.get("id") if is_reference else None
-        return isinstance(name, str) and name in self._forgotten
 
     def _look_at_pictures(self, path: str, item: Any) -> None:
         for where, shown in pictures_of(path, item):

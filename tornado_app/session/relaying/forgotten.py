@@ -24,6 +24,16 @@ class Forgotten:
     def __contains__(self, name: str) -> bool:
         return name in self._before
 
+    def without(self, items: Iterable[Any]) -> list[Any]:
+        """Of an ``input``, what does not refer to one of them."""
+        return [item for item in items if not self.is_meant(item)]
+
+    def is_meant(self, item: Any) -> bool:
+        """Whether an item of an ``input`` refers to one of them."""
+        is_reference = isinstance(item, dict) and item.get("type") == "item_reference"
+        name = item.get("id") if is_reference else None
+        return isinstance(name, str) and name in self
+
     def note(self, known: Iterable[str], told: Collection[str]) -> None:
         """The client knows these, in order; the next model is *told* of some."""
         before: str | None = None

@@ -45,7 +45,12 @@ class Losing:
             self._answers.break_off(answer)
         known = self._known()
         self._clock.carry_over(self._model)
-        self._forgotten.note(known, {entry.id for entry in self._ledger.entries})
+        told = {entry.id for entry in self._ledger.entries}
+        self._forgotten.note(known, told)
+        rebuilding = self._model.rebuilding
+        for answer in (*cut_off, *self._tools.waiting):
+            names = map(rebuilding.name_now, answer.since)
+            answer.lost((name for name in names if name in told), self._forgotten)
         for asked in self._outstanding.again:
             self._asking.again(asked)
         if "response.create" not in {asked.kind for asked in self._outstanding.again}:

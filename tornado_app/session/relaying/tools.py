@@ -74,6 +74,11 @@ class Tools:
         """For the client an answer runs, while the model says nothing."""
         return bool(self._paused)
 
+    @property
+    def waiting(self) -> tuple[Answer, ...]:
+        """Answers of which the model has said all, and that wait for results."""
+        return tuple(self._paused)
+
     def call(self, answer: Answer, item: OutputItem) -> None:
         """The model calls a tool of the server."""
         if not item.is_call or item.call_id in self._calls:
@@ -82,6 +87,7 @@ class Tools:
             return
         self._counts.calls += 1
         self._called[answer] = None
+        answer.brought(item.id)
         now, function = self._actions.now, self._functions.get(item.name)
         name, timeout_s = (item.name, function.timeout_s) if function else ("unknown", 0.0)
         call = _Call(name, answer, now, now + timeout_s)
@@ -98,6 +104,7 @@ class Tools:
         """The model has called a tool that the operator has handed to it, and knows its result."""
         self._counts.calls += self._model.once.is_news("models_own", item.id)
         self._called[answer] = None
+        answer.brought(item.id)
         answer.has_results = True
 
     def ends(self, answer: Answer, text: str, response: ResponseFacts) -> bool:
@@ -204,6 +211,7 @@ class Tools:
         item = {"id": name, **function_output(call_id, output)}
         if self._model.send(CreateItem(item, event_id=name)):
             self._model.rebuilding.ledger.answered(name, call_id, output)
+            call.answer.brought(name)
         self._counts.note(call.name, call_id, outcome, call.since, detail)
 
     def _arm(self) -> None:

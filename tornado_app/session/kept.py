@@ -64,6 +64,16 @@ class KeptOrders:
         self._orders.append(order)
         self._budget.take(order_bytes(order))
 
+    def withdraw(self, event_id: str) -> bool:
+        """Keep a client's order of this name no longer; whether it was here."""
+        for order in self._orders:
+            if isinstance(order, Relayed) and order.event_id == event_id:
+                self._orders.remove(order)
+                self._others -= 1
+                self._budget.give(order_bytes(order))
+                return True
+        return False
+
     def put_first(self, orders: Iterable[AnyOrder]) -> None:
         """Have the model told this before anything that is kept."""
         for order in orders:

@@ -133,6 +133,10 @@ class ModelSide:
         """As of `OrderGate.send`."""
         return self.gate.send(order)
 
+    def withdraw(self, event_id: str) -> bool:
+        """As of `KeptOrders.withdraw`."""
+        return self.gate.kept.withdraw(event_id)
+
     def truncate(self, item_id: str, heard_ms: int) -> list[AnyOrder]:
         """Of an answer only so much was heard; returns what the model is told anew for that."""
         if not self.rebuilding.cut(item_id, heard_ms):

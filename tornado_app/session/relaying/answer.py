@@ -49,6 +49,8 @@ class Answer:
     """The model says more than the client is shown."""
     calls_client: bool = False
     """The client has a tool to call for it, and goes on by itself."""
+    is_cancelled: bool = False
+    """The client wants no more of it."""
     since: dict[str, None] = field(default_factory=dict)
     """Items that it brought into the conversation, by the names that the model knows, in order."""
     has_results: bool = False

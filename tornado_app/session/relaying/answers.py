@@ -13,7 +13,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
-from tornado_app.session.relaying.breaking_off import FAILED, broken_off
+from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED, FAILED, broken_off
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.standing import Client
@@ -73,9 +73,10 @@ class Answers:
         self.closed_by = refused
 
     def begun(self, response_id: str) -> None:
-        """The model begins one, be it unasked: it is stopped, if none may."""
+        """The model begins one, be it unasked: it is stopped, if none may or nobody wants it."""
         self.is_owed = False
-        if self.closed_by is not None:
+        answer = self.find(response_id)
+        if self.closed_by is not None or (answer is not None and answer.is_cancelled):
             self._model.send(CancelResponse(response_id or None, CANCEL_ID))
 
     def ask_owed(self) -> None:
@@ -86,7 +87,24 @@ class Answers:
 
     def named(self, name: str | None) -> Answer | None:
         """The one that the client calls so; None: the first of the conversation."""
-        return next((a for a in self.open if name in {None, a.name} and a.model_name), None)
+        for answer in self.open:
+            if answer.name == name or (name is None and not answer.is_beside):
+                return answer
+        return None
+
+    def cancel(self, answer: Answer) -> None:
+        """The client wants no more of it.
+
+        One that the model was asked for, and has not begun, is cancelled by its name as it begins:
+        a cancel without a name may hit another, and a client that was told the end before the
+        model is free would ask for its next answer in vain.
+        """
+        answer.is_cancelled = True
+        for entry in self._going_on:
+            if entry[1] is answer and self._model.withdraw(entry[0]):
+                self._going_on.remove(entry)
+                self.fail(answer)
+                return
 
     def has_item(self, item_id: str) -> bool:
         """Whether an item is being said in one of them."""
@@ -192,7 +210,7 @@ class Answers:
         self.on_connected()
         if not self._model.send(order):
             self._going_on.pop()
-            self.end(answer, "failed", FAILED)
+            self.fail(answer)
 
     def on_connected(self) -> None:
         """What was asked is on its way from now on."""
@@ -209,16 +227,23 @@ class Answers:
         else:
             self._actions.log("upstream_late", waited_for="answer")
             while self._going_on:
-                self.end(self._going_on.popleft()[1], "failed", FAILED)
+                self.fail(self._going_on.popleft()[1])
 
     def refused(self, name: str) -> bool:
         """Whether an error is about an answer that was to go on; then it is over."""
         for entry in self._going_on:
             if entry[0] == name:
                 self._going_on.remove(entry)
-                self.end(entry[1], "failed", FAILED)
+                self.fail(entry[1])
                 return True
         return name.startswith(RESPONSE_ID)
+
+    def fail(self, answer: Answer) -> None:
+        """It cannot go on; which is what its client wanted, if that has cancelled it."""
+        if answer.is_cancelled:
+            self.end(answer, "cancelled", CLIENT_CANCELLED)
+        else:
+            self.end(answer, "failed", FAILED)
 
     def end(self, answer: Answer, status: str, details: Mapping[str, Any] | None) -> None:
         """Say that it is over, and of each of its items."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.errors import Refused
 from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response, of_conversation
@@ -20,6 +19,14 @@ from tornado_app.session.pictures import Pictures
 from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
 from tornado_app.session.relaying.brought_audio import letters_of
+from tornado_app.session.relaying.client_events import (
+    item_id_of,
+    name_in,
+    named_as,
+    ref_of,
+    size_bytes,
+    with_fields,
+)
 from tornado_app.session.relaying.outstanding import OURS, Asked
 from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.shown_pictures import pictures_of
@@ -67,7 +74,7 @@ class Asking:
             case "input_audio_buffer.append":
                 self._append(event)
             case "input_audio_buffer.commit" | "input_audio_buffer.clear":
-                self._speaking.end_stream(partial(self._mark, event), _size_bytes(event))
+                self._speaking.end_stream(partial(self._mark, event), size_bytes(event))
             case "session.update":
                 update = self._updating.ask(event)
                 self._in_turn(event, partial(self._send_noted, update))
@@ -78,8 +85,6 @@ class Asking:
             case kind if kind in NO_ITEM:
                 self._check_named(event)
                 self._in_turn(event)
-            case "response.cancel" if self._tools.cancel(_name_in(event), CLIENT_CANCELLED):
-                pass
             case kind if kind in REFUSED:
                 message = f"Invalid value for 'type': {kind} is not served."
                 raise refusal("invalid_value", message, "type")
@@ -99,12 +104,12 @@ class Asking:
             self._order(ClientEvent(asked.kind, asked.fields, text, ref=asked.ref))
 
     def _in_turn(self, event: ClientEvent, do: Callable[[], None] | None = None) -> None:
-        self._speaking.pending.in_turn(do or partial(self._order, event), _size_bytes(event))
+        self._speaking.pending.in_turn(do or partial(self._order, event), size_bytes(event))
 
     def _order(self, event: ClientEvent) -> None:
         """It is its turn: names mean now what they mean to the model that is there now."""
         if self._names:
-            event = _named(event, self._names.meant_text(event.text))
+            event = named_as(event, self._names.meant_text(event.text))
         match event.kind:
             case "response.create":
                 self._order_answer(event)
@@ -129,22 +134,27 @@ class Asking:
             if not self._forgotten.is_meant(item):
                 self._look_at_pictures(f"response.input[{number}]", item)
         self._count_audio(letters_of(body.get("input") or ()), "response.input")
-        self._in_turn(event if body == (wanted or {}) else _with(event, response=body))
+        self._in_turn(event if body == (wanted or {}) else with_fields(event, response=body))
 
     def _order_answer(self, event: ClientEvent) -> None:
         body = event.fields.get("response") or {}
         told = self._forgotten.without(body.get("input") or ())
         if len(told) < len(body.get("input") or ()):
-            event = _with(event, response={**body, "input": told})
+            event = with_fields(event, response={**body, "input": told})
         self._relay(event)
 
     def _cancel(self, event: ClientEvent) -> None:
-        """The model may have another name for it."""
-        answer = self._answers.named(_name_in(event))
+        """The model may have another name for it, or none yet."""
+        name = name_in(event)
+        if self._tools.cancel(name, CLIENT_CANCELLED):
+            return
+        answer = self._answers.named(name)
+        if answer is not None:
+            self._answers.cancel(answer)
         if answer is None or answer.model_name == answer.name:
             self._pass(event)
-        else:
-            self._pass(_with(event, response_id=answer.model_name))
+        elif answer.model_name:
+            self._pass(with_fields(event, response_id=answer.model_name))
 
     def _create_item(self, event: ClientEvent) -> None:
         standing, item = self._client.standing(), event.fields.get("item")
@@ -159,7 +169,7 @@ class Asking:
         before = event.fields.get("previous_item_id")
         if isinstance(before, str) and before in self._forgotten:
             there = self._forgotten.before(before)
-            event = _with(event, previous_item_id=ROOT if there is None else there)
+            event = with_fields(event, previous_item_id=ROOT if there is None else there)
         self._relay(event)
 
     def _look_at_pictures(self, path: str, item: Any) -> None:
@@ -216,7 +226,7 @@ class Asking:
 
     def _pass(self, event: ClientEvent) -> None:
         """As the client has written it, but for a name that would pass for one of ours."""
-        ref = _ref(event)
+        ref = ref_of(event)
         if ref is None or not ref.startswith(OURS):
             self._send(Relayed(event.text.encode(), ref or ""), ref)
             return
@@ -226,7 +236,7 @@ class Asking:
 
     def _relay(self, event: ClientEvent) -> None:
         """As the client has written it, if it has a name for it."""
-        ref = _ref(event)
+        ref = ref_of(event)
         name = self._outstanding.name_for(ref)
         text = event.text.encode()
         if name != ref:
@@ -258,7 +268,7 @@ class Asking:
                 self._model.rebuilding.not_committed(asked.name)
 
     def _mark(self, event: ClientEvent) -> None:
-        ref = _ref(event)
+        ref = ref_of(event)
         name = self._outstanding.name_for(ref)
         beside = {key: event.fields[key] for key in event.fields if key not in PLAIN}
         order: AnyOrder = Clear(name, beside)
@@ -274,42 +284,9 @@ class Asking:
         audio = event.fields.get("audio")
         if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
             self._actions.chunk += 1
-            ref = _ref(event) or ""
+            ref = ref_of(event) or ""
             self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)
             return
         if isinstance(audio, str):
             self._count_audio(len(audio), "audio")
         self._in_turn(event)
-
-
-def item_id_of(fields: Mapping[str, Any]) -> str:
-    """Which item an event of the client is about; empty, if it has named none."""
-    item = fields.get("item")
-    name = item.get("id") if isinstance(item, dict) else fields.get("item_id")
-    return name if isinstance(name, str) else ""
-
-
-def _size_bytes(event: ClientEvent) -> int:
-    """While it waits, both its text and its fields are there."""
-    return ENTRY_BYTES + 2 * len(event.text)
-
-
-def _with(event: ClientEvent, **changes: Any) -> ClientEvent:
-    fields = {**event.fields, **changes}
-    return ClientEvent(event.kind, fields, msgspec.json.encode(fields).decode(), ref=event.ref)
-
-
-def _named(event: ClientEvent, text: str) -> ClientEvent:
-    if text == event.text:
-        return event
-    return ClientEvent(event.kind, msgspec.json.decode(text), text, ref=event.ref)
-
-
-def _ref(event: ClientEvent) -> str | None:
-    return event.ref if isinstance(event.ref, str) else None
-
-
-def _name_in(event: ClientEvent) -> str | None:
-    """Which answer a client wants to end; None: the one that runs."""
-    name = event.fields.get("response_id")
-    return name if isinstance(name, str) else None

@@ -15,7 +15,6 @@ from tornado_app.session.ledger.entries import UserSaid
 from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.asking import Asking
-from tornado_app.session.relaying.breaking_off import FAILED
 from tornado_app.session.relaying.parts import RelayedParts
 
 
@@ -70,14 +69,16 @@ class Losing:
     def _mend(self, answer: Answer) -> None:
         if self._tools.keep(answer):
             return
-        if answer.calls_client and answer.has_whole_call:
+        if answer.is_cancelled:
+            self._answers.fail(answer)
+        elif answer.calls_client and answer.has_whole_call:
             self._answers.end(answer, "completed", None)
         elif not answer.count:
             self._answers.go_on(answer)
         elif self._continues and not answer.is_beside:
             self._answers.go_on(answer, self._rest_of(answer))
         else:
-            self._answers.end(answer, "failed", FAILED)
+            self._answers.fail(answer)
 
     def _rest_of(self, answer: Answer) -> dict[str, Any]:
         own = (answer.asked or {}).get("instructions") or self._client.instructions

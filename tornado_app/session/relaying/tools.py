@@ -194,10 +194,13 @@ class Tools:
         """Have the model go on, if all results are there and it has said all."""
         if answer not in self._paused:
             return
-        if any(call.answer is answer for call in self._calls.values()):
+        has_calls = any(call.answer is answer for call in self._calls.values())
+        if has_calls and not answer.is_cancelled:
             return
         del self._paused[answer]
-        if answer.calls_client or answer.rounds > ROUNDS_MAX:
+        if answer.is_cancelled:
+            self._answers.fail(answer)
+        elif answer.calls_client or answer.rounds > ROUNDS_MAX:
             self._answers.end(answer, "completed", None)
         else:
             self._answers.go_on(answer)

@@ -112,8 +112,8 @@ def test_without_a_key_only_what_may_be_read_is_issued():
             "session.tool",
             (
                 "session: tool may not be set by a token; what may be set is instructions, voice, "
-                "model, transcription_language, turn_detection, output, speed, max_output_tokens, "
-                "metadata, history, tools, tool_choice, images, record, "
+                "model, transcription_model, transcription_language, turn_detection, output, "
+                "speed, max_output_tokens, metadata, history, tools, tool_choice, images, record, "
                 "idle_timeout_s, max_call_s, session."
             ),
         ),

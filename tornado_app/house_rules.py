@@ -235,7 +235,10 @@ def session_config(
         memory=memory_rules(settings, toolbox, client_conducts=client_conducts),
         roll_over=roll_over_rules(settings),
         model_is_open="model" not in opening.choices,
-        transcription_models=settings.session.transcription_models,
+        transcription_models=(
+            settings.session.transcription_model,
+            *settings.session.transcription_models,
+        ),
         times=time_rules(settings, terms),
         quotas=quota_rules(settings, terms, currency),
         token_id=caller.token_id,

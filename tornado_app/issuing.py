@@ -15,9 +15,8 @@ from tornado_app.admission.claims import (
     with_one,
 )
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import Terms
+from tornado_app.terms import CallTerms, Terms
 
 TTL_S = 600.0
 """As long as a call may last, since it ends with its token."""
@@ -54,7 +53,7 @@ class Issued:
 class Lent(Issued):
     """A token that somebody made with their own."""
 
-    model_session: ModelSession = field(repr=False)
+    begun: CallTerms = field(repr=False)
     """What a call begins with that it opens."""
 
 

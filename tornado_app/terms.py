@@ -138,14 +138,17 @@ class Terms:
         self.check(scopes, lent)
         return lent
 
-    def begun(self, scopes: frozenset[str], said: Mapping[str, Any]) -> ModelSession:
+    def begun(self, scopes: frozenset[str], said: Mapping[str, Any]) -> CallTerms:
         """What a call begins with whose token says this; raises as `check`."""
-        return self._begun(scopes, said)[1]
+        rules, session = self._begun(scopes, said)
+        return CallTerms(session, rules)
 
     def _check_as_client(self, rules: CallRules, said: Mapping[str, Any]) -> None:
         while_running = rules.open_to("configure")
         may = dict.fromkeys([*rules.open_to("query"), *while_running])
         for name, value in said.items():
+            if name == "transcription_model":
+                continue  # any client may ask for one while the call runs
             if name not in may:
                 sentence = f"{name} may not be set with this key; what may be set is "
                 raise Refused("permission_denied", f"{sentence}{', '.join(may)}.", name)
@@ -285,11 +288,17 @@ def house_grants(settings: Settings) -> Mapping[str, Grant]:
     return {
         "voice": _first_of(session.voice, session.voices),
         "model": _first_of(settings.upstream.model, session.models),
+        "transcription_model": Grant(values=_may_transcribe(settings)),
         "turn_detection": _first_of(session.turn_detection, session.turn_detections),
         "max_output_tokens": Grant(low=1, high=session.max_output_tokens or 4096),
         "idle_timeout_s": Grant(low=1, high=session.idle_timeout_s or CALL_S_MAX),
         "max_call_s": Grant(low=1, high=session.max_call_s or CALL_S_MAX),
     }
+
+
+def _may_transcribe(settings: Settings) -> tuple[str, ...]:
+    usual, others = settings.session.transcription_model, settings.session.transcription_models
+    return tuple(dict.fromkeys((usual, *others))) if usual else ()
 
 
 def first_session(settings: Settings) -> ModelSession:

@@ -11,7 +11,10 @@ from tornado_app.policy.fields import FIELDS, SOURCES
 from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.reading import CHARACTERS_MAX, PolicyReader, laid_over
 
-HOUSED = ("voice", "model", "turn_detection", "max_output_tokens", "idle_timeout_s", "max_call_s")
+HOUSED = (
+    *("voice", "model", "transcription_model", "turn_detection"),
+    *("max_output_tokens", "idle_timeout_s", "max_call_s"),
+)
 HOUSE = {name: Grant() for name in HOUSED}
 DEFAULTS = tomllib.loads((Path(__file__).parents[2] / "conf/policy.toml").read_text("utf-8"))
 NOBODY = frozenset[str]()

@@ -16,6 +16,7 @@ NARROW = {
     "instructions": ({"characters": 5}, "Sing.", "Sing!!", "at most 5 characters"),
     "voice": (["ash", "sage"], "sage", "marin", "one of ash, sage"),
     "model": (["small"], "small", "huge", "one of small"),
+    "transcription_model": (["ears"], "ears", "large", "one of ears"),
     "transcription_language": (["de"], "de", "en", "one of de"),
     "turn_detection": (["none"], "none", "server_vad", "one of none"),
     "output": (["text"], "text", "audio", "one of text"),

@@ -14,6 +14,7 @@ from tornado_app.policy.settling import apply, rules_of, settle
 EVERYTHING = Policy({(name, source): ALL for name in FIELDS for source in SOURCES}, {})
 SCRIBE = {"session": "transcription"}
 SETTABLE = {
+    "transcription_model": "large",
     "transcription_language": "de",
     "turn_detection": {"type": "server_vad", "threshold": 0.9},
     "metadata": {"plan": "gold"},
@@ -72,8 +73,8 @@ def test_what_concerns_answers_is_refused_by_name(name, source):
     scribe = replace(FIRST, session="transcription")
     may = {
         "token": (
-            "transcription_language, turn_detection, metadata, record, idle_timeout_s, "
-            "max_call_s, session"
+            "transcription_model, transcription_language, turn_detection, metadata, record, "
+            "idle_timeout_s, max_call_s, session"
         ),
         "query": f"transcription_language, turn_detection, session, {FORMATS}",
         "configure": f"transcription_language, turn_detection, {FORMATS}",

@@ -18,6 +18,7 @@ VALUES = {
     "instructions": ["", "Sing.", "Sing all day."],
     "voice": ["marin", "ash", "sage"],
     "model": ["large", "small", "huge"],
+    "transcription_model": ["ears", "large"],
     "transcription_language": ["en", "de", "fr"],
     "turn_detection": ["server_vad", "semantic_vad", "none"],
     "output": ["audio", "text"],

@@ -198,6 +198,8 @@ FIELDS: Mapping[str, Field] = {
         Field("voice", _word, _NAME, "value", _EVERYBODY),
         # The model is part of the address that is dialled.
         Field("model", _word, _NAME, "value", frozenset({"token", "query"})),
+        # Of a client of the Realtime API its session says it.
+        Field("transcription_model", _word, _NAME, "value", _TOKEN),
         Field(
             "transcription_language",
             _language,

@@ -30,7 +30,7 @@ class Grant:
     def words(self, name: str) -> str:
         """What this allows, to end "must be ..."."""
         if self.values is not None:
-            return f"one of {', '.join(self.values)}"
+            return f"one of {', '.join(self.values)}" if self.values else "left out"
         if self.low > -math.inf or self.high < math.inf:
             whole = "an integer" if FIELDS[name].may_be.startswith("an integer") else "a number"
             return f"{whole} from {self.low:g} to {self.high:g}"

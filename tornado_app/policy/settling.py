@@ -18,6 +18,8 @@ from tornado_app.protocol.realtime.model_session import ModelSession
 CLIENT_MAY = "client_may"
 """Where a token says what it leaves to the client of what it has set itself, and of the rest."""
 
+_TRANSCRIPTS = frozenset({"transcription_model", "transcription_language"})
+
 NAME_SHOWN = 64
 """A longer name is nobody's, and is not repeated."""
 
@@ -42,6 +44,8 @@ class CallRules:
     """What tools of the server are called: no other tool may be."""
     had: frozenset[str] | None = frozenset()
     """Those of them that this call has.  None: that is not known here."""
+    said: frozenset[str] = frozenset()
+    """What the token has set, also where it leaves it to the client."""
 
     def open_to(self, source: Source) -> tuple[str, ...]:
         """What *source* may set at all."""
@@ -63,6 +67,13 @@ class CallRules:
             return begun.images
         grants = self.policy.grants("images", "configure", self.scopes)
         return begun.images or (bool(grants) and self._leaves("images"))
+
+    def has_transcripts(self, begun: ModelSession) -> bool:
+        """Whether a call that begins as *begun*, and is its client's to configure, begins with
+        them: nobody pays for what was not asked for.
+        """
+        is_asked = begun.only_transcribes or not _TRANSCRIPTS.isdisjoint(self.said)
+        return is_asked and bool(begun.transcription_model)
 
     def check(self, source: Source, name: str, value: Any) -> Any:
         """The value as a `ModelSession` has it.
@@ -146,8 +157,9 @@ def rules_of(
             left[name] = read_grant(where, name, word, {})
         except Wrong as wrong:
             raise Refused("invalid_message", str(wrong), wrong.name) from None
-    fixed = frozenset(token) - {CLIENT_MAY} - left.keys()
-    return CallRules(policy, scopes, fixed, left, taken, had)
+    set_by_token = frozenset(token) - {CLIENT_MAY}
+    fixed = set_by_token - left.keys()
+    return CallRules(policy, scopes, fixed, left, taken, had, set_by_token)
 
 
 def apply(

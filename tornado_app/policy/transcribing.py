@@ -13,6 +13,7 @@ SENSELESS = "makes no sense in a call that only transcribes"
 
 _FITTING = {
     "session",
+    "transcription_model",
     "transcription_language",
     "turn_detection",
     "metadata",

@@ -41,8 +41,10 @@ BARE = {"type": "object"}
         ({"audio": {"input": {"turn_detection": None}}}, {"turn_detection": "none"}),
         (
             {"audio": {"input": {"transcription": {"model": "whisper-1", "language": "de"}}}},
-            {"transcription_language": "de"},
+            {"transcription_model": "whisper-1", "transcription_language": "de"},
         ),
+        ({"audio": {"input": {"transcription": {}}}}, {}),
+        ({"audio": {"input": {"transcription": {"model": ""}}}}, {}),
         ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}}}, {}),
         ({"tracing": None, "truncation": "auto", "prompt": None}, {}),
         ({"tracing": "", "truncation": [], "prompt": "", "include": ""}, {}),
@@ -107,6 +109,10 @@ def test_what_cannot_be_asked(session, path):
         ({"tools": {}}, "session.tools"),
         ({"tool_choice": 1}, "session.tool_choice"),
         ({"audio": {"input": {"turn_detection": "auto"}}}, "session.audio.input.turn_detection"),
+        (
+            {"audio": {"input": {"transcription": {"model": 1}}}},
+            "session.audio.input.transcription.model",
+        ),
         (
             {"audio": {"input": {"transcription": {"language": 1}}}},
             "session.audio.input.transcription.language",
@@ -179,7 +185,7 @@ def test_places_are_of_fields_that_there_are():
 def test_what_is_shown_is_a_session_of_the_api(kind):
     """Its own library reads it, and the operator's words are not in it."""
     begun = replace(WANTED, session=kind, instructions="canary")
-    shown = {"id": "sess_1", **session_shown(begun, {})}
+    shown = {"id": "sess_1", **session_shown(begun, {}, has_transcripts=True)}
     answer = {"value": "ek_1", "expires_at": 1, "session": shown}
 
     read = ClientSecretCreateResponse.model_validate(answer).session
@@ -187,15 +193,16 @@ def test_what_is_shown_is_a_session_of_the_api(kind):
     assert "canary" not in str(shown)
     if kind == "realtime":
         assert "" == shown["instructions"]
-        said = session_shown(begun, {"instructions": "Mine."})
+        said = session_shown(begun, {"instructions": "Mine."}, has_transcripts=True)
         assert ("Mine.", WANTED.voice) == (said["instructions"], read.audio.output.voice)
         RealtimeSessionCreateRequest.model_validate(shown)
 
 
 def test_what_is_shown_has_every_field_of_the_api():
     """With null, nothing or its default where there is nothing to say; clients ask for them."""
-    shown = session_shown(WANTED, {})
+    shown = session_shown(WANTED, {}, has_transcripts=True)
     body = session_body(WANTED)
+    body["audio"]["output"]["speed"] = 1.0
     assert {
         "object": "realtime.session",
         "expires_at": 0,
@@ -216,7 +223,7 @@ def test_what_is_shown_has_every_field_of_the_api():
         "include": None,
         **session_body(writing),
         "expires_at": 0,
-    } == session_shown(writing, {})
+    } == session_shown(writing, {}, has_transcripts=True)
 
 
 JSON = st.recursive(

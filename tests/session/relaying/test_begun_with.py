@@ -20,9 +20,9 @@ VAD = {
 }
 
 
-def begun(fixed=(), **changes):
+def begun(said=(), **changes):
     """The session of the first update."""
-    rules = CallRules(Policy({}, {}), frozenset(), fixed=frozenset(fixed))
+    rules = CallRules(Policy({}, {}), frozenset(), said=frozenset(said))
     call = Call(rules, model_session=model_session(**{**PLAIN, **changes})).begun()
     return call.all_sent[0]["session"]
 
@@ -63,12 +63,16 @@ def test_what_is_the_apis_own_default_is_left_unsaid():
             hearing(turn_detection=VAD | {"interrupt_response": False}),
         ),
         ({"vad_idle_timeout_ms": 9000}, hearing(turn_detection=VAD | {"idle_timeout_ms": 9000})),
-        ({"fixed": ["turn_detection"]}, hearing(turn_detection=VAD)),
+        ({"said": ["turn_detection"]}, hearing(turn_detection=VAD)),
         (
-            {"fixed": ["transcription_language"], "transcription_model": "t"},
+            {"said": ["transcription_language"], "transcription_model": "t"},
             hearing(transcription={"model": "t"}),
         ),
-        ({"fixed": ["transcription_language"]}, {}),
+        (
+            {"said": ["transcription_model"], "transcription_model": "t"},
+            hearing(transcription={"model": "t"}),
+        ),
+        ({"said": ["transcription_language"]}, {}),
         ({"transcription_model": "t"}, {}),
     ],
 )

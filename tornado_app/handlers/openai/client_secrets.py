@@ -129,11 +129,14 @@ class ClientSecretsHandler(ApiHandler, BodyHandler):
         except Refused as refused:
             raise Refused(refused.code, refused.sentence, api_path(refused.field)) from None
         get_logger().info("token_issued", user_id=caller.user_id, with_session=bool(said))
-        self.answer(200, as_json(_answer(lent, said)))
+        self.answer(200, as_json(answer_of(lent, said)))
 
 
-def _answer(lent: Lent, said: Mapping[str, Any]) -> dict[str, Any]:
-    session = {"id": f"sess_{secrets.token_hex(10)}", **session_shown(lent.model_session, said)}
+def answer_of(lent: Lent, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The secret, and what a call begins with that it opens."""
+    begun, rules = lent.begun.model_session, lent.begun.rules
+    shown = session_shown(begun, said, has_transcripts=rules.has_transcripts(begun))
+    session = {"id": f"sess_{secrets.token_hex(10)}", **shown}
     value = f"{SECRET_PREFIX}{lent.token}"
     return {"value": value, "expires_at": int(lent.expires_at), "session": session}
 

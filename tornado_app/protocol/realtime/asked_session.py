@@ -8,7 +8,12 @@ from typing import Any, Final
 
 from tornado_app.errors import Refused
 from tornado_app.protocol.realtime.api_errors import missing, need, unknown
-from tornado_app.protocol.realtime.model_session import ModelSession, session_body
+from tornado_app.protocol.realtime.model_session import (
+    ModelSession,
+    OneFunction,
+    choice_field,
+    session_body,
+)
 
 PATHS: Mapping[str, str] = {
     "session": "session.type",
@@ -19,6 +24,7 @@ PATHS: Mapping[str, str] = {
     "tools": "session.tools",
     "tool_choice": "session.tool_choice",
     "turn_detection": "session.audio.input.turn_detection",
+    "transcription_model": "session.audio.input.transcription.model",
     "transcription_language": "session.audio.input.transcription.language",
     "voice": "session.audio.output.voice",
     "speed": "session.audio.output.speed",
@@ -55,12 +61,14 @@ _TYPES: Final[Types] = {
     "tools": ("an array", list),
     "tool_choice": ("a string or an object", str, dict),
     "audio.input.turn_detection": ("an object", dict),
+    "audio.input.transcription.model": ("a string", str),
     "audio.input.transcription.language": ("a string", str),
     "audio.output.voice": ("a string or an object", str, dict),
     "audio.output.speed": ("a decimal", int, float),
 }
 PCM = {"type": "audio/pcm", "rate": 24_000}
-_TURNS, _LANGUAGE = "audio.input.turn_detection", "audio.input.transcription.language"
+_TURNS = "audio.input.turn_detection"
+_TRANSCRIPTION = "audio.input.transcription"
 _LEFT_AT: Mapping[str, tuple[Any, ...]] = {
     "truncation": ("auto",),
     "tracing": (),
@@ -78,8 +86,6 @@ _LEFT_AT: Mapping[str, tuple[Any, ...]] = {
 
 def fields_asked(session: Mapping[str, Any]) -> dict[str, Any]:
     """What a session object sets, by the names of `tornado_app.policy`, which checks the values.
-
-    A model that transcribes is the operator's choice, and passed over.
 
     Raises:
         Refused: For what is unknown, or of another shape; ``field`` is its path in the API.
@@ -117,7 +123,9 @@ def api_path(field: str | None) -> str | None:
     return PATHS[name] + field.removeprefix(name) if name in PATHS else field
 
 
-def session_shown(begun: ModelSession, said: Mapping[str, Any]) -> dict[str, Any]:
+def session_shown(
+    begun: ModelSession, said: Mapping[str, Any], *, has_transcripts: bool
+) -> dict[str, Any]:
     """What a client of a call that begins as *begun* may be told of it.
 
     Of what no client is shown it has that alone which was *said* by whom it is for.
@@ -126,19 +134,29 @@ def session_shown(begun: ModelSession, said: Mapping[str, Any]) -> dict[str, Any
     if begun.only_transcribes:
         shown = {"object": "realtime.transcription_session", "include": None, **body}
         return {**shown, "expires_at": 0}
+    if not has_transcripts:
+        body["audio"]["input"]["transcription"] = None
+    body["audio"]["output"]["speed"] = begun.speed
     return {
         "object": "realtime.session",
         "expires_at": 0,
         "model": begun.model,
-        "tool_choice": "auto",
         "tools": [],
         "truncation": "auto",
         "tracing": None,
         "prompt": None,
         "include": None,
         **body,
+        "tool_choice": _choice_shown(begun),
         "instructions": said.get("instructions", ""),
     }
+
+
+def _choice_shown(begun: ModelSession) -> str | dict[str, str]:
+    """What tools of the server are called no client is told."""
+    choice, own = begun.tool_choice, {tool.name for tool in begun.tools}
+    is_hidden = isinstance(choice, OneFunction) and choice.name not in own
+    return "auto" if is_hidden else choice_field(begun)
 
 
 def _audio(audio: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,9 +178,10 @@ def _input(given: Mapping[str, Any]) -> dict[str, Any]:
         if name == "turn_detection":
             asked[name] = "none" if value in CLEARED else _turns(_of_type(_TURNS, value))
         elif name == "transcription":
-            wanted = {} if value in CLEARED else _object(f"audio.input.{name}", value)
-            if (language := wanted.get("language")) not in CLEARED:
-                asked["transcription_language"] = _of_type(_LANGUAGE, language)
+            wanted = {} if value in CLEARED else _object(_TRANSCRIPTION, value)
+            for part in ("model", "language"):
+                if (word := wanted.get(part)) not in CLEARED:
+                    asked[f"{name}_{part}"] = _of_type(f"{_TRANSCRIPTION}.{part}", word)
         else:
             _leave(f"audio.input.{name}", value)
     return asked

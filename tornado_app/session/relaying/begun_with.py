@@ -30,9 +30,9 @@ def begun_with(in_force: ModelSession, config: SessionConfig) -> dict[str, Any]:
     names = [name for name, usual in _DEFAULTS.items() if getattr(begun, name) not in usual]
     if tools or begun.tools:
         names.append("tools")
-    if _has_unusual_turns(begun) or "turn_detection" in config.call_rules.fixed:
+    if _has_unusual_turns(begun) or "turn_detection" in config.call_rules.said:
         names.append("turn_detection")
-    if "transcription_language" in config.call_rules.fixed and begun.transcription_model:
+    if config.call_rules.has_transcripts(begun):
         names.append("transcription_language")
     return change_body(begun, names, tools)
 

@@ -87,4 +87,4 @@ class Client:
 
 def _may_transcribe(in_force: ModelSession, config: SessionConfig) -> tuple[str, ...]:
     usual = in_force.transcription_model
-    return (usual, *config.transcription_models) if usual else ()
+    return tuple(dict.fromkeys((usual, *config.transcription_models))) if usual else ()

@@ -4,6 +4,7 @@ import pytest
 
 from tests.calls.house import SECRET, house_settings
 from tests.session.relaying.call import Call
+from tests.session.relaying.test_begun_with import VAD, hearing, speaking
 from tornado_app.admission.claims import Caller
 from tornado_app.admission.tokens import TokenRules, verify
 from tornado_app.commands.configuration import read_policy
@@ -39,28 +40,12 @@ DEFAULTS = {
             "format": PCM,
             "transcription": None,
             "noise_reduction": None,
-            "turn_detection": {
-                "type": "server_vad",
-                "threshold": 0.5,
-                "prefix_padding_ms": 300,
-                "silence_duration_ms": 500,
-                "idle_timeout_ms": None,
-                "create_response": True,
-                "interrupt_response": True,
-            },
+            "turn_detection": VAD,
         },
         "output": {"format": PCM, "speed": 1.0},
     },
 }
 """What a model has unasked."""
-
-
-def hearing(**fields):
-    return {"audio": {"input": fields}}
-
-
-def speaking(**fields):
-    return {"audio": {"output": fields}}
 
 
 def lent(session, terms=TERMS, settings=SETTINGS):

@@ -22,7 +22,7 @@ from tornado_app.session.config import (
 )
 from tornado_app.session.record import RecordedParts
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import CallTerms
+from tornado_app.terms import CallTerms, may_transcribe
 from tornado_app.tools.toolbox import Toolbox
 from workers.opus import library as opus
 
@@ -235,10 +235,7 @@ def session_config(
         memory=memory_rules(settings, toolbox, client_conducts=client_conducts),
         roll_over=roll_over_rules(settings),
         model_is_open="model" not in opening.choices,
-        transcription_models=(
-            settings.session.transcription_model,
-            *settings.session.transcription_models,
-        ),
+        transcription_models=may_transcribe(settings),
         times=time_rules(settings, terms),
         quotas=quota_rules(settings, terms, currency),
         token_id=caller.token_id,

@@ -288,7 +288,7 @@ def house_grants(settings: Settings) -> Mapping[str, Grant]:
     return {
         "voice": _first_of(session.voice, session.voices),
         "model": _first_of(settings.upstream.model, session.models),
-        "transcription_model": Grant(values=_may_transcribe(settings)),
+        "transcription_model": Grant(values=may_transcribe(settings)),
         "turn_detection": _first_of(session.turn_detection, session.turn_detections),
         "max_output_tokens": Grant(low=1, high=session.max_output_tokens or 4096),
         "idle_timeout_s": Grant(low=1, high=session.idle_timeout_s or CALL_S_MAX),
@@ -296,7 +296,8 @@ def house_grants(settings: Settings) -> Mapping[str, Grant]:
     }
 
 
-def _may_transcribe(settings: Settings) -> tuple[str, ...]:
+def may_transcribe(settings: Settings) -> tuple[str, ...]:
+    """Who may write down what callers say, the usual one first; nobody, if there is none."""
     usual, others = settings.session.transcription_model, settings.session.transcription_models
     return tuple(dict.fromkeys((usual, *others))) if usual else ()
 

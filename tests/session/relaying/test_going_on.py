@@ -33,6 +33,20 @@ def test_behind_a_result_no_tool_has_to_be_called_again(call, choice):
     assert "auto" == gone_on(call)["tool_choice"]
 
 
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_a_choice_that_the_model_comes_to_before_it_goes_on_is_freed_as_well(call, is_refused):
+    """It takes events in order, and has not yet said what it makes of this one."""
+    call.asks("response.create").begins("resp_1")
+    call.calls("resp_1", "item_call", "call_1", TOOL.name).ends("resp_1")
+    call.asks("session.update", session={"type": "realtime", "tool_choice": "required"})
+    if is_refused:
+        call.says("error", error={"code": "x", "event_id": call.sent[-1]["event_id"]})
+    call.gets("call_1")
+    (event,) = (each for each in call.sent if "response.create" == each["type"])
+
+    assert (None if is_refused else "auto") == event["response"].get("tool_choice")
+
+
 @pytest.mark.parametrize("choice", ["required", OneFunction(TOOL.name)])
 def test_behind_a_result_the_choice_of_the_token_is_free_as_well(choice):
     session = model_session(tool_choice=choice)
@@ -121,3 +135,25 @@ def test_an_item_that_is_not_told_is_not_referred_to(call):
     call.asks("response.create", response={"input": [*refers("item_z"), ASKED]})
 
     assert ([ASKED], []) == rest(call, "item_a", "")
+
+
+def test_nothing_is_referred_to_that_the_client_has_deleted_meanwhile(call):
+    """Neither what it gave itself nor what the answer has said: the model would refuse it all."""
+    question = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "?"}]}
+    call.asks("conversation.item.create", item={"id": "item_q", **question})
+    call.says("conversation.item.added", item={"id": "item_q", **question}, previous_item_id=None)
+    reference = {"type": "item_reference", "id": "item_q"}
+    call.asks("response.create", response={"input": [reference, question]}).begins("resp_1")
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "Let me see.")
+    call.ends_item("resp_1", "item_a", "Let me see.")
+    call.calls("resp_1", "item_call", "call_1", TOOL.name, 1).ends("resp_1")
+    for name in ("item_a", "item_q"):
+        call.asks("conversation.item.delete", item_id=name)
+        call.says("conversation.item.deleted", item_id=name)
+    call.gets("call_1")
+
+    (event,) = (each for each in call.sent if "response.create" == each["type"])
+    told = event["response"]["input"]
+    assert question == told[0]
+    assert {"item_reference"} == {item["type"] for item in told[1:]}
+    assert {"item_a", "item_q"}.isdisjoint(item["id"] for item in told[1:])

@@ -1,6 +1,7 @@
 """What a client may make of its session and of an answer, and what it is shown of it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -443,6 +444,18 @@ def test_who_writes_down_is_one_that_the_operator_pays_for(kind, asked, sent):
 
     assert [] == call.shown
     assert (sent or asked) == call.sent[0]["session"]["audio"]["input"]["transcription"]
+
+
+def test_who_writes_down_is_whom_the_token_has_fixed():
+    """As with all else that it sets, and does not leave to its client."""
+    begun = model_session(transcription_model="token-transcribe")
+    rules = replace(EVERYTHING, fixed=frozenset({"transcription_model"}))
+    call = Call(rules, model_session=begun, transcription_models=("other-transcribe",)).begun()
+
+    call.asks("session.update", **hearing(transcription={"model": "other-transcribe"}))
+
+    asked = call.sent[0]["session"]["audio"]["input"]["transcription"]
+    assert {"model": "token-transcribe"} == asked
 
 
 def test_who_writes_down_is_named_by_a_text():

@@ -4,7 +4,7 @@ Behind tools of the server, or a model that was lost, another answer of the mode
 one before ended: the client is shown one, with one name and the items of all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class Answer:
     """The client has a tool to call for it, and goes on by itself."""
     is_cancelled: bool = False
     """The client wants no more of it."""
-    since: dict[str, None] = field(default_factory=dict)
+    own_items: dict[str, None] = field(default_factory=dict)
     """Items that it brought into the conversation, by the names that the model knows, in order."""
     has_results: bool = False
     """A tool that the model called for it has answered."""
@@ -93,7 +93,7 @@ class Answer:
             asked["tool_choice"] = "auto"
         if isinstance(given := asked.get("input"), list):
             # It stands in the conversation's place, where all that came since went.
-            asked["input"] = [*given, *map(item_reference, self.since)]
+            asked["input"] = [*given, *map(item_reference, self.own_items)]
         return asked
 
     def begin_item(self, index: int, item: dict[str, Any]) -> int:
@@ -113,18 +113,28 @@ class Answer:
     def brought(self, name: Any) -> None:
         """An item is in the conversation; one without a name cannot be referred to."""
         if isinstance(name, str) and name:
-            self.since[name] = None
+            self.own_items[name] = None
 
     def lost(self, names: Iterable[str], forgotten: Forgotten) -> None:
         """Its model is; of what it brought the next is told these."""
-        self.since = dict.fromkeys(names)
-        given = (self.asked or {}).get("input")
-        if isinstance(given, list):
-            self.asked = {**(self.asked or {}), "input": forgotten.without(given)}
+        self.own_items = dict.fromkeys(names)
+        self._give(forgotten.without)
+
+    def deleted(self, name: str) -> None:
+        """There is no such item in the conversation any more: nothing may refer to it."""
+        self.own_items.pop(name, None)
+        gone = item_reference(name)
+        self._give(lambda given: [item for item in given if item != gone])
 
     def add_usage(self, usage: Any) -> None:
         if isinstance(usage, dict):
             self.usage = usage if self.usage is None else summed(self.usage, usage)
+
+    def _give(self, narrow: Callable[[list[Any]], list[Any]]) -> None:
+        """Of the ``input`` that the client gave for it, this."""
+        given = (self.asked or {}).get("input")
+        if isinstance(given, list):
+            self.asked = {**(self.asked or {}), "input": narrow(given)}
 
     def done(self, status: str, details: Mapping[str, Any] | None) -> str:
         """``response.done``, as the gateway says it."""

@@ -95,6 +95,8 @@ class ItemEvents:
                     return ""
                 self._model.rebuilding.untold(said.item_id)
                 self._outstanding.answered("conversation.item.delete", said.item_id)
+                for answer in (*self._answers.open, *self._tools.waiting):
+                    answer.deleted(said.item_id)
                 self._forgotten.deleted(said.item_id, self._ledger.before(said.item_id))
                 self._ledger.remove(said.item_id)
             case "conversation.item.truncated":

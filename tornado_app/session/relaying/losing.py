@@ -48,7 +48,7 @@ class Losing:
         self._forgotten.note(known, told)
         rebuilding = self._model.rebuilding
         for answer in (*cut_off, *self._tools.waiting):
-            names = map(rebuilding.name_now, answer.since)
+            names = map(rebuilding.name_now, answer.own_items)
             answer.lost((name for name in names if name in told), self._forgotten)
         for asked in self._outstanding.again:
             self._asking.again(asked)

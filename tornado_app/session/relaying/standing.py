@@ -1,7 +1,7 @@
 """What a client has asked for itself, and how it stands towards what it may ask for."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,13 +41,13 @@ class Client:
 
     @property
     def instructions(self) -> str:
-        """What the model goes by."""
-        return self.own.get("instructions") or self.config.model_session.instructions
+        """What the model goes by when it comes to what is asked now."""
+        return self._asked_last("instructions", "") or self.config.model_session.instructions
 
     @property
     def tool_choice(self) -> Any:
-        """Which tools the model may or must call."""
-        return self.own.get("tool_choice", choice_field(self.config.model_session))
+        """Which tools the model may or must call then."""
+        return self._asked_last("tool_choice", choice_field(self.config.model_session))
 
     def standing(self) -> Standing:
         """As it will be when the model comes to what is asked now: it takes events in order."""
@@ -57,7 +57,7 @@ class Client:
             begun=config.model_session,
             turn_detection=self._turn_detection(),
             server_tools=self._server_tools,
-            client_tools=tuple(self._tools()),
+            client_tools=tuple(self._asked_last("tools", self._token_tools)),
             only_transcribes=in_force.only_transcribes,
             transcription_models=_may_transcribe(in_force, config),
             # What is recorded is in the model's own format.
@@ -67,13 +67,12 @@ class Client:
             shows=config.pictures.are_allowed,
         )
 
-    def _tools(self) -> Sequence[dict[str, Any]]:
+    def _asked_last(self, name: str, begun: Any) -> Any:
+        """What the client has asked for last, if the model has not refused it; *begun*: nothing."""
         for change in reversed(self.changes):
-            if "tools" in change.own:
-                named: list[dict[str, Any]] = change.own["tools"]
-                return named
-        taken: Sequence[dict[str, Any]] = self.own.get("tools", self._token_tools)
-        return taken
+            if name in change.own:
+                return change.own[name]
+        return self.own.get(name, begun)
 
     def _turn_detection(self) -> str:
         kind: str = self._model.in_force.turn_detection
@@ -87,4 +86,6 @@ class Client:
 
 def _may_transcribe(in_force: ModelSession, config: SessionConfig) -> tuple[str, ...]:
     usual = in_force.transcription_model
+    if "transcription_model" in config.call_rules.fixed:
+        return (usual,)
     return tuple(dict.fromkeys((usual, *config.transcription_models))) if usual else ()

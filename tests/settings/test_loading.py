@@ -18,9 +18,10 @@ from tornado_app.settings.development import (
 )
 from tornado_app.settings.environment import variable
 from tornado_app.settings.loading import ConfigFile, load
-from tornado_app.settings.reading import InvalidSettings, Source, label
+from tornado_app.settings.reading import InvalidSettings, Source, allowed, label
 from tornado_app.settings.schema import SECTIONS, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX, Secret
+from tornado_app.settings.tables import struct_of
 
 DEFAULTS = (Path(__file__).parents[2] / "conf/gateway.toml").read_text(encoding="utf-8")
 TYPES = Source(SECTIONS).types
@@ -792,3 +793,23 @@ class TestDevelopmentSecret:
         secret = development_secret(tmp_path)
 
         assert "is a development secret" in problems(PRODUCTION | {"PARLEY_AUTH_SECRET": secret})[0]
+
+
+@pytest.mark.parametrize("name", [name for name, kind in TYPES.items() if not struct_of(kind)])
+def test_what_a_setting_may_be_is_said_in_words(name):
+    """Of no bound that there is not."""
+    assert "None" not in allowed(TYPES[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("quotas.warn_at", "[1.5]", "each item a number above 0 and below 1"),
+        ("recordings.keep_days", "0", "must be a number above 0 and at most 36500"),
+        ("limits.connections", "-1", "must be an integer from "),
+    ],
+)
+def test_bounds_are_said_as_they_are(name, text, words):
+    (problem,) = problems({variable(name): text})
+
+    assert words in problem

@@ -226,10 +226,10 @@ def _describe(info: inspect.Type) -> str:
             return words
         case inspect.BoolType():
             return "true or false"
-        case inspect.IntType(ge=low, le=high):
-            return f"an integer from {low} to {high}"
-        case inspect.FloatType(ge=low, le=high):
-            return f"a number from {low} to {high}"
+        case inspect.IntType():
+            return f"an integer {_bounds(info)}"
+        case inspect.FloatType():
+            return f"a number {_bounds(info)}"
         case inspect.LiteralType(values=values):
             return f"one of {', '.join(json.dumps(value) for value in values)}"
         case inspect.DictType():
@@ -240,3 +240,12 @@ def _describe(info: inspect.Type) -> str:
             least = " with at least one item" if low else ""
             return f"a list (JSON in the environment){least}, each item {_describe(item)}"
     raise AssertionError(info)
+
+
+def _bounds(info: inspect.IntType | inspect.FloatType) -> str:
+    """Between what a number has to be; each has two bounds."""
+    if info.ge is not None and info.le is not None:
+        return f"from {info.ge} to {info.le}"
+    low = f"above {info.gt}" if info.ge is None else f"of at least {info.ge}"
+    high = f"below {info.lt}" if info.le is None else f"at most {info.le}"
+    return f"{low} and {high}"

@@ -1,11 +1,13 @@
 """Who may ask, how their requests are read, and how they are answered."""
 
+import json
 from hmac import compare_digest
 from typing import Any, TypeVar
 
 import msgspec
 from tornado.web import HTTPError
 
+from terminal.words import is_text
 from tornado_app.admin.administration import Administration, PassedOn
 from tornado_app.admission.operator_keys import OperatorKeys
 from tornado_app.admission.own_page import is_of_same_origin
@@ -102,7 +104,11 @@ class AdminHandler(BodyHandler):
         """
         self._body[:] = self._body or NO_BODY_YET
         try:
-            return msgspec.convert(self.read_body(), kind)
+            body = self.read_body()
+            # Half of a surrogate pair can be written in JSON, and is no text (RFC 8259, 8.2).
+            if not is_text(json.dumps(body, ensure_ascii=False)):
+                raise Failed(400, "The body must be text: half of a character stands in it.")
+            return msgspec.convert(body, kind)
         except Refused as refused:
             raise Failed(400, refused.sentence) from None
         except msgspec.ValidationError as error:

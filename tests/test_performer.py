@@ -6,10 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from bench import warm_loop
-from tests.session.story import config
+from tests.session.story import Story
 from tornado_app.admission.claims import Caller
+from tornado_app.call_client import CallClient
 from tornado_app.errors import Refused
 from tornado_app.performer import Performer
+from tornado_app.protocol.voice_v1.dialect import VOICE_V1
+from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 
 REFUSED = Refused("token_invalid", "No.", "token")
@@ -47,14 +50,15 @@ class Around:
             keys_for=lambda _: self.keys,
             check_token=self._check_token,
         )
+        story, client = Story(token_id="first", **changes), warm_loop.Client()
         self.performer = Performer(
-            config(token_id="first", **changes),
-            None,
+            story.config,
+            CallClient(story.config, client, VOICE_V1, lambda: 0.0),
             equipment,
             None,
             None,
             read=None,
-            reading=SimpleNamespace(end=lambda: None, begin=lambda _: None),
+            reading=ReadingOn(client, story.session, None),
             feed=self.fed.append,
             finish=lambda: self.finished.append(True),
             traceparent=None,

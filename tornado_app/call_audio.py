@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from tornado_app.audio.file_decoder import FileDecoder
-from tornado_app.audio.pipeline import AudioPipeline, nobody
-from tornado_app.audio.uplink_lane import LaneOutcome, UplinkLane
+from tornado_app.audio.pipeline import nobody
+from tornado_app.audio.uplink_lane import LaneOutcome, Lanes, UplinkLane
 from tornado_app.errors import ErrorCode, Refused
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.session import commands, events
@@ -26,7 +26,7 @@ class CallAudio:
     def __init__(
         self,
         config: SessionConfig,
-        pipeline: AudioPipeline,
+        pipeline: Lanes,
         files: FileDecoder,
         feed: Callable[[events.Event], None],
         log: Any,

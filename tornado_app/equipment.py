@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from tornado_app.admission.budget import ProcessBudget
 from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileDecoder
-from tornado_app.audio.pipeline import AudioPipeline
-from tornado_app.mailbox import Mailbox
+from tornado_app.audio.pipeline import Post
+from tornado_app.audio.uplink_lane import Lanes
 from tornado_app.metrics.tally import Tally
 from tornado_app.recordings.recorder import Recorder
 from tornado_app.session.config import SessionConfig
@@ -25,8 +25,8 @@ class Equipment:
     """Of one process, whose gateway ends what is in it.  Thread: loop."""
 
     loop: AbstractEventLoop
-    mailbox: Mailbox
-    pipeline: AudioPipeline
+    mailbox: Post
+    pipeline: Lanes
     files: FileDecoder
     dial: Callable[[SessionConfig], Dial]
     retire: Callable[[AnyLink], None]

@@ -6,7 +6,7 @@ What each has to say comes as events of its own kind, and of a link that is neit
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
-from tornado_app.mailbox import Mailbox
+from tornado_app.audio.pipeline import Post
 from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
@@ -52,7 +52,7 @@ class Links:
         session_id: str,
         dial: Callable[[SessionConfig], Dial],
         retire: Callable[[AnyLink], None],
-        mailbox: Mailbox,
+        mailbox: Post,
         clock: Callable[[], float],
         *,
         read: Read,

@@ -1,10 +1,8 @@
 """Tests of tornado_app/watching/looking.py: a call at which nobody looks has nothing of it."""
 
-from types import SimpleNamespace
-
 import pytest
 
-from tests.session.story import config
+from tests.session.story import Story, config
 from tornado_app.session import events
 from tornado_app.watching.looking import Looking
 from tornado_app.watching.watch import LOOKED_S, Watch
@@ -15,7 +13,7 @@ CONFIG = config(opened_at=0.0)
 
 @pytest.fixture
 def session():
-    return SimpleNamespace(handle=lambda event, now: [], go_on=lambda now: [])
+    return Story(opened_at=0.0).opened().session
 
 
 def test_nobody_stands_before_the_session_until_somebody_looks(session):

@@ -1,10 +1,20 @@
 """A client's WebSocket, as its connection uses it."""
 
 from collections.abc import Callable
+from typing import Protocol
 
-from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
 from tornado_app.client_side.writer import ClientWriter
 from tornado_app.protocol.close import Close
+
+
+class Reader(Protocol):
+    """What it needs of a `StrictWebSocketProtocol`, which says what each is."""
+
+    @property
+    def was_lost(self) -> bool: ...
+
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
 
 
 class ClientSocket:
@@ -14,7 +24,7 @@ class ClientSocket:
 
     def __init__(
         self,
-        protocol: StrictWebSocketProtocol,
+        protocol: Reader,
         writer: ClientWriter,
         on_replaced: Callable[[], None],
     ) -> None:

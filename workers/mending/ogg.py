@@ -77,16 +77,17 @@ def streams(data: bytes) -> Iterator[bytes]:
     """
     link = _Link()
     at = data.find(CAPTURE)
-    while at >= 0 and (page := _page(data, at)):
-        if page.flags & FIRST and link.has_begun:
-            yield from link.files()
-            link = _Link()
-        size_bytes = HEAD.size + len(page.lacing) + len(page.body)
-        if len(page.body) == sum(page.lacing):
-            link.add(page, data[at : at + size_bytes])
-        else:
-            link.add_cut(page)
-        at = data.find(CAPTURE, at + size_bytes)
+    while at >= 0:
+        page, end = _page(data, at)
+        if page is not None:
+            if link.is_over_at(page):
+                yield from link.files()
+                link = _Link()
+            if len(page.body) == sum(page.lacing):
+                link.add(page, data[at:end])
+            else:
+                link.add_cut(page)
+        at = data.find(CAPTURE, end)
     yield from link.files()
 
 
@@ -99,8 +100,16 @@ class _Link:
         self._packets = 0
         self._granule = 0
         self._unfinished = b""
-        self.has_begun = False
+        self._has_begun = False
         """It has more than the pages that all begin with."""
+
+    def is_over_at(self, page: _Page) -> bool:
+        """Whether another stream begins, and not beside this one.
+
+        Two that can both be heard are not put beside each other: the first was cut.
+        """
+        both_heard = _head_packets(self._first) and _head_packets(page.body)
+        return bool(page.flags & FIRST and (self._has_begun or both_heard))
 
     def add(self, page: _Page, packed: bytes) -> None:
         self._count(page)
@@ -115,8 +124,7 @@ class _Link:
             self._pages.append(replace(left, granule=granule).pack())
 
     def files(self) -> Iterator[bytes]:
-        heads = next((n for name, n in HEAD_PACKETS.items() if self._first.startswith(name)), 0)
-        if self._packets > heads:
+        if self._packets > _head_packets(self._first):
             yield b"".join(self._pages)
 
     @property
@@ -124,7 +132,7 @@ class _Link:
         return self._first.startswith(OPUS_HEAD)
 
     def _count(self, page: _Page) -> None:
-        self.has_begun = self.has_begun or not page.flags & FIRST
+        self._has_begun = self._has_begun or not page.flags & FIRST
         self._first = self._first or page.body[:8]
         *packets, unfinished = page.packets()
         if page.flags & CONTINUED and packets:
@@ -137,19 +145,25 @@ class _Link:
             self._granule += round(sum(map(duration_ms, packets)) * SAMPLES_PER_MS)
 
 
-def _page(data: bytes, at: int) -> _Page | None:
-    """Read a page, whose body may be cut; None if not even its head is there."""
+def _head_packets(first: bytes) -> int:
+    """How many there are before the audio of a stream that begins with *first*; 0: none is known."""
+    return next((count for name, count in HEAD_PACKETS.items() if first.startswith(name)), 0)
+
+
+def _page(data: bytes, at: int) -> tuple[_Page | None, int]:
+    """Read a page, whose body may be cut, and where it ends; None if its head is not all there."""
     if len(data) < at + HEAD.size:
-        return None
+        return None, len(data)
     _, _, flags, granule, serial, sequence, _, segments = HEAD.unpack_from(data, at)
     begin = at + HEAD.size + segments
     lacing = data[at + HEAD.size : begin]
-    end = min(begin + sum(lacing), len(data))
-    # The next file of a chain may stand where this one was cut.
-    behind = data.find(BEGINS_STREAM, begin, end)
-    return _Page(
-        flags, granule, serial, sequence, lacing, data[begin : end if behind < 0 else behind]
-    )
+    end = begin + sum(lacing)
+    # The next file of a chain may stand where this one was cut, be it a byte before its end.
+    behind = data.find(BEGINS_STREAM, at + len(CAPTURE), end + len(BEGINS_STREAM) - 1)
+    end = min(end, len(data)) if behind < 0 else behind
+    if end < begin:
+        return None, end
+    return _Page(flags, granule, serial, sequence, lacing, data[begin:end]), end
 
 
 def _crc_table() -> list[int]:

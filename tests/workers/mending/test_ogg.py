@@ -1,5 +1,7 @@
 """Ogg files that were cut, or joined."""
 
+from itertools import accumulate
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,6 +62,37 @@ def test_a_cut_page_keeps_its_whole_packets(kind, part):
         assert page[3] <= whole[3]
     lost = len(left) - sum(HEAD.size + len(page[-2]) + len(page[-1]) for page in pages)
     assert lost < 800 or not pages
+
+
+def cuts_about_pages(data: bytes) -> list[int]:
+    """Every place in the head of a page, and the last bytes before it and behind it."""
+    sizes = [HEAD.size + len(page[-2]) + len(page[-1]) for page in pages_of(data)]
+    heads = [HEAD.size + len(page[-2]) for page in pages_of(data)]
+    return [
+        cut
+        for begin, head in zip(accumulate(sizes, initial=0), [*heads, 0], strict=True)
+        for cut in range(max(0, begin - 8), min(len(data), begin + head + 8))
+    ]
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_may_be_cut_anywhere_in_the_head_of_a_page(kind):
+    """Nothing is made of half a head."""
+    data = FILES[kind]
+    whole = pages_of(data)
+    for cut in cuts_about_pages(data):
+        for stream in streams(data[:cut]):
+            *pages, last = pages_of(stream)
+            assert pages == whole[: len(pages)]
+            assert whole[len(pages)][-1].startswith(last[-1])
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_behind_one_that_was_cut_is_whole(kind):
+    """Wherever: within the head of a page, or a byte before the end of one."""
+    data = FILES[kind]
+    for cut in cuts_about_pages(data):
+        assert data == list(streams(data[:cut] + data))[-1], cut
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 MARKER = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22", re.DOTALL)
 """The marker and the head of the block that comes first, which is always of one size (8.2)."""
 MARKER_BYTES = 4
+SYNC = re.compile(rb"\xff[\xf8\xf9]")
+"""What a frame begins with (9.1)."""
 BLOCK_HEAD_BYTES = 4
 STREAMINFO_BYTES = 34
 LAST_BLOCK = b"\x80\x00\x00\x22"
@@ -46,7 +48,9 @@ def streams(data: bytes) -> Iterator[bytes]:
         info_at = at + MARKER_BYTES + BLOCK_HEAD_BYTES
         info = data[info_at : info_at + STREAMINFO_BYTES]
         begin = _frames_at(data, at + MARKER_BYTES)
-        behind = MARKER.search(data, begin)
+        # Metadata may hold what looks like a file, but frames stand behind it, unless it was cut.
+        has_frames = SYNC.match(data, begin)
+        behind = MARKER.search(data, begin if has_frames else at + MARKER_BYTES)
         at = behind.start() if behind else len(data)
         if begin < at:
             low_half = bytes([info[COUNTS_FROM] & 0xF0])

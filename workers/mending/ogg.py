@@ -146,7 +146,7 @@ class _Link:
 
 
 def _head_packets(first: bytes) -> int:
-    """How many there are before the audio of a stream that begins with *first*; 0: none is known."""
+    """How many are before the audio of a stream that begins with *first*; 0: none is known."""
     return next((count for name, count in HEAD_PACKETS.items() if first.startswith(name)), 0)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 HEADER = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE", re.DOTALL)
 NEXT_HEADER = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE(?:fmt |ds64|JUNK|LIST|bext|fact)", re.DOTALL)
-"""Behind audio: longer, so that no audio looks like it."""
+"""Within what a chunk may say is its own: longer, so that no audio looks like it."""
+NEXT_HEADER_BYTES = 16
 HEADER_BYTES = 12
 CHUNK_BYTES = 8
 ELSEWHERE = 0xFFFFFFFF
@@ -41,7 +42,10 @@ def streams(data: bytes) -> Iterator[bytes]:
             form, long_bytes, at = b"", 0, at + HEADER_BYTES
             continue
         name, size_bytes = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        at += CHUNK_BYTES
+        begin = at + CHUNK_BYTES
+        at = _until_next_file(data, at + 1, begin)
+        if at < begin:
+            continue
         if name == b"data":
             if size_bytes == ELSEWHERE and at + long_bytes <= len(data):
                 size_bytes = long_bytes
@@ -49,7 +53,7 @@ def streams(data: bytes) -> Iterator[bytes]:
             if end > at:
                 yield _file(form, data[at:end])
         else:
-            end = at + size_bytes
+            end = _until_next_file(data, at, at + size_bytes)
             if name == b"fmt ":
                 form = data[at:end]
             elif name == b"ds64":
@@ -61,7 +65,12 @@ def _end_of_audio(data: bytes, at: int, size_bytes: int, known: dict[int, bool])
     end = min(at + size_bytes, len(data))
     if not (_are_chunks(data, at, known) if not size_bytes else _ends_there(data, end)):
         end = len(data)
-    behind = NEXT_HEADER.search(data, at, end)
+    return _until_next_file(data, at, end)
+
+
+def _until_next_file(data: bytes, begin: int, end: int) -> int:
+    """Where the next of joined files begins if this one was cut before *end*, else *end*."""
+    behind = NEXT_HEADER.search(data, begin, end + NEXT_HEADER_BYTES - 1)
     return behind.start() if behind else end
 
 

@@ -45,6 +45,17 @@ def test_a_file_that_ends_in_its_head_has_no_stream(left):
     assert [] == list(streams(plain[:left]))
 
 
+def test_a_file_behind_one_that_was_cut_is_whole():
+    """Within its head, or the metadata that an encoder leaves room for; or within its audio."""
+    [plain] = streams(FILE)
+    roomy = b"fLaC" + b"\0" + FILE[5:42] + b"\x81\0\0\x40" + bytes(64) + plain[42:]
+    head = len(roomy) - len(plain) + 42
+    for left in [*range(head + 300), *range(len(roomy) - 10, len(roomy))]:
+        *kept, last = streams(roomy[:left] + FILE)
+        assert plain == last, left
+        assert [roomy[head:left]] * (left > head) == [stream[42:] for stream in kept]
+
+
 @given(st.integers(42, len(FILE)))
 def test_the_last_frame_is_found_wherever_the_file_ends(left):
     """Whole or cut; noise looks like the beginning of a frame quite often."""

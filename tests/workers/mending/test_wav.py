@@ -98,6 +98,17 @@ def test_a_cut_file_gives_what_is_left(left):
     assert [AUDIO[: left - 44]] * (left > 44) == found
 
 
+def test_a_file_behind_one_that_was_cut_is_whole():
+    """Within a head, a list that stands in front of the audio, or the audio; to its last byte."""
+    whole = wav_by_hand(AUDIO)
+    listed = whole[:36] + LIST + whole[36:]
+    for file in (whole, listed):
+        head = len(file) - len(AUDIO)
+        for left in range(len(file)):
+            kept = [AUDIO[: left - head]] * (left > head)
+            assert [*kept, AUDIO] == audio_of(file[:left] + whole), left
+
+
 @given(st.binary(max_size=300))
 def test_nothing_falls_over(data):
     """Whatever stands behind the name."""

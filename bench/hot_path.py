@@ -75,7 +75,7 @@ def record(pid: int, seconds: float) -> Counter[tuple[str, ...]]:
 
 def kinds(pid: int) -> dict[int, str]:
     """Return what each thread of the process is there for."""
-    threads = json.loads(py_spy("dump", "--json", "--nonblocking", "--pid", str(pid)))
+    threads = json.loads(py_spy("dump", "--json", "--pid", str(pid)))
     return {thread["os_thread_id"]: kind_of(thread["thread_name"] or "") for thread in threads}
 
 

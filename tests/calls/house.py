@@ -286,7 +286,9 @@ class VoiceClient:
 
     async def read(self, timeout_s: float = WAIT_S) -> dict[str, Any] | bytes | None:
         """The next message, frame, or None at the end."""
-        message = await asyncio.wait_for(self.socket.read_message(), timeout_s)
+        # Python 3.11's wait_for goes on if it is cancelled just as a message comes (CPython 86296).
+        async with asyncio.timeout(timeout_s):
+            message = await self.socket.read_message()
         if message is None:
             return None
         heard = json.loads(message) if isinstance(message, str) else message

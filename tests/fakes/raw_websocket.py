@@ -70,7 +70,8 @@ class RawClient:
         return client
 
     async def _within_deadline(self, awaitable):
-        return await asyncio.wait_for(awaitable, DEADLINE_S)
+        async with asyncio.timeout(DEADLINE_S):
+            return await awaitable
 
     def send(self, *frames: bytes) -> None:
         """Send bytes as they are, in one write."""

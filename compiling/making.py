@@ -27,14 +27,18 @@ class CannotCompile(Exception):
     """One sentence that says why."""
 
 
-def make(root: Path, recipe: Recipe, packages: Path) -> None:
+def make(root: Path, recipe: Recipe, packages: Path) -> bool:
     """Build *recipe* from the tree at *root*; *packages* is the Python that will run it.
+
+    Returns False if that is done already, and nothing was made.
 
     Raises:
         CannotCompile: If something is missing for it.
     """
     _check(recipe, packages)
     place = place_of(root)
+    if not build.fault(root, recipe) and _can_be_loaded(place, packages):
+        return False
     place.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent, prefix="compiling-") as folder:
         made = Path(folder) / "made"
@@ -43,6 +47,14 @@ def make(root: Path, recipe: Recipe, packages: Path) -> None:
         build.write_manifest(made, recipe, sources)
         shutil.rmtree(place, ignore_errors=True)
         made.rename(place)
+    return True
+
+
+def _can_be_loaded(place: Path, packages: Path) -> bool:
+    """Whether the system has what the build needs: one that was copied may want another."""
+    words = [str(packages), "-c", f"import {build.GROUP}"]
+    loading = subprocess.run(words, cwd=place, capture_output=True, check=False)  # noqa: S603
+    return loading.returncode == 0
 
 
 def _check(recipe: Recipe, packages: Path) -> None:
@@ -99,10 +111,13 @@ def main() -> int:
     options = parser.parse_args()
     begun = time.monotonic()
     try:
-        make(ROOT, HOT_PATH, options.packages)
+        is_new = make(ROOT, HOT_PATH, options.packages)
     except CannotCompile as reason:
         print(f"Parley is not compiled, and runs as Python: {reason}", file=sys.stderr)
         return 1
+    if not is_new:
+        print("Parley is compiled already, of these sources.")
+        return 0
     size = sum(file.stat().st_size for file in place_of(ROOT).rglob("*") if file.is_file())
     took_s = time.monotonic() - begun
     print(f"Compiled {len(HOT_PATH.modules)} modules in {took_s:.0f} s: {size / 1e6:.1f} MB.")

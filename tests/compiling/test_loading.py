@@ -75,6 +75,21 @@ def tree(built, tmp_path):
     return shutil.copytree(built, tmp_path / "tree")
 
 
+@needs_compiler
+def test_what_fits_is_not_made_again(tree):
+    """Nor is it left as it is when it does not fit, or cannot be loaded."""
+    library = place_of(tree) / build.file_of(build.GROUP)
+    before = library.stat().st_ino
+    assert not making.make(tree, RECIPE, sys.executable)
+    assert before == library.stat().st_ino
+
+    library.write_bytes(b"of another system")
+    build.write_manifest(place_of(tree), RECIPE, build.source_digests(tree, RECIPE))
+    assert not build.fault(tree, RECIPE)
+    assert making.make(tree, RECIPE, sys.executable)
+    assert "compiled" == run(tree)["kind"]
+
+
 def run(root, recipe=RECIPE, first_of_all="", **environ):
     """What a process finds that loads the build below *root*, and uses what is in it."""
     done = subprocess.run(

@@ -101,7 +101,7 @@ class Listening:
         return None
 
     def _type(self, item: Mapping[str, Any]) -> None:
-        """A turn behind all that the client has committed."""
+        """A turn behind all that the client has committed, and has asked to be in force."""
         if not self._uplink.typed(item, self._answers.typed):
             self._answers.typed(item, self._actions.now)
 
@@ -123,7 +123,7 @@ class Listening:
         if INPUT_FIELDS & changes.keys():
             self._formatting.hold(ask, changes)
         else:
-            self._uplink.pending.in_turn(ask, changes_bytes(changes))
+            self._uplink.pending.in_turn(ask, changes_bytes(changes), is_change=True)
 
     def tell_status(self, limits: dict[str, LimitUse], cost: CostFigures | None) -> None:
         """Answer ``get_status``; *limits* are those that only the server can count, and so is what

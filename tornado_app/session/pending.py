@@ -64,10 +64,20 @@ class PendingCommit:
     typed: deque[TypedTurn] = field(default_factory=deque)
     """Those that came after it."""
     is_answered: bool = True
-    is_over: bool = False
-    """The pool has answered it; it stays until all that was typed behind it has had its turn."""
     size_bytes: int = ENTRY_BYTES
     """With what was typed."""
+
+
+@dataclass(slots=True)
+class PendingTurns:
+    """What was typed behind a commit that the pool has answered, or behind a `configure`."""
+
+    typed: deque[TypedTurn] = field(default_factory=deque)
+    is_answered: bool = True
+    size_bytes: int = ENTRY_BYTES
+    """With what was typed."""
+    ref: Ref | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,8 @@ class PendingReply:
     ref: Ref | None
     size_bytes: int = ENTRY_BYTES
     number: int = 0
+    is_change: bool = False
+    """It asks for another configuration, in front of what is typed behind it."""
 
 
 @dataclass(slots=True)
@@ -105,6 +117,7 @@ Pending = (
     | PendingFile
     | PendingTail
     | PendingCommit
+    | PendingTurns
     | PendingClear
     | PendingHold
     | PendingReply

@@ -16,6 +16,7 @@ from tornado_app.session.pending import (
     PendingCommit,
     PendingHold,
     PendingReply,
+    PendingTurns,
     TypedTurn,
 )
 from tornado_app.session.timers import Timers
@@ -80,12 +81,18 @@ class PendingQueue:
     def hand_on(self, commit: PendingCommit) -> None:
         """*commit* was taken: what was typed behind it has its turn before all else."""
         if commit.typed:
-            commit.is_over = True
-            self._entries.appendleft(commit)
-            self._budget.take(commit.size_bytes)
+            turns = PendingTurns(commit.typed, commit.is_answered, commit.size_bytes)
+            self._entries.appendleft(turns)
+            self._budget.take(turns.size_bytes)
             self.replies += 1
 
-    def in_turn(self, say: Callable[[], None], size_bytes: int = ENTRY_BYTES) -> None:
+    def in_turn(
+        self,
+        say: Callable[[], None],
+        size_bytes: int = ENTRY_BYTES,
+        *,
+        is_change: bool = False,
+    ) -> None:
         """Have *say* called behind the answers to all that came before: at once if there is none.
 
         It is called at once, too, if the call's budget has no room for it to wait;
@@ -94,8 +101,7 @@ class PendingQueue:
         if not self._entries or not self._budget.has_room(size_bytes):
             say()
             return
-        self._entries.append(PendingReply(say, self._actions.ref, size_bytes))
-        self._budget.take(size_bytes)
+        self.append(PendingReply(say, self._actions.ref, size_bytes, is_change=is_change))
         self.replies += 1
 
     def hold(self, begin: Callable[[], None], number: int, size_bytes: int) -> None:
@@ -126,8 +132,7 @@ class PendingQueue:
                 self.replies -= 1
                 self._call(begin, entry.ref)
                 continue
-            is_ours = isinstance(entry, PendingReply | PendingCommit)
-            if not is_ours or (isinstance(entry, PendingCommit) and not entry.is_over):
+            if not isinstance(entry, PendingReply | PendingTurns):
                 return
             if left_bytes <= 0:
                 self._wait()
@@ -158,7 +163,7 @@ class PendingQueue:
             self._budget.give(entry.size_bytes)
             if isinstance(entry, PendingHold) and entry.begin is not None:
                 self.replies -= 1
-            if isinstance(entry, PendingCommit) and entry.is_over:
+            if isinstance(entry, PendingTurns):
                 self.replies -= 1
         if not self.is_due:
             self.say_due()
@@ -172,30 +177,44 @@ class PendingQueue:
     def count(self, *kinds: type[Pending]) -> int:
         return sum(isinstance(entry, kinds) for entry in self._entries)
 
-    def last_commit(self) -> PendingCommit | None:
-        entries = reversed(self._entries)
-        return next((entry for entry in entries if isinstance(entry, PendingCommit)), None)
+    @property
+    def holds_turns(self) -> bool:
+        """Something waits that a typed turn comes behind."""
+        return any(map(_holds_turns, self._entries))
 
     def withdraw(self) -> None:
         """Commits want no answer any more."""
         for entry in self._entries:
-            if isinstance(entry, PendingCommit):
+            if isinstance(entry, PendingCommit | PendingTurns):
                 entry.is_answered = False
 
-    def keep_typed(self, commit: PendingCommit, item: Mapping[str, Any], hand: Hand) -> bool:
-        """Keep a typed turn behind *commit*, to be told by *hand*.  False: there is no room."""
+    def keep_typed(self, item: Mapping[str, Any], hand: Hand) -> bool:
+        """Keep a typed turn behind the last that `holds_turns`, to be told by *hand*.  False: there
+        is no room.
+        """
         size_bytes = item_bytes(item)
         if not self._budget.has_room(size_bytes):
             return False
         typed = TypedTurn(hand, item, self._actions.ref, self._actions.now, size_bytes)
-        commit.typed.append(typed)
-        commit.size_bytes += size_bytes
+        behind = self._last_turns()
+        behind.typed.append(typed)
+        behind.size_bytes += size_bytes
         self._budget.take(size_bytes)
         return True
 
+    def _last_turns(self) -> PendingCommit | PendingTurns:
+        """To which the next typed turn belongs."""
+        last = next(filter(_holds_turns, reversed(self._entries)), None)
+        if isinstance(last, PendingCommit | PendingTurns) and last.is_answered:
+            return last
+        turns = PendingTurns()
+        self.append(turns)
+        self.replies += 1
+        return turns
+
     def _reply(self, entry: Pending) -> int:
         """Say the oldest, or hand on the oldest of what was typed behind it; how much that was."""
-        if isinstance(entry, PendingCommit):
+        if isinstance(entry, PendingTurns):
             return self._hand_on(entry)
         self._entries.popleft()
         self._budget.give(entry.size_bytes)
@@ -204,15 +223,15 @@ class PendingQueue:
             self._call(entry.say, entry.ref)
         return entry.size_bytes
 
-    def _hand_on(self, commit: PendingCommit) -> int:
-        hand, item, ref, since, size_bytes = commit.typed.popleft()
-        commit.size_bytes -= size_bytes
+    def _hand_on(self, turns: PendingTurns) -> int:
+        hand, item, ref, since, size_bytes = turns.typed.popleft()
+        turns.size_bytes -= size_bytes
         self._budget.give(size_bytes)
-        if not commit.typed:
+        if not turns.typed:
             self._entries.popleft()
-            self._budget.give(commit.size_bytes)
+            self._budget.give(turns.size_bytes)
             self.replies -= 1
-        self._call(partial(hand, item, since, is_answered=commit.is_answered), ref)
+        self._call(partial(hand, item, since, is_answered=turns.is_answered), ref)
         return size_bytes
 
     def _wait(self) -> None:
@@ -223,3 +242,10 @@ class PendingQueue:
         before, self._actions.ref = self._actions.ref, ref
         say()
         self._actions.ref = before
+
+
+def _holds_turns(entry: Pending) -> bool:
+    if isinstance(entry, PendingHold):
+        return entry.begin is not None
+    is_change = isinstance(entry, PendingReply) and entry.is_change
+    return is_change or isinstance(entry, PendingCommit | PendingTurns)

@@ -32,6 +32,7 @@ from tornado_app.session.pending import (
     PendingCommit,
     PendingFile,
     PendingHold,
+    PendingTurns,
 )
 from tornado_app.session.pending_queue import PendingQueue
 from tornado_app.session.probe import Probe
@@ -114,8 +115,8 @@ class Uplink:
     def is_quiet(self) -> bool:
         """Nothing is in the middle of a turn that the client ends, and nothing to be confirmed."""
         is_in_turn = not self._model.finds_speech and self._buffer.uncommitted_ms > 0
-        asked = self.pending.count(PendingCommit, PendingClear, PendingFile, PendingHold)
-        return not (is_in_turn or asked) and self.confirmations.is_idle
+        asked = (PendingCommit, PendingTurns, PendingClear, PendingFile, PendingHold)
+        return not (is_in_turn or self.pending.count(*asked)) and self.confirmations.is_idle
 
     def ease(self) -> None:
         """Something may have left: read a client again that was paused."""
@@ -155,14 +156,14 @@ class Uplink:
         self._mark(PendingCommit(self._actions.chunk, ref, now, is_answered=is_answered))
 
     def typed(self, item: Mapping[str, Any], hand: Hand) -> bool:
-        """Keep a typed turn for *hand* behind a commit that is on its way, or refuse it there.
+        """Keep a typed turn for *hand* behind a commit or a change that is on its way, or refuse it
+        there.
 
         False: there is none.
         """
-        commit = self.pending.last_commit()
-        if commit is None:
+        if not self.pending.holds_turns:
             return False
-        if not self.pending.keep_typed(commit, item, hand):
+        if not self.pending.keep_typed(item, hand):
             sentence = "Too much is waiting for the model. Send it again later."
             self.refuse_in_turn(Refused("server_busy", sentence, retry_after_ms=1000))
         return True
@@ -180,7 +181,7 @@ class Uplink:
         """Drop what was not committed; a commit that is still on its way keeps its audio, and
         each of several is answered.
         """
-        if self.pending.count(PendingCommit, PendingClear, PendingHold):
+        if self.pending.count(PendingCommit, PendingTurns, PendingClear, PendingHold):
             self._mark(PendingClear(self._actions.chunk, self._actions.ref))
             return
         self.pending.forget()

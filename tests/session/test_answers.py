@@ -189,6 +189,23 @@ def test_an_interruption_names_an_item_that_was_heard_to_its_end(story):
     assert [] == story.orders
 
 
+@pytest.mark.parametrize("before", ["interrupt", "speech", "nothing"])
+def test_an_interruption_says_nothing_of_an_item_that_does_not_play(story, before):
+    """Of one that was cut already the conversation keeps what the client was told then, and not
+    0 ms, and of one that nobody knows there is nothing to tell.
+    """
+    if before != "nothing":
+        answering(story)
+    if before == "interrupt":
+        story.client(asked.Interrupt("item_a", 350), at=0.9)
+    elif before == "speech":
+        story.said(UserSpeechStarted("item_u", 0), at=0.9)
+    story.client(asked.Interrupt("item_a", 350), at=1.0)
+
+    assert [("interrupted", {"heard_ms": 0})] == story.messages
+    assert not any(isinstance(order, Truncate) for order in story.orders)
+
+
 @pytest.mark.parametrize(
     ("status", "told"), [("", "completed"), ("completed", "completed"), ("exploded", "failed")]
 )

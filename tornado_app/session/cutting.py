@@ -269,7 +269,7 @@ class Cutting:
             if item_id in {None, item.item_id}:
                 return Interrupted(item.heard_ms, item.item_id, ref=ref)
         heard_ms = self._playout.heard(item_id, self._actions.now) if item_id else 0
-        return Interrupted(heard_ms, item_id, ref=ref)
+        return Interrupted(heard_ms, item_id if heard_ms else None, ref=ref)
 
     def _begin_doubt(self) -> None:
         known = self._asking.answering.known

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tornado_app.admission.claims import Caller
 from tornado_app.admission.places import Place
+from tornado_app.errors import Refused
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.opening import Opening
 from tornado_app.resuming.tickets import Ticket
@@ -40,4 +41,6 @@ class Guest:
     """The session that it may go on with."""
     replaces: bool = False
     """It has ended that one, and has its place."""
+    wrong: Refused | None = None
+    """Why it may begin none itself."""
     traceparent: str | None = None

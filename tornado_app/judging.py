@@ -15,7 +15,7 @@ from tornado_app.guests import Guest, Knock
 from tornado_app.house_rules import opening_rules
 from tornado_app.issuing import Issuer
 from tornado_app.policy.grants import Policy
-from tornado_app.protocol.opening import Opening
+from tornado_app.protocol.opening import RESUMING, Opening
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.session.config import SessionConfig, ToolRules
@@ -34,6 +34,8 @@ class Asked:
     opening: Opening
     terms: CallTerms
     standing: Standing
+    wrong: Refused | None = None
+    """Why no call may begin so: it may only go on with another."""
 
 
 class Judge:
@@ -78,12 +80,23 @@ class Judge:
             Refused: With the code that docs/protocol.md gives for it.
         """
         caller = self._trust.identify(knock.token)
-        opening = knock.dialect.read_opening(knock.query, self._opening_rules)
-        now = time.time()  # noqa: TID251  the date that people know
-        terms = self._terms.settle(caller, opening.choices, now)
+        wrong: Refused | None = None
+        try:
+            opening, terms = self._settle(knock, caller)
+        except Refused as refused:
+            coming_back = _coming_back(knock)
+            if coming_back is None:
+                raise
+            wrong = replace(refused)  # without what it has passed through, the token in it
+            opening, terms = self._settle(coming_back, caller)
         standing = self._standings.of(caller)
         # What the token says has been read; it is kept no longer than it must.
-        return Asked(replace(caller, claims={}), opening, terms, standing)
+        return Asked(replace(caller, claims={}), opening, terms, standing, wrong)
+
+    def _settle(self, knock: Knock, caller: Caller) -> tuple[Opening, CallTerms]:
+        opening = knock.dialect.read_opening(knock.query, self._opening_rules)
+        now = time.time()  # noqa: TID251  the date that people know
+        return opening, self._terms.settle(caller, opening.choices, now)
 
     def check_opening(self, knock: Knock) -> None:
         """Refuse what no token could make good, of a request that shows its token later.
@@ -91,6 +104,7 @@ class Judge:
         Raises:
             Refused: As `judge`.
         """
+        knock = _coming_back(knock) or knock
         opening = knock.dialect.read_opening(knock.query, self._opening_rules)
         self._terms.check_choices(opening.choices)
 
@@ -144,6 +158,13 @@ class Judge:
     def of_owner(self, owner: Owner, whose: str, plan: str) -> tuple[Settings, tuple[Quota, ...]]:
         """As `Standings.of_owner`, by the settings of now."""
         return self._standings.of_owner(owner, whose, plan)
+
+
+def _coming_back(knock: Knock) -> Knock | None:
+    """What counts of a request if it goes on with a call; None: it does not ask for that."""
+    if "resume" not in knock.query:
+        return None
+    return replace(knock, query={name: knock.query[name] for name in RESUMING & knock.query.keys()})
 
 
 def _origin_rules(settings: Settings) -> OriginRules:

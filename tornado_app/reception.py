@@ -135,6 +135,8 @@ class Reception:
         asked = self._judge.judge(knock)
         resumes = self._running.resumed_by(asked.caller, asked.opening, knock.dialect)
         goes_on = resumes is not None
+        if asked.wrong is not None and not goes_on:
+            raise asked.wrong
         lease = self.seating.lease(asked.caller, asked.standing, knock.ip, goes_on=goes_on)
         takes_over = resumes is not None and self._has_place_of(resumes, lease)
         return _Coming(asked, resumes, lease, takes_over)
@@ -165,6 +167,7 @@ class Reception:
             place,
             asked.standing,
             coming.resumes,
+            wrong=asked.wrong,
             traceparent=knock.traceparent,
         )
 
@@ -199,6 +202,8 @@ class Reception:
         """
         if self.is_closed:
             raise _going_away()
+        if guest.wrong is not None:
+            raise guest.wrong
         self._check_quotas(guest, guest.resumes)
         if not guest.replaces:
             self.seating.check_room(guest.place.seats)

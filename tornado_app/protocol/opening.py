@@ -15,6 +15,9 @@ OUTPUT_ENCODINGS: tuple[OutputEncoding, ...] = ("base64", "binary")
 DEFAULT_RATE_HZ = 24_000
 MODEL_FORMAT = AudioFormat("pcm16", DEFAULT_RATE_HZ, 1)
 
+RESUMING = frozenset({"resume", "last_seq"})
+"""Parameters beside which no other counts, if the client can go on with its call."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpeningRules:

@@ -51,7 +51,7 @@ class Answering:
         and is stopped, or is late.
         """
         known = self.known
-        known.is_unwanted = known.is_expected and known.running is None
+        known.is_unwanted |= known.is_expected and known.running is None
         known.is_expected = False
         self._patience.forget_first()
         self._patience.begin()

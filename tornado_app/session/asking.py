@@ -109,13 +109,14 @@ class Asking:
         """Whether the model is to answer a turn unasked."""
         self._known.is_expected = is_expected
         if is_expected and self._known.running is None:
+            self._known.is_unwanted = False  # what begins now is to this turn
             self._patience.ask()
         else:
             self._patience.arm()
 
     def withdraw(self) -> None:
         """No answer that was asked for, or was to be, is wanted any more."""
-        self._known.is_expected = False
+        self.answering.refuse_unasked()
         self._request.withdraw()
         self._patience.arm()
 

@@ -350,6 +350,18 @@ def test_a_user_who_said_nothing_to_be_answered():
     assert 1 == asks(told)
 
 
+def test_speech_that_is_not_looked_for_any_more_holds_nothing():
+    """A client that ends its turns by itself from now on has its answer as soon as ever."""
+    told = ends(calls(begins(story())))
+    told.said(realtime.UserSpeechStarted("u2"))
+    told.client(asked.Configure({"turn_detection": "none"})).said(realtime.SessionUpdated(), 1.0)
+    done(told, at=1.5)
+    assert 0 == asks(told)
+    told.tick(3.0)
+    assert 1 == asks(told)
+    assert told.session._conductor.speech_since is None
+
+
 def test_speech_without_an_end_holds_nothing_for_ever():
     """Its event was lost."""
     told = ends(calls(begins(story())))

@@ -158,6 +158,12 @@ class Answers:
             self.waits.turn_ended(self._actions.now)
         self.tools.on_speech_stopped()
 
+    def on_configured(self) -> None:
+        """A model that does not look for speech any more says of none that it is over."""
+        if self.speech_since is not None and not self._model.finds_speech:
+            self.speech_since = None
+            self.tools.on_speech_stopped()
+
     def on_audio(self, heard: AnswerAudio) -> None:
         response_id = heard.response_id
         if self.cutting.doubt is not None:

@@ -149,6 +149,7 @@ class Hearing:
             case realtime.SessionUpdated():
                 if self._model.state == "connected":
                     self._configuring.on_updated()
+                    self._answers.on_configured()
                 else:
                     self._on_connected_if(self._connecting.on_updated())
             case realtime.UpstreamError(error):

@@ -206,6 +206,13 @@ def test_an_interruption_says_nothing_of_an_item_that_does_not_play(story, befor
     assert not any(isinstance(order, Truncate) for order in story.orders)
 
 
+def test_an_interruption_that_names_an_unknown_item_is_told_of_the_one_that_plays(story):
+    """It is stopped as well, and the conversation keeps what was heard of it."""
+    answering(story).client(asked.Interrupt("item_z", 350), at=0.4)
+
+    assert [("interrupted", {"heard_ms": 400, "item_id": "item_a"})] == story.messages
+
+
 @pytest.mark.parametrize(
     ("status", "told"), [("", "completed"), ("completed", "completed"), ("exploded", "failed")]
 )

@@ -265,11 +265,12 @@ class Cutting:
 
     def _interrupted(self) -> Interrupted:
         item_id, ref = self._item_id, self._actions.ref
-        for item in self._unheard:
-            if item_id in {None, item.item_id}:
-                return Interrupted(item.heard_ms, item.item_id, ref=ref)
-        heard_ms = self._playout.heard(item_id, self._actions.now) if item_id else 0
-        return Interrupted(heard_ms, item_id if heard_ms else None, ref=ref)
+        named = [item for item in self._unheard if item.item_id == item_id]
+        if item_id and not named and (heard_ms := self._playout.heard(item_id, self._actions.now)):
+            return Interrupted(heard_ms, item_id, ref=ref)
+        for item in named or self._unheard:
+            return Interrupted(item.heard_ms, item.item_id, ref=ref)
+        return Interrupted(0, ref=ref)
 
     def _begin_doubt(self) -> None:
         known = self._asking.answering.known

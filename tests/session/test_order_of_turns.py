@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.session import test_client_tools as tools
 from tests.session.story import converted
 from tornado_app.protocol import asked
 from tornado_app.protocol.realtime import events as realtime
@@ -62,3 +63,17 @@ def test_what_is_typed_behind_an_interruption_is_answered(story, waits):
     assert ["conversation.item.create", *ANSWERED] == story.asked[-3:]
     story.said(UPDATED)
     assert 0 == story.budget.held_bytes
+
+
+def test_a_result_of_a_tool_overtakes_no_change_either():
+    """What follows the result is answered by what the client has set before it."""
+    story = tools.ends(tools.paints(tools.begins(tools.story())))
+    story.feed(CHUNK).client(asked.Configure({"output": "text"}))
+    tools.answers(story, ref="r")
+    tools.answers(story, ref="twice")
+    assert ([], []) == (story.asked, story.told)
+    story.feed(READY)
+
+    assert ["input_audio_buffer.append", "session.update", *ANSWERED] == story.asked
+    errors = [data for name, data in story.messages if name == "error"]
+    assert ["twice"] == [data["ref"] for data in errors]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, assert_never
 
+from tornado_app.admission.budget import ENTRY_BYTES, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.policy.formats import FORMAT_FIELDS, INPUT_FIELDS
 from tornado_app.protocol import asked
@@ -87,9 +88,7 @@ class Listening:
                     return refused
                 self._configure(changes)
             case asked.ToolResult():
-                refused = self._answers.tools.result(message)
-                if refused is not None:  # it may have crossed with the cancellation
-                    self._uplink.refuse_in_turn(refused)
+                self._take_result(message)
             case asked.RefreshToken(token):
                 return self._lifetime.refresh(token, message.ref)
             case asked.Pong():
@@ -99,6 +98,20 @@ class Listening:
             case _:
                 assert_never(message)
         return None
+
+    def _take_result(self, result: asked.ToolResult) -> None:
+        """Behind what the client has asked to be in force: an answer may follow."""
+        pending = self._uplink.pending
+        if pending.holds_change:
+            size_bytes = ENTRY_BYTES + text_bytes(result.output)
+            pending.in_turn(partial(self._result, result), size_bytes)
+        else:
+            self._result(result)
+
+    def _result(self, result: asked.ToolResult) -> None:
+        refused = self._answers.tools.result(result)
+        if refused is not None:  # it may have crossed with the cancellation
+            self._uplink.refuse_in_turn(refused)
 
     def _type(self, item: Mapping[str, Any]) -> None:
         """A turn behind all that the client has committed, and has asked to be in force."""

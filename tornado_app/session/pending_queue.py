@@ -182,6 +182,11 @@ class PendingQueue:
         """Something waits that a typed turn comes behind."""
         return any(map(_holds_turns, self._entries))
 
+    @property
+    def holds_change(self) -> bool:
+        """A change of what is in force has not had its turn."""
+        return any(map(_is_change, self._entries))
+
     def withdraw(self) -> None:
         """Commits want no answer any more."""
         for entry in self._entries:
@@ -244,8 +249,11 @@ class PendingQueue:
         self._actions.ref = before
 
 
-def _holds_turns(entry: Pending) -> bool:
+def _is_change(entry: Pending) -> bool:
     if isinstance(entry, PendingHold):
         return entry.begin is not None
-    is_change = isinstance(entry, PendingReply) and entry.is_change
-    return is_change or isinstance(entry, PendingCommit | PendingTurns)
+    return isinstance(entry, PendingReply) and entry.is_change
+
+
+def _holds_turns(entry: Pending) -> bool:
+    return _is_change(entry) or isinstance(entry, PendingCommit | PendingTurns)

@@ -54,6 +54,17 @@ def test_what_went_wrong_is_told_by_kind_and_time():
     assert [] == history.wrong(NOON + 2 * 86_400)
 
 
+def test_a_clock_that_is_set_back_leaves_what_went_wrong():
+    """Whatever was asked while it was wrong."""
+    history = History(NOON, Counted())
+    history.note(NOON + 5, Counted(wrong={LOST: 1}))
+    assert [] == history.wrong(NOON + 3 * 86_400)
+
+    assert [("upstream_lost", int(NOON + 5) * 1000)] == [
+        (each["name"], each["last_at"]) for each in history.wrong(NOON + 10)
+    ]
+
+
 def test_there_are_no_more_kinds_than_that():
     """What is beyond them counts together."""
     folded = fold({Wrong("log", str(number), "error"): 1 for number in range(KINDS_KEPT + 5)})

@@ -262,6 +262,53 @@ async def test_who_is_turned_away_is_logged_with_their_own_address(settings, sai
     assert {"127.0.0.2"} == set(addresses)
 
 
+@pytest.mark.parametrize("limit", ["2", "2.0", "2e0"])
+@pytest.mark.gen_test
+async def test_no_page_leaves_calls_out(settings, limit):
+    """However the number of its calls is written, and whichever process has how many of them."""
+    async with machine(settings) as whole:
+        homes = [whole.houses[number] for number in (0, 0, 0, 1, 1)]
+        for number, home in enumerate(homes):
+            await home.connected(user=f"user-{number}")
+        listed, after = [], ""
+        while after is not None:
+            page = (await ask(whole, "GET", f"calls?limit={limit}{after}"))[1]
+            listed += [call["user_id"] for call in page["calls"]]
+            after = page["next"] and f"&after={page['next']}"
+
+    assert [f"user-{number}" for number in range(5)] == listed
+
+
+@pytest.mark.gen_test
+async def test_a_reset_that_a_process_has_not_answered_is_not_said_to_be_done(settings):
+    """Without Redis each counts for itself, and that one may count what was used still."""
+    settings["quotas_tokens_per_user_per_day"] = 1000
+    async with machine(settings) as whole:
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            whole.ports[1] = closed.getsockname()[1]
+        status, told = await ask(whole, "POST", "limits/user/alice/reset")
+
+    assert (503, True) == (status, "1" in told["error"])
+    assert ["limits_reset"] == [deed["action"] for deed in deeds(settings)]
+
+
+@pytest.mark.gen_test
+async def test_who_may_not_listen_is_written_down_once(settings):
+    """All processes are asked, and it was one request."""
+    settings["admin_listeners"] = ["anna"]
+    async with machine(settings, count=3) as whole:
+        called = await session_id(await whole.houses[1].connected())
+        begun = [
+            await ask(whole, "POST", f"calls/{name}/listening", {"reason": "why"}, key=OTHER_KEY)
+            for name in (called, "sess_nobody")
+        ]
+
+    assert [403, 403] == [status for status, _ in begun]
+    assert [("bot", called, "refused"), ("bot", "sess_nobody", "refused")] == [
+        (deed["operator"], deed["target"], deed["outcome"]) for deed in deeds(settings)
+    ]
+
+
 @pytest.mark.gen_test
 async def test_a_process_that_hangs_is_said(settings, monkeypatch):
     monkeypatch.setattr("tornado_app.commands.one_administration.READ_S", 0.2)

@@ -210,3 +210,38 @@ def test_a_file_of_lines_is_renamed_when_it_is_large(tmp_path):
     assert files == sorted(tmp_path.glob("usage*.jsonl"))
     lines.sweep(10**14)
     assert [path] == sorted(tmp_path.glob("usage*.jsonl"))
+
+
+def test_no_other_file_is_taken_for_one_of_lines(tmp_path):
+    """Only what was renamed is deleted, though the file be named as a pattern is."""
+    lines = UsageLines(tmp_path / "usage[1].jsonl", 1000)
+    others = [tmp_path / name for name in ("usage[1]-prices.jsonl", "usage1-2.jsonl")]
+    for other in others:
+        other.touch()
+    for number in range(20):
+        lines.write([record(number)])
+
+    lines.sweep(10**14)
+    assert {tmp_path / "usage[1].jsonl", *others} == {*tmp_path.iterdir()}
+
+
+def test_a_file_that_another_process_has_deleted_or_renamed_is_no_trouble(tmp_path, monkeypatch):
+    """All processes have one file of lines, and delete the same old ones."""
+    path = tmp_path / "usage.jsonl"
+    lines = UsageLines(path, 1000)
+    for number in range(20):
+        lines.write([record(number)])
+    gone = tmp_path / "usage-20260101T000000000000Z-1.jsonl"
+    gone.symlink_to(tmp_path / "nowhere")
+    lines.sweep(10**14)
+    assert {path, gone} == {*tmp_path.iterdir()}
+
+    rename = Path.rename
+
+    def late(self, target):
+        rename(self, tmp_path / "by another")
+        rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", late)
+    lines.write([record(number) for number in range(20, 40)])
+    assert 20 == len(path.read_text().splitlines())

@@ -102,6 +102,7 @@ def test_it_is_exact(amounts, tokens):
         (b'[[answers]]\nmodel = "a"\nfrom = 2026-01-01\ntext_input = -1', "0 or more"),
         (b'[[answers]]\nmodel = "a"\nfrom = 2026-01-01\ntext_input = inf', "0 or more"),
         (b'[[answers]]\nmodel = "a"\nfrom = "soon"', "date"),
+        (b'currency = "USD\\n"', "currency"),
         (b'currency = "dollars"', "currency"),
         (b"answers = 1", "answers"),
         (b"=", "line 1"),

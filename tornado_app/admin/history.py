@@ -132,7 +132,9 @@ class History:
         for each in self._recent("day", unix_s):
             for kind, count in each.wrong.items():
                 counts.setdefault(kind, []).append({"at": each.at * 1000, "count": int(count)})
-        self._last_at = {kind: self._last_at[kind] for kind in counts}
+        # Of all that is kept, and not of what is recent: a clock may be set back.
+        kept = {kind for each in self._bins["day"] for kind in each.wrong}
+        self._last_at = {kind: self._last_at[kind] for kind in kept}
         newest = sorted(counts, key=lambda kind: (-self._last_at[kind], kind))
         return [
             {

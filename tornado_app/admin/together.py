@@ -45,6 +45,11 @@ def figures(pages: Sequence[Told]) -> Summed:
     }
 
 
+def done(answers: Sequence[tuple[int, Told]]) -> tuple[int, Told]:
+    """The status and the body: it is done when all have done it."""
+    return next((each for each in answers if each[0] != 200), answers[0])
+
+
 def reloaded(answers: Sequence[tuple[int, Told]]) -> tuple[int, Told]:
     """The status and the body, of those of each process."""
     found = chain.from_iterable(told.get("problems", ()) for _, told in answers)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from terminal.addresses import in_url
@@ -108,7 +109,7 @@ class OneAdministration:
             case (("POST" | "DELETE"), ("calls", _, "end" | "listening")):
                 return await self._to_whose(asked)
             case "POST", ("limits", _, _, "reset") if not self._are_shared:
-                return await self._do_everywhere(asked, lambda answers: answers[0])
+                return await self._do_everywhere(asked, together.done)
             case "GET", ("usage",):
                 return await self._any(asked, DO_S)
             case "POST", ("reload",):
@@ -243,5 +244,8 @@ def _of_call(asked: Asked) -> Asked:
 
 
 def _number(text: str) -> int:
-    """Those who are asked have found it right."""
-    return int(text) if text.isascii() and text.isdigit() else CALLS_MOST
+    """As those who are asked read it; what they do not take they refuse."""
+    try:
+        return msgspec.convert(text, int, strict=False)
+    except msgspec.ValidationError:
+        return CALLS_MOST

@@ -1,11 +1,13 @@
-"""Records as lines of JSON, in a file that is renamed when it is large or its day is over.
+"""Records as lines of JSON, in a file that is renamed when it is large.
 
 Thread: the keeper's.
 """
 
 import os
+import re
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +15,9 @@ import msgspec
 
 from tornado_app.appending import append
 from tornado_app.usage.record import Record
+
+RENAMED = r"[0-9]{8}T[0-9]{12}Z-[0-9]+"
+"""When, and by which process."""
 
 
 class UsageLines:
@@ -33,13 +38,20 @@ class UsageLines:
 
     def sweep(self, before_unix_ms: int) -> bool:
         """Delete files of lines that were written to last before that; False: all of them."""
-        for path in self._path.parent.glob(f"{self._path.stem}-*{self._path.suffix}"):
-            if path.stat().st_mtime * 1000 < before_unix_ms:
-                path.unlink(missing_ok=True)
+        for path in self._path.parent.iterdir():
+            if self._is_renamed(path):
+                with suppress(FileNotFoundError):  # another process deletes them as well
+                    if path.stat().st_mtime * 1000 < before_unix_ms:
+                        path.unlink()
         return False
 
     def close(self) -> None:
         """Nothing stays open."""
+
+    def _is_renamed(self, path: Path) -> bool:
+        """Whether it is one of lines that is written no more."""
+        begin, end = re.escape(self._path.stem), re.escape(self._path.suffix)
+        return re.fullmatch(rf"{begin}-{RENAMED}{end}", path.name) is not None
 
     def _rotate_if(self, more_bytes: int) -> None:
         try:
@@ -50,4 +62,5 @@ class UsageLines:
         if size and size + more_bytes > self._most_bytes:
             now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
             name = f"{self._path.stem}-{now}-{os.getpid()}{self._path.suffix}"
-            self._path.rename(self._path.with_name(name))
+            with suppress(FileNotFoundError):  # another process has
+                self._path.rename(self._path.with_name(name))

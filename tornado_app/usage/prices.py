@@ -60,7 +60,7 @@ class Price(
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "USD"
+    currency: Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")] = "USD"
     answers: tuple[Price, ...] = ()
     transcriptions: tuple[Price, ...] = ()
 

@@ -17,7 +17,7 @@ UNWRITABLE = "It could not be written down, and nothing has changed: {}."
 
 class _Ban(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
-    name: Annotated[Name, Meta(pattern=r"^[^\x00-\x1f\x7f]*$")]
+    name: Annotated[Name, Meta(pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
     """A user, or the number of a token (`jti`)."""
     for_s: Annotated[float, Meta(ge=1, le=LONGEST_S)] = 3600.0
     reason: Sentence = ""

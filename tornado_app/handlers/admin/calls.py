@@ -11,7 +11,7 @@ from tornado_app.handlers.admin.asking import AdminHandler, Failed
 NO_SUCH_CALL = "There is no such call here, or it has ended."
 CALLS_MOST = 500
 
-Sentence = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Sentence = Annotated[str, Meta(max_length=500, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 
 
 class _Query(calls.Wanted, frozen=True, forbid_unknown_fields=True):

@@ -29,10 +29,11 @@ class ListeningHandler(AdminHandler):
     async def post(self, session_id: str) -> None:
         reason = self.read(Why).reason
         listening = self.administration.listening
-        if not listening.may(self.operator):
-            await listening.refuse(self.operator, session_id, reason)
-            raise Failed(403, MAY_NOT)
         is_passed_on = self.passed_on == "further"
+        if not listening.may(self.operator):
+            if not is_passed_on:
+                await listening.refuse(self.operator, session_id, reason)
+            raise Failed(403, MAY_NOT)
         try:
             await listening.begin(self.operator, session_id, reason, is_passed_on=is_passed_on)
         except LookupError:

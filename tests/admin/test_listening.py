@@ -6,6 +6,7 @@ import random
 import time
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,3 +81,32 @@ def test_a_key_listens_to_one_call_whatever_is_asked_meanwhile(seed):
         assert not any(call.is_heard for call in calls.values())
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("is_written", [True, False])
+def test_who_asks_twice_is_told_the_same(is_written):
+    """Also while that they listen is being written down: nobody is told so who does not."""
+    call = Call("sess_1")
+    gateway = SimpleNamespace(
+        calls=SimpleNamespace(find={"sess_1": call}.get),
+        settings=SimpleNamespace(admin=SimpleNamespace(listeners=("anna",))),
+    )
+
+    async def story():
+        disk = asyncio.Event()
+
+        async def write(deed):
+            await disk.wait()
+            return is_written
+
+        listening = Listening(gateway, write, write)
+        asking = [asyncio.ensure_future(listening.begin("anna", "sess_1", "")) for _ in range(2)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in asking)
+        disk.set()
+        return await asyncio.gather(*asking, return_exceptions=True)
+
+    told = [type(each) for each in asyncio.run(story())]
+    assert [type(None) if is_written else OSError] * 2 == told
+    assert [is_written] == [call.is_heard]

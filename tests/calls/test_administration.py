@@ -213,6 +213,21 @@ async def test_a_ban_that_cannot_be_written_changes_nothing(settings, tmp_path):
     assert ["refused"] == [deed["outcome"] for deed in deeds(settings)]
 
 
+@pytest.mark.gen_test
+async def test_a_file_of_bans_that_is_half_written_is_named(settings, tmp_path):
+    """To whoever keeps somebody out or lets them in."""
+    bans = tmp_path / "state" / "bans.json"
+    async with House("ws://127.0.0.1:9", **settings) as house:
+        await ask(house, "POST", "bans", {"kind": "user", "name": "alice"})
+        bans.write_text(bans.read_text()[:20])
+        more = await ask(house, "POST", "bans", {"kind": "user", "name": "bob"})
+        less = await ask(house, "DELETE", "bans/user/alice")
+
+    assert [409, 409] == [more[0], less[0]]
+    for answer in (more[1], less[1]):
+        assert answer["error"].startswith("Nothing has changed, as bans.json cannot be read: ")
+
+
 @pytest.mark.parametrize(
     ("key", "headers", "status"),
     [

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from tornado_app.admin.audit import Deed
@@ -28,6 +28,10 @@ class _Listener:
     """None: that they listen is being written down."""
     is_noted: bool = False
     """That they have ended, too."""
+    decided: asyncio.Event = field(default_factory=asyncio.Event)
+    """Whether they listen is known."""
+    is_unwritten: bool = False
+    """They do not, as that could not be written down."""
 
     @property
     def session_id(self) -> str:
@@ -90,7 +94,7 @@ class Listening:
         """
         before = self._listeners.get(operator)
         if before is not None and before.session_id == session_id and not before.is_noted:
-            before.asked_at = time.monotonic()
+            await self._go_on(before)
             return
         connection = self._gateway.calls.find(session_id)
         is_missing = connection is None or connection.ended
@@ -105,13 +109,30 @@ class Listening:
             raise ListenedToAlready
         listener = _Listener(operator, connection, time.monotonic())
         self._listeners[operator] = listener
+        try:
+            await self._begin(listener, reason)
+        finally:
+            listener.decided.set()
+
+    async def _go_on(self, listener: _Listener) -> None:
+        """For who has asked for the same already; raises as `begin`."""
+        listener.asked_at = time.monotonic()
+        await listener.decided.wait()
+        if listener.is_unwritten:
+            raise OSError
+        if listener.ear is None:
+            raise LookupError(listener.session_id)
+
+    async def _begin(self, listener: _Listener, reason: str) -> None:
+        operator, session_id = listener.operator, listener.session_id
         if not await self._write_first(Deed(operator, "listening_begun", session_id, reason)):
+            listener.is_unwritten = True
             self._forget(listener)
             raise OSError
         if self._listeners.get(operator) is not listener:  # who has chosen another one meanwhile
             raise LookupError(session_id)
         listener.asked_at = time.monotonic()
-        listener.ear = connection.listen()
+        listener.ear = listener.connection.listen()
         listener.ear.on_end = partial(self._note_end, listener)
         if listener.ear.is_over:
             self._note_end(listener)

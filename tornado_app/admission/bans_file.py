@@ -22,14 +22,11 @@ def change(path: Path, how: Callable[[Bans], Bans]) -> Bans:
 
     Raises:
         OSError: If it cannot be written.
-        ValueError: If what stands there is none of ours, or *how* cannot be.
+        ValueError: With a sentence, if what stands there is none of ours, or *how* cannot be.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _one_at_a_time(path.with_suffix(".lock")):
-        try:
-            bans = read_bans(read_whole(path))
-        except FileNotFoundError:
-            bans = NOBODY
+        bans = _written(path)
         changed = how(bans)
         if changed == bans:
             return changed
@@ -40,6 +37,15 @@ def change(path: Path, how: Callable[[Bans], Bans]) -> Bans:
             os.fsync(file.fileno())
         new.replace(path)
         return changed
+
+
+def _written(path: Path) -> Bans:
+    try:
+        return read_bans(read_whole(path))
+    except FileNotFoundError:
+        return NOBODY
+    except ValueError as error:
+        raise ValueError(f"Nothing has changed, as {path.name} cannot be read: {error}.") from None
 
 
 @contextlib.contextmanager

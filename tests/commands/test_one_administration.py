@@ -325,6 +325,25 @@ async def test_a_process_that_hangs_is_said(settings, monkeypatch):
                     await asyncio.sleep(0)
 
 
+@pytest.mark.gen_test
+async def test_what_is_to_be_done_does_not_wait_for_a_process_that_hangs(settings, monkeypatch):
+    """Another keeps somebody out, and whoever reads its files again writes that down."""
+    for name in ("READ_S", "DO_S"):
+        monkeypatch.setattr(f"tornado_app.commands.one_administration.{name}", 2.0)
+    async with machine(settings) as whole:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            whole.ports[0] = silent.getsockname()[1]
+            client = await whole.houses[1].connected(user="alice")
+            ban = await ask(whole, "POST", "bans", {"kind": "user", "name": "alice"})
+            end = await client.closed()
+            reloaded = await ask(whole, "POST", "reload")
+
+    assert (200, (4401, "token_revoked")) == (ban[0], end)
+    assert (503, True) == (reloaded[0], "0" in reloaded[1]["error"])
+    assert ["reload"] == whole.houses[1].told
+    assert ["kept_out", "reloaded"] == [deed["action"] for deed in deeds(settings)]
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.gen_test(timeout=380)
 async def test_it_answers_as_its_description_says(settings, tmp_path):

@@ -30,6 +30,8 @@ DO_S = 30.0
 """And to do something: to read its files again it may have to ask servers of tools; to add up what
 was used it has to read all of that (`accountant.TIMEOUT_S`)."""
 ANSWER_BYTES = 16 << 20
+PAGE = Asked("GET", "/admin/", {}, b"")
+"""What a process answers that does not hang, whoever asks."""
 UNASKED = ("if-none-match", "if-modified-since", "range")
 """Of several answers one is made: each has to be whole."""
 
@@ -161,13 +163,14 @@ class OneAdministration:
         asked: Asked,
         make: Callable[[list[tuple[int, together.Told]]], tuple[int, together.Told]],
     ) -> Answered:
-        """The first notes it down; whoever does not answer is said."""
+        """The first that answers notes it down; whoever does not is said."""
         answers: list[tuple[int, together.Told]] = []
         for process in sorted(self._ports()):
-            key = f"{self._parent_key} {FURTHER}" if answers else self._parent_key
+            is_noted = any(status != 503 for status, _ in answers)
+            key = f"{self._parent_key} {FURTHER}" if is_noted else self._parent_key
             headers = {**asked.headers, PASSED_ON: key}
             answered = await self._ask_to(process, replace(asked, headers=headers))
-            if not answers and answered.status not in {200, 409}:
+            if not is_noted and answered.status not in {200, 409, 503}:
                 return answered
             answers.append((answered.status, json.loads(answered.body)))
         if not answers:
@@ -175,11 +178,14 @@ class OneAdministration:
         return _json(*make(answers))
 
     async def _any(self, asked: Asked, within_s: float = READ_S) -> Answered:
-        """One that answers; what is to be done is asked once."""
+        """One that answers; what is to be done is asked once, and of none that hangs."""
+        is_read = asked.method in {"GET", "HEAD"}
         for process in sorted(self._ports()):
-            if asked.method not in {"GET", "HEAD"}:
-                return await self._ask_to(process, asked)
-            answered = await self._ask(process, asked, within_s)
+            if is_read:
+                answered = await self._ask(process, asked, within_s)
+            else:
+                looked = await self._ask(process, PAGE, READ_S)
+                answered = looked and await self._ask_to(process, asked)
             if answered is not None:
                 return answered
         return _json(503, {"error": NOBODY})

@@ -1,6 +1,7 @@
 """What an operator sees of calls and does with them, over HTTP."""
 
 import asyncio
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -325,6 +326,24 @@ async def test_what_is_asked_wrongly_is_said(settings, method, path, body, statu
     assert status == found
     assert "Traceback" not in log.getvalue()
     assert isinstance(answer["error"], str)
+
+
+@pytest.mark.gen_test
+async def test_a_reload_that_fails_is_written_down(settings):
+    """Whoever asked has a fault of ours, and the audit has what was asked."""
+
+    async def fail():
+        raise OSError("no room")
+
+    house = House("ws://127.0.0.1:9", **settings)
+    house.hooks = dataclasses.replace(house.hooks, reload=fail)
+    async with house:
+        status, _ = await ask(house, "POST", "reload", {"reason": "ticket 17"})
+
+    assert 500 == status
+    assert [("reloaded", "refused", "ticket 17")] == [
+        (deed["action"], deed["outcome"], deed["reason"]) for deed in deeds(settings)
+    ]
 
 
 @pytest.mark.gen_test

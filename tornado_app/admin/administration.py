@@ -166,11 +166,15 @@ class Administration:
     async def reload(self, operator: str, reason: str, passed_on: PassedOn) -> Reloaded | None:
         """As SIGHUP; what became of it, if that can be known."""
         here = self._hooks.reload_here if passed_on else None
-        outcome = await (here or self._hooks.reload)()
-        is_refused = outcome is not None and bool(outcome.problems)
-        if passed_on != "further":
-            await self._note(operator, "reloaded", "", reason, "refused" if is_refused else "done")
-        return outcome
+        outcome: Outcome = "refused"
+        try:
+            reloaded = await (here or self._hooks.reload)()
+            if reloaded is None or not reloaded.problems:
+                outcome = "done"
+        finally:
+            if passed_on != "further":
+                await self._note(operator, "reloaded", "", reason, outcome)
+        return reloaded
 
     async def _change(
         self, operator: str, action: Action, target: str, reason: str, how: Callable[[Bans], Bans]

@@ -64,3 +64,12 @@ def test_who():
         revoked.has("t-1", "alice"),
     ]
     assert not NONE.has("alice", None)
+
+
+def test_nobody_is_saved_by_a_space():
+    """A line cannot say whether one stands before or behind a name, so none there counts."""
+    revoked = read_revocations(b"user alice\njti t-1\n")
+
+    assert revoked.has(" alice ", None)
+    assert revoked.has("bob", "t-1 ")
+    assert not revoked.has("ali ce", "t -1")

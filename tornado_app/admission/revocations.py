@@ -4,7 +4,8 @@
     user alice
     jti 4f0c2b7e9a
 
-What stands behind the first space is the name to the end of the line, as it is in the token.
+What stands behind the first space is the name to the end of the line, as it is in the token, but
+for spaces before and behind it, which nobody would see.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Revocations:
     """The numbers of lines that say nothing that can be understood; the others count."""
 
     def has(self, user_id: str, token_id: str | None) -> bool:
-        return user_id in self.users or token_id in self.token_ids
+        return user_id.strip() in self.users or (token_id or "").strip() in self.token_ids
 
     def takes_back(self, caller: Caller) -> bool:
         return self.has(caller.user_id, caller.token_id)

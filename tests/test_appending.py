@@ -39,3 +39,16 @@ def test_where_there_are_no_locks(tmp_path, monkeypatch):
     append(tmp_path / "lines", b"one\n")
 
     assert b"one\n" == (tmp_path / "lines").read_bytes()
+
+
+def test_a_line_that_somebody_was_killed_in_spoils_no_other(tmp_path):
+    """It is a line of its own, and nothing stands before the first or is added for none."""
+    path = tmp_path / "lines"
+    append(path, b"first\n")
+    with path.open("ab") as file:
+        file.write(b"sec")
+    append(path, b"")
+    append(path, b"third\n")
+    append(path, b"fourth\n")
+
+    assert b"first\nsec\nthird\nfourth\n" == path.read_bytes()

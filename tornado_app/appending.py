@@ -4,13 +4,14 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from terminal.files import open_private
 
 
 def append(path: Path, lines: bytes, *, is_kept: bool = False) -> None:
-    """Write all of *lines* or nothing, and with *is_kept* onto the disk.
+    """Write all of *lines* or nothing, behind whole lines, and with *is_kept* onto the disk.
 
     Raises:
         OSError: If they could not be written.
@@ -18,7 +19,10 @@ def append(path: Path, lines: bytes, *, is_kept: bool = False) -> None:
     descriptor = open_private(path, os.O_WRONLY | os.O_APPEND)
     try:
         _have_alone(descriptor)
-        begun_at = os.fstat(descriptor).st_size
+        found = os.fstat(descriptor)
+        begun_at = found.st_size
+        if lines and stat.S_ISREG(found.st_mode) and _is_torn(path, begun_at):
+            lines = b"\n" + lines
         if os.write(descriptor, lines) < len(lines):
             os.ftruncate(descriptor, begun_at)
             raise OSError(errno.ENOSPC, "the file system is full")
@@ -26,6 +30,17 @@ def append(path: Path, lines: bytes, *, is_kept: bool = False) -> None:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_torn(path: Path, size: int) -> bool:
+    """Whether the last line has no end: who wrote it was killed.
+
+    A file that may not be read is no reason to write nothing.
+    """
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, size - 1))
+        return file.read(1) not in {b"", b"\n"}
+    return False
 
 
 def _have_alone(descriptor: int) -> None:

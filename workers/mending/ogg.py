@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from workers.opus_packets import SAMPLES_PER_MS, duration_ms
 
@@ -72,8 +73,8 @@ def streams(data: bytes) -> Iterator[bytes]:
     Yields
     ------
     file : bytes
-        Streams that lie between each other ("multiplexed") stay together.  One that was cut before
-        its audio is left out.
+        Without the streams that lie between its pages ("multiplexed") and cannot be heard.  One
+        that was cut before its audio is left out.
     """
     link = _Link()
     at = data.find(CAPTURE)
@@ -95,11 +96,10 @@ class _Link:
     """One stream of a chain."""
 
     def __init__(self) -> None:
-        self._pages: list[bytes] = []
-        self._first = b""
-        self._packets = 0
-        self._granule = 0
-        self._unfinished = b""
+        self._pages: list[tuple[_Page, bytes]] = []
+        """And what each was in the file; nothing, if it was another."""
+        self._heard: _Page | None = None
+        """The first page of what can be heard."""
         self._has_begun = False
         """It has more than the pages that all begin with."""
 
@@ -108,41 +108,79 @@ class _Link:
 
         Two that can both be heard are not put beside each other: the first was cut.
         """
-        both_heard = _head_packets(self._first) and _head_packets(page.body)
+        both_heard = self._heard and _head_packets(page.body)
         return bool(page.flags & FIRST and (self._has_begun or both_heard))
 
     def add(self, page: _Page, packed: bytes) -> None:
-        self._count(page)
-        self._pages.append(packed)
+        self._has_begun = self._has_begun or not page.flags & FIRST
+        if page.flags & FIRST and _head_packets(page.body):
+            self._heard = page
+        self._pages.append((page, packed))
 
     def add_cut(self, page: _Page) -> None:
         left = page.whole()
         if left.lacing:
-            self._count(replace(left, granule=-1))
-            # libsndfile takes an Opus page at its word; Vorbis counts for itself.
-            granule = self._granule if self._is_opus else page.granule
-            self._pages.append(replace(left, granule=granule).pack())
+            self.add(left, b"")
 
     def files(self) -> Iterator[bytes]:
-        if self._packets > _head_packets(self._first):
-            yield b"".join(self._pages)
+        """Without what lies between the pages of what can be heard."""
+        heard, pages = self._heard, self._pages
+        first = heard.body if heard else b""
+        if heard:
+            pages = [(page, packed) for page, packed in pages if page.serial == heard.serial]
+        if sum(len(page.packets()) - 1 for page, _ in pages) <= _head_packets(first):
+            return
+        if first.startswith(OPUS_HEAD):
+            pages = list(_counted(pages))
+        yield b"".join(packed or page.pack() for page, packed in pages)
 
-    @property
-    def _is_opus(self) -> bool:
-        return self._first.startswith(OPUS_HEAD)
 
-    def _count(self, page: _Page) -> None:
-        self._has_begun = self._has_begun or not page.flags & FIRST
-        self._first = self._first or page.body[:8]
-        *packets, unfinished = page.packets()
+def _counted(pages: list[tuple[_Page, bytes]]) -> Iterator[tuple[_Page, bytes]]:
+    """Opus pages that say how much has been played behind each (RFC 7845, 4).
+
+    A decoder gives up where they say anything else, as those of recorders do that go by a clock, do
+    not begin at zero or do not know the end.  What is left out at the end is what was.
+    """
+    packets = _opus_samples([page for page, _ in pages])
+    ends = list(accumulate(packets))
+    last = max((number for number, samples in enumerate(packets) if samples), default=-1)
+    trimmed = _trimmed([page for page, _ in pages], packets, last)
+    for number, (page, packed) in enumerate(pages[: last + 1] if trimmed else pages):
+        right = page
+        if number == last and trimmed:
+            right = replace(page, flags=page.flags | LAST, granule=ends[number] - trimmed)
+        elif packets[number]:
+            right = replace(page, granule=ends[number])
+        elif ends[number]:  # it ends no packet, or says that there is no more
+            right = replace(page, granule=ends[number] if page.flags & LAST else -1)
+        yield right, packed if right == page else b""
+
+
+def _opus_samples(pages: list[_Page]) -> list[int]:
+    """How much the packets play that end in each page, at 48 kHz."""
+    found, unfinished, heads = list[int](), b"", HEAD_PACKETS[OPUS_HEAD]
+    for page in pages:
+        *packets, rest = page.packets()
         if page.flags & CONTINUED and packets:
-            packets[0] = self._unfinished + packets[0]
-        self._unfinished = unfinished if packets else self._unfinished + unfinished
-        self._packets += len(packets)
-        if page.granule > 0:
-            self._granule = page.granule
-        elif self._is_opus and self._packets > HEAD_PACKETS[OPUS_HEAD]:
-            self._granule += round(sum(map(duration_ms, packets)) * SAMPLES_PER_MS)
+            packets[0] = unfinished + packets[0]
+        # Of its first bytes only, which say it: one that goes on for ever would be added up.
+        unfinished = (rest if packets else unfinished + rest)[:2]
+        found.append(round(sum(map(duration_ms, packets[heads:])) * SAMPLES_PER_MS))
+        heads = max(0, heads - len(packets))
+    return found
+
+
+def _trimmed(pages: list[_Page], samples: list[int], last: int) -> int:
+    """How much of the *last* page with audio lies behind the end that the stream says it has."""
+    told, behind = 0, 0
+    for number, (page, played) in enumerate(zip(pages, samples, strict=True)):
+        behind += played
+        if page.flags & LAST and page.granule > 0:
+            trimmed = told + behind - page.granule
+            return trimmed if 0 < trimmed < samples[last] else 0
+        if page.granule > 0 and number < last:
+            told, behind = page.granule, 0
+    return 0
 
 
 def _head_packets(first: bytes) -> int:

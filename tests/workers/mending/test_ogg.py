@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.files import file_of
+from workers.containers import decode_file
 from workers.mending.ogg import HEAD, streams
 
 SAMPLES = (0.5 * np.sin(np.arange(40_000) * 0.1)).astype(np.float32)
@@ -93,6 +94,70 @@ def test_a_file_behind_one_that_was_cut_is_whole(kind):
     data = FILES[kind]
     for cut in cuts_about_pages(data):
         assert data == list(streams(data[:cut] + data))[-1], cut
+
+
+def joined(pages: list[tuple]) -> bytes:
+    """Pages as `pages_of` gives them; of one that was changed, the CRC is wrong."""
+    return b"".join(
+        HEAD.pack(*fields, len(lacing)) + lacing + body for *fields, lacing, body in pages
+    )
+
+
+def with_granules(data: bytes, changed) -> bytes:
+    """*data* with other granule positions in the pages of its audio, and not the end said."""
+    *heads, last = pages_of(data)
+    changed_pages = [
+        (*page[:3], changed(page[3]), *page[4:]) if page[3] > 0 else page for page in heads
+    ]
+    return joined([*changed_pages, (*last[:2], 0, changed(last[3]), *last[4:])])
+
+
+OPUS = FILES["ogg-opus"]
+UNTRIMMED = b"".join(streams(with_granules(OPUS, lambda granule: 0)))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda granule: -1,
+        lambda granule: granule + 10_000_000,
+        lambda granule: granule - 959,
+        lambda granule: granule + 500 * (granule > 96_000),
+        lambda granule: 1 << 60,
+    ],
+    ids=["unknown", "begun before", "begins at one", "a gap", "immense"],
+)
+def test_opus_is_heard_whatever_its_recorder_counted(changed):
+    """From the first sample to the last, as one that counted right; a decoder would give up."""
+    samples, rate_hz = decode_file(with_granules(OPUS, changed), "ogg", 10_000)
+
+    whole, _ = decode_file(OPUS, "ogg", 10_000)
+    assert 16_000 == rate_hz
+    assert len(whole) <= len(samples) < len(whole) + 960
+    assert np.array_equal(whole, samples[: len(whole)])
+    assert UNTRIMMED == b"".join(streams(with_granules(OPUS, changed)))
+
+
+@pytest.mark.parametrize("shift", [0, 10_000_000])
+@pytest.mark.parametrize("is_told_before", [True, False])
+def test_opus_that_ends_with_a_page_of_its_own_is_heard_to_its_end(is_told_before, shift):
+    """And not beyond it: the page without audio says where that is."""
+    *pages, last = pages_of(OPUS)
+    pages = [(*page[:3], page[3] + shift * (page[3] > 0), *page[4:]) for page in pages]
+    end = last[3] + shift
+    before = (*last[:2], 0, end if is_told_before else end + 100, *last[4:])
+    behind = (*last[:2], 4, end, last[4], last[5] + 1, 0, b"", b"")
+
+    assert [OPUS] == list(streams(joined([*pages, before, behind])))
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_what_cannot_be_heard_is_not_in_the_way(kind):
+    """An index, which stands before the audio and which a decoder takes for all there is."""
+    first, second, *pages = pages_of(FILES[kind])
+    index = [(b"OggS", 0, flags, 0, 7, flags, 0, b"\x08", b"fishead\0") for flags in (2, 4)]
+
+    assert [FILES[kind]] == list(streams(joined([index[0], first, second, index[1], *pages])))
 
 
 @pytest.mark.parametrize("kind", FILES)

@@ -14,7 +14,7 @@ from workers.blocks import Block, Flush, Payload
 from workers.chain import Chain
 from workers.codecs import Samples
 from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Container
-from workers.magic import NOT_TAKEN, kind_of
+from workers.magic import NOT_TAKEN, kind_of, without_tags
 from workers.mending import flac, ogg, wav
 from workers.pcm import BadAudio
 
@@ -78,7 +78,7 @@ def decode_file(data: bytes, container: Container, max_ms: int) -> tuple[Samples
     """
     _check_magic(data, container)
     parts, rates_hz, played_ms = list[tuple[Samples, int]](), set[int](), 0.0
-    for stream in STREAMS[container](data):
+    for stream in STREAMS[container](without_tags(data)):
         part = _decode_stream(stream, container, max_ms, played_ms)
         played_ms += len(part[0]) * 1000 / part[1]
         parts.append(part)

@@ -14,7 +14,10 @@ TAKEN: dict[Container, re.Pattern[bytes]] = {
     "flac": _begins(rb"fLaC"),
     "ogg": _begins(rb"OggS"),
 }
+ID3 = b"ID3"
 ID3_HEAD_BYTES = 10
+ID3_FOOTER = 0x10
+"""The flag of a tag that ends as it begins."""
 
 NOT_TAKEN: dict[str, re.Pattern[bytes]] = {
     "WebM": _begins(rb"\x1aE\xdf\xa3"),
@@ -55,19 +58,26 @@ def container_of(data: bytes) -> Container | None:
 
 
 def kind_of(data: bytes) -> str | None:
-    """What file *data* begins as, taken or not; of a FLAC with an ID3 tag in front, a FLAC."""
-    if data.startswith(b"ID3") and TAKEN["flac"].match(data, _id3_bytes(data)):
-        return "flac"
+    """What file *data* begins as, taken or not, behind the tags that are in front of it."""
     foreign = (name for name, pattern in NOT_TAKEN.items() if pattern.match(data))
-    return container_of(data) or next(foreign, None)
+    return container_of(without_tags(data)) or next(foreign, None)
+
+
+def without_tags(data: bytes) -> bytes:
+    """*data* behind the ID3 tags that some programs put in front of any file."""
+    at = 0
+    while data.startswith(ID3, at):
+        at += _id3_bytes(data[at : at + ID3_HEAD_BYTES])
+    return data[at:] if at else data
 
 
 def _id3_bytes(data: bytes) -> int:
     """How long an ID3v2 tag is: seven bits of each byte (https://id3.org/id3v2.4.0-structure)."""
     size = 0
-    for byte in data[6:ID3_HEAD_BYTES]:
+    for byte in data[6:]:
         size = size << 7 | byte & 0x7F
-    return ID3_HEAD_BYTES + size
+    has_footer = len(data) == ID3_HEAD_BYTES and data[5] & ID3_FOOTER
+    return ID3_HEAD_BYTES + size + (ID3_HEAD_BYTES if has_footer else 0)
 
 
 def file_in_place_of_audio(data: bytes) -> str | None:

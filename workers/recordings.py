@@ -13,7 +13,7 @@ import soundfile
 
 from workers import pcm
 from workers.codecs import Samples
-from workers.magic import HEAD_BYTES, kind_of
+from workers.magic import HEAD_BYTES, ID3, kind_of, without_tags
 from workers.mending import flac, ogg, wav
 
 BLOCK_FRAMES = 16_384
@@ -147,8 +147,10 @@ def open_recording(path: Path | str) -> Recording:
         with path.open("rb") as file:
             if not stat.S_ISREG(state.st_mode):
                 return recording_from(file, name)
-            kind = kind_of(file.read(HEAD_BYTES))
-            if kind not in STREAMS or state.st_size > MENDED_BYTES:
+            head = file.read(HEAD_BYTES)
+            kind = kind_of(head)
+            is_mended = kind in STREAMS or head.startswith(ID3)
+            if not is_mended or state.st_size > MENDED_BYTES:
                 _check(name, kind, state.st_size)
                 return Recording(name, path, kind)
             file.seek(0)
@@ -176,7 +178,7 @@ def recording_from(pipe: BinaryIO, name: str) -> Recording:
 
 
 def _recording_of(data: bytes, name: str) -> Recording:
-    kind = kind_of(data[:HEAD_BYTES])
+    kind = kind_of(data)
     _check(name, kind, len(data))
     return Recording(name, data, kind)
 
@@ -248,7 +250,7 @@ def _at_rate(blocks: Iterator[Samples], source_hz: int, target_hz: int) -> Itera
 def _streams(source: bytes | Path, kind: str | None) -> Iterator[bytes]:
     """What a file holds one behind the other, if it can be taken apart."""
     if isinstance(source, bytes) and kind in STREAMS:
-        return STREAMS[kind](source)
+        return STREAMS[kind](without_tags(source))
     return iter(())
 
 

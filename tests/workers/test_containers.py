@@ -80,6 +80,32 @@ def test_pcm16_in_a_wav_is_pcm16():
     assert codecs.decode(data, "pcm16").tolist() == decoded.tolist()
 
 
+@pytest.mark.parametrize("bits", [20, 24])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_bits_that_do_not_fill_their_bytes_are_the_upper_ones(channels, bits):
+    """Samples of 24 bits in four bytes were read as if they had three: noise, and a third more."""
+    steps = np.arange(-6000, 6000).reshape(-1, channels) * (1 << 18)
+    file = bytearray(wav_by_hand(steps.astype("<i4").tobytes(), channels=channels, bits=32))
+    file[34:36] = bits.to_bytes(2, "little")
+    decoded, _ = decode_file(bytes(file), "wav", MAX_MS)
+
+    assert (steps.mean(axis=1) / 2**31).tolist() == decoded.tolist()
+
+
+TAG = b"ID3\x04\0\0\0\0\0\x14" + b"TIT2".ljust(20, b"\0")
+WITH_FOOTER = b"ID3\x04\0\x10\0\0\0\x14" + bytes(20) + b"3DI\x04\0\x10\0\0\0\x14"
+
+
+@pytest.mark.parametrize("kind", ["wav-pcm16", "flac-16", "ogg-vorbis", "ogg-opus"])
+@pytest.mark.parametrize("tags", [TAG, TAG + TAG, WITH_FOOTER])
+def test_tags_in_front_of_a_file_are_in_nobodys_way(kind, tags):
+    """It was taken for an MP3."""
+    file, complete = FILES[kind]
+    decoded, _ = decode_file(tags + file, KINDS[kind][0], MAX_MS)
+
+    assert np.array_equal(complete, decoded)
+
+
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(("kind", "rate_hz"), [
     ("ogg-vorbis", 8_000), ("ogg-vorbis", 44_100), ("ogg-vorbis", 48_000),

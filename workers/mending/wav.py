@@ -17,6 +17,14 @@ ELSEWHERE = 0xFFFFFFFF
 CHUNK_NAME = re.compile(rb"[ -~]{4}")
 USUAL_CHUNK = re.compile(rb"LIST|fact|PEAK|cue |smpl|inst|bext|iXML|JUNK|PAD |FLLR|[iI][dD]3 |_PMX")
 """What is known behind audio, also if it was cut."""
+TAG = re.compile(rb"ID3[\x02-\x04]|APETAGEX|TAG.{125}(?:\Z|(?:RIFF|RF64|BW64)....WAVE)", re.DOTALL)
+"""What some programs put behind a file, in no chunk."""
+KNOWN_CHUNK = re.compile(rb"fmt |data|" + USUAL_CHUNK.pattern)
+FORM = re.compile(rb"fmt [\x10\x12\x28]\0\0\0")
+FORM_FIELDS = struct.Struct("<HHIIHH")
+PCM = 1
+LONG_FORM_BYTES = 18
+"""From here on a form says more of itself."""
 
 
 def streams(data: bytes) -> Iterator[bytes]:
@@ -51,14 +59,36 @@ def streams(data: bytes) -> Iterator[bytes]:
                 size_bytes = long_bytes
             end = _end_of_audio(data, at, size_bytes, known)
             if end > at:
+                form = form or _form_behind(data, end)
                 yield _file(form, data[at:end])
         else:
             end = _until_next_file(data, at, at + size_bytes)
             if name == b"fmt ":
-                form = data[at:end]
+                form = _with_width(data[at:end])
             elif name == b"ds64":
                 long_bytes = int.from_bytes(data[at + 8 : at + 16], "little")
         at = end + _padding(data, end, size_bytes)
+
+
+def _form_behind(data: bytes, at: int) -> bytes:
+    """The form of audio in front of it; empty if the same file has none."""
+    found = FORM.search(data, at, _until_next_file(data, at, len(data)))
+    if found is None:
+        return b""
+    return _with_width(data[found.end() : found.end() + data[found.start() + 4]])
+
+
+def _with_width(form: bytes) -> bytes:
+    """A form whose bits are all that a sample takes: a decoder goes by them, not by its width.
+
+    So 24 bits in four bytes, which are the upper ones, were read as three.
+    """
+    if not FORM_FIELDS.size <= len(form) <= LONG_FORM_BYTES:
+        return form
+    *fields, width, bits = FORM_FIELDS.unpack_from(form)
+    if fields[0] == PCM and width == 4 * fields[1] and 16 < bits < 32:
+        bits = 32
+    return FORM_FIELDS.pack(*fields, width, bits) + form[FORM_FIELDS.size :]
 
 
 def _end_of_audio(data: bytes, at: int, size_bytes: int, known: dict[int, bool]) -> int:
@@ -101,14 +131,15 @@ def _ends_there(data: bytes, end: int) -> bool:
     for at in (end, end + 1):  # with the byte of padding, or without
         chunk_end = at + CHUNK_BYTES + int.from_bytes(data[at + 4 : at + 8], "little")
         fits = CHUNK_NAME.match(data, at) and chunk_end <= len(data) + 1
-        if fits or USUAL_CHUNK.match(data, at) or HEADER.match(data, at):
+        if fits or any(known.match(data, at) for known in (USUAL_CHUNK, TAG, HEADER)):
             return True
     return False
 
 
 def _padding(data: bytes, end: int, size_bytes: int) -> int:
     """A chunk of an odd size has a byte behind it, but from programs that forget it."""
-    return size_bytes & 1 if not HEADER.match(data, end) else 0
+    is_forgotten = HEADER.match(data, end) or KNOWN_CHUNK.match(data, end)
+    return 0 if is_forgotten else size_bytes & 1
 
 
 def _file(form: bytes, audio: bytes) -> bytes:

@@ -109,6 +109,43 @@ def test_a_file_behind_one_that_was_cut_is_whole():
             assert [*kept, AUDIO] == audio_of(file[:left] + whole), left
 
 
+ID3V1 = b"TAG" + b"title".ljust(125, b"\0")
+ID3V2 = b"ID3\x03\0\0\0\0\0\x0a" + bytes(10)
+APE = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 0xA0000000) + bytes(8)
+
+
+@pytest.mark.parametrize("tag", [ID3V1, ID3V2, APE, ID3V2 + ID3V1])
+@pytest.mark.parametrize("audio", [AUDIO, AUDIO[:-1]])
+def test_a_tag_behind_the_audio_is_not_heard(audio, tag):
+    """In no chunk, as programs for MP3 put it there: it was a click at the end."""
+    file = wav_by_hand(audio) + tag
+
+    assert [audio] == audio_of(file)
+    assert [audio, AUDIO] == audio_of(file + wav_by_hand(AUDIO))
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0", b"x"])
+@pytest.mark.parametrize("name", [b"LIST", b"JUNK", b"abcd"])
+def test_audio_behind_a_chunk_of_an_odd_size_is_heard(name, padding):
+    """With a byte of padding, or from a program that forgets it: all of the file was lost."""
+    whole = wav_by_hand(AUDIO)
+    chunk = name + struct.pack("<I", 5) + b"INFOx" + padding
+
+    assert [AUDIO] == audio_of(whole[:36] + chunk + whole[36:])
+    assert [AUDIO] == audio_of(whole[:12] + chunk + whole[12:])
+
+
+def test_audio_in_front_of_its_format_is_heard():
+    """Another file's format is none of it."""
+    whole = wav_by_hand(AUDIO)
+    form, data = whole[12:36], whole[36:]
+    file = whole[:12] + data + form
+
+    assert [AUDIO] == audio_of(file)
+    assert [AUDIO, AUDIO] == audio_of(file + whole)
+    assert form not in next(streams(whole[:12] + data + whole))
+
+
 @given(st.binary(max_size=300))
 def test_nothing_falls_over(data):
     """Whatever stands behind the name."""

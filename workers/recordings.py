@@ -14,7 +14,7 @@ import soundfile
 from workers import pcm
 from workers.codecs import Samples
 from workers.magic import HEAD_BYTES, ID3, kind_of, without_tags
-from workers.mending import flac, ogg, wav
+from workers.mending import flac, mp3, ogg, wav
 
 BLOCK_FRAMES = 16_384
 MENDED_BYTES = 64 * 1024 * 1024
@@ -26,6 +26,7 @@ STREAMS: dict[str | None, Callable[[bytes], Iterator[bytes]]] = {
     "wav": wav.streams,
     "flac": flac.streams,
     "ogg": ogg.streams,
+    "MP3": mp3.streams,
 }
 NOT_DECODED = {"WebM", "MP4", "AAC"}
 FAULTS = (OSError, soundfile.SoundFileError, TypeError, ValueError, OverflowError)

@@ -1,0 +1,91 @@
+"""MP3 files that were cut, joined, or do not know how long they are."""
+
+import io
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.mending.mp3 import streams
+from workers.recordings import Recording
+
+ID3V1 = b"TAG" + bytes(125)
+ID3V2 = b"ID3\x04\0\0\0\0\0\x14" + b"TIT2".ljust(20, b"\0")
+
+
+def mp3(rate_hz: int, channels: int = 1) -> bytes:
+    samples = 0.5 * np.sin(np.arange(30_000)[:, None] * (0.1 + 0.05 * np.arange(channels)))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate_hz, format="MP3")
+    return buffer.getvalue()
+
+
+FILES = {kind: mp3(*kind) for kind in ((48_000, 1), (44_100, 2), (16_000, 1), (8_000, 2))}
+FILE = FILES[48_000, 1]
+HEAD_BYTES = 96 * 4
+"""More than the first frame of `FILE`, which says how many there are."""
+
+
+def heard(data: bytes) -> np.ndarray:
+    recording = Recording("x.mp3", data, "MP3")
+    samples = np.concatenate([np.empty(0, np.float32), *recording.blocks()])
+    assert not recording.fault
+    return samples
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_whole_file_is_one_stream_as_it_is(kind):
+    """To the byte, and each sample of it is heard."""
+    assert [FILES[kind]] == list(streams(FILES[kind]))
+    assert 30_000 == len(heard(FILES[kind]))
+
+
+@pytest.mark.parametrize("first", FILES)
+@pytest.mark.parametrize("second", FILES)
+@pytest.mark.parametrize("between", [b"", ID3V1, ID3V2, ID3V1 + ID3V2, bytes(5000)])
+def test_joined_files_are_one_stream_each(first, second, between):
+    """Whatever their rates and channels are; the second was not heard at all."""
+    joined = FILES[first] + between + FILES[second]
+
+    assert [FILES[first], FILES[second]] == list(streams(joined))
+
+
+def test_joined_files_are_heard_one_behind_the_other():
+    """Every sample of each, and no click between them."""
+    once = heard(FILE)
+
+    assert np.array_equal(np.concatenate([once, once]), heard(FILE + ID3V2 + FILE))
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+def test_a_count_that_is_too_small_is_not_believed(count):
+    """A recorder that was stopped has not brought it up to date."""
+    at = FILE.index(b"Xing") + 8 if b"Xing" in FILE else FILE.index(b"Info") + 8
+
+    assert [FILE] == list(streams(FILE[:at] + count.to_bytes(4, "big") + FILE[at + 4 :]))
+
+
+@given(st.integers(HEAD_BYTES * 4, len(FILE)))
+def test_a_file_behind_one_that_was_cut_is_whole(cut):
+    """Wherever: what is left of the first is in front of it."""
+    first, second = streams(FILE[:cut] + FILE)
+
+    assert second == FILE
+    assert FILE[:cut].startswith(first)
+    assert cut - len(first) < 4
+
+
+def test_what_lies_between_frames_ends_nothing():
+    """A decoder gave up behind a thousand bytes."""
+    at = next(at for at in range(len(FILE) // 2, len(FILE)) if FILE[at : at + 2] == FILE[:2])
+
+    assert [FILE] == list(streams(FILE[:at] + b"x" * 3000 + FILE[at:]))
+
+
+@given(st.binary(max_size=600))
+def test_nothing_falls_over(data):
+    """Nothing that is no frame is made one."""
+    list(streams(b"\xff\xfb" + data))
+    list(streams(FILE[:500] + data + FILE[500:]))

@@ -1,0 +1,119 @@
+"""MP3 files as their streams (ISO 11172-3, 2.4.1; the head that LAME and others write, "Xing")."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
+"""What a frame of layer III begins with, of MPEG 2.5, 2 and 1."""
+HEAD_BYTES = 4
+RATES_HZ = (44_100, 48_000, 32_000)
+"""Of MPEG 1; half of it in MPEG 2, a quarter in 2.5."""
+KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+KBITS_BELOW = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+"""In MPEG 2 and 2.5."""
+MONO = 3
+NAMES = (b"Xing", b"Info")
+HAS_COUNT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    rate_hz: int
+    is_mono: bool
+    is_first_mpeg: bool
+    size_bytes: int
+
+    @property
+    def kind(self) -> tuple[int, bool]:
+        """What cannot differ within a stream."""
+        return self.rate_hz, self.is_mono
+
+    @property
+    def tells_at(self) -> int:
+        """Where the head of a file stands in its first frame, which is silent."""
+        if self.is_first_mpeg:
+            return HEAD_BYTES + (17 if self.is_mono else 32)
+        return HEAD_BYTES + (9 if self.is_mono else 17)
+
+    def is_head_in(self, data: bytes, at: int = 0) -> bool:
+        return data[at + self.tells_at : at + self.tells_at + 4] in NAMES
+
+
+def streams(data: bytes) -> Iterator[bytes]:
+    """Give each of joined files as one that says how many frames it has, without what is none.
+
+    A decoder goes no further than the first one says, and gives up where something else lies
+    between frames.
+
+    Parameters
+    ----------
+    data : bytes
+        One MP3 file, or several joined.
+
+    Yields
+    ------
+    file : bytes
+        Its frames; all of *data* as it is, if none is found.
+    """
+    parts, kind, has_any = list[bytes](), None, False
+    for frame, packed in _frames(data):
+        if parts and (frame.is_head_in(packed) or frame.kind != kind):
+            yield _file(parts)
+            parts = []
+        kind, has_any = frame.kind, True
+        parts.append(packed)
+    if has_any:
+        yield _file(parts)
+    else:
+        yield data
+
+
+def _file(parts: list[bytes]) -> bytes:
+    frame = _frame(parts[0], 0)
+    head = bytearray(parts[0])
+    at = frame.tells_at if frame and frame.is_head_in(parts[0]) else len(head)
+    if at + 12 <= len(head) and head[at + 7] & HAS_COUNT:
+        told, count = int.from_bytes(head[at + 8 : at + 12], "big"), len(parts) - 1
+        # One that was cut says more than there is: the end is not where its padding was.
+        head[at + 8 : at + 12] = max(told, count).to_bytes(4, "big")
+    return b"".join([bytes(head), *parts[1:]])
+
+
+def _frames(data: bytes) -> Iterator[tuple[_Frame, bytes]]:
+    """The frames that follow each other, and the last one even if it was cut."""
+    at, is_in_step = 0, False
+    while at < len(data):
+        frame = _frame(data, at)
+        end = at + (frame.size_bytes if frame else 0)
+        is_followed = _frame(data, end) is not None
+        if frame is not None and (is_in_step or is_followed):
+            end = end if is_followed else _until_next_file(data, at + 1, end)
+            yield frame, data[at:end]
+            at, is_in_step = end, True
+            continue
+        found = SYNC.search(data, at if is_in_step and frame is None else at + 1)
+        at, is_in_step = found.start() if found else len(data), False
+
+
+def _until_next_file(data: bytes, begin: int, end: int) -> int:
+    """Where the next of joined files begins if this one was cut before *end*, else *end*."""
+    for sync in SYNC.finditer(data, begin, end + 1):
+        frame = _frame(data, sync.start())
+        if frame is not None and frame.is_head_in(data, sync.start()):
+            return sync.start()
+    return end
+
+
+def _frame(data: bytes, at: int) -> _Frame | None:
+    head = data[at : at + HEAD_BYTES]
+    if len(head) < HEAD_BYTES or not SYNC.match(head):
+        return None
+    bits, rate = head[2] >> 4, head[2] >> 2 & 3
+    if not 0 < bits < 15 or rate == 3:
+        return None
+    halvings = {3: 0, 2: 1, 0: 2}[head[1] >> 3 & 3]
+    rate_hz = RATES_HZ[rate] >> halvings
+    kbits = (KBITS_BELOW if halvings else KBITS)[bits - 1]
+    size_bytes = (72 if halvings else 144) * kbits * 1000 // rate_hz + (head[2] >> 1 & 1)
+    return _Frame(rate_hz, head[3] >> 6 == MONO, not halvings, size_bytes)

@@ -52,8 +52,9 @@ def make(root: Path, recipe: Recipe, packages: Path) -> bool:
 
 def _can_be_loaded(place: Path, packages: Path) -> bool:
     """Whether the system has what the build needs: one that was copied may want another."""
-    words = [str(packages), "-c", f"import {build.GROUP}"]
-    loading = subprocess.run(words, cwd=place, capture_output=True, check=False)  # noqa: S603
+    load = f"import sys; sys.path.insert(0, sys.argv[1]); import {build.GROUP}"
+    words = [str(packages), "-c", load, str(place)]
+    loading = subprocess.run(words, capture_output=True, check=False)  # noqa: S603
     return loading.returncode == 0
 
 

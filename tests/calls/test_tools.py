@@ -95,6 +95,16 @@ async def test_an_endpoint_that_misbehaves_costs_one_call(tmp_path, kind):
 
 
 @pytest.mark.gen_test
+async def test_an_answer_in_no_encoding_may_say_so(tmp_path):
+    """In any case, and behind the mark that some programs put in front of UTF-8."""
+    async with (
+        Endpoint() as endpoint,
+        tool_call(tmp_path, http_tool("plain", endpoint.url("plain"))) as call,
+    ):
+        assert '{"city": "Paris"}' == await call.result_of("plain", CITY)
+
+
+@pytest.mark.gen_test
 async def test_an_endpoint_that_refuses_or_hangs_up(tmp_path):
     """Nobody listens there, or somebody who says nothing and leaves."""
 

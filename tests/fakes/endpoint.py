@@ -46,6 +46,10 @@ class _Handler(RequestHandler):
             case "zipped":
                 self.set_header("Content-Encoding", "gzip")
                 self.write(b"x" * 100)
+            case "plain":
+                self.set_header("Content-Encoding", "Identity")
+                self.set_header("Content-Type", "application/json")
+                self.write('\ufeff{"city": "Paris"}')
             case "broken":
                 self.set_header("Content-Type", "application/json")
                 self.write("{no json")

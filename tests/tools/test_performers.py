@@ -140,6 +140,23 @@ def test_nothing_is_fetched_for_a_schema():
         schema.read('{"a":1}')
 
 
+@pytest.mark.parametrize(
+    ("wanted", "given"),
+    [
+        ({"type": "number", "multipleOf": 0.01}, "9" * 400),
+        ({"$ref": "#/type"}, "1"),
+        ({"$id": "http://[bad", "$ref": "x"}, "1"),
+    ],
+    ids=["digits", "no schema", "no address"],
+)
+def test_what_cannot_be_checked_is_refused_to_the_model(wanted, given):
+    """A number that is too large, or a reference of the operator's that leads to no schema."""
+    schema = Schema(ANYTHING | {"properties": {"a": wanted}})
+
+    with pytest.raises(BadArguments, match="cannot be checked"):
+        schema.read(f'{{"a":{given}}}')
+
+
 @pytest.mark.gen_test
 async def test_a_call_that_is_cancelled_as_it_ends_is_not_left():
     """Its place is free, and nothing is counted."""

@@ -12,6 +12,16 @@ from referencing.exceptions import Unresolvable
 
 SENTENCE_CHARACTERS = 500
 """An error quotes what was wrong, which may be long."""
+CANNOT_BE_CHECKED = (
+    Unresolvable,
+    RecursionError,
+    ArithmeticError,
+    AttributeError,
+    TypeError,
+    ValueError,
+)
+"""Of jsonschema, which looks up a reference only where arguments have what it is of, and takes what
+it finds there for a schema; and a number of hundreds of digits is beyond a division."""
 
 
 class BadArguments(Exception):
@@ -45,7 +55,7 @@ class Schema:
             raise BadArguments("The arguments must be a JSON object.")
         try:
             error = best_match(self._validator.iter_errors(arguments))
-        except (Unresolvable, RecursionError):
+        except CANNOT_BE_CHECKED:
             raise BadArguments("The arguments cannot be checked.") from None
         if error is not None:
             where = ".".join(map(str, error.absolute_path))

@@ -15,6 +15,7 @@ from parley_tools import Caller
 from terminal.addresses import NO_PROXY_HERE, is_name
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.tools.arguments import BadArguments, Schema
+from tornado_app.tools.encoding import is_encoded
 from tornado_app.tools.result import Result
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
@@ -98,7 +99,6 @@ class HttpTool:
             await response.aclose()
 
     def _request(self, arguments: dict[str, Any], caller: Caller) -> httpx2.Request:
-        # Without an encoding there is nothing that grows when it is taken off.
         headers = dict(self.headers) | {"Accept-Encoding": "identity"}
         if caller.traceparent is not None:
             headers.setdefault("traceparent", caller.traceparent)
@@ -129,7 +129,7 @@ class HttpTool:
         if not 200 <= status < 300:
             sentence = f"The tool answered with status {status}."
             return Result.fault(sentence, detail=f"http_{status}")
-        if response.headers.get("content-encoding", "identity") != "identity":
+        if is_encoded(response.headers):
             return Result.fault("The tool answered in an encoding.", detail="encoded")
         body = bytearray()
         async for piece in response.aiter_raw(READ_BYTES):
@@ -172,9 +172,10 @@ def _result(body: bytes, content_type: str) -> Result:
         sentence = "The tool answered with something that is neither JSON nor text."
         return Result.fault(sentence, detail="content_type")
     try:
-        text = body.decode()
-        if is_json and body:
-            msgspec.json.decode(body)
+        # Some programs begin with a mark, which a reader may pass over (RFC 8259, 8.1).
+        text = body.decode("utf-8-sig")
+        if is_json and text:
+            msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         named = "JSON" if is_json else "text in UTF-8"
         return Result.fault(f"The tool answered with what is no {named}.", detail="broken")

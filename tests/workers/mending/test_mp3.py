@@ -44,12 +44,24 @@ def test_a_whole_file_is_one_stream_as_it_is(kind):
 
 @pytest.mark.parametrize("first", FILES)
 @pytest.mark.parametrize("second", FILES)
-@pytest.mark.parametrize("between", [b"", ID3V1, ID3V2, ID3V1 + ID3V2, bytes(5000)])
+@pytest.mark.parametrize(
+    "between",
+    [b"", ID3V1, ID3V2, ID3V1 + ID3V2, bytes(5000)],
+    ids=["nothing", "ID3v1", "ID3v2", "both", "zeros"],
+)
 def test_joined_files_are_one_stream_each(first, second, between):
     """Whatever their rates and channels are; the second was not heard at all."""
     joined = FILES[first] + between + FILES[second]
 
     assert [FILES[first], FILES[second]] == list(streams(joined))
+
+
+def test_a_file_of_another_kind_needs_no_head():
+    """What differs cannot be of the same stream."""
+    second = FILES[16_000, 1]
+    headless = second[second.index(second[:2], 2) :]
+
+    assert [FILE, headless] == list(streams(FILE + headless))
 
 
 def test_joined_files_are_heard_one_behind_the_other():

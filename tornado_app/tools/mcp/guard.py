@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 
 from terminal.addresses import NO_PROXY_HERE
+from tornado_app.tools.encoding import is_encoded
 from tornado_app.tools.mcp.address import Address
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
@@ -69,7 +70,6 @@ class GuardedClient(httpx2.AsyncClient):
 
     async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
         """Never raises for a fault of the server's, and follows no redirect."""
-        # Without an encoding there is nothing that grows when it is taken off.
         request.headers["Accept-Encoding"] = "identity"
         if request.method == "DELETE":
             request.extensions["timeout"] = httpx2.Timeout(GOODBYE_TIMEOUT_S).as_dict()
@@ -83,7 +83,7 @@ class GuardedClient(httpx2.AsyncClient):
             self._on_doubt()
             was_sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
             return _fault(request, BROKEN_OFF if was_sent else UNREACHABLE, type(error).__name__)
-        is_plain = response.is_success and not _is_encoded(response)
+        is_plain = response.is_success and not is_encoded(response.headers)
         if is_plain and _is(EVENTS, response):
             return response  # the package bounds each event
         try:
@@ -99,7 +99,7 @@ class GuardedClient(httpx2.AsyncClient):
         if status == 404 and SESSION in request.headers:
             self._on_doubt()
             return _fault(request, STRANGER, f"http_{status}")
-        if _is_encoded(response):
+        if is_encoded(response.headers):
             return _fault(request, ENCODED, "encoded")
         if status >= 400 and not _is("application/json", response):
             return _fault(request, REFUSED, f"http_{status}")
@@ -127,10 +127,6 @@ def believed(code: int, data: object) -> int:
 def _is(kind: str, response: httpx2.Response) -> bool:
     found = response.headers.get("content-type", "").partition(";")[0]
     return bool(found.strip().lower() == kind)
-
-
-def _is_encoded(response: httpx2.Response) -> bool:
-    return bool(response.headers.get("content-encoding", "identity") != "identity")
 
 
 def _fault(request: httpx2.Request, code: int, word: str) -> httpx2.Response:

@@ -21,6 +21,8 @@ from compiling.recipe import HOT_PATH, Recipe, place_of
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGURATION = Path(__file__).with_name("mypy.ini")
+CANNOT = 3
+"""The exit code where something is missing for it; what is wrong with the sources has others."""
 
 
 class CannotCompile(Exception):
@@ -115,7 +117,7 @@ def main() -> int:
         is_new = make(ROOT, HOT_PATH, options.packages)
     except CannotCompile as reason:
         print(f"Parley is not compiled, and runs as Python: {reason}", file=sys.stderr)
-        return 1
+        return CANNOT
     if not is_new:
         print("Parley is compiled already, of these sources.")
         return 0

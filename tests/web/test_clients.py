@@ -22,6 +22,8 @@ DOCUMENT = (ROOT / "docs/clients.md").read_text()
 GATEWAY = "https://gateway.example.com"
 AT_HOME = "http://127.0.0.1:8765"
 HEARD = "amiable"
+# So long heard and answered, or misheard.
+MISHEARD_S = 40
 WORDS = "document.body.innerText"
 SHADOW = "document.querySelector('parley-call').shadowRoot"
 EMBEDDED = f"{SHADOW}.textContent"
@@ -58,13 +60,32 @@ def open_page(talker, house):
         manager.__exit__(None, None, None)
 
 
+def start_until_heard(page, words: str, answer: str) -> None:
+    """Start a call in which the recording is heard and answered.
+
+    On a busy machine chromium loses parts of what its stand-in for a microphone plays, and others
+    are heard as other words; each call plays it again.
+    """
+    heard = f"{words}.includes('{answer}') && {words}.includes('{HEARD}')"
+    start = page.get_by_role("button", name="Start talking")
+    for _ in range(2):
+        start.click()
+        try:
+            until(page, heard, MISHEARD_S)
+        except AssertionError:
+            page.get_by_role("button", name="End").click()
+        else:
+            return
+    start.click()
+    until(page, heard)
+
+
 def test_the_page_of_ten_minutes_talks(open_page):
     """The button begins a call, what is said is there, the button ends it and begins another."""
     text = next(block for block in blocks("html") if "onclick" in block)
     assert text.count(AT_HOME) == text.count('"eyJ..."') == 1
     page = open_page(text)
-    page.click("button")
-    until(page, f"{WORDS}.includes('I heard you say') && {WORDS}.includes('{HEARD}')")
+    start_until_heard(page, WORDS, "I heard you say")
     page.get_by_role("button", name="End").click()
     until(page, f"{WORDS}.includes('The call has ended.')")
     page.get_by_role("button", name="Start talking").click()
@@ -75,8 +96,7 @@ def test_the_page_of_ten_minutes_talks(open_page):
 def test_one_line_is_a_call(open_page):
     """The element has a button, says what it does, and shows what is said."""
     page = open_page(next(block for block in blocks("html") if "<parley-call" in block))
-    page.click("parley-call button")
-    until(page, f"{EMBEDDED}.includes('I heard you say') && {EMBEDDED}.includes('{HEARD}')")
+    start_until_heard(page, EMBEDDED, "I heard you say")
     state = page.evaluate("document.querySelector('parley-call').call.state")
     assert "connected" == state
     log = page.locator("parley-call").get_by_role("log")
@@ -141,9 +161,8 @@ def test_the_page_of_the_examples_paints_itself(talker, backstage, tmp_path):
         file.write_text(file.read_text().replace("127.0.0.1:8765", examples.gateway))
         page = talker.new_page()
         page.goto(f"http://{examples.application}/page.html")
-        page.get_by_role("button", name="Start talking").click()
         # Whoever speaks interrupts an answer, and with it the function that it was to call.
-        until(page, f"{WORDS}.includes('{HEARD}') && {WORDS}.includes('Model: ')")
+        start_until_heard(page, WORDS, "Model: ")
         page.get_by_role("textbox", name="Or type").fill("Set the colour to blue.")
         page.keyboard.press("Enter")
         until(page, "document.body.style.background === 'blue'")

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 from websocket import WebSocket, create_connection
 
-TEXT, BINARY, FINAL = 1, 2, 0x80
+TEXT, BINARY, PING, FINAL = 1, 2, 9, 0x80
 MASKED = 0x80
 RATE_HZ, CHANNELS = 192_000, 8
 FRAME_MS, SPOKEN_MS = 40, 15_000
@@ -38,6 +38,10 @@ def frame(opcode: int, payload: bytes, *, size: int | None = None) -> bytes:
     size = len(payload) if size is None else size
     head = bytes([FINAL | opcode, MASKED | 127]) + struct.pack("!Q", size)
     return head + bytes(4) + payload
+
+
+def frame_of_nothing(opcode: int) -> bytes:
+    return bytes([FINAL | opcode, MASKED]) + bytes(4)
 
 
 def say(kind: str, **fields: str) -> bytes:
@@ -71,6 +75,14 @@ def half_a_message() -> list[bytes]:
     return [frame(TEXT, bytes(HALF_BYTES - 16), size=HALF_BYTES)]
 
 
+def pings() -> list[bytes]:
+    return [frame_of_nothing(PING) * 40_000] * 4
+
+
+def nothing() -> list[bytes]:
+    return [frame_of_nothing(BINARY) * 40_000] * 4
+
+
 def speech() -> list[bytes]:
     return [frame(BINARY, bytes(48_000))] * 20
 
@@ -98,6 +110,8 @@ ATTACKS = (
         speech,
         False,
     ),
+    Attack("pings", "model=aside", 100, pings),
+    Attack("empty messages", "model=aside", 100, nothing),
 )
 
 
@@ -135,8 +149,9 @@ class Attacker(threading.Thread):
     def read(self) -> None:
         """Keep the codes of the errors, as cheaply as can be.  Thread: its own."""
         give_way()
+        sock = self.socket.sock
         with suppress(OSError):
-            while data := self.socket.sock.recv(READ_BYTES):
+            while data := sock.recv(READ_BYTES):
                 self.told.update(code.decode() for code in CODE.findall(data))
 
     def leave(self) -> None:

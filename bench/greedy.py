@@ -72,7 +72,7 @@ class Greedy:
             while True:
                 self.far.sendall(MESSAGE)
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes, _until: float) -> bool:
         self.pieces.append(data)
         self.size += len(data)
         while self.size >= len(MESSAGE):
@@ -83,6 +83,7 @@ class Greedy:
             self.on_message()
             self.pieces = [whole[len(MESSAGE) :]]
             self.size = len(self.pieces[0])
+        return False
 
 
 async def measure(clients: int, messages: int) -> list[float]:

@@ -3,11 +3,13 @@
 import asyncio
 import select
 import socket
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
 from tornado_app.client_side.read_watch import (
+    BURST_S,
     GREEDY_S,
     GatheredReadWatch,
     LoopReadWatch,
@@ -28,8 +30,11 @@ class FakeLoop:
     def time(self) -> float:
         return self.now
 
-    def add_reader(self, descriptor, callback) -> None:
-        self.readers[descriptor] = callback
+    def add_reader(self, descriptor, callback, *args) -> None:
+        self.readers[descriptor] = partial(callback, *args)
+
+    def call_soon(self, callback, *args) -> None:
+        self.call_later(0.0, partial(callback, *args))
 
     def remove_reader(self, descriptor) -> None:
         del self.readers[descriptor]
@@ -47,8 +52,12 @@ class FakeLoop:
         for timer in due:
             timer.callback()
         for descriptor, callback in list(self.readers.items()):
-            if select.select([descriptor], [], [], 0)[0] and descriptor in self.readers:
+            if is_ready(descriptor) and descriptor in self.readers:
                 callback()
+
+
+def is_ready(descriptor) -> bool:
+    return bool(select.select([descriptor], [], [], 0)[0])
 
 
 class Peers:
@@ -59,7 +68,7 @@ class Peers:
         self.pairs = [socket.socketpair() for _ in range(count)]
         self.read_watch = read_watch
         for number, (ours, _) in enumerate(self.pairs):
-            read_watch.watch(ours.fileno(), lambda n=number: self.hear(n))
+            read_watch.watch(ours.fileno(), lambda _, n=number: self.hear(n))
 
     def hear(self, number: int) -> None:
         self.pairs[number][0].recv(100)
@@ -173,7 +182,7 @@ def test_a_fault_of_one_is_not_felt_by_the_others(loop, read_watch, peers):
     failing = peers.pairs[1][0]
     read_watch.unwatch(failing.fileno())
 
-    def fail() -> None:
+    def fail(_until) -> None:
         failing.recv(100)
         peers.heard.append("fault")
         raise ValueError
@@ -198,7 +207,9 @@ def greedy(loop, read_watch, peers):
         ours = peers.pairs[number][0]
         read_watch.unwatch(ours.fileno())
 
-        def take(number=number, ours=ours) -> bool:
+        def take(_until, number=number, ours=ours) -> bool:
+            if not is_ready(ours):
+                return False
             ours.recv(1)
             peers.heard.append(number)
             loop.now += GREEDY_S
@@ -246,11 +257,93 @@ def test_who_has_said_it_all_is_one_of_the_others_again(loop, greedy):
     assert [1] == burst(loop, greedy)
 
 
+def test_many_who_begin_at_once_share_the_time_of_a_burst(loop, read_watch, peers):
+    """Whoever comes when it is over has the shortest turn: not one of them waits for long ones."""
+    untils = []
+    for number, (ours, _) in enumerate(peers.pairs):
+
+        def take(until, number=number) -> None:
+            untils.append(until)
+            peers.hear(number)
+            loop.now += BURST_S
+
+        read_watch.unwatch(ours.fileno())
+        read_watch.watch(ours.fileno(), take)
+    began = loop.now
+    peers.speak(0, 1, 2)
+    loop.run()
+
+    assert {0, 1, 2} == set(peers.heard)
+    assert [began + BURST_S] * 3 == untils
+
+
+@pytest.mark.parametrize("kind", ["gathered", "loop"])
+def test_who_is_behind_is_called_though_nothing_has_come(loop, kind):
+    """Until it has nothing left; then the loop is woken by what comes."""
+    gathered = kind == "gathered"
+    if gathered and not hasattr(select, "epoll"):
+        pytest.skip("there is no epoll here")
+    read_watch = GatheredReadWatch(loop, GATHER_S, loop.time) if gathered else LoopReadWatch(loop)
+    ours, other = socket.socketpair()
+    left = [False, True, True]
+
+    def take(_until) -> bool:
+        if is_ready(ours):
+            ours.recv(1)
+        return left.pop()
+
+    read_watch.watch(ours.fileno(), take)
+    other.send(b"x")
+    for _ in range(5):
+        loop.now += GATHER_S
+        loop.run()
+    assert ([], []) == (left, loop.timers)
+
+    left = [False]
+    read_watch.go_on(ours.fileno())
+    loop.run()
+    assert [] == left
+    read_watch.unwatch(ours.fileno())
+    read_watch.go_on(ours.fileno())
+    loop.run()
+    read_watch.close()
+    ours.close()
+    other.close()
+
+
+def test_who_was_paused_in_a_burst_has_not_ended(loop, read_watch, peers):
+    """That it had something to say when the burst began is no end, in none of the two ranks."""
+    ended = []
+    descriptors = [ours.fileno() for ours, _ in peers.pairs]
+
+    def pause_the_others(_until, number) -> bool:
+        peers.hear(number)
+        for other in range(3):
+            if other != number:
+                read_watch.watch_end(descriptors[other], lambda other=other: ended.append(other))
+        return True
+
+    for number, descriptor in enumerate(descriptors):
+        read_watch.watch(descriptor, partial(pause_the_others, number=number))
+    peers.speak(0, 1, 2)
+    loop.run()
+    assert (1, []) == (len(peers.heard), ended)
+
+    # All three are greedy, and the first of them pauses the others.
+    for number, descriptor in enumerate(descriptors):
+        read_watch.watch(descriptor, partial(pause_the_others, number=number))
+        read_watch.go_on(descriptor)
+    peers.speak(0, 1, 2)
+    loop.now += GATHER_S
+    loop.run()
+    assert (2, []) == (len(peers.heard), ended)
+
+
 def test_what_cannot_be_watched_is_not(read_watch, tmp_path):
     """Whoever asked is told, and may say that it is over all the same."""
     with (tmp_path / "file").open("wb") as file:  # epoll(7) takes no regular file
         with pytest.raises(PermissionError):
-            read_watch.watch(file.fileno(), lambda: None)
+            read_watch.watch(file.fileno(), lambda _: None)
         read_watch.unwatch(file.fileno())
 
 
@@ -259,7 +352,7 @@ def test_nobody_is_called_after_the_end(loop, read_watch, peers):
     peers.speak(0)
     read_watch.close()
     loop.run()
-    read_watch.watch(peers.pairs[0][0].fileno(), lambda: peers.heard.append("late"))
+    read_watch.watch(peers.pairs[0][0].fileno(), lambda _: peers.heard.append("late"))
     read_watch.unwatch(peers.pairs[0][0].fileno())
 
     assert [] == peers.heard
@@ -291,7 +384,7 @@ def test_who_is_not_read_is_called_when_it_is_cut(loop, read_watch, peers):
     loop.run()
     assert ([], []) == (peers.heard, ended)
 
-    read_watch.watch(ours.fileno(), lambda: peers.hear(0))
+    read_watch.watch(ours.fileno(), lambda _: peers.hear(0))
     loop.run()
     assert [0] == peers.heard
 
@@ -305,7 +398,7 @@ def test_who_is_not_read_is_called_when_it_is_cut(loop, read_watch, peers):
 def test_a_burst_that_breaks_off_is_not_the_last(loop, read_watch, peers):
     """Without a timer and a reader nobody would ever be read again."""
 
-    def cancel() -> None:
+    def cancel(_until) -> None:
         peers.pairs[0][0].recv(100)
         raise asyncio.CancelledError
 

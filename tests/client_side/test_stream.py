@@ -45,9 +45,10 @@ class Line:
     def start(self) -> None:
         self.stream.start(self.receive, self.gone.set)
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes, _until: float) -> bool:
         self.received += data
         self._came.set()
+        return False
 
     async def until_received(self, size: int) -> bytearray:
         async with asyncio.timeout(WAIT_S):
@@ -73,6 +74,13 @@ class Line:
     async def until_gone(self) -> None:
         await asyncio.wait_for(self.gone.wait(), WAIT_S)
         self.other.close()
+
+
+def watch_of(kind: str) -> ReadWatch:
+    loop = asyncio.get_running_loop()
+    if kind == "epoll" and not hasattr(select, "epoll"):
+        pytest.skip("there is no epoll here")
+    return LoopReadWatch(loop) if kind == "loop" else GatheredReadWatch(loop, 0.0)
 
 
 @pytest.mark.gen_test
@@ -106,16 +114,17 @@ async def test_a_client_that_costs_much_lets_others_have_their_turn():
     flood.other.sendall(bytes(200))
     read_before = []
 
-    def dwell(data: bytes) -> None:
+    def dwell(data: bytes, turn_ends: float) -> bool:
         if not flood.received:
             other.other.send(b"!")
-        flood.receive(data)
+        flood.receive(data, turn_ends)
         until = time.monotonic() + TURN_S
         while time.monotonic() < until:
             pass
+        return False
 
     flood.stream.start(dwell, flood.gone.set)
-    other.stream.start(lambda _: read_before.append(len(flood.received)), other.gone.set)
+    other.stream.start(lambda *_: read_before.append(len(flood.received)), other.gone.set)
     await flood.until_received(200)
 
     assert [] != read_before
@@ -170,10 +179,7 @@ async def test_that_a_paused_stream_is_cut_is_noticed():
 @pytest.mark.gen_test
 async def test_an_end_behind_what_a_paused_stream_has_not_read_waits(kind):
     """Nothing that was sent before it is lost."""
-    loop = asyncio.get_running_loop()
-    if kind == "epoll" and not hasattr(select, "epoll"):
-        pytest.skip("there is no epoll here")
-    read_watch = LoopReadWatch(loop) if kind == "loop" else GatheredReadWatch(loop, 0.0)
+    read_watch = watch_of(kind)
     line = Line.connected(read_watch=read_watch)
     line.stream.pause()
     line.start()
@@ -193,7 +199,12 @@ async def test_an_end_behind_what_a_paused_stream_has_not_read_waits(kind):
 async def test_a_reader_may_pause_its_stream():
     """What is behind the piece in hand stays in the socket, even of one turn's reading."""
     line = Line.connected(read_bytes=10)
-    line.stream.start(lambda data: (line.receive(data), line.stream.pause()), line.gone.set)
+
+    def pause(data: bytes, until: float) -> bool:
+        line.stream.pause()
+        return line.receive(data, until)
+
+    line.stream.start(pause, line.gone.set)
     line.other.sendall(bytes(range(30)))
     assert bytes(range(10)) == await line.until_received(10)
 
@@ -201,6 +212,61 @@ async def test_a_reader_may_pause_its_stream():
     assert bytes(range(20)) == await line.until_received(20)
     line.stream.close()
     await line.until_gone()
+
+
+class Slow:
+    """Acts on one byte in a turn."""
+
+    def __init__(self, line: Line) -> None:
+        self.line = line
+        self.kept = b""
+
+    def receive(self, data: bytes, until: float) -> bool:
+        self.kept += data
+        self.line.receive(self.kept[:1], until)
+        self.kept = self.kept[1:]
+        return bool(self.kept)
+
+
+@pytest.mark.parametrize("kind", ["loop", "epoll"])
+@pytest.mark.gen_test
+async def test_who_is_behind_goes_on_though_nothing_more_comes(kind):
+    """Also behind a pause; nothing else is read before that, and an end waits."""
+    line = Line.connected(early=b"early ", read_watch=watch_of(kind), read_bytes=10)
+    slow = Slow(line)
+    line.stream.start(slow.receive, line.gone.set)
+    line.other.sendall(b"said before it leaves")
+    line.other.close()
+    assert b"early sa" == (await line.until_received(8))[:8]
+
+    line.stream.pause()
+    held = bytes(line.received)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert held == line.received
+    assert not line.stream.closed()
+
+    line.stream.resume()
+    assert b"early said before it leaves" == await line.until_received(27)
+    await line.until_gone()
+
+
+@pytest.mark.parametrize("kind", ["loop", "epoll"])
+@pytest.mark.gen_test
+async def test_who_is_behind_may_be_cut(kind):
+    """What it had said then is as lost as what it had not."""
+    line = Line.connected(read_watch=watch_of(kind))
+    slow = Slow(line)
+    line.stream.start(slow.receive, line.gone.set)
+    line.other.sendall(bytes(1000))
+    await line.until_received(1)
+    line.stream.close()
+    await line.until_gone()
+    heard = len(line.received)
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert heard == len(line.received) < 1000
 
 
 @pytest.mark.gen_test

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import socket
 from types import SimpleNamespace
 
@@ -27,7 +28,7 @@ from tests.fakes.raw_websocket import (
     close_payload,
 )
 from tornado_app.client_side.frames import frame
-from tornado_app.client_side.strict_websocket import StrictWebSocketProtocol
+from tornado_app.client_side.strict_websocket import FRAMES_AT_ONCE, StrictWebSocketProtocol
 
 LIMIT_BYTES = 2**20
 
@@ -415,13 +416,15 @@ class FakeStream:
         self.read_bytes = read_bytes
         self.reads = 0
 
-    def start(self, receive, on_gone) -> None:
+    def start(self, receive, on_gone, until=math.inf) -> None:
         while self.pieces:
             piece = self.pieces.pop(0)
             if piece[self.read_bytes :]:
                 self.pieces.insert(0, piece[self.read_bytes :])
             self.reads += 1
-            receive(piece[: self.read_bytes])
+            is_behind = receive(piece[: self.read_bytes], until)
+            while is_behind:
+                is_behind = receive(b"", until)
         on_gone()
 
     def closed(self) -> bool:
@@ -431,7 +434,7 @@ class FakeStream:
         self.pieces = []
 
 
-def receive_all(stream: FakeStream) -> list[str | bytes]:
+def receive_all(stream: FakeStream, until: float = math.inf) -> list[str | bytes]:
     """All messages a handler is given of a stream, of which nothing may be kept."""
     messages = []
     handler = SimpleNamespace(
@@ -441,7 +444,7 @@ def receive_all(stream: FakeStream) -> list[str | bytes]:
         handler, None, max_message_bytes=LIMIT_BYTES, read_bytes=stream.read_bytes
     )
     protocol.stream = protocol._client = stream
-    stream.start(protocol._receive, lambda: None)
+    stream.start(protocol._receive, lambda: None, until)
     assert protocol._pieces == []
     return messages
 
@@ -451,9 +454,10 @@ def receive_all(stream: FakeStream) -> list[str | bytes]:
     big=st.integers(0, 20_000),
     pieces=st.lists(st.integers(1, 5000), max_size=30),
     read_bytes=st.sampled_from([1, 7, 64, 4096]),
+    until=st.sampled_from([0.0, math.inf]),
 )
-def test_cutting_does_not_matter(payloads, big, pieces, read_bytes) -> None:
-    """Any way of cutting the stream into segments gives the same messages."""
+def test_cutting_does_not_matter(payloads, big, pieces, read_bytes, until) -> None:
+    """Any way of cutting the stream into segments, and into turns, gives the same messages."""
     payloads = [*payloads, b"b" * big]
     data = b"".join(
         client_frame(BINARY, payload[:5], final=False)
@@ -464,7 +468,7 @@ def test_cutting_does_not_matter(payloads, big, pieces, read_bytes) -> None:
     cuts = [*itertools.accumulate(pieces, initial=0), len(data)]
     pieces = [data[start:end] for start, end in itertools.pairwise(cuts)]
 
-    messages = receive_all(FakeStream(pieces, read_bytes))
+    messages = receive_all(FakeStream(pieces, read_bytes), until)
 
     assert [part for payload in payloads for part in (payload[:9], payload)] == messages
 
@@ -485,3 +489,19 @@ def test_large_frame_is_joined_once() -> None:
 
     assert receive_all(stream) == [b"a" * LIMIT_BYTES]
     assert stream.reads == -(-len(large) // 4096)
+
+
+def test_many_small_frames_are_more_than_one_turn():
+    """One read has room for hundreds, and each may cost as much as a chunk of audio."""
+    heard = []
+    handler = SimpleNamespace(on_ping=heard.append, on_message=heard.append)
+    protocol = StrictWebSocketProtocol(handler, None, max_message_bytes=LIMIT_BYTES)
+    protocol.stream = protocol._client = FakeStream([])
+    data = b"".join(client_frame(BINARY, bytes([number])) for number in range(20))
+
+    assert protocol._receive(data, 0.0)
+    assert FRAMES_AT_ONCE == len(heard)
+    assert protocol._receive(b"", 0.0)
+    assert 2 * FRAMES_AT_ONCE == len(heard)
+    assert not protocol._receive(b"", 0.0)
+    assert [bytes([number]) for number in range(20)] == heard

@@ -1,5 +1,6 @@
 """What is kept of messages that are not whole: tornado_app/client_side/unfinished.py."""
 
+import math
 from types import SimpleNamespace
 
 from hypothesis import given
@@ -39,7 +40,7 @@ class Reader:
 
     def read(self, data: bytes, read_bytes: int = 4096) -> None:
         for at in range(0, len(data), read_bytes):
-            self.protocol._receive(data[at : at + read_bytes])
+            self.protocol._receive(data[at : at + read_bytes], math.inf)
 
 
 def test_a_large_message_is_counted_until_it_is_whole():

@@ -26,6 +26,10 @@ is read a hundred kilobytes, four times as much as the widest audio needs.  Who 
 that shares `GREEDY_S` of every burst with all others of that kind.
 """
 
+Receive = Callable[[bytes, float], bool]
+"""Acts on what has come until that moment of `time.monotonic`, and says whether it is behind: more
+of it can be acted on, by the next call, even of nothing."""
+
 
 class ClientStream:
     """Reads and writes one non-blocking socket.  Thread: loop.
@@ -38,6 +42,7 @@ class ClientStream:
         "_closed",
         "_drained",
         "_early",
+        "_is_behind",
         "_loop",
         "_on_gone",
         "_paused",
@@ -72,8 +77,9 @@ class ClientStream:
         self._read_watch = read_watch
         self._early = early
         self._traffic = traffic or Traffic()
-        self._receive: Callable[[bytes], None] = _nothing
-        self._on_gone: Callable[[], None] = _nothing
+        self._receive: Receive = _nothing
+        self._is_behind = False
+        self._on_gone: Callable[[], object] = _nothing
         self._closed = False
         self._watched = False
         self._paused = False
@@ -112,7 +118,7 @@ class ClientStream:
         sock.setblocking(False)
         return cls(sock, early, read_watch, read_bytes, traffic)
 
-    def start(self, receive: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
+    def start(self, receive: Receive, on_gone: Callable[[], None]) -> None:
         """Call *receive* with whatever comes, and *on_gone* once, at the end.
 
         Raises:
@@ -121,10 +127,10 @@ class ClientStream:
         self._receive, self._on_gone = receive, on_gone
         early, self._early = self._early, b""
         self._traffic.received_bytes += len(early)
-        if not self._paused:
-            self._watch()
         if early:
-            receive(early)
+            self._is_behind = receive(early, time.monotonic() + TURN_S)
+        if not self._paused and not self._closed:
+            self._watch()
 
     def pause(self) -> None:
         """Read nothing more, so that TCP holds the other end back.
@@ -208,15 +214,20 @@ class ClientStream:
     def _watch(self) -> None:
         self._read_watch.watch(self.socket.fileno(), self._on_readable)
         self._watched = True
+        if self._is_behind:
+            self._read_watch.go_on(self.socket.fileno())
 
     def _is_too_much(self, size: int) -> bool:
         limit = self.max_write_buffer_size
         return limit is not None and len(self._unsent) + size > limit
 
-    def _on_readable(self) -> bool:
-        """Whether there was more to read than a turn takes."""
-        until = time.monotonic() + TURN_S  # uvloop's own time stands still within a turn
-        while True:
+    def _on_readable(self, until: float) -> bool:
+        """Whether there was more than a turn takes, which ends at *until* or before that."""
+        # uvloop's own time stands still within a turn.
+        until = min(until, time.monotonic() + TURN_S)
+        if self._is_behind:
+            self._is_behind = self._receive(b"", until)
+        while self._watched and not self._is_behind:
             try:
                 data = self.socket.recv(self._read_bytes)
             except BlockingIOError:
@@ -228,11 +239,12 @@ class ClientStream:
                 self.close()
                 return False
             self._traffic.received_bytes += len(data)
-            self._receive(data)
-            if len(data) < self._read_bytes or not self._watched:
-                return False
+            self._is_behind = self._receive(data, until)
+            if len(data) < self._read_bytes:
+                break
             if time.monotonic() >= until:
-                return True
+                return self._watched
+        return self._is_behind and self._watched
 
     def _on_writable(self) -> None:
         sent = self._send(self._unsent)
@@ -255,5 +267,6 @@ class ClientStream:
         return sent
 
 
-def _nothing(*_: object) -> None:
+def _nothing(*_: object) -> bool:
     """In place of a callback: one that is held holds its owner, which holds the stream."""
+    return False

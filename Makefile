@@ -8,11 +8,13 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# A process for each of two cores and as many for what waits; the tests of one file stay together, in
-# the order of tests/conftest.py.  Programs that tests start find Parley compiled, whatever the
+# A process for each of two cores and twice as many for what waits; the tests of one file stay together,
+# in the order of tests/conftest.py.  Programs that tests start find Parley compiled, whatever the
 # environment says: else each would compile it anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q
-PROCESSES := 4
+PROCESSES := 6
+# How many examples hypothesis tries (tests/conftest.py): CI has time for more, make test EXAMPLES=many
+EXAMPLES := some
 PARALLEL := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 SMOKE := tests/protocol tests/settings tests/admission tests/handlers \
 	tests/commands/test_cli.py tests/commands/talk/test_processes.py tests/calls/test_first_call.py \
@@ -50,7 +52,7 @@ examples: $(VENV)/.runs
 
 test: $(VENV)/.checks
 	@$(NODE_IS_NEW) && $(MAKE) --silent node-client axe || echo "The tests of the Node client are skipped, and axe's."
-	@$(PYTEST) $(PARALLEL)
+	@$(PYTEST) $(PARALLEL) --hypothesis-profile $(EXAMPLES)
 
 # Nothing is tried: the code of tests is made and kept, as it is of any file that Python imports.
 collected: $(VENV)/.checks

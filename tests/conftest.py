@@ -34,7 +34,8 @@ if os.environ["PARLEY_COMPILED"] == "yes":
 # slower one example took 48 s, and hypothesis called that a fault of the test.
 BUSY = [HealthCheck.too_slow]
 # Each run tries others: many short ones find what a long one would; `make sessions` is long.
-settings.register_profile("tests", deadline=None, max_examples=50, suppress_health_check=BUSY)
+settings.register_profile("some", deadline=None, max_examples=25, suppress_health_check=BUSY)
+settings.register_profile("many", deadline=None, max_examples=50, suppress_health_check=BUSY)
 settings.register_profile("deep", deadline=None, max_examples=1000, suppress_health_check=BUSY)
 # `make mutants` asks of a test whether it fails, and not of the smallest example.
 settings.register_profile(
@@ -49,7 +50,7 @@ settings.register_profile(
 settings.register_profile(
     "few", deadline=None, max_examples=10, database=None, suppress_health_check=BUSY
 )
-settings.load_profile("tests")
+settings.load_profile("many")
 # Over HTTP an answer may take long on a busy machine; Tornado's own are 20 s.
 PATIENCE_S = 120
 AsyncHTTPClient.configure(

@@ -173,7 +173,7 @@ FORKED = {
 }
 assert all(map(Path.exists, FORKED)), FORKED
 
-# Which of the processes of pytest-xdist this is, gw0 to gw3.
+# Which of the processes of pytest-xdist this is, gw0 and on.
 PROCESS = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 

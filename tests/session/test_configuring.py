@@ -205,6 +205,16 @@ def test_refused_changes_count_as_wrong_messages():
     story.check()
 
 
+def test_a_voice_that_is_not_confirmed_is_asked_for_again():
+    """The change before may be refused, and this one is applied whole all the same."""
+    story = Story().connected().client(configure("a", voice="ash"))
+    [order] = story.client(configure("b", voice="ash", speed=1.25)).orders
+    assert {"voice": "ash", "speed": 1.25} == order.session["audio"]["output"]
+    story.said(refusal("parley_configure_1", "odd"))
+    told = only(story.said(UPDATED))
+    assert ("b", "ash", 1.25) == (told["ref"], told["voice"], told["speed"])
+
+
 def test_the_voice_is_fixed_once_the_model_has_spoken():
     """It is refused by name; the same voice is none to be changed; another model may have it."""
     story = Story().connected()

@@ -134,6 +134,8 @@ class Answers:
     def interrupt(self, item_id: str | None, heard_ms: int | None) -> None:
         """The client stops the answer; the conversation keeps only what was heard."""
         if heard_ms is not None:
+            # Which by the client's word may have been heard to its end.
+            item_id = item_id or self._playout.playing(self._actions.now)
             self.cutting.told(item_id, heard_ms)
         self.cutting.happen(Event.INTERRUPT, item_id)
 

@@ -40,6 +40,8 @@ class Answer:
     indexes: dict[int, int] = field(default_factory=dict)
     """Where the client sees what the model says at this index."""
     ended_items: list[dict[str, Any]] = field(default_factory=list)
+    heard_at: float = 0.0
+    """When something last came of it."""
     usage: dict[str, Any] | None = None
     count: int = 0
     """How many items the client was shown."""

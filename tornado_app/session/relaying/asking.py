@@ -1,6 +1,7 @@
 """What a client asks beside speech, as orders to the model, as far as it may."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -247,7 +248,7 @@ class Asking:
     def _send_noted(self, asked: Asked) -> None:
         """Noted as it is sent: the next model is asked again what has left, and nothing else."""
         if self._send(asked.order, asked.ref):
-            self._outstanding.note(asked)
+            self._outstanding.note(replace(asked, since=self._actions.now))
         else:
             self.undo(asked)
 

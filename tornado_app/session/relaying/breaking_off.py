@@ -10,14 +10,14 @@ import msgspec
 
 from tornado_app.session.relaying.answer import Answer, ShownItem
 
-FAILED = {
-    "type": "failed",
-    "error": {
-        "type": "server_error",
-        "code": "server_error",
-        "message": "The model was lost before it had answered. Ask again.",
-    },
-}
+
+def _failed(message: str) -> dict[str, Any]:
+    error = {"type": "server_error", "code": "server_error", "message": message}
+    return {"type": "failed", "error": error}
+
+
+FAILED = _failed("The model was lost before it had answered. Ask again.")
+STALLED = _failed("The answer stopped half way, and was ended. Ask again.")
 CLIENT_CANCELLED = {"type": "cancelled", "reason": "client_cancelled"}
 TURN_DETECTED = {"type": "cancelled", "reason": "turn_detected"}
 

@@ -13,6 +13,7 @@ from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED
 from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.forgotten import Forgotten
+from tornado_app.session.relaying.given_up import GivenUp
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.reading import object_of, text_of, words_of
 from tornado_app.session.relaying.tools import Tools
@@ -36,7 +37,9 @@ class ItemEvents:
         veil: Veil,
         clock: Clock,
         forgotten: Forgotten,
+        given_up: GivenUp,
     ) -> None:
+        self._given_up = given_up
         self._model = model
         self._answers = answers
         self._ledger = model.rebuilding.ledger
@@ -70,7 +73,8 @@ class ItemEvents:
                 self._added(said, text)
                 return self._placed(text, before)
             case Place(type="conversation.item.done", item=item):
-                hidden = self._is_retold(item.id) or self._veil.hides(item.id)
+                is_known = self._is_retold(item.id) or self._given_up.has_item(item.id)
+                hidden = is_known or self._veil.hides(item.id)
                 return "" if hidden else self._placed(text, None)
             case realtime.Committed(_, before):
                 return self._placed(text, before)

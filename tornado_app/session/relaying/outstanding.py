@@ -33,6 +33,8 @@ class Asked:
     """The item that it is about, if the client has named one."""
     is_kept_elsewhere: bool = False
     """It goes to the next model by another way."""
+    since: float = 0.0
+    """When it was sent, or kept to be."""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -112,6 +114,10 @@ class Outstanding:
             if asked.name == name:
                 return self._remove(asked)
         return None
+
+    @property
+    def all(self) -> tuple[Asked, ...]:
+        return tuple(self._asked)
 
     @property
     def again(self) -> tuple[Asked, ...]:

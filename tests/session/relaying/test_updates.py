@@ -14,6 +14,7 @@ from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.session import events
 from tornado_app.session.config import PictureRules
+from workers.formats import AudioFormat
 
 OWN = {"type": "function", "name": "own", "description": "Mine.", "parameters": {"type": "object"}}
 PCM, PCMU = {"type": "audio/pcm", "rate": 24000}, {"type": "audio/pcmu"}
@@ -726,3 +727,25 @@ def test_a_prompt_of_the_operators_is_shown_as_none():
     call = Call().begun().says("session.updated", session={"prompt": {"id": "OYSTER"}})
 
     assert call.shown[0]["session"]["prompt"] is None
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_several_updates_may_have_one_name(waits):
+    """A client that numbers none: of one that is refused the next is none the worse."""
+    call = Call(source=AudioFormat("pcm16", 16_000)).begun()
+    if waits:
+        call.asks("input_audio_buffer.append", audio="AAAA" * 100)
+    for text in ("Be brief.", "Be kind."):
+        call.asks("session.update", event_id="mine", **update(instructions=text))
+    if waits:
+        call.hears_back(20)
+    refused = [each for each in call.all_sent if each["type"] == "session.update"][-2]
+    error = {"type": "invalid_request_error", "code": "x", "message": "No."}
+    call.says("error", error={**error, "event_id": refused["event_id"]})
+    assert "mine" == call.error["event_id"]
+    call.says("session.updated", **update(instructions="Be kind."))
+
+    assert "Be kind." == call.shown[0]["session"]["instructions"]
+    call.loses_model().finds_model()
+    told = [each["session"] for each in call.sent if each["type"] == "session.update"]
+    assert ["Be kind."] == [session["instructions"] for session in told]

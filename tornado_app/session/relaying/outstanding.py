@@ -72,8 +72,8 @@ class Outstanding:
         return any(asked.kind == kind for asked in self._asked)
 
     def name_for(self, ref: str | None) -> str:
-        """What to call an order that the client calls *ref*."""
-        if ref and not ref.startswith(OURS):
+        """What to call an order that the client calls *ref*, as it may call several."""
+        if ref and not ref.startswith(OURS) and all(asked.name != ref for asked in self._asked):
             return ref
         self._named += 1
         return f"{OURS}relayed_{self._named}"

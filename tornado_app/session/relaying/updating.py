@@ -4,7 +4,6 @@ The model takes a ``session.update`` whole or refuses it whole, in the order in 
 What it has taken is what the next one is begun with.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -111,9 +110,10 @@ class Updating:
         return False
 
     def on_refused(self, name: str) -> None:
-        """The model has refused an update."""
+        """The model has refused an update; of several of this name the oldest."""
         changes = self._client.changes
-        self._client.changes = deque(change for change in changes if change.name != name)
+        if refused := next((change for change in changes if change.name == name), None):
+            changes.remove(refused)
 
     @property
     def own(self) -> Mapping[str, Any]:

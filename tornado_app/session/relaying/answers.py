@@ -111,6 +111,17 @@ class Answers:
                 self.fail(answer)
                 return
 
+    def item_done(self, item_id: str) -> None:
+        """The client is told that the conversation has all of it."""
+        for answer in self._by_model.values():
+            if item_id in answer.items:
+                answer.items[item_id].is_done = True
+
+    def end_part(self, model_name: str, text: str) -> None:
+        """As of `Answer.end_part`."""
+        if answer := self.find(model_name):
+            answer.end_part(object_of(text))
+
     def has_item(self, item_id: str) -> bool:
         """Whether an item is being said in one of them."""
         return any(item_id in answer.items for answer in self._by_model.values())

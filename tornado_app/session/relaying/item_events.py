@@ -20,6 +20,8 @@ from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.scribe import Scribe
 
+BEGUN_KEPT = 256
+"""A model ends each as soon as it has begun it."""
 CALL: Final = ("call_id", "name", "arguments")
 
 
@@ -51,6 +53,8 @@ class ItemEvents:
         self._forgotten = forgotten
         self._forgetting: dict[str, int] = {}
         """Items that the model was asked to forget, to be told of them anew."""
+        self._begun: dict[str, None] = {}
+        """Items that the client was shown, of no answer, and not yet told that all is there."""
 
     def retell(self, order: AnyOrder) -> None:
         """The model is told to forget an item, and of it again; the client need not know."""
@@ -71,11 +75,10 @@ class ItemEvents:
                     self._scribe.added(said)
                     return ""
                 self._added(said, text)
+                self._begin(item.id)
                 return self._placed(text, before)
             case Place(type="conversation.item.done", item=item):
-                is_known = self._is_retold(item.id) or self._given_up.has_item(item.id)
-                hidden = is_known or self._veil.hides(item.id)
-                return "" if hidden else self._placed(text, None)
+                return self._placed(text, None) if self._ends(item.id) else ""
             case realtime.Committed(_, before):
                 return self._placed(text, before)
             case realtime.Cleared():
@@ -91,6 +94,23 @@ class ItemEvents:
             case Place():
                 return self._show_other(said, text)
         return text
+
+    def _begin(self, item_id: str) -> None:
+        """It is shown.  Those of an answer end with that."""
+        if item_id and not self._answers.has_item(item_id):
+            self._begun[item_id] = None
+            if len(self._begun) > BEGUN_KEPT:
+                del self._begun[next(iter(self._begun))]
+
+    def _ends(self, item_id: str) -> bool:
+        """Whether the client is to be told: also if the model that it began with is lost."""
+        if item_id not in self._begun and (
+            self._is_retold(item_id) or self._given_up.has_item(item_id)
+        ):
+            return False
+        self._begun.pop(item_id, None)
+        self._answers.item_done(item_id)
+        return not self._veil.hides(item_id)
 
     def _show_other(self, said: Place, text: str) -> str:
         match said.type:

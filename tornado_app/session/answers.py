@@ -162,7 +162,12 @@ class Answers:
 
     def on_configured(self) -> None:
         """A model that does not look for speech any more says of none that it is over."""
-        if self.speech_since is not None and not self._model.finds_speech:
+        if not self._model.finds_speech:
+            self.on_speech_taken()
+
+    def on_speech_taken(self) -> None:
+        """Nor does one whose buffer was cleared, or made a turn of."""
+        if self.speech_since is not None:
             self.speech_since = None
             self.tools.on_speech_stopped()
 

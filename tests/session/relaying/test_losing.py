@@ -150,6 +150,17 @@ def test_an_item_that_had_begun_ends_once_whoever_has_it(call, is_lost):
     assert ["item_q", "item_r"] == done
 
 
+def test_a_turn_whose_model_is_lost_before_its_item_comes_has_it_from_the_next(call):
+    """Its client knows that there is a turn, and waits for it; once is enough."""
+    call.ends("resp_1").asks("input_audio_buffer.append", audio="AAAA" * 4000)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id="item_q")
+    for _ in range(2):
+        echoed(call.loses_model().finds_model())
+
+    of = [e["type"] for e in call.all_shown if e.get("item", {}).get("id") == "item_u"]
+    assert ["conversation.item.added", "conversation.item.done"] == of
+
+
 def test_a_written_answer_in_its_midst_ends_in_writing(call):
     where = {"response_id": "resp_1", "output_index": 0, "item_id": "item_a", "content_index": 0}
     call.begins_item("resp_1", "item_a")

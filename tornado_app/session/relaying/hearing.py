@@ -115,6 +115,8 @@ class Hearing:
                 self.speech_since = self.heard_until = self._actions.now
             case realtime.UserSpeechStopped():
                 self.speech_since = None
+            case realtime.Cleared():
+                self.speech_since = None
             case realtime.Committed() if self._model.once.is_news("turn", said.item_id):
                 self._model.has_begun = True
                 name = self._model.rebuilding.speech.oldest_commit
@@ -122,6 +124,7 @@ class Hearing:
                     self._outstanding.answered("input_audio_buffer.commit")
                 else:
                     self._open_answers.is_owed = self._model.answers_unasked
+                self.speech_since = None
                 scribe.committed(said, name)
                 self._actions.log("audio_committed")
 

@@ -53,6 +53,8 @@ class ItemEvents:
         self._forgotten = forgotten
         self._forgetting: dict[str, int] = {}
         """Items that the model was asked to forget, to be told of them anew."""
+        self._promised = ""
+        """The last turn, until the client is shown its item."""
         self._begun: dict[str, None] = {}
         """Items that the client was shown, of no answer, and not yet told that all is there."""
 
@@ -70,7 +72,7 @@ class ItemEvents:
         match said:
             case realtime.ItemAdded(item, before):
                 if self._is_retold(item.id):
-                    return ""
+                    return self._placed(text, before) if self._is_promised(item.id) else ""
                 if self._veil.hides_item(item.type, item.name, item.id):
                     self._scribe.added(said)
                     return ""
@@ -79,9 +81,11 @@ class ItemEvents:
                 return self._placed(text, before)
             case Place(type="conversation.item.done", item=item):
                 return self._placed(text, None) if self._ends(item.id) else ""
-            case realtime.Committed(_, before):
+            case realtime.Committed(item_id, before):
+                self._promised = item_id
                 return self._placed(text, before)
             case realtime.Cleared():
+                self._scribe.cleared()
                 self._outstanding.answered("input_audio_buffer.clear")
             case realtime.UserSpeechStarted():
                 if self._model.in_force.interrupt_response:
@@ -95,8 +99,16 @@ class ItemEvents:
                 return self._show_other(said, text)
         return text
 
+    def _is_promised(self, item_id: str) -> bool:
+        """Whether its model was lost between a turn and the item that it is."""
+        is_promised = bool(item_id) and item_id == self._promised
+        if is_promised:
+            self._begin(item_id)
+        return is_promised
+
     def _begin(self, item_id: str) -> None:
         """It is shown.  Those of an answer end with that."""
+        self._promised = self._promised if self._promised != item_id else ""
         if item_id and not self._answers.has_item(item_id):
             self._begun[item_id] = None
             if len(self._begun) > BEGUN_KEPT:

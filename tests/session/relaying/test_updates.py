@@ -14,6 +14,7 @@ from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.session import events
 from tornado_app.session.config import PictureRules
+from tornado_app.session.relaying.outstanding import KEPT
 from workers.formats import AudioFormat
 
 OWN = {"type": "function", "name": "own", "description": "Mine.", "parameters": {"type": "object"}}
@@ -749,3 +750,17 @@ def test_several_updates_may_have_one_name(waits):
     call.loses_model().finds_model()
     told = [each["session"] for each in call.sent if each["type"] == "session.update"]
     assert ["Be kind."] == [session["instructions"] for session in told]
+
+
+def test_an_update_is_in_force_however_much_is_asked_behind_it():
+    """Of that the oldest is not asked of a next model, and this one is begun with the update."""
+    call = Call(messages_per_s=1e6, message_burst=1e6).begun()
+    call.asks("session.update", **update(instructions="Be brief."))
+    for _ in range(KEPT):
+        call.asks("conversation.item.create", item=message_of({"type": "input_text", "text": "Hi"}))
+    call.says("session.updated", **update(instructions="Be brief."))
+    assert "Be brief." == call.shown[0]["session"]["instructions"]
+    call.loses_model().finds_model()
+
+    told = [each["session"] for each in call.sent if each["type"] == "session.update"]
+    assert ["Be brief."] == [session["instructions"] for session in told]

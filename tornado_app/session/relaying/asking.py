@@ -28,10 +28,9 @@ from tornado_app.session.relaying.client_events import (
     size_bytes,
     with_fields,
 )
-from tornado_app.session.relaying.outstanding import OURS, Asked
+from tornado_app.session.relaying.outstanding import OURS, UPDATE, Asked
 from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.shown_pictures import pictures_of
-from tornado_app.session.relaying.updating import UPDATE
 
 PLAIN = ("type", "event_id")
 """What every event may have."""

@@ -17,6 +17,7 @@ from tornado_app.session.kept import order_bytes
 
 OURS = "parley_"
 """Names of orders begin so that the client has given none, or one of ours."""
+UPDATE = "session.update"
 KEPT = 256
 """A model answers each of these at once; one that answers none of so many is not asked again."""
 
@@ -79,9 +80,12 @@ class Outstanding:
         return f"{OURS}relayed_{self._named}"
 
     def note(self, asked: Asked) -> None:
-        """Keep it; of what is too much the oldest is not asked again."""
+        """Keep it; of what is too much the oldest is not asked again, of updates last: what is in
+        force goes by the model's word on them.
+        """
         while self._asked and (len(self._asked) >= KEPT or not self._has_room(asked)):
-            self._remove(self._asked[0])
+            others = (each for each in self._asked if each.kind != UPDATE)
+            self._remove(next(others, self._asked[0]))
         if self._has_room(asked):
             self._asked.append(asked)
             self._budget.take(order_bytes(asked.order))

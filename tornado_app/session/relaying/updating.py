@@ -25,13 +25,12 @@ from tornado_app.session.record import SoundFormat, SoundFormats
 from tornado_app.session.relaying.begun_with import begun_with
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.noted import BYTES_PER_MS
-from tornado_app.session.relaying.outstanding import Asked, Outstanding
+from tornado_app.session.relaying.outstanding import UPDATE, Asked, Outstanding
 from tornado_app.session.relaying.reading import dict_of, object_of
 from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
 from tornado_app.session.relaying.standing import Change, Client
 from tornado_app.session.relaying.veil import Veil
 
-UPDATE = "session.update"
 _FORMATS: Mapping[str, SoundFormat] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
 # What a model says may have no hash.
 DETECTIONS = ("server_vad", "semantic_vad", "none")

@@ -424,6 +424,22 @@ def test_history_comes_before_the_first_turn(turn):
     assert ["configured"] == story.client(configure(history=PAST)).said(UPDATED).told
 
 
+@pytest.mark.parametrize("is_typed", [True, False])
+def test_a_turn_that_was_refused_is_none_that_history_comes_behind(is_typed):
+    """There was no room for it, and nothing has been said yet."""
+    story = Story(turn_detection="none").opened().speak(150)
+    story.budget.take(story.config.call_bytes)
+    if is_typed:
+        story.client(asked.Text("Hi."))
+    else:
+        story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, 0, b"")))
+    assert ["error"] == story.told
+    story.budget.give(story.config.call_bytes)
+    story.model_ready()
+
+    assert [] == story.client(configure("h", history=[{"role": "user", "text": "Hi."}])).errors
+
+
 def test_history_comes_alone():
     """What else is changed has a message of its own."""
     story = Story().connected().client(configure(history=PAST, speed=1.25))

@@ -105,8 +105,8 @@ class Answers:
     def typed(self, item: Mapping[str, Any], since: float, *, is_answered: bool = True) -> None:
         """A typed turn, or one with a picture, which came at *since*."""
         turn = self._typed_id(IMAGE_ID if shows(item) else TEXT_ID)
-        self._model.has_begun = True
         if self._model.send(CreateItem({"id": turn, **item}, event_id=turn)):
+            self._model.has_begun = True
             self._model.rebuilding.typed(turn, item)
             if is_answered:
                 self.waits.turn_ended(since)

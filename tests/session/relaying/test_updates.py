@@ -1,10 +1,12 @@
 """What a client may make of its session and of an answer, and what it is shown of it."""
 
 import json
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
 
+from tests.fakes.pictures import png
 from tests.session.relaying.call import EVERYTHING, NOTHING, SECRET, TOOL, Call
 from tests.session.story import model_session
 from tests.session.test_log_lines import lines
@@ -764,3 +766,17 @@ def test_an_update_is_in_force_however_much_is_asked_behind_it():
 
     told = [each["session"] for each in call.sent if each["type"] == "session.update"]
     assert ["Be brief."] == [session["instructions"] for session in told]
+
+
+def test_a_picture_of_an_event_that_is_refused_counts_for_nothing():
+    """For whatever else it is refused."""
+    call = Call(pictures=PictureRules(are_allowed=True, per_call=1)).begun()
+    image_url = f"data:image/png;base64,{b64encode(png()).decode()}"
+    item = message_of({"type": "input_image", "image_url": image_url})
+    call.asks("conversation.item.create", item=item, previous_item_id="parley_hidden")
+    assert "error" == call.shown[0]["type"]
+
+    assert [item] == [
+        each["item"] for each in call.asks("conversation.item.create", item=item).sent
+    ]
+    assert "error" == call.asks("conversation.item.create", item=item).shown[0]["type"]

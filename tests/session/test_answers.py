@@ -170,6 +170,14 @@ def test_an_interruption_without_an_item_is_of_the_one_that_plays(story):
     assert [("interrupted", {"heard_ms": 350, "item_id": "item_a"})] == story.messages
 
 
+def test_an_interruption_without_an_item_may_say_that_it_was_heard_to_its_end(story):
+    """Or beyond: no more of it was sent, and none of it is cut."""
+    answering(story, 1000).client(asked.Interrupt(None, 5000), at=0.9)
+
+    assert [("interrupted", {"heard_ms": 1000, "item_id": "item_a"})] == story.messages
+    assert not any(isinstance(order, Truncate) for order in story.orders)
+
+
 def test_an_interruption_is_told_of_the_item_it_names(story):
     """Another may play already: the client flushes, and says where it was."""
     answering(story, 1000).said(delta(500, "item_b"))

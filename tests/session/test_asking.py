@@ -726,3 +726,28 @@ def test_words_that_could_not_be_written_down_are_logged_with_the_reason(story):
         if isinstance(c, commands.Log) and c.event == "transcription_failed"
     ]
     assert ["audio_unintelligible"] == codes
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_interrupted_before_there_is_a_model_is_not_asked_of_it(stage, is_first):
+    """The turn stands; an answer would be paid for, and cancelled when it begins."""
+    story = stage().opened() if is_first else stage().connected().lost()
+    story.client(asked.Text("Tell me.")).client(asked.Interrupt())
+    story.client(asked.Text("No, this."))
+    story.tick(at=story.session.timers.earliest) if not is_first else None
+    story.model_ready()
+
+    wanted = ["conversation.item.create", "conversation.item.create", "response.create"]
+    assert wanted == [kind for kind in story.asked if kind != "session.update"]
+    assert ["response_started"] == story.said(ResponseCreated(response())).told
+    assert [] == story.orders
+
+
+def test_a_turn_that_is_refused_asks_for_nothing_that_has_not_left(stage):
+    """Its request waits for the model's socket."""
+    story = stage().connected().client(asked.Text("a"))
+    story.said(ResponseCreated(response())).said(DONE)
+    story.feed(events.UpstreamBacklog(2 << 20)).client(asked.Text("b"))
+    story.said(error("invalid_value", "parley_text_2")).feed(events.UpstreamBacklog(0))
+
+    assert ["conversation.item.create"] == story.asked

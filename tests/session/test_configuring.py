@@ -205,6 +205,16 @@ def test_refused_changes_count_as_wrong_messages():
     story.check()
 
 
+def test_a_voice_that_is_not_confirmed_is_asked_for_again():
+    """The change before may be refused, and this one is applied whole all the same."""
+    story = Story().connected().client(configure("a", voice="ash"))
+    [order] = story.client(configure("b", voice="ash", speed=1.25)).orders
+    assert {"voice": "ash", "speed": 1.25} == order.session["audio"]["output"]
+    story.said(refusal("parley_configure_1", "odd"))
+    told = only(story.said(UPDATED))
+    assert ("b", "ash", 1.25) == (told["ref"], told["voice"], told["speed"])
+
+
 def test_the_voice_is_fixed_once_the_model_has_spoken():
     """It is refused by name; the same voice is none to be changed; another model may have it."""
     story = Story().connected()
@@ -412,6 +422,22 @@ def test_history_comes_before_the_first_turn(turn):
     )
     story.lost().tick(at=story.session.timers.earliest).model_ready()
     assert ["configured"] == story.client(configure(history=PAST)).said(UPDATED).told
+
+
+@pytest.mark.parametrize("is_typed", [True, False])
+def test_a_turn_that_was_refused_is_none_that_history_comes_behind(is_typed):
+    """There was no room for it, and nothing has been said yet."""
+    story = Story(turn_detection="none").opened().speak(150)
+    story.budget.take(story.config.call_bytes)
+    if is_typed:
+        story.client(asked.Text("Hi."))
+    else:
+        story.client(asked.CommitAudio()).feed(events.UplinkReady(converted(0, 0, b"")))
+    assert ["error"] == story.told
+    story.budget.give(story.config.call_bytes)
+    story.model_ready()
+
+    assert [] == story.client(configure("h", history=[{"role": "user", "text": "Hi."}])).errors
 
 
 def test_history_comes_alone():

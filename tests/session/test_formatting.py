@@ -135,6 +135,50 @@ def test_a_model_that_is_lost_gives_what_waits_back_to_the_old_format():
     assert ("pcmu", 24_000, 1, "any") == formats_of(story.messages[-1][1])
 
 
+OPUS = {"passes_through": False, "target": OpusFormat(48_000)}
+BUILDS_ON = (
+    "output_rate builds on a configure that is not confirmed yet; send it again when that is, or "
+    "without other fields."
+)
+
+
+def test_what_builds_on_formats_that_may_be_refused_asks_the_model_for_nothing():
+    """It could not be taken back there; once the model has decided it is taken."""
+    story = Story(**OPUS).connected().client(configure("a", output_format="pcm16", speed=1.25))
+    story.client(configure("b", output_rate=44_100, speed=1.5))
+    assert (BUILDS_ON, "b", []) == (only(story)["sentence"], only(story)["ref"], story.orders)
+    story.said(refusal("parley_configure_1", "odd", "session.audio.output.speed"))
+    assert "a" == only(story)["ref"]
+    story.client(configure("c", output_encoding="binary")).feed(events.DownlinkReady(TAIL))
+    assert ("opus", 48_000, 1.0) == (*formats_of(only(story), "output")[:2], only(story)["speed"])
+
+
+def test_what_builds_on_formats_that_the_model_has_taken_is_asked():
+    """As is what builds on formats alone, which are not decided before it."""
+    story = Story(**OPUS).connected().client(configure("a", output_format="pcm16", speed=1.25))
+    story.client(configure("b", output_rate=44_100))
+    story.client(configure("c", output_rate=48_000, speed=1.5))
+    assert ["session.update"] == story.asked
+    story.said(UPDATED).feed(events.DownlinkReady(TAIL)).feed(events.DownlinkReady(TAIL))
+    story.client(configure("d", output_rate=44_100, speed=1.4))
+    assert ["session.update"] == story.asked
+
+
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_formats_alone_are_decided_in_their_turn(is_taken):
+    """What they build on may be refused: then they are as well, and nothing was asked for them."""
+    story = Story(**OPUS).connected().client(configure("a", output_format="pcm16", speed=1.25))
+    assert [] == story.client(configure("b", output_rate=44_100)).told
+    if is_taken:
+        story.said(UPDATED).feed(events.DownlinkReady(TAIL)).feed(events.DownlinkReady(TAIL))
+        assert ("pcm16", 44_100) == formats_of(story.messages[-1][1], "output")[:2]
+        return
+    story.said(refusal("parley_configure_1", "odd", "session.audio.output.speed"))
+    assert [("error", "a"), ("error", "b")] == [
+        (name, data["ref"]) for name, data in story.messages
+    ]
+
+
 def test_a_change_that_is_refused_gives_back_the_one_before_it():
     """What the client sends is as it was changed to, and not as it was at first."""
     story = Story().connected().client(configure("a", input_rate=8_000))

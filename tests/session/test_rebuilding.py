@@ -438,6 +438,18 @@ def test_an_answer_that_is_interrupted_when_its_model_is_gone(story):
     ]
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_answer_that_the_next_model_has_no_audio_of_is_not_cut_there(stage, is_told):
+    """Nor is one that it is told nothing of, as there are no words, or no ledger."""
+    story = stage(ledger_entries=100 if is_told else 0).connected().client(asked.Text("Tell me."))
+    story.said(realtime.ResponseCreated(response())).said(delta(2000))
+    story.lost().client(asked.Interrupt(None, 300))
+    assert 300 == story.messages[0][1]["heard_ms"]
+    story.tick(at=story.session.timers.earliest).model_ready()
+
+    assert "conversation.item.truncate" not in story.asked
+
+
 def test_an_answer_of_which_nothing_was_heard_is_none(story):
     """For the next model, whenever that shows, as for the one after."""
     story.connected().client(asked.Text("Tell me."))

@@ -362,6 +362,19 @@ def test_speech_that_is_not_looked_for_any_more_holds_nothing():
     assert told.session._conductor.speech_since is None
 
 
+@pytest.mark.parametrize("word", [realtime.Cleared(), realtime.Committed("u2")])
+def test_speech_that_is_not_in_the_models_buffer_any_more_holds_nothing(word):
+    """The client has cleared it, or made a turn of it: no model says then that it is over."""
+    told = ends(calls(begins(story())))
+    told.said(realtime.UserSpeechStarted("u2"))
+    told.said(word, 1.0)
+    done(told, at=1.5)
+    told.tick(3.0)
+
+    assert 1 == asks(told)
+    assert told.session._conductor.speech_since is None
+
+
 def test_speech_without_an_end_holds_nothing_for_ever():
     """Its event was lost."""
     told = ends(calls(begins(story())))

@@ -105,8 +105,8 @@ class Answers:
     def typed(self, item: Mapping[str, Any], since: float, *, is_answered: bool = True) -> None:
         """A typed turn, or one with a picture, which came at *since*."""
         turn = self._typed_id(IMAGE_ID if shows(item) else TEXT_ID)
-        self._model.has_begun = True
         if self._model.send(CreateItem({"id": turn, **item}, event_id=turn)):
+            self._model.has_begun = True
             self._model.rebuilding.typed(turn, item)
             if is_answered:
                 self.waits.turn_ended(since)
@@ -134,6 +134,8 @@ class Answers:
     def interrupt(self, item_id: str | None, heard_ms: int | None) -> None:
         """The client stops the answer; the conversation keeps only what was heard."""
         if heard_ms is not None:
+            # Which by the client's word may have been heard to its end.
+            item_id = item_id or self._playout.playing(self._actions.now)
             self.cutting.told(item_id, heard_ms)
         self.cutting.happen(Event.INTERRUPT, item_id)
 
@@ -160,7 +162,12 @@ class Answers:
 
     def on_configured(self) -> None:
         """A model that does not look for speech any more says of none that it is over."""
-        if self.speech_since is not None and not self._model.finds_speech:
+        if not self._model.finds_speech:
+            self.on_speech_taken()
+
+    def on_speech_taken(self) -> None:
+        """Nor does one whose buffer was cleared, or made a turn of."""
+        if self.speech_since is not None:
             self.speech_since = None
             self.tools.on_speech_stopped()
 

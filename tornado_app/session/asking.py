@@ -104,6 +104,7 @@ class Asking:
     def drop_filler(self) -> None:
         """A sentence that was asked for, and has not begun, is not wanted any more."""
         self._request.withdraw_filler()
+        self._take_back()
 
     def expect(self, *, is_expected: bool) -> None:
         """Whether the model is to answer a turn unasked."""
@@ -118,11 +119,13 @@ class Asking:
         """No answer that was asked for, or was to be, is wanted any more."""
         self.answering.refuse_unasked()
         self._request.withdraw()
+        self._take_back()
         self._patience.arm()
 
     def withdraw_one(self, turn: str) -> None:
         """The model has refused a turn."""
         self._request.withdraw_one(turn)
+        self._take_back()
         self._patience.arm()
 
     @property
@@ -209,6 +212,11 @@ class Asking:
         self._patience.arm()
         if is_owed:
             self._reports.lost(ref)
+
+    def _take_back(self) -> None:
+        """A request that nobody wants any more, and that has not left, the model does not see."""
+        if self._request.state == "stopped" and self._model.withdraw(self._request.name):
+            self._request.settle()
 
     def _carry_over(self) -> tuple[bool, Ref | None]:
         """Ask the next model for what this one was asked for, or would have answered unasked."""

@@ -105,7 +105,7 @@ class Configuring:
             return refused
         formats = {name: changes[name] for name in changes if name in FORMAT_FIELDS}
         asked = [name for name in changes if name not in FORMAT_FIELDS]
-        fields = tuple(name for name in asked if name != "voice" or wanted.voice != before.voice)
+        fields = tuple(name for name in asked if name != "voice" or self._changes_voice(wanted))
         self._asked += 1
         name = f"{CONFIGURE_ID}_{self._asked}"
         items = self._history.send(name, wanted) if "history" in changes else 0
@@ -202,6 +202,13 @@ class Configuring:
                 expected = replace(expected, **change.sets)
         return expected
 
+    def _changes_voice(self, wanted: ModelSession) -> bool:
+        """Whether it may be another, by what the model has still to take or to refuse."""
+        voices = [change.sets.get("voice") for change in self._changes if change.is_open]
+        return any(
+            voice not in {None, wanted.voice} for voice in (self._model.in_force.voice, *voices)
+        )
+
     def _refusal_now(
         self, before: ModelSession, wanted: ModelSession, changes: Mapping[str, Any]
     ) -> Refused | None:
@@ -216,8 +223,8 @@ class Configuring:
         if not self._budget.has_room(2 * changes_bytes(changes)):
             return too_much()
         if FORMAT_FIELDS & changes.keys():
-            pending = [change.formats for change in self._changes if change.refused is None]
-            if refused := self._formatting.refusal([*pending, changes]):
+            pending = [change for change in self._changes if change.refused is None]
+            if refused := self._formatting.refusal(pending, changes):
                 return refused
         if "history" in changes:
             return self._history.refusal(before)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tornado_app.errors import Refused
-from tornado_app.policy.formats import INPUT_FIELDS, changed
+from tornado_app.policy.formats import FORMAT_FIELDS, INPUT_FIELDS, CallFormats, changed
 from tornado_app.session.actions import Actions
 from tornado_app.session.changes import Change, changes_bytes
 from tornado_app.session.config import SessionConfig
@@ -34,16 +34,31 @@ class Formatting:
         self.formats = first_formats(config)
         """What is in force."""
 
-    def refusal(self, changes: Iterable[Mapping[str, Any]]) -> Refused | None:
-        """Why the last of *changes* cannot be, if those before it come to be."""
-        formats, refused = self.formats, None
-        for each in changes:
-            refused = None
-            try:
-                formats = changed(formats, each, has_opus=self._config.has_opus)
-            except Refused as found:
-                refused = found
-        return refused
+    def refusal(self, before: Iterable[Change], changes: Mapping[str, Any]) -> Refused | None:
+        """Why *changes* cannot be behind those *before*, of which the model may still refuse some.
+
+        Changes of formats alone are decided in their turn.  What the model is asked for beside them
+        is not taken back, so those have to fit whatever becomes of the ones before.
+        """
+        expected, possible = self.formats, {self.formats}
+        for change in before:
+            expected = self._with(expected, change.formats)
+            taken = {self._with(formats, change.formats) for formats in possible}
+            possible = possible | taken if change.is_open else taken
+        try:
+            changed(expected, changes, has_opus=self._config.has_opus)
+        except Refused as refused:
+            return refused
+        try:
+            for formats in possible if changes.keys() - FORMAT_FIELDS else ():
+                changed(formats, changes, has_opus=self._config.has_opus)
+        except Refused as refused:
+            refused.sentence = (
+                f"{refused.field} builds on a configure that is not confirmed yet; send it again "
+                "when that is, or without other fields."
+            )
+            return refused
+        return None
 
     def hold(self, ask: Callable[[], None], changes: Mapping[str, Any]) -> None:
         """Have *ask* called in its turn, and what follows wait for what becomes of *changes*."""
@@ -53,9 +68,8 @@ class Formatting:
             refused = Refused("rate_limited", sentence, retry_after_ms=1000)
             uplink.refuse_in_turn(stays(refused, changes, self._actions.chunk))
             return
-        expected = replace(self.formats, source=uplink.input.source)
-        with suppress(Refused):  # it will be, in its turn
-            expected = changed(expected, changes, has_opus=self._config.has_opus)
+        # What cannot be is refused in its turn.
+        expected = self._with(replace(self.formats, source=uplink.input.source), changes)
         uplink.input.hold(ask, expected.source, changes_bytes(changes))
 
     def keep_input(self) -> None:
@@ -82,6 +96,12 @@ class Formatting:
             done()
 
         self._downlink.change(formats, sent)
+
+    def _with(self, formats: CallFormats, changes: Mapping[str, Any]) -> CallFormats:
+        """*formats* with *changes*, or as they are if those cannot be."""
+        with suppress(Refused):
+            return changed(formats, changes, has_opus=self._config.has_opus)
+        return formats
 
 
 def stays(refused: Refused, changes: Mapping[str, Any], chunk: int) -> Refused:

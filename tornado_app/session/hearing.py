@@ -170,6 +170,8 @@ class Hearing:
             case realtime.Committed():
                 self._hear_committed(said)
             case realtime.Cleared():
+                self._scribe.cleared()
+                self._answers.on_speech_taken()
                 self._uplink.confirmations.on_cleared()
             case realtime.Malformed(size_bytes):
                 return self._hear_malformed(size_bytes)
@@ -186,6 +188,7 @@ class Hearing:
         if committed.how == "twice":
             return
         self._scribe.committed(said, committed.name)
+        self._answers.on_speech_taken()
         self._answers.cutting.committed(said.item_id)
         self._awaited.committed(said.item_id)
         if committed.how == "answer":

@@ -14,6 +14,7 @@ from tornado_app.protocol.realtime.orders import (
     Clear,
     Commit,
     CreateItem,
+    CreateResponse,
     Relayed,
     UpdateSession,
 )
@@ -65,9 +66,11 @@ class KeptOrders:
         self._budget.take(order_bytes(order))
 
     def withdraw(self, event_id: str) -> bool:
-        """Keep a client's order of this name no longer; whether it was here."""
+        """Keep a request for an answer, or a client's order, of this name no longer; whether it was
+        here.
+        """
         for order in self._orders:
-            if isinstance(order, Relayed) and order.event_id == event_id:
+            if isinstance(order, Relayed | CreateResponse) and order.event_id == event_id:
                 self._orders.remove(order)
                 self._others -= 1
                 self._budget.give(order_bytes(order))

@@ -49,12 +49,12 @@ class ModelBuffer:
             self.refuse_empty()
             return NO_TURNS
         self._commits += 1
-        self._model.has_begun = True
         name = f"{COMMIT_ID}_{self._commits}"
         if self._confirmations.is_full or not self._model.send(Commit(event_id=name)):
             self._refuse_orders()
             return NO_TURNS
         self.uncommitted_ms = 0.0
+        self._model.has_begun = True
         self._model.rebuilding.ledger.spoke(name, is_committed=False)
         # If nobody else takes from the buffer, the answer need not wait for "committed".
         is_asked_now = is_manual and commit.is_answered

@@ -140,7 +140,8 @@ class ModelSide:
     def truncate(self, item_id: str, heard_ms: int) -> list[AnyOrder]:
         """Of an answer only so much was heard; returns what the model is told anew for that."""
         if not self.rebuilding.cut(item_id, heard_ms):
-            self.send(Truncate(item_id, heard_ms, content_index=0, event_id=TRUNCATE_ID))
+            if self.gate.is_open:  # else the next has nothing of it that could be cut
+                self.send(Truncate(item_id, heard_ms, content_index=0, event_id=TRUNCATE_ID))
         elif not self.gate.kept.change_first(self.rebuilding.retold):
             again = self.rebuilding.again(item_id)
             for order in again:

@@ -78,15 +78,7 @@ class Playout:
         played to its end may be of some time ago, and takes nothing back.
         """
         self._play(now)
-        if item_id is None:
-            item_id = next(
-                (
-                    piece.item_id
-                    for starts_at_ms, piece in self._laid_out()
-                    if starts_at_ms + piece.sent_ms - self._place_ms >= HAIR_MS
-                ),
-                None,
-            )
+        item_id = item_id or self.playing(now)
         left_ms, place_ms = played_ms, None
         for starts_at_ms, piece in self._laid_out():
             if piece.item_id == item_id:
@@ -97,6 +89,14 @@ class Playout:
                     return
         if place_ms is not None:
             self._put(max(self._place_ms, place_ms), now)
+
+    def playing(self, now: float) -> str | None:
+        """The item that plays now; None: nothing does."""
+        self._play(now)
+        for starts_at_ms, piece in self._laid_out():
+            if starts_at_ms + piece.sent_ms - self._place_ms >= HAIR_MS:
+                return piece.item_id
+        return None
 
     def unheard(self, now: float) -> list[Unheard]:
         """Items with something left to play, oldest first, with what was heard of each."""

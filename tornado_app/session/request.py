@@ -49,6 +49,11 @@ class Request:
         self._busy = 0
 
     @property
+    def name(self) -> str:
+        """Of the one that was made last."""
+        return f"{RESPONSE_ID}_{self._number}"
+
+    @property
     def waits(self) -> bool:
         """A turn waits until the model is free."""
         return bool(self._waiting)
@@ -90,7 +95,7 @@ class Request:
     def _next(self, ref: Ref | None, *, is_filler: bool) -> str:
         self._number += 1
         self.ref, self.is_filler = ref, is_filler
-        return f"{RESPONSE_ID}_{self._number}"
+        return self.name
 
     @property
     def awaits_filler(self) -> bool:

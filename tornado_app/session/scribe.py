@@ -34,6 +34,11 @@ class Scribe:
         self._speech.stopped(said.audio_end_ms)
         return self._names.stopped(said.item_id)
 
+    def cleared(self) -> None:
+        """What the model heard before is no turn, also if it began behind the order."""
+        self._speech.silence()
+        self._names.cleared()
+
     def committed(self, said: realtime.Committed, commit: str) -> None:
         """*commit*: the name of the order that asked for it; empty, if none did."""
         self._speech.committed(said.item_id)

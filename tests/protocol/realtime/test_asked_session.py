@@ -55,6 +55,7 @@ BARE = {"type": "object"}
         ({"audio": {"input": {"turn_detection": "", "format": []}}}, {"turn_detection": "none"}),
         ({"audio": {"input": {"transcription": ""}}}, {}),
         ({"audio": {"input": {"transcription": {"language": ""}}}}, {}),
+        ({"audio": {"input": {"transcription": {"prompt": None, "languages": []}}}}, {}),
         (
             {"audio": {"input": {"turn_detection": {"type": "server_vad", "threshold": None}}}},
             {"turn_detection": {"type": "server_vad"}},
@@ -87,6 +88,19 @@ def test_what_a_session_sets(session, fields):
             "session.audio.output.format",
         ),
         ({"type": "realtime", "x" * 999: 1}, "session"),
+        *(
+            (
+                {"type": "realtime", "audio": {"input": {"transcription": {part: value}}}},
+                f"session.audio.input.transcription.{part}",
+            )
+            for part, value in {
+                "prompt": "Names of stars.",
+                "delay": "low",
+                "keywords": ["Vega"],
+                "languages": ["en", "de"],
+                "langauge": "en",
+            }.items()
+        ),
     ],
 )
 def test_what_cannot_be_asked(session, path):

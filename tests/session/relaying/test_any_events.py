@@ -68,7 +68,7 @@ def test_nothing_breaks(seed):
         elif chance < 0.95:
             call.gets(random.choice(["call_1", "call_2", "call_3"]))
         elif chance < 0.97:
-            call.tick(call.now + random.choice([0.1, 1.0, 6.0]))
+            call.tick(call.now + random.choice([0.1, 1.0, 6.0, 21.0]))
         elif chance < 0.98:
             call.feed(events.Look(0))
         elif call.session.is_connected:

@@ -95,3 +95,18 @@ def test_a_call_whose_quota_is_used_up_answers_no_more(call):
 
     assert ("insufficient_quota", "mine") == (call.error["code"], call.error["event_id"])
     assert [] == call.sent
+
+
+@pytest.mark.parametrize("kind", ["cleared", "committed"])
+def test_speech_that_the_buffer_holds_no_more_is_over(kind):
+    """It had begun behind the client's order, and no model says that it ends."""
+    call = Call().begun()
+    order = "input_audio_buffer.clear" if kind == "cleared" else "input_audio_buffer.commit"
+    call.asks("input_audio_buffer.append", audio="AAAA" * 4000).asks(order)
+    call.says("input_audio_buffer.speech_started", item_id="item_u", audio_start_ms=0)
+    assert call.session._conductor.speech_since is not None
+    assert not call.session._conductor.is_quiet
+    call.says(f"input_audio_buffer.{kind}", item_id="item_u", previous_item_id=None)
+
+    assert call.session._conductor.speech_since is None
+    assert call.session._conductor.is_quiet

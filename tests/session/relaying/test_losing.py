@@ -97,6 +97,70 @@ def test_an_answer_in_its_midst_goes_on_as_another_item_of_the_same(call):
     assert [0, 1] == [event["output_index"] for event in begun]
 
 
+ENDS = [
+    ("response.output_audio.done", {}),
+    ("response.output_audio_transcript.done", {"transcript": "A towel."}),
+    ("response.content_part.done", {"part": {"type": "audio", "transcript": "A towel."}}),
+    ("conversation.item.done", {"item": {"id": "item_a", "type": "message"}}),
+    ("response.output_item.done", {}),
+]
+
+
+@pytest.mark.parametrize("told", range(len(ENDS)))
+def test_of_an_item_that_was_about_to_end_no_end_is_told_twice(call, told):
+    """Nor is one left out."""
+    where = {"response_id": "resp_1", "output_index": 0, "item_id": "item_a", "content_index": 0}
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel.")
+    for kind, fields in ENDS[:told]:
+        call.says(kind, **where, **fields)
+    call.lost()
+
+    assert [kind for kind, _ in ENDS[told:]] == call.kinds
+
+
+def test_of_two_parts_each_has_an_end(call):
+    """The first was over when the model was lost."""
+    where = {"response_id": "resp_1", "output_index": 0, "item_id": "item_a"}
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel.")
+    for kind, fields in ENDS[:3]:
+        call.says(kind, **where, content_index=0, **fields)
+    part = {"type": "text", "text": ""}
+    call.says("response.content_part.added", **where, content_index=1, part=part)
+    call.lost()
+
+    parts = [each for each in call.shown if "content_index" in each]
+    assert [("response.output_text.done", 1), ("response.content_part.done", 1)] == [
+        (each["type"], each["content_index"]) for each in parts
+    ]
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_an_item_that_had_begun_ends_once_whoever_has_it(call, is_lost):
+    """Its model was lost before it said so: the next one has it as well."""
+    call.ends("resp_1").asks("conversation.item.create", item={"id": "item_r", **written("Hi.")})
+    item = {"id": "item_r", **written("Hi."), "status": "completed"}
+    call.says("conversation.item.added", item=item, previous_item_id="item_q")
+    if is_lost:
+        echoed(call.loses_model().finds_model())
+    else:
+        call.says("conversation.item.done", item=item, previous_item_id="item_q")
+    echoed(call.loses_model().finds_model())
+
+    done = [e["item"]["id"] for e in call.all_shown if e["type"] == "conversation.item.done"]
+    assert ["item_q", "item_r"] == done
+
+
+def test_a_turn_whose_model_is_lost_before_its_item_comes_has_it_from_the_next(call):
+    """Its client knows that there is a turn, and waits for it; once is enough."""
+    call.ends("resp_1").asks("input_audio_buffer.append", audio="AAAA" * 4000)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id="item_q")
+    for _ in range(2):
+        echoed(call.loses_model().finds_model())
+
+    of = [e["type"] for e in call.all_shown if e.get("item", {}).get("id") == "item_u"]
+    assert ["conversation.item.added", "conversation.item.done"] == of
+
+
 def test_a_written_answer_in_its_midst_ends_in_writing(call):
     where = {"response_id": "resp_1", "output_index": 0, "item_id": "item_a", "content_index": 0}
     call.begins_item("resp_1", "item_a")

@@ -1,10 +1,12 @@
 """What a client may make of its session and of an answer, and what it is shown of it."""
 
 import json
+from base64 import b64encode
 from dataclasses import replace
 
 import pytest
 
+from tests.fakes.pictures import png
 from tests.session.relaying.call import EVERYTHING, NOTHING, SECRET, TOOL, Call
 from tests.session.story import model_session
 from tests.session.test_log_lines import lines
@@ -14,6 +16,8 @@ from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.session import events
 from tornado_app.session.config import PictureRules
+from tornado_app.session.relaying.outstanding import KEPT
+from workers.formats import AudioFormat
 
 OWN = {"type": "function", "name": "own", "description": "Mine.", "parameters": {"type": "object"}}
 PCM, PCMU = {"type": "audio/pcm", "rate": 24000}, {"type": "audio/pcmu"}
@@ -726,3 +730,53 @@ def test_a_prompt_of_the_operators_is_shown_as_none():
     call = Call().begun().says("session.updated", session={"prompt": {"id": "OYSTER"}})
 
     assert call.shown[0]["session"]["prompt"] is None
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_several_updates_may_have_one_name(waits):
+    """A client that numbers none: of one that is refused the next is none the worse."""
+    call = Call(source=AudioFormat("pcm16", 16_000)).begun()
+    if waits:
+        call.asks("input_audio_buffer.append", audio="AAAA" * 100)
+    for text in ("Be brief.", "Be kind."):
+        call.asks("session.update", event_id="mine", **update(instructions=text))
+    if waits:
+        call.hears_back(20)
+    refused = [each for each in call.all_sent if each["type"] == "session.update"][-2]
+    error = {"type": "invalid_request_error", "code": "x", "message": "No."}
+    call.says("error", error={**error, "event_id": refused["event_id"]})
+    assert "mine" == call.error["event_id"]
+    call.says("session.updated", **update(instructions="Be kind."))
+
+    assert "Be kind." == call.shown[0]["session"]["instructions"]
+    call.loses_model().finds_model()
+    told = [each["session"] for each in call.sent if each["type"] == "session.update"]
+    assert ["Be kind."] == [session["instructions"] for session in told]
+
+
+def test_an_update_is_in_force_however_much_is_asked_behind_it():
+    """Of that the oldest is not asked of a next model, and this one is begun with the update."""
+    call = Call(messages_per_s=1e6, message_burst=1e6).begun()
+    call.asks("session.update", **update(instructions="Be brief."))
+    for _ in range(KEPT):
+        call.asks("conversation.item.create", item=message_of({"type": "input_text", "text": "Hi"}))
+    call.says("session.updated", **update(instructions="Be brief."))
+    assert "Be brief." == call.shown[0]["session"]["instructions"]
+    call.loses_model().finds_model()
+
+    told = [each["session"] for each in call.sent if each["type"] == "session.update"]
+    assert ["Be brief."] == [session["instructions"] for session in told]
+
+
+def test_a_picture_of_an_event_that_is_refused_counts_for_nothing():
+    """For whatever else it is refused."""
+    call = Call(pictures=PictureRules(are_allowed=True, per_call=1)).begun()
+    image_url = f"data:image/png;base64,{b64encode(png()).decode()}"
+    item = message_of({"type": "input_image", "image_url": image_url})
+    call.asks("conversation.item.create", item=item, previous_item_id="parley_hidden")
+    assert "error" == call.shown[0]["type"]
+
+    assert [item] == [
+        each["item"] for each in call.asks("conversation.item.create", item=item).sent
+    ]
+    assert "error" == call.asks("conversation.item.create", item=item).shown[0]["type"]

@@ -79,6 +79,10 @@ _LEFT_AT: Mapping[str, tuple[Any, ...]] = {
     "object": ("realtime.session", "realtime.transcription_session"),
     "audio.input.format": (PCM,),
     "audio.input.noise_reduction": (),
+    "audio.input.transcription.prompt": (),
+    "audio.input.transcription.delay": (),
+    "audio.input.transcription.keywords": (),
+    "audio.input.transcription.languages": (),
     "audio.output.format": (PCM,),
 }
 """What may be said and is not chosen here, with the values at which it is left."""
@@ -178,12 +182,20 @@ def _input(given: Mapping[str, Any]) -> dict[str, Any]:
         if name == "turn_detection":
             asked[name] = "none" if value in CLEARED else _turns(_of_type(_TURNS, value))
         elif name == "transcription":
-            wanted = {} if value in CLEARED else _object(_TRANSCRIPTION, value)
-            for part in ("model", "language"):
-                if (word := wanted.get(part)) not in CLEARED:
-                    asked[f"{name}_{part}"] = _of_type(f"{_TRANSCRIPTION}.{part}", word)
+            asked |= {} if value in CLEARED else _transcription(_object(_TRANSCRIPTION, value))
         else:
             _leave(f"audio.input.{name}", value)
+    return asked
+
+
+def _transcription(given: Mapping[str, Any]) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    for part, word in given.items():
+        path = f"{_TRANSCRIPTION}.{part}"
+        if path not in _TYPES:
+            _leave(path, word)
+        elif word not in CLEARED:
+            asked[f"transcription_{part}"] = _of_type(path, word)
     return asked
 
 

@@ -124,6 +124,10 @@ class SpeechKept:
         start_ms = self._speaks[0] if self._speaks is not None else 0.0
         self._speaks = start_ms, end_ms
 
+    def silence(self) -> None:
+        """It hears no speech that it has heard before."""
+        self._speaks = None
+
     @property
     def is_heard(self) -> bool:
         """The model hears the user speak, or has just done so and made no turn of it yet."""

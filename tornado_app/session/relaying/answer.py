@@ -22,7 +22,11 @@ class ShownItem:
     index: int
     item: dict[str, Any]
     parts: dict[int, str] = field(default_factory=dict)
-    """Its parts that are open: "audio" or "text", by their index."""
+    """Its parts: "audio" or "text", by their index."""
+    ended: set[tuple[str, int]] = field(default_factory=set)
+    """What of them the client was told the end of: the kind of event, and the part."""
+    is_done: bool = False
+    """It was told that the conversation has all of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +44,8 @@ class Answer:
     indexes: dict[int, int] = field(default_factory=dict)
     """Where the client sees what the model says at this index."""
     ended_items: list[dict[str, Any]] = field(default_factory=list)
+    heard_at: float = 0.0
+    """When something last came of it."""
     usage: dict[str, Any] | None = None
     count: int = 0
     """How many items the client was shown."""
@@ -104,6 +110,13 @@ class Answer:
         self.items[str(item.get("id", ""))] = ShownItem(shown_at, item)
         self.brought(item.get("id"))
         return shown_at
+
+    def end_part(self, event: Mapping[str, Any]) -> None:
+        """The sound or the words of a part are over, or all of it."""
+        shown, index = self.items.get(str(event.get("item_id", ""))), event.get("content_index")
+        if shown is not None:
+            ended = str(event.get("type", "")), index if isinstance(index, int) else 0
+            shown.ended.add(ended)
 
     def end_item(self, item: dict[str, Any]) -> None:
         self.items.pop(str(item.get("id", "")), None)

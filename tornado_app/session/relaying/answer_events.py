@@ -36,6 +36,7 @@ class AnswerEvents:
         self._tools = relayed.tools
         self._outstanding = relayed.outstanding
         self._veil = relayed.veil
+        self._given_up = relayed.given_up
 
     def show(self, said: RelayedEvent, text: str) -> str:
         """Empty: it is not shown."""
@@ -46,7 +47,10 @@ class AnswerEvents:
                 return self._finished(response, text) if self._is_news("over", response.id) else ""
         if self._veil.hides(getattr(said, "item_id", "")):
             return ""
-        answer = self._answers.find(getattr(said, "response_id", ""))
+        response_id = getattr(said, "response_id", "")
+        answer = self._answers.heard(response_id)
+        if answer is None and self._given_up.has(response_id):
+            return ""
         if isinstance(said, realtime.OutputItemDone | Place):
             return self._show_part(said, answer, text)
         return text if answer is None else self._answers.shown(answer, text)
@@ -93,6 +97,10 @@ class AnswerEvents:
     def _finished(self, response: realtime.ResponseFacts, text: str) -> str:
         self._is_news("begun", response.id)  # what begins behind its end has ended
         self._model.on_usage(response.usage)
+        if self._given_up.has(response.id):
+            if self._given_up.counts(response.id):
+                log_answered(self._actions, response.id, "failed", response)
+            return ""
         answer = self._answers.ending(response.id)
         name = answer.model_name if answer is not None else response.id
         log_answered(self._actions, name, status_of(response), response)

@@ -68,6 +68,11 @@ class Answers:
         waiting = (answer for _, answer in self._going_on)
         return (*self._by_model.values(), *waiting)
 
+    @property
+    def running(self) -> tuple[Answer, ...]:
+        """Those that the model is saying."""
+        return tuple(self._by_model.values())
+
     def close(self, refused: Refused) -> None:
         """Have none begin any more; those that run go on."""
         self.closed_by = refused
@@ -106,12 +111,33 @@ class Answers:
                 self.fail(answer)
                 return
 
+    def item_done(self, item_id: str) -> None:
+        """The client is told that the conversation has all of it."""
+        for answer in self._by_model.values():
+            if item_id in answer.items:
+                answer.items[item_id].is_done = True
+
+    def end_part(self, model_name: str, text: str) -> None:
+        """As of `Answer.end_part`."""
+        if answer := self.find(model_name):
+            answer.end_part(object_of(text))
+
     def has_item(self, item_id: str) -> bool:
         """Whether an item is being said in one of them."""
         return any(item_id in answer.items for answer in self._by_model.values())
 
     def find(self, model_name: str) -> Answer | None:
         return self._by_model.get(model_name)
+
+    def heard(self, model_name: str) -> Answer | None:
+        """Something of it comes; without a name, of any that there is."""
+        answer = self._by_model.get(model_name)
+        if answer is not None:
+            answer.heard_at = self._actions.now
+        elif not model_name:
+            for each in self._by_model.values():
+                each.heard_at = self._actions.now
+        return answer
 
     def ending(self, model_name: str) -> Answer | None:
         """The one that ends; without a name it is the one that there is."""
@@ -130,13 +156,15 @@ class Answers:
         answer.model_name = str(response.get("id", ""))
         answer.rounds += 1
         answer.indexes.clear()
+        answer.heard_at = self._actions.now
         self._by_model[answer.model_name] = answer
         return True
 
     def created(self, text: str, response: dict[str, Any], asked: Mapping[str, Any] | None) -> str:
         """``response.created`` of a new one; *asked*: what the client has asked for it."""
         name = str(response.get("id", ""))
-        self._by_model[name] = Answer(name, response, asked, name)
+        now = self._actions.now
+        self._by_model[name] = Answer(name, response, asked, name, heard_at=now)
         if len(self._by_model) > ANSWERS_KEPT:
             del self._by_model[next(iter(self._by_model))]
         return self._veil.response(text, {})
@@ -238,12 +266,12 @@ class Answers:
                 return True
         return name.startswith(RESPONSE_ID)
 
-    def fail(self, answer: Answer) -> None:
+    def fail(self, answer: Answer, details: Mapping[str, Any] = FAILED) -> None:
         """It cannot go on; which is what its client wanted, if that has cancelled it."""
         if answer.is_cancelled:
             self.end(answer, "cancelled", CLIENT_CANCELLED)
         else:
-            self.end(answer, "failed", FAILED)
+            self.end(answer, "failed", details)
 
     def end(self, answer: Answer, status: str, details: Mapping[str, Any] | None) -> None:
         """Say that it is over, and of each of its items."""

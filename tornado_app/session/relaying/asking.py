@@ -1,6 +1,7 @@
 """What a client asks beside speech, as orders to the model, as far as it may."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,10 +28,9 @@ from tornado_app.session.relaying.client_events import (
     size_bytes,
     with_fields,
 )
-from tornado_app.session.relaying.outstanding import OURS, Asked
+from tornado_app.session.relaying.outstanding import OURS, UPDATE, Asked
 from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.shown_pictures import pictures_of
-from tornado_app.session.relaying.updating import UPDATE
 
 PLAIN = ("type", "event_id")
 """What every event may have."""
@@ -130,10 +130,12 @@ class Asking:
         if self._tools.holds_conversation and of_conversation(body):
             sentence = "Conversation already has an active response in progress."
             raise refusal("conversation_already_has_active_response", sentence, None)
+        letters = letters_of(body.get("input") or ())
+        self._check_audio(letters, "response.input")
         for number, item in enumerate(body.get("input") or ()):
             if not self._forgotten.is_meant(item):
                 self._look_at_pictures(f"response.input[{number}]", item)
-        self._count_audio(letters_of(body.get("input") or ()), "response.input")
+        self._speaking.brought(letters)
         self._in_turn(event if body == (wanted or {}) else with_fields(event, response=body))
 
     def _order_answer(self, event: ClientEvent) -> None:
@@ -160,9 +162,11 @@ class Asking:
         standing, item = self._client.standing(), event.fields.get("item")
         if item is not None:
             check_item("item", item, standing)
-            self._look_at_pictures("item", item)
         check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
-        self._count_audio(letters_of((item,)), "item")
+        letters = letters_of((item,))
+        self._check_audio(letters, "item")
+        self._look_at_pictures("item", item)
+        self._speaking.brought(letters)
         self._in_turn(event)
 
     def _order_item(self, event: ClientEvent) -> None:
@@ -173,19 +177,17 @@ class Asking:
         self._relay(event)
 
     def _look_at_pictures(self, path: str, item: Any) -> None:
+        """They count, so that this comes behind all else for which an event is refused."""
         for where, shown in pictures_of(path, item):
             if refused := self._pictures.refusal(shown):
                 sentence = f"{where}: {refused.sentence}"
                 raise Refused(refused.code, sentence, where, refused.retry_after_ms)
 
-    def _count_audio(self, letters: int, path: str) -> None:
+    def _check_audio(self, letters: int, path: str) -> None:
         """What is beside the stream is speech as well: it plays as long, and costs as much."""
-        if not letters:
-            return
-        if not self._speaking.may_bring():
+        if letters and not self._speaking.may_bring():
             message = "Audio comes too fast; this was not taken. Send it again in a moment."
             raise refusal("rate_limit_exceeded", message, path)
-        self._speaking.brought(letters)
 
     def _check_named(self, event: ClientEvent) -> None:
         name = item_id_of(event.fields)
@@ -247,7 +249,7 @@ class Asking:
     def _send_noted(self, asked: Asked) -> None:
         """Noted as it is sent: the next model is asked again what has left, and nothing else."""
         if self._send(asked.order, asked.ref):
-            self._outstanding.note(asked)
+            self._outstanding.note(replace(asked, since=self._actions.now))
         else:
             self.undo(asked)
 
@@ -288,5 +290,6 @@ class Asking:
             self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)
             return
         if isinstance(audio, str):
-            self._count_audio(len(audio), "audio")
+            self._check_audio(len(audio), "audio")
+            self._speaking.brought(len(audio))
         self._in_turn(event)

@@ -3,54 +3,64 @@
 https://platform.openai.com/docs/api-reference/realtime-server-events/response/done
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from tornado_app.session.relaying.answer import Answer, ShownItem
 
-FAILED = {
-    "type": "failed",
-    "error": {
-        "type": "server_error",
-        "code": "server_error",
-        "message": "The model was lost before it had answered. Ask again.",
-    },
-}
+
+def _failed(message: str) -> dict[str, Any]:
+    error = {"type": "server_error", "code": "server_error", "message": message}
+    return {"type": "failed", "error": error}
+
+
+FAILED = _failed("The model was lost before it had answered. Ask again.")
+STALLED = _failed("The answer stopped half way, and was ended. Ask again.")
 CLIENT_CANCELLED = {"type": "cancelled", "reason": "client_cancelled"}
 TURN_DETECTED = {"type": "cancelled", "reason": "turn_detected"}
 
 
 def broken_off(answer: Answer, text_of: Callable[[str], str]) -> Iterator[str]:
-    """The events that end all open items; *text_of*: what there is of an item's text."""
+    """The events that end all open items, but for those that the client was told; *text_of*: what
+    there is of an item's text.
+    """
     for name in tuple(answer.items):
         yield from _ended(answer, name, answer.items[name], text_of(name))
 
 
 def _ended(answer: Answer, name: str, shown: ShownItem, text: str) -> Iterator[str]:
     of = {"response_id": answer.name, "output_index": shown.index}
+    item = {**shown.item, "status": "incomplete"}
     content: list[dict[str, Any]] = []
     for index, kind in sorted(shown.parts.items()):
+        words = {"transcript": text} if kind == "audio" else {"text": text}
         part = {**of, "item_id": name, "content_index": index}
-        if kind == "audio":
-            yield _event("response.output_audio.done", part)
-            yield _event("response.output_audio_transcript.done", {**part, "transcript": text})
-            spoken = {"type": "audio", "transcript": text}
-            yield _event("response.content_part.done", {**part, "part": spoken})
-            content.append({"type": "output_audio", "transcript": text})
-        else:
-            yield _event("response.output_text.done", {**part, "text": text})
-            yield _event(
-                "response.content_part.done", {**part, "part": {"type": "text", "text": text}}
-            )
-            content.append({"type": "output_text", "text": text})
-    item = {**shown.item, "status": "incomplete"}
+        for end, fields in _part_ends(kind, words):
+            if (end, index) not in shown.ended:
+                yield _event(end, {**part, **fields})
+        content.append({"type": f"output_{'audio' if kind == 'audio' else 'text'}", **words})
     if item.get("type") == "message":
         item["content"] = content
-    yield _event("conversation.item.done", {"previous_item_id": None, "item": item})
+    if not shown.is_done:
+        yield _event("conversation.item.done", {"previous_item_id": None, "item": item})
     yield _event("response.output_item.done", {**of, "item": item})
     answer.end_item(item)
+
+
+def _part_ends(kind: str, words: Mapping[str, Any]) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """The events that end a part, and what each says."""
+    if kind == "audio":
+        return (
+            ("response.output_audio.done", {}),
+            ("response.output_audio_transcript.done", words),
+            ("response.content_part.done", {"part": {"type": "audio", **words}}),
+        )
+    return (
+        ("response.output_text.done", words),
+        ("response.content_part.done", {"part": {"type": "text", **words}}),
+    )
 
 
 def _event(kind: str, fields: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from tornado_app.session.relaying import answers as answers_room
 from tornado_app.session.relaying import tools as tools_room
 from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.hearing import Hearing
+from tornado_app.session.relaying.lateness import Lateness
 from tornado_app.session.relaying.losing import Losing
 from tornado_app.session.relaying.parts import RelayedParts
 
@@ -43,6 +44,7 @@ class ClientConducts:
         self._asking = Asking(parts, relayed)
         self._hearing = Hearing(parts, relayed, self._asking)
         self._losing = Losing(parts, relayed, self._asking)
+        self._lateness = Lateness(parts, relayed, self._asking)
         # The hot path calls these as they are.
         self.audio = self.speaking.audio
         self.hear: Callable[[Any], Ending | Failure | None] = self._hearing.hear
@@ -155,6 +157,7 @@ class ClientConducts:
     def look(self, queued_bytes: int) -> None:  # noqa: ARG002
         if self.speaking.pending.is_due:
             self.speaking.pending.go_on(self.speaking.ready)
+        self._lateness.look()
         self._memory.look(finds_within_s=self._model.finds_within_s)
 
     def figures(self) -> AudioFigures:

@@ -68,7 +68,7 @@ class Hearing:
             case realtime.Malformed(size_bytes):
                 return self._hear_malformed(size_bytes)
             case _:
-                self._note(said)
+                self._note(said, text)
                 is_of_answer = isinstance(said, Place) and said.type.startswith("response.")
                 if is_of_answer or isinstance(said, AnswerEvents.KINDS):
                     self._show(self._answers.show(said, text))
@@ -78,20 +78,25 @@ class Hearing:
                     return refusal(said.response.error, self._model)
         return None
 
-    def _note(self, said: RelayedEvent) -> None:
-        """Write it down."""
+    def _note(self, said: RelayedEvent, written: str) -> None:
+        """Write it down; *written*: as the model has."""
         scribe = self._scribe
         match said:
-            case realtime.AudioDone():
+            case realtime.AudioDone(response_id):
                 self._way.end_audio()
+                self._open_answers.end_part(response_id, written)
+            case Place(type="response.content_part.done", response_id=response_id):
+                self._open_answers.end_part(response_id, written)
             case realtime.AnswerTranscriptDelta():
                 scribe.words(said.item_id, said.response_id, said.delta, is_spoken=True)
             case realtime.AnswerTextDelta():
                 scribe.words(said.item_id, said.response_id, said.delta, is_spoken=False)
             case realtime.AnswerTranscriptDone(response_id, item_id, text):
                 scribe.words_end(item_id, response_id, text)
+                self._open_answers.end_part(response_id, written)
             case realtime.AnswerTextDone(response_id, item_id, text):
                 scribe.words_end(item_id, response_id, text)
+                self._open_answers.end_part(response_id, written)
             case realtime.UserTranscriptDelta():
                 scribe.user_words(said)
             case realtime.UserTranscriptDone(item_id, text):
@@ -110,6 +115,8 @@ class Hearing:
                 self.speech_since = self.heard_until = self._actions.now
             case realtime.UserSpeechStopped():
                 self.speech_since = None
+            case realtime.Cleared():
+                self.speech_since = None
             case realtime.Committed() if self._model.once.is_news("turn", said.item_id):
                 self._model.has_begun = True
                 name = self._model.rebuilding.speech.oldest_commit
@@ -117,6 +124,7 @@ class Hearing:
                     self._outstanding.answered("input_audio_buffer.commit")
                 else:
                     self._open_answers.is_owed = self._model.answers_unasked
+                self.speech_since = None
                 scribe.committed(said, name)
                 self._actions.log("audio_committed")
 

@@ -13,12 +13,15 @@ from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED
 from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.forgotten import Forgotten
+from tornado_app.session.relaying.given_up import GivenUp
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.reading import object_of, text_of, words_of
 from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.scribe import Scribe
 
+BEGUN_KEPT = 256
+"""A model ends each as soon as it has begun it."""
 CALL: Final = ("call_id", "name", "arguments")
 
 
@@ -36,7 +39,9 @@ class ItemEvents:
         veil: Veil,
         clock: Clock,
         forgotten: Forgotten,
+        given_up: GivenUp,
     ) -> None:
+        self._given_up = given_up
         self._model = model
         self._answers = answers
         self._ledger = model.rebuilding.ledger
@@ -48,6 +53,10 @@ class ItemEvents:
         self._forgotten = forgotten
         self._forgetting: dict[str, int] = {}
         """Items that the model was asked to forget, to be told of them anew."""
+        self._promised = ""
+        """The last turn, until the client is shown its item."""
+        self._begun: dict[str, None] = {}
+        """Items that the client was shown, of no answer, and not yet told that all is there."""
 
     def retell(self, order: AnyOrder) -> None:
         """The model is told to forget an item, and of it again; the client need not know."""
@@ -63,18 +72,20 @@ class ItemEvents:
         match said:
             case realtime.ItemAdded(item, before):
                 if self._is_retold(item.id):
-                    return ""
+                    return self._placed(text, before) if self._is_promised(item.id) else ""
                 if self._veil.hides_item(item.type, item.name, item.id):
                     self._scribe.added(said)
                     return ""
                 self._added(said, text)
+                self._begin(item.id)
                 return self._placed(text, before)
             case Place(type="conversation.item.done", item=item):
-                hidden = self._is_retold(item.id) or self._veil.hides(item.id)
-                return "" if hidden else self._placed(text, None)
-            case realtime.Committed(_, before):
+                return self._placed(text, None) if self._ends(item.id) else ""
+            case realtime.Committed(item_id, before):
+                self._promised = item_id
                 return self._placed(text, before)
             case realtime.Cleared():
+                self._scribe.cleared()
                 self._outstanding.answered("input_audio_buffer.clear")
             case realtime.UserSpeechStarted():
                 if self._model.in_force.interrupt_response:
@@ -87,6 +98,31 @@ class ItemEvents:
             case Place():
                 return self._show_other(said, text)
         return text
+
+    def _is_promised(self, item_id: str) -> bool:
+        """Whether its model was lost between a turn and the item that it is."""
+        is_promised = bool(item_id) and item_id == self._promised
+        if is_promised:
+            self._begin(item_id)
+        return is_promised
+
+    def _begin(self, item_id: str) -> None:
+        """It is shown.  Those of an answer end with that."""
+        self._promised = self._promised if self._promised != item_id else ""
+        if item_id and not self._answers.has_item(item_id):
+            self._begun[item_id] = None
+            if len(self._begun) > BEGUN_KEPT:
+                del self._begun[next(iter(self._begun))]
+
+    def _ends(self, item_id: str) -> bool:
+        """Whether the client is to be told: also if the model that it began with is lost."""
+        if item_id not in self._begun and (
+            self._is_retold(item_id) or self._given_up.has_item(item_id)
+        ):
+            return False
+        self._begun.pop(item_id, None)
+        self._answers.item_done(item_id)
+        return not self._veil.hides(item_id)
 
     def _show_other(self, said: Place, text: str) -> str:
         match said.type:

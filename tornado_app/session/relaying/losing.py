@@ -34,11 +34,13 @@ class Losing:
         self._asking = asking
         self._forgotten = relayed.forgotten
         self._veil = relayed.veil
+        self._given_up = relayed.given_up
         self._ledger = parts.model.rebuilding.ledger
 
     def on_lost(self) -> None:
         """It is dialled again."""
         self._items.forget()
+        self._given_up.forget()
         cut_off = self._answers.take_all()
         for answer in cut_off:
             self._answers.break_off(answer)

@@ -17,6 +17,7 @@ from tornado_app.session.kept import order_bytes
 
 OURS = "parley_"
 """Names of orders begin so that the client has given none, or one of ours."""
+UPDATE = "session.update"
 KEPT = 256
 """A model answers each of these at once; one that answers none of so many is not asked again."""
 
@@ -33,6 +34,8 @@ class Asked:
     """The item that it is about, if the client has named one."""
     is_kept_elsewhere: bool = False
     """It goes to the next model by another way."""
+    since: float = 0.0
+    """When it was sent, or kept to be."""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -70,16 +73,19 @@ class Outstanding:
         return any(asked.kind == kind for asked in self._asked)
 
     def name_for(self, ref: str | None) -> str:
-        """What to call an order that the client calls *ref*."""
-        if ref and not ref.startswith(OURS):
+        """What to call an order that the client calls *ref*, as it may call several."""
+        if ref and not ref.startswith(OURS) and all(asked.name != ref for asked in self._asked):
             return ref
         self._named += 1
         return f"{OURS}relayed_{self._named}"
 
     def note(self, asked: Asked) -> None:
-        """Keep it; of what is too much the oldest is not asked again."""
+        """Keep it; of what is too much the oldest is not asked again, of updates last: what is in
+        force goes by the model's word on them.
+        """
         while self._asked and (len(self._asked) >= KEPT or not self._has_room(asked)):
-            self._remove(self._asked[0])
+            others = (each for each in self._asked if each.kind != UPDATE)
+            self._remove(next(others, self._asked[0]))
         if self._has_room(asked):
             self._asked.append(asked)
             self._budget.take(order_bytes(asked.order))
@@ -112,6 +118,10 @@ class Outstanding:
             if asked.name == name:
                 return self._remove(asked)
         return None
+
+    @property
+    def all(self) -> tuple[Asked, ...]:
+        return tuple(self._asked)
 
     @property
     def again(self) -> tuple[Asked, ...]:

@@ -5,6 +5,7 @@ from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.converting import Converting
 from tornado_app.session.relaying.forgotten import Forgotten
+from tornado_app.session.relaying.given_up import GivenUp
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.speaking import Speaking
@@ -49,6 +50,7 @@ class RelayedParts:
         )
         self.tools = Tools(config, model, actions, parts.timers, answers=self.answers)
         self.forgotten = Forgotten()
+        self.given_up = GivenUp()
         self.items = ItemEvents(
             model,
             parts.scribe,
@@ -58,6 +60,7 @@ class RelayedParts:
             veil=self.veil,
             clock=self.speaking.clock,
             forgotten=self.forgotten,
+            given_up=self.given_up,
         )
 
 

@@ -78,6 +78,8 @@ class Speaking:
 
     def brought(self, letters: int) -> None:
         """So much base64 in the model's format has come otherwise, in an item; it counts alike."""
+        if not letters:
+            return
         duration_ms = letters * BASE64_PART / self.bytes_per_ms
         self._received_ms += duration_ms
         self._backlog.taken(self.buffered_ms, self.pending.audio_ms, duration_ms)

@@ -169,6 +169,10 @@ class Tools:
             self._paused[answer] = None
         return answer in self._paused
 
+    def forget(self, answer: Answer) -> None:
+        """The model is given up to say any more of it; the results reach the conversation."""
+        self._called.pop(answer, None)
+
     def shut(self) -> None:
         """The session ends."""
         for call_id, call in self._calls.items():

@@ -4,7 +4,6 @@ The model takes a ``session.update`` whole or refuses it whole, in the order in 
 What it has taken is what the next one is begun with.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -26,13 +25,12 @@ from tornado_app.session.record import SoundFormat, SoundFormats
 from tornado_app.session.relaying.begun_with import begun_with
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.noted import BYTES_PER_MS
-from tornado_app.session.relaying.outstanding import Asked, Outstanding
+from tornado_app.session.relaying.outstanding import UPDATE, Asked, Outstanding
 from tornado_app.session.relaying.reading import dict_of, object_of
 from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
 from tornado_app.session.relaying.standing import Change, Client
 from tornado_app.session.relaying.veil import Veil
 
-UPDATE = "session.update"
 _FORMATS: Mapping[str, SoundFormat] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
 # What a model says may have no hash.
 DETECTIONS = ("server_vad", "semantic_vad", "none")
@@ -111,9 +109,10 @@ class Updating:
         return False
 
     def on_refused(self, name: str) -> None:
-        """The model has refused an update."""
+        """The model has refused an update; of several of this name the oldest."""
         changes = self._client.changes
-        self._client.changes = deque(change for change in changes if change.name != name)
+        if refused := next((change for change in changes if change.name == name), None):
+            changes.remove(refused)
 
     @property
     def own(self) -> Mapping[str, Any]:

@@ -165,6 +165,48 @@ async def test_without_a_key_there_is_nothing(settings, key, headers, status):
         assert [[], []] == [house.told for house in whole.houses]
 
 
+def refusals(log):
+    return [line for line in log.getvalue().splitlines() if '"client_refused"' in line]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "calls"),
+        ("GET", "calls/sess_nobody"),
+        ("POST", "calls/sess_nobody/end"),
+        ("POST", "calls/sess_nobody/listening"),
+        ("GET", "limits/user/alice"),
+        ("POST", "limits/user/alice/reset"),
+        ("POST", "reload"),
+        ("POST", "bans"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_who_is_turned_away_is_counted_once(settings, method, path):
+    """Though all processes are asked: it was one request."""
+    with whole_log("info") as log:
+        async with machine(settings, count=3) as whole:
+            assert 401 == (await ask(whole, method, path, key="x" * 40))[0]
+
+    assert 1 == len(refusals(log))
+
+
+@pytest.mark.gen_test
+async def test_who_is_turned_away_is_counted_also_beside_a_process_that_hangs(
+    settings, monkeypatch
+):
+    """That one would have, and another does."""
+    monkeypatch.setattr("tornado_app.commands.one_administration.READ_S", 2.0)
+    with whole_log("info") as log:
+        async with machine(settings, count=3) as whole:
+            with socket.create_server(("127.0.0.1", 0)) as silent:
+                whole.ports[0] = silent.getsockname()[1]
+                assert 401 == (await ask(whole, "GET", "calls", key="x" * 40))[0]
+
+    assert 1 == len(refusals(log))
+
+
 @pytest.mark.gen_test
 async def test_nobody_else_is_taken_for_the_parent(settings):
     """Who says so is written down, and asks for all as ever."""

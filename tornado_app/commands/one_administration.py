@@ -35,6 +35,8 @@ PAGE = Asked("GET", "/admin/", {}, b"")
 UNASKED = ("if-none-match", "if-modified-since", "range")
 """Of several answers one is made: each has to be whole."""
 
+TURNED_AWAY = (401, 403)
+
 NOBODY = "No process of this gateway answers now. Try again in a moment."
 NOT_KNOWN = "Some processes do not answer now, and no other has that call: {}."
 UNHEARD = "Process {} has not answered; it may have done it."
@@ -151,10 +153,11 @@ class OneAdministration:
 
     async def _listen(self, asked: Asked) -> Answered:
         """Who begins to listen to a call listens to none of another process any more."""
-        process, _ = await self._whose(_of_call(asked))
-        headers = {**asked.headers, PASSED_ON: f"{self._parent_key} {FURTHER}"}
+        process, answered = await self._whose(_of_call(asked))
+        if answered.status not in {200, 404}:
+            return answered
         others = sorted(each for each in self._ports() if process not in {None, each})
-        further = replace(asked, headers=headers)
+        further = self._further(asked)
         await asyncio.gather(*(self._ask(each, further, READ_S) for each in others))
         return await self._to_whose(asked)
 
@@ -167,9 +170,8 @@ class OneAdministration:
         answers: list[tuple[int, together.Told]] = []
         for process in sorted(self._ports()):
             is_noted = any(status != 503 for status, _ in answers)
-            key = f"{self._parent_key} {FURTHER}" if is_noted else self._parent_key
-            headers = {**asked.headers, PASSED_ON: key}
-            answered = await self._ask_to(process, replace(asked, headers=headers))
+            passed_on = self._further(asked) if is_noted else self._first(asked)
+            answered = await self._ask_to(process, passed_on)
             if not is_noted and answered.status not in {200, 409, 503}:
                 return answered
             answers.append((answered.status, json.loads(answered.body)))
@@ -196,9 +198,27 @@ class OneAdministration:
         }
         processes = sorted(self._ports())
         asked = replace(asked, headers=headers)
-        answers = await asyncio.gather(*(self._ask(each, asked, READ_S) for each in processes))
-        found = zip(processes, answers, strict=True)
-        return {process: answered for process, answered in found if answered is not None}
+        further = self._further(asked)
+        # Whoever is turned away is turned away by all, and was there once.
+        asking = (
+            self._ask(each, asked if each == processes[0] else further, READ_S)
+            for each in processes
+        )
+        answers = await asyncio.gather(*asking)
+        found = {each: told for each, told in zip(processes, answers, strict=True) if told}
+        turned_away = [each for each, told in found.items() if told.status in TURNED_AWAY]
+        if turned_away and processes[0] not in found:
+            await self._ask(turned_away[0], asked, READ_S)
+        return found
+
+    def _first(self, asked: Asked) -> Asked:
+        """As it is asked of the process that writes it down, of all that are asked."""
+        return replace(asked, headers={**asked.headers, PASSED_ON: self._parent_key})
+
+    def _further(self, asked: Asked) -> Asked:
+        """As it is asked of the others."""
+        key = f"{self._parent_key} {FURTHER}"
+        return replace(asked, headers={**asked.headers, PASSED_ON: key})
 
     async def _ask_to(self, process: int, asked: Asked) -> Answered:
         """Have that one do something."""

@@ -90,9 +90,10 @@ class AdminHandler(BodyHandler):
         self.operator = name
 
     def _turn_away(self, code: ErrorCode, status: int, sentence: str) -> None:
-        self._doorstep.refusals.log(
-            "client_refused", code=code, ip=self.ip, detail="administration"
-        )
+        if self.passed_on != "further":
+            self._doorstep.refusals.log(
+                "client_refused", code=code, ip=self.ip, detail="administration"
+            )
         self.refused = Refused(code, sentence)
         self.refuse(self.refused, status)
 

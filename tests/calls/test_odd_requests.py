@@ -90,6 +90,19 @@ async def test_nothing_odd_is_left_without_words_where_metrics_are(tmp_path):
 
 
 @pytest.mark.gen_test
+async def test_a_body_that_does_not_come_holds_no_connection(tmp_path, monkeypatch):
+    """Where operators ask."""
+    monkeypatch.setattr("tornado_app.handlers.metrics.BODY_S", 0.1, raising=False)
+    key = "k" * 40
+    settings = {"metrics_enabled": True, "admin_keys": [f"anna:{key}"]}
+    settings["server_state_dir"] = str(tmp_path)
+    headers = f"Authorization: Bearer {key}\r\nContent-Length: 5\r\n"
+    begun = request("POST /admin/v1/drain HTTP/1.1", headers, b"{")
+    async with House(NOBODY, **settings) as house:
+        assert b"" == await said_to(house, begun, house.metrics_port)
+
+
+@pytest.mark.gen_test
 async def test_a_wrong_method_is_told_which_are_right():
     """405 with `Allow` on each address, 404 elsewhere, both in JSON."""
     async with House(NOBODY) as house:

@@ -16,7 +16,9 @@ import pytest
 from tornado.netutil import bind_sockets
 
 from tests.calls.house import House, until, whole_log
+from tests.calls.odd_requests import METHODS, request
 from tests.calls.test_administration import KEY, OTHER_KEY, ask, deeds, quota_of, session_id
+from tests.calls.test_odd_requests import LAST, first_answer, said_to
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.commands.one_administration import OneAdministration
 from tornado_app.handlers.admin.passing_on import ASKED_FROM, PASSED_ON, passing_on_routes
@@ -205,6 +207,24 @@ async def test_who_is_turned_away_is_counted_also_beside_a_process_that_hangs(
                 assert 401 == (await ask(whole, "GET", "calls", key="x" * 40))[0]
 
     assert 1 == len(refusals(log))
+
+
+@pytest.mark.gen_test
+async def test_a_method_that_nobody_knows_is_answered_as_by_one_process(settings):
+    """With those that the address takes."""
+    differ = {}
+    async with machine(settings) as whole:
+        for method in METHODS:
+            for path in ("/admin/", "/admin/v1/calls", "/admin/v1/bans/user/alice", "/admin/v2"):
+                data = request(f"{method} {path} HTTP/1.1", f"Authorization: Bearer {KEY}\r\n")
+                answers = []
+                for port in (whole.metrics_port, whole.houses[0].metrics_port):
+                    status, headers, _ = first_answer(await said_to(None, data + LAST, port))
+                    answers.append((status, headers.get("allow")))
+                if answers[0] != answers[1]:
+                    differ[method, path] = answers
+
+    assert {} == differ
 
 
 @pytest.mark.gen_test

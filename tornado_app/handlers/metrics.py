@@ -17,6 +17,8 @@ Route = tuple[str, Any, dict[str, Any]]
 
 IDLE_CONNECTION_S = 120.0
 """Scrapers keep their connections from one time to the next."""
+BODY_S = 10.0
+"""A body that takes longer does not come."""
 HEADER_BYTES = 16_384
 BODY_BYTES = 1024
 """Of what takes none; those that take one say so themselves."""
@@ -71,4 +73,5 @@ def make_metrics_server(
         HEADER_BYTES,
         idle_connection_timeout=IDLE_CONNECTION_S,
         max_body_size=BODY_BYTES,
+        body_timeout=BODY_S,
     )

@@ -49,17 +49,22 @@ class PassingOnHandler(BodyHandler):
 
     def initialize(self, ask: Callable[[Asked], Awaitable[Answered]]) -> None:
         self._ask = ask
+        self._method = self.request.method or ""
+        if self._method not in self.SUPPORTED_METHODS:
+            # Tornado would refuse it, and which the address takes is known to those who are asked.
+            self.request.method = "OPTIONS"
 
     def prepare(self) -> None:
         self.begin_body()
 
     async def _pass_on(self, *_: str) -> None:
+        request = self.request
+        request.method = self._method
         if self.refused is not None:
             self.answer(400, as_json({"error": self.refused.sentence}))
             return
-        request = self.request
         asked = Asked(
-            request.method or "",
+            self._method,
             request.uri or "",
             passed(request.headers),
             bytes(self._body),

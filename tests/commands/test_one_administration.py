@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.netutil import bind_sockets
 
 from tests.calls.house import House, until, whole_log
@@ -225,6 +226,34 @@ async def test_a_method_that_nobody_knows_is_answered_as_by_one_process(settings
                     differ[method, path] = answers
 
     assert {} == differ
+
+
+async def conditional(port, path, wanted):
+    """Status and ETag of what is asked for unless it is *wanted*."""
+    headers = {"Authorization": f"Bearer {KEY}", "If-None-Match": wanted}
+    request = HTTPRequest(f"http://127.0.0.1:{port}/admin{path}", headers=headers)
+    answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+    return answer.code, answer.headers.get("ETag")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.gen_test
+async def test_what_somebody_has_already_is_not_sent_again(settings, count):
+    """Whatever is there is what `*` names (RFC 9110, 13.1.2), of one process and of several."""
+    async with machine(settings, count) as whole:
+        called = await session_id(await whole.houses[0].connected())
+        port = whole.metrics_port if count > 1 else whole.houses[0].metrics_port
+        found = {}
+        paths = ("/", "/v1/version", "/v1/bans", "/v1/calls", f"/v1/calls/{called}", "/v1/limits")
+        for path in (*paths, "/v1/limits/user/alice", "/v1/figures", "/v1/openapi.json"):
+            status, etag = await conditional(port, path, '"another"')
+            assert (200, True) == (status, bool(etag)), path
+            found[path] = (await conditional(port, path, "*"))[0]
+        again = await conditional(port, "/v1/bans", (await conditional(port, "/v1/bans", ""))[1])
+        nobody = await conditional(port, "/v1/calls/sess_nobody", "*")
+
+    assert {} == {path: status for path, status in found.items() if status != 304}
+    assert (304, 404) == (again[0], nobody[0])
 
 
 @pytest.mark.gen_test

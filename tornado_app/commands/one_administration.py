@@ -33,7 +33,8 @@ ANSWER_BYTES = 16 << 20
 PAGE = Asked("GET", "/admin/", {}, b"")
 """What a process answers that does not hang, whoever asks."""
 UNASKED = ("if-none-match", "if-modified-since", "range")
-"""Of several answers one is made: each has to be whole."""
+"""Of several answers one is made: each has to be whole, and whether somebody has that one already
+is seen when it is made."""
 
 TURNED_AWAY = (401, 403)
 
@@ -193,11 +194,8 @@ class OneAdministration:
         return _json(503, {"error": NOBODY})
 
     async def _ask_all(self, asked: Asked) -> Found:
-        headers = {
-            name: text for name, text in asked.headers.items() if name.lower() not in UNASKED
-        }
         processes = sorted(self._ports())
-        asked = replace(asked, headers=headers)
+        asked = replace(asked, headers=_without(asked.headers, UNASKED))
         further = self._further(asked)
         # Whoever is turned away is turned away by all, and was there once.
         asking = (
@@ -205,7 +203,11 @@ class OneAdministration:
             for each in processes
         )
         answers = await asyncio.gather(*asking)
-        found = {each: told for each, told in zip(processes, answers, strict=True) if told}
+        found = {
+            each: replace(told, headers=_without(told.headers, ("etag",)))
+            for each, told in zip(processes, answers, strict=True)
+            if told is not None
+        }
         turned_away = [each for each, told in found.items() if told.status in TURNED_AWAY]
         if turned_away and processes[0] not in found:
             await self._ask(turned_away[0], asked, READ_S)
@@ -261,6 +263,10 @@ def _other(found: Found) -> Answered | None:
 def _json(status: int, body: Mapping[str, Any]) -> Answered:
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     return Answered(status, as_json({**body}), headers)
+
+
+def _without(headers: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    return {name: text for name, text in headers.items() if name.lower() not in names}
 
 
 def _of_call(asked: Asked) -> Asked:

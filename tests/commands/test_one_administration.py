@@ -135,14 +135,15 @@ async def test_what_is_for_all_is_done_by_all(settings):
     assert (61, 200, 0) == (used(before), reset[0], used(after))
     assert (200, {"changed": ["limits.connections"], "waiting": []}) == reloaded
     assert (409, ["limits.connections: must be a number"]) == (refused[0], refused[1]["problems"])
-    assert [["reload", "reload", "drain"], ["reload", "reload"]] == told
+    assert "Nothing has changed." == refused[1]["error"]
+    assert [["reload", "drain"], ["reload", "reload"]] == told
     assert (202, 200) == (drained[0], ban[0])
     assert [(4401, "token_revoked")] * 2 == ends
     assert {"connections", "process_bytes"} == {each["limit"] for each in full["limits"]}
     assert ([], 60) == (figures["missing"], figures["step_s"])
     assert [
-        ("limits_reset", "done"), ("reloaded", "done"), ("reloaded", "done"), ("drained", "done"),
-        ("kept_out", "done"),
+        ("limits_reset", "done"), ("reloaded", "done"), ("reloaded", "refused"),
+        ("drained", "done"), ("kept_out", "done"),
     ] == [(deed["action"], deed["outcome"]) for deed in deeds(settings)]  # fmt: skip
 
 

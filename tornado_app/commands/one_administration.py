@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from tornado_app.handlers.admin.passing_on import (
     ASKED_FROM,
     FURTHER,
     PASSED_ON,
+    TRIED,
     Answered,
     Asked,
     passed,
@@ -118,7 +120,7 @@ class OneAdministration:
             case "GET", ("usage",):
                 return await self._any(asked, DO_S)
             case "POST", ("reload",):
-                return await self._do_everywhere(asked, together.reloaded)
+                return await self._reload(asked)
         return await self._any(asked)
 
     async def _together(
@@ -166,19 +168,42 @@ class OneAdministration:
         self,
         asked: Asked,
         make: Callable[[list[tuple[int, together.Told]]], tuple[int, together.Told]],
+        unheard: Mapping[int, Answered] = MappingProxyType({}),
     ) -> Answered:
-        """The first that answers notes it down; whoever does not is said."""
+        """The first that answers notes it down; whoever does not is said, and of those *unheard*
+        nobody waits for once more.
+        """
         answers: list[tuple[int, together.Told]] = []
         for process in sorted(self._ports()):
             is_noted = any(status != 503 for status, _ in answers)
             passed_on = self._further(asked) if is_noted else self._first(asked)
-            answered = await self._ask_to(process, passed_on)
+            answered = unheard.get(process) or await self._ask_to(process, passed_on)
             if not is_noted and answered.status not in {200, 409, 503}:
                 return answered
             answers.append((answered.status, json.loads(answered.body)))
         if not answers:
             return _json(503, {"error": NOBODY})
         return _json(*make(answers))
+
+    async def _reload(self, asked: Asked) -> Answered:
+        """Have all go by what is written, or none: whoever would not is asked alone, and notes."""
+        tried = replace(asked, headers={**asked.headers, PASSED_ON: f"{self._parent_key} {TRIED}"})
+        processes = sorted(self._ports())
+        answers = await asyncio.gather(*(self._ask_to(each, tried) for each in processes))
+        found = dict(zip(processes, answers, strict=True))
+        unheard = {each: answered for each, answered in found.items() if answered.status == 503}
+        against = {
+            each: answered
+            for each, answered in found.items()
+            if each not in unheard and answered.status != 200
+        }
+        if not against:
+            return await self._do_everywhere(asked, together.reloaded, unheard)
+        answered = await self._ask_to(next(iter(against)), self._first(asked))
+        if any(each.status != 409 for each in (answered, *against.values())):
+            return answered
+        told = [(each.status, json.loads(each.body)) for each in (answered, *against.values())]
+        return _json(*together.reloaded(told))
 
     async def _any(self, asked: Asked, within_s: float = READ_S) -> Answered:
         """One that answers; what is to be done is asked once, and of none that hangs."""

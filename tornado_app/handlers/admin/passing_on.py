@@ -11,6 +11,7 @@ PASSED_ON = "Parley-Passed-On"
 """The header by which a process knows that its parent has asked all of them: the secret that both
 have, and whether another writes it down."""
 FURTHER = "further"
+TRIED = "tried"
 ASKED_FROM = "Parley-Asked-From"
 """The header by which a process knows where the request came from: the secret, and the address."""
 OF_CONNECTION = frozenset(

@@ -295,6 +295,25 @@ def _tool(name: str) -> str:
 
 
 @pytest.mark.gen_test
+async def test_what_is_only_tried_holds_for_nobody(tmp_path):
+    """As one of several processes does before all go by it: it says what would be wrong."""
+    tools = tmp_path / "tools.toml"
+    tools.write_text(_tool("first"))
+    async with running(tools_file=str(tools)) as house:
+        before = house.server.gateway.settings
+        tools.write_text(_tool("second") + '[python]\nmodule = "examples.tools.shop_tools"\n')
+        with whole_log("info") as log:
+            good = await house.server.try_reload()
+            tools.write_text("[http.x]\n")
+            bad = await house.server.try_reload()
+        names = {function.name for function in house.server.gateway.tools.functions(())}
+
+    assert ((), 1) == (good.problems, len(bad.problems))
+    assert (before, {"first"}) == (house.server.gateway.settings, names)
+    assert "" == log.getvalue()
+
+
+@pytest.mark.gen_test
 async def test_a_fault_while_it_is_read():
     """One that is found only when all is read again leaves all as it was."""
     async with running() as house:

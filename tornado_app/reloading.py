@@ -91,6 +91,20 @@ async def read_again(
     return renewed
 
 
+async def try_again(
+    settings: Settings, house: House, reading: Reading, post: Callable[..., None]
+) -> Outcome:
+    """What would be wrong, if it were read again now; nobody goes by it, and nothing is said."""
+    loop = asyncio.get_running_loop()
+    try:
+        renewed = await loop.run_in_executor(None, _read, settings, house, reading, post)
+    except InvalidSettings as invalid:
+        return Outcome(problems=tuple(invalid.problems[:PROBLEMS_SHOWN]))
+    if renewed.tools is not None:
+        await renewed.tools.stop()
+    return Outcome()
+
+
 def refuse(*problems: str) -> Outcome:
     """Say why all stays as it is."""
     shown = problems[:PROBLEMS_SHOWN]

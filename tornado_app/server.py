@@ -23,7 +23,7 @@ from tornado_app.gateway import Gateway
 from tornado_app.health import Health
 from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
-from tornado_app.reloading import House, Outcome, Reading, read_again, refuse, tell
+from tornado_app.reloading import House, Outcome, Reading, read_again, refuse, tell, try_again
 from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Metrics, Settings
 from tornado_app.sharing import ASKED, Listening, Share
@@ -157,6 +157,12 @@ class Server:
             self.gateway.hear("reload_refused" if outcome.problems else "reloaded", {})
             return outcome
 
+    async def try_reload(self) -> Outcome:
+        """Whether it would be refused, of one of several: all go by it, or none."""
+        async with self._reloading:
+            post = self.gateway.mailbox.post_threadsafe
+            return await try_again(self._settings, self._house, self._reading, post)
+
     async def _reload(self) -> Outcome:
         post = self.gateway.mailbox.post_threadsafe
         try:
@@ -241,6 +247,7 @@ class Server:
             drain=partial(os.kill, process, ASKED),
             reload=self.reload if self._share is None else reload_all,
             reload_here=self.reload,
+            try_here=self.try_reload,
             calls_elsewhere=self._counts.elsewhere if self._counts is not None else lambda: 0,
         )
 

@@ -109,7 +109,9 @@ class House:
         self.told: list[str] = []
         """What an administration asked of the whole server."""
         self.reloaded = Outcome()
-        self.hooks = Hooks(lambda: self.told.append("drain"), self._reload)
+        self.hooks = Hooks(
+            lambda: self.told.append("drain"), self._reload, try_here=self._try_reload
+        )
         self.parent_key = ""
         """By which it knows what its parent has been asked for, as one of several."""
 
@@ -153,6 +155,9 @@ class House:
         while self.threads and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
         assert not self.threads, "a thread of the gateway is still there"
+
+    async def _try_reload(self) -> Outcome:
+        return Outcome(problems=self.reloaded.problems)
 
     async def _reload(self) -> Outcome:
         self.told.append("reload")

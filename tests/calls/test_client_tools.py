@@ -66,7 +66,7 @@ async def test_arguments_that_do_not_fit_and_a_client_that_says_stop():
         await client.status("connected")
         call = ToolCall(fake, await fake.connection(), client, house)
         output = await call.result_of(TOOL["name"], {"colour": "green"})
-        assert "'red', 'blue'" in json.loads(output)["error"]
+        assert '"red", "blue"' in json.loads(output)["error"]
         assert "tool_call" not in client.types
 
         (call_id,) = await call.model_calls((TOOL["name"], {"colour": "red"}))

@@ -15,9 +15,9 @@ LAST = request("GET /healthz HTTP/1.1", "Connection: close\r\n")
 LOUD = {"warning", "error", "critical"}
 
 
-async def said_to(house: House, data: bytes) -> bytes:
+async def said_to(house: House, data: bytes, port: int = 0) -> bytes:
     """All that the gateway says to *data*, up to the end of the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port or house.port)
     try:
         writer.write(data)
         return await asyncio.wait_for(reader.read(), WAIT_S)
@@ -60,6 +60,46 @@ async def test_nothing_odd_makes_a_loud_line():
         assert 200 == (await house.get("/healthz"))[0]
 
     assert {} == {name: lines for name, lines in loud.items() if lines}
+
+
+@pytest.mark.gen_test
+async def test_nothing_odd_is_left_without_words_where_metrics_are(tmp_path):
+    """Nor where operators ask, which is the same port."""
+    found = {}
+    settings = {"metrics_enabled": True, "admin_keys": ["anna:" + "k" * 40]}
+    settings["server_state_dir"] = str(tmp_path)
+    async with House(NOBODY, **settings) as h:
+        with whole_log() as log:
+            for name, odd in ODD_REQUESTS.items():
+                for of in ("/ws", "/metrics", "/admin/v1/calls", "/admin/"):
+                    data = odd.replace(b"/healthz", of.encode()).replace(
+                        b" /ws ", f" {of} ".encode()
+                    )
+                    said = await said_to(h, data + LAST, h.metrics_port)
+                    if said[9:10] == b"4" and not odd.startswith(b"HEAD"):
+                        status, headers, body = first_answer(said)
+                        is_json = headers.get("content-type", "").startswith("application/json")
+                        if not is_json or not json.loads(body)["error"].endswith("."):
+                            found[name, of] = (status, headers, body)
+                    elif said[9:10] == b"5":
+                        found[name, of] = said
+        lines = [json.loads(line) for line in log.getvalue().splitlines()]
+
+    assert {} == found
+    assert [] == [line for line in lines if line["level"] in LOUD]
+
+
+@pytest.mark.gen_test
+async def test_a_body_that_does_not_come_holds_no_connection(tmp_path, monkeypatch):
+    """Where operators ask."""
+    monkeypatch.setattr("tornado_app.handlers.metrics.BODY_S", 0.1, raising=False)
+    key = "k" * 40
+    settings = {"metrics_enabled": True, "admin_keys": [f"anna:{key}"]}
+    settings["server_state_dir"] = str(tmp_path)
+    headers = f"Authorization: Bearer {key}\r\nContent-Length: 5\r\n"
+    begun = request("POST /admin/v1/drain HTTP/1.1", headers, b"{")
+    async with House(NOBODY, **settings) as house:
+        assert b"" == await said_to(house, begun, house.metrics_port)
 
 
 @pytest.mark.gen_test

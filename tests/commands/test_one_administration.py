@@ -13,10 +13,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.netutil import bind_sockets
 
 from tests.calls.house import House, until, whole_log
+from tests.calls.odd_requests import METHODS, request
 from tests.calls.test_administration import KEY, OTHER_KEY, ask, deeds, quota_of, session_id
+from tests.calls.test_odd_requests import LAST, first_answer, said_to
 from tests.fakes.upstream import FakeUpstream
 from tornado_app.commands.one_administration import OneAdministration
 from tornado_app.handlers.admin.passing_on import ASKED_FROM, PASSED_ON, passing_on_routes
@@ -132,14 +135,15 @@ async def test_what_is_for_all_is_done_by_all(settings):
     assert (61, 200, 0) == (used(before), reset[0], used(after))
     assert (200, {"changed": ["limits.connections"], "waiting": []}) == reloaded
     assert (409, ["limits.connections: must be a number"]) == (refused[0], refused[1]["problems"])
-    assert [["reload", "reload", "drain"], ["reload", "reload"]] == told
+    assert "Nothing has changed." == refused[1]["error"]
+    assert [["reload", "drain"], ["reload", "reload"]] == told
     assert (202, 200) == (drained[0], ban[0])
     assert [(4401, "token_revoked")] * 2 == ends
     assert {"connections", "process_bytes"} == {each["limit"] for each in full["limits"]}
     assert ([], 60) == (figures["missing"], figures["step_s"])
     assert [
-        ("limits_reset", "done"), ("reloaded", "done"), ("reloaded", "done"), ("drained", "done"),
-        ("kept_out", "done"),
+        ("limits_reset", "done"), ("reloaded", "done"), ("reloaded", "refused"),
+        ("drained", "done"), ("kept_out", "done"),
     ] == [(deed["action"], deed["outcome"]) for deed in deeds(settings)]  # fmt: skip
 
 
@@ -163,6 +167,94 @@ async def test_without_a_key_there_is_nothing(settings, key, headers, status):
             found, body = await ask(whole, method, path, key=key, **headers)
             assert (status, {"error"}) == (found, body.keys())
         assert [[], []] == [house.told for house in whole.houses]
+
+
+def refusals(log):
+    return [line for line in log.getvalue().splitlines() if '"client_refused"' in line]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "calls"),
+        ("GET", "calls/sess_nobody"),
+        ("POST", "calls/sess_nobody/end"),
+        ("POST", "calls/sess_nobody/listening"),
+        ("GET", "limits/user/alice"),
+        ("POST", "limits/user/alice/reset"),
+        ("POST", "reload"),
+        ("POST", "bans"),
+    ],
+)
+@pytest.mark.gen_test
+async def test_who_is_turned_away_is_counted_once(settings, method, path):
+    """Though all processes are asked: it was one request."""
+    with whole_log("info") as log:
+        async with machine(settings, count=3) as whole:
+            assert 401 == (await ask(whole, method, path, key="x" * 40))[0]
+
+    assert 1 == len(refusals(log))
+
+
+@pytest.mark.gen_test
+async def test_who_is_turned_away_is_counted_also_beside_a_process_that_hangs(
+    settings, monkeypatch
+):
+    """That one would have, and another does."""
+    monkeypatch.setattr("tornado_app.commands.one_administration.READ_S", 2.0)
+    with whole_log("info") as log:
+        async with machine(settings, count=3) as whole:
+            with socket.create_server(("127.0.0.1", 0)) as silent:
+                whole.ports[0] = silent.getsockname()[1]
+                assert 401 == (await ask(whole, "GET", "calls", key="x" * 40))[0]
+
+    assert 1 == len(refusals(log))
+
+
+@pytest.mark.gen_test
+async def test_a_method_that_nobody_knows_is_answered_as_by_one_process(settings):
+    """With those that the address takes."""
+    differ = {}
+    async with machine(settings) as whole:
+        for method in METHODS:
+            for path in ("/admin/", "/admin/v1/calls", "/admin/v1/bans/user/alice", "/admin/v2"):
+                data = request(f"{method} {path} HTTP/1.1", f"Authorization: Bearer {KEY}\r\n")
+                answers = []
+                for port in (whole.metrics_port, whole.houses[0].metrics_port):
+                    status, headers, _ = first_answer(await said_to(None, data + LAST, port))
+                    answers.append((status, headers.get("allow")))
+                if answers[0] != answers[1]:
+                    differ[method, path] = answers
+
+    assert {} == differ
+
+
+async def conditional(port, path, wanted):
+    """Status and ETag of what is asked for unless it is *wanted*."""
+    headers = {"Authorization": f"Bearer {KEY}", "If-None-Match": wanted}
+    request = HTTPRequest(f"http://127.0.0.1:{port}/admin{path}", headers=headers)
+    answer = await AsyncHTTPClient().fetch(request, raise_error=False)
+    return answer.code, answer.headers.get("ETag")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.gen_test
+async def test_what_somebody_has_already_is_not_sent_again(settings, count):
+    """Whatever is there is what `*` names (RFC 9110, 13.1.2), of one process and of several."""
+    async with machine(settings, count) as whole:
+        called = await session_id(await whole.houses[0].connected())
+        port = whole.metrics_port if count > 1 else whole.houses[0].metrics_port
+        found = {}
+        paths = ("/", "/v1/version", "/v1/bans", "/v1/calls", f"/v1/calls/{called}", "/v1/limits")
+        for path in (*paths, "/v1/limits/user/alice", "/v1/figures", "/v1/openapi.json"):
+            status, etag = await conditional(port, path, '"another"')
+            assert (200, True) == (status, bool(etag)), path
+            found[path] = (await conditional(port, path, "*"))[0]
+        again = await conditional(port, "/v1/bans", (await conditional(port, "/v1/bans", ""))[1])
+        nobody = await conditional(port, "/v1/calls/sess_nobody", "*")
+
+    assert {} == {path: status for path, status in found.items() if status != 304}
+    assert (304, 404) == (again[0], nobody[0])
 
 
 @pytest.mark.gen_test

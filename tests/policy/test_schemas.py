@@ -57,6 +57,8 @@ def deep(levels):
         objects(a={"type": [[]]}),
         objects(a={"type": {}}),
         objects(a={"enum": 7}),
+        objects(a={"enum": []}),
+        objects(a={"type": []}),
         objects(a={"required": "a"}),
         objects(a={"required": [7]}),
         objects(a={"minimum": "x"}),
@@ -120,7 +122,7 @@ def test_what_fits_is_what_a_whole_library_finds_fitting(arguments):
     [
         ({}, "text is missing"),
         ({"text": 7}, "text must be of type string."),
-        ({"text": "abc", "one": "x"}, "one must be one of 'a', 1, None."),
+        ({"text": "abc", "one": "x"}, 'one must be one of "a", 1, null.'),
         ({"text": "abc", "some": [1, "x"]}, "some[1] must be of type integer."),
         ({"text": "abc", "whole": 9}, "whole is too small or too large."),
         ({"text": "abcdef"}, "text is too short or too long."),

@@ -76,7 +76,7 @@ def test_what_is_unique_is_what_the_library_takes_for_it(items):
 
 
 def test_items_that_are_the_same_go_back_to_the_model():
-    with pytest.raises(BadArguments, match="a: has items that are the same"):
+    with pytest.raises(BadArguments, match="a: it has items that are the same"):
         Schema(UNIQUE).read('{"a": [{"b": 1}, {"b": 1.0}]}')
 
 

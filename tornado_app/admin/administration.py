@@ -24,8 +24,10 @@ NOTED_EACH_S = 10.0
 """So often the counters are looked at for the history: the shortest of its steps is a minute."""
 
 
-PassedOn = Literal["", "first", "further"]
-"""Whether others are asked for the same, and whether this process is to write it down."""
+PassedOn = Literal["", "first", "further", "tried"]
+"""Whether others are asked for the same, and whether this process is to write it down; or only to
+say whether it would do it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Hooks:
     """None: it is told to others as well, and what became of it is in their logs."""
     reload_here: Callable[[], Awaitable[Reloaded]] | None = None
     """Of one of several, by itself; None: there are no others."""
+    try_here: Callable[[], Awaitable[Reloaded]] | None = None
+    """Whether that would be refused."""
     calls_elsewhere: Callable[[], int] = lambda: 0
     """How many calls the others have."""
 
@@ -165,6 +169,8 @@ class Administration:
 
     async def reload(self, operator: str, reason: str, passed_on: PassedOn) -> Reloaded | None:
         """As SIGHUP; what became of it, if that can be known."""
+        if passed_on == "tried" and self._hooks.try_here is not None:
+            return await self._hooks.try_here()
         here = self._hooks.reload_here if passed_on else None
         outcome: Outcome = "refused"
         try:

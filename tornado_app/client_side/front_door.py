@@ -1,22 +1,21 @@
 """The HTTP server, as far as it is a door: who may stand before it, and for how long."""
 
 import asyncio
-import contextlib
 import errno
 import socket
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
-from tornado.concurrent import Future
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPConnection, HTTPMessageDelegate, HTTPServerRequest
-from tornado.iostream import IOStream, UnsatisfiableReadError
+from tornado.iostream import IOStream
 from tornado.web import Application
 
 from tornado_app.admission.proxies import ClientAddress, client_address, networks
 from tornado_app.admission.waiting import WaitingRoom
 from tornado_app.client_side.acceptor import Acceptor
+from tornado_app.client_side.explaining import ExplainingStream
 from tornado_app.client_side.routing import Routing
 from tornado_app.rare_lines import RareLines
 from tornado_app.settings.schema import Settings
@@ -32,10 +31,6 @@ ROOM_MADE = 256
 
 REFUSALS_PER_MINUTE = 60
 """Lines of clients with a wrong token or origin: enough to see who, too few to fill a disk."""
-
-UNREADABLE = "This request is no HTTP/1.1 that can be read; it needs a Host, and plain headers."
-# All that Tornado says to a request that it cannot read; it closes the connection behind it.
-_TORNADO_SAYS = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
 class Doorstep:
@@ -84,8 +79,8 @@ class Doorstep:
         self.refusals.close()
 
 
-class DoorStream(IOStream):
-    """Says why before Tornado cuts a connection whose requests cannot be read.  Thread: loop."""
+class DoorStream(ExplainingStream):
+    """May leave a request to another process.  Thread: loop."""
 
     def __init__(
         self,
@@ -96,14 +91,11 @@ class DoorStream(IOStream):
         *,
         stays_once: bool = False,
     ) -> None:
-        """*spell* makes an `error` message of a sentence; *hand_over* as of `Routing`.
+        """*hand_over* as of `Routing`.
 
         With *stays_once* the first request is answered here, whatever it is.
         """
-        super().__init__(connection)
-        self._spell = spell
-        self._header_bytes = header_bytes
-        self._told = False
+        super().__init__(connection, spell, header_bytes)
         self._hand_over = hand_over
         self._stays_once = stays_once
         self._may_go = False
@@ -124,36 +116,6 @@ class DoorStream(IOStream):
                 return 0 if is_gone else None  # as at its end, or as if nothing had come
             self._may_go = False
         return super().read_from_fd(buf)
-
-    def write(self, data: bytes | memoryview) -> "Future[None]":
-        if data == _TORNADO_SAYS:
-            data = self._refusal("400 Bad Request", UNREADABLE)
-        return super().write(data)
-
-    def _refusal(self, status: str, sentence: str) -> bytes:
-        body = self._spell(sentence)
-        head = (
-            f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-        )
-        return head.encode() + body
-
-    def _check_max_bytes(self, delimiter: Any, size: int) -> None:
-        try:
-            super()._check_max_bytes(delimiter, size)
-        except UnsatisfiableReadError:
-            # Of chunks, whose delimiter is plain, or of headers.  Tornado looks more than once, and
-            # when the client has gone, too.
-            if isinstance(delimiter, bytes):
-                said = self._refusal("400 Bad Request", UNREADABLE)
-            else:
-                sentence = f"The headers of a request may have {self._header_bytes} bytes."
-                said = self._refusal("431 Request Header Fields Too Large", sentence)
-            if not self._told and not self.closed():
-                self._told = True
-                with contextlib.suppress(OSError):
-                    self.socket.send(said)
-            raise
 
 
 class FrontDoor(HTTPServer):

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +18,7 @@ from tornado_app.handlers.admin.passing_on import (
     ASKED_FROM,
     FURTHER,
     PASSED_ON,
+    TRIED,
     Answered,
     Asked,
     passed,
@@ -33,7 +35,10 @@ ANSWER_BYTES = 16 << 20
 PAGE = Asked("GET", "/admin/", {}, b"")
 """What a process answers that does not hang, whoever asks."""
 UNASKED = ("if-none-match", "if-modified-since", "range")
-"""Of several answers one is made: each has to be whole."""
+"""Of several answers one is made: each has to be whole, and whether somebody has that one already
+is seen when it is made."""
+
+TURNED_AWAY = (401, 403)
 
 NOBODY = "No process of this gateway answers now. Try again in a moment."
 NOT_KNOWN = "Some processes do not answer now, and no other has that call: {}."
@@ -115,7 +120,7 @@ class OneAdministration:
             case "GET", ("usage",):
                 return await self._any(asked, DO_S)
             case "POST", ("reload",):
-                return await self._do_everywhere(asked, together.reloaded)
+                return await self._reload(asked)
         return await self._any(asked)
 
     async def _together(
@@ -151,10 +156,11 @@ class OneAdministration:
 
     async def _listen(self, asked: Asked) -> Answered:
         """Who begins to listen to a call listens to none of another process any more."""
-        process, _ = await self._whose(_of_call(asked))
-        headers = {**asked.headers, PASSED_ON: f"{self._parent_key} {FURTHER}"}
+        process, answered = await self._whose(_of_call(asked))
+        if answered.status not in {200, 404}:
+            return answered
         others = sorted(each for each in self._ports() if process not in {None, each})
-        further = replace(asked, headers=headers)
+        further = self._further(asked)
         await asyncio.gather(*(self._ask(each, further, READ_S) for each in others))
         return await self._to_whose(asked)
 
@@ -162,20 +168,42 @@ class OneAdministration:
         self,
         asked: Asked,
         make: Callable[[list[tuple[int, together.Told]]], tuple[int, together.Told]],
+        unheard: Mapping[int, Answered] = MappingProxyType({}),
     ) -> Answered:
-        """The first that answers notes it down; whoever does not is said."""
+        """The first that answers notes it down; whoever does not is said, and of those *unheard*
+        nobody waits for once more.
+        """
         answers: list[tuple[int, together.Told]] = []
         for process in sorted(self._ports()):
             is_noted = any(status != 503 for status, _ in answers)
-            key = f"{self._parent_key} {FURTHER}" if is_noted else self._parent_key
-            headers = {**asked.headers, PASSED_ON: key}
-            answered = await self._ask_to(process, replace(asked, headers=headers))
+            passed_on = self._further(asked) if is_noted else self._first(asked)
+            answered = unheard.get(process) or await self._ask_to(process, passed_on)
             if not is_noted and answered.status not in {200, 409, 503}:
                 return answered
             answers.append((answered.status, json.loads(answered.body)))
         if not answers:
             return _json(503, {"error": NOBODY})
         return _json(*make(answers))
+
+    async def _reload(self, asked: Asked) -> Answered:
+        """Have all go by what is written, or none: whoever would not is asked alone, and notes."""
+        tried = replace(asked, headers={**asked.headers, PASSED_ON: f"{self._parent_key} {TRIED}"})
+        processes = sorted(self._ports())
+        answers = await asyncio.gather(*(self._ask_to(each, tried) for each in processes))
+        found = dict(zip(processes, answers, strict=True))
+        unheard = {each: answered for each, answered in found.items() if answered.status == 503}
+        against = {
+            each: answered
+            for each, answered in found.items()
+            if each not in unheard and answered.status != 200
+        }
+        if not against:
+            return await self._do_everywhere(asked, together.reloaded, unheard)
+        answered = await self._ask_to(next(iter(against)), self._first(asked))
+        if any(each.status != 409 for each in (answered, *against.values())):
+            return answered
+        told = [(each.status, json.loads(each.body)) for each in (answered, *against.values())]
+        return _json(*together.reloaded(told))
 
     async def _any(self, asked: Asked, within_s: float = READ_S) -> Answered:
         """One that answers; what is to be done is asked once, and of none that hangs."""
@@ -191,14 +219,33 @@ class OneAdministration:
         return _json(503, {"error": NOBODY})
 
     async def _ask_all(self, asked: Asked) -> Found:
-        headers = {
-            name: text for name, text in asked.headers.items() if name.lower() not in UNASKED
-        }
         processes = sorted(self._ports())
-        asked = replace(asked, headers=headers)
-        answers = await asyncio.gather(*(self._ask(each, asked, READ_S) for each in processes))
-        found = zip(processes, answers, strict=True)
-        return {process: answered for process, answered in found if answered is not None}
+        asked = replace(asked, headers=_without(asked.headers, UNASKED))
+        further = self._further(asked)
+        # Whoever is turned away is turned away by all, and was there once.
+        asking = (
+            self._ask(each, asked if each == processes[0] else further, READ_S)
+            for each in processes
+        )
+        answers = await asyncio.gather(*asking)
+        found = {
+            each: replace(told, headers=_without(told.headers, ("etag",)))
+            for each, told in zip(processes, answers, strict=True)
+            if told is not None
+        }
+        turned_away = [each for each, told in found.items() if told.status in TURNED_AWAY]
+        if turned_away and processes[0] not in found:
+            await self._ask(turned_away[0], asked, READ_S)
+        return found
+
+    def _first(self, asked: Asked) -> Asked:
+        """As it is asked of the process that writes it down, of all that are asked."""
+        return replace(asked, headers={**asked.headers, PASSED_ON: self._parent_key})
+
+    def _further(self, asked: Asked) -> Asked:
+        """As it is asked of the others."""
+        key = f"{self._parent_key} {FURTHER}"
+        return replace(asked, headers={**asked.headers, PASSED_ON: key})
 
     async def _ask_to(self, process: int, asked: Asked) -> Answered:
         """Have that one do something."""
@@ -241,6 +288,10 @@ def _other(found: Found) -> Answered | None:
 def _json(status: int, body: Mapping[str, Any]) -> Answered:
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     return Answered(status, as_json({**body}), headers)
+
+
+def _without(headers: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+    return {name: text for name, text in headers.items() if name.lower() not in names}
 
 
 def _of_call(asked: Asked) -> Asked:

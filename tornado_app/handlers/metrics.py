@@ -7,7 +7,9 @@ from typing import Any, Protocol
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from tornado_app.handlers.quiet import NowhereHandler, QuietHandler
+from tornado_app.client_side.explaining import ExplainingServer
+from tornado_app.errors import Refused
+from tornado_app.handlers.quiet import NowhereHandler, QuietHandler, error_message
 from tornado_app.logs import log_request
 from tornado_app.protocol.dialect import Dialect
 
@@ -15,6 +17,11 @@ Route = tuple[str, Any, dict[str, Any]]
 
 IDLE_CONNECTION_S = 120.0
 """Scrapers keep their connections from one time to the next."""
+BODY_S = 10.0
+"""A body that takes longer does not come."""
+HEADER_BYTES = 16_384
+BODY_BYTES = 1024
+"""Of what takes none; those that take one say so themselves."""
 
 
 class Rendered(Protocol):
@@ -56,6 +63,15 @@ def make_metrics_server(
         log_function=log_request,
         serve_traceback=False,
     )
-    return HTTPServer(
-        app, idle_connection_timeout=IDLE_CONNECTION_S, max_header_size=16_384, max_body_size=1024
+
+    def spell(sentence: str) -> bytes:
+        return error_message(dialect, Refused("invalid_message", sentence))
+
+    return ExplainingServer(
+        app,
+        spell,
+        HEADER_BYTES,
+        idle_connection_timeout=IDLE_CONNECTION_S,
+        max_body_size=BODY_BYTES,
+        body_timeout=BODY_S,
     )

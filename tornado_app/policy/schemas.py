@@ -9,6 +9,7 @@ the schema.  The model is told all of it; the rest is for whoever performs the c
 https://json-schema.org/draft/2020-12/json-schema-validation
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -86,6 +87,9 @@ def _check_words(schema: Mapping[str, Any]) -> None:
     names = [kinds] if isinstance(kinds, str) else kinds
     if not isinstance(names, list) or not all(isinstance(n, str) and n in _TYPES for n in names):
         raise BadSchema(f"a JSON Schema whose types are of {', '.join(_TYPES)}")
+    for word in ("type", "enum"):
+        if schema.get(word) == []:
+            raise BadSchema(f"a JSON Schema whose every {word} has a value")
     required = schema.get("required", [])
     if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
         raise BadSchema("a JSON Schema whose every required is a list of names")
@@ -150,7 +154,8 @@ def _parts_of(value: Any) -> int:
 def _listed(allowed: list[Any]) -> str:
     """The beginning of it, without spelling out the rest."""
     shown = (one[:SHOWN_CHARACTERS] if isinstance(one, str) else one for one in allowed)
-    return ", ".join(map(repr, islice(shown, SHOWN)))[:SHOWN_CHARACTERS]
+    quoted = (json.dumps(one, ensure_ascii=False, default=str) for one in islice(shown, SHOWN))
+    return ", ".join(quoted)[:SHOWN_CHARACTERS]
 
 
 class _Fitting:

@@ -1,5 +1,6 @@
 """Whether what a model wrote is what a tool wants."""
 
+import json
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
@@ -9,9 +10,12 @@ from jsonschema.exceptions import best_match
 from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
-SENTENCE_CHARACTERS = 500
-"""An error quotes what was wrong, which may be long."""
+from tornado_app.tools.schema_words import in_words
+
+TABLES = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
+"""Whose names are no words of JSON Schema."""
 CANNOT_BE_CHECKED = (
     Unresolvable,
     RecursionError,
@@ -38,13 +42,18 @@ class Schema:
         if schema.get("type") != "object":
             raise ValueError('parameters must have type = "object"')
         try:
+            json.dumps(schema, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError("JSON has no dates and times, no inf and no nan") from None
+        try:
             # With formats, so that a pattern that is no regular expression is found.
             Draft202012Validator.check_schema(
                 schema, format_checker=Draft202012Validator.FORMAT_CHECKER
             )
         except SchemaError as error:
             where = ".".join(map(str, error.absolute_path)) or "parameters"
-            raise ValueError(f"{where}: {error.message[:SENTENCE_CHARACTERS]}") from None
+            raise ValueError(f"{where}: {in_words(error)}") from None
+        _check_can_fit(schema)
         # With a registry of its own a reference to elsewhere is an error, not a request.
         self._validator = _Validator(schema, registry=Registry())
 
@@ -55,13 +64,30 @@ class Schema:
             raise BadArguments("The arguments must be a JSON object.")
         try:
             error = best_match(self._validator.iter_errors(arguments))
+            sentence = "" if error is None else in_words(error)
         except CANNOT_BE_CHECKED:
             raise BadArguments("The arguments cannot be checked.") from None
         if error is not None:
             where = ".".join(map(str, error.absolute_path))
-            sentence = error.message[:SENTENCE_CHARACTERS]
-            raise BadArguments(f"{where}: {sentence}" if where else sentence)
+            raise BadArguments(f"{where}: {sentence}." if where else f"{sentence}.")
         return arguments
+
+
+def _check_can_fit(schema: Any, where: str = "") -> None:
+    """Raises `ValueError` for a list of what a value may be that has nothing in it: no argument
+    could ever be right, and the schema of schemas lets it pass.
+    """
+    if not isinstance(schema, dict):
+        return
+    if schema.get("enum") == []:
+        raise ValueError(f"{where}enum: must have a value, or no argument could be right")
+    for word, value in schema.items():
+        if word in TABLES:
+            for name, part in value.items():
+                _check_can_fit(part, f"{where}{word}.{name}.")
+        else:
+            for part in DRAFT202012.subresources_of({word: value}):
+                _check_can_fit(part, f"{where}{word}.")
 
 
 def _unique_items(

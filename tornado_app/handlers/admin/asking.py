@@ -13,7 +13,7 @@ from tornado_app.admission.operator_keys import OperatorKeys
 from tornado_app.admission.own_page import is_of_same_origin
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import ErrorCode, Refused
-from tornado_app.handlers.admin.passing_on import ASKED_FROM, FURTHER, PASSED_ON
+from tornado_app.handlers.admin.passing_on import ASKED_FROM, FURTHER, PASSED_ON, TRIED
 from tornado_app.handlers.bodies import BodyHandler
 from tornado_app.handlers.quiet import NOWHERE, as_json
 from tornado_app.settings.schema import Settings
@@ -63,6 +63,8 @@ class AdminHandler(BodyHandler):
         which = self._by_parent(PASSED_ON)
         if which is None:
             return ""
+        if which == TRIED:
+            return "tried"
         return "further" if which == FURTHER else "first"
 
     @property
@@ -90,9 +92,10 @@ class AdminHandler(BodyHandler):
         self.operator = name
 
     def _turn_away(self, code: ErrorCode, status: int, sentence: str) -> None:
-        self._doorstep.refusals.log(
-            "client_refused", code=code, ip=self.ip, detail="administration"
-        )
+        if self.passed_on not in {"further", "tried"}:
+            self._doorstep.refusals.log(
+                "client_refused", code=code, ip=self.ip, detail="administration"
+            )
         self.refused = Refused(code, sentence)
         self.refuse(self.refused, status)
 

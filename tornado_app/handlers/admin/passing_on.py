@@ -11,6 +11,7 @@ PASSED_ON = "Parley-Passed-On"
 """The header by which a process knows that its parent has asked all of them: the secret that both
 have, and whether another writes it down."""
 FURTHER = "further"
+TRIED = "tried"
 ASKED_FROM = "Parley-Asked-From"
 """The header by which a process knows where the request came from: the secret, and the address."""
 OF_CONNECTION = frozenset(
@@ -49,17 +50,22 @@ class PassingOnHandler(BodyHandler):
 
     def initialize(self, ask: Callable[[Asked], Awaitable[Answered]]) -> None:
         self._ask = ask
+        self._method = self.request.method or ""
+        if self._method not in self.SUPPORTED_METHODS:
+            # Tornado would refuse it, and which the address takes is known to those who are asked.
+            self.request.method = "OPTIONS"
 
     def prepare(self) -> None:
         self.begin_body()
 
     async def _pass_on(self, *_: str) -> None:
+        request = self.request
+        request.method = self._method
         if self.refused is not None:
             self.answer(400, as_json({"error": self.refused.sentence}))
             return
-        request = self.request
         asked = Asked(
-            request.method or "",
+            self._method,
             request.uri or "",
             passed(request.headers),
             bytes(self._body),
@@ -71,9 +77,6 @@ class PassingOnHandler(BodyHandler):
         for name, value in answered.headers.items():
             self.set_header(name, value)
         await self.finish(answered.body or None)
-
-    def compute_etag(self) -> None:
-        """Whoever was asked has said it."""
 
     get = post = put = patch = delete = options = head = _pass_on
 

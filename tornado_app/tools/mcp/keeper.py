@@ -39,6 +39,20 @@ _OF_THE_PACKAGE = {CONNECTION_CLOSED, REQUEST_TIMEOUT, PARSE_ERROR}
 _UNREACHABLE = Result.fault("The tool cannot be reached.", detail="away")
 
 
+class Pauses:
+    """How long a server is left alone that is gone."""
+
+    def __init__(self) -> None:
+        self._next_s = FIRST_PAUSE_S
+
+    def after(self, lived_s: float) -> float:
+        """Longer each time, as long as no session lives for a while."""
+        if lived_s >= PAUSE_MAX_S:
+            self._next_s = FIRST_PAUSE_S
+        pause_s, self._next_s = self._next_s, min(2 * self._next_s, PAUSE_MAX_S)
+        return pause_s
+
+
 class Keeper:
     """Thread: the one of MCP, but for what it is made with."""
 
@@ -152,19 +166,17 @@ class Keeper:
         return Result.fault(sentence, detail=f"code_{error.code}")
 
     async def _keep(self) -> None:
-        pause_s = FIRST_PAUSE_S
+        pauses, clock = Pauses(), asyncio.get_running_loop().time
         while True:
+            begun_at = clock()
             self._session = session = Session(self._address, self._wanted, self._take)
             self._sessions.add(session)
             session.task.add_done_callback(partial(self._ended, session))
             await session.is_lost.wait()
             if session.listings:
-                self._away_since = asyncio.get_running_loop().time()
-            if isinstance(self._told, Listed):
-                pause_s = FIRST_PAUSE_S
+                self._away_since = clock()
             self._say(Away(session.lost_by))
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+            await asyncio.sleep(pauses.after(clock() - begun_at))
 
     def _ended(self, session: Session, _: asyncio.Task[None]) -> None:
         self._sessions.discard(session)

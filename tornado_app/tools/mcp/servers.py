@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parley_tools import Caller
-from tornado_app.logs import get_logger
 from tornado_app.policy.schemas import BadSchema, check_schema, fault_of
 from tornado_app.protocol.realtime.functions import NO_MANNERS, Function, Manners
+from tornado_app.rare_lines import RareLines
 from tornado_app.tools.arguments import BadArguments, decoded
 from tornado_app.tools.entries import DESCRIPTION_CHARACTERS
 from tornado_app.tools.mcp.address import Address, Away, Listed, ListedTool
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 READY_S = 5.0
 STOP_S = 4.0
 SCHEMA_BYTES = 65_536
-
-log = get_logger()
+LINES_PER_MINUTE = 10
+"""Of each kind and server: one whose tools change all the time may not fill a disk."""
 
 
 @dataclass(eq=False)
@@ -89,10 +89,17 @@ class McpServer:
         self._manners = manners
         self._thread: LoopThread | None = None
         self._keeper: Keeper | None = None
+        self._lines: RareLines | None = None
 
     def held_by(self, keeper: "Keeper", thread: LoopThread) -> None:
         """From now on *keeper* has the session with it."""
         self._keeper, self._thread = keeper, thread
+        self._lines = RareLines(asyncio.get_running_loop(), LINES_PER_MINUTE)
+
+    def left(self) -> None:
+        """Nothing is written of it any more."""
+        if self._lines is not None:
+            self._lines.close()
 
     async def call(self, name: str, arguments: dict[str, Any], meta: Any) -> Result:
         """Perform one call, in the thread of MCP."""
@@ -107,13 +114,14 @@ class McpServer:
         What a call has begun with it keeps: a tool of a server that is away is still told of, so
         that a model can say that it does not answer.
         """
-        if isinstance(state, Away):
-            log.warning("mcp_server_away", server=self.label, reason=state.reason)
-        else:
-            self._take(state)
+        lines = self._lines
+        if isinstance(state, Listed):
+            self._take(state, lines)
+        elif lines is not None:
+            lines.log("mcp_server_away", server=self.label, reason=state.reason)
         self.has_answered.set()
 
-    def _take(self, listed: Listed) -> None:
+    def _take(self, listed: Listed, lines: RareLines | None) -> None:
         found = {tool.name: tool for tool in listed.tools}
         missing: list[str] = []
         refused: list[str] = []
@@ -128,9 +136,11 @@ class McpServer:
             except ValueError as error:
                 refused.append(f"{tool.listed_name}: {error}")
         there = sum(tool.function is not None for tool in self.tools)
-        log.info("mcp_tools", server=self.label, tools=there)
+        if lines is None:
+            return
+        lines.log("mcp_tools", server=self.label, tools=there)
         if missing or refused:
-            log.warning("mcp_tools_missing", server=self.label, missing=missing, refused=refused)
+            lines.log("mcp_tools_missing", server=self.label, missing=missing, refused=refused)
 
 
 def function_of(
@@ -197,6 +207,8 @@ class McpServers:
             async with asyncio.timeout(STOP_S):
                 await self._thread.run(_all(keeper.stop() for keeper in self._keepers))
         await self._thread.stop()
+        for server in self._servers:
+            server.left()
 
 
 async def _all(works: Iterable[Coroutine[Any, Any, None]]) -> None:

@@ -169,8 +169,8 @@ class Session:
                     if tool.name in self._wanted:
                         words = tool.description or tool.title or tool.name
                         found[tool.name] = ListedTool(tool.name, words, dict(tool.input_schema))
-                cursor = page.next_cursor
-                if cursor is None:
+                is_repeated, cursor = cursor == page.next_cursor, page.next_cursor
+                if cursor is None or is_repeated or found.keys() == self._wanted:
                     break
         self._over = session
         self.listings += 1

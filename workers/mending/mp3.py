@@ -19,6 +19,7 @@ LEAD_BYTES = 4096
 LEAD_FRAMES = 3
 HAS_COUNT = 1
 NO_CRC = 1
+CRC_BYTES = 2
 MIDDLING_BITS = 8
 """The rate of bits of a head that we make: its frame has room for a count, whatever it is of."""
 
@@ -90,11 +91,29 @@ def _file(first: _Frame, parts: list[bytes]) -> bytes:
     end = begin + 4
     is_counted = len(parts[0]) >= end and first.is_head_in(parts[0]) and parts[0][flags] & HAS_COUNT
     if not is_counted:
-        parts = [_silent_head(first, parts[0]), *parts]
+        parts = [_silent_head(first, parts[0]), *_without_debts(first, parts)]
     told, count = int.from_bytes(parts[0][begin:end], "big"), len(parts) - 1
     # One that was cut says more than there is: the end is not where its padding was.
     head = parts[0][:begin] + max(told, count).to_bytes(4, "big") + parts[0][end:]
     return b"".join([head, *parts[1:]])
+
+
+def _without_debts(first: _Frame, parts: list[bytes]) -> Iterator[bytes]:
+    """Frames of which none needs what stood in those before the first; one that did is silent.
+
+    A decoder would make noise of whatever there is, and complain on the terminal.
+    """
+    kept_bytes, is_owed = 0, True
+    for packed in parts:
+        begin = HEAD_BYTES + (0 if packed[1] & NO_CRC else CRC_BYTES)
+        end = begin + first.tells_at - HEAD_BYTES
+        other_bits = 7 if first.is_first_mpeg else 8
+        owed_bytes = int.from_bytes(packed[begin : begin + 2], "big") >> other_bits
+        is_owed = is_owed and owed_bytes > kept_bytes
+        kept_bytes += max(0, len(packed) - end)
+        # It goes on to say how much it needs: a decoder keeps no more for the next one.
+        needs = (owed_bytes << other_bits).to_bytes(2, "big").ljust(end - begin, b"\0")
+        yield packed[:begin] + needs + packed[end:] if is_owed else packed
 
 
 def _silent_head(first: _Frame, packed: bytes) -> bytes:

@@ -158,6 +158,8 @@ def _resampled(samples: Samples, source_hz: int, target_hz: int) -> Samples:
 
 
 def _check_magic(data: bytes, container: Container) -> None:
+    if not data:
+        raise BadAudio("empty", f"audio: the {container} file is empty")
     found = kind_of(data)
     if found == container:
         return

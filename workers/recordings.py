@@ -20,7 +20,7 @@ BLOCK_FRAMES = 16_384
 HEAD_BYTES = 16_384
 """As much of a file is looked at, to know what it is."""
 MENDED_BYTES = 64 * 1024 * 1024
-"""What is wrong with a header is found in memory; a longer file is believed."""
+"""What is wrong with a header is found in memory; a longer file is believed that it holds audio."""
 PIPE_BYTES = 256 * 1024 * 1024
 """An hour of 24 kHz in 16 bits, and half of one more: what is longer may have no end."""
 
@@ -166,7 +166,10 @@ def open_recording(path: Path | str) -> Recording:
             is_mended = kind in STREAMS or head.startswith(ID3)
             if not is_mended or state.st_size > MENDED_BYTES:
                 _check(name, kind, state.st_size)
-                return Recording(name, path, kind)
+                recording = Recording(name, path, kind)
+                if not recording.is_empty or not is_mended or state.st_size > PIPE_BYTES:
+                    return recording
+                recording.close()
             file.seek(0)
             return _recording_of(file.read(), name)
     except FileNotFoundError:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.fakes.files import wav_by_hand
 from tests.workers import oracles
 from workers import recordings
 from workers.containers import decode_file
@@ -161,6 +162,15 @@ def test_a_recording_at_another_rate():
 
     with contextlib.closing(recording_from(buffer, "pipe")) as recording:
         assert 4_800 == sum(map(len, at_rate(recording, 48_000)))
+
+
+def test_a_long_file_that_was_written_into_a_pipe(tmp_path, monkeypatch):
+    """It says that it holds nothing, and is looked at all the same."""
+    monkeypatch.setattr(recordings, "MENDED_BYTES", 1000)
+    path = tmp_path / "piped.wav"
+    path.write_bytes(wav_by_hand(bytes(8000), data_bytes=0))
+
+    assert 4000 == len(read_recording(path)[0])
 
 
 def test_a_pipe_without_an_end(monkeypatch):

@@ -53,7 +53,8 @@ def _sized(file: bytes, audio: bytes, *, head_bytes: int, width: int, is_padded:
         size_bytes = int.from_bytes(file[at + 4 : begin], "big")
         end = begin + size_bytes + (size_bytes & is_padded)
         if file[at : at + 4] == audio:
-            if size_bytes and (end == len(file) or CHUNK_NAME.match(file[end : end + 4])):
+            is_last = end <= len(file) < end + 4 + width  # some pad it that should not
+            if size_bytes and (is_last or CHUNK_NAME.match(file[end : end + 4])):
                 return file
             return file[: at + 4] + (len(file) - begin).to_bytes(width, "big") + file[begin:]
         at = end

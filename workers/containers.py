@@ -128,7 +128,7 @@ def _blocks(file: soundfile.SoundFile, stream: bytes, container: Container) -> I
         except soundfile.SoundFileError:
             # What was read before the fault is there, but soundfile does not say how much.
             read = block[: _first_unwritten(block)]
-            if container != "flac" or not _ends_there(stream, frames + len(read)):
+            if container != "flac" or not flac.ends_at(stream, frames + len(read)):
                 raise
             yield read
             return
@@ -141,12 +141,6 @@ def _blocks(file: soundfile.SoundFile, stream: bytes, container: Container) -> I
 def _first_unwritten(block: Samples) -> int:
     unwritten = np.isnan(block).all(axis=1)
     return int(unwritten.argmax()) if unwritten.any() else len(block)
-
-
-def _ends_there(stream: bytes, frames: int) -> bool:
-    """Whether a FLAC stream has no whole frame beyond *frames* samples: it was cut, not damaged."""
-    last = flac.last_frame(stream)
-    return last is not None and frames in {last.begin, last.end}
 
 
 def _resampled(samples: Samples, source_hz: int, target_hz: int) -> Samples:
@@ -164,6 +158,8 @@ def _resampled(samples: Samples, source_hz: int, target_hz: int) -> Samples:
 
 
 def _check_magic(data: bytes, container: Container) -> None:
+    if not data:
+        raise BadAudio("empty", f"audio: the {container} file is empty")
     found = kind_of(data)
     if found == container:
         return

@@ -24,8 +24,10 @@ NOT_TAKEN: dict[str, re.Pattern[bytes]] = {
     "MP4": _begins(rb"....ftyp"),
     "AIFF": _begins(rb"FORM....AIF[FC]"),
     "CAF": _begins(rb"caff\x00"),
-    "AU": _begins(rb"\.snd"),
+    "AU": _begins(rb"\.snd|dns\."),
     "W64": _begins(rb"riff\x2e\x91"),
+    "VOC": _begins(rb"Creative Voice"),
+    "NIST": _begins(rb"NIST_1A\n"),
     "AAC": _begins(rb"\xff[\xf0\xf1\xf8\xf9]"),
     "MP3": _begins(rb"ID3|\xff[\xe2-\xe7\xea-\xef\xf2-\xf7\xfa-\xff]"),
 }

@@ -13,20 +13,23 @@ import soundfile
 
 from workers import pcm
 from workers.codecs import Samples
-from workers.magic import HEAD_BYTES, ID3, kind_of, without_tags
-from workers.mending import flac, mp3, ogg, wav
+from workers.magic import ID3, kind_of, without_tags
+from workers.mending import flac, mp3, ogg, others, wav
 
 BLOCK_FRAMES = 16_384
+HEAD_BYTES = 16_384
+"""As much of a file is looked at, to know what it is."""
 MENDED_BYTES = 64 * 1024 * 1024
-"""What is wrong with a header is found in memory; a longer file is believed."""
+"""What is wrong with a header is found in memory; a longer file is believed that it holds audio."""
 PIPE_BYTES = 256 * 1024 * 1024
 """An hour of 24 kHz in 16 bits, and half of one more: what is longer may have no end."""
 
-STREAMS: dict[str | None, Callable[[bytes], Iterator[bytes]]] = {
+STREAMS: dict[str, Callable[[bytes], Iterator[bytes]]] = {
     "wav": wav.streams,
     "flac": flac.streams,
     "ogg": ogg.streams,
     "MP3": mp3.streams,
+    **others.STREAMS,
 }
 NOT_DECODED = {"WebM", "MP4", "AAC"}
 FAULTS = (OSError, soundfile.SoundFileError, TypeError, ValueError, OverflowError)
@@ -68,8 +71,10 @@ class Recording:
         self.name = name
         self.fault = ""
         self._source: io.IOBase = io.BytesIO()
+        self._is_flac = kind == "flac"
         self._rest = _streams(source, kind)
-        self._file = self._open(next(self._rest, source))
+        self._first = next(self._rest, source)
+        self._file = self._open(self._first)
         self.rate_hz: int = self._file.samplerate
         self.is_empty = not self._file.frames
         seconds = self._file.frames / self.rate_hz
@@ -83,7 +88,7 @@ class Recording:
         samples : float32, shape (n,), full scale +-1.0
             The mean of the channels, finite, at `rate_hz`.  What is behind a fault is left out.
         """
-        yield from self._of(self._file)
+        yield from self._of(self._file, self._first)
         for stream in self._rest:
             if self.fault:
                 return
@@ -92,7 +97,7 @@ class Recording:
             except UnreadableRecording as unreadable:
                 self.fault = str(unreadable)
                 return
-            yield from _at_rate(self._of(file), file.samplerate, self.rate_hz)
+            yield from _at_rate(self._of(file, stream), file.samplerate, self.rate_hz)
 
     def close(self) -> None:
         """Let go of the file, read or not."""
@@ -111,9 +116,10 @@ class Recording:
         file.seekable = lambda: False
         return file
 
-    def _of(self, file: soundfile.SoundFile) -> Iterator[Samples]:
+    def _of(self, file: soundfile.SoundFile, stream: bytes | Path) -> Iterator[Samples]:
+        frames, is_cut = 0, False
         with file:
-            while not self.fault:
+            while not self.fault and not is_cut:
                 block = np.full((BLOCK_FRAMES, file.channels), np.nan, np.float32)
                 try:
                     read = file.read(out=block)
@@ -121,12 +127,19 @@ class Recording:
                     # What was read before the fault is there; soundfile does not say how much.
                     unread = np.isnan(block).all(axis=1)
                     read = block[: int(unread.argmax()) if unread.any() else len(block)]
-                    self.fault = f"{self.name} is broken from here on; what is before it was read."
+                    is_cut = self._is_cut(stream, frames + len(read))
+                    broken = f"{self.name} is broken from here on; what is before it was read."
+                    self.fault = "" if is_cut else broken
+                frames += len(read)
                 if len(read):
                     finite = np.nan_to_num(read, nan=0.0, posinf=1.0, neginf=-1.0)
                     yield pcm.mix_down(finite.reshape(-1), file.channels)
                 elif not self.fault:
                     return
+
+    def _is_cut(self, stream: bytes | Path, frames: int) -> bool:
+        """Whether one with a fault behind *frames* samples has only no more: a FLAC says both."""
+        return self._is_flac and isinstance(stream, bytes) and flac.ends_at(stream, frames)
 
 
 def open_recording(path: Path | str) -> Recording:
@@ -149,11 +162,14 @@ def open_recording(path: Path | str) -> Recording:
             if not stat.S_ISREG(state.st_mode):
                 return recording_from(file, name)
             head = file.read(HEAD_BYTES)
-            kind = kind_of(head)
+            kind = _kind_of(head)
             is_mended = kind in STREAMS or head.startswith(ID3)
             if not is_mended or state.st_size > MENDED_BYTES:
                 _check(name, kind, state.st_size)
-                return Recording(name, path, kind)
+                recording = Recording(name, path, kind)
+                if not recording.is_empty or not is_mended or state.st_size > PIPE_BYTES:
+                    return recording
+                recording.close()
             file.seek(0)
             return _recording_of(file.read(), name)
     except FileNotFoundError:
@@ -179,7 +195,7 @@ def recording_from(pipe: BinaryIO, name: str) -> Recording:
 
 
 def _recording_of(data: bytes, name: str) -> Recording:
-    kind = kind_of(data)
+    kind = _kind_of(data)
     _check(name, kind, len(data))
     return Recording(name, data, kind)
 
@@ -250,9 +266,14 @@ def _at_rate(blocks: Iterator[Samples], source_hz: int, target_hz: int) -> Itera
 
 def _streams(source: bytes | Path, kind: str | None) -> Iterator[bytes]:
     """What a file holds one behind the other, if it can be taken apart."""
-    if isinstance(source, bytes) and kind in STREAMS:
+    if isinstance(source, bytes) and kind is not None and kind in STREAMS:
         return STREAMS[kind](without_tags(source))
     return iter(())
+
+
+def _kind_of(data: bytes) -> str | None:
+    """What file *data* begins as, be it in the middle of a frame of MP3, as a cut stream does."""
+    return kind_of(data) or ("MP3" if mp3.has_frames(data) else None)
 
 
 def _check(name: str, kind: str | None, size_bytes: int) -> None:

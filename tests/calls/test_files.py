@@ -170,7 +170,7 @@ BAD = {
     "WebM inside": (b"\x1aE\xdf\xa3" + bytes(99), "ogg", "unsupported_format", "but WebM"),
     "broken": (FILE[:12] + FILE[36:], "wav", "invalid_audio", "is broken"),
     "only a head": (FILE[:44], "wav", "invalid_audio", "holds no audio"),
-    "empty": (b"", "wav", "unsupported_format", "the file is not wav"),
+    "empty": (b"", "wav", "invalid_audio", "the wav file is empty"),
     "long": (silence(2.1), "flac", "invalid_audio", "longer than 2 s"),
     "long by hours": (silence(600, 8_000), "flac", "invalid_audio", "longer than 2 s"),
     "large": (bytes(20_001), "wav", "message_too_large", "20000 bytes"),

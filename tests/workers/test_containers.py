@@ -241,7 +241,7 @@ BAD = {
     "other container": (file_of("flac-16", speechlike(99), 8000), "container", "not wav"),
     "WebM": (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01", "container", "not wav but WebM"),
     "MP4": (b"\x00\x00\x00\x1cftypisom", "container", "not wav but MP4"),
-    "nothing": (b"", "container", "not wav"),
+    "nothing": (b"", "empty", "the wav file is empty"),
     "noise": (bytes(range(256)), "container", "not wav"),
     "only the name": (b"RIFF\x04\x00\x00\x00WAVE", "empty", "holds no audio"),
     "no format": (wav_by_hand(bytes(256))[:12] + wav_by_hand(bytes(256))[36:], "broken", "broken"),

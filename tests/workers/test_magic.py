@@ -39,7 +39,7 @@ def test_each_file_is_known(kind):
 @pytest.mark.parametrize(("name", "data"), [
     ("AIFF", b"FORM\0\0\0\0AIFF"), ("CAF", b"caff\0\1"), ("AU", b".snd\0"), ("MP3", b"ID3\3"),
     ("MP3", b"\xff\xfb\x90"), ("MP3", b"\xff\xf3\x88"), ("AAC", b"\xff\xf1\x50"),
-    ("W64", b"riff\x2e\x91\xcf\x11"),
+    ("W64", b"riff\x2e\x91\xcf\x11"), ("VOC", b"Creative Voice File\x1a"), ("NIST", b"NIST_1A\n"),
 ])  # fmt: skip
 def test_other_files_are_named(name, data):
     """Raw audio may begin with some of these bytes, and is not taken for a file."""

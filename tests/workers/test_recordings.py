@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.fakes.files import wav_by_hand
 from tests.workers import oracles
 from workers import recordings
+from workers.containers import decode_file
 from workers.recordings import (
     UnreadableRecording,
     at_rate,
@@ -112,6 +114,33 @@ def test_a_recording_that_was_cut(tmp_path, container):
     assert 0.3 < len(samples) / 96_000 < 0.7
 
 
+def flac_of(samples) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 16_000, format="FLAC")
+    return buffer.getvalue()
+
+
+def test_a_flac_that_was_cut_is_not_broken():
+    """Every whole block is heard, as the gateway hears it, and so is what was joined behind it."""
+    whole = flac_of(np.random.default_rng(1).normal(0, 0.1, 40_000))
+    for left in range(len(whole) // 3, len(whole) - 1, 997):
+        recording = recording_from(io.BytesIO(whole[:left] + whole), "pipe")
+        heard = sum(map(len, recording.blocks()))
+
+        assert heard == decode_file(whole[:left] + whole, "flac", 10_000)[0].size
+        assert "" == recording.fault
+
+
+def test_a_flac_that_is_damaged_is_broken():
+    """What is before the damage is heard, and it is said that there is more."""
+    whole = bytearray(flac_of(np.random.default_rng(1).normal(0, 0.1, 40_000)))
+    whole[len(whole) // 2] ^= 0xFF
+    recording = recording_from(io.BytesIO(bytes(whole)), "pipe")
+
+    assert 0 < sum(map(len, recording.blocks())) < 40_000
+    assert "pipe is broken from here on; what is before it was read." == recording.fault
+
+
 def test_two_recordings_in_one_file(tmp_path):
     """The second is brought to the rate of the first."""
     path = tmp_path / "joined.wav"
@@ -133,6 +162,15 @@ def test_a_recording_at_another_rate():
 
     with contextlib.closing(recording_from(buffer, "pipe")) as recording:
         assert 4_800 == sum(map(len, at_rate(recording, 48_000)))
+
+
+def test_a_long_file_that_was_written_into_a_pipe(tmp_path, monkeypatch):
+    """It says that it holds nothing, and is looked at all the same."""
+    monkeypatch.setattr(recordings, "MENDED_BYTES", 1000)
+    path = tmp_path / "piped.wav"
+    path.write_bytes(wav_by_hand(bytes(8000), data_bytes=0))
+
+    assert 4000 == len(read_recording(path)[0])
 
 
 def test_a_pipe_without_an_end(monkeypatch):

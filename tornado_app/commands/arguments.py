@@ -140,7 +140,7 @@ def _add_turns(talk: argparse.ArgumentParser) -> None:
     )
     talk.add_argument(
         "--text",
-        type=_text,
+        type=_said,
         action="append",
         default=[],
         help="a typed turn; may be given several times",
@@ -187,6 +187,13 @@ def _text(text: str) -> str:
     if not is_text(text):
         raise argparse.ArgumentTypeError("is not UTF-8")
     return text
+
+
+def _said(text: str) -> str:
+    """A turn of nothing is refused, and by then the turns before it are talked."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("must not be empty; leave it out to say nothing")
+    return _text(text)
 
 
 def _named(text: str) -> str:

@@ -76,6 +76,12 @@ def last_frame(stream: bytes) -> FrameHead | None:
     return found
 
 
+def ends_at(stream: bytes, frames: int) -> bool:
+    """Whether a file of `streams` has no whole frame beyond *frames* samples: cut, not damaged."""
+    last = last_frame(stream)
+    return last is not None and frames in {last.begin, last.end}
+
+
 def _syncs(stream: bytes) -> Iterator[int]:
     """Where a frame may begin: what cannot differ between frames is as in the first."""
     first = stream[FRAMES_AT : FRAMES_AT + 4]

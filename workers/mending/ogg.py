@@ -3,8 +3,9 @@
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, islice
 
+from workers.mending import vorbis
 from workers.opus_packets import SAMPLES_PER_MS, duration_ms
 
 CAPTURE = b"OggS"
@@ -14,7 +15,8 @@ HEAD = struct.Struct("<4sBBqIIIB")
 CONTINUED, FIRST, LAST = 1, 2, 4
 CRC_POLYNOMIAL = 0x04C11DB7
 OPUS_HEAD = b"OpusHead"
-HEAD_PACKETS = {OPUS_HEAD: 2, b"\x01vorbis": 3}
+VORBIS_HEAD = b"\x01vorbis"
+HEAD_PACKETS = {OPUS_HEAD: 2, VORBIS_HEAD: 3}
 """How many packets there are before the audio, by how the first begins."""
 
 
@@ -131,17 +133,19 @@ class _Link:
         if sum(len(page.packets()) - 1 for page, _ in pages) <= _head_packets(first):
             return
         if first.startswith(OPUS_HEAD):
-            pages = list(_counted(pages))
+            pages = list(_counted(pages, _opus_samples([page for page, _ in pages])))
+        elif first.startswith(VORBIS_HEAD):
+            pages = _vorbis_counted(pages)
         yield b"".join(packed or page.pack() for page, packed in pages)
 
 
-def _counted(pages: list[tuple[_Page, bytes]]) -> Iterator[tuple[_Page, bytes]]:
-    """Opus pages that say how much has been played behind each (RFC 7845, 4).
+def _counted(pages: list[tuple[_Page, bytes]], packets: list[int]) -> Iterator[tuple[_Page, bytes]]:
+    """Pages that say how much has been played behind each (RFC 7845, 4; Vorbis I, A.2).
 
-    A decoder gives up where they say anything else, as those of recorders do that go by a clock, do
-    not begin at zero or do not know the end.  What is left out at the end is what was.
+    A decoder gives up where they say anything else, or ends there, as those of recorders do that
+    go by a clock, do not begin at zero or do not know the end.  What is left out at the end is what
+    was.  *packets* is how much each page plays.
     """
-    packets = _opus_samples([page for page, _ in pages])
     ends = list(accumulate(packets))
     last = max((number for number, samples in enumerate(packets) if samples), default=-1)
     trimmed = _trimmed([page for page, _ in pages], packets, last)
@@ -156,18 +160,52 @@ def _counted(pages: list[tuple[_Page, bytes]]) -> Iterator[tuple[_Page, bytes]]:
         yield right, packed if right == page else b""
 
 
+def _vorbis_counted(pages: list[tuple[_Page, bytes]]) -> list[tuple[_Page, bytes]]:
+    """The same for Vorbis, if its heads say what a packet plays."""
+    heads = list(islice(_packets([page for page, _ in pages]), HEAD_PACKETS[VORBIS_HEAD]))
+    blocks = vorbis.blocks_of(heads)
+    if blocks is None:
+        return pages
+    packets, before = list[int](), 0
+    for begun in _audio_begins([page for page, _ in pages], HEAD_PACKETS[VORBIS_HEAD]):
+        packets.append(0)
+        for size in filter(None, map(blocks.of, begun)):
+            # Half of each block lies over half of the one before, which is what is played then.
+            packets[-1] += (before + size) // 4 if before else 0
+            before = size
+    return list(_counted(pages, packets))
+
+
 def _opus_samples(pages: list[_Page]) -> list[int]:
     """How much the packets play that end in each page, at 48 kHz."""
-    found, unfinished, heads = list[int](), b"", HEAD_PACKETS[OPUS_HEAD]
+    return [
+        round(sum(map(duration_ms, packets)) * SAMPLES_PER_MS)
+        for packets in _audio_begins(pages, HEAD_PACKETS[OPUS_HEAD])
+    ]
+
+
+def _audio_begins(pages: list[_Page], heads: int) -> Iterator[list[bytes]]:
+    """For each page how the packets of audio begin that end in it."""
+    unfinished = b""
     for page in pages:
         *packets, rest = page.packets()
         if page.flags & CONTINUED and packets:
             packets[0] = unfinished + packets[0]
-        # Of its first bytes only, which say it: one that goes on for ever would be added up.
+        # Only its first bytes, which say it: one that goes on for ever would be added up.
         unfinished = (rest if packets else unfinished + rest)[:2]
-        found.append(round(sum(map(duration_ms, packets[heads:])) * SAMPLES_PER_MS))
+        yield packets[heads:]
         heads = max(0, heads - len(packets))
-    return found
+
+
+def _packets(pages: list[_Page]) -> Iterator[bytes]:
+    """Each packet whole."""
+    unfinished = list[bytes]()
+    for page in pages:
+        *packets, rest = page.packets()
+        for packet in packets:
+            yield b"".join([*unfinished, packet])
+            unfinished = []
+        unfinished.append(rest)
 
 
 def _trimmed(pages: list[_Page], samples: list[int], last: int) -> int:

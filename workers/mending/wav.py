@@ -9,7 +9,6 @@ from collections.abc import Iterator
 HEADER = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE", re.DOTALL)
 NEXT_HEADER = re.compile(rb"(?:RIFF|RF64|BW64)....WAVE(?:fmt |ds64|JUNK|LIST|bext|fact)", re.DOTALL)
 """Within what a chunk may say is its own: longer, so that no audio looks like it."""
-NEXT_HEADER_BYTES = 16
 HEADER_BYTES = 12
 CHUNK_BYTES = 8
 ELSEWHERE = 0xFFFFFFFF
@@ -21,8 +20,12 @@ TAG = re.compile(rb"ID3[\x02-\x04]|APETAGEX|TAG.{125}(?:\Z|(?:RIFF|RF64|BW64)...
 """What some programs put behind a file, in no chunk."""
 KNOWN_CHUNK = re.compile(rb"fmt |data|" + USUAL_CHUNK.pattern)
 FORM = re.compile(rb"fmt [\x10\x12\x28]\0\0\0")
+NEEDED_CHUNK = re.compile(FORM.pattern + rb"|data", re.DOTALL)
+"""Where reading goes on in a chunk whose size cannot be."""
 FORM_FIELDS = struct.Struct("<HHIIHH")
 PCM = 1
+EXTENSIBLE = b"\xfe\xff"
+EXTENSIBLE_FORM_BYTES = 40
 LONG_FORM_BYTES = 18
 """From here on a form says more of itself."""
 
@@ -43,39 +46,77 @@ def streams(data: bytes) -> Iterator[bytes]:
     file : bytes
         Its format, and whole or partial frames; without a list, a cue or a comment.
     """
-    form, long_bytes, at = b"", 0, 0
+    form, long_bytes, at, has_data = b"", 0, 0, False
     known: dict[int, bool] = {}
+    files = _Files(data)
     while at + CHUNK_BYTES <= len(data):
         if HEADER.match(data, at):
-            form, long_bytes, at = b"", 0, at + HEADER_BYTES
+            form, long_bytes, at, has_data = b"", 0, at + HEADER_BYTES, False
             continue
         name, size_bytes = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         begin = at + CHUNK_BYTES
-        at = _until_next_file(data, at + 1, begin)
+        at = files.until_next(at + 1, begin)
         if at < begin:
             continue
         if name == b"data":
+            has_data = True
             if size_bytes == ELSEWHERE and at + long_bytes <= len(data):
                 size_bytes = long_bytes
-            end = _end_of_audio(data, at, size_bytes, known)
+            end = files.until_next(at, _end_of_audio(data, at, size_bytes, known))
             if end > at:
-                form = form or _form_behind(data, end)
+                form = form or _form_behind(data, end, files.until_next(end, len(data)))
                 yield _file(form, data[at:end])
         else:
-            end = _until_next_file(data, at, at + size_bytes)
+            told = at + size_bytes
+            end = files.until_next(at, told)
+            if not has_data and (end < told or not _goes_on(data, told, size_bytes)):
+                end, size_bytes = _needed_chunk(data, at, files.until_next(at, len(data))), 0
             if name == b"fmt ":
-                form = _with_width(data[at:end])
+                form = _with_width(data[at:end] if size_bytes else _usual_form(data[at:end]))
             elif name == b"ds64":
                 long_bytes = int.from_bytes(data[at + 8 : at + 16], "little")
         at = end + _padding(data, end, size_bytes)
 
 
-def _form_behind(data: bytes, at: int) -> bytes:
+class _Files:
+    """Where the files begin that were joined; looked for once, however often it is asked."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._looked_from, self._next = 0, -1
+
+    def until_next(self, begin: int, end: int) -> int:
+        """Where the next one begins if this one was cut before *end*, else *end*."""
+        if not self._looked_from <= begin <= self._next:
+            found = NEXT_HEADER.search(self._data, begin)
+            self._looked_from = begin
+            self._next = found.start() if found else len(self._data) + ELSEWHERE
+        return min(self._next, end)
+
+
+def _goes_on(data: bytes, end: int, size_bytes: int) -> bool:
+    """Whether another chunk stands behind one that should end at *end*."""
+    at = end + _padding(data, end, size_bytes)
+    return at + CHUNK_BYTES <= len(data) and CHUNK_NAME.match(data, at) is not None
+
+
+def _needed_chunk(data: bytes, begin: int, end: int) -> int:
+    """Where the next chunk stands without which nothing is heard; *end* if there is none."""
+    found = NEEDED_CHUNK.search(data, begin, end)
+    return found.start() if found else end
+
+
+def _form_behind(data: bytes, begin: int, end: int) -> bytes:
     """The form of audio in front of it; empty if the same file has none."""
-    found = FORM.search(data, at, _until_next_file(data, at, len(data)))
+    found = FORM.search(data, begin, end)
     if found is None:
         return b""
     return _with_width(data[found.end() : found.end() + data[found.start() + 4]])
+
+
+def _usual_form(data: bytes) -> bytes:
+    """The form that *data* begins with, of a chunk that does not say how long it is."""
+    return data[: EXTENSIBLE_FORM_BYTES if data.startswith(EXTENSIBLE) else FORM_FIELDS.size]
 
 
 def _with_width(form: bytes) -> bytes:
@@ -95,13 +136,7 @@ def _end_of_audio(data: bytes, at: int, size_bytes: int, known: dict[int, bool])
     end = min(at + size_bytes, len(data))
     if not (_are_chunks(data, at, known) if not size_bytes else _ends_there(data, end)):
         end = len(data)
-    return _until_next_file(data, at, end)
-
-
-def _until_next_file(data: bytes, begin: int, end: int) -> int:
-    """Where the next of joined files begins if this one was cut before *end*, else *end*."""
-    behind = NEXT_HEADER.search(data, begin, end + NEXT_HEADER_BYTES - 1)
-    return behind.start() if behind else end
+    return end
 
 
 def _are_chunks(data: bytes, at: int, known: dict[int, bool]) -> bool:

@@ -110,6 +110,15 @@ class TestWhatComesBack:
             assert ANSWER_HZ == answer_hz
             check_same(expected, answer, band_hz=0.38 * min(rate_hz, ANSWER_HZ))
 
+    @pytest.mark.gen_test
+    async def test_a_chunk_of_the_widest_format_fits_in_a_message(self, tmp_path, said, short):
+        """Of 100 ms it would have 614 KB, and a gateway takes 262."""
+        async with parley() as house:
+            wide = f"{house.url}?input_format=float32&input_channels=8&input_rate=192000"
+            assert 0 == await talk_to(house, short, url=wide)
+
+        assert "Spoke 0.25 s" in said()
+
 
 def copy_at(rate_hz: int, folder: Path) -> Path:
     """The recording (16 kHz) at another rate, of 16 bits like the original."""

@@ -97,6 +97,28 @@ def test_a_directory(refused, tmp_path):
     assert ("folder.wav cannot be read: Is a directory.", []) == refused("folder.wav")
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([""], "The name of a recording is empty."),
+        (["", "--audio-in", "raw:16000:1"], "The name of a recording is empty."),
+        (["-", AMIABLE, "-"], "Standard input comes once; name it once."),
+    ],
+)
+def test_names_of_nothing(refused, words, sentence):
+    """As of a variable that is not set."""
+    assert (sentence, []) == refused(*words)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_a_sentence_of_nothing(capsys, text):
+    """It is told before what stands in front of it is said."""
+    with pytest.raises(SystemExit, match="2"):
+        main(["talk", AMIABLE, "--text", text, *NOBODY])
+
+    assert "argument --text: must not be empty" in capsys.readouterr().err
+
+
 def test_a_recording_of_nothing(refused, tmp_path):
     """An empty file that is a recording, too."""
     soundfile.write(tmp_path / "nothing.wav", np.zeros(0, "<i2"), 16_000)

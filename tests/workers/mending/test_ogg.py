@@ -138,6 +138,42 @@ def test_opus_is_heard_whatever_its_recorder_counted(changed):
     assert UNTRIMMED == b"".join(streams(with_granules(OPUS, changed)))
 
 
+VORBIS = file_of("ogg-vorbis", np.random.default_rng(1).normal(0, 0.1, 60_000), 16_000)
+"""Of several pages."""
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda granule: 0,
+        lambda granule: -1,
+        lambda granule: granule // 16,
+        lambda granule: granule + 10_000_000,
+        lambda granule: granule - 1_000,
+        lambda granule: granule + 500 * (granule > 30_000),
+        lambda granule: 1 << 60,
+    ],
+    ids=["nought", "unknown", "another clock", "begun before", "begins later", "a gap", "immense"],
+)
+def test_vorbis_is_heard_whatever_its_recorder_counted(changed):
+    """All of it was lost where the last page said nothing, and its end where that said little."""
+    samples, _ = decode_file(with_granules(VORBIS, changed), "ogg", 10_000)
+
+    whole, _ = decode_file(VORBIS, "ogg", 10_000)
+    assert len(whole) <= len(samples) < len(whole) + 1024
+    assert np.array_equal(whole, samples[: len(whole)])
+
+
+@pytest.mark.parametrize("granule", [0, -1])
+@pytest.mark.parametrize("length", [1, 100, 9_000])
+def test_a_short_vorbis_whose_last_page_says_nothing_is_heard(length, granule):
+    """One page of audio, which says that it is the last."""
+    *heads, last = pages_of(file_of("ogg-vorbis", SAMPLES[:length], 16_000))
+    data = joined([*heads, (*last[:3], granule, *last[4:])])
+
+    assert length <= len(decode_file(data, "ogg", 10_000)[0]) < length + 1024
+
+
 @pytest.mark.parametrize("shift", [0, 10_000_000])
 @pytest.mark.parametrize("is_told_before", [True, False])
 def test_opus_that_ends_with_a_page_of_its_own_is_heard_to_its_end(is_told_before, shift):

@@ -135,6 +135,30 @@ def test_audio_behind_a_chunk_of_an_odd_size_is_heard(name, padding):
     assert [AUDIO] == audio_of(whole[:12] + chunk + whole[12:])
 
 
+@pytest.mark.parametrize("size", [0, 3, 6, 5000, 0x7FFFFFFF, 0xFFFFFFFF])
+@pytest.mark.parametrize("name", [b"LIST", b"JUNK", b"abcd", b"fmt "])
+def test_audio_behind_a_chunk_of_a_size_that_cannot_be_is_heard(name, size):
+    """Behind the format, in front of it, or the format itself: all of the file was lost."""
+    whole = wav_by_hand(AUDIO)
+    chunk = name + struct.pack("<I", size) + b"INFOISFT\x04\0\0\0Lavf"
+    files = [whole[:36] + chunk + whole[36:], whole[:12] + chunk + whole[12:]]
+    if name == b"fmt ":
+        files = [whole[:16] + struct.pack("<I", size) + whole[20:]]
+
+    for file in files:
+        assert [AUDIO, AUDIO] == audio_of(file + whole)
+        assert all(found[20:36] == whole[20:36] for found in streams(file))
+
+
+@pytest.mark.parametrize("size", [16, 5000, 0xFFFFFFFF])
+def test_what_a_chunk_behind_the_audio_says_is_not_heard(size):
+    """Whatever its size is, and though it names what audio would stand in."""
+    chunk = b"LIST" + struct.pack("<I", size) + b"INFOdata\x04\0\0\0more"
+
+    assert [AUDIO] == audio_of(wav_by_hand(AUDIO) + chunk)
+    assert [AUDIO, AUDIO] == audio_of(wav_by_hand(AUDIO) + chunk + wav_by_hand(AUDIO))
+
+
 def test_audio_in_front_of_its_format_is_heard():
     """Another file's format is none of it."""
     whole = wav_by_hand(AUDIO)

@@ -103,6 +103,10 @@ def make_wish(
 
 def _recordings(options: argparse.Namespace) -> list[Recording]:
     """What is spoken, before there is a loop: it may have to wait for a pipe; raises `Failed`."""
+    if options.files.count("-") > 1:
+        raise Failed("Standard input comes once; name it once.")
+    if "" in options.files:  # it would be the directory that we are in
+        raise Failed("The name of a recording is empty.")
     if not options.microphone:
         return [_recording(path, options.audio_in) for path in options.files]
     if options.files or options.text:

@@ -32,6 +32,8 @@ TRANSCRIPT_TIMEOUT_S = 3.0
 """A gateway without transcription sends none."""
 TYPED_ITEM = "typed"
 CHUNK_MS, FAST_CHUNK_MS = 20.0, 100.0
+CHUNK_BYTES = 131_072
+"""Half of what a gateway takes in one message, unless its settings say otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ async def _take_turn(turn: Turn, wish: Wish, source: AudioFormat, socket: Wire, 
             call.screen.transcript("user", TYPED_ITEM, turn.text, final=True)
         await _say(socket, {"type": "text", "text": turn.text})
     else:
-        chunk_ms = wish.chunk_ms or (FAST_CHUNK_MS if wish.is_fast else CHUNK_MS)
+        chunk_ms = wish.chunk_ms or _chunk_ms(source, wish.is_fast)
         with contextlib.suppress(WebSocketClosedError):
             # Closed between a look at the call and a write: the reader is about to learn why.
             await speak(turn.recording, source, chunk_ms, socket, call)
@@ -138,6 +140,10 @@ async def _take_turn(turn: Turn, wish: Wish, source: AudioFormat, socket: Wire, 
             await call.news(deadline - time.monotonic(), "A gateway without transcription.")
     if wish.speaker is not None:
         await wish.speaker.finished()
+
+
+def _chunk_ms(source: AudioFormat, is_fast: bool) -> float:
+    return min(FAST_CHUNK_MS if is_fast else CHUNK_MS, CHUNK_BYTES * 1000 / source.bytes_per_s)
 
 
 async def _say(socket: Wire, message: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from tornado_app.commands.raw_format import RawFormat
 from tornado_app.commands.talk.failure import Failed
 from workers import pcm
 from workers.codecs import Samples, decode
+from workers.magic import file_in_place_of_audio
 from workers.recordings import Recording
 
 BLOCKS_WAITING = 100
@@ -25,9 +26,16 @@ class RawRecording(Recording):
         self._pipe, self._raw = file, raw
 
     def blocks(self) -> Iterator[Samples]:
-        """All of it, as it comes; float32, shape (n,), the mean of the channels."""
+        """All of it, as it comes; float32, shape (n,), the mean of the channels.
+
+        Raises:
+            Failed: If it is a file with a header, which would be noise.
+        """
+        frame_bytes, is_first = 2 * self._raw.channels, True
         while block := self._pipe.read(self._raw.block_bytes):
-            frame_bytes = 2 * self._raw.channels
+            if is_first and (kind := file_in_place_of_audio(block)):
+                raise Failed(f"{self.name} is {kind}, not raw audio; leave out --audio-in.")
+            is_first = False
             whole = block[: len(block) - len(block) % frame_bytes]
             if whole:
                 yield pcm.mix_down(decode(whole, "pcm16"), self._raw.channels)
@@ -43,24 +51,26 @@ async def as_it_comes(blocks: Iterator[Samples]) -> AsyncIterator[Samples]:
     The thread is left to itself if the talk ends first, and ends with the process.
 
     Raises:
-        Failed: If the pipe cannot be read.
+        Failed: If the pipe cannot be read, or is no raw audio.
     """
     loop = asyncio.get_running_loop()
-    waiting: asyncio.Queue[Samples | OSError | None] = asyncio.Queue()
+    waiting: asyncio.Queue[Samples | OSError | Failed | None] = asyncio.Queue()
     room = threading.Semaphore(BLOCKS_WAITING)
 
     def read() -> None:
-        end: OSError | None = None
+        end: OSError | Failed | None = None
         try:
             for block in blocks:
                 room.acquire()
                 loop.call_soon_threadsafe(waiting.put_nowait, block)
-        except OSError as error:
+        except (OSError, Failed) as error:
             end = error
         loop.call_soon_threadsafe(waiting.put_nowait, end)
 
     threading.Thread(target=read, name="raw-audio", daemon=True).start()
     while (block := await waiting.get()) is not None:
+        if isinstance(block, Failed):
+            raise block
         if isinstance(block, OSError):
             raise Failed(f"The audio cannot be read: {block.strerror}.")
         room.release()

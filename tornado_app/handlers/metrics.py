@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from tornado.httpserver import HTTPServer
 from tornado.web import Application
 
-from tornado_app.handlers.quiet import NowhereHandler, QuietHandler
+from tornado_app.handlers.quiet import NOWHERE_FOR_OPERATORS, NowhereHandler, QuietHandler
 from tornado_app.logs import log_request
 from tornado_app.protocol.dialect import Dialect
 
@@ -52,6 +52,7 @@ def make_metrics_server(
     app = Application(
         [(r"/metrics", MetricsHandler, {"look": look}), *others],
         default_handler_class=NowhereHandler,
+        default_handler_args={"sentence": NOWHERE_FOR_OPERATORS},
         dialect=dialect,
         log_function=log_request,
         serve_traceback=False,

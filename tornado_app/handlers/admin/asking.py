@@ -16,7 +16,7 @@ from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import ErrorCode, Refused
 from tornado_app.handlers.admin.passing_on import ASKED_FROM, FURTHER, PASSED_ON
 from tornado_app.handlers.bodies import BodyHandler
-from tornado_app.handlers.quiet import NOWHERE, as_json
+from tornado_app.handlers.quiet import NOWHERE_FOR_OPERATORS, as_json
 from tornado_app.settings.schema import Settings
 from tornado_app.settings.words import explain
 
@@ -48,7 +48,7 @@ class AdminHandler(BodyHandler):
         self.begin_body()
         keys = OperatorKeys(key.reveal() for key in self.settings_now.admin.keys)
         if not keys:
-            self.fail(404, NOWHERE)
+            self.fail(404, NOWHERE_FOR_OPERATORS)
         elif "Origin" in self.request.headers and not is_of_same_origin(self.request.headers):
             self._turn_away("origin_denied", 403, FOR_NO_PAGE)
         else:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tornado_app.settings.environment import variable
-from tornado_app.settings.reading import Source, allowed
+from tornado_app.settings.reading import Source
 from tornado_app.settings.schema import SECTIONS
+from tornado_app.settings.words import allowed
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "conf" / "gateway.toml"

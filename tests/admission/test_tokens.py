@@ -403,6 +403,13 @@ class TestIssue:
         ):
             verify(made, RULES, NOW)
 
+    def test_without_the_prefix_of_another_api(self):
+        """Whoever shows a key of `/v1/realtime` elsewhere is told what to leave out."""
+        made = issue("ada", RULES, NOW, 600)
+
+        with pytest.raises(TokenRejected, match=r"begins with ek_ is for /v1/realtime; here it"):
+            verify(f"ek_{made}", RULES, NOW)
+
     @pytest.mark.parametrize(("user", "ttl_s"), [("", 60), ("a\nb", 60), ("a", -60), ("a", 1e9)])
     def test_refuses_what_would_be_rejected(self, user, ttl_s):
         """A token that would not be accepted is not issued."""
@@ -434,6 +441,11 @@ class TestPreviousKey:
 
         assert "ada" == verify(made, RULES, NOW).user_id
         assert "token_invalid" == rejected(made, self.BEFORE)
+
+    def test_what_has_no_header_is_no_token(self):
+        """Three words with full stops between are not taken for one that somebody signed."""
+        with pytest.raises(TokenRejected, match=r"^The token is not a JSON Web Token\.$"):
+            verify("alice.bob.carol", self.NOW_WITH_BOTH, NOW)
 
     def test_any_other(self):
         """A third secret is none of the two."""

@@ -328,6 +328,42 @@ async def test_what_is_asked_wrongly_is_said(settings, method, path, body, statu
     assert isinstance(answer["error"], str)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "sentence"),
+    [
+        ("GET", "calls?limit=501", None, "limit must be an integer from 1 to 500."),
+        ("GET", "calls?levels=yes!", None, "levels must be true or false."),
+        ("GET", "figures?span=week", None, 'span must be one of "day", "hour".'),
+        ("GET", "usage?since=x", None, "since must be a day such as 2026-12-01."),
+        ("GET", "calls/sess_x/listening?after=-1", None, "after must be an integer of at least 0."),
+        ("POST", "bans", {}, 'kind is missing; it must be one of "token", "user".'),
+        (
+            "POST",
+            "bans",
+            {"kind": "user", "name": ""},
+            "name must be text in one line, of 1 to 128 characters.",
+        ),
+        (
+            "POST",
+            "calls/sess_x/end",
+            {"words": "a\nb"},
+            "words must be text in one line, of at most 500 characters.",
+        ),
+        (
+            "POST",
+            "calls/sess_x/end",
+            {"wrods": "x"},
+            '"wrods" is not known here; there may be words, reason.',
+        ),
+    ],
+)
+@pytest.mark.gen_test
+async def test_a_refusal_says_what_is_allowed(settings, method, path, body, sentence):
+    """In our own words, by the name of the field."""
+    async with House("ws://127.0.0.1:9", **settings) as house:
+        assert (400, {"error": sentence}) == await ask(house, method, path, body)
+
+
 @pytest.mark.gen_test
 async def test_a_reload_that_fails_is_written_down(settings):
     """Whoever asked has a fault of ours, and the audit has what was asked."""

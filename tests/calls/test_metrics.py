@@ -145,6 +145,7 @@ async def test_the_address_for_clients_has_no_metrics_and_that_for_scrapers_noth
             with pytest.raises(HTTPClientError) as refused:
                 await AsyncHTTPClient().fetch(f"http://127.0.0.1:{house.metrics_port}{path}")
             assert 404 == refused.value.code, path
+            assert b"Here are /metrics and" in refused.value.response.body, path
         head = await AsyncHTTPClient().fetch(
             f"http://127.0.0.1:{house.metrics_port}/metrics", method="HEAD"
         )

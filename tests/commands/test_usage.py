@@ -79,7 +79,9 @@ def test_people_get_a_table_with_a_sum(filled, capsys):
     assert "\x1b" not in lines[2]
     assert ["all", "1", "1.5", "3", "1", "300", "30", "0.0003", "USD"] == lines[3].split()
     assert "Answers that never ended: 1; what they used is estimated." == lines[4]
-    assert lines[5].startswith("Without a price in usage.prices_file: 1; ")
+    assert lines[5].startswith(
+        "Answers and written turns without a price in usage.prices_file: 1; "
+    )
 
 
 @pytest.mark.parametrize(

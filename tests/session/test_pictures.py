@@ -83,13 +83,13 @@ def test_a_picture_is_a_turn_and_is_answered(message, parts, kind):
             shown(png() + bytes(3000)),
             "message_too_large",
             "image",
-            "image: a picture may have 3000 bytes.",
+            "image: a picture may have at most 3000 bytes.",
         ),
         (
             shown(png(7, 101)),
             "message_too_large",
             "image",
-            "image: a picture may have 100 pixels on a side; this one is 7 by 101.",
+            "image: a picture may have at most 100 pixels on a side; this one is 7 by 101.",
         ),
     ],
 )

@@ -18,10 +18,11 @@ from tornado_app.settings.development import (
 )
 from tornado_app.settings.environment import variable
 from tornado_app.settings.loading import ConfigFile, load
-from tornado_app.settings.reading import InvalidSettings, Source, allowed, label
+from tornado_app.settings.reading import InvalidSettings, Source, label
 from tornado_app.settings.schema import SECTIONS, Settings
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX, Secret
 from tornado_app.settings.tables import struct_of
+from tornado_app.settings.words import allowed
 
 DEFAULTS = (Path(__file__).parents[2] / "conf/gateway.toml").read_text(encoding="utf-8")
 TYPES = Source(SECTIONS).types

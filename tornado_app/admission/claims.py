@@ -21,6 +21,8 @@ CALL_END = "call_exp"
 REGISTERED = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes", CALL_END)
 """Those that say whom a token is of and for how long, or what it may."""
 
+NONE_AT_ALL = "The token is not a JSON Web Token."
+
 Path = tuple[str, ...]
 """Where a claim stands: its name, or the names on the way to one that stands in another."""
 
@@ -72,7 +74,7 @@ def check_shape(token: str, token_bytes: int) -> None:
     if len(token) > token_bytes:
         reject(f"The token is longer than {token_bytes} characters.")
     if not _COMPACT.fullmatch(token):
-        reject("The token is not a JSON Web Token.")
+        reject(NONE_AT_ALL)
 
 
 def peek(token: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:

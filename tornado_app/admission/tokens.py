@@ -12,6 +12,7 @@ from typing import Any
 import jwt
 
 from tornado_app.admission.claims import (
+    NONE_AT_ALL,
     Caller,
     TokenRejected,
     call_end,
@@ -29,6 +30,11 @@ LONGEST_TOKEN = 16_384
 
 KEY_ID = "parley-"
 """How the `kid` (RFC 7515, 4.1.4) of our own tokens begins."""
+
+SECRET_PREFIX = "ek_"  # noqa: S105  a prefix, no secret
+"""What a key for a browser begins with at the addresses of the OpenAI API: its libraries dial with
+no other.  No header of a JWS does.
+"""
 
 HMAC = ("HS256", "HS384", "HS512")
 
@@ -148,10 +154,12 @@ def _payload(token: str, rules: TokenRules) -> bytes:
 
 def _unsigned(token: str, rules: TokenRules) -> str:
     """Why no signature fits, as far as the token says itself; it is refused whatever it says."""
+    if token.startswith(SECRET_PREFIX):
+        return "A key that begins with ek_ is for /v1/realtime; here it is sent without ek_."
     try:
         header = jwt.get_unverified_header(token)
     except Exception:  # noqa: BLE001 - a stranger wrote this
-        header = {}
+        return NONE_AT_ALL
     key_id, algorithm = header.get("kid"), header.get("alg")
     ours = [_key_id(key) for key in rules.keys]
     if isinstance(key_id, str) and key_id.startswith(KEY_ID) and key_id not in ours:

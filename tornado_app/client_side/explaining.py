@@ -52,7 +52,7 @@ class ExplainingStream(IOStream):
             if isinstance(delimiter, bytes):
                 said = self._refusal("400 Bad Request", UNREADABLE)
             else:
-                sentence = f"The headers of a request may have {self._header_bytes} bytes."
+                sentence = f"The headers of a request may have at most {self._header_bytes} bytes."
                 said = self._refusal("431 Request Header Fields Too Large", sentence)
             if not self._told and not self.closed():
                 self._told = True

@@ -5,8 +5,8 @@ import time
 from terminal.addresses import in_url, reachable
 from terminal.words import AS_IT_IS
 from tornado_app.admission import tokens
+from tornado_app.admission.tokens import SECRET_PREFIX
 from tornado_app.commands.arguments import TOKEN_TTL_S
-from tornado_app.handlers.openai.keys import SECRET_PREFIX
 from tornado_app.issuing import CONDUCT
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import Listening

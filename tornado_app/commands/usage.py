@@ -110,7 +110,8 @@ def _table(by: str, sums: Mapping[str, Sum], whole: Sum) -> Iterator[str]:
     if whole.estimated:
         yield f"Answers that never ended: {whole.estimated}; what they used is estimated."
     if whole.unpriced:
-        yield f"Without a price in usage.prices_file: {whole.unpriced}; they cost nothing here."
+        what = "Answers and written turns without a price in usage.prices_file"
+        yield f"{what}: {whole.unpriced}; they cost nothing here."
 
 
 def _cells(name: str, found: Sum) -> tuple[str, ...]:

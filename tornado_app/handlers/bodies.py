@@ -28,7 +28,7 @@ class BodyHandler(QuietHandler):
 
     def data_received(self, chunk: bytes) -> None:
         if self.refused is None and len(self._body) + len(chunk) > BODY_BYTES:
-            sentence = f"The body may have {BODY_BYTES} bytes."
+            sentence = f"The body may have at most {BODY_BYTES} bytes."
             self.refused = Refused("message_too_large", sentence)
         if self.refused is not None:
             self._body.clear()

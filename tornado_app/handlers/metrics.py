@@ -9,7 +9,12 @@ from tornado.web import Application
 
 from tornado_app.client_side.explaining import ExplainingServer
 from tornado_app.errors import Refused
-from tornado_app.handlers.quiet import NowhereHandler, QuietHandler, error_message
+from tornado_app.handlers.quiet import (
+    NOWHERE_FOR_OPERATORS,
+    NowhereHandler,
+    QuietHandler,
+    error_message,
+)
 from tornado_app.logs import log_request
 from tornado_app.protocol.dialect import Dialect
 
@@ -59,6 +64,7 @@ def make_metrics_server(
     app = Application(
         [(r"/metrics", MetricsHandler, {"look": look}), *others],
         default_handler_class=NowhereHandler,
+        default_handler_args={"sentence": NOWHERE_FOR_OPERATORS},
         dialect=dialect,
         log_function=log_request,
         serve_traceback=False,

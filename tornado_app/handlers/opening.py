@@ -41,7 +41,7 @@ def read_query(request: HTTPServerRequest) -> dict[str, list[str]]:
     try:
         return parse_qs(request.query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError:
-        sentence = f"The address may have {MAX_PARAMETERS} parameters."
+        sentence = f"The address may have at most {MAX_PARAMETERS} parameters."
         raise Refused("invalid_message", sentence) from None
 
 

@@ -13,6 +13,9 @@ from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.told import ErrorReport
 
 NOWHERE = "There is nothing at this address. Calls go to /ws."
+NOWHERE_FOR_OPERATORS = (
+    "There is nothing at this address. Here are /metrics and, with admin.keys, /admin/."
+)
 INTERNAL = Refused("internal", "The server had a fault of its own.")
 
 
@@ -79,8 +82,11 @@ class NowhereHandler(QuietHandler):
 
     allowed = ()
 
+    def initialize(self, sentence: str = NOWHERE) -> None:
+        self._sentence = sentence
+
     def prepare(self) -> None:
-        self.refuse(Refused("invalid_message", NOWHERE), 404)
+        self.refuse(Refused("invalid_message", self._sentence), 404)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ARG002  Tornado's
         """A method that Tornado does not know is no better here than any other."""

@@ -32,7 +32,7 @@ class Files:
         chunk = self._actions.chunk
         size_bytes = len(text) * 3 // 4 - text.count("=", -2)
         if size_bytes > self._rules.file_bytes:
-            sentence = f"audio: a file may have {self._rules.file_bytes} bytes."
+            sentence = f"audio: a file may have at most {self._rules.file_bytes} bytes."
             return Refused("message_too_large", sentence, "audio", chunk=chunk)
         if self._pending.count(PendingFile) >= FILES_PENDING:
             sentence = f"Only {FILES_PENDING} files may wait; send the next when one is received."

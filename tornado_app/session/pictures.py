@@ -35,14 +35,14 @@ class Pictures:
             sentence = f"A call may show {rules.per_call} pictures, and this one has."
             return Refused("permission_denied", sentence, "type")
         if len(message.image) > -(-rules.size_bytes // 3) * 4:
-            sentence = f"image: a picture may have {rules.size_bytes} bytes."
+            sentence = f"image: a picture may have at most {rules.size_bytes} bytes."
             return Refused("message_too_large", sentence, "image")
         found = _look(message)
         if isinstance(found, Refused):
             return found
         if max(found) > rules.side_px:
             sentence = (
-                f"image: a picture may have {rules.side_px} pixels on a side; this one is "
+                f"image: a picture may have at most {rules.side_px} pixels on a side; this one is "
                 f"{found.width_px} by {found.height_px}."
             )
             return Refused("message_too_large", sentence, "image")

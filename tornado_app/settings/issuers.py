@@ -21,11 +21,11 @@ from tornado_app.admission.issuers.key_set import (
     read_pem,
 )
 from tornado_app.admission.issuers.rules import ClaimNames, IssuerRules, plain_type
-from tornado_app.settings.reading import allowed
 from tornado_app.settings.schema import Settings
 from tornado_app.settings.secret import read_secret
 from tornado_app.settings.shapes import SECRET_BYTES, is_guessable, is_loopback, is_url
 from tornado_app.settings.toml_file import read_tables
+from tornado_app.settings.words import allowed
 
 ISSUERS_MAX = 32
 

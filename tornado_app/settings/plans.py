@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from tornado_app.settings.reading import allowed
 from tornado_app.settings.schema import SECTIONS, Quotas, Settings
 from tornado_app.settings.toml_file import read_tables
+from tornado_app.settings.words import allowed
 
 PLANNED = (
     "limits.connections",

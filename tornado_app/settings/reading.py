@@ -21,6 +21,7 @@ from tornado_app.settings.environment import (
 from tornado_app.settings.secret import Secret, is_line, read_secret, read_secrets
 from tornado_app.settings.tables import Tables, struct_of
 from tornado_app.settings.toml_text import read_toml
+from tornado_app.settings.words import allowed
 
 OTHER_VARIABLES = {"upstream.api_key": "OPENAI_API_KEY"}
 """Read where neither the file nor a variable of ours names one."""
@@ -126,7 +127,7 @@ class Source:
                 self.problems.append(f"{name}: has no default")
                 continue
             if struct := struct_of(kind):
-                tables = Tables(name, struct, environ or {}, allowed)
+                tables = Tables(name, struct, environ or {})
                 converted[name] = tables.read(values[name])
                 self.problems += tables.problems
                 self.wrong |= {name} if tables.problems else set()
@@ -211,41 +212,3 @@ def _wanted(kind: Any, value: object) -> str:
         return allowed(kind)
     shown = json.dumps(value, default=str, ensure_ascii=False)
     return f"{allowed(kind)}, not {shown if len(shown) <= 80 else shown[:80] + '...'}"
-
-
-def allowed(kind: Any) -> str:
-    """What a setting of this type may be, in words."""
-    return _describe(inspect.type_info(kind))
-
-
-def _describe(info: inspect.Type) -> str:
-    match info:
-        case inspect.CustomType():
-            return "text in one line, without white space around it"
-        case inspect.Metadata(extra_json_schema={"description": str(words)}):
-            return words
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.IntType():
-            return f"an integer {_bounds(info)}"
-        case inspect.FloatType():
-            return f"a number {_bounds(info)}"
-        case inspect.LiteralType(values=values):
-            return f"one of {', '.join(json.dumps(value) for value in values)}"
-        case inspect.DictType():
-            return 'names and what they are called there, such as { marin = "alloy" }'
-        case inspect.StrType(min_length=low, max_length=high):
-            return f"text of {low or 0} to {high} characters"
-        case inspect.VarTupleType(item_type=item, min_length=low):
-            least = " with at least one item" if low else ""
-            return f"a list (JSON in the environment){least}, each item {_describe(item)}"
-    raise AssertionError(info)
-
-
-def _bounds(info: inspect.IntType | inspect.FloatType) -> str:
-    """Between what a number has to be; each has two bounds."""
-    if info.ge is not None and info.le is not None:
-        return f"from {info.ge} to {info.le}"
-    low = f"above {info.gt}" if info.ge is None else f"of at least {info.ge}"
-    high = f"below {info.lt}" if info.le is None else f"at most {info.le}"
-    return f"{low} and {high}"

@@ -1,7 +1,7 @@
 """Settings that are a list of tables, such as ``[[upstream.fallbacks]]``, field by field."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from tornado_app.settings.secret import Secret, is_line, read_secret
+from tornado_app.settings.words import allowed
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES_MAX = 8
@@ -29,18 +30,11 @@ def struct_of(kind: Any) -> type[msgspec.Struct] | None:
 class Tables:
     """Reads one such list and collects what is wrong with it; a value is never repeated."""
 
-    def __init__(
-        self,
-        name: str,
-        kind: type[msgspec.Struct],
-        environ: Mapping[str, str],
-        allowed: Callable[[Any], str],
-    ) -> None:
+    def __init__(self, name: str, kind: type[msgspec.Struct], environ: Mapping[str, str]) -> None:
         self._name = name
         self._fields = {field.name: field for field in msgspec.structs.fields(kind)}
         self._kind = kind
         self._environ = environ
-        self._allowed = allowed
         self.problems: list[str] = []
 
     def read(self, value: object) -> tuple[Any, ...]:
@@ -76,7 +70,7 @@ class Tables:
                 else:
                     yield name, msgspec.convert(table[name], field.type)
             except (msgspec.ValidationError, ValueError) as error:
-                reason = f"must be {self._allowed(field.type)}"
+                reason = f"must be {allowed(field.type)}"
                 if field.type is Secret:
                     reason = str(error) or f"must be {MAY_BE}"
                 self.problems.append(f"{where}, {name}: {reason}")

@@ -611,6 +611,9 @@ const MEANINGS = {
   4411: "The call has lasted as long as it may.",
 };
 
+/** Nobody has answered yet: a browser does not say why. */
+const NOT_REACHED = { sentence: "The gateway cannot be reached." };
+
 /**
  * What to do after a close: `delayMs` until the next try, null for none, and a sentence.
  * *error* is the data of the `error` that came before, *attempt* the number of the next try, from 1.
@@ -804,10 +807,11 @@ class Call {
     this._socket = this._expected = this._deafTo = null;
     this._isTold = this._isOpen = false;
     if (!this._resumeToken) this._forget();
-    const { delayMs, sentence } = afterClose({ closeCode, error, attempt: this._attempt });
+    const why = error ?? (closeCode === 1006 && this._openedAt === undefined ? NOT_REACHED : null);
+    const { delayMs, sentence } = afterClose({ closeCode, error: why, attempt: this._attempt });
     const more = { code: error?.code, closeCode };
     if (delayMs === null || !this._options.reconnect) {
-      this._end(new CallError(error?.code ?? "closed", sentence, error), more);
+      this._end(new CallError(error?.code ?? "closed", sentence, error ?? {}), more);
       return;
     }
     this._enter("reconnecting", sentence, { ...more, attempt: this._attempt, retryInMs: delayMs });

@@ -36,6 +36,37 @@ test("the opening says what is wanted, and keeps the token out of the address", 
   });
 });
 
+test("a gateway that was never there has not dropped the connection", async () => {
+  const gateway = new Gateway();
+  call = connect({ url: "https://gateway.test", getToken: () => "secret", reconnect: false });
+  const ended = assert.rejects(call.ready, { message: "The gateway cannot be reached.", code: "closed" });
+  await until(() => gateway.last);
+  gateway.last.onclose({ code: 1006 });
+  await ended;
+  assert.equal(call.state, "ended");
+});
+
+for (const [code, sentence] of [[1002, "The connection dropped."], [4409, "The call goes on at another place."]]) {
+  test(`a call that is closed with ${code}, and without a word before, has ended`, async () => {
+    const { gateway, of } = await connected();
+    gateway.last.onclose({ code });
+    assert.deepEqual([call.state, of("status").at(-1).sentence], ["ended", sentence]);
+  });
+}
+
+test("who cannot be reached at the seventh try has ended", async () => {
+  const gateway = new Gateway();
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (act, ms, ...more) => setTimeout(act, ms / 1000, ...more);
+  try {
+    call = connect({ url: "https://gateway.test", getToken: () => "secret" });
+    await assert.rejects(call.ready, { message: "The gateway cannot be reached." });
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assert.deepEqual([call.state, gateway.sockets.length], ["ended", 7]);
+});
+
 test("an answer passes at the pace of speech, and is told of", async () => {
   const { gateway, of } = await connected();
   call.say("Hello.");

@@ -1,6 +1,7 @@
 """Who may ask, how their requests are read, and how they are answered."""
 
 import json
+from collections.abc import Mapping
 from hmac import compare_digest
 from typing import Any, TypeVar
 
@@ -15,8 +16,9 @@ from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import ErrorCode, Refused
 from tornado_app.handlers.admin.passing_on import ASKED_FROM, FURTHER, PASSED_ON, TRIED
 from tornado_app.handlers.bodies import BodyHandler
-from tornado_app.handlers.quiet import NOWHERE, as_json
+from tornado_app.handlers.quiet import NOWHERE_FOR_OPERATORS, as_json
 from tornado_app.settings.schema import Settings
+from tornado_app.settings.words import explain
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
@@ -46,7 +48,7 @@ class AdminHandler(BodyHandler):
         self.begin_body()
         keys = OperatorKeys(key.reveal() for key in self.settings_now.admin.keys)
         if not keys:
-            self.fail(404, NOWHERE)
+            self.fail(404, NOWHERE_FOR_OPERATORS)
         elif "Origin" in self.request.headers and not is_of_same_origin(self.request.headers):
             self._turn_away("origin_denied", 403, FOR_NO_PAGE)
         else:
@@ -111,11 +113,9 @@ class AdminHandler(BodyHandler):
             # Half of a surrogate pair can be written in JSON, and is no text (RFC 8259, 8.2).
             if not is_text(json.dumps(body, ensure_ascii=False)):
                 raise Failed(400, "The body must be text: half of a character stands in it.")
-            return msgspec.convert(body, kind)
         except Refused as refused:
             raise Failed(400, refused.sentence) from None
-        except msgspec.ValidationError as error:
-            raise Failed(400, f"{error}.") from None
+        return _converted(body, kind, strict=True)
 
     def query(self, kind: type[Body]) -> Body:
         """What the query asks for, each name once; raises as `read`."""
@@ -124,11 +124,9 @@ class AdminHandler(BodyHandler):
             if any(len(values) > 1 for values in arguments.values()):
                 raise Failed(400, "Each parameter may stand there once.")
             texts = {name: values[0].decode("utf-8") for name, values in arguments.items()}
-            return msgspec.convert(texts, kind, strict=False)
         except UnicodeDecodeError:
             raise Failed(400, "The query must be UTF-8.") from None
-        except msgspec.ValidationError as error:
-            raise Failed(400, f"{error}.") from None
+        return _converted(texts, kind, strict=False)
 
     def tell(self, status: int, body: dict[str, Any]) -> None:
         self.answer(status, as_json(body))
@@ -150,3 +148,10 @@ class AdminHandler(BodyHandler):
 
     def http_error(self, refused: Refused) -> bytes:
         return as_json({"error": refused.sentence})
+
+
+def _converted(values: Mapping[str, Any], kind: type[Body], *, strict: bool) -> Body:
+    try:
+        return msgspec.convert(values, kind, strict=strict)
+    except msgspec.ValidationError:
+        raise Failed(400, explain(values, kind, strict=strict)) from None

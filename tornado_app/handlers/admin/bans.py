@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from tornado_app.admission.bans import Kind, Name
+from tornado_app.admission.claims import LONGEST_NAME
 from tornado_app.handlers.admin.asking import AdminHandler, Failed
 from tornado_app.handlers.admin.calls import Sentence, Why
 
@@ -17,7 +18,13 @@ UNWRITABLE = "It could not be written down, and nothing has changed: {}."
 
 class _Ban(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind
-    name: Annotated[Name, Meta(pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+    name: Annotated[
+        Name,
+        Meta(
+            pattern=r"\A[^\x00-\x1f\x7f]*\Z",
+            description=f"text in one line, of 1 to {LONGEST_NAME} characters",
+        ),
+    ]
     """A user, or the number of a token (`jti`)."""
     for_s: Annotated[float, Meta(ge=1, le=LONGEST_S)] = 3600.0
     reason: Sentence = ""

@@ -11,7 +11,14 @@ from tornado_app.handlers.admin.asking import AdminHandler, Failed
 NO_SUCH_CALL = "There is no such call here, or it has ended."
 CALLS_MOST = 500
 
-Sentence = Annotated[str, Meta(max_length=500, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+Sentence = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        pattern=r"\A[^\x00-\x1f\x7f]*\Z",
+        description="text in one line, of at most 500 characters",
+    ),
+]
 
 
 class _Query(calls.Wanted, frozen=True, forbid_unknown_fields=True):
@@ -44,7 +51,7 @@ class CallsHandler(AdminHandler):
         try:
             after = None if query.after is None else calls.Mark.read(query.after)
         except ValueError:
-            raise Failed(400, "`after` must be what an answer had as `next`.") from None
+            raise Failed(400, "after must be what an answer had as next.") from None
         running = self.administration.gateway.connections
         page = calls.page_of(running, query, after, query.limit, with_levels=query.levels)
         self.tell(200, page)

@@ -5,7 +5,7 @@ from typing import Any
 
 from tornado_app.admin.administration import Administration
 from tornado_app.errors import Refused
-from tornado_app.handlers.quiet import NOWHERE
+from tornado_app.handlers.quiet import NOWHERE_FOR_OPERATORS
 from tornado_app.handlers.web import WebFileHandler, page_headers
 from tornado_app.web.files import WebFile, names_in
 
@@ -23,7 +23,7 @@ class PageHandler(WebFileHandler):
 
     def prepare(self) -> None:
         if not self._administration.gateway.settings.admin.keys:
-            self.refuse(Refused("invalid_message", NOWHERE), 404)
+            self.refuse(Refused("invalid_message", NOWHERE_FOR_OPERATORS), 404)
 
 
 def page_files() -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from typing import Any
 from tornado_app.admission.application_keys import ApplicationKeys
 from tornado_app.admission.claims import Caller
 from tornado_app.admission.limits import Bucket
+from tornado_app.admission.tokens import SECRET_PREFIX
 from tornado_app.client_side.front_door import Doorstep
 from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.handlers.bodies import BodyHandler
 from tornado_app.handlers.openai.answering import ApiHandler
-from tornado_app.handlers.openai.keys import SECRET_PREFIX
 from tornado_app.handlers.quiet import as_json
 from tornado_app.handlers.refusals import http_status
 from tornado_app.issuing import Lent

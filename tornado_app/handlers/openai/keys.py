@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from tornado.httputil import HTTPServerRequest
 
+from tornado_app.admission.tokens import SECRET_PREFIX
 from tornado_app.errors import Refused
 from tornado_app.handlers.opening import bearer, offered
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 BETA_SUBPROTOCOL = "openai-beta."
-SECRET_PREFIX = "ek_"  # noqa: S105  a prefix, no secret
-"""What a key for a browser begins with: its libraries dial with no other."""
 
 BETA_GONE = (
     "The beta of this API is no longer spoken. "

@@ -92,7 +92,7 @@ def _parse(text: str) -> asked.ClientEvent:
 
 def _object(text: str) -> dict[str, Any]:
     if json_values.has_too_many(text):
-        sentence = f"An event may have {json_values.VALUES} values."
+        sentence = f"An event may have at most {json_values.VALUES} values."
         raise refusal("invalid_event", sentence, None)
     try:
         fields = msgspec.json.decode(text)
@@ -110,7 +110,7 @@ def _event_id(fields: dict[str, Any]) -> str | None:
     if not isinstance(event_id, str):
         raise wrong_type("event_id", "a string")
     if len(event_id) > EVENT_ID_CHARACTERS:
-        sentence = f"event_id may have {EVENT_ID_CHARACTERS} characters."
+        sentence = f"event_id may have at most {EVENT_ID_CHARACTERS} characters."
         raise refusal("string_above_max_length", sentence, "event_id")
     return event_id
 

@@ -267,7 +267,7 @@ def _value(name: str, raw: bytes, ref: Ref | None) -> Any:
     try:
         text = raw.decode()
         if json_values.has_too_many(text):
-            sentence = f"{name} may have {json_values.VALUES} values."
+            sentence = f"{name} may have at most {json_values.VALUES} values."
             raise InvalidMessage("invalid_message", sentence, name, ref=ref)
         return msgspec.json.decode(text)
     except msgspec.ValidationError:

@@ -189,7 +189,7 @@ def test_what_the_model_reads_of_a_result(output, is_error, read):
         ("{no", "JSON object"),
         ("[]", "JSON object"),
         ("{}", "colour is missing"),
-        ('{"colour":"green"}', "'red', 'blue'"),
+        ('{"colour":"green"}', '"red", "blue"'),
         ("[" * 200, "JSON object"),
         ('{"colour":"\\ud800"}', "JSON object"),
     ],

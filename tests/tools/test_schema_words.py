@@ -60,3 +60,14 @@ def test_values_are_told_as_json(wanted, given, sentence):
 def test_no_words_of_the_library_are_left():
     """Whatever it can find wrong is said here, or is said of what stands in it."""
     assert set() == Draft202012Validator.VALIDATORS.keys() - _PHRASES.keys() - DESCENDS
+
+
+@pytest.mark.parametrize("depth", [200, 3000])
+def test_a_schema_that_is_nested_too_deeply_is_none(depth):
+    """And no fault of ours, with a trace for the operator."""
+    inner = {"type": "string"}
+    for _ in range(depth):
+        inner = {"items": inner}
+
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Schema({"type": "object", "properties": {"a": inner}})

@@ -129,7 +129,7 @@ class StrictWebSocketProtocol(WebSocketProtocol13):
     def pause_reading(self) -> None:
         """Take nothing more from the socket, control frames neither, until `resume_reading`.
 
-        What was read already is still acted on.
+        What was read and not acted on waits as well.
         """
         self._client.pause()
 

@@ -42,18 +42,9 @@ class Schema:
         if schema.get("type") != "object":
             raise ValueError('parameters must have type = "object"')
         try:
-            json.dumps(schema, allow_nan=False)
-        except (TypeError, ValueError):
-            raise ValueError("JSON has no dates and times, no inf and no nan") from None
-        try:
-            # With formats, so that a pattern that is no regular expression is found.
-            Draft202012Validator.check_schema(
-                schema, format_checker=Draft202012Validator.FORMAT_CHECKER
-            )
-        except SchemaError as error:
-            where = ".".join(map(str, error.absolute_path)) or "parameters"
-            raise ValueError(f"{where}: {in_words(error)}") from None
-        _check_can_fit(schema)
+            _check(schema)
+        except RecursionError:
+            raise ValueError("parameters are nested too deeply") from None
         # With a registry of its own a reference to elsewhere is an error, not a request.
         self._validator = _Validator(schema, registry=Registry())
 
@@ -71,6 +62,23 @@ class Schema:
             where = ".".join(map(str, error.absolute_path))
             raise BadArguments(f"{where}: {sentence}." if where else f"{sentence}.")
         return arguments
+
+
+def _check(schema: Mapping[str, Any]) -> None:
+    """Raises `ValueError` for what is no JSON Schema, or one that no arguments can fit."""
+    try:
+        json.dumps(schema, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError("JSON has no dates and times, no inf and no nan") from None
+    try:
+        # With formats, so that a pattern that is no regular expression is found.
+        Draft202012Validator.check_schema(
+            schema, format_checker=Draft202012Validator.FORMAT_CHECKER
+        )
+    except SchemaError as error:
+        where = ".".join(map(str, error.absolute_path)) or "parameters"
+        raise ValueError(f"{where}: {in_words(error)}") from None
+    _check_can_fit(schema)
 
 
 def _check_can_fit(schema: Any, where: str = "") -> None:

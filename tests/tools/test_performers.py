@@ -20,6 +20,7 @@ from tornado_app.tools.python import find_tools
 from tornado_app.tools.threads import CallThreads
 
 CALLER = Caller("alice", "sess_1", "call_1", frozenset({"speak"}))
+CALLED_BY = b'{"call_id":"call_1","session_id":"sess_1","user_id":"alice","name":"x","arguments":{'
 ANYTHING = {"type": "object"}
 
 values = st.recursive(
@@ -59,7 +60,7 @@ def test_any_arguments_are_a_request_or_refused(text, method):
     assert ("127.0.0.1", 9, "/x") == (request.url.host, request.url.port, request.url.path)
     assert client is not None
     if method == "POST":
-        assert "alice" == json.loads(request.content)["user_id"]
+        assert request.content.startswith(CALLED_BY)  # its depth may be one at which json gives up
 
 
 UNIQUE = {"type": "object", "properties": {"a": {"uniqueItems": True}}}

@@ -1,5 +1,5 @@
 # The commands of the README are `make run`, `make examples` and `make test`; each sets up what it needs.
-.PHONY: run compile examples test collected test-compiled smoke smoke-compiled elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos together held-up billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
+.PHONY: run compile examples test collected test-compiled mixtures smoke elsewhere check audit requirements deploy-check docs format lint types imports node-client clients axe screens conformance chaos together held-up billing redis-trouble bans sessions fuzz mutants bench clean which-python install-checks install-smoke
 
 # The first that runs and is new enough: a name on the PATH may be a shim with nothing behind it.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -25,8 +25,7 @@ UNTOUCHED := $(addprefix tests/local_realtime/,brain ears handlers mouth respond
 	$(addprefix tests/deploy/test_,audit.py manifests.py prometheus.py requirements.py) \
 	$(addprefix tests/web/test_,agents_page.py console_states.py joining.py node.py permissions.py) \
 	tests/bench/test_word_errors.py tests/bench/test_traces.py
-SMOKE_COMPILED := tests/session tests/client_side tests/upstream tests/audio tests/test_connection.py tests/test_mailbox.py \
-	tests/calls/test_files.py tests/calls/test_policy.py
+MIXTURES := tests/compiling/test_mixtures.py
 SOCKETS := tests/client_side tests/upstream tests/audio tests/workers/test_decoder.py \
 	tests/commands/test_cli.py tests/calls/test_first_call.py tests/calls/test_messages.py \
 	tests/calls/test_files.py tests/calls/test_backlog.py tests/calls/test_many.py \
@@ -58,13 +57,14 @@ test: $(VENV)/.checks
 collected: $(VENV)/.checks
 	@$(PYTEST) --collect-only
 
-# The suite with the hot path compiled; a part of it: make test-compiled TESTS=tests/session
+# The suite with the hot path compiled, up to the first failure; a part of it: make test-compiled TESTS=tests/session
 test-compiled: compile $(VENV)/.checks
-	@PARLEY_COMPILED=yes $(PYTEST) $(PARALLEL) $(or $(TESTS),$(addprefix --ignore=,$(UNTOUCHED)))
+	@PARLEY_COMPILED=yes $(PYTEST) $(PARALLEL) --hypothesis-profile $(EXAMPLES) --maxfail 1 \
+		$(or $(TESTS),$(addprefix --ignore=,$(UNTOUCHED) $(MIXTURES)))
 
-# What of it a fault of the compiled code would break first.
-smoke-compiled: compile $(VENV)/.checks
-	@PARLEY_COMPILED=yes $(PYTEST) $(PARALLEL) --hypothesis-profile few $(SMOKE) $(SMOKE_COMPILED)
+# Calls with either half of it compiled, each of which is a build more.
+mixtures: compile $(VENV)/.checks
+	@PARLEY_COMPILED=yes $(PYTEST) $(MIXTURES)
 
 # What an older or newer Python would break first: what parses, what starts, one call of each kind.
 smoke: $(VENV)/.smokes

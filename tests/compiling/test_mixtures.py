@@ -2,7 +2,7 @@
 
 Any build is a mixture, as most modules are in none.  Here it goes through the middle of the hot
 path: every other module of it is compiled, so that nearly every call of one to another crosses
-from compiled code to interpreted, or back.  A build takes minutes: `make test-compiled`.
+from compiled code to interpreted, or back.  A build takes minutes: `make mixtures`.
 """
 
 import ast
@@ -48,7 +48,7 @@ HALVES = {"one half": 0, "the other": 1}
 
 pytestmark = [
     pytest.mark.skipif(
-        loading.code().kind == "python", reason="builds for minutes: make test-compiled"
+        loading.code().kind == "python", reason="builds for minutes: make mixtures"
     ),
     pytest.mark.timeout(3600),
 ]

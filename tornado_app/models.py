@@ -16,8 +16,8 @@ from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
 from tornado_app.terms import first_session
 from tornado_app.upstream import endpoint
+from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink
 from tornado_app.upstream.several import Several
 from tornado_app.upstream.spares import Spares
 from tornado_app.upstream.standing import Standing

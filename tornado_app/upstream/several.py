@@ -16,8 +16,8 @@ from tornado_app.protocol.endings import Ending
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
+from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink
 from tornado_app.upstream.race import Contender, Deliver, Race, RaceRules, Read
 from tornado_app.upstream.spares import Spares
 from tornado_app.upstream.standing import REST_S, advice

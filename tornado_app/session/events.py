@@ -12,9 +12,9 @@ from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.figures import CostFigures, LimitUse
 from tornado_app.protocol.realtime.events import ErrorFacts, UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import CostFigures, LimitUse
 
 
 class Opened(Struct, frozen=True):

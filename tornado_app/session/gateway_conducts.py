@@ -7,7 +7,7 @@ from typing import Any
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse
+from tornado_app.protocol.figures import AudioFigures, CostFigures, LimitUse
 from tornado_app.session import pending_queue
 from tornado_app.session.deadlines import Deadlines
 from tornado_app.session.events import Converted, ToolDone, Unusable

@@ -8,8 +8,9 @@ from tornado_app.admission.budget import ENTRY_BYTES, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.policy.formats import FORMAT_FIELDS, INPUT_FIELDS
 from tornado_app.protocol import asked
+from tornado_app.protocol.figures import CostFigures, LimitUse
 from tornado_app.protocol.realtime.items import user_image, user_text
-from tornado_app.protocol.told import CostFigures, LimitUse, PongReply, Status, UpstreamFigures
+from tornado_app.protocol.told import PongReply, Status, UpstreamFigures
 from tornado_app.session import transcribing
 from tornado_app.session.changes import changes_bytes
 from tornado_app.session.formatting import stays

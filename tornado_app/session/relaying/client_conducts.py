@@ -7,8 +7,9 @@ from typing import Any
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.protocol.figures import AudioFigures, CostFigures, LimitUse
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
-from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse, RelayedError
+from tornado_app.protocol.told import RelayedError
 from tornado_app.session import pending_queue
 from tornado_app.session.connecting import NOT_READY
 from tornado_app.session.conversation_memory import ConversationMemory

@@ -9,12 +9,12 @@ from functools import partial
 from typing import Any
 
 from tornado_app.failover.upstreams import PLAIN, Upstream
+from tornado_app.house_terms import first_session
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import first_session
 from tornado_app.upstream import endpoint
 from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial

@@ -24,7 +24,7 @@ class Deadlines:
         self._confirmations = own.confirmations
         self._configuring = own.configuring
         self._lifetime = parts.lifetime
-        self._awaited = own.words
+        self._awaited = own.awaited
 
     def on_timer(self, name: str) -> Ending | Failure | None:
         """Act on it.  An ending ends the session, a failure the link; mostly it is neither."""

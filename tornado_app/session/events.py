@@ -253,7 +253,7 @@ class TokenChecked(Struct, frozen=True):
 
 
 class Tick(Struct, frozen=True):
-    """A timer that `Session.wake_at` asked for."""
+    """A deadline of `Session.timers` has passed."""
 
 
 class Look(Struct, frozen=True):

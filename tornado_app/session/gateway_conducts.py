@@ -27,13 +27,13 @@ class GatewayConducts:
 
     __slots__ = (
         "_actions",
+        "_awaited",
         "_configuring",
         "_deadlines",
         "_formatting",
         "_model",
         "_quiet",
         "_reports",
-        "_words",
         "answers",
         "audio",
         "downlink",
@@ -49,7 +49,7 @@ class GatewayConducts:
         self._actions, self._model = parts.actions, parts.model
         self._reports = parts.reports
         self._formatting, self._configuring = own.formatting, own.configuring
-        self._words = own.words
+        self._awaited = own.awaited
         self.uplink, self.answers = own.uplink, own.answers
         self.downlink = own.downlink
         self.memory = Memory(parts.budget, own.downlink, parts.rebuilding, parts.summing_up)
@@ -153,7 +153,7 @@ class GatewayConducts:
         self.uplink.on_lost(carried, unsent_ms)
         self.answers.on_lost(is_kept=carried is not None)
         self._configuring.on_lost()
-        self._words.on_lost()
+        self._awaited.on_lost()
 
     def away(self) -> None:
         self.answers.playout.away(self._actions.now)

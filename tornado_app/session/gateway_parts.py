@@ -33,6 +33,6 @@ class GatewayParts:
         self.configuring = Configuring(
             config, model, actions, timers, budget, formatting=self.formatting
         )
-        self.words = AwaitedWords(
+        self.awaited = AwaitedWords(
             model, actions, timers, self.downlink, timeout_s=config.answers.response_stall_s
         )

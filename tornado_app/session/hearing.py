@@ -58,7 +58,7 @@ class Hearing:
         self._configuring = own.configuring
         self._connecting = parts.connecting
         self._scribe = parts.scribe
-        self._awaited = own.words
+        self._awaited = own.awaited
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 
     def hear(self, said: realtime.UpstreamEvent) -> Ending | Failure | None:

@@ -13,7 +13,7 @@ class Quiet:
         self._uplink = own.uplink
         self._answers = own.answers
         self._configuring = own.configuring
-        self._awaited = own.words
+        self._awaited = own.awaited
 
     @property
     def is_now(self) -> bool:

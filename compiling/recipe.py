@@ -57,6 +57,7 @@ HOT_PATH = Recipe(
         "tornado_app.session.kept",
         "tornado_app.session.known_answers",
         "tornado_app.session.lateness",
+        "tornado_app.session.ledger.in_order",
         "tornado_app.session.ledger.ledger",
         "tornado_app.session.ledger.speech",
         "tornado_app.session.lifetime",

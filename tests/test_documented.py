@@ -22,7 +22,7 @@ from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
 from tornado_app.handlers.refusals import close_for, http_status
 from tornado_app.log_levels import LEVELS
 from tornado_app.protocol.close import CLOSES
-from tornado_app.protocol.voice_v1.client import MESSAGES
+from tornado_app.protocol.voice_v1.client_messages import MESSAGES
 from tornado_app.protocol.voice_v1.opening import SESSION_PARAMETERS
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session.interrupting import TABLE, Event, Heard, Step

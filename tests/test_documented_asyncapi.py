@@ -16,12 +16,8 @@ from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.turns import NAMES
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol import told
-from tornado_app.protocol.voice_v1.client import (
-    MESSAGES,
-    parse_client,
-    read_introduction,
-    read_place,
-)
+from tornado_app.protocol.voice_v1.client import parse_client, read_introduction, read_place
+from tornado_app.protocol.voice_v1.client_messages import MESSAGES
 from tornado_app.protocol.voice_v1.server import TYPES, encode
 
 DOCUMENT = json.loads((Path(__file__).parents[1] / "docs" / "asyncapi.yaml").read_text("utf-8"))

@@ -19,7 +19,7 @@ from tornado_app.errors import Refused
 from tornado_app.gateway import Gateway
 from tornado_app.guests import Guest, Knock
 from tornado_app.protocol.close import GOING_AWAY, Close
-from tornado_app.protocol.told import LimitUse
+from tornado_app.protocol.figures import LimitUse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.upstream.endpoint import Endpoint
 

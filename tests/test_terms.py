@@ -20,7 +20,7 @@ from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.server import encode
 from tornado_app.session.ledger.ledger import Ledger
 from tornado_app.session.ledger.telling import item_of
-from tornado_app.terms import NOT_USABLE, Terms, house_grants
+from tornado_app.terms import NOT_USABLE, Terms
 
 NOW = 1_795_600_000.0  # 2026-11-25
 CLAIM = "parley_session"
@@ -39,27 +39,6 @@ def caller(*scopes: str, **claims: object) -> Caller:
 
 
 SEALING = terms(auth_sealing_key=KEY)
-
-
-def test_what_session_means_in_a_policy():
-    """Voices, models and turn detections, the default first and once; and the longest answer."""
-    grants = house_grants(
-        house_settings(
-            session_voice="sage",
-            session_voices=["ash", "sage"],
-            session_models=["other"],
-            session_turn_detection="none",
-            session_turn_detections=[],
-            session_max_output_tokens=0,
-        )
-    )
-
-    assert ("sage", "ash") == grants["voice"].values
-    assert ("gpt-realtime-2.1", "other") == grants["model"].values
-    assert ("none",) == grants["turn_detection"].values
-    assert 4096 == grants["max_output_tokens"].high
-    shorter = house_grants(house_settings(session_max_output_tokens=100))
-    assert (1, 100) == (shorter["max_output_tokens"].low, shorter["max_output_tokens"].high)
 
 
 def test_the_model_is_told_what_the_operator_has_set():

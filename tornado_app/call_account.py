@@ -8,7 +8,7 @@ from typing import Any
 from tornado_app.admission.quotas import QuotaUse
 from tornado_app.equipment import Equipment
 from tornado_app.metering import CallMeter
-from tornado_app.protocol.told import CostFigures
+from tornado_app.protocol.figures import CostFigures
 from tornado_app.session import events
 from tornado_app.session.machine import Session
 from tornado_app.usage.call_usage import CallUsage

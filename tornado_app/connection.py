@@ -20,7 +20,7 @@ from tornado_app.metrics.calls import CallReadings
 from tornado_app.metrics.last_waits import LastWaits
 from tornado_app.performer import Performer
 from tornado_app.protocol.dialect import Dialect
-from tornado_app.protocol.told import CostFigures
+from tornado_app.protocol.figures import CostFigures
 from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig

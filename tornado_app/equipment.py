@@ -14,8 +14,8 @@ from tornado_app.metrics.tally import Tally
 from tornado_app.recordings.recorder import Recorder
 from tornado_app.session.config import SessionConfig
 from tornado_app.tools.toolbox import Toolbox
+from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink
 from tornado_app.upstream.several import Several
 from tornado_app.upstream.spares import Spares
 

@@ -26,7 +26,7 @@ from tornado_app.metrics.translation import hear
 from tornado_app.models import Models
 from tornado_app.policy.grants import Policy
 from tornado_app.protocol.close import GOING_AWAY
-from tornado_app.protocol.told import LimitUse
+from tornado_app.protocol.figures import LimitUse
 from tornado_app.records import Records
 from tornado_app.returning import Returning
 from tornado_app.running_calls import RunningCalls

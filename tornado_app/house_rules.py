@@ -5,6 +5,7 @@ import time
 
 from tornado_app.admission.claims import Caller
 from tornado_app.audio.file_decoder import FileRules
+from tornado_app.house_terms import may_transcribe
 from tornado_app.protocol.opening import Opening, OpeningRules
 from tornado_app.session.config import (
     AnswerRules,
@@ -22,7 +23,7 @@ from tornado_app.session.config import (
 )
 from tornado_app.session.record import RecordedParts
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import CallTerms, may_transcribe
+from tornado_app.terms import CallTerms
 from tornado_app.tools.toolbox import Toolbox
 from workers.opus import library as opus
 

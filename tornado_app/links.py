@@ -10,8 +10,9 @@ from tornado_app.audio.pipeline import Post
 from tornado_app.reading_on import ReadingOn
 from tornado_app.session import commands, events
 from tornado_app.session.config import SessionConfig
+from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink, Link
+from tornado_app.upstream.link import Link
 from tornado_app.upstream.race import Deliver, Race, Read
 from tornado_app.upstream.said import LinkDrained, LinkLost, LinkOpened, LinkRoundTrip, LinkSaid
 from tornado_app.upstream.spares import Spares

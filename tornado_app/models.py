@@ -9,15 +9,15 @@ from functools import partial
 from typing import Any
 
 from tornado_app.failover.upstreams import PLAIN, Upstream
+from tornado_app.house_terms import first_session
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.endings import Ending
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import first_session
 from tornado_app.upstream import endpoint
+from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink
 from tornado_app.upstream.several import Several
 from tornado_app.upstream.spares import Spares
 from tornado_app.upstream.standing import Standing

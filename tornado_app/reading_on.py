@@ -3,7 +3,7 @@
 from typing import Any, Protocol
 
 from tornado_app.session.machine import Session
-from tornado_app.upstream.link import AnyLink
+from tornado_app.upstream.any_link import AnyLink
 
 LINK_STUCK_S = 10.0
 """A link that nobody holds back reads on in milliseconds."""

@@ -10,7 +10,7 @@ from tornado_app.admission.claims import Caller
 from tornado_app.admission.counting import Lease, LimitName, Places, PlacesHere, Refusal, Seat
 from tornado_app.admission.proxies import neighbourhood, networks
 from tornado_app.admission.quotas import Owner
-from tornado_app.protocol.told import LimitUse
+from tornado_app.protocol.figures import LimitUse
 from tornado_app.settings.schema import Settings
 from tornado_app.standing import Standing
 

@@ -1,7 +1,6 @@
 """Start, drain, stop; reads top to bottom."""
 
 import asyncio
-import errno
 import os
 import signal
 import socket
@@ -9,15 +8,14 @@ from collections.abc import Callable
 from functools import partial
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
-from terminal.addresses import why_unheard
 from tornado_app import logs
 from tornado_app.admin.administration import Administration, Hooks
 from tornado_app.admission.call_counts import CallCounts
 from tornado_app.admission.counting import Places
 from tornado_app.admission.shared_places import SharedPlaces
 from tornado_app.app import make_front_door, make_metrics_app, read_web, renew_front_door
+from tornado_app.binding import bind_metrics, bind_server, close_all
 from tornado_app.client_side.routing import Routing, ticket_prefix
 from tornado_app.gateway import Gateway
 from tornado_app.health import Health
@@ -25,14 +23,12 @@ from tornado_app.heap import new_heap
 from tornado_app.logs import get_logger
 from tornado_app.reloading import House, Outcome, Reading, read_again, refuse, tell, try_again
 from tornado_app.settings.reading import InvalidSettings
-from tornado_app.settings.schema import Metrics, Settings
+from tornado_app.settings.schema import Settings
 from tornado_app.sharing import ASKED, Listening, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment
 from tornado_app.upstream.endpoint import Endpoint, configured_endpoint, listed
 
 STOP_TIMEOUT_S = 5.0
-BACKLOG = 1024
-"""Connections that the kernel keeps for us: one that it does not keep tries again in a second."""
 
 
 class Server:
@@ -71,7 +67,7 @@ class Server:
         try:
             find_model = await self._find_model()
         except BaseException:
-            _close(sockets + scraped)
+            close_all(sockets + scraped)
             raise
         self.model_host = find_model().host
         rules, policy = self._house.rules, self._house.policy
@@ -88,7 +84,7 @@ class Server:
             await self.gateway.tools.ready()
             await asyncio.get_running_loop().run_in_executor(None, read_web, settings)
         except BaseException:  # it is told to end meanwhile
-            _close(sockets + scraped)
+            close_all(sockets + scraped)
             await self.gateway.stop(STOP_TIMEOUT_S)
             if self._embedded is not None:
                 await self._embedded.stop()
@@ -107,7 +103,7 @@ class Server:
         try:
             return sockets, self._bind_metrics()
         except BaseException:
-            _close(sockets)
+            close_all(sockets)
             raise
 
     def _open(self, sockets: list[socket.socket], scraped: list[socket.socket]) -> None:
@@ -289,38 +285,3 @@ class Server:
         if self._embedded is None:
             raise LookupError("no local model was started")
         return self._embedded.endpoint
-
-
-def bind_metrics(metrics: Metrics, further: int = 0) -> list[socket.socket]:
-    """Where a scraper asks, or so many ports *further*.
-
-    Raises:
-        OSError: If that address cannot be listened on; it says which settings name it.
-    """
-    port = metrics.port and metrics.port + further
-    try:
-        return bind_sockets(port, metrics.host)
-    except (OSError, UnicodeError) as error:
-        why = f"metrics.host and metrics.port, {metrics.host}:{port}: {why_unheard(error)}"
-        raise OSError(why) from None
-
-
-def bind_server(port: int, host: str, *, reuse_port: bool = False) -> list[socket.socket]:
-    """Where clients call.
-
-    Raises:
-        OSError: If that address cannot be listened on; it says which settings name it.
-    """
-    try:
-        return bind_sockets(port, host, backlog=BACKLOG, reuse_port=reuse_port)
-    except (OSError, UnicodeError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            why = f"{host}:{port} is in use. Choose another with --port; 0 finds one."
-        else:
-            why = f"server.host and server.port, {host}:{port}: {why_unheard(error)}"
-        raise OSError(why) from None
-
-
-def _close(sockets: list[socket.socket]) -> None:
-    for each in sockets:
-        each.close()

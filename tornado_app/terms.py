@@ -9,9 +9,10 @@ from typing import Any
 from tornado_app.admission.claims import Caller
 from tornado_app.admission.sealing import Seal, Unreadable, read_key
 from tornado_app.errors import Refused
+from tornado_app.house_terms import first_session
 from tornado_app.policy import template
-from tornado_app.policy.fields import CALL_S_MAX, FIELDS, Source, from_text
-from tornado_app.policy.grants import Grant, Policy
+from tornado_app.policy.fields import FIELDS, Source, from_text
+from tornado_app.policy.grants import Policy
 from tornado_app.policy.settling import CLIENT_MAY, CallRules, rules_of, settle
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol.realtime.model_session import ModelSession
@@ -280,45 +281,3 @@ def _seal(settings: Settings) -> Seal | None:
     auth = settings.auth
     keys = [key.reveal() for key in (auth.sealing_key, auth.previous_sealing_key) if key]
     return Seal(*map(read_key, keys)) if keys else None
-
-
-def house_grants(settings: Settings) -> Mapping[str, Grant]:
-    """What "session" means in a policy."""
-    session = settings.session
-    return {
-        "voice": _first_of(session.voice, session.voices),
-        "model": _first_of(settings.upstream.model, session.models),
-        "transcription_model": Grant(values=may_transcribe(settings)),
-        "turn_detection": _first_of(session.turn_detection, session.turn_detections),
-        "max_output_tokens": Grant(low=1, high=session.max_output_tokens or 4096),
-        "idle_timeout_s": Grant(low=1, high=session.idle_timeout_s or CALL_S_MAX),
-        "max_call_s": Grant(low=1, high=session.max_call_s or CALL_S_MAX),
-    }
-
-
-def may_transcribe(settings: Settings) -> tuple[str, ...]:
-    """Who may write down what callers say, the usual one first; nobody, if there is none."""
-    usual, others = settings.session.transcription_model, settings.session.transcription_models
-    return tuple(dict.fromkeys((usual, *others))) if usual else ()
-
-
-def first_session(settings: Settings) -> ModelSession:
-    """What a client gets of whom nobody says anything."""
-    session = settings.session
-    return ModelSession(
-        model=settings.upstream.model,
-        instructions=session.instructions,
-        voice=session.voice,
-        turn_detection=session.turn_detection,
-        vad_threshold=session.vad_threshold,
-        vad_prefix_padding_ms=session.vad_prefix_padding_ms,
-        vad_silence_ms=session.vad_silence_ms,
-        transcription_model=session.transcription_model,
-        max_output_tokens=session.max_output_tokens,
-        idle_timeout_s=session.idle_timeout_s,
-        max_call_s=session.max_call_s,
-    )
-
-
-def _first_of(value: str, others: tuple[str, ...]) -> Grant:
-    return Grant(values=(value, *(other for other in others if other != value)))

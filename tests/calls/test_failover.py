@@ -243,7 +243,7 @@ async def test_one_that_is_tried_keeps_callers_off_no_other():
         assert "b" == await answered(house)
         first.handshake = "silent"
         several = house.gateway.models.several
-        await until(lambda: several._trials, "nobody finds out whether it is well")
+        await until(lambda: several._trials._running, "nobody finds out whether it is well")
         answers = await asyncio.gather(*(answered(house, user=f"u{n}") for n in range(5)))
 
         assert ["b"] * 5 == answers
@@ -253,11 +253,11 @@ async def test_one_that_is_tried_keeps_callers_off_no_other():
 @pytest.mark.gen_test
 async def test_one_that_is_late_soon_after_it_was_tried_is_tried_again(monkeypatch):
     """When it has rested: until then nobody else may come to tell."""
-    monkeypatch.setattr("tornado_app.upstream.several.REST_S", 1.0)
+    monkeypatch.setattr("tornado_app.upstream.trials.REST_S", 1.0)
     settings = {"upstream_connect_timeout_s": 60, "upstream_ready_timeout_s": 2}
     async with Row(fake("silent"), answering("b"), **settings) as house:
         several = house.gateway.models.several
-        several._tried_at["a"] = several._clock()
+        several._trials._tried_at["a"] = several._clock()
         client = await house.call()
         assert "b" == await answer_of(client)
         client.socket.close()

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tornado_app.binding import bind_metrics, bind_server
 from tornado_app.commands.announcement import announcement
 from tornado_app.commands.configuration import DEFAULTS
-from tornado_app.server import bind_metrics, bind_server
 from tornado_app.settings.loading import load
 from tornado_app.sharing import Listening
 

@@ -8,8 +8,8 @@ import pytest
 from tests.calls.house import house_settings
 from tornado_app.handlers.messages import Messages
 from tornado_app.protocol import asked
+from tornado_app.protocol.figures import LimitUse
 from tornado_app.protocol.openai_v1.dialect import OPENAI_V1
-from tornado_app.protocol.told import LimitUse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.session import events
 

@@ -15,11 +15,12 @@ from tornado_app.policy.grants import ALL, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.figures import AudioFigures
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.realtime.model_session import ModelSession
 from tornado_app.protocol.realtime.orders import AnyOrder, Append, Relayed
-from tornado_app.protocol.told import AudioFigures, ErrorReport
+from tornado_app.protocol.told import ErrorReport
 from tornado_app.protocol.voice_v1.server import TYPES
 from tornado_app.session import commands, events
 from tornado_app.session.config import (

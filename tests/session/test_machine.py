@@ -12,6 +12,7 @@ from tests.fakes.pictures import png
 from tests.session.story import UNIX_MS, Story, converted, delta, model_session, response
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.figures import CostFigures, LimitUse
 from tornado_app.protocol.realtime.events import (
     AudioDone,
     Cleared,
@@ -29,7 +30,6 @@ from tornado_app.protocol.realtime.events import (
     UserSpeechStopped,
 )
 from tornado_app.protocol.realtime.orders import CreateItem, CreateResponse
-from tornado_app.protocol.told import CostFigures, LimitUse
 from tornado_app.session import commands, events
 from tornado_app.session.config import PictureRules
 

@@ -11,7 +11,7 @@ from tests.session.test_machine import ANYTHING
 from tornado_app.admission.budget import Budget, ProcessBudget
 from tornado_app.protocol.realtime.events import AnswerTranscriptDelta, SessionUpdated
 from tornado_app.protocol.realtime.orders import CreateItem
-from tornado_app.protocol.voice_v1 import client
+from tornado_app.protocol.voice_v1 import client_messages as messages
 from tornado_app.session import commands, events
 from workers.formats import AudioFormat
 
@@ -19,7 +19,7 @@ CALL_BYTES = 1 << 20
 SMALL = {"call_bytes": CALL_BYTES, "hold_ms": 60_000.0, "messages_per_s": 1e6, "message_burst": 1e6}
 CHUNK = events.ClientAudio(bytes(65_536))
 FILE = events.ClientFile("A" * 100_000, "flac")
-TURN = client.Text("\N{GRINNING FACE}" * 32_768)
+TURN = messages.Text("\N{GRINNING FACE}" * 32_768)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ class TestTurns:
 
     def test_behind_a_commit_are_refused_beyond_the_bound(self, small):
         """A commit may wait for a file, and the file for others."""
-        story = small().connected().speak(200).feed(FILE).client(client.CommitAudio())
+        story = small().connected().speak(200).feed(FILE).client(messages.CommitAudio())
         for _ in range(20):
             story.client(TURN)
         assert story.budget.held_bytes <= CALL_BYTES
@@ -213,7 +213,7 @@ class TestAnswers:
         assert CALL_BYTES < story.process.held_bytes
 
         assert not story.speak(20).did(commands.PauseClient)
-        assert "response.cancel" in story.client(client.Interrupt()).asked
+        assert "response.cancel" in story.client(messages.Interrupt()).asked
         assert [] == story.client(TURN).errors
 
     def test_words_of_an_answer_that_goes_on_are_counted(self, small):

@@ -7,9 +7,9 @@ import pytest
 
 from tests.calls.house import house_settings, until
 from tests.fakes.upstream import FakeUpstream
+from tornado_app.house_terms import first_session
 from tornado_app.mailbox import Mailbox
 from tornado_app.protocol.realtime.functions import Function
-from tornado_app.terms import first_session
 from tornado_app.upstream.endpoint import Endpoint, trial_dial
 from tornado_app.upstream.trial import TRIAL_ID, Trial
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.session.relaying.call import Call as RelayedCall
 from tests.session.story import Story, config, delta, model_session, response
 from tornado_app.protocol import asked
+from tornado_app.protocol.figures import CostFigures
 from tornado_app.protocol.realtime.events import (
     ResponseCreated,
     ResponseFinished,
@@ -19,7 +20,6 @@ from tornado_app.protocol.realtime.events import (
 from tornado_app.protocol.realtime.functions import Function, tool_entry
 from tornado_app.protocol.realtime.given import PICTURE_TOKENS, given_in
 from tornado_app.protocol.realtime.model_session import Turn
-from tornado_app.protocol.told import CostFigures
 from tornado_app.session import events
 from tornado_app.session.commands import Log
 from tornado_app.session.config import ToolRules

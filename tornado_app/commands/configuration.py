@@ -13,6 +13,7 @@ from terminal.words import complain, how_to_install
 from tornado_app.admission import tokens
 from tornado_app.admission.bans import read_bans
 from tornado_app.admission.revocations import read_revocations
+from tornado_app.house_terms import house_grants
 from tornado_app.policy import template
 from tornado_app.policy.grants import Policy
 from tornado_app.policy.reading import PolicyReader, laid_over
@@ -28,7 +29,6 @@ from tornado_app.settings.reading import InvalidSettings
 from tornado_app.settings.schema import Settings
 from tornado_app.settings.toml_file import read_tables
 from tornado_app.taken_back import bans_path
-from tornado_app.terms import house_grants
 from tornado_app.tools.found import read_tools
 from tornado_app.tracing.tracing import missing_package
 from tornado_app.upstream.endpoint import listed, provider_of

@@ -10,6 +10,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 
 from terminal.addresses import in_url, reachable
+from tornado_app.binding import bind_metrics
 from tornado_app.handlers.metrics import Route, make_metrics_server
 from tornado_app.metrics import definitions as d
 from tornado_app.metrics.kinds import Metric
@@ -17,7 +18,6 @@ from tornado_app.metrics.page import PageOfFamilies, families_of
 from tornado_app.metrics.tally import Series, Tally
 from tornado_app.metrics.together import Together, parse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
-from tornado_app.server import bind_metrics
 from tornado_app.settings.schema import Metrics
 
 ASK_S = 2.0

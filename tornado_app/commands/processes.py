@@ -20,12 +20,12 @@ from terminal.addresses import reachable
 from terminal.signals import ignore_hangups, take_hangups
 from tornado_app.admission.call_counts import mark_gone
 from tornado_app.admission.shared_places import new_file
+from tornado_app.binding import bind_server
 from tornado_app.commands.one_administration import OneAdministration
 from tornado_app.commands.one_page import OnePage
 from tornado_app.cores import start_child
 from tornado_app.handlers.admin.passing_on import passing_on_routes
 from tornado_app.logs import get_logger
-from tornado_app.server import bind_server
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import ASKED, LINE_BYTES, Listening, Model, Restarts, Share
 from tornado_app.upstream.embedded import EmbeddedModel, chat_environment

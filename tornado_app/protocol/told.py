@@ -5,6 +5,7 @@ from typing import Any, Literal, TypeAlias
 from msgspec import Struct
 
 from tornado_app.errors import ErrorCode, Ref, Refused
+from tornado_app.protocol.figures import AudioFigures, CostFigures, LimitUse, ToolFigures
 
 Context = Literal["rebuilt", "lost"]
 """What a model knows of the conversation after a reconnection: what it was told again; nothing."""
@@ -258,34 +259,6 @@ class UpstreamFigures(Struct, frozen=True):
     state: UpstreamStatus
     reconnects: int
     latency_ms: float | None
-
-
-class AudioFigures(Struct, frozen=True):
-    received_ms: float
-    sent_ms: float
-    buffered_ms: float
-    clipped_samples: int
-    dropped_ms: float
-
-
-class ToolFigures(Struct, frozen=True):
-    calls: int
-    running: int
-    failed: int
-    total_ms: float
-
-
-class LimitUse(Struct, frozen=True):
-    used: float
-    limit: float
-
-
-class CostFigures(Struct, frozen=True):
-    amount: str
-    """A decimal number, exactly as it was added up."""
-    currency: str
-    unpriced: int
-    """How many answers and written turns are not in it, because there is no price for them."""
 
 
 class Status(Reply, frozen=True):

@@ -10,9 +10,9 @@ from typing import Protocol
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.protocol.figures import AudioFigures, CostFigures, LimitUse
 from tornado_app.protocol.realtime.events import UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.record import SoundFormats
 from tornado_app.session.sent import Sent

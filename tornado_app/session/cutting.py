@@ -1,20 +1,14 @@
-"""Performs the rows of `interrupting.TABLE`, and keeps what of an answer is in doubt.
-
-Speech that stops an answer may prove to be a noise.  Where the policy is to go on then, what was
-not heard is kept, the truncation waits, and so does what the model says of another answer, until
-there are words, or none came in time.
-"""
+"""Performs the rows of `interrupting.TABLE`, and finds out what a doubt was."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from tornado_app.errors import Ref
 from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.realtime.orders import DeleteItem
 from tornado_app.protocol.told import AnswerGoesOn, Interrupted
 from tornado_app.session.actions import Actions
 from tornado_app.session.asking import Asking
 from tornado_app.session.config import SessionConfig
+from tornado_app.session.doubt import Doubt
 from tornado_app.session.downlink import Downlink
 from tornado_app.session.interrupting import TABLE, Event, Heard, Step
 from tornado_app.session.model_side import ModelSide
@@ -27,26 +21,6 @@ from tornado_app.session.tools import Tools
 TIMER = "doubt"
 LATER_BYTES = 1 << 20
 """What the model may have said of another answer: it has understood something, then."""
-
-
-@dataclass(slots=True)
-class Doubt:
-    """What is not known to be an interruption."""
-
-    heard_ms: dict[str, int]
-    """Of each item that was not heard to its end."""
-    answers: frozenset[str]
-    """Those whose items they are."""
-    ref: Ref | None
-    speech: set[str] = field(default_factory=set)
-    """The items that the user's speech is to become."""
-    is_speech_over: bool = False
-    turns: list[str] = field(default_factory=list)
-    """Those that it has become."""
-    is_broken_off: bool = False
-    """The model has ended the answer before it was complete."""
-    later: list[Callable[[], None]] = field(default_factory=list)
-    later_bytes: int = 0
 
 
 class Cutting:

@@ -9,36 +9,22 @@ from tornado_app.session import (
     tools,
     transcripts,
 )
-from tornado_app.session.answers import Answers
-from tornado_app.session.awaited_words import AwaitedWords
-from tornado_app.session.configuring import Configuring
-from tornado_app.session.confirmations import Confirmations
-from tornado_app.session.connecting import NOT_READY, Connecting
-from tornado_app.session.lifetime import Lifetime
-from tornado_app.session.order_gate import OrderGate
+from tornado_app.session.connecting import NOT_READY
+from tornado_app.session.gateway_parts import GatewayParts
+from tornado_app.session.parts import Parts
 
 
 class Deadlines:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        connecting: Connecting,
-        gate: OrderGate,
-        answers: Answers,
-        confirmations: Confirmations,
-        configuring: Configuring,
-        *,
-        lifetime: Lifetime,
-        awaited: AwaitedWords,
-    ) -> None:
-        self._connecting = connecting
-        self._gate = gate
-        self._answers = answers
-        self._confirmations = confirmations
-        self._configuring = configuring
-        self._lifetime = lifetime
-        self._awaited = awaited
+    def __init__(self, parts: Parts, own: GatewayParts) -> None:
+        self._connecting = parts.connecting
+        self._gate = parts.model.gate
+        self._answers = own.answers
+        self._confirmations = own.confirmations
+        self._configuring = own.configuring
+        self._lifetime = parts.lifetime
+        self._awaited = own.awaited
 
     def on_timer(self, name: str) -> Ending | Failure | None:
         """Act on it.  An ending ends the session, a failure the link; mostly it is neither."""

@@ -12,9 +12,9 @@ from tornado_app.failover.upstreams import PLAIN, Upstream
 from tornado_app.protocol import asked
 from tornado_app.protocol.close import Close
 from tornado_app.protocol.endings import Failure
+from tornado_app.protocol.figures import CostFigures, LimitUse
 from tornado_app.protocol.realtime.events import ErrorFacts, UpstreamEvent
 from tornado_app.protocol.realtime.overhearing import Overheard
-from tornado_app.protocol.told import CostFigures, LimitUse
 
 
 class Opened(Struct, frozen=True):
@@ -253,7 +253,7 @@ class TokenChecked(Struct, frozen=True):
 
 
 class Tick(Struct, frozen=True):
-    """A timer that `Session.wake_at` asked for."""
+    """A deadline of `Session.timers` has passed."""
 
 
 class Look(Struct, frozen=True):

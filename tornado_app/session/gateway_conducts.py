@@ -7,15 +7,11 @@ from typing import Any
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
-from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse
+from tornado_app.protocol.figures import AudioFigures, CostFigures, LimitUse
 from tornado_app.session import pending_queue
-from tornado_app.session.answers import Answers
-from tornado_app.session.awaited_words import AwaitedWords
-from tornado_app.session.configuring import Configuring
-from tornado_app.session.confirmations import Confirmations
 from tornado_app.session.deadlines import Deadlines
 from tornado_app.session.events import Converted, ToolDone, Unusable
-from tornado_app.session.formatting import Formatting
+from tornado_app.session.gateway_parts import GatewayParts
 from tornado_app.session.hearing import Hearing
 from tornado_app.session.interrupting import Event
 from tornado_app.session.listening import Listening
@@ -24,7 +20,6 @@ from tornado_app.session.model_buffer import NO_TURNS
 from tornado_app.session.parts import Parts
 from tornado_app.session.quiet import Quiet
 from tornado_app.session.record import SoundFormats
-from tornado_app.session.uplink import Uplink
 
 
 class GatewayConducts:
@@ -32,13 +27,13 @@ class GatewayConducts:
 
     __slots__ = (
         "_actions",
+        "_awaited",
         "_configuring",
         "_deadlines",
         "_formatting",
         "_model",
         "_quiet",
         "_reports",
-        "_words",
         "answers",
         "audio",
         "downlink",
@@ -50,69 +45,22 @@ class GatewayConducts:
     )
 
     def __init__(self, parts: Parts) -> None:
-        config, model, actions = parts.config, parts.model, parts.actions
-        timers, budget = parts.timers, parts.budget
-        self._actions = actions
-        self._model = model
+        own = GatewayParts(parts)
+        self._actions, self._model = parts.actions, parts.model
         self._reports = parts.reports
-        confirmations = Confirmations(model, actions, timers, config.answers.response_timeout_s)
-        self.uplink = Uplink(
-            config,
-            model,
-            actions,
-            timers,
-            budget=budget,
-            backlog=parts.backlog,
-            confirmations=confirmations,
-        )
-        self.answers = Answers(config, model, actions, timers, budget)
-        self.downlink = downlink = self.answers.downlink
-        self.memory = Memory(budget, downlink, parts.rebuilding, parts.summing_up)
-        self._formatting = formatting = Formatting(config, actions, self.uplink, downlink)
-        self._configuring = Configuring(
-            config, model, actions, timers, budget, formatting=formatting
-        )
-        self._words = AwaitedWords(
-            model, actions, timers, downlink, timeout_s=config.answers.response_stall_s
-        )
-        hearing = Hearing(
-            actions,
-            model,
-            self.uplink,
-            self.answers,
-            self._configuring,
-            connecting=parts.connecting,
-            scribe=parts.scribe,
-            awaited=self._words,
-        )
-        self._quiet = Quiet(
-            model, actions, self.uplink, self.answers, self._configuring, awaited=self._words
-        )
+        self._formatting, self._configuring = own.formatting, own.configuring
+        self._awaited = own.awaited
+        self.uplink, self.answers = own.uplink, own.answers
+        self.downlink = own.downlink
+        self.memory = Memory(parts.budget, own.downlink, parts.rebuilding, parts.summing_up)
+        hearing = Hearing(parts, own)
+        self._quiet = Quiet(parts, own)
         self.on_connected = hearing.on_connected
         # The hot path calls these as they are.
-        self.audio = self.uplink.audio
+        self.audio = own.uplink.audio
         self.hear: Callable[[Any], Ending | Failure | None] = hearing.hear
-        self.listening = Listening(
-            config,
-            actions,
-            model,
-            self.uplink,
-            self.answers,
-            connecting=parts.connecting,
-            rates=parts.rates,
-            configuring=self._configuring,
-            formatting=formatting,
-            lifetime=parts.lifetime,
-        )
-        self._deadlines = Deadlines(
-            parts.connecting,
-            model.gate,
-            self.answers,
-            confirmations,
-            self._configuring,
-            lifetime=parts.lifetime,
-            awaited=self._words,
-        )
+        self.listening = Listening(parts, own)
+        self._deadlines = Deadlines(parts, own)
 
     @property
     def is_busy(self) -> bool:
@@ -205,7 +153,7 @@ class GatewayConducts:
         self.uplink.on_lost(carried, unsent_ms)
         self.answers.on_lost(is_kept=carried is not None)
         self._configuring.on_lost()
-        self._words.on_lost()
+        self._awaited.on_lost()
 
     def away(self) -> None:
         self.answers.playout.away(self._actions.now)

@@ -12,17 +12,11 @@ from tornado_app.protocol.endings import (
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio, BrokenAudio
 from tornado_app.protocol.told import SpeechStarted, SpeechStopped
-from tornado_app.session.actions import Actions
-from tornado_app.session.answers import Answers
-from tornado_app.session.awaited_words import AwaitedWords
-from tornado_app.session.configuring import Configuring
-from tornado_app.session.connecting import Connecting
+from tornado_app.session.gateway_parts import GatewayParts
 from tornado_app.session.log_lines import log_transcribed
 from tornado_app.session.model_errors import refusal
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.pieces import MODEL_BYTES_PER_MS
-from tornado_app.session.scribe import Scribe
-from tornado_app.session.uplink import Uplink
 from tornado_app.session.upstream_errors import Refusals
 
 MALFORMED_PER_S = 1.0
@@ -53,27 +47,18 @@ class Hearing:
         "_uplink",
     )
 
-    def __init__(
-        self,
-        actions: Actions,
-        model: ModelSide,
-        uplink: Uplink,
-        answers: Answers,
-        configuring: Configuring,
-        *,
-        connecting: Connecting,
-        scribe: Scribe,
-        awaited: AwaitedWords,
-    ) -> None:
-        self._actions = actions
-        self._model = model
-        self._uplink = uplink
-        self._answers = answers
-        self._refusals = Refusals(actions, model, uplink, answers, configuring)
-        self._configuring = configuring
-        self._connecting = connecting
-        self._scribe = scribe
-        self._awaited = awaited
+    def __init__(self, parts: Parts, own: GatewayParts) -> None:
+        self._actions = parts.actions
+        self._model = parts.model
+        self._uplink = own.uplink
+        self._answers = own.answers
+        self._refusals = Refusals(
+            parts.actions, parts.model, own.uplink, own.answers, own.configuring
+        )
+        self._configuring = own.configuring
+        self._connecting = parts.connecting
+        self._scribe = parts.scribe
+        self._awaited = own.awaited
         self._malformed = Bucket(MALFORMED_PER_S, MALFORMED_BURST)
 
     def hear(self, said: realtime.UpstreamEvent) -> Ending | Failure | None:

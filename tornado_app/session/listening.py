@@ -8,22 +8,16 @@ from tornado_app.admission.budget import ENTRY_BYTES, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.policy.formats import FORMAT_FIELDS, INPUT_FIELDS
 from tornado_app.protocol import asked
+from tornado_app.protocol.figures import CostFigures, LimitUse
 from tornado_app.protocol.realtime.items import user_image, user_text
-from tornado_app.protocol.told import CostFigures, LimitUse, PongReply, Status, UpstreamFigures
+from tornado_app.protocol.told import PongReply, Status, UpstreamFigures
 from tornado_app.session import transcribing
-from tornado_app.session.actions import Actions
-from tornado_app.session.answers import Answers
 from tornado_app.session.changes import changes_bytes
-from tornado_app.session.config import SessionConfig
-from tornado_app.session.configuring import Configuring
-from tornado_app.session.connecting import Connecting
-from tornado_app.session.formatting import Formatting, stays
-from tornado_app.session.lifetime import Lifetime
+from tornado_app.session.formatting import stays
+from tornado_app.session.gateway_parts import GatewayParts
 from tornado_app.session.model_buffer import Turns
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.pictures import Pictures
-from tornado_app.session.rates import Rates
-from tornado_app.session.uplink import Uplink
 
 
 class Listening:
@@ -32,31 +26,18 @@ class Listening:
     Thread: loop.
     """
 
-    def __init__(
-        self,
-        config: SessionConfig,
-        actions: Actions,
-        model: ModelSide,
-        uplink: Uplink,
-        answers: Answers,
-        *,
-        connecting: Connecting,
-        rates: Rates,
-        configuring: Configuring,
-        formatting: Formatting,
-        lifetime: Lifetime,
-    ) -> None:
-        self._lifetime = lifetime
-        self._formatting = formatting
-        self._config = config
-        self._actions = actions
-        self._model = model
-        self._connecting = connecting
-        self._uplink = uplink
-        self._answers = answers
-        self._rates = rates
-        self._configuring = configuring
-        self._pictures = Pictures(config.pictures, actions)
+    def __init__(self, parts: Parts, own: GatewayParts) -> None:
+        self._lifetime = parts.lifetime
+        self._formatting = own.formatting
+        self._config = parts.config
+        self._actions = parts.actions
+        self._model = parts.model
+        self._connecting = parts.connecting
+        self._uplink = own.uplink
+        self._answers = own.answers
+        self._rates = parts.rates
+        self._configuring = own.configuring
+        self._pictures = Pictures(parts.config.pictures, parts.actions)
 
     def obey(self, message: asked.Command) -> Refused | None:
         """Act on *message*, or say why not."""

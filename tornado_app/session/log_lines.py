@@ -1,8 +1,9 @@
 """The lines in the operator's log that all sessions have alike."""
 
 from tornado_app.protocol.endings import safe_word
+from tornado_app.protocol.figures import AudioFigures
 from tornado_app.protocol.realtime.events import ResponseFacts, UserTranscriptDone
-from tornado_app.protocol.told import AudioFigures, ResponseStatus
+from tornado_app.protocol.told import ResponseStatus
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.once import Once

@@ -15,24 +15,22 @@ and none of them knows what is at the other end of a command.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Literal, assert_never
+from typing import Literal
 
 from tornado_app.admission.budget import Budget
 from tornado_app.errors import ErrorCode, Ref, Refused
 from tornado_app.protocol.close import INTERNAL
-from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.protocol.told import UpstreamStatus
 from tornado_app.session import events
 from tornado_app.session.admitting import Admitting
-from tornado_app.session.commands import CloseUpstream, Command
+from tornado_app.session.both_ends import BothEnds
+from tornado_app.session.commands import Command
 from tornado_app.session.conductor import Conductor
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.gateway_conducts import GatewayConducts
-from tornado_app.session.log_lines import log_opened
 from tornado_app.session.mending import Mending
-from tornado_app.session.negotiated import first_formats
 from tornado_app.session.parts import Parts
 from tornado_app.session.presence import Presence
 from tornado_app.session.quotas import Quotas
@@ -58,13 +56,12 @@ class Session:
         "_backlog",
         "_conductor",
         "_config",
-        "_connecting",
+        "_ends",
         "_lifetime",
         "_mending",
         "_model",
         "_presence",
         "_quotas",
-        "_reports",
         "_rolling",
         "_times",
         "_way_out",
@@ -80,8 +77,6 @@ class Session:
         self.timers = parts.timers
         """When a `Tick` is due: `earliest`, infinity once the session has ended."""
         self._model = parts.model
-        self._connecting = parts.connecting
-        self._reports = parts.reports
         self._backlog = parts.backlog
         self._lifetime = parts.lifetime
         self.ledger = parts.ledger
@@ -91,20 +86,18 @@ class Session:
         self._quotas = Quotas(
             config, parts.actions, self._times, stop_answering=conductor.stop_answering
         )
-        self._rolling = RollingOver(
-            config,
-            parts.model,
-            parts.actions,
-            parts.timers,
-            parts.prepared,
-            connecting=parts.connecting,
-            summing_up=parts.summing_up,
-            conductor=conductor,
-            jitter=jitter,
-        )
+        self._rolling = RollingOver(parts, conductor, jitter=jitter)
         self._mending = Mending(parts, conductor)
         self._presence = Presence(parts.actions, parts.lifetime, conductor)
         self._way_out = WayOut(parts, conductor, self._presence, self._rolling)
+        self._ends = BothEnds(
+            parts,
+            mending=self._mending,
+            presence=self._presence,
+            rolling=self._rolling,
+            times=self._times,
+            way_out=self._way_out,
+        )
         self._admitting = Admitting(parts, conductor, self._way_out)
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
@@ -240,48 +233,7 @@ class Session:
             case events.ClientHasRoom():
                 self.downlink.not_taken()  # whoever feeds it goes on with what waits
             case _:
-                self._on_connection(event)
-
-    def _on_connection(self, event: events.ConnectionEvent) -> None:
-        match event:
-            case events.Opened(resume_token):
-                self._open(resume_token)
-            case events.UpstreamOpened():
-                self._connecting.on_opened(event)
-            case events.UpstreamBacklog(unsent_bytes):
-                self._model.gate.on_unsent(unsent_bytes)
-            case events.UpstreamRoundTrip(latency_ms):
-                self._model.on_round_trip(latency_ms)
-            case events.UpstreamLost(failure, error, has_spare):
-                self._on_lost(failure, error, has_spare=has_spare)
-            case (
-                events.PreparedOpened()
-                | events.PreparedSaid()
-                | events.PreparedBacklog()
-                | events.PreparedLost()
-            ):
-                self._rolling.prepared.on_event(event)
-            case events.SummedUp():
-                self._rolling.summing_up.on_done(event)
-            case events.ClientSlow(why):
-                self._way_out.on_slow(why)
-            case events.ClientGone(code, is_lost):
-                self._way_out.on_gone(code, is_lost=is_lost)
-            case events.ClientBack():
-                self._times.active_at = self._actions.now
-                self._presence.come_back(event)
-            case events.Drain(deadline):
-                self._way_out.drain(deadline)
-            case events.Stop(close):
-                self._way_out.end(close, "server_stopped")
-            case events.TokenRevoked():
-                self._way_out.end_if(self._lifetime.revoked())
-            case events.EndedByOperator(words):
-                self._way_out.end_if(self._lifetime.ended_by_operator(words))
-            case events.ListenedTo(is_on):
-                self._presence.listened_to(is_on=is_on)
-            case _:
-                assert_never(event)
+                self._ends.on_event(event)
 
     def _look(self, facts: events.Look) -> None:
         self._model.gate.on_unsent(facts.unsent_bytes)
@@ -289,13 +241,6 @@ class Session:
         self._model.look(is_read=not facts.is_held, unanswered_s=facts.unanswered_s)
         self._conductor.look(facts.queued_bytes)
         self._on_tick()
-
-    def _open(self, resume_token: str | None) -> None:
-        log_opened(self._actions, self._config)
-        self._lifetime.start()
-        self._times.start()
-        self._reports.first(first_formats(self._config), resume_token)
-        self._connecting.dial()
 
     def _on_uplink(self, result: events.Converted | events.Unusable) -> None:
         if isinstance(result, events.Unusable) and result.sentence and result.code != "server_busy":
@@ -317,7 +262,7 @@ class Session:
         self._times.active_at = self._actions.now
         end = self._conductor.hear(said)
         if end is not None:
-            self._act_on(end)
+            self._ends.act_on(end)
         self._conductor.settle()
 
     def _on_tick(self) -> None:
@@ -337,30 +282,7 @@ class Session:
         elif name == TIMER:
             self._rolling.on_timer()
         else:
-            self._act_on(self._conductor.on_timer(name))
-
-    def _act_on(self, end: Ending | Failure | None) -> None:
-        if isinstance(end, Failure):
-            self._lose_link_if(end)
-        else:
-            self._way_out.end_if(end)
-
-    def _lose_link_if(self, failure: Failure | None) -> None:
-        """Give up a link with which nothing can be done any more."""
-        if failure is not None:
-            self._actions.do(CloseUpstream())
-            self._on_lost(failure)
-            self._mending.mend()  # of no other call it is known
-
-    def _on_lost(
-        self,
-        failure: Failure,
-        error: realtime.ErrorFacts | None = None,
-        *,
-        has_spare: bool = False,
-    ) -> None:
-        if not self._rolling.takes_over(failure):
-            self._way_out.end_if(self._mending.on_lost(failure, error, has_spare=has_spare))
+            self._ends.act_on(self._conductor.on_timer(name))
 
     def _mend_before(self, event: events.Event) -> None:
         self._mending.mend()

@@ -1,32 +1,19 @@
 """Whether this is a moment at which nobody would notice that the model is another one."""
 
-from tornado_app.session.actions import Actions
-from tornado_app.session.answers import Answers
-from tornado_app.session.awaited_words import AwaitedWords
-from tornado_app.session.configuring import Configuring
-from tornado_app.session.model_side import ModelSide
-from tornado_app.session.uplink import Uplink
+from tornado_app.session.gateway_parts import GatewayParts
+from tornado_app.session.parts import Parts
 
 
 class Quiet:
     """Neither side speaks, nothing plays, and nobody owes anybody anything.  Thread: loop."""
 
-    def __init__(
-        self,
-        model: ModelSide,
-        actions: Actions,
-        uplink: Uplink,
-        answers: Answers,
-        configuring: Configuring,
-        *,
-        awaited: AwaitedWords,
-    ) -> None:
-        self._model = model
-        self._actions = actions
-        self._uplink = uplink
-        self._answers = answers
-        self._configuring = configuring
-        self._awaited = awaited
+    def __init__(self, parts: Parts, own: GatewayParts) -> None:
+        self._model = parts.model
+        self._actions = parts.actions
+        self._uplink = own.uplink
+        self._answers = own.answers
+        self._configuring = own.configuring
+        self._awaited = own.awaited
 
     @property
     def is_now(self) -> bool:

@@ -15,15 +15,9 @@ It is looked for by the facts, a few times a second: what was quiet need not be 
 from collections.abc import Callable
 
 from tornado_app.protocol.endings import Failure, safe_word
-from tornado_app.session.actions import Actions
 from tornado_app.session.conductor import Conductor
-from tornado_app.session.config import SessionConfig
-from tornado_app.session.connecting import Connecting
-from tornado_app.session.model_side import ModelSide
-from tornado_app.session.prepared import PreparedModel
-from tornado_app.session.summing_up import SummingUp
+from tornado_app.session.parts import Parts
 from tornado_app.session.term import TIMER
-from tornado_app.session.timers import Timers
 
 LOOK_S = 0.25
 QUIET_S = 0.5
@@ -35,26 +29,14 @@ TOKEN_BYTES = 4
 class RollingOver:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        config: SessionConfig,
-        model: ModelSide,
-        actions: Actions,
-        timers: Timers,
-        prepared: PreparedModel,
-        *,
-        connecting: Connecting,
-        summing_up: SummingUp,
-        conductor: Conductor,
-        jitter: Callable[[], float],
-    ) -> None:
-        self._config = config
-        self._model = model
-        self._actions = actions
-        self._timers = timers
-        self.prepared = prepared
-        self._connecting = connecting
-        self.summing_up = summing_up
+    def __init__(self, parts: Parts, conductor: Conductor, *, jitter: Callable[[], float]) -> None:
+        self._config = parts.config
+        self._model = parts.model
+        self._actions = parts.actions
+        self._timers = parts.timers
+        self.prepared = parts.prepared
+        self._connecting = parts.connecting
+        self.summing_up = parts.summing_up
         self._conductor = conductor
         self._jitter = jitter
         self._quiet_since: float | None = None

@@ -1,7 +1,7 @@
 """How many calls of tools there were, how long they took, and a line in the log for each."""
 
 from tornado_app.protocol.endings import safe_word
-from tornado_app.protocol.told import ToolFigures
+from tornado_app.protocol.figures import ToolFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.events import ToolOutcome
 

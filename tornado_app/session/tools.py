@@ -17,6 +17,7 @@ from typing import Literal
 from tornado_app.admission.budget import Budget, text_bytes
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
+from tornado_app.protocol.figures import ToolFigures
 from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.realtime.functions import (
     NO_MANNERS,
@@ -25,7 +26,7 @@ from tornado_app.protocol.realtime.functions import (
     function_output,
 )
 from tornado_app.protocol.realtime.orders import CreateItem
-from tornado_app.protocol.told import ToolActivity, ToolFigures
+from tornado_app.protocol.told import ToolActivity
 from tornado_app.session.actions import Actions
 from tornado_app.session.answer_waits import AnswerWaits
 from tornado_app.session.asking import Asking

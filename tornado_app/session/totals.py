@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from tornado_app.errors import ErrorCode
-from tornado_app.protocol.told import AudioFigures
+from tornado_app.protocol.figures import AudioFigures
 from tornado_app.session.actions import Actions
 from tornado_app.session.sent import Sent
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget, text_bytes
 from tornado_app.errors import Refused
+from tornado_app.protocol.figures import AudioFigures
 from tornado_app.protocol.realtime.orders import Append
-from tornado_app.protocol.told import (
-    AudioFigures,
-    AudioReceived,
-)
+from tornado_app.protocol.told import AudioReceived
 from tornado_app.session.actions import Actions
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import (

@@ -11,15 +11,17 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Literal, NoReturn
 
 from websocket import ABNF
 
 from tornado_app.logs import get_logger
 from tornado_app.protocol.endings import Failure
 from tornado_app.upstream.ahead import Ahead
+from tornado_app.upstream.any_link import Parse, Post
 from tornado_app.upstream.dial import Dial
 from tornado_app.upstream.failures import PeerClosed, failure_from
+from tornado_app.upstream.pings import Pings
 from tornado_app.upstream.said import LinkDrained, LinkLost, LinkOpened, LinkRoundTrip, LinkSaid
 from tornado_app.upstream.socket import UpstreamSocket, masked_text_frame
 from tornado_app.upstream.wire import Broken, Wire
@@ -32,38 +34,6 @@ LOOK_AGAIN_S = 1.0
 MESSAGE_OVERHEAD_BYTES = 512
 """What a message costs beside its text: a flood of empty ones must fill the inbox, too."""
 CLOSE_FRAME_CODE = struct.pack("!H", 1000)
-
-
-Post = Callable[[object], None]
-"""Gets what a link has to say, in its thread."""
-Parse = Callable[[bytes | str], Any]
-"""What a message is; a link knows no dialect."""
-
-
-class AnyLink(Protocol):
-    """What a call needs of its link; `Link` says what each does."""
-
-    def start(self) -> None: ...
-    def send(self, text: bytes) -> int: ...
-    def consumed(self, posted_bytes: int) -> None: ...
-    def hold(self, is_held: bool) -> None: ...
-    def read_ahead(self, size_bytes: int) -> None: ...
-    def look(self) -> None: ...
-    def close(self) -> None: ...
-    def join(self, timeout_s: float) -> bool: ...
-
-    @property
-    def unsent_bytes(self) -> int: ...
-    @property
-    def unread_bytes(self) -> int: ...
-    @property
-    def ahead_bytes(self) -> int: ...
-    @property
-    def posted_bytes(self) -> int: ...
-    @property
-    def paused_s(self) -> float: ...
-    @property
-    def unanswered_s(self) -> float: ...
 
 
 class Link:
@@ -81,14 +51,11 @@ class Link:
         "_owner",
         "_paused",
         "_paused_at",
-        "_ping_at",
-        "_pinged_at",
         "_pings",
         "_posted_bytes",
         "_socket",
         "_stage",
         "_thread",
-        "_unanswered_at",
         "_wire",
     )
 
@@ -110,10 +77,7 @@ class Link:
         self._stage: Literal["dial", "open"] = "dial"
         self._ending = False
         self._close_by = math.inf
-        self._ping_at = 0.0
-        self._pings = 0
-        self._pinged_at = 0.0
-        self._unanswered_at = math.inf
+        self._pings = Pings()
         self._ahead = Ahead(dial.message_bytes)
         # Each of these three has one writer, the thread or the loop: no lock.
         self._posted_bytes = 0
@@ -182,7 +146,7 @@ class Link:
     @property
     def unanswered_s(self) -> float:
         """For how long a ping has waited for its pong; 0.0 if none does.  Thread: any."""
-        return max(0.0, self._clock() - self._unanswered_at)
+        return self._pings.unanswered_s(self._clock())
 
     def look(self) -> None:
         """Have the thread see what it may read and has to write.  Thread: any."""
@@ -279,11 +243,11 @@ class Link:
         due, what = self._next_deadline()
         if now >= due:
             raise Broken("stalled", what)
-        if now >= self._ping_at:
-            self._ping(now)
+        if now >= self._pings.due_at:
+            self._socket.ping(self._pings.next(now, self._dial.ping_interval_s))
         look_at = now + LOOK_AGAIN_S if self._paused else math.inf
         reading = not self._paused or self._ahead.has_room
-        if self._wire.pump(min(due, self._ping_at, look_at) - now, reading=reading):
+        if self._wire.pump(min(due, self._pings.due_at, look_at) - now, reading=reading):
             self._tell(LinkDrained())
         if self._paused:
             self._socket.heard_at = self._clock()  # a peer we do not listen to is not silent
@@ -301,9 +265,10 @@ class Link:
                 text = data.decode() if opcode == ABNF.OPCODE_TEXT else data
                 post, parse = self._owner  # at once, as it may change hands
                 post(LinkSaid(parse(text), self._posted_bytes, self._clock()))
-            case ABNF.OPCODE_PONG if data == self._ping_payload():
-                self._unanswered_at = math.inf
-                self._tell(LinkRoundTrip((self._clock() - self._pinged_at) * 1000))
+            case ABNF.OPCODE_PONG:
+                latency_ms = self._pings.answered(data, self._clock())
+                if latency_ms is not None:
+                    self._tell(LinkRoundTrip(latency_ms))
             case ABNF.OPCODE_CLOSE:
                 self._socket.send_close()
                 raise PeerClosed(data)
@@ -339,16 +304,6 @@ class Link:
             (math.inf if self._paused else silent_at, "unheard"),
             (self._wire.write_due(self._dial.write_timeout_s), "unwritten"),
         )
-
-    def _ping(self, now: float) -> None:
-        self._pings += 1
-        self._pinged_at = now
-        self._unanswered_at = min(self._unanswered_at, now)
-        self._ping_at = now + self._dial.ping_interval_s
-        self._socket.ping(self._ping_payload())
-
-    def _ping_payload(self) -> bytes:
-        return struct.pack("!I", self._pings)
 
 
 def _nobody(_: object) -> None:

@@ -21,8 +21,9 @@ from tornado_app.protocol.realtime.events import (
     UpstreamEvent,
 )
 from tornado_app.protocol.realtime.overhearing import Overheard
+from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink, Link
+from tornado_app.upstream.link import Link
 from tornado_app.upstream.said import LinkLost, LinkOpened, LinkSaid
 from tornado_app.upstream.spares import Spares
 

@@ -1,10 +1,8 @@
 """The upstreams of a process that has more than one: raced for calls, tried beside them."""
 
 import asyncio
-import contextlib
-import math
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tornado_app.failover.breaker import BreakerRules
@@ -16,24 +14,17 @@ from tornado_app.protocol.endings import Ending
 from tornado_app.session.commands import NoteModel
 from tornado_app.session.config import SessionConfig
 from tornado_app.settings.schema import Settings
+from tornado_app.settings.schema import Upstream as UpstreamSettings
+from tornado_app.upstream.any_link import AnyLink
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink
 from tornado_app.upstream.race import Contender, Deliver, Race, RaceRules, Read
 from tornado_app.upstream.spares import Spares
-from tornado_app.upstream.standing import REST_S, advice
-
-LOOK_S = 0.25
-"""How often it is looked whose time has come; nothing is dialled for that."""
-
-Try = Callable[[Upstream], Awaitable[Ending | None]]
+from tornado_app.upstream.standing import advice
+from tornado_app.upstream.trials import Trials, Try
 
 
 class Several:
-    """Thread: loop.
-
-    An upstream whose breaker is open is tried here, by a session of its own that costs no tokens,
-    and not by a caller, as long as there is another for callers.
-    """
+    """Thread: loop."""
 
     def __init__(
         self,
@@ -49,7 +40,6 @@ class Several:
         spares: Spares | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        upstream = settings.upstream
         """*opened* counts a race; *retire* takes it, and each link of it, at its end; *hear* is
         told what counts.
         """
@@ -57,49 +47,31 @@ class Several:
         self._dial = dial
         self._opened = opened
         self._hear = hear
-        self._try = attempt
-        self._usual_model = upstream.model
-        self._upstreams = Upstreams(
-            listed,
-            BreakerRules(
-                upstream.breaker_failures,
-                upstream.breaker_window_s,
-                upstream.breaker_open_s,
-                upstream.breaker_open_max_s,
-            ),
+        self._usual_model = settings.upstream.model
+        self._upstreams = Upstreams(listed, _breaker_rules(settings.upstream))
+        self._trials = Trials(
+            self._upstreams, attempt, back=self._say_back, out=self._say_out, clock=clock
         )
-        self._doubted: set[str] = set()
-        """Those that refused a call what others may get, or were slow: a trial decides."""
         self._rules = RaceRules(
             loop=asyncio.get_running_loop(),
             mailbox=mailbox,
             clock=clock,
-            after_s=upstream.fallback_after_ms / 1000,
-            begin_s=upstream.connect_timeout_s,
+            after_s=settings.upstream.fallback_after_ms / 1000,
+            begin_s=settings.upstream.connect_timeout_s,
             retire=retire,
             began=self._began,
             bad=self._lost_race,
-            doubt=self._doubted.add,
+            doubt=self._trials.doubt,
             spares=spares,
         )
-        self._tried_at: dict[str, float] = {}
-        self._trials: dict[str, asyncio.Task[None]] = {}
-        self._watch: asyncio.Task[None] | None = None
         self._log = get_logger()
 
     def begin(self, *, try_all: bool) -> None:
         """Keep an eye on them.  *try_all*: begin by trying each."""
-        self._doubted.update(each.name for each in self._upstreams.listed if try_all)
-        self._watch = asyncio.get_running_loop().create_task(self._keep_watch())
+        self._trials.begin(try_all=try_all)
 
     async def stop(self) -> None:
-        tasks = [*self._trials.values(), *([self._watch] if self._watch else [])]
-        self._watch = None
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await self._trials.stop()
 
     @property
     def rejected(self) -> bool:
@@ -176,37 +148,7 @@ class Several:
             self._say_out(name, ending)
         elif ending.code in {"upstream_rejected", "upstream_timeout"}:
             # Of the others a call says soon enough what they are worth; past these it went.
-            self._doubted.add(name)
-
-    async def _keep_watch(self) -> None:
-        while True:
-            now = self._clock()
-            for each in self._upstreams.listed:
-                breaker = self._upstreams.breaker(each.name)
-                is_rested = now - self._tried_at.get(each.name, -math.inf) >= REST_S
-                is_doubted = each.name in self._doubted and breaker.is_closed and is_rested
-                if each.name not in self._trials and (is_doubted or breaker.is_due(now)):
-                    breaker.begin_probe(now)
-                    self._tried_at[each.name] = now
-                    self._doubted.discard(each.name)
-                    self._trials[each.name] = asyncio.ensure_future(self._examine(each))
-            await asyncio.sleep(LOOK_S)
-
-    async def _examine(self, upstream: Upstream) -> None:
-        breaker = self._upstreams.breaker(upstream.name)
-        try:
-            verdict = await self._try(upstream)
-        except Exception:  # noqa: BLE001  the watch goes on
-            self._log.exception("trial_failed", upstream=upstream.name)
-            breaker.give_up()
-        else:
-            if verdict is None:
-                if breaker.good():
-                    self._say_back(upstream.name)
-            elif breaker.bad(verdict, self._clock(), is_probe=True):
-                self._say_out(upstream.name, verdict)
-        finally:
-            del self._trials[upstream.name]
+            self._trials.doubt(name)
 
     def _say_back(self, name: str) -> None:
         self._log.info("upstream_back", upstream=name)
@@ -219,3 +161,12 @@ class Several:
             self._log.error("model_rejects", **facts, advice=words)
         else:
             self._log.warning("upstream_out", **facts, advice=words)
+
+
+def _breaker_rules(settings: UpstreamSettings) -> BreakerRules:
+    return BreakerRules(
+        settings.breaker_failures,
+        settings.breaker_window_s,
+        settings.breaker_open_s,
+        settings.breaker_open_max_s,
+    )

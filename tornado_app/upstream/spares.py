@@ -23,8 +23,9 @@ from tornado_app.protocol.realtime.events import (
     UpstreamError,
     parse_realtime,
 )
+from tornado_app.upstream.any_link import AnyLink, Parse, Post
 from tornado_app.upstream.dial import Dial
-from tornado_app.upstream.link import AnyLink, Link, Parse, Post
+from tornado_app.upstream.link import Link
 from tornado_app.upstream.said import LinkLost, LinkOpened, LinkRoundTrip, LinkSaid
 
 LOOK_S = 0.25

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from tornado_app.protocol.figures import CostFigures
 from tornado_app.protocol.realtime.functions import Function, HandedServer, tool_entry
 from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.model_session import ModelSession
-from tornado_app.protocol.told import CostFigures
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.totals import Totals
 from tornado_app.usage.prices import Prices

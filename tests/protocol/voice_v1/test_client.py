@@ -16,7 +16,8 @@ from tornado_app.protocol.asked import (
     ToolResult,
 )
 from tornado_app.protocol.told import ErrorReport
-from tornado_app.protocol.voice_v1.client import (
+from tornado_app.protocol.voice_v1.client import parse_client, read_introduction, read_place
+from tornado_app.protocol.voice_v1.client_messages import (
     MESSAGES,
     AudioData,
     ClearAudio,
@@ -28,9 +29,6 @@ from tornado_app.protocol.voice_v1.client import (
     Playback,
     Pong,
     Text,
-    parse_client,
-    read_introduction,
-    read_place,
 )
 from tornado_app.protocol.voice_v1.server import encode
 

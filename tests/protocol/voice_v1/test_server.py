@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from tornado_app.errors import ERROR_CODES, RETRYABLE, Refused
 from tornado_app.protocol import told
+from tornado_app.protocol.figures import AudioFigures, LimitUse
 from tornado_app.protocol.told import (
     Audio,
     AudioCleared,
-    AudioFigures,
     AudioReceived,
     Configured,
     ErrorReport,
-    LimitUse,
     PongReply,
     Relayed,
     ResponseDone,

@@ -31,23 +31,6 @@ def turn(book, number):
     book.completed(f"a{number}")
 
 
-def test_it_is_in_the_order_of_the_model():
-    """Whatever order its words come in."""
-    book = ledger()
-    book.said("a", "Well, ")
-    book.spoke("u", is_committed=True)
-    book.place("u", None)
-    book.place("a", "u")
-    book.typed("t", "And you?")
-    book.said("b", "Fine.")
-    book.place("b", "a")
-
-    assert ["u", "a", "b", "t"] == names(book)
-    book.place("t", "gone")
-    book.place("t", "t")
-    assert ["u", "a", "b", "t"] == names(book)
-
-
 def test_a_turn_has_the_name_that_the_model_gives_it():
     """Its place is where it was asked for; an entry of its own that came before is the same."""
     book = ledger()
@@ -261,19 +244,6 @@ def test_what_is_kept_stays_within_its_bytes_however_it_comes():
     for number in range(2000):
         book.typed(f"u{number}", "word" * (number % 50))
         book.heard_user_whole(f"u{number}", "other " * (number % 40))
-        assert sum(map(book._size_bytes, book._order)) <= 100_000
+        assert sum(map(book._size_bytes, book._entries)) <= 100_000
     assert len(names(book)) > 100
     assert f"u{1999}" == names(book)[-1]
-
-
-def test_what_is_put_in_front_stands_behind_what_sums_up_the_oldest():
-    """A summary stays the oldest entry: it is what is left of all before."""
-    ledger = Ledger(9, 900)
-    for name in ("a", "b", "c"):
-        ledger.typed(name, "Hello.")
-    ledger.sum_up(["a"], "They have met.")
-
-    ledger.place_first("c")
-    ledger.place_first("nobody")
-
-    assert ["c", "b"] == [entry.id for entry in ledger.entries][1:]

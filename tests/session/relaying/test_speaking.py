@@ -6,7 +6,7 @@ import pytest
 from tests.session.relaying.call import Call
 from tests.session.story import converted
 from tornado_app.protocol import asked
-from tornado_app.protocol.told import AudioFigures
+from tornado_app.protocol.figures import AudioFigures
 from tornado_app.session import events
 from workers.formats import AudioFormat
 

@@ -3,9 +3,8 @@
 An entry is made by the first word of an item, whichever event that is in: any of them may be lost
 or come late.  Where it stands is said by ``previous_item_id``, where it is said at all.
 
-It is bounded in entries and bytes.  The oldest turns go first, each whole: what the user said, with
-all that followed it, and a call never without its output.  What stands for those that went before
-goes last.
+It is bounded in entries and bytes.  The oldest turns go first, each whole.  What stands for those
+that went before goes last.
 """
 
 from collections.abc import Collection
@@ -27,6 +26,7 @@ from tornado_app.session.ledger.entries import (
     UserSaid,
 )
 from tornado_app.session.ledger.heard import LETTERS_PER_S
+from tornado_app.session.ledger.in_order import EntriesInOrder
 from tornado_app.session.ledger.saying import TEXT_LETTERS, Saying
 
 SUMMARY_ID = "parley_summary"
@@ -49,7 +49,6 @@ class Ledger:
         "_kept_bytes",
         "_most_bytes",
         "_most_entries",
-        "_order",
         "_said_letters",
         "_said_ms",
         "_sayings",
@@ -60,8 +59,7 @@ class Ledger:
     def __init__(self, entries: int, size_bytes: int) -> None:
         self._most_entries = entries
         self._most_bytes = size_bytes
-        self._order: list[str] = []
-        self._entries: dict[str, AnyEntry] = {}
+        self._entries = EntriesInOrder()
         self._sayings: dict[str, Saying] = {}
         """Of what the model has said, all of it, heard or not."""
         self._kept_bytes = 0
@@ -85,30 +83,30 @@ class Ledger:
     @property
     def entries(self) -> tuple[AnyEntry, ...]:
         """As they are now, in order; later changes do not change them."""
-        return tuple(self._as_heard(self._entries[name]) for name in self._order)
+        return tuple(map(self._as_heard, self._entries))
 
     def used_part(self, most_bytes: int) -> float:
         """How full it is, if it may have no more than *most_bytes*: 1 is as much as it may have."""
         most_bytes = max(1, min(self._most_bytes, most_bytes))
-        return max(self._kept_bytes / most_bytes, len(self._order) / max(1, self._most_entries))
+        return max(self._kept_bytes / most_bytes, len(self._entries) / max(1, self._most_entries))
 
     def record(self, configuration: ModelSession) -> Record:
         return Record(self.entries, configuration, self.left_out)
 
     def find(self, name: str) -> AnyEntry | None:
         """The entry as it is now."""
-        entry = self._entries.get(name)
+        entry = self._entries.find(name)
         return None if entry is None else self._as_heard(entry)
 
     def before(self, name: str) -> str | None:
         """What stands before an entry; None: nothing does."""
-        at = self._order.index(name) if name in self._entries else 0
-        return self._order[at - 1] if at else None
+        return self._entries.before(name)
 
     @property
     def last(self) -> AnyEntry | None:
         """What was said last, if anything was."""
-        return self.find(self._order[-1]) if self._order else None
+        entry = self._entries.last
+        return None if entry is None else self._as_heard(entry)
 
     @staticmethod
     def of(turns: tuple[Turn, ...], names: list[str]) -> list[AnyEntry]:
@@ -181,7 +179,7 @@ class Ledger:
 
     def answered(self, name: str, call_id: str, output: str) -> None:
         """A tool has answered; if the call was left out, so is this."""
-        if any(isinstance(e, ToolCalled) and e.call_id == call_id for e in self._entries.values()):
+        if self._entries.has_call(call_id):
             self._put(ToolAnswered(name, call_id, output))
 
     def noted(self, name: str, text: str) -> None:
@@ -205,51 +203,31 @@ class Ledger:
 
     def place(self, name: str, after: str | None) -> None:
         """Where an item stands at the model; if that is not known, it stays."""
-        if name not in self._entries or after not in self._entries or after == name:
-            return
-        at = self._order.index(after)
-        if at + 1 < len(self._order) and self._order[at + 1] == name:
-            return
-        self._order.remove(name)
-        self._order.insert(self._order.index(after) + 1, name)
+        self._entries.place(name, after)
 
     def place_first(self, name: str) -> None:
         """An item stands in front of all at the model, and here behind what sums up older ones."""
-        if name in self._entries:
-            self._order.remove(name)
-            has_summary = self._order and isinstance(self._entries[self._order[0]], Summed)
-            self._order.insert(1 if has_summary else 0, name)
+        self._entries.place_first(name)
 
     def rename(self, old: str, new: str) -> None:
         """The model calls an item so; if it has said so before, there is one entry too many."""
-        if old not in self._entries or old == new:
-            return
-        if new in self._entries:
-            entry = self._entries[new]
-            self.remove(new)
-        else:
-            entry = self._entries[old]
-        entry.id = new
-        self._entries[new] = entry
-        del self._entries[old]
-        self._order[self._order.index(old)] = new
-        if old in self._sayings:
-            self._sayings[new] = self._sayings.pop(old)
+        if self._entries.rename(old, new):
+            self._sayings.pop(new, None)
+            if old in self._sayings:
+                self._sayings[new] = self._sayings.pop(old)
 
     def remove(self, name: str) -> None:
         """There is no such item."""
         if name in self._entries:
-            del self._entries[name]
+            self._entries.remove(name)
             self._sayings.pop(name, None)
-            self._order.remove(name)
 
     def sum_up(self, names: Collection[str], text: str) -> None:
         """*text* stands for these, which are the oldest."""
         gone = {name for name in names if name in self._entries}
-        self.left_out += sum(not isinstance(self._entries[name], Summed) for name in gone)
-        self._order = [name for name in self._order if name not in gone]
+        self.left_out += sum(not isinstance(self._entries.find(name), Summed) for name in gone)
+        self._entries.remove_all(gone)
         for name in gone:
-            del self._entries[name]
             self._sayings.pop(name, None)
         self._summaries += 1
         self._put(Summed(f"{SUMMARY_ID}_{self._summaries}", text), 0)
@@ -272,48 +250,24 @@ class Ledger:
     def trim(self, most_bytes: int | None = None) -> None:
         """Leave out what is too much, and what is more than *most_bytes*."""
         most_bytes = min(self._most_bytes, self._most_bytes if most_bytes is None else most_bytes)
-        sizes = {name: self._size_bytes(name) for name in self._order}
+        sizes = {entry.id: self._size_bytes(entry) for entry in self._entries}
         kept_bytes = sum(sizes.values())
-        while self._order and (len(sizes) > self._most_entries or kept_bytes > most_bytes):
-            for name in self._oldest_turn():
-                kept_bytes -= sizes.pop(name)
-                self.remove(name)
+        while self._entries and (len(sizes) > self._most_entries or kept_bytes > most_bytes):
+            for entry in self._entries.oldest_turn():
+                kept_bytes -= sizes.pop(entry.id)
+                self.remove(entry.id)
                 self.left_out += 1
         self._kept_bytes, self._grown_bytes = kept_bytes, 0
 
-    def _oldest_turn(self) -> list[str]:
-        """Up to where the user speaks next, with the outputs of what was called there; of a turn
-        that is all there is, its oldest entry.
-        """
-        has_summary = isinstance(self._entries[self._order[0]], Summed)
-        order = self._order[1:] if has_summary and len(self._order) > 1 else self._order
-        turn = [order[0]]
-        for name in order[1:]:
-            if isinstance(self._entries[name], UserSaid):
-                break
-            turn.append(name)
-        if len(turn) == len(order):
-            turn = turn[:1]
-        calls = {e.call_id for e in map(self._entries.get, turn) if isinstance(e, ToolCalled)}
-        if not calls:
-            return turn
-        return turn + [
-            name
-            for name in self._order
-            if isinstance(e := self._entries[name], ToolAnswered)
-            and e.call_id in calls
-            and name not in turn
-        ]
-
-    def _size_bytes(self, name: str) -> int:
-        saying = self._sayings.get(name)
-        return self._entries[name].size_bytes + (saying.size_bytes if saying else 0)
+    def _size_bytes(self, entry: AnyEntry) -> int:
+        saying = self._sayings.get(entry.id)
+        return entry.size_bytes + (saying.size_bytes if saying else 0)
 
     def _entry(self, name: str, new: E) -> E | None:
         """The entry of this name, made now if it is not there; None if it is one of another kind,
         or none is kept.
         """
-        entry = self._entries.get(name)
+        entry = self._entries.find(name)
         if entry is None:
             return new if self._put(new) else None
         return entry if isinstance(entry, type(new)) else None
@@ -327,8 +281,7 @@ class Ledger:
     def _put(self, entry: AnyEntry, at: int | None = None) -> bool:
         if not self.is_kept or entry.id in self._entries:
             return False
-        self._entries[entry.id] = entry
-        self._order.insert(len(self._order) if at is None else at, entry.id)
+        self._entries.put(entry, at)
         self._grow(entry.size_bytes)
         return entry.id in self._entries
 
@@ -339,15 +292,15 @@ class Ledger:
         if self._kept_bytes > self._most_bytes:
             if self._grown_bytes * UNRECKONED_PART > self._most_bytes:
                 self.trim()
-            while self._order and self._kept_bytes > self._most_bytes:
+            while self._entries and self._kept_bytes > self._most_bytes:
                 self._leave_out_oldest()
-        while len(self._order) > self._most_entries:
+        while len(self._entries) > self._most_entries:
             self._leave_out_oldest()
 
     def _leave_out_oldest(self) -> None:
-        for name in self._oldest_turn():
-            self._kept_bytes -= self._size_bytes(name)
-            self.remove(name)
+        for entry in self._entries.oldest_turn():
+            self._kept_bytes -= self._size_bytes(entry)
+            self.remove(entry.id)
             self.left_out += 1
 
     def _as_heard(self, entry: AnyEntry) -> AnyEntry:

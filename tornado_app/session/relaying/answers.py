@@ -1,13 +1,11 @@
 """The answers of the model, as their client is shown them."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.orders import CancelResponse, Relayed
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
@@ -15,18 +13,14 @@ from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED, FAILED, broken_off
 from tornado_app.session.relaying.converting import Way
+from tornado_app.session.relaying.going_on import RESPONSE_ID, GoingOn
 from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.timers import Timers
 
 CANCEL_ID = "parley_closed"
-RESPONSE_ID = "parley_answer"
 OWED_ID = f"{RESPONSE_ID}_owed"
-TIMER = "relayed_answer"
-TAG = "parley_answer"
-"""Which of the metadata of an answer tells it from those that begin unasked."""
-METADATA_PAIRS = 16
 ANSWERS_KEPT = 64
 """So many may be open: beside the conversation a client may ask for several at a time."""
 
@@ -46,17 +40,11 @@ class Answers:
         timeout_s: float,
     ) -> None:
         self._way = way
-        self._timers = timers
-        self._timeout_s = timeout_s
-        self._since = 0.0
         self._actions = actions
         self._model = model
-        self._client = client
         self._veil = veil
         self._by_model: dict[str, Answer] = {}
-        self._going_on: deque[tuple[str, Answer]] = deque()
-        """Those of which the model was asked to go on, by the names of the orders."""
-        self._asked = 0
+        self._going_on = GoingOn(actions, model, timers, client=client, timeout_s=timeout_s)
         self.is_owed = False
         """The model is to answer a turn unasked that it has found."""
         self.closed_by: Refused | None = None
@@ -65,8 +53,7 @@ class Answers:
     @property
     def open(self) -> tuple[Answer, ...]:
         """In the order in which they began; those too that wait to go on."""
-        waiting = (answer for _, answer in self._going_on)
-        return (*self._by_model.values(), *waiting)
+        return (*self._by_model.values(), *self._going_on.answers)
 
     @property
     def running(self) -> tuple[Answer, ...]:
@@ -105,11 +92,8 @@ class Answers:
         model is free would ask for its next answer in vain.
         """
         answer.is_cancelled = True
-        for entry in self._going_on:
-            if entry[1] is answer and self._model.withdraw(entry[0]):
-                self._going_on.remove(entry)
-                self.fail(answer)
-                return
+        if self._going_on.withdraw(answer):
+            self.fail(answer)
 
     def item_done(self, item_id: str) -> None:
         """The client is told that the conversation has all of it."""
@@ -150,7 +134,7 @@ class Answers:
 
         *is_sole*: no other is asked for.
         """
-        answer = self._meant(response, is_sole=is_sole and not self.is_owed)
+        answer = self._going_on.begun(response, is_sole=is_sole and not self.is_owed)
         if answer is None:
             return False
         answer.model_name = str(response.get("id", ""))
@@ -227,43 +211,24 @@ class Answers:
         if self.closed_by is not None:
             self.end(answer, "incomplete", None)
             return
-        self._asked += 1
-        name = f"{RESPONSE_ID}_{self._asked}"
-        response = answer.asked_on(self._client.tool_choice) | dict(changes or {})
-        metadata = dict(list((response.get("metadata") or {}).items())[: METADATA_PAIRS - 1])
-        wanted = {**response, "metadata": {**metadata, TAG: name}}
-        event = {"type": "response.create", "event_id": name, "response": wanted}
-        order = Relayed(msgspec.json.encode(event), name, given_in(response))
-        self._going_on.append((name, answer))
-        self.on_connected()
-        if not self._model.send(order):
-            self._going_on.pop()
+        if not self._going_on.ask(answer, changes):
             self.fail(answer)
 
     def on_connected(self) -> None:
         """What was asked is on its way from now on."""
-        self._since = self._actions.now
-        self.on_timer()
+        self._going_on.on_connected()
 
     def on_timer(self) -> None:
         """A model may be late with what is to go on."""
-        due_at = self._model.due(self._since, self._timeout_s) if self._going_on else None
-        if due_at is None:
-            self._timers.clear(TIMER)
-        elif self._actions.now < due_at:
-            self._timers.set(TIMER, due_at)
-        else:
-            self._actions.log("upstream_late", waited_for="answer")
-            while self._going_on:
-                self.fail(self._going_on.popleft()[1])
+        for answer in self._going_on.late():
+            self.fail(answer)
 
     def refused(self, name: str) -> bool:
         """Whether an error is about an answer that was to go on; then it is over."""
-        for entry in self._going_on:
-            if entry[0] == name:
-                self._going_on.remove(entry)
-                self.fail(entry[1])
-                return True
+        answer = self._going_on.refused(name)
+        if answer is not None:
+            self.fail(answer)
+            return True
         return name.startswith(RESPONSE_ID)
 
     def fail(self, answer: Answer, details: Mapping[str, Any] = FAILED) -> None:
@@ -291,20 +256,10 @@ class Answers:
         """The model is gone: none of them is said by it any more."""
         answers = list(self.open)
         self._by_model.clear()
-        self._going_on.clear()
+        self._going_on.take_all()
         for answer in answers:
             answer.model_name = ""
         return answers
-
-    def _meant(self, response: Mapping[str, Any], *, is_sole: bool) -> Answer | None:
-        """Which one goes on with this; a server that repeats no metadata says it by the order."""
-        metadata = response.get("metadata")
-        tag = metadata.get(TAG) if isinstance(metadata, dict) else None
-        for entry in self._going_on:
-            if entry[0] == tag or "metadata" not in response or (is_sole and not metadata):
-                self._going_on.remove(entry)
-                return entry[1]
-        return None
 
     def _forget_if_beside(self, answer: Answer) -> None:
         """A next model is told the conversation, of which such an answer is none."""

@@ -7,15 +7,16 @@ from typing import Any
 from tornado_app.errors import Refused
 from tornado_app.protocol import asked
 from tornado_app.protocol.endings import Ending, Failure
+from tornado_app.protocol.figures import AudioFigures, CostFigures, LimitUse
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
-from tornado_app.protocol.told import AudioFigures, CostFigures, LimitUse, RelayedError
+from tornado_app.protocol.told import RelayedError
 from tornado_app.session import pending_queue
 from tornado_app.session.connecting import NOT_READY
 from tornado_app.session.conversation_memory import ConversationMemory
 from tornado_app.session.events import Converted, ToolDone, Unusable
 from tornado_app.session.parts import Parts
 from tornado_app.session.record import SoundFormats
-from tornado_app.session.relaying import answers as answers_room
+from tornado_app.session.relaying import going_on
 from tornado_app.session.relaying import tools as tools_room
 from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.hearing import Hearing
@@ -136,7 +137,7 @@ class ClientConducts:
                 pass  # `ease` follows every event
             case pending_queue.TIMER:
                 self.speaking.pending.go_on(self.speaking.ready)
-            case answers_room.TIMER:
+            case going_on.TIMER:
                 self._answers.on_timer()
             case tools_room.TIMER:
                 self._tools.on_timer()

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from tornado_app.admission.budget import ENTRY_BYTES, Budget
 from tornado_app.errors import Refused
+from tornado_app.protocol.figures import AudioFigures
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.realtime.orders import Append
-from tornado_app.protocol.told import AudioFigures, RelayedError
+from tornado_app.protocol.told import RelayedError
 from tornado_app.session.actions import Actions
 from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import ConvertUplink, FlushUplink

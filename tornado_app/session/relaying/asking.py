@@ -19,7 +19,7 @@ from tornado_app.session.parts import Parts
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
-from tornado_app.session.relaying.brought_audio import letters_of
+from tornado_app.session.relaying.brought_audio import is_written_as_is, letters_of
 from tornado_app.session.relaying.client_events import (
     item_id_of,
     name_in,
@@ -284,6 +284,9 @@ class Asking:
     def _append(self, event: ClientEvent) -> None:
         """One that is not written as most are."""
         audio = event.fields.get("audio")
+        if isinstance(audio, str) and not is_written_as_is(audio, event.text):
+            message = "Invalid value for 'audio': expected base64-encoded audio."
+            raise refusal("invalid_value", message, "audio")
         if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
             self._actions.chunk += 1
             ref = ref_of(event) or ""

@@ -500,9 +500,13 @@ def test_an_item_that_is_hidden_is_one_that_there_is_not(kind):
     assert (f"item_{kind}_invalid_item_id", "mine") == (call.error["code"], call.error["event_id"])
 
 
-@pytest.mark.parametrize("kind", ["transcription_session.update", "session.close"])
+@pytest.mark.parametrize(
+    "kind",
+    ["transcription_session.update", "session.close", "session.input_audio_buffer.append"],
+)
 def test_events_of_other_dialects_are_not_served(kind):
-    call = Call().begun().asks(kind, session={"instructions": "x"})
+    """They would get past what is judged, counted or mended."""
+    call = Call().begun().asks(kind, session={"instructions": "x"}, audio="QUJD")
 
     assert [] == call.sent
     assert "invalid_value" == call.error["code"]

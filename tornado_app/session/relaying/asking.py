@@ -42,8 +42,10 @@ NO_ITEM = {
     "conversation.item.truncate": "item_truncate_invalid_item_id",
 }
 """What the API says of an item that there is not."""
-REFUSED = ("transcription_session.update", "session.close")
-"""Of other dialects: they would change what is in force past all rules, or end what is mended."""
+REFUSED = ("transcription_session.update", "session.close", "session.input_audio_buffer.append")
+"""Of other dialects: they would change what is in force past all rules, end what is mended, or
+bring speech that nobody counts.
+"""
 
 
 class Asking:

@@ -118,7 +118,7 @@ class Asking:
             case "conversation.item.create":
                 self._order_item(event)
             case kind if kind in NO_ITEM:
-                self._do_with_item(item_id_of(event.fields), event)
+                self._do_with_item(item_id_of(event), event)
             case "response.cancel":
                 self._cancel(event)
             case _:
@@ -192,7 +192,7 @@ class Asking:
             raise refusal("rate_limit_exceeded", message, path)
 
     def _check_named(self, event: ClientEvent) -> None:
-        name = item_id_of(event.fields)
+        name = item_id_of(event)
         if self._client.standing().is_hidden(name):
             message = f"The item with id '{name[:64]}' does not exist."
             raise refusal(NO_ITEM[event.kind], message, None)
@@ -246,7 +246,7 @@ class Asking:
         if name != ref:
             text = msgspec.json.encode({**event.fields, "event_id": name})
         order = Relayed(text, name, given_in(event.fields))
-        self._send_noted(Asked(event.kind, name, ref, order, item_id_of(event.fields)))
+        self._send_noted(Asked(event.kind, name, ref, order, item_id_of(event)))
 
     def _send_noted(self, asked: Asked) -> None:
         """Noted as it is sent: the next model is asked again what has left, and nothing else."""

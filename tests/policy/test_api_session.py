@@ -28,7 +28,11 @@ def standing(*names: str, values: dict[str, Grant] | None = None, **changes) -> 
 
 
 NOTHING = standing("record")
-WRITES = {"only_transcribes": True, "transcription_models": ("ears", "large")}
+WRITES = {
+    "only_transcribes": True,
+    "transcription_models": ("ears", "large"),
+    "is_written_down": True,
+}
 
 
 @pytest.mark.parametrize(
@@ -261,6 +265,25 @@ def test_who_writes_down_is_one_of_the_operators(asked, taken):
     assert (asked if taken is ... else taken) == wanted["audio"]["input"]["transcription"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "is_written_down", "taken"),
+    [
+        ({}, False, {"model": "ears"}),
+        ({"language": "de"}, False, {"language": "de", "model": "ears"}),
+        ({"model": None}, False, {"model": "ears"}),
+        ({"model": None, "prompt": "Names."}, True, {"model": "ears", "prompt": "Names."}),
+        ({}, True, {}),
+        ({"language": "de"}, True, {"language": "de"}),
+    ],
+)
+def test_who_names_nobody_to_write_down_has_the_operators(asked, is_written_down, taken):
+    """Not one that the model would take by itself; who is asked already goes on."""
+    session = {"type": "realtime", "audio": {"input": {"transcription": asked}}}
+    own = standing(transcription_models=("ears", "large"), is_written_down=is_written_down)
+
+    assert taken == narrow_session(session, own)["audio"]["input"]["transcription"]
+
+
 def test_who_may_not_choose_a_language_has_none_of_its_own():
     """In either spelling."""
     asked = {"model": "large", "language": "de", "languages": ["de"]}
@@ -270,16 +293,17 @@ def test_who_may_not_choose_a_language_has_none_of_its_own():
     assert {"model": "large"} == wanted["audio"]["input"]["transcription"]
 
 
-def test_a_call_that_only_transcribes_does_not_do_without():
+@pytest.mark.parametrize("cleared", [None, "", []])
+def test_a_call_that_only_transcribes_does_not_do_without(cleared):
     """And has no voice to choose; another may do without."""
-    session = {"type": "transcription", "audio": {"input": {"transcription": None}}}
+    session = {"type": "transcription", "audio": {"input": {"transcription": cleared}}}
     assert {} == narrow_session(session, standing(**WRITES))["audio"]["input"]
     with pytest.raises(ApiRefusal):
         narrow_session({"type": "transcription", "audio": {"output": {}}}, standing(**WRITES))
 
     other = standing(transcription_models=("ears",))
     wanted = narrow_session({**session, "type": "realtime"}, other)
-    assert {"transcription": None} == wanted["audio"]["input"]
+    assert {"transcription": cleared} == wanted["audio"]["input"]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_without_a_key_only_what_may_be_read_is_issued():
     assert "instructions has to be sealed, and this server has no auth.sealing_key." == (
         refused.value.sentence
     )
+    assert "session.instructions" == refused.value.field
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,17 @@ def test_who_writes_down_is_one_that_the_operator_lets(as_client, usual):
     assert f"transcription_model must be {may_be}." == refused.value.sentence
 
 
+def test_what_cannot_be_sealed_is_named_by_its_place_in_the_api():
+    """As all else that is refused of a session."""
+    settings = house_settings(auth_sealing_key="")
+    issuer = Issuer(settings, RULES, Terms(settings, read_policy(settings)))
+
+    with pytest.raises(Refused) as refused:
+        issuer.lend(LENDER, {"instructions": "Sing."}, 60, NOW, as_client=False)
+
+    assert "session.instructions" == api_path(refused.value.field)
+
+
 def test_a_client_lends_a_model_that_it_could_ask_for():
     said = {"transcription_model": "gpt-live-transcribe"}
     secret = Issuer(SETTINGS, RULES, TERMS).lend(LENDER, said, 60, NOW, as_client=True)

@@ -79,7 +79,7 @@ class Issuer:
         others = self._organisation(wanted.organisation)
         if wanted.session:
             self._check(wanted)
-            others[self._claim] = self._terms.sealed(wanted.session)
+            others[self._claim] = self._sealed(wanted)
         token = self._signed(wanted, now, others)
         return Issued(token, int(now + wanted.ttl_s))
 
@@ -143,6 +143,12 @@ class Issuer:
             )
         except ValueError as error:
             raise Refused("invalid_message", f"No token: {error}") from None
+
+    def _sealed(self, wanted: Wanted) -> str | Mapping[str, Any]:
+        try:
+            return self._terms.sealed(wanted.session)
+        except Refused as refused:
+            raise Refused(refused.code, refused.sentence, f"session.{refused.field}") from None
 
     def _check(self, wanted: Wanted) -> None:
         try:

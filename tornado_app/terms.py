@@ -166,7 +166,7 @@ class Terms:
         for name in said:
             if name in FIELDS and FIELDS[name].is_hidden:
                 sentence = f"{name} has to be sealed, and this server has no auth.sealing_key."
-                raise Refused("invalid_message", sentence, f"session.{name}")
+                raise Refused("invalid_message", sentence, name)
         return said
 
     def check_choices(self, choices: Mapping[str, str]) -> None:

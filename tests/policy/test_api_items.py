@@ -28,6 +28,7 @@ def words(text):
         {**message("user", words("Hello.")), "id": "mine"},
         {"type": "message", "role": "user"},
         {"type": "message", "role": "user", "content": "Hello."},
+        message("user", {**words("Hello."), "image_url": None, "audio": None}),
         {"type": "function_call_output", "call_id": "c", "output": "42"},
     ],
 )

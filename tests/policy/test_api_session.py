@@ -11,6 +11,7 @@ from tornado_app.policy.fields import FIELDS
 from tornado_app.policy.grants import ALL, Grant, Policy
 from tornado_app.policy.settling import CallRules
 from tornado_app.protocol.realtime.api_errors import ApiRefusal
+from tornado_app.protocol.realtime.model_session import OneFunction
 
 BEGUN = model_session(instructions="Be brief.", voice="marin", max_output_tokens=4096)
 PCM = {"type": "audio/pcm", "rate": 24_000}
@@ -27,7 +28,11 @@ def standing(*names: str, values: dict[str, Grant] | None = None, **changes) -> 
 
 
 NOTHING = standing("record")
-WRITES = {"only_transcribes": True, "transcription_models": ("ears", "large")}
+WRITES = {
+    "only_transcribes": True,
+    "transcription_models": ("ears", "large"),
+    "is_written_down": True,
+}
 
 
 @pytest.mark.parametrize(
@@ -260,6 +265,25 @@ def test_who_writes_down_is_one_of_the_operators(asked, taken):
     assert (asked if taken is ... else taken) == wanted["audio"]["input"]["transcription"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "is_written_down", "taken"),
+    [
+        ({}, False, {"model": "ears"}),
+        ({"language": "de"}, False, {"language": "de", "model": "ears"}),
+        ({"model": None}, False, {"model": "ears"}),
+        ({"model": None, "prompt": "Names."}, True, {"model": "ears", "prompt": "Names."}),
+        ({}, True, {}),
+        ({"language": "de"}, True, {"language": "de"}),
+    ],
+)
+def test_who_names_nobody_to_write_down_has_the_operators(asked, is_written_down, taken):
+    """Not one that the model would take by itself; who is asked already goes on."""
+    session = {"type": "realtime", "audio": {"input": {"transcription": asked}}}
+    own = standing(transcription_models=("ears", "large"), is_written_down=is_written_down)
+
+    assert taken == narrow_session(session, own)["audio"]["input"]["transcription"]
+
+
 def test_who_may_not_choose_a_language_has_none_of_its_own():
     """In either spelling."""
     asked = {"model": "large", "language": "de", "languages": ["de"]}
@@ -269,16 +293,17 @@ def test_who_may_not_choose_a_language_has_none_of_its_own():
     assert {"model": "large"} == wanted["audio"]["input"]["transcription"]
 
 
-def test_a_call_that_only_transcribes_does_not_do_without():
+@pytest.mark.parametrize("cleared", [None, "", []])
+def test_a_call_that_only_transcribes_does_not_do_without(cleared):
     """And has no voice to choose; another may do without."""
-    session = {"type": "transcription", "audio": {"input": {"transcription": None}}}
+    session = {"type": "transcription", "audio": {"input": {"transcription": cleared}}}
     assert {} == narrow_session(session, standing(**WRITES))["audio"]["input"]
     with pytest.raises(ApiRefusal):
         narrow_session({"type": "transcription", "audio": {"output": {}}}, standing(**WRITES))
 
     other = standing(transcription_models=("ears",))
     wanted = narrow_session({**session, "type": "realtime"}, other)
-    assert {"transcription": None} == wanted["audio"]["input"]
+    assert {"transcription": cleared} == wanted["audio"]["input"]
 
 
 @pytest.mark.parametrize(
@@ -338,6 +363,44 @@ def test_a_session_may_choose_among_the_functions_that_it_has_then(asked, own, i
     with pytest.raises(ApiRefusal) as caught:
         narrow_session({"type": "realtime", **asked}, own)
     assert "session.tool_choice.name" == caught.value.field
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "beside", "left"),
+    [
+        (narrow_session, {"type": "realtime"}, {}),
+        (narrow_response, {}, {}),
+        (narrow_response, {"conversation": "none"}, {"tools": []}),
+    ],
+)
+def test_a_choice_among_functions_that_are_left_out_is_left_out_with_them(narrowed, beside, left):
+    """A client that may not set tools and says all it knows of is not refused for it."""
+    may_choose = standing("tool_choice", server_tools=(SERVERS,))
+
+    wanted = narrowed({**beside, "tools": [OWN], "tool_choice": OWN}, may_choose)
+
+    assert {**beside, **left} == wanted
+
+
+@pytest.mark.parametrize("tools", [[SERVERS], [1], 1, None, ...])
+def test_a_function_that_nobody_names_is_refused_as_ever(tools):
+    """Whatever stands in the place of the tools that are left out."""
+    asked = {"tool_choice": OWN} if tools is ... else {"tools": tools, "tool_choice": OWN}
+
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_response(asked, standing("tool_choice"))
+
+    assert "response.tool_choice.name" == caught.value.field
+
+
+def test_a_choice_is_set_back_to_a_function_of_the_servers():
+    """Which the call began with, and of which the client knows nothing."""
+    begun = replace(BEGUN, tool_choice=OneFunction("lookup"))
+    asked = {"type": "realtime", "tool_choice": None}
+
+    wanted = narrow_session(asked, standing(server_tools=(SERVERS,), begun=begun))
+
+    assert SERVERS == wanted["tool_choice"]
 
 
 @pytest.mark.parametrize("more", [{"description": "x" * 99}, {"parameters": {"x": "x" * 99}}])

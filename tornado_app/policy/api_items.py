@@ -86,7 +86,7 @@ def _check_message(path: str, item: Mapping[str, Any], standing: Standing) -> No
         turns = [{"role": "assistant", "text": text}]
         standing.check(f"{path}.content", "history", turns)
     for number, part in enumerate(written):
-        if "image_url" in part or part.get("type") == "input_image":
+        if part.get("image_url") is not None or part.get("type") == "input_image":
             _check_picture(f"{path}.content[{number}]", part, standing)
 
 

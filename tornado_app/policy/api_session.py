@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tornado_app.policy import api_words as words
 from tornado_app.policy.api_items import check_input
-from tornado_app.policy.api_tools import check_chosen, tool_choice, tools
+from tornado_app.policy.api_tools import choose_among, tool_choice, tools
 from tornado_app.policy.api_words import Rule, Standing, fields, of_answer, passes, within
 from tornado_app.protocol.realtime.api_errors import missing, refusal
 
@@ -80,13 +80,12 @@ def narrow_session(asked: Any, standing: Standing) -> dict[str, Any]:
     """
     if isinstance(asked, dict) and "type" not in asked:
         raise missing("session.type")
-    own = "transcription" if standing.only_transcribes else "realtime"
+    kind = "transcription" if standing.only_transcribes else "realtime"
     if isinstance(asked, dict):
-        _check_type(asked["type"], own)
-    body = fields("session", asked, standing, _RULES[own])
-    if "tool_choice" in body:
-        entries = asked.get("tools") or () if "tools" in body else standing.client_tools
-        check_chosen("session.tool_choice", body["tool_choice"], entries)
+        _check_type(asked["type"], kind)
+    body = fields("session", asked, standing, _RULES[kind])
+    own = asked["tools"] or () if "tools" in body else standing.client_tools
+    choose_among("session.tool_choice", body, asked, own, standing)
     return body
 
 
@@ -116,8 +115,7 @@ def narrow_response(asked: Any, standing: Standing) -> dict[str, Any]:
     """
     body = {} if asked is None else fields("response", asked, standing, _RESPONSE)
     own = asked["tools"] or () if "tools" in body else standing.client_tools
+    choose_among("response.tool_choice", body, asked or {}, own, standing)
     if not of_conversation(body) and standing.server_tools:
         body["tools"] = list(own)
-    if "tool_choice" in body:
-        check_chosen("response.tool_choice", body["tool_choice"], own)
     return body

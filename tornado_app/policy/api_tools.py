@@ -64,15 +64,34 @@ def tool_choice(path: str, value: Any, standing: Standing) -> Any:
     return value
 
 
-def check_chosen(path: str, choice: Any, entries: Collection[Mapping[str, Any]]) -> None:
-    """Whether a function that is chosen is one of the client's own *entries*.
+def choose_among(
+    path: str,
+    body: dict[str, Any],
+    asked: Mapping[str, Any],
+    own: Collection[Mapping[str, Any]],
+    standing: Standing,
+) -> None:
+    """Leave a chosen function out of *body* whose tool was left out of what is *asked*.
 
     Raises:
-        ApiRefusal: If not; of the server's nothing is said.
+        ApiRefusal: If it is none of the client's *own* entries either; of the server's nothing is
+            said, but that a client may set back what the call began with.
     """
-    if isinstance(choice, dict) and choice.get("name") not in {e.get("name") for e in entries}:
+    choice = body.get("tool_choice")
+    if not isinstance(choice, dict) or _has(own, choice.get("name")):
+        return
+    if asked["tool_choice"] in CLEARED and _has(standing.server_tools, choice.get("name")):
+        return
+    if "tools" in body or not _has(asked.get("tools"), choice.get("name")):
         message = f"Invalid value for '{path}': there is no such function."
         raise refusal("invalid_value", message, f"{path}.name")
+    del body["tool_choice"]
+
+
+def _has(entries: Any, name: Any) -> bool:
+    """Whether there is a tool of this name; what was left out may be anything."""
+    listed = entries if isinstance(entries, list | tuple) else ()
+    return any(isinstance(entry, dict) and entry.get("name") == name for entry in listed)
 
 
 def _function(entry: Mapping[str, Any]) -> Function:

@@ -40,6 +40,8 @@ class Standing:
     only_transcribes: bool = False
     transcription_models: tuple[str, ...] = ()
     """Who may write down, the operator's own first; nobody, if there is none."""
+    is_written_down: bool = False
+    """One of them is asked to."""
     converts_input: bool = False
     """The gateway makes the model's format of the client's."""
     converts_output: bool = False
@@ -256,17 +258,20 @@ def transcription(path: str, value: Any, standing: Standing) -> Any:
     """Who writes down costs money: of others than the operator lets be asked none does.
 
     Libraries name one of their own, and some end a call at any error: so in its place it is the
-    operator's, with what each of them understands.
+    operator's, with what each of them understands.  So it is where a client names none, lest the
+    model takes one of its own.
     """
     if not standing.transcription_models:
         return LEFT_OUT
-    if value is None and standing.only_transcribes:
+    if value in CLEARED and standing.only_transcribes:
         return LEFT_OUT
     if not isinstance(value, dict):
         return value
     asked = dict(value)
-    model = asked.get("model")
-    if model is not None and word_of(path, asked, "model") not in standing.transcription_models:
+    if asked.get("model") is None:
+        if "model" in asked or not standing.is_written_down:
+            asked["model"] = standing.transcription_models[0]
+    elif word_of(path, asked, "model") not in standing.transcription_models:
         asked = {name: asked[name] for name in OF_ALL_THAT_TRANSCRIBE if name in asked}
         asked["model"] = standing.transcription_models[0]
     if not standing.lets("transcription_language"):

@@ -46,6 +46,9 @@ BARE = {"type": "object"}
         ({"audio": {"input": {"transcription": {}}}}, {}),
         ({"audio": {"input": {"transcription": {"model": ""}}}}, {}),
         ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}}}, {}),
+        ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": None}}}}, {}),
+        ({"audio": {"output": {"format": {"type": "audio/pcm"}}}}, {}),
+        ({"audio": {"output": {"format": {}}}}, {}),
         ({"tracing": None, "truncation": "auto", "prompt": None}, {}),
         ({"tracing": "", "truncation": [], "prompt": "", "include": ""}, {}),
         ({"output_modalities": None}, {}),
@@ -86,6 +89,14 @@ def test_what_a_session_sets(session, fields):
         (
             {"type": "realtime", "audio": {"output": {"format": {"type": "audio/pcmu"}}}},
             "session.audio.output.format",
+        ),
+        (
+            {"type": "realtime", "audio": {"input": {"format": {"rate": 16000}}}},
+            "session.audio.input.format",
+        ),
+        (
+            {"type": "realtime", "audio": {"input": {"format": {"codec": "flac"}}}},
+            "session.audio.input.format",
         ),
         ({"type": "realtime", "x" * 999: 1}, "session"),
         *(

@@ -34,6 +34,7 @@ REFUSED = {
     "response.create": ({"response": {"temperature": 1}}, "unknown_parameter"),
     "transcription_session.update": ({}, "invalid_value"),
     "session.close": ({}, "invalid_value"),
+    "session.input_audio_buffer.append": ({"audio": "QUJD"}, "invalid_value"),
 }
 """And these are not."""
 

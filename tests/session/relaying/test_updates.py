@@ -421,6 +421,24 @@ def test_a_value_of_another_type_is_named(kind, fields, param):
     assert ("invalid_type", param) == (call.error["code"], call.error["param"])
 
 
+def test_who_writes_down_goes_on_where_an_update_names_nobody():
+    """Be the one before confirmed or not; where nobody does, it is the operator's."""
+    begun = model_session(transcription_model="house-transcribe")
+    call = Call(model_session=begun, transcription_models=("other-transcribe",)).begun()
+    other, speaks = {"model": "other-transcribe"}, {"language": "de"}
+    house = {**speaks, "model": "house-transcribe"}
+
+    for asked, sent in ((speaks, house), (other, other), (speaks, speaks), (None, None)):
+        call.asks("session.update", **hearing(transcription=asked))
+        assert sent == call.sent[0]["session"]["audio"]["input"]["transcription"]
+    for _ in range(4):
+        call.says("session.updated", session={})
+    for asked, sent in ((speaks, house), (speaks, speaks)):
+        call.asks("session.update", **hearing(transcription=asked))
+        assert sent == call.sent[0]["session"]["audio"]["input"]["transcription"]
+        call.says("session.updated", session={})
+
+
 @pytest.mark.parametrize(
     ("asked", "sent"),
     [
@@ -447,7 +465,9 @@ def test_who_writes_down_is_one_that_the_operator_pays_for(kind, asked, sent):
     call.asks("session.update", session={"type": kind, "audio": audio})
 
     assert [] == call.shown
-    assert (sent or asked) == call.sent[0]["session"]["audio"]["input"]["transcription"]
+    unnamed = {"model": "house-transcribe"} if kind == "realtime" and "model" not in asked else {}
+    wanted = {**(sent or asked), **unnamed}
+    assert wanted == call.sent[0]["session"]["audio"]["input"]["transcription"]
 
 
 def test_who_writes_down_is_whom_the_token_has_fixed():
@@ -490,19 +510,25 @@ def test_another_upstream_writes_down_with_its_own():
         assert "its_cedar" == there["output"]["voice"]
 
 
+@pytest.mark.parametrize("beside", [{}, {"item": {"id": "mine"}}])
 @pytest.mark.parametrize("kind", ["retrieve", "delete", "truncate"])
-def test_an_item_that_is_hidden_is_one_that_there_is_not(kind):
+def test_an_item_that_is_hidden_is_one_that_there_is_not(kind, beside):
+    """Whatever else the event has: the model goes by ``item_id``."""
     call = Call().begun()
 
-    call.asks(f"conversation.item.{kind}", item_id="parley_tool_1", event_id="mine")
+    call.asks(f"conversation.item.{kind}", item_id="parley_tool_1", event_id="mine", **beside)
 
     assert [] == call.sent
     assert (f"item_{kind}_invalid_item_id", "mine") == (call.error["code"], call.error["event_id"])
 
 
-@pytest.mark.parametrize("kind", ["transcription_session.update", "session.close"])
+@pytest.mark.parametrize(
+    "kind",
+    ["transcription_session.update", "session.close", "session.input_audio_buffer.append"],
+)
 def test_events_of_other_dialects_are_not_served(kind):
-    call = Call().begun().asks(kind, session={"instructions": "x"})
+    """They would get past what is judged, counted or mended."""
+    call = Call().begun().asks(kind, session={"instructions": "x"}, audio="QUJD")
 
     assert [] == call.sent
     assert "invalid_value" == call.error["code"]

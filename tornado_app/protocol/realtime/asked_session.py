@@ -248,9 +248,17 @@ def _object(path: str, value: Any) -> Mapping[str, Any]:
 def _leave(path: str, value: Any) -> None:
     if path not in _LEFT_AT:
         raise _unknown(path)
-    if value not in (*CLEARED, *_LEFT_AT[path]):
+    if value not in CLEARED and not any(_is_left(value, usual) for usual in _LEFT_AT[path]):
         sentence = f"session.{path} cannot be chosen here; leave it out."
         raise Refused("invalid_message", sentence, f"session.{path}")
+
+
+def _is_left(value: Any, usual: Any) -> bool:
+    """Whether it is as it would be, and so is what an object says nothing of."""
+    if isinstance(value, dict) and isinstance(usual, dict):
+        said = {name: part for name, part in value.items() if part is not None}
+        return {**usual, **said} == usual
+    return bool(value == usual)
 
 
 def _unknown(path: str) -> Refused:

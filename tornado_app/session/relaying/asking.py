@@ -19,7 +19,7 @@ from tornado_app.session.parts import Parts
 from tornado_app.session.pictures import Pictures
 from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED
-from tornado_app.session.relaying.brought_audio import letters_of
+from tornado_app.session.relaying.brought_audio import is_written_as_is, letters_of
 from tornado_app.session.relaying.client_events import (
     item_id_of,
     name_in,
@@ -42,8 +42,10 @@ NO_ITEM = {
     "conversation.item.truncate": "item_truncate_invalid_item_id",
 }
 """What the API says of an item that there is not."""
-REFUSED = ("transcription_session.update", "session.close")
-"""Of other dialects: they would change what is in force past all rules, or end what is mended."""
+REFUSED = ("transcription_session.update", "session.close", "session.input_audio_buffer.append")
+"""Of other dialects: they would change what is in force past all rules, end what is mended, or
+bring speech that nobody counts.
+"""
 
 
 class Asking:
@@ -116,7 +118,7 @@ class Asking:
             case "conversation.item.create":
                 self._order_item(event)
             case kind if kind in NO_ITEM:
-                self._do_with_item(item_id_of(event.fields), event)
+                self._do_with_item(item_id_of(event), event)
             case "response.cancel":
                 self._cancel(event)
             case _:
@@ -190,7 +192,7 @@ class Asking:
             raise refusal("rate_limit_exceeded", message, path)
 
     def _check_named(self, event: ClientEvent) -> None:
-        name = item_id_of(event.fields)
+        name = item_id_of(event)
         if self._client.standing().is_hidden(name):
             message = f"The item with id '{name[:64]}' does not exist."
             raise refusal(NO_ITEM[event.kind], message, None)
@@ -244,7 +246,7 @@ class Asking:
         if name != ref:
             text = msgspec.json.encode({**event.fields, "event_id": name})
         order = Relayed(text, name, given_in(event.fields))
-        self._send_noted(Asked(event.kind, name, ref, order, item_id_of(event.fields)))
+        self._send_noted(Asked(event.kind, name, ref, order, item_id_of(event)))
 
     def _send_noted(self, asked: Asked) -> None:
         """Noted as it is sent: the next model is asked again what has left, and nothing else."""
@@ -284,6 +286,9 @@ class Asking:
     def _append(self, event: ClientEvent) -> None:
         """One that is not written as most are."""
         audio = event.fields.get("audio")
+        if isinstance(audio, str) and not is_written_as_is(audio, event.text):
+            message = "Invalid value for 'audio': expected base64-encoded audio."
+            raise refusal("invalid_value", message, "audio")
         if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
             self._actions.chunk += 1
             ref = ref_of(event) or ""

@@ -1,6 +1,5 @@
 """What stands in an event of a client, and the same event with something else in it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,10 +8,12 @@ from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.protocol.asked import ClientEvent
 
 
-def item_id_of(fields: Mapping[str, Any]) -> str:
-    """Which item an event of the client is about; empty, if it has named none."""
-    item = fields.get("item")
-    name = item.get("id") if isinstance(item, dict) else fields.get("item_id")
+def item_id_of(event: ClientEvent) -> str:
+    """Which item it is about, by the field that the model goes by; empty, if it has named none."""
+    name = event.fields.get("item_id")
+    if event.kind == "conversation.item.create":
+        item = event.fields.get("item")
+        name = item.get("id") if isinstance(item, dict) else None
     return name if isinstance(name, str) else ""
 
 

@@ -34,6 +34,8 @@ class Client:
         self._veil = veil
         self.own: Mapping[str, Any] = {}
         """Instructions, tools and their choice that the model has taken of it."""
+        self.is_written_down = config.call_rules.has_transcripts(config.model_session)
+        """The model has been told who writes down what the user says."""
         self.changes: deque[Change] = deque()
         """What the model has been asked for and has not answered, the oldest first."""
         self._server_tools = tuple(tool_entry(each) for each in config.tools.told)
@@ -60,6 +62,7 @@ class Client:
             client_tools=tuple(self._asked_last("tools", self._token_tools)),
             only_transcribes=in_force.only_transcribes,
             transcription_models=_may_transcribe(in_force, config),
+            is_written_down=self._is_written_down(),
             # What is recorded is in the model's own format.
             converts_input=config.source != MODEL_FORMAT or config.recorded is not None,
             converts_output=config.target != MODEL_FORMAT or config.recorded is not None,
@@ -82,6 +85,18 @@ class Client:
                 detection = dict_of(hearing["turn_detection"])
                 kind = detection.get("type", kind) if detection else "none"
         return kind
+
+    def _is_written_down(self) -> bool:
+        is_asked = self.is_written_down
+        for change in self.changes:
+            is_asked = asks_to_write_down(change.body, is_asked=is_asked)
+        return is_asked
+
+
+def asks_to_write_down(body: Mapping[str, Any], *, is_asked: bool) -> bool:
+    """Whether somebody writes down when an update has been taken, and *is_asked*: before it."""
+    hearing = dict_of(dict_of(body.get("audio")).get("input"))
+    return bool(hearing["transcription"]) if "transcription" in hearing else is_asked
 
 
 def _may_transcribe(in_force: ModelSession, config: SessionConfig) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from tornado_app.session.relaying.noted import BYTES_PER_MS
 from tornado_app.session.relaying.outstanding import UPDATE, Asked, Outstanding
 from tornado_app.session.relaying.reading import dict_of, object_of
 from tornado_app.session.relaying.speaking import MODEL_BYTES_PER_MS, Speaking
-from tornado_app.session.relaying.standing import Change, Client
+from tornado_app.session.relaying.standing import Change, Client, asks_to_write_down
 from tornado_app.session.relaying.veil import Veil
 
 _FORMATS: Mapping[str, SoundFormat] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
@@ -151,6 +151,8 @@ class Updating:
         return merged(begun, called_at(upstream, self._taken)) | {"type": begun["type"]}
 
     def _note_transcription(self, body: Mapping[str, Any]) -> None:
+        client = self._client
+        client.is_written_down = asks_to_write_down(body, is_asked=client.is_written_down)
         hearing = dict_of(dict_of(body.get("audio")).get("input"))
         model = dict_of(hearing.get("transcription")).get("model")
         if isinstance(model, str):

@@ -86,6 +86,8 @@ def main():
         running(application, PARLEY_APPLICATION_KEY=APPLICATION_KEY, PARLEY_URL=address()),
     ):
         wait_for(PORTS["HOURS_PORT"])
+        page = f"http://127.0.0.1:{PORTS['APPLICATION_PORT']}/page.html"
+        print(f"The application's page, which talks: {page}", flush=True)
         command = [sys.executable, HERE.parent / "run.py", "serve", *sys.argv[1:]]
         gateway = subprocess.Popen(command, env=os.environ | parley)
         signal.signal(signal.SIGINT, lambda *_: None)  # the terminal tells Parley as well

@@ -27,12 +27,13 @@ class KeepingOut:
     ) -> None:
         """*run* and *is_away*: as of `RedisBans`, if there is a Redis."""
         self._path = bans_path(settings)
+        self._has_operators = bool(settings.admin.keys)
         self._trust = trust
         self._shared = self._new_shared(settings, run, is_away)
         self._is_unwritten = False
         self._writing: asyncio.Task[None] | None = None
         self._is_refused = False
-        """What was learnt could not be written down, which has been told."""
+        """It could not be written down, which has been told."""
         self._log = get_logger()
 
     @property
@@ -41,6 +42,8 @@ class KeepingOut:
         return self._shared is None or self._shared.are_told
 
     def start(self) -> None:
+        if self._has_operators:  # a file that cannot be written is told of now, not with a ban
+            self._have_written()
         if self._shared is not None:
             self._shared.start()
 
@@ -97,9 +100,12 @@ class KeepingOut:
         before = self._trust.taken_back.bans
         self._trust.taken_back.learn_bans(found)
         if self._trust.taken_back.bans is not before:
-            self._is_unwritten = True
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.ensure_future(self._write_down())
+            self._have_written()
+
+    def _have_written(self) -> None:
+        self._is_unwritten = True
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.ensure_future(self._write_down())
 
     async def _write_down(self) -> None:
         while self._is_unwritten:
@@ -107,7 +113,7 @@ class KeepingOut:
             try:
                 await self._write(lambda bans: bans)
                 self._is_refused = False
-            except (OSError, ValueError) as error:  # Redis has it, and this process
+            except (OSError, ValueError) as error:  # what was learnt is known to Redis, and here
                 if not self._is_refused:
                     reason = error.strerror if isinstance(error, OSError) else None
                     self._log.error("bans_unwritten", reason=reason or str(error))

@@ -11,7 +11,7 @@ from pathlib import Path
 from accounts import log_in, user_of
 from calls import session_for
 from tokens import token_for
-from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
+from tornado.web import Application, HTTPError, RedirectHandler, RequestHandler, StaticFileHandler
 
 
 class Login(RequestHandler):
@@ -37,8 +37,13 @@ class Token(RequestHandler):
 
 async def main():
     port = int(os.environ.get("APPLICATION_PORT", "8000"))
-    pages = (r"/(page\.html)", StaticFileHandler, {"path": Path(__file__).parents[1] / "web"})
-    Application([("/login", Login), ("/token", Token), pages]).listen(port, "127.0.0.1")
+    gateway = os.environ.get("PARLEY_URL", "http://127.0.0.1:8765")
+    pages = [
+        (r"/(page\.html)", StaticFileHandler, {"path": Path(__file__).parents[1] / "web"}),
+        # From the gateway, which the page calls then, wherever that is.
+        (r"/parley\.js", RedirectHandler, {"url": f"{gateway}/parley.js", "permanent": False}),
+    ]
+    Application([("/login", Login), ("/token", Token), *pages]).listen(port, "127.0.0.1")
     await asyncio.Event().wait()
 
 

@@ -326,6 +326,12 @@ class TestTimes:
         """Clocks may differ by the leeway, and no more."""
         assert verify(token(**claims), RULES, NOW).user_id == "ada"
 
+    @pytest.mark.parametrize("name", ["exp", "nbf", "iat", "call_exp"])
+    def test_milliseconds_are_called_so(self, name):
+        """As JavaScript counts them: not a token that lasts too long, or is of another time."""
+        with pytest.raises(TokenRejected, match=rf"has milliseconds or less \({name}\)"):
+            verify(token(**{name: NOW * 1000}), RULES, NOW)
+
     def test_what_is_wrong_otherwise_is_not_called_expired(self):
         """An expired token of somebody else is invalid: a fresh one of theirs would not help."""
         assert rejected(token(exp=0, sub=7)) == "token_invalid"

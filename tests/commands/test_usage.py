@@ -114,7 +114,7 @@ def test_and_each_record(filled, capsys):
 def test_where_there_is_nothing_it_says_so(path, capsys, monkeypatch):
     """No database yet, none at all, one that is none."""
     assert 2 == main(["usage"])
-    assert "made with the first record" in capsys.readouterr().err
+    assert "makes it when it starts" in capsys.readouterr().err
     path.write_bytes(b"no database" * 100)
     assert 1 == main(["usage"])
     assert "cannot be read" in capsys.readouterr().err

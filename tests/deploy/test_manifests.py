@@ -336,6 +336,10 @@ def test_the_gateway_takes_what_the_unit_sets():
     assert settings.server.environment == "production"
     assert settings.server.port == 8765
     assert [*settings.server.trusted_proxies] == ["127.0.0.1/32"]
+    # All else is read-only; and one name, or each would take the files of the others.
+    [writable] = re.findall(r"(?m)^StateDirectory=(.+)$", text)
+    assert settings.server.state_dir == f"/var/lib/{writable}"
+    assert re.search(r"(?m)^User=\w+$", text)
 
 
 class Healthy(BaseHTTPRequestHandler):

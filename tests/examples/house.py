@@ -25,6 +25,8 @@ class Examples:
     gateway: str
     """Host and port."""
     application: str
+    page: str
+    """Its address, as it was printed."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -63,7 +65,8 @@ async def examples_running(folder: Path, **environ: str) -> AsyncIterator[Exampl
         await until(lambda: b"listens on" in printed or reading.done(), "no start", START_S)
         for port in (gateway, application, weather, hours):
             await answers(port)
-        yield Examples(f"127.0.0.1:{gateway}", f"127.0.0.1:{application}")
+        [page] = re.findall(r"http://\S+/page\.html", printed.decode())
+        yield Examples(f"127.0.0.1:{gateway}", f"127.0.0.1:{application}", page)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -158,9 +158,8 @@ def test_the_page_of_the_examples_paints_itself(talker, backstage, tmp_path):
     try:
         file = tmp_path / "examples/web/page.html"
         assert len(file.read_text().splitlines()) < 60
-        file.write_text(file.read_text().replace("127.0.0.1:8765", examples.gateway))
         page = talker.new_page()
-        page.goto(f"http://{examples.application}/page.html")
+        page.goto(examples.page)
         # Whoever speaks interrupts an answer, and with it the function that it was to call.
         start_until_heard(page, WORDS, "Model: ")
         page.get_by_role("textbox", name="Or type").fill("Set the colour to blue.")

@@ -21,6 +21,9 @@ CALL_END = "call_exp"
 REGISTERED = ("sub", "exp", "nbf", "iat", "iss", "aud", "jti", "scope", "scopes", CALL_END)
 """Those that say whom a token is of and for how long, or what it may."""
 
+LATEST_S = 1e11
+"""In the year 5138; in milliseconds it was in 1973, so whoever says more counts those."""
+
 NONE_AT_ALL = "The token is not a JSON Web Token."
 
 Path = tuple[str, ...]
@@ -109,7 +112,7 @@ def check_times(
     if "nbf" in claims and _time(claims, "nbf") > now + leeway_s:
         reject("The token is not valid yet (nbf).")
     if "iat" in claims and _time(claims, "iat") > now + leeway_s:
-        reject("The token was issued in the future (iat).")
+        reject("The token was issued in the future: its maker's clock is not this server's (iat).")
     if expires_at - now > max_lifetime_s + leeway_s:
         reject(f"The token is valid for more than {max_lifetime_s:g} seconds (exp).")
     if expires_at + leeway_s <= now:
@@ -199,4 +202,6 @@ def _time(claims: Mapping[str, Any], name: str) -> float:
         or not -(2**53) < value < 2**53
     ):
         reject(f"The token needs a time in seconds ({name}).")
+    if value > LATEST_S:
+        reject(f"The token needs a time in seconds, and has milliseconds or less ({name}).")
     return float(value)

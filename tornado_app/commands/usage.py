@@ -38,7 +38,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         return 2
     path = ROOT / usage.database
     if not path.exists():
-        complain(f"There is no {path} yet: it is made with the first record.")
+        complain(f"There is no {path} yet: a gateway with these settings makes it when it starts.")
         return 2
     return _say_all(options, str(path), partial(open_sqlite, path), (sqlite3.Error, ValueError))
 

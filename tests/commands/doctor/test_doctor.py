@@ -234,6 +234,19 @@ async def test_a_gateway_whose_model_is_away(doctor):
     assert (1, "failed") == (code, of(out, "key")["status"])
     assert "The model refused this session" in of(out, "key")["says"]
     assert "log" in of(out, "key")["advice"]
+    assert "skipped" == of(out, "model")["status"]
+
+
+@pytest.mark.gen_test(timeout=120)
+async def test_a_gateway_whose_model_is_reached_by_nobody(doctor):
+    """It is not the key that is wrong."""
+    async with House(f"ws://127.0.0.1:{unused_port()}", upstream_reconnect_attempts=0) as house:
+        code, out = await doctor("--json", "--url", house.url)
+
+    found = [of(out, step)["status"] for step in ("key", "model", "configuration")]
+    assert (1, ["skipped", "failed", "skipped"]) == (code, found)
+    assert "could not be reached" in of(out, "model")["says"]
+    assert "upstream_lost" in of(out, "model")["advice"]
 
 
 class Parrot(WebSocketHandler):

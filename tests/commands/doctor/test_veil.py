@@ -53,6 +53,16 @@ def test_settings():
         assert CANARY not in veil.over(f"The server said {secret}!")
 
 
+@pytest.mark.parametrize("name", ["shared_redis_url", "usage_postgres_url"])
+def test_an_address_that_is_secret_as_a_whole(name):
+    """Also where only its password is repeated."""
+    veil = Veil()
+    scheme = "redis" if "redis" in name else "postgresql"
+    veil.add_settings(house_settings(**{name: f"{scheme}://user:{CANARY}@host/0"}))
+
+    assert "no password [hidden] here" == veil.over(f"no password {CANARY} here")
+
+
 def test_what_only_looks_like_one():
     """A token that nobody knew, a key of OpenAI's; and harmless words stay."""
     veil = Veil()

@@ -12,7 +12,7 @@ from tornado.websocket import WebSocketHandler
 from tests.calls.house import ROOT
 from tests.fakes.upstream import make_certificate, unused_port
 from tornado_app.commands.talk import dial
-from tornado_app.commands.talk.address import read_address
+from tornado_app.commands.talk.address import address_as_it_is, read_address
 from tornado_app.commands.talk.conversation import Wish, run
 from tornado_app.commands.talk.failure import Failed
 from tornado_app.commands.talk.turns import Spoken, given
@@ -59,6 +59,13 @@ def test_what_no_resolver_can_be_asked_for(host):
     """It is the address that is wrong, and nothing else is blamed."""
     with pytest.raises(Failed, match="address begins with ws://"):
         read_address(f"ws://{host}/ws", 24_000)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/ws"])
+def test_a_gateway_that_is_named_by_its_host(path):
+    """As a browser shows it; another path is somebody's own."""
+    assert "ws://a:1/ws?x=1" == address_as_it_is(f"ws://a:1{path}?x=1")
+    assert "ws://a:1/voice" == address_as_it_is("ws://a:1/voice")
 
 
 def http(status, body=b"", headers=b""):

@@ -19,9 +19,11 @@ Status = Literal["ok", "failed", "skipped"]
 class Trouble(Exception):
     """A step has failed: what is wrong, in a sentence, and what to do about it, in another."""
 
-    def __init__(self, says: str, advice: str = "") -> None:
+    def __init__(self, says: str, advice: str = "", code: str = "") -> None:
+        """*code* is the protocol's, if a gateway has said it."""
         super().__init__(says)
         self.advice = advice
+        self.code = code
 
 
 class Skipped(Exception):

@@ -9,8 +9,9 @@ from tornado_app.commands.doctor.verdicts import Dialled
 from tornado_app.upstream.endpoint import listed, provider_of, upstreams
 
 _ELSEWHERE = (
-    "Its log says why (model_rejects, upstream_rejected); or run doctor there without --url."
+    "Its log says why (upstream_lost, upstream_rejected); or run doctor there without --url."
 )
+_UNREACHED = {"upstream_unavailable", "upstream_timeout"}
 
 
 class FromHere:
@@ -81,6 +82,8 @@ class FromOutside:
 
     def __init__(self, case: Case) -> None:
         self._case = case
+        self._is_taken = False
+        self._unreached: Trouble | None = None
 
     async def key(self) -> str:
         voice = self._case.voice
@@ -89,10 +92,19 @@ class FromOutside:
         try:
             await voice.connected()
         except Trouble as trouble:
-            raise Trouble(str(trouble), _ELSEWHERE) from None
+            told = Trouble(str(trouble), _ELSEWHERE)
+            if trouble.code in _UNREACHED:
+                self._unreached = told
+                raise Skipped("Nobody was reached who could take it.") from None
+            raise told from None
+        self._is_taken = True
         return "The model took the gateway's key."
 
     async def model(self) -> str:
+        if self._unreached is not None:
+            raise self._unreached
+        if not self._is_taken:
+            raise Skipped("It needs the step before: key.")
         return "It began a session for this call."
 
     async def configuration(self) -> str:

@@ -35,7 +35,7 @@ def steps_for(case: Case) -> list[Step]:
             Step("address", begin.reach, (), ABOUT_ADDRESS, 15),
             call,
             Step("key", outside.key, ("call",), ABOUT_MODEL, 60),
-            Step("model", outside.model, ("key",)),
+            Step("model", outside.model, ("call",)),
             Step("configuration", outside.configuration, ("model",)),
             *turns,
         ]

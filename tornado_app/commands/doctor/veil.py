@@ -79,7 +79,7 @@ def _urls(value: object) -> Iterator[str]:
         case msgspec.Struct():
             for name, part in msgspec.structs.asdict(value).items():
                 if name.endswith("url"):
-                    yield part
+                    yield part.reveal() if isinstance(part, Secret) else part
                 else:
                     yield from _urls(part)
         case tuple():

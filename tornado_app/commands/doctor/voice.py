@@ -85,7 +85,8 @@ class Voice:
             said = _read(message)
             data = said["data"]
             if said["type"] == "error" and data.get("code") not in HARMLESS:
-                raise Trouble(f"{said['error']} ({data.get('code')})")
+                named = str(data.get("code"))
+                raise Trouble(f"{said['error']} ({named})", code=named)
             if said["type"] == "connection_status":
                 self.negotiated = data.get("negotiated") or self.negotiated
             return said

@@ -91,7 +91,9 @@ def place_of(url: str) -> str:
 
 
 def _called(parts: SplitResult) -> str:
-    return urlunsplit(parts._replace(path=parts.path or "/ws", fragment=""))
+    # The address of a browser has the "/" alone.
+    path = "/ws" if parts.path in {"", "/"} else parts.path
+    return urlunsplit(parts._replace(path=path, fragment=""))
 
 
 def _parts(url: str) -> SplitResult:

@@ -47,7 +47,7 @@ class Messages:
                 ref, is_audio = said.ref, isinstance(said, asked.Audio | asked.AudioFile)
             except InvalidMessage as refused:
                 ref, is_audio = refused.ref, refused.is_audio
-        sentence = f"A message may have {min(self._most_bytes, read_bytes)} bytes."
+        sentence = f"A message may have at most {min(self._most_bytes, read_bytes)} bytes."
         return InvalidMessage("message_too_large", sentence, ref=ref, is_audio=is_audio)
 
     def _said(self, connection: Connection, text: str) -> events.Event:

@@ -35,6 +35,7 @@ class AnswerEvents:
         self._answers = relayed.answers
         self._tools = relayed.tools
         self._outstanding = relayed.outstanding
+        self._owed = relayed.owed
         self._veil = relayed.veil
         self._given_up = relayed.given_up
 
@@ -91,7 +92,7 @@ class AnswerEvents:
         response, outstanding = response_in(text), self._outstanding
         if self._answers.goes_on(response, is_sole=not outstanding.has("response.create")):
             return ""
-        wanted = outstanding.answer_to(response, is_owed=self._answers.is_owed)
+        wanted = outstanding.answer_to(response, is_owed=bool(self._owed))
         return self._answers.created(text, response, wanted)
 
     def _finished(self, response: realtime.ResponseFacts, text: str) -> str:

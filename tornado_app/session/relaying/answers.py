@@ -15,6 +15,7 @@ from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED, FAILED, broken_off
 from tornado_app.session.relaying.converting import Way
+from tornado_app.session.relaying.owed import Owed
 from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.veil import Veil
@@ -22,7 +23,6 @@ from tornado_app.session.timers import Timers
 
 CANCEL_ID = "parley_closed"
 RESPONSE_ID = "parley_answer"
-OWED_ID = f"{RESPONSE_ID}_owed"
 TIMER = "relayed_answer"
 TAG = "parley_answer"
 """Which of the metadata of an answer tells it from those that begin unasked."""
@@ -43,9 +43,11 @@ class Answers:
         client: Client,
         veil: Veil,
         way: Way,
+        owed: Owed,
         timeout_s: float,
     ) -> None:
         self._way = way
+        self._owed = owed
         self._timers = timers
         self._timeout_s = timeout_s
         self._since = 0.0
@@ -57,8 +59,6 @@ class Answers:
         self._going_on: deque[tuple[str, Answer]] = deque()
         """Those of which the model was asked to go on, by the names of the orders."""
         self._asked = 0
-        self.is_owed = False
-        """The model is to answer a turn unasked that it has found."""
         self.closed_by: Refused | None = None
         """Why no answer begins any more."""
 
@@ -76,19 +76,14 @@ class Answers:
     def close(self, refused: Refused) -> None:
         """Have none begin any more; those that run go on."""
         self.closed_by = refused
+        self._owed.close()
 
     def begun(self, response_id: str) -> None:
         """The model begins one, be it unasked: it is stopped, if none may or nobody wants it."""
-        self.is_owed = False
+        self._owed.forget()
         answer = self.find(response_id)
         if self.closed_by is not None or (answer is not None and answer.is_cancelled):
             self._model.send(CancelResponse(response_id or None, CANCEL_ID))
-
-    def ask_owed(self) -> None:
-        """Ask the next model for what the one before owed, and nobody has asked for."""
-        if self.is_owed and self.closed_by is None:
-            event = {"type": "response.create", "event_id": OWED_ID}
-            self._model.send(Relayed(msgspec.json.encode(event), OWED_ID))
 
     def named(self, name: str | None) -> Answer | None:
         """The one that the client calls so; None: the first of the conversation."""
@@ -150,7 +145,7 @@ class Answers:
 
         *is_sole*: no other is asked for.
         """
-        answer = self._meant(response, is_sole=is_sole and not self.is_owed)
+        answer = self._meant(response, is_sole=is_sole and not self._owed)
         if answer is None:
             return False
         answer.model_name = str(response.get("id", ""))

@@ -37,6 +37,7 @@ class Hearing:
         self._items = relayed.items
         self._outstanding = relayed.outstanding
         self._open_answers = relayed.answers
+        self._owed = relayed.owed
         self._way = relayed.way
         self.heard_until = parts.actions.now
         """Until when the client plays what it was told, if it plays as it is told."""
@@ -103,6 +104,8 @@ class Hearing:
                 asked_model = self._updating.transcription_model
                 log_transcribed(self._actions, said, asked_model, self._model.once)
                 scribe.user_words_end(item_id, text)
+                if not (text or "").strip():
+                    self._owed.forget()  # a noise need not be answered
             case realtime.UserTranscriptFailed(item_id):
                 scribe.user_words_end(item_id, None)
             case realtime.ResponseCreated():
@@ -111,7 +114,7 @@ class Hearing:
                 scribe.item_done(response_id, item)
             case realtime.UserSpeechStarted():
                 self._model.has_begun = True
-                self._open_answers.is_owed = False
+                self._owed.forget()
                 self.speech_since = self.heard_until = self._actions.now
             case realtime.UserSpeechStopped():
                 self.speech_since = None
@@ -123,7 +126,7 @@ class Hearing:
                 if name:
                     self._outstanding.answered("input_audio_buffer.commit")
                 else:
-                    self._open_answers.is_owed = self._model.answers_unasked
+                    self._owed.turn()
                 self.speech_since = None
                 scribe.committed(said, name)
                 self._actions.log("audio_committed")

@@ -29,6 +29,7 @@ class Losing:
         self._tools = relayed.tools
         self._items = relayed.items
         self._outstanding = relayed.outstanding
+        self._owed = relayed.owed
         self._client = relayed.client
         self._clock = relayed.speaking.clock
         self._asking = asking
@@ -55,7 +56,7 @@ class Losing:
         for asked in self._outstanding.again:
             self._asking.again(asked)
         if "response.create" not in {asked.kind for asked in self._outstanding.again}:
-            self._answers.ask_owed()
+            self._owed.ask()
         for answer in cut_off:
             self._mend(answer)
 

@@ -8,6 +8,7 @@ from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.given_up import GivenUp
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
+from tornado_app.session.relaying.owed import Owed
 from tornado_app.session.relaying.speaking import Speaking
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.straight import Straight
@@ -39,6 +40,7 @@ class RelayedParts:
             speaking=self.speaking,
             way=self.way,
         )
+        self.owed = Owed(actions, model)
         self.answers = Answers(
             actions,
             model,
@@ -46,6 +48,7 @@ class RelayedParts:
             client=self.client,
             veil=self.veil,
             way=self.way,
+            owed=self.owed,
             timeout_s=config.answers.response_timeout_s,
         )
         self.tools = Tools(config, model, actions, parts.timers, answers=self.answers)

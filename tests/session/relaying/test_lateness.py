@@ -91,6 +91,17 @@ def test_an_answer_that_says_something_now_and_then_goes_on(call):
     assert [] == ends(call)
 
 
+def test_an_answer_that_writes_what_is_hidden_goes_on(call):
+    """The arguments of a call may be long."""
+    facts = {"type": "function_call", "call_id": "call_1", "name": TOOL.name, "role": None}
+    call.begins_item("resp_1", "item_c", 1, **facts)
+    for at in range(10, 50, 10):
+        where = {"response_id": "resp_1", "item_id": "item_c", "output_index": 1}
+        look(call, at).says("response.function_call_arguments.delta", **where, delta="1")
+
+    assert [] == ends(call)
+
+
 def test_a_model_that_is_not_read_is_not_late(call):
     """Its client takes no more, and what it says waits."""
     look(call, 2 * STALL_S, is_held=True)

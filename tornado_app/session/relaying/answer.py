@@ -161,6 +161,24 @@ class Answer:
         return msgspec.json.encode(event).decode()
 
 
+def unheard(known: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as it began, where nobody heard that; *known*: what else is said of it."""
+    response = {"object": "realtime.response", "metadata": None, **known}
+    return response | {
+        "status": "in_progress",
+        "status_details": None,
+        "output": [],
+        "usage": None,
+    }
+
+
+def created_text(response: Mapping[str, Any]) -> str:
+    """``response.created``, as the gateway says it."""
+    event_id = f"event_{response['id']}_begun"
+    event = {"type": "response.created", "event_id": event_id, "response": response}
+    return msgspec.json.encode(event).decode()
+
+
 def summed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     """Counts of two answers as those of one."""
     both = dict(one)

@@ -268,6 +268,13 @@ class Answers:
         else:
             self.end(answer, "failed", details)
 
+    def leave(self, answer: Answer, details: Mapping[str, Any] = FAILED) -> None:
+        """The model says no more of it; whoever has a call of its own to make goes on by itself."""
+        if answer.calls_client and answer.has_whole_call and not answer.is_cancelled:
+            self.end(answer, "completed", None)
+        else:
+            self.fail(answer, details)
+
     def end(self, answer: Answer, status: str, details: Mapping[str, Any] | None) -> None:
         """Say that it is over, and of each of its items."""
         self._by_model.pop(answer.model_name, None)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tornado_app.protocol.realtime.items import Item
 from tornado_app.session.relaying.answer import Answer, ShownItem
 
 
@@ -16,7 +17,8 @@ def _failed(message: str) -> dict[str, Any]:
     return {"type": "failed", "error": error}
 
 
-FAILED = _failed("The model was lost before it had answered. Ask again.")
+LOST = "The model was lost before it had answered. Ask again."
+FAILED = _failed(LOST)
 STALLED = _failed("The answer stopped half way, and was ended. Ask again.")
 CLIENT_CANCELLED = {"type": "cancelled", "reason": "client_cancelled"}
 TURN_DETECTED = {"type": "cancelled", "reason": "turn_detected"}
@@ -28,6 +30,20 @@ def broken_off(answer: Answer, text_of: Callable[[str], str]) -> Iterator[str]:
     """
     for name in tuple(answer.items):
         yield from _ended(answer, name, answer.items[name], text_of(name))
+
+
+def cut_short(item: Item) -> str:
+    """The end of an item of no answer, of which the gateway has no more than its kind."""
+    kind = {"id": item.id, "object": "realtime.item", "type": item.type, "status": "incomplete"}
+    words: dict[str, Any] = {}
+    match item.type:
+        case "message":
+            words = {"role": item.role, "content": []}
+        case "function_call":
+            words = {"call_id": "", "name": item.name, "arguments": ""}
+        case "function_call_output":
+            words = {"call_id": "", "output": ""}
+    return _event("conversation.item.done", {"previous_item_id": None, "item": kind | words})
 
 
 def _ended(answer: Answer, name: str, shown: ShownItem, text: str) -> Iterator[str]:

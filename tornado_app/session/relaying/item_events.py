@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import OutputItem
 from tornado_app.protocol.realtime.items import Item
@@ -10,7 +12,7 @@ from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.answers import Answers
-from tornado_app.session.relaying.breaking_off import TURN_DETECTED
+from tornado_app.session.relaying.breaking_off import TURN_DETECTED, cut_short
 from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.given_up import GivenUp
@@ -55,7 +57,7 @@ class ItemEvents:
         """Items that the model was asked to forget, to be told of them anew."""
         self._promised = ""
         """The last turn, until the client is shown its item."""
-        self._begun: dict[str, None] = {}
+        self._begun: dict[str, Item] = {}
         """Items that the client was shown, of no answer, and not yet told that all is there."""
 
     def retell(self, order: AnyOrder) -> None:
@@ -63,21 +65,23 @@ class ItemEvents:
         if isinstance(order, DeleteItem):
             self._forgetting[order.item_id] = self._forgetting.get(order.item_id, 0) + 1
 
-    def forget(self) -> None:
-        """The model is gone, and says no more of it."""
+    def lost(self) -> list[str]:
+        """The model is gone: the ends of what the next one is not told, and says nothing of."""
         self._forgetting.clear()
+        ended = [name for name in self._begun if not self._is_retold(name)]
+        return [cut_short(self._begun.pop(name)) for name in ended]
 
     def show(self, said: RelayedEvent, text: str) -> str:
         """Empty: it is not shown."""
         match said:
             case realtime.ItemAdded(item, before):
                 if self._is_retold(item.id):
-                    return self._placed(text, before) if self._is_promised(item.id) else ""
+                    return self._placed(text, before) if self._is_promised(item) else ""
                 if self._veil.hides_item(item.type, item.name, item.id):
                     self._scribe.added(said)
                     return ""
                 self._added(said, text)
-                self._begin(item.id)
+                self._begin(item)
                 return self._placed(text, before)
             case Place(type="conversation.item.done", item=item):
                 return self._placed(text, None) if self._ends(item.id) else ""
@@ -99,18 +103,18 @@ class ItemEvents:
                 return self._show_other(said, text)
         return text
 
-    def _is_promised(self, item_id: str) -> bool:
+    def _is_promised(self, item: Item) -> bool:
         """Whether its model was lost between a turn and the item that it is."""
-        is_promised = bool(item_id) and item_id == self._promised
+        is_promised = bool(item.id) and item.id == self._promised
         if is_promised:
-            self._begin(item_id)
+            self._begin(item)
         return is_promised
 
-    def _begin(self, item_id: str) -> None:
+    def _begin(self, item: Item) -> None:
         """It is shown.  Those of an answer end with that."""
-        self._promised = self._promised if self._promised != item_id else ""
-        if item_id and not self._answers.has_item(item_id):
-            self._begun[item_id] = None
+        self._promised = self._promised if self._promised != item.id else ""
+        if item.id and not self._answers.has_item(item.id):
+            self._begun[item.id] = replace(item, content=())
             if len(self._begun) > BEGUN_KEPT:
                 del self._begun[next(iter(self._begun))]
 

@@ -73,10 +73,7 @@ class Lateness:
         self._model.send(CancelResponse(answer.model_name or None, CANCEL_ID))
         self._given_up.add(answer.model_name, tuple(answer.items), self._actions.now)
         self._tools.forget(answer)
-        if answer.calls_client and answer.has_whole_call and not answer.is_cancelled:
-            self._answers.end(answer, "completed", None)
-        else:
-            self._answers.fail(answer, STALLED)
+        self._answers.leave(answer, STALLED)
 
     def _give_up_waiting(self, asked: Asked) -> None:
         self._outstanding.refused(asked.name)

@@ -99,6 +99,21 @@ def test_an_answer_in_its_midst_goes_on_as_another_item_of_the_same(call):
     assert [0, 1] == [event["output_index"] for event in begun]
 
 
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_what_the_client_does_not_know_as_an_item_does_not_end_as_one(call, is_beside):
+    """What is said beside the conversation is no item of it; another was only about to be one."""
+    if is_beside:
+        call.ends("resp_1").asks("response.create", response={"conversation": "none"})
+        call.begins("resp_2", conversation_id=None)
+    name = "resp_2" if is_beside else "resp_1"
+    item = {"id": "item_a", "type": "message", "role": "assistant", "content": []}
+    call.says("response.output_item.added", response_id=name, output_index=0, item=item)
+    call.lost()
+
+    assert "response.output_item.done" in call.kinds
+    assert "conversation.item.done" not in call.kinds
+
+
 ENDS = [
     ("response.output_audio.done", {}),
     ("response.output_audio_transcript.done", {"transcript": "A towel."}),

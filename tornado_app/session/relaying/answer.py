@@ -25,8 +25,6 @@ class ShownItem:
     """Its parts: "audio" or "text", by their index."""
     ended: set[tuple[str, int]] = field(default_factory=set)
     """What of them the client was told the end of: the kind of event, and the part."""
-    is_done: bool = False
-    """It was told that the conversation has all of it."""
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,7 @@ from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
+from tornado_app.session.relaying.begun_items import BegunItems
 from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED, FAILED, broken_off
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.owed import Owed
@@ -44,10 +45,12 @@ class Answers:
         veil: Veil,
         way: Way,
         owed: Owed,
+        begun_items: BegunItems,
         timeout_s: float,
     ) -> None:
         self._way = way
         self._owed = owed
+        self._begun_items = begun_items
         self._timers = timers
         self._timeout_s = timeout_s
         self._since = 0.0
@@ -105,12 +108,6 @@ class Answers:
                 self._going_on.remove(entry)
                 self.fail(answer)
                 return
-
-    def item_done(self, item_id: str) -> None:
-        """The client is told that the conversation has all of it."""
-        for answer in self._by_model.values():
-            if item_id in answer.items:
-                answer.items[item_id].is_done = True
 
     def end_part(self, model_name: str, text: str) -> None:
         """As of `Answer.end_part`."""
@@ -285,7 +282,7 @@ class Answers:
         """There will be no more of what it was saying."""
         if answer.items:
             self._way.end_audio()
-        for text in broken_off(answer, self._text_of):
+        for text in broken_off(answer, self._text_of, self._begun_items):
             self._way.say(text)
         self._forget_if_beside(answer)
 

@@ -2,8 +2,6 @@
 
 from typing import Any, Final
 
-from msgspec.structs import replace
-
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.functions import OutputItem
 from tornado_app.protocol.realtime.items import Item
@@ -12,6 +10,7 @@ from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.begun_items import BegunItems
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED, cut_short
 from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.forgotten import Forgotten
@@ -22,8 +21,6 @@ from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.scribe import Scribe
 
-BEGUN_KEPT = 256
-"""A model ends each as soon as it has begun it."""
 CALL: Final = ("call_id", "name", "arguments")
 
 
@@ -42,8 +39,10 @@ class ItemEvents:
         clock: Clock,
         forgotten: Forgotten,
         given_up: GivenUp,
+        begun: BegunItems,
     ) -> None:
         self._given_up = given_up
+        self._begun = begun
         self._model = model
         self._answers = answers
         self._ledger = model.rebuilding.ledger
@@ -57,8 +56,6 @@ class ItemEvents:
         """Items that the model was asked to forget, to be told of them anew."""
         self._promised = ""
         """The last turn, until the client is shown its item."""
-        self._begun: dict[str, Item] = {}
-        """Items that the client was shown, of no answer, and not yet told that all is there."""
 
     def retell(self, order: AnyOrder) -> None:
         """The model is told to forget an item, and of it again; the client need not know."""
@@ -68,8 +65,9 @@ class ItemEvents:
     def lost(self) -> list[str]:
         """The model is gone: the ends of what the next one is not told, and says nothing of."""
         self._forgetting.clear()
-        ended = [name for name in self._begun if not self._is_retold(name)]
-        return [cut_short(self._begun.pop(name)) for name in ended]
+        return [
+            cut_short(item) for item in self._begun.take(lambda each: not self._is_retold(each))
+        ]
 
     def show(self, said: RelayedEvent, text: str) -> str:
         """Empty: it is not shown."""
@@ -111,21 +109,15 @@ class ItemEvents:
         return is_promised
 
     def _begin(self, item: Item) -> None:
-        """It is shown.  Those of an answer end with that."""
+        """It is shown."""
         self._promised = self._promised if self._promised != item.id else ""
-        if item.id and not self._answers.has_item(item.id):
-            self._begun[item.id] = replace(item, content=())
-            if len(self._begun) > BEGUN_KEPT:
-                del self._begun[next(iter(self._begun))]
+        self._begun.begin(item)
 
     def _ends(self, item_id: str) -> bool:
         """Whether the client is to be told: also if the model that it began with is lost."""
-        if item_id not in self._begun and (
-            self._is_retold(item_id) or self._given_up.has_item(item_id)
-        ):
+        was_told = self._is_retold(item_id) or self._given_up.has_item(item_id)
+        if not self._begun.end(item_id) and was_told:
             return False
-        self._begun.pop(item_id, None)
-        self._answers.item_done(item_id)
         return not self._veil.hides(item_id)
 
     def _show_other(self, said: Place, text: str) -> str:

@@ -3,6 +3,7 @@
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.begun_items import BegunItems
 from tornado_app.session.relaying.converting import Converting
 from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.given_up import GivenUp
@@ -41,6 +42,7 @@ class RelayedParts:
             way=self.way,
         )
         self.owed = Owed(actions, model)
+        self.begun_items = BegunItems()
         self.answers = Answers(
             actions,
             model,
@@ -49,6 +51,7 @@ class RelayedParts:
             veil=self.veil,
             way=self.way,
             owed=self.owed,
+            begun_items=self.begun_items,
             timeout_s=config.answers.response_timeout_s,
         )
         self.tools = Tools(config, model, actions, parts.timers, answers=self.answers)
@@ -64,6 +67,7 @@ class RelayedParts:
             clock=self.speaking.clock,
             forgotten=self.forgotten,
             given_up=self.given_up,
+            begun=self.begun_items,
         )
 
 

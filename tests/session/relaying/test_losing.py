@@ -99,6 +99,40 @@ def test_an_answer_in_its_midst_goes_on_as_another_item_of_the_same(call):
     assert [0, 1] == [event["output_index"] for event in begun]
 
 
+def speaks_up(call):
+    call.says("input_audio_buffer.speech_started", item_id="item_v", audio_start_ms=950)
+
+
+@pytest.mark.parametrize("is_gone_on_with", [False, True])
+def test_an_answer_that_the_user_has_interrupted_is_not_gone_on_with(call, is_gone_on_with):
+    """Its model is lost before it says that it has stopped, or has not begun to go on."""
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel, and")
+    if is_gone_on_with:
+        call.loses_model()
+    speaks_up(call.finds_model() if is_gone_on_with else call)
+    if is_gone_on_with:
+        call.begins("resp_9")
+        assert "resp_9" == call.sent[0]["response_id"]
+    call.loses_model().finds_model()
+
+    assert "response.create" not in [each["type"] for each in call.sent]
+    assert ("cancelled", "turn_detected") == (
+        done(call)["status"],
+        done(call)["status_details"]["reason"],
+    )
+
+
+def test_what_is_said_beside_the_conversation_is_not_interrupted(call):
+    beside = {"conversation": "none", "metadata": {"k": "w"}}
+    call.ends("resp_1").asks("response.create", response=beside)
+    call.begins("resp_2", conversation_id=None)
+    speaks_up(call)
+    call.loses_model().finds_model()
+
+    [again] = [each for each in call.sent if each["type"] == "response.create"]
+    assert "w" == again["response"]["metadata"]["k"]
+
+
 @pytest.mark.parametrize("is_beside", [False, True])
 def test_what_the_client_does_not_know_as_an_item_does_not_end_as_one(call, is_beside):
     """What is said beside the conversation is no item of it; another was only about to be one."""

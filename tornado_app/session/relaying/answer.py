@@ -53,12 +53,16 @@ class Answer:
     """The model says more than the client is shown."""
     calls_client: bool = False
     """The client has a tool to call for it, and goes on by itself."""
-    is_cancelled: bool = False
-    """The client wants no more of it."""
+    cancelled_by: Mapping[str, Any] | None = None
+    """Why nobody wants more of it, as the API says it."""
     own_items: dict[str, None] = field(default_factory=dict)
     """Items that it brought into the conversation, by the names that the model knows, in order."""
     has_results: bool = False
     """A tool that the model called for it has answered."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.cancelled_by is not None
 
     @property
     def is_plain(self) -> bool:

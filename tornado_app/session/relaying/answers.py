@@ -14,7 +14,12 @@ from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.begun_items import BegunItems
-from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED, FAILED, broken_off
+from tornado_app.session.relaying.breaking_off import (
+    CLIENT_CANCELLED,
+    FAILED,
+    TURN_DETECTED,
+    broken_off,
+)
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.owed import Owed
 from tornado_app.session.relaying.reading import object_of, text_of
@@ -95,14 +100,20 @@ class Answers:
                 return answer
         return None
 
-    def cancel(self, answer: Answer) -> None:
-        """The client wants no more of it.
+    def interrupt(self) -> None:
+        """The user speaks: what the model says it stops by itself, and goes on with nothing."""
+        for answer in self.open:
+            if not answer.is_beside:
+                self.cancel(answer, TURN_DETECTED)
+
+    def cancel(self, answer: Answer, why: Mapping[str, Any] = CLIENT_CANCELLED) -> None:
+        """Nobody wants more of it.
 
         One that the model was asked for, and has not begun, is cancelled by its name as it begins:
         a cancel without a name may hit another, and a client that was told the end before the
         model is free would ask for its next answer in vain.
         """
-        answer.is_cancelled = True
+        answer.cancelled_by = answer.cancelled_by or why
         for entry in self._going_on:
             if entry[1] is answer and self._model.withdraw(entry[0]):
                 self._going_on.remove(entry)
@@ -259,9 +270,9 @@ class Answers:
         return name.startswith(RESPONSE_ID)
 
     def fail(self, answer: Answer, details: Mapping[str, Any] = FAILED) -> None:
-        """It cannot go on; which is what its client wanted, if that has cancelled it."""
-        if answer.is_cancelled:
-            self.end(answer, "cancelled", CLIENT_CANCELLED)
+        """It cannot go on; which is as it should be, if it was cancelled."""
+        if answer.cancelled_by is not None:
+            self.end(answer, "cancelled", answer.cancelled_by)
         else:
             self.end(answer, "failed", details)
 

@@ -92,6 +92,7 @@ class ItemEvents:
             case realtime.UserSpeechStarted():
                 if self._model.in_force.interrupt_response:
                     self._tools.cancel(None, TURN_DETECTED)
+                    self._answers.interrupt()
                 return self._clock.shown(text) if self._scribe.speech_started(said) else ""
             case realtime.UserSpeechStopped():
                 return self._clock.shown(text) if self._scribe.speech_stopped(said) else ""

@@ -55,6 +55,25 @@ def test_the_models_own_call_that_is_told_again_is_counted_once(call):
     assert 1 == call.session._conductor._tools._counts.calls
 
 
+def test_an_item_that_is_told_again_is_one(call):
+    """It ends where it began, and is in its answer once."""
+    call.asks("response.create").begins("resp_1")
+    for name in ("item_a", "item_b"):
+        for _ in range(2):
+            call.begins_item("resp_1", name, ["item_a", "item_b"].index(name))
+        call.says_words("resp_1", name, "A towel.")
+    for _ in range(2):
+        call.ends_item("resp_1", "item_a", "A towel.")
+    call.loses_model()
+
+    events = [each for each in call.all_shown if each["type"].startswith("response.output_item")]
+    assert {("item_a", 0), ("item_b", 1)} == {
+        (each["item"]["id"], each["output_index"]) for each in events
+    }
+    [answer] = call.session._conductor._answers.open
+    assert ["item_a", "item_b"] == [item["id"] for item in answer.ended_items]
+
+
 def test_an_answer_that_ends_again_is_counted_and_shown_once(call):
     call.asks("response.create").begins("resp_1").ends("resp_1").ends("resp_1")
 

@@ -104,14 +104,19 @@ class Answer:
             asked["input"] = [*given, *map(item_reference, self.own_items)]
         return asked
 
-    def begin_item(self, index: int, item: dict[str, Any]) -> int:
-        """An item is shown; returns its index for the client."""
-        shown_at = self.count
-        self.indexes[index] = shown_at
+    def begin_item(self, index: int, item: dict[str, Any]) -> None:
+        """An item is shown; one that is told again is the same."""
+        name = str(item.get("id", ""))
+        if name and (name in self.items or self.has_ended(name)):
+            return
+        self.indexes[index] = self.count
+        self.items[name] = ShownItem(self.count, item)
         self.count += 1
-        self.items[str(item.get("id", ""))] = ShownItem(shown_at, item)
         self.brought(item.get("id"))
-        return shown_at
+
+    def has_ended(self, name: str) -> bool:
+        """An item of this name is over."""
+        return any(item.get("id") == name for item in self.ended_items)
 
     def end_part(self, event: Mapping[str, Any]) -> None:
         """The sound or the words of a part are over, or all of it."""
@@ -121,7 +126,10 @@ class Answer:
             shown.ended.add(ended)
 
     def end_item(self, item: dict[str, Any]) -> None:
-        self.items.pop(str(item.get("id", "")), None)
+        name = str(item.get("id", ""))
+        self.items.pop(name, None)
+        if name and self.has_ended(name):
+            return
         self.ended_items.append(item)
         self.brought(item.get("id"))
 

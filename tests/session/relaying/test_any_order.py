@@ -25,7 +25,8 @@ UNBOUNDED = {"audio_rate": 1e6, "audio_burst_ms": 1e9, "response_timeout_s": 15.
 class Conversation:
     """One, and what is asked in it."""
 
-    def __init__(self, seed, *, is_kept=True):
+    def __init__(self, seed, *, is_kept=True, waits_s=(0.1, 2.0)):
+        self.waits_s = waits_s
         self.random = random = Random(seed)
         detection = random.choice(["server_vad", "none"])
         self.line = Line(
@@ -68,7 +69,7 @@ class Conversation:
         elif chance < 0.95:
             line.tool_done()
         elif chance < 0.97:
-            line.wait(random.choice([0.1, 2.0]))
+            line.wait(random.choice(self.waits_s))
         else:
             line.lose()
             if random.random() < 0.7:
@@ -229,8 +230,8 @@ class BadLine:
 
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_each_answer_ends_once_and_nothing_is_waited_for(seed):
-    """Whatever of the model's words is lost, comes twice or late."""
-    conversation = Conversation(seed)
+    """Whatever of the model's words is lost, comes twice or late, and however slow it is."""
+    conversation = Conversation(seed, waits_s=(0.1, 2.0, 16.0, 25.0))
     change = BadLine(conversation.line)
     for _ in range(STEPS):
         conversation.step(change)

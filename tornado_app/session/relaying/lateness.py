@@ -4,6 +4,7 @@
     that it was cancelled           CANCEL_TIMEOUT_S      it is counted
     ``response.created``, asked     response_timeout_s    an error, unless an answer ran meanwhile
     for or to a turn that it found
+    words, where nothing else is    response_timeout_s    they have failed
     its word on anything else       response_timeout_s    it is not waited for
 
 It is looked for once a second; `ModelSide.due` says when a wait is over.
@@ -35,6 +36,9 @@ class Lateness:
         self._tools = relayed.tools
         self._outstanding = relayed.outstanding
         self._owed = relayed.owed
+        self._owed_words = relayed.owed_words
+        self._way = relayed.way
+        self._names = parts.model.rebuilding.names
         self._given_up = relayed.given_up
         self._asking = asking
         self._connecting = parts.connecting
@@ -57,6 +61,8 @@ class Lateness:
         if self._owed.since is not None and self._is_late(self._owed.since):
             self._tell_not_begun(self._owed.since, None)
             self._owed.forget()
+        for failed in self._owed_words.late(self._rules.response_timeout_s):
+            self._way.say(self._names.shown_text(failed))
 
     def _is_late(self, since: float) -> bool:
         """What is asked while an answer runs may come behind it."""

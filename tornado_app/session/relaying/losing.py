@@ -6,6 +6,7 @@ an answer of which the    asked for again
 client knows nothing yet
 an answer in its midst    as the operator has it (`lost_answer`): what was said is ended, and
 another item of the same answer goes on; or it is over, as failed
+a turn that a call which only transcribes has no words of: they have failed
 
 Where nothing of the conversation is kept, the next model could answer nothing of it: answers are
 over, those asked for and owed are told of as lost, and so is speech that was to be a turn.
@@ -42,6 +43,7 @@ class Losing:
         self._items = relayed.items
         self._outstanding = relayed.outstanding
         self._owed = relayed.owed
+        self._owed_words = relayed.owed_words
         self._client = relayed.client
         self._clock = relayed.speaking.clock
         self._asking = asking
@@ -58,7 +60,7 @@ class Losing:
             self._answers.break_off(answer)
         known = self._known()
         self._clock.carry_over(self._model)
-        for ended in self._items.lost():
+        for ended in (*self._items.lost(), *self._owed_words.lost()):
             self._way.say(self._model.rebuilding.names.shown_text(ended))
         if self._ledger.is_kept:
             self._go_on(cut_off, known)

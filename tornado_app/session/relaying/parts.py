@@ -10,6 +10,7 @@ from tornado_app.session.relaying.given_up import GivenUp
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
 from tornado_app.session.relaying.owed import Owed
+from tornado_app.session.relaying.owed_words import OwedWords
 from tornado_app.session.relaying.speaking import Speaking
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.straight import Straight
@@ -42,6 +43,7 @@ class RelayedParts:
             way=self.way,
         )
         self.owed = Owed(actions, model)
+        self.owed_words = OwedWords(actions, model)
         self.begun_items = BegunItems()
         self.answers = Answers(
             actions,

@@ -89,6 +89,14 @@ class Talkative(Model):
 
     delta_ms = 400
 
+    def speak(self):
+        """With what it says in words."""
+        name = self.active
+        super().speak()
+        if self.active is not None and not self.hangs:
+            words = realtime.AnswerTranscriptDelta(name, f"item_of_{name}", "well ")
+            self.says.append(words)
+
     def take_item(self, item):
         super().take_item(item)
         self.says.append(realtime.ItemAdded(Item(id=item.get("id", ""))))
@@ -131,6 +139,9 @@ class Call(RuleBasedStateMachine):
         """Some answer has gone on behind a noise, and may be heard behind its end."""
         self.looked_at = self.noises = 0
         self.is_here = True
+        self.may_end = config["ends"]
+        """Else it goes on for as long as it can, so that much comes together."""
+        self.may_be_left = self.may_end or config["resumes"]
         self.line = CountedLine(changes(config), kind=Talkative)
 
     # What happens.
@@ -233,6 +244,15 @@ class Call(RuleBasedStateMachine):
         for item in (f"item_{self.line.model.last_item}", "item_u"):
             self.line.model.says.append(realtime.UserTranscriptDone(item, text))
 
+    @precondition(lambda self: self.line.is_linked)
+    @rule(is_news=st.booleans(), fails=st.sampled_from([False, False, True]))
+    def transcribe_a_part(self, is_news, fails):
+        """Of the last turn, or of one that is heard of only by its words."""
+        item = "item_new" if is_news else f"item_{self.line.model.last_item}"
+        said = realtime.UserTranscriptDelta(item, "yes ")
+        self.line.model.says.append(realtime.UserTranscriptFailed(item, None) if fails else said)
+        self.deliver()
+
     @rule(times=st.integers(1, 4))
     def answer(self, times):
         for _ in range(times):
@@ -275,6 +295,8 @@ class Call(RuleBasedStateMachine):
     def lose_the_model(self, failure):
         if not self.line.is_linked:
             return
+        if not self.may_end:
+            failure = RESET
         self.line.is_linked = False
         was_spare = self.line.is_spare and not self.line.story.session.is_connected
         before = len(self.line.story.all)
@@ -306,11 +328,11 @@ class Call(RuleBasedStateMachine):
     def let_the_next_model_wait(self, unsent):
         self.happen(events.PreparedBacklog(unsent))
 
-    @precondition(lambda self: self.is_here)
+    @precondition(lambda self: self.is_here and self.may_be_left)
     @rule(is_lost=st.booleans())
     def lose_the_client(self, is_lost):
         self.is_here = False
-        self.happen(events.ClientGone(None, is_lost=is_lost))
+        self.happen(events.ClientGone(None, is_lost=is_lost or not self.may_end))
 
     @precondition(lambda self: not self.is_here)
     @rule()
@@ -338,10 +360,12 @@ class Call(RuleBasedStateMachine):
         if not self.line.story.session.ended:
             self.line.wait(seconds)
 
+    @precondition(lambda self: self.may_end)
     @rule(seconds=st.sampled_from([1.0, 30.0]))
     def drain(self, seconds):
         self.happen(events.Drain(self.line.story.now + seconds))
 
+    @precondition(lambda self: self.may_end)
     @rule()
     def stop(self):
         self.happen(events.Stop(GOING_AWAY))
@@ -469,12 +493,39 @@ class Call(RuleBasedStateMachine):
         if not story.session.ended:
             self.happen(events.Look(0, False, 0))
             self.line.model.obeys = True
+            self._end_user_words()
             self.line.behave(lambda: story.session.ended)
             self.is_told_in_order()
         if not story.session.ended:
             assert self.started == self.over, "an answer has no end"
             assert not {"response", "confirm", "configure"} & self.line.timers
+            self._check_words()
+        self._check_counts()
         story.check()
+
+    def _end_user_words(self):
+        """The model that is there may say the rest of them at any time, and nobody waits for it."""
+        self.line.deliver_all()
+        links = [
+            place
+            for place, command in enumerate(self.line.story.all)
+            if isinstance(command, commands.DialUpstream | commands.SwapUpstream)
+        ]
+        words = [w for w in self.line.told(told.Transcript, since=links[-1]) if w.role == "user"]
+        for item in {each.item_id: None for each in words if not each.final}:
+            self.line.model.says.append(realtime.UserTranscriptDone(item, "yes"))
+
+    def _check_counts(self):
+        """Each answer is counted once."""
+        logs = [c for c in self.line.story.all if isinstance(c, commands.Log)]
+        counted = [log.fields["response_id"] for log in logs if log.event == "response_done"]
+        assert len(counted) == len(set(counted)), "an answer that is counted twice"
+
+    def _check_words(self):
+        """A transcript that has begun has an end."""
+        told_words = self.line.told(told.Transcript)
+        is_final = {(each.role, each.item_id): each.final for each in told_words}
+        assert all(is_final.values()), "words without an end"
 
 
 Call.TestCase.settings = settings(deadline=None, max_examples=EXAMPLES, stateful_step_count=STEPS)

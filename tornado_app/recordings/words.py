@@ -12,7 +12,7 @@ from tornado_app.recordings.hearing import Clip
 from tornado_app.session.record import Entry, Sent, Spoken, Words
 
 LEAST_MS = 1000.0
-"""A cue is to be read: what was typed takes no time."""
+"""A cue is to be read: what was typed takes no time, and a word less than this."""
 _WORD = re.compile(r"\S+")
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.session.relaying.call import TOOL, Call
 from tests.session.relaying.test_relaying import written
+from tornado_app.errors import Refused
 from tornado_app.session import commands, events
 
 STALL_S, TIMEOUT_S = 20.0, 15.0
@@ -90,6 +91,17 @@ def test_an_answer_that_says_something_now_and_then_goes_on(call):
     assert [] == ends(call)
 
 
+def test_an_answer_that_writes_what_is_hidden_goes_on(call):
+    """The arguments of a call may be long."""
+    facts = {"type": "function_call", "call_id": "call_1", "name": TOOL.name, "role": None}
+    call.begins_item("resp_1", "item_c", 1, **facts)
+    for at in range(10, 50, 10):
+        where = {"response_id": "resp_1", "item_id": "item_c", "output_index": 1}
+        look(call, at).says("response.function_call_arguments.delta", **where, delta="1")
+
+    assert [] == ends(call)
+
+
 def test_a_model_that_is_not_read_is_not_late(call):
     """Its client takes no more, and what it says waits."""
     look(call, 2 * STALL_S, is_held=True)
@@ -158,6 +170,83 @@ def test_what_is_asked_while_an_answer_runs_may_come_behind_it(call):
     look(call, 25 + 2 * TIMEOUT_S)
 
     assert [] == [e for e in call.all_shown if e["type"] == "error"]
+
+
+def finds_turn(call, name="item_u"):
+    """The model is to answer it unasked."""
+    call.says("input_audio_buffer.speech_started", item_id=name, audio_start_ms=0)
+    call.says("input_audio_buffer.speech_stopped", item_id=name, audio_end_ms=900)
+    return call.says("input_audio_buffer.committed", item_id=name, previous_item_id=None)
+
+
+def test_a_turn_that_the_model_has_found_and_does_not_answer_is_an_error():
+    """Once; and the next model is not asked for it, nor is going over to it waited with."""
+    call = finds_turn(Call().begun())
+    conductor = call.session._conductor
+    assert not conductor.is_quiet
+    assert [] == look(call, TIMEOUT_S - 1).shown
+    look(call, TIMEOUT_S)
+
+    assert ("server_error", None) == (call.error["type"], call.error["event_id"])
+    assert "did not begin to answer" in call.error["message"]
+    assert ["response.created"] == [line["waited_for"] for line in lines(call, "upstream_late")]
+    assert conductor.is_quiet
+    assert [] == look(call, 2 * TIMEOUT_S).shown
+    call.loses_model().finds_model()
+    assert "response.create" not in [event["type"] for event in call.sent]
+
+
+def answers_it(call):
+    call.answers("resp_1", "item_a")
+
+
+def speaks_on(call):
+    finds_turn(call, "item_v").answers("resp_1", "item_a")
+
+
+def has_made_a_noise(call):
+    kind = "conversation.item.input_audio_transcription.completed"
+    call.says(kind, item_id="item_u", content_index=0, transcript=" ")
+
+
+def is_closed(call):
+    call.session._conductor.stop_answering(Refused("quota_exceeded", "Enough."))
+
+
+def speaks_when_closed(call):
+    is_closed(call)
+    finds_turn(call, "item_v")
+
+
+@pytest.mark.parametrize(
+    "happens", [answers_it, speaks_on, has_made_a_noise, is_closed, speaks_when_closed]
+)
+def test_a_turn_that_needs_no_answer_any_more_is_none(happens):
+    call = finds_turn(Call().begun())
+    happens(call)
+    look(call, 2 * TIMEOUT_S)
+
+    assert [] == [each for each in call.all_shown if "error" == each["type"]]
+
+
+def test_an_answer_that_is_owed_may_come_behind_the_one_that_runs(call):
+    """As one that is asked for."""
+    finds_turn(call)
+    for at in range(5, 35, 10):
+        look(call, at).says_words("resp_1", "item_a", " and")
+    call.ends_item("resp_1", "item_a").ends("resp_1")
+    look(call, 25 + 2 * TIMEOUT_S)
+
+    assert [] == [each for each in call.all_shown if "error" == each["type"]]
+    assert call.session._conductor.is_quiet
+
+
+def test_the_next_model_has_all_the_time_for_what_the_one_before_owed():
+    call = finds_turn(Call().begun())
+    look(call, TIMEOUT_S - 1).loses_model().finds_model()
+    connected_at = call.now
+    assert [] == look(call, connected_at + TIMEOUT_S - 1).shown
+    assert "did not begin to answer" in look(call, connected_at + TIMEOUT_S).error["message"]
 
 
 @pytest.mark.parametrize(

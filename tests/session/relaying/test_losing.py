@@ -6,6 +6,8 @@ import pytest
 
 from tests.session.relaying.call import SECRET, TOOL, Call
 from tests.session.relaying.test_relaying import written
+from tests.session.story import FORGETFUL
+from tornado_app.session.commands import CancelTool
 from tornado_app.session.kept import ORDERS_HELD
 
 
@@ -95,6 +97,55 @@ def test_an_answer_in_its_midst_goes_on_as_another_item_of_the_same(call):
     assert ["item_a", "item_b"] == [item["id"] for item in done(call)["output"]]
     begun = [e for e in call.all_shown if e["type"] == "response.output_item.added"]
     assert [0, 1] == [event["output_index"] for event in begun]
+
+
+def speaks_up(call):
+    call.says("input_audio_buffer.speech_started", item_id="item_v", audio_start_ms=950)
+
+
+@pytest.mark.parametrize("is_gone_on_with", [False, True])
+def test_an_answer_that_the_user_has_interrupted_is_not_gone_on_with(call, is_gone_on_with):
+    """Its model is lost before it says that it has stopped, or has not begun to go on."""
+    call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel, and")
+    if is_gone_on_with:
+        call.loses_model()
+    speaks_up(call.finds_model() if is_gone_on_with else call)
+    if is_gone_on_with:
+        call.begins("resp_9")
+        assert "resp_9" == call.sent[0]["response_id"]
+    call.loses_model().finds_model()
+
+    assert "response.create" not in [each["type"] for each in call.sent]
+    assert ("cancelled", "turn_detected") == (
+        done(call)["status"],
+        done(call)["status_details"]["reason"],
+    )
+
+
+def test_what_is_said_beside_the_conversation_is_not_interrupted(call):
+    beside = {"conversation": "none", "metadata": {"k": "w"}}
+    call.ends("resp_1").asks("response.create", response=beside)
+    call.begins("resp_2", conversation_id=None)
+    speaks_up(call)
+    call.loses_model().finds_model()
+
+    [again] = [each for each in call.sent if each["type"] == "response.create"]
+    assert "w" == again["response"]["metadata"]["k"]
+
+
+@pytest.mark.parametrize("is_beside", [False, True])
+def test_what_the_client_does_not_know_as_an_item_does_not_end_as_one(call, is_beside):
+    """What is said beside the conversation is no item of it; another was only about to be one."""
+    if is_beside:
+        call.ends("resp_1").asks("response.create", response={"conversation": "none"})
+        call.begins("resp_2", conversation_id=None)
+    name = "resp_2" if is_beside else "resp_1"
+    item = {"id": "item_a", "type": "message", "role": "assistant", "content": []}
+    call.says("response.output_item.added", response_id=name, output_index=0, item=item)
+    call.lost()
+
+    assert "response.output_item.done" in call.kinds
+    assert "conversation.item.done" not in call.kinds
 
 
 ENDS = [
@@ -386,3 +437,91 @@ def test_what_breaks_off_beside_the_conversation_is_over_and_not_gone_on_with(ca
         if "done" in e["type"] and "response" in e
     }
     assert "failed" == over["resp_aside"]
+
+
+@pytest.fixture
+def forgetful():
+    """The next model is told nothing."""
+    return Call(tools=(TOOL,), **FORGETFUL).begun()
+
+
+def loses(call):
+    """What is told and asked for that its model is lost."""
+    told, sent = len(call.all_shown), len(call.all_sent)
+    call.loses_model().finds_model()
+    return call.all_shown[told:], [each["type"] for each in call.all_sent[sent:]]
+
+
+ITEMS = [
+    {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]},
+    {"type": "function_call", "call_id": "call_1", "name": "own", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "call_1", "output": "42"},
+]
+
+
+@pytest.mark.parametrize("item", ITEMS, ids=[item["type"] for item in ITEMS])
+def test_an_item_of_which_the_next_model_is_not_told_ends_with_its_own(forgetful, item):
+    """Once, with all that its kind has to have."""
+    item = {"id": "item_r", **item}
+    forgetful.says("conversation.item.added", item=item, previous_item_id=None)
+    [done], _ = loses(forgetful)
+
+    assert ("conversation.item.done", "incomplete") == (done["type"], done["item"]["status"])
+    assert item.keys() <= done["item"].keys()
+    assert ([], ["session.update"]) == loses(forgetful)
+
+
+def asks(call):
+    call.asks("response.create", event_id="e1")
+
+
+def commits(call):
+    call.asks("input_audio_buffer.append", audio="QUJD" * 1000)
+    call.asks("input_audio_buffer.commit", event_id="e1")
+
+
+def is_owed_one(call):
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+
+
+@pytest.mark.parametrize(("before", "ref"), [(asks, "e1"), (commits, "e1"), (is_owed_one, None)])
+def test_what_a_model_that_knows_nothing_could_not_answer_is_told_of(forgetful, before, ref):
+    """As at `/ws`; it is told once, and asked of nobody."""
+    before(forgetful)
+    [error], sent = loses(forgetful)
+
+    assert ("error", ref) == (error["type"], error["error"]["event_id"])
+    assert "was lost" in error["error"]["message"]
+    assert ["session.update"] == sent
+    assert forgetful.session._conductor.is_quiet
+
+
+def test_what_is_brought_along_is_asked_again_of_whoever_comes(forgetful):
+    brought = {"conversation": "none", "input": [written("Hi.")]}
+    forgetful.asks("response.create", response=brought)
+    forgetful.asks("conversation.item.create", item=written("Hi."))
+    shown, sent = loses(forgetful)
+
+    assert ["session.update", "response.create", "conversation.item.create"] == sent
+    assert [] == shown
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_an_answer_of_which_the_next_model_knows_nothing_has_failed(forgetful, steps):
+    """Be it in its midst, or waiting for a tool, which is stopped."""
+    call = forgetful.asks("response.create").begins("resp_1")
+    does = [
+        lambda: call.begins_item("resp_1", "item_a").says_words("resp_1", "item_a", "A towel"),
+        lambda: call.ends_item("resp_1", "item_a"),
+        lambda: call.calls("resp_1", "item_c", "call_1", TOOL.name, 1),
+        lambda: call.ends("resp_1"),
+    ]
+    for do in does[:steps]:
+        do()
+    _, sent = loses(call)
+
+    assert "failed" == done(call)["status"]
+    assert ["session.update"] == sent
+    cancelled = [each for each in call.all if isinstance(each, CancelTool)]
+    assert (steps > 2) == bool(cancelled)
+    assert call.session._conductor.is_quiet

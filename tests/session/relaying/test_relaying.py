@@ -56,6 +56,7 @@ def test_an_event_that_nothing_has_to_be_changed_of_passes_byte_for_byte(call, t
     ],
 )
 def test_what_the_model_says_passes_byte_for_byte(call, text):
+    call.begins("r")
     call.feed(events.UpstreamSaid(overhear(text)))
 
     (command,) = call.fresh

@@ -40,6 +40,7 @@ CHOOSY = CallRules(
 
 DETECTION = "session.audio.input.turn_detection"
 IMAGE_URL = "item.content[0].image_url"
+PNG = f"data:image/png;base64,{b64encode(png()).decode()}"
 
 
 def message_of(*parts):
@@ -794,11 +795,36 @@ def test_an_update_is_in_force_however_much_is_asked_behind_it():
     assert ["Be brief."] == [session["instructions"] for session in told]
 
 
+@pytest.mark.parametrize("is_for_answer", [False, True])
+@pytest.mark.parametrize(
+    ("rules", "second"),
+    [
+        (PictureRules(are_allowed=True, per_call=1), PNG),
+        (PictureRules(are_allowed=True, per_call=9, per_minute=1), PNG),
+        (PictureRules(are_allowed=True, per_call=1), "data:image/png;base64,QUJD"),
+    ],
+)
+def test_of_pictures_that_come_together_none_counts_if_one_is_refused(rules, second, is_for_answer):
+    """The event is not taken, and the first may be shown again."""
+    call = Call(pictures=rules).begun()
+    first = message_of({"type": "input_image", "image_url": PNG})
+    both = message_of(*first["content"], {"type": "input_image", "image_url": second})
+    if is_for_answer:
+        call.asks("response.create", response={"conversation": "none", "input": [both]})
+    else:
+        call.asks("conversation.item.create", item=both)
+    assert call.error["param"].endswith(".content[1].image_url")
+    assert not lines(call, "picture_taken")
+
+    call.asks("conversation.item.create", item=first)
+    assert [first] == [each["item"] for each in call.sent]
+    assert 1 == len(lines(call, "picture_taken"))
+
+
 def test_a_picture_of_an_event_that_is_refused_counts_for_nothing():
     """For whatever else it is refused."""
     call = Call(pictures=PictureRules(are_allowed=True, per_call=1)).begun()
-    image_url = f"data:image/png;base64,{b64encode(png()).decode()}"
-    item = message_of({"type": "input_image", "image_url": image_url})
+    item = message_of({"type": "input_image", "image_url": PNG})
     call.asks("conversation.item.create", item=item, previous_item_id="parley_hidden")
     assert "error" == call.shown[0]["type"]
 

@@ -25,8 +25,6 @@ class ShownItem:
     """Its parts: "audio" or "text", by their index."""
     ended: set[tuple[str, int]] = field(default_factory=set)
     """What of them the client was told the end of: the kind of event, and the part."""
-    is_done: bool = False
-    """It was told that the conversation has all of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,12 +53,16 @@ class Answer:
     """The model says more than the client is shown."""
     calls_client: bool = False
     """The client has a tool to call for it, and goes on by itself."""
-    is_cancelled: bool = False
-    """The client wants no more of it."""
+    cancelled_by: Mapping[str, Any] | None = None
+    """Why nobody wants more of it, as the API says it."""
     own_items: dict[str, None] = field(default_factory=dict)
     """Items that it brought into the conversation, by the names that the model knows, in order."""
     has_results: bool = False
     """A tool that the model called for it has answered."""
+
+    @property
+    def is_cancelled(self) -> bool:
+        return self.cancelled_by is not None
 
     @property
     def is_plain(self) -> bool:
@@ -102,14 +104,19 @@ class Answer:
             asked["input"] = [*given, *map(item_reference, self.own_items)]
         return asked
 
-    def begin_item(self, index: int, item: dict[str, Any]) -> int:
-        """An item is shown; returns its index for the client."""
-        shown_at = self.count
-        self.indexes[index] = shown_at
+    def begin_item(self, index: int, item: dict[str, Any]) -> None:
+        """An item is shown; one that is told again is the same."""
+        name = str(item.get("id", ""))
+        if name and (name in self.items or self.has_ended(name)):
+            return
+        self.indexes[index] = self.count
+        self.items[name] = ShownItem(self.count, item)
         self.count += 1
-        self.items[str(item.get("id", ""))] = ShownItem(shown_at, item)
         self.brought(item.get("id"))
-        return shown_at
+
+    def has_ended(self, name: str) -> bool:
+        """An item of this name is over."""
+        return any(item.get("id") == name for item in self.ended_items)
 
     def end_part(self, event: Mapping[str, Any]) -> None:
         """The sound or the words of a part are over, or all of it."""
@@ -119,7 +126,10 @@ class Answer:
             shown.ended.add(ended)
 
     def end_item(self, item: dict[str, Any]) -> None:
-        self.items.pop(str(item.get("id", "")), None)
+        name = str(item.get("id", ""))
+        self.items.pop(name, None)
+        if name and self.has_ended(name):
+            return
         self.ended_items.append(item)
         self.brought(item.get("id"))
 
@@ -159,6 +169,24 @@ class Answer:
         }
         event = {"type": "response.done", "event_id": f"event_{self.name}", "response": response}
         return msgspec.json.encode(event).decode()
+
+
+def unheard(known: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer as it began, where nobody heard that; *known*: what else is said of it."""
+    response = {"object": "realtime.response", "metadata": None, **known}
+    return response | {
+        "status": "in_progress",
+        "status_details": None,
+        "output": [],
+        "usage": None,
+    }
+
+
+def created_text(response: Mapping[str, Any]) -> str:
+    """``response.created``, as the gateway says it."""
+    event_id = f"event_{response['id']}_begun"
+    event = {"type": "response.created", "event_id": event_id, "response": response}
+    return msgspec.json.encode(event).decode()
 
 
 def summed(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

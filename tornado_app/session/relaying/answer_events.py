@@ -3,14 +3,15 @@
 Most are shown as they are; what they are is seen without parsing them again.
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
 from tornado_app.session.answer_reports import status_of
 from tornado_app.session.log_lines import log_answered, log_begun
 from tornado_app.session.parts import Parts
-from tornado_app.session.relaying.answer import Answer
+from tornado_app.session.relaying.answer import Answer, created_text, unheard
 from tornado_app.session.relaying.answers import response_in
 from tornado_app.session.relaying.parts import RelayedParts
 
@@ -35,8 +36,10 @@ class AnswerEvents:
         self._answers = relayed.answers
         self._tools = relayed.tools
         self._outstanding = relayed.outstanding
+        self._owed = relayed.owed
         self._veil = relayed.veil
         self._given_up = relayed.given_up
+        self._way = relayed.way
 
     def show(self, said: RelayedEvent, text: str) -> str:
         """Empty: it is not shown."""
@@ -45,11 +48,13 @@ class AnswerEvents:
                 return self._begun(response, text) if self._is_news("begun", response.id) else ""
             case realtime.ResponseFinished(response):
                 return self._finished(response, text) if self._is_news("over", response.id) else ""
-        if self._veil.hides(getattr(said, "item_id", "")):
-            return ""
         response_id = getattr(said, "response_id", "")
         answer = self._answers.heard(response_id)
-        if answer is None and self._given_up.has(response_id):
+        if answer is None:
+            if self._given_up.has(response_id):
+                return ""
+            answer = self._begun_unheard({"id": response_id})
+        if self._veil.hides(getattr(said, "item_id", "")):
             return ""
         if isinstance(said, realtime.OutputItemDone | Place):
             return self._show_part(said, answer, text)
@@ -83,24 +88,44 @@ class AnswerEvents:
 
     def _begun(self, response: realtime.ResponseFacts, text: str) -> str:
         log_begun(self._actions, response.id)
-        shown = self._created(text)
+        shown, created = "", response_in(text)
+        if not self._goes_on(created):
+            shown = self._answers.created(text, created, self._wanted(created))
         self._answers.begun(response.id)
         return shown
 
-    def _created(self, text: str) -> str:
-        response, outstanding = response_in(text), self._outstanding
-        if self._answers.goes_on(response, is_sole=not outstanding.has("response.create")):
-            return ""
-        wanted = outstanding.answer_to(response, is_owed=self._answers.is_owed)
-        return self._answers.created(text, response, wanted)
+    def _begun_unheard(self, known: dict[str, Any]) -> Answer | None:
+        """Something comes of an answer, *known* of it: if its beginning was lost, it begins now.
+
+        None: it has begun before, or has no name.
+        """
+        name = str(known.get("id") or "")
+        if not name or not self._model.once.is_news("begun", name):
+            return None
+        self._model.has_begun = True
+        log_begun(self._actions, name)
+        created = unheard(known)
+        if not self._goes_on(created):
+            wanted = self._wanted(created)
+            created["metadata"] = created["metadata"] or (wanted or {}).get("metadata")
+            self._way.say(self._answers.created(created_text(created), created, wanted))
+        self._answers.begun(name)
+        return self._answers.find(name)
+
+    def _goes_on(self, response: dict[str, Any]) -> bool:
+        is_sole = not self._outstanding.has("response.create")
+        return self._answers.goes_on(response, is_sole=is_sole)
+
+    def _wanted(self, response: dict[str, Any]) -> Mapping[str, Any] | None:
+        return self._outstanding.answer_to(response, is_owed=bool(self._owed))
 
     def _finished(self, response: realtime.ResponseFacts, text: str) -> str:
-        self._is_news("begun", response.id)  # what begins behind its end has ended
         self._model.on_usage(response.usage)
         if self._given_up.has(response.id):
             if self._given_up.counts(response.id):
                 log_answered(self._actions, response.id, "failed", response)
             return ""
+        self._begun_unheard(response_in(text))
         answer = self._answers.ending(response.id)
         name = answer.model_name if answer is not None else response.id
         log_answered(self._actions, name, status_of(response), response)

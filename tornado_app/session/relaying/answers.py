@@ -3,24 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from tornado_app.errors import Refused
-from tornado_app.protocol.realtime.orders import CancelResponse, Relayed
+from tornado_app.protocol.realtime.orders import CancelResponse
 from tornado_app.session.actions import Actions
 from tornado_app.session.ledger.entries import ModelSaid
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
-from tornado_app.session.relaying.breaking_off import CLIENT_CANCELLED, FAILED, broken_off
+from tornado_app.session.relaying.begun_items import BegunItems
+from tornado_app.session.relaying.breaking_off import (
+    CLIENT_CANCELLED,
+    FAILED,
+    TURN_DETECTED,
+    broken_off,
+)
 from tornado_app.session.relaying.converting import Way
 from tornado_app.session.relaying.going_on import RESPONSE_ID, GoingOn
+from tornado_app.session.relaying.owed import Owed
 from tornado_app.session.relaying.reading import object_of, text_of
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.timers import Timers
 
 CANCEL_ID = "parley_closed"
-OWED_ID = f"{RESPONSE_ID}_owed"
 ANSWERS_KEPT = 64
 """So many may be open: beside the conversation a client may ask for several at a time."""
 
@@ -37,16 +41,18 @@ class Answers:
         client: Client,
         veil: Veil,
         way: Way,
+        owed: Owed,
+        begun_items: BegunItems,
         timeout_s: float,
     ) -> None:
         self._way = way
+        self._owed = owed
+        self._begun_items = begun_items
         self._actions = actions
         self._model = model
         self._veil = veil
         self._by_model: dict[str, Answer] = {}
         self._going_on = GoingOn(actions, model, timers, client=client, timeout_s=timeout_s)
-        self.is_owed = False
-        """The model is to answer a turn unasked that it has found."""
         self.closed_by: Refused | None = None
         """Why no answer begins any more."""
 
@@ -63,19 +69,14 @@ class Answers:
     def close(self, refused: Refused) -> None:
         """Have none begin any more; those that run go on."""
         self.closed_by = refused
+        self._owed.close()
 
     def begun(self, response_id: str) -> None:
         """The model begins one, be it unasked: it is stopped, if none may or nobody wants it."""
-        self.is_owed = False
+        self._owed.forget()
         answer = self.find(response_id)
         if self.closed_by is not None or (answer is not None and answer.is_cancelled):
             self._model.send(CancelResponse(response_id or None, CANCEL_ID))
-
-    def ask_owed(self) -> None:
-        """Ask the next model for what the one before owed, and nobody has asked for."""
-        if self.is_owed and self.closed_by is None:
-            event = {"type": "response.create", "event_id": OWED_ID}
-            self._model.send(Relayed(msgspec.json.encode(event), OWED_ID))
 
     def named(self, name: str | None) -> Answer | None:
         """The one that the client calls so; None: the first of the conversation."""
@@ -84,22 +85,22 @@ class Answers:
                 return answer
         return None
 
-    def cancel(self, answer: Answer) -> None:
-        """The client wants no more of it.
+    def interrupt(self) -> None:
+        """The user speaks: what the model says it stops by itself, and goes on with nothing."""
+        for answer in self.open:
+            if not answer.is_beside:
+                self.cancel(answer, TURN_DETECTED)
+
+    def cancel(self, answer: Answer, why: Mapping[str, Any] = CLIENT_CANCELLED) -> None:
+        """Nobody wants more of it.
 
         One that the model was asked for, and has not begun, is cancelled by its name as it begins:
         a cancel without a name may hit another, and a client that was told the end before the
         model is free would ask for its next answer in vain.
         """
-        answer.is_cancelled = True
+        answer.cancelled_by = answer.cancelled_by or why
         if self._going_on.withdraw(answer):
             self.fail(answer)
-
-    def item_done(self, item_id: str) -> None:
-        """The client is told that the conversation has all of it."""
-        for answer in self._by_model.values():
-            if item_id in answer.items:
-                answer.items[item_id].is_done = True
 
     def end_part(self, model_name: str, text: str) -> None:
         """As of `Answer.end_part`."""
@@ -134,7 +135,7 @@ class Answers:
 
         *is_sole*: no other is asked for.
         """
-        answer = self._going_on.begun(response, is_sole=is_sole and not self.is_owed)
+        answer = self._going_on.begun(response, is_sole=is_sole and not self._owed)
         if answer is None:
             return False
         answer.model_name = str(response.get("id", ""))
@@ -232,11 +233,18 @@ class Answers:
         return name.startswith(RESPONSE_ID)
 
     def fail(self, answer: Answer, details: Mapping[str, Any] = FAILED) -> None:
-        """It cannot go on; which is what its client wanted, if that has cancelled it."""
-        if answer.is_cancelled:
-            self.end(answer, "cancelled", CLIENT_CANCELLED)
+        """It cannot go on; which is as it should be, if it was cancelled."""
+        if answer.cancelled_by is not None:
+            self.end(answer, "cancelled", answer.cancelled_by)
         else:
             self.end(answer, "failed", details)
+
+    def leave(self, answer: Answer, details: Mapping[str, Any] = FAILED) -> None:
+        """The model says no more of it; whoever has a call of its own to make goes on by itself."""
+        if answer.calls_client and answer.has_whole_call and not answer.is_cancelled:
+            self.end(answer, "completed", None)
+        else:
+            self.fail(answer, details)
 
     def end(self, answer: Answer, status: str, details: Mapping[str, Any] | None) -> None:
         """Say that it is over, and of each of its items."""
@@ -248,7 +256,7 @@ class Answers:
         """There will be no more of what it was saying."""
         if answer.items:
             self._way.end_audio()
-        for text in broken_off(answer, self._text_of):
+        for text in broken_off(answer, self._text_of, self._begun_items):
             self._way.say(text)
         self._forget_if_beside(answer)
 

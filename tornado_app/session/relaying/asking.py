@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ from tornado_app.session.relaying.client_events import (
 )
 from tornado_app.session.relaying.outstanding import OURS, UPDATE, Asked
 from tornado_app.session.relaying.parts import RelayedParts
-from tornado_app.session.relaying.shown_pictures import pictures_of
+from tornado_app.session.relaying.shown_pictures import pictures_of, take
 
 PLAIN = ("type", "event_id")
 """What every event may have."""
@@ -134,9 +135,12 @@ class Asking:
             raise refusal("conversation_already_has_active_response", sentence, None)
         letters = letters_of(body.get("input") or ())
         self._check_audio(letters, "response.input")
-        for number, item in enumerate(body.get("input") or ()):
-            if not self._forgotten.is_meant(item):
-                self._look_at_pictures(f"response.input[{number}]", item)
+        shown = (
+            pictures_of(f"response.input[{number}]", item)
+            for number, item in enumerate(body.get("input") or ())
+            if not self._forgotten.is_meant(item)
+        )
+        take(self._pictures, chain.from_iterable(shown))
         self._speaking.brought(letters)
         self._in_turn(event if body == (wanted or {}) else with_fields(event, response=body))
 
@@ -167,7 +171,7 @@ class Asking:
         check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
         letters = letters_of((item,))
         self._check_audio(letters, "item")
-        self._look_at_pictures("item", item)
+        take(self._pictures, pictures_of("item", item))
         self._speaking.brought(letters)
         self._in_turn(event)
 
@@ -177,13 +181,6 @@ class Asking:
             there = self._forgotten.before(before)
             event = with_fields(event, previous_item_id=ROOT if there is None else there)
         self._relay(event)
-
-    def _look_at_pictures(self, path: str, item: Any) -> None:
-        """They count, so that this comes behind all else for which an event is refused."""
-        for where, shown in pictures_of(path, item):
-            if refused := self._pictures.refusal(shown):
-                sentence = f"{where}: {refused.sentence}"
-                raise Refused(refused.code, sentence, where, refused.retry_after_ms)
 
     def _check_audio(self, letters: int, path: str) -> None:
         """What is beside the stream is speech as well: it plays as long, and costs as much."""

@@ -39,6 +39,8 @@ class ClientConducts:
         self.downlink = relayed.way
         self.speaking = relayed.speaking
         self._outstanding = relayed.outstanding
+        self._owed = relayed.owed
+        self._owed_words = relayed.owed_words
         self._updating = relayed.updating
         self._answers = relayed.answers
         self._tools = relayed.tools
@@ -72,7 +74,8 @@ class ClientConducts:
     @property
     def is_quiet(self) -> bool:
         is_spoken = self._model.rebuilding.speech.is_heard or self.is_busy
-        return self._model.gate.is_free and not (is_spoken or len(self._outstanding))
+        is_awaited = self._owed or self._owed_words or self._outstanding
+        return self._model.gate.is_free and not (is_spoken or is_awaited)
 
     def stop_answering(self, refused: Refused) -> None:
         self._answers.close(refused)

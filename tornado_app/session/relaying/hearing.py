@@ -37,6 +37,8 @@ class Hearing:
         self._items = relayed.items
         self._outstanding = relayed.outstanding
         self._open_answers = relayed.answers
+        self._owed = relayed.owed
+        self._owed_words = relayed.owed_words
         self._way = relayed.way
         self.heard_until = parts.actions.now
         """Until when the client plays what it was told, if it plays as it is told."""
@@ -97,21 +99,19 @@ class Hearing:
             case realtime.AnswerTextDone(response_id, item_id, text):
                 scribe.words_end(item_id, response_id, text)
                 self._open_answers.end_part(response_id, written)
-            case realtime.UserTranscriptDelta():
-                scribe.user_words(said)
-            case realtime.UserTranscriptDone(item_id, text):
-                asked_model = self._updating.transcription_model
-                log_transcribed(self._actions, said, asked_model, self._model.once)
-                scribe.user_words_end(item_id, text)
-            case realtime.UserTranscriptFailed(item_id):
-                scribe.user_words_end(item_id, None)
+            case (
+                realtime.UserTranscriptDelta()
+                | realtime.UserTranscriptDone()
+                | realtime.UserTranscriptFailed()
+            ):
+                self._note_words(said)
             case realtime.ResponseCreated():
                 self._model.has_begun = True
             case realtime.OutputItemDone(response_id, item):
                 scribe.item_done(response_id, item)
             case realtime.UserSpeechStarted():
                 self._model.has_begun = True
-                self._open_answers.is_owed = False
+                self._owed.forget()
                 self.speech_since = self.heard_until = self._actions.now
             case realtime.UserSpeechStopped():
                 self.speech_since = None
@@ -123,10 +123,33 @@ class Hearing:
                 if name:
                     self._outstanding.answered("input_audio_buffer.commit")
                 else:
-                    self._open_answers.is_owed = self._model.answers_unasked
+                    self._owed.turn()
                 self.speech_since = None
                 scribe.committed(said, name)
+                self._owed_words.committed(said.item_id)
                 self._actions.log("audio_committed")
+
+    def _note_words(
+        self,
+        said: realtime.UserTranscriptDelta
+        | realtime.UserTranscriptDone
+        | realtime.UserTranscriptFailed,
+    ) -> None:
+        """Of the user."""
+        match said:
+            case realtime.UserTranscriptDelta(item_id):
+                self._scribe.user_words(said)
+                self._owed_words.heard(item_id)
+            case realtime.UserTranscriptDone(item_id, text):
+                asked_model = self._updating.transcription_model
+                log_transcribed(self._actions, said, asked_model, self._model.once)
+                self._scribe.user_words_end(item_id, text)
+                self._owed_words.ended(item_id)
+                if not (text or "").strip():
+                    self._owed.forget()  # a noise need not be answered
+            case realtime.UserTranscriptFailed(item_id):
+                self._scribe.user_words_end(item_id, None)
+                self._owed_words.ended(item_id)
 
     def _show(self, text: str) -> None:
         if text:

@@ -10,7 +10,8 @@ from tornado_app.protocol.realtime.overhearing import Place, RelayedEvent
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.answers import Answers
-from tornado_app.session.relaying.breaking_off import TURN_DETECTED
+from tornado_app.session.relaying.begun_items import BegunItems
+from tornado_app.session.relaying.breaking_off import TURN_DETECTED, cut_short
 from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.given_up import GivenUp
@@ -20,8 +21,6 @@ from tornado_app.session.relaying.tools import Tools
 from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.scribe import Scribe
 
-BEGUN_KEPT = 256
-"""A model ends each as soon as it has begun it."""
 CALL: Final = ("call_id", "name", "arguments")
 
 
@@ -40,8 +39,10 @@ class ItemEvents:
         clock: Clock,
         forgotten: Forgotten,
         given_up: GivenUp,
+        begun: BegunItems,
     ) -> None:
         self._given_up = given_up
+        self._begun = begun
         self._model = model
         self._answers = answers
         self._ledger = model.rebuilding.ledger
@@ -55,29 +56,30 @@ class ItemEvents:
         """Items that the model was asked to forget, to be told of them anew."""
         self._promised = ""
         """The last turn, until the client is shown its item."""
-        self._begun: dict[str, None] = {}
-        """Items that the client was shown, of no answer, and not yet told that all is there."""
 
     def retell(self, order: AnyOrder) -> None:
         """The model is told to forget an item, and of it again; the client need not know."""
         if isinstance(order, DeleteItem):
             self._forgetting[order.item_id] = self._forgetting.get(order.item_id, 0) + 1
 
-    def forget(self) -> None:
-        """The model is gone, and says no more of it."""
+    def lost(self) -> list[str]:
+        """The model is gone: the ends of what the next one is not told, and says nothing of."""
         self._forgetting.clear()
+        return [
+            cut_short(item) for item in self._begun.take(lambda each: not self._is_retold(each))
+        ]
 
     def show(self, said: RelayedEvent, text: str) -> str:
         """Empty: it is not shown."""
         match said:
             case realtime.ItemAdded(item, before):
                 if self._is_retold(item.id):
-                    return self._placed(text, before) if self._is_promised(item.id) else ""
+                    return self._placed(text, before) if self._is_promised(item) else ""
                 if self._veil.hides_item(item.type, item.name, item.id):
                     self._scribe.added(said)
                     return ""
                 self._added(said, text)
-                self._begin(item.id)
+                self._begin(item)
                 return self._placed(text, before)
             case Place(type="conversation.item.done", item=item):
                 return self._placed(text, None) if self._ends(item.id) else ""
@@ -90,6 +92,7 @@ class ItemEvents:
             case realtime.UserSpeechStarted():
                 if self._model.in_force.interrupt_response:
                     self._tools.cancel(None, TURN_DETECTED)
+                    self._answers.interrupt()
                 return self._clock.shown(text) if self._scribe.speech_started(said) else ""
             case realtime.UserSpeechStopped():
                 return self._clock.shown(text) if self._scribe.speech_stopped(said) else ""
@@ -99,29 +102,23 @@ class ItemEvents:
                 return self._show_other(said, text)
         return text
 
-    def _is_promised(self, item_id: str) -> bool:
+    def _is_promised(self, item: Item) -> bool:
         """Whether its model was lost between a turn and the item that it is."""
-        is_promised = bool(item_id) and item_id == self._promised
+        is_promised = bool(item.id) and item.id == self._promised
         if is_promised:
-            self._begin(item_id)
+            self._begin(item)
         return is_promised
 
-    def _begin(self, item_id: str) -> None:
-        """It is shown.  Those of an answer end with that."""
-        self._promised = self._promised if self._promised != item_id else ""
-        if item_id and not self._answers.has_item(item_id):
-            self._begun[item_id] = None
-            if len(self._begun) > BEGUN_KEPT:
-                del self._begun[next(iter(self._begun))]
+    def _begin(self, item: Item) -> None:
+        """It is shown."""
+        self._promised = self._promised if self._promised != item.id else ""
+        self._begun.begin(item)
 
     def _ends(self, item_id: str) -> bool:
         """Whether the client is to be told: also if the model that it began with is lost."""
-        if item_id not in self._begun and (
-            self._is_retold(item_id) or self._given_up.has_item(item_id)
-        ):
+        was_told = self._is_retold(item_id) or self._given_up.has_item(item_id)
+        if not self._begun.end(item_id) and was_told:
             return False
-        self._begun.pop(item_id, None)
-        self._answers.item_done(item_id)
         return not self._veil.hides(item_id)
 
     def _show_other(self, said: Place, text: str) -> str:

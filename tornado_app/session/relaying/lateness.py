@@ -2,7 +2,9 @@
 
     more of an answer               response_stall_s      the answer has failed, and is cancelled
     that it was cancelled           CANCEL_TIMEOUT_S      it is counted
-    ``response.created``            response_timeout_s    an error, unless an answer ran meanwhile
+    ``response.created``, asked     response_timeout_s    an error, unless an answer ran meanwhile
+    for or to a turn that it found
+    words, where nothing else is    response_timeout_s    they have failed
     its word on anything else       response_timeout_s    it is not waited for
 
 It is looked for once a second; `ModelSide.due` says when a wait is over.
@@ -33,6 +35,10 @@ class Lateness:
         self._answers = relayed.answers
         self._tools = relayed.tools
         self._outstanding = relayed.outstanding
+        self._owed = relayed.owed
+        self._owed_words = relayed.owed_words
+        self._way = relayed.way
+        self._names = parts.model.rebuilding.names
         self._given_up = relayed.given_up
         self._asking = asking
         self._connecting = parts.connecting
@@ -47,17 +53,21 @@ class Lateness:
         for name in self._given_up.uncounted(now - CANCEL_TIMEOUT_S):
             if self._given_up.counts(name):
                 log_answered(self._actions, name, "failed", None)
-        self._look_at_asked()
-
-    def _look_at_asked(self) -> None:
-        """What is asked while an answer runs may come behind it."""
         if self._answers.running:
             self._free_since = self._actions.now
-        connected_at = self._connecting.connected_at or 0.0
         for asked in self._outstanding.all:
-            since = max(asked.since, self._free_since, connected_at)
-            if self._is_over(since, self._rules.response_timeout_s):
+            if self._is_late(asked.since):
                 self._give_up_waiting(asked)
+        if self._owed.since is not None and self._is_late(self._owed.since):
+            self._tell_not_begun(self._owed.since, None)
+            self._owed.forget()
+        for failed in self._owed_words.late(self._rules.response_timeout_s):
+            self._way.say(self._names.shown_text(failed))
+
+    def _is_late(self, since: float) -> bool:
+        """What is asked while an answer runs may come behind it."""
+        since = max(since, self._free_since, self._connecting.connected_at or 0.0)
+        return self._is_over(since, self._rules.response_timeout_s)
 
     def _is_over(self, since: float, timeout_s: float) -> bool:
         due_at = self._model.due(since, timeout_s)
@@ -69,16 +79,15 @@ class Lateness:
         self._model.send(CancelResponse(answer.model_name or None, CANCEL_ID))
         self._given_up.add(answer.model_name, tuple(answer.items), self._actions.now)
         self._tools.forget(answer)
-        if answer.calls_client and answer.has_whole_call and not answer.is_cancelled:
-            self._answers.end(answer, "completed", None)
-        else:
-            self._answers.fail(answer, STALLED)
+        self._answers.leave(answer, STALLED)
 
     def _give_up_waiting(self, asked: Asked) -> None:
         self._outstanding.refused(asked.name)
         self._asking.undo(asked)
-        if asked.kind == "response.create" and self._free_since <= asked.since:
+        if asked.kind == "response.create":
+            self._tell_not_begun(asked.since, asked.ref)
+
+    def _tell_not_begun(self, since: float, ref: str | None) -> None:
+        if self._free_since <= since:
             self._actions.log("upstream_late", waited_for="response.created")
-            self._actions.say(
-                RelayedError("server_error", "server_error", NOT_BEGUN, None, asked.ref)
-            )
+            self._actions.say(RelayedError("server_error", "server_error", NOT_BEGUN, None, ref))

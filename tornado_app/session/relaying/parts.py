@@ -3,11 +3,14 @@
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.session.parts import Parts
 from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.begun_items import BegunItems
 from tornado_app.session.relaying.converting import Converting
 from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.given_up import GivenUp
 from tornado_app.session.relaying.item_events import ItemEvents
 from tornado_app.session.relaying.outstanding import Outstanding
+from tornado_app.session.relaying.owed import Owed
+from tornado_app.session.relaying.owed_words import OwedWords
 from tornado_app.session.relaying.speaking import Speaking
 from tornado_app.session.relaying.standing import Client
 from tornado_app.session.relaying.straight import Straight
@@ -39,6 +42,9 @@ class RelayedParts:
             speaking=self.speaking,
             way=self.way,
         )
+        self.owed = Owed(actions, model)
+        self.owed_words = OwedWords(actions, model)
+        self.begun_items = BegunItems()
         self.answers = Answers(
             actions,
             model,
@@ -46,6 +52,8 @@ class RelayedParts:
             client=self.client,
             veil=self.veil,
             way=self.way,
+            owed=self.owed,
+            begun_items=self.begun_items,
             timeout_s=config.answers.response_timeout_s,
         )
         self.tools = Tools(config, model, actions, parts.timers, answers=self.answers)
@@ -61,6 +69,7 @@ class RelayedParts:
             clock=self.speaking.clock,
             forgotten=self.forgotten,
             given_up=self.given_up,
+            begun=self.begun_items,
         )
 
 

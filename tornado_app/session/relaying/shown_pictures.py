@@ -1,9 +1,12 @@
 """The pictures in an item of a client, as they are judged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tornado_app.errors import Refused
 from tornado_app.protocol import asked
+from tornado_app.protocol.picture_files import Size
+from tornado_app.session.pictures import Pictures
 
 PREFIX = "data:image/"
 
@@ -16,3 +19,20 @@ def pictures_of(path: str, item: Any) -> Iterator[tuple[str, asked.Image]]:
         if isinstance(url, str) and url.startswith(PREFIX):
             kind, _, image = url.removeprefix(PREFIX).partition(";base64,")
             yield f"{path}.content[{number}].image_url", asked.Image(image, kind)
+
+
+def take(pictures: Pictures, shown: Iterable[tuple[str, asked.Image]]) -> None:
+    """They count, so that this comes behind all else for which an event is refused.
+
+    Raises:
+        Refused: If one is not taken; then none counts.
+    """
+    taken: list[tuple[asked.Image, Size]] = []
+    for where, picture in shown:
+        found = pictures.judge(picture, len(taken))
+        if isinstance(found, Refused):
+            sentence = f"{where}: {found.sentence}"
+            raise Refused(found.code, sentence, where, found.retry_after_ms)
+        taken.append((picture, found))
+    for picture, found in taken:
+        pictures.count(picture, found)

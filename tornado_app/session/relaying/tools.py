@@ -175,9 +175,13 @@ class Tools:
 
     def shut(self) -> None:
         """The session ends."""
+        self.cancel_all("cancelled")
+
+    def cancel_all(self, outcome: ToolOutcome) -> None:
+        """No model comes to know of a result: what waits for one waits no more."""
         for call_id, call in self._calls.items():
             self._actions.do(CancelTool(call_id))
-            self._counts.note(call.name, call_id, "cancelled", call.since)
+            self._counts.note(call.name, call_id, outcome, call.since)
         self._calls.clear()
         self._paused.clear()
         self._called.clear()

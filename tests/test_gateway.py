@@ -145,6 +145,20 @@ async def test_connections_are_kept_until_they_end():
 
 
 @pytest.mark.gen_test
+async def test_who_was_let_in_before_the_server_drains_begins_no_call_behind_that():
+    """Nobody would tell it to go elsewhere, and it would be cut in the end."""
+    async with FakeUpstream() as fake, a_gateway(fake.url) as gateway:
+        guest = gateway.access.reception.admit(knock(resume="an old one"))
+        gateway.drain(30.0)
+        with pytest.raises(Refused) as refused:
+            connect(gateway, guest)
+        gateway.access.reception.release(guest)
+
+        assert "going_away" == refused.value.code
+        assert frozenset() == gateway.connections
+
+
+@pytest.mark.gen_test
 async def test_a_session_is_as_the_guest_and_the_settings_say():
     """What it asked for, within what there is."""
     async with FakeUpstream() as fake, a_gateway(fake.url, audio_hold_ms=1234) as gateway:

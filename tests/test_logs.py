@@ -76,6 +76,8 @@ class TestSecrets:
             (f"GET /ws?token={HIDDEN}&voice=marin", "GET /ws?token=abc&voice=marin"),
             (f"/ws?resume={HIDDEN}&last_seq=7", "/ws?resume=r-77&last_seq=7"),
             (f"?api-key={HIDDEN}", "?api-key=0f0f0f"),
+            (f"GET http://{HIDDEN}@h/healthz 200", "GET http://user:hush@h/healthz 200"),
+            (f"at 'rediss://{HIDDEN}@[::1]:6379/0'", "at 'rediss://:hush@[::1]:6379/0'"),
             (f"PARLEY_AUTH_SECRET={HIDDEN}", "PARLEY_AUTH_SECRET=hush"),
             (f"Sec-WebSocket-Protocol: {HIDDEN}", "Sec-WebSocket-Protocol: voice.v1, bearer.x"),
             (f'{{"token": "{HIDDEN}", "id": 7}}', '{"token": "a\\"b c", "id": 7}'),
@@ -99,6 +101,7 @@ class TestSecrets:
             "token_expired: The token has expired. Connect with a fresh one.",
             "GET /ws 101 in 3.2 ms from 2001:db8::1",
             '{"input_tokens": 12, "audio_ms": 20}',
+            "https://example.com:8443/mail/a@b.example?c=d@e",
             "upstream closed with 1006",
         ],
     )

@@ -169,7 +169,12 @@ class Gateway:
         return found
 
     def connect(self, guest: Guest, client: Client) -> Connection:
-        """A new connection for a client that was let in; it dials the model at once."""
+        """A new connection for a client that was let in; it dials the model at once.
+
+        Raises:
+            Refused: If nobody is let in any more by now.
+        """
+        self.access.reception.check_open()
         config = session_config(
             guest.standing.settings,
             guest.caller,

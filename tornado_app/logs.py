@@ -52,6 +52,8 @@ _SHAPES = tuple(
         (rf"""((?:{_NAMES}|resume)=)(?!\[hidden\])[^\s&"']+""", rf"\1{HIDDEN}"),
         (r"\b(sec-websocket-protocol:\s*)[^\r\n]+", rf"\1{HIDDEN}"),
         (r"\b(bearer[.\s]+)[\w.~+/=-]{8,}", rf"\1{HIDDEN}"),
+        # Who asks, in an address: of a Redis, of a proxy, or as a stranger has written it.
+        (r"""(://)[^\s/?#@"']+@""", rf"\1{HIDDEN}@"),
         # JWTs, and the keys and client secrets of OpenAI.
         (r"eyJ[\w-]{4,}(?:\.[\w-]*)*", HIDDEN),
         (r"\b(?:sk|ek)[-_][\w-]{6,}", HIDDEN),

@@ -67,6 +67,11 @@ class Reception:
         for turn_away in tuple(self._expected):
             turn_away(_going_away())
 
+    def check_open(self) -> None:
+        """Whether anybody may still begin a call; raises Refused."""
+        if self.is_closed:
+            raise _going_away()
+
     @property
     def expects(self) -> int:
         """How many are open, and have not said who they are."""
@@ -200,8 +205,7 @@ class Reception:
         Raises:
             Refused: As `admit`, also when it is awaited.
         """
-        if self.is_closed:
-            raise _going_away()
+        self.check_open()
         if guest.wrong is not None:
             raise guest.wrong
         self._check_quotas(guest, guest.resumes)
@@ -219,13 +223,11 @@ class Reception:
     async def _count_beginning(self, lease: Lease) -> None:
         await self.seating.reserve(lease, takes_over=False)
         self.seating.give_back(lease)
-        if self.is_closed:
-            raise _going_away()
+        self.check_open()
 
     def _check_door(self, origin: str | None) -> None:
         """What is asked of everybody, whoever it is."""
-        if self.is_closed:
-            raise _going_away()
+        self.check_open()
         if not self._judge.allows_origin(origin):
             raise Refused("origin_denied", "Pages of this origin may not connect.")
 

@@ -57,6 +57,13 @@ REFUSED_UPGRADES = {
 }
 """Each is answered with 400 or 426 and one sentence."""
 
+CHUNKS_OVER_HTTP_1_0 = request(
+    "GET /healthz HTTP/1.0",
+    "Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n",
+    b"5\r\nhello\r\n0\r\n\r\n",
+)
+"""Whoever knows no chunks there reads another request in them."""
+
 ODD_REQUESTS = {
     **{f"{m} {path}": request(f"{m} {path} HTTP/1.1") for m in METHODS for path in PATHS},
     **{f"{m} /ws, upgrading": request(f"{m} /ws HTTP/1.1", UPGRADE) for m in METHODS},
@@ -136,6 +143,7 @@ ODD_REQUESTS = {
     "length and chunks": request(
         "POST /ws HTTP/1.1", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"
     ),
+    "chunks over HTTP/1.0": CHUNKS_OVER_HTTP_1_0,
     "chunks that are none": request(
         "POST /ws HTTP/1.1", "Transfer-Encoding: chunked\r\n", b"zz\r\nhello\r\n"
     ),

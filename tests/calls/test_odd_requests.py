@@ -6,7 +6,14 @@ import json
 import pytest
 
 from tests.calls.house import WAIT_S, House, whole_log
-from tests.calls.odd_requests import METHODS, ODD_REQUESTS, PATHS, REFUSED_UPGRADES, request
+from tests.calls.odd_requests import (
+    CHUNKS_OVER_HTTP_1_0,
+    METHODS,
+    ODD_REQUESTS,
+    PATHS,
+    REFUSED_UPGRADES,
+    request,
+)
 from tests.fakes.upstream import FakeUpstream
 
 NOBODY = "ws://127.0.0.1:9/v1/realtime"
@@ -87,6 +94,17 @@ async def test_nothing_odd_is_left_without_words_where_metrics_are(tmp_path):
 
     assert {} == found
     assert [] == [line for line in lines if line["level"] in LOUD]
+
+
+@pytest.mark.gen_test
+async def test_a_request_that_may_end_in_two_places_is_the_last_of_its_connection():
+    """For clients, and where metrics are."""
+    async with House(NOBODY, metrics_enabled=True) as house:
+        for port in (house.port, house.metrics_port):
+            said = await said_to(house, CHUNKS_OVER_HTTP_1_0 + LAST, port)
+            status, _, body = first_answer(said)
+            assert 400 == status
+            assert said.endswith(body)
 
 
 @pytest.mark.gen_test

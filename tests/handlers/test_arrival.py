@@ -36,12 +36,12 @@ class Guest:
 class Hall:
     """A gateway whose counting takes as long as a test says, and what an arrival led to."""
 
-    def __init__(self, monkeypatch, *, resumes=None, last_seq=None, found=None):
+    def __init__(self, monkeypatch, *, resumes=None, shows=None, last_seq=None, found=None):
         monkeypatch.setattr("tornado_app.handlers.arrival.Guest", Guest)
         self.counted = asyncio.get_running_loop().create_future()
         self.client, self.did, self.fed = Client(), [], []
         dialect = SimpleNamespace(read_place=self.read_place)
-        opening = SimpleNamespace(last_seq=last_seq, resume_token=resumes)
+        opening = SimpleNamespace(last_seq=last_seq, resume_token=shows or resumes)
         self.guest = Guest(opening, dialect, resumes)
         self.settings = house_settings(session_resume_window_s=20.0)
         self.found = found or replace(self.guest, resumes=None)
@@ -113,6 +113,24 @@ async def test_who_has_no_place_any_more_is_turned_out(monkeypatch):
     await turns()
 
     assert [7, "server_busy"] == hall.did
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("said", ["7", "hello"])
+async def test_who_was_let_in_before_and_speaks_when_nobody_may_begin_is_turned_out(
+    monkeypatch, said
+):
+    """Its token opens no call any more, so that what it waited for is the first message alone."""
+
+    def connect(guest, client):
+        raise Refused("going_away", "This server is going away.")
+
+    monkeypatch.setattr(Hall, "connect", staticmethod(connect))
+    hall = Hall(monkeypatch, shows="an old one")
+    assert [] == hall.did
+    hall.arrival.hear(said)
+
+    assert ["going_away"] == hall.did
 
 
 @pytest.mark.gen_test

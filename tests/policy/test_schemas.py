@@ -45,6 +45,14 @@ def deep(levels):
     return objects(a=schema)
 
 
+def nested(levels):
+    """What is in no word that is looked at, and is written for the model all the same."""
+    value = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -74,6 +82,7 @@ def deep(levels):
         {"type": "object", "additionalProperties": 7},
         deep(60),
         deep(5000),
+        objects(a={"default": nested(200)}),
     ],
 )
 def test_schemas_that_are_not_taken(schema):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tornado_app.protocol import json_values
-from tornado_app.protocol.json_values import VALUES, has_too_many
+from tornado_app.protocol.json_values import LEVELS, VALUES, has_too_many, is_too_deep
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(alphabet='a,[{"\\\N{GRINNING FACE}')
 JSON = st.recursive(
@@ -47,3 +47,19 @@ def test_more_values_than_a_message_may_have_are_too_many(value):
 @pytest.mark.parametrize("text", ["a, b, c; ", "[{,", '\\",', "\\\\", "\N{GRINNING FACE},"])
 def test_a_long_text_is_one_value_whatever_stands_in_it(text):
     assert not has_too_many(json.dumps({"text": text * 50_000}, ensure_ascii=False))
+
+
+@pytest.mark.parametrize("inside", [[], [0, 0], {}, {"a": 0}])
+@pytest.mark.parametrize("around", [lambda value: [0, value], lambda value: {"a": value, "b": 0}])
+def test_more_lists_and_objects_in_each_other_than_there_may_be_are_too_deep(inside, around):
+    value = inside
+    for _ in range(LEVELS - 1):
+        value = around(value)
+
+    assert not is_too_deep(value)
+    assert is_too_deep(around(value))
+
+
+@pytest.mark.parametrize("value", [0, None, "a", [[]] * VALUES])
+def test_what_stands_side_by_side_is_not_deep(value):
+    assert not is_too_deep(value)

@@ -71,3 +71,13 @@ def test_a_schema_that_is_nested_too_deeply_is_none(depth):
 
     with pytest.raises(ValueError, match="nested too deeply"):
         Schema({"type": "object", "properties": {"a": inner}})
+
+
+def test_what_stands_in_no_word_of_a_schema_is_not_nested_too_deeply_either():
+    """A server of MCP says what it likes there, and every call writes it for the model."""
+    inner = []
+    for _ in range(200):
+        inner = [inner]
+
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Schema({"type": "object", "x-shown": inner})

@@ -2,11 +2,19 @@
 
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado.concurrent import Future
 from tornado.httpserver import HTTPServer
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.iostream import IOStream, UnsatisfiableReadError
 from tornado.web import Application
 
@@ -61,6 +69,36 @@ class ExplainingStream(IOStream):
             raise
 
 
+class OneEnd(HTTPMessageDelegate):
+    """Lets no request through whose end somebody on the way may see elsewhere.  Thread: loop.
+
+    HTTP/1.0 has no chunks: a proxy that goes by that takes for the next request what is the body
+    here (RFC 9112, 6.1).  What else may end in two ways Tornado refuses itself.
+    """
+
+    def __init__(self, delegate: HTTPMessageDelegate) -> None:
+        self._delegate = delegate
+        self._is_told = False
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        if start_line.version == "HTTP/1.0" and "Transfer-Encoding" in headers:
+            raise HTTPInputError("Transfer-Encoding in HTTP/1.0")
+        self._is_told = True
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        if self._is_told:
+            self._delegate.on_connection_close()
+
+
 class ExplainingServer(HTTPServer):
     """Tornado's HTTP server with such streams.  Thread: loop."""
 
@@ -70,6 +108,9 @@ class ExplainingServer(HTTPServer):
         super().initialize(app, max_header_size=header_bytes, **options)
         self._spell = spell
         self._header_bytes = header_bytes
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> OneEnd:
+        return OneEnd(super().start_request(server_conn, request_conn))
 
     def _handle_connection(self, connection: socket.socket, address: Any) -> None:
         try:

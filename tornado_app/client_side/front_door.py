@@ -15,7 +15,7 @@ from tornado.web import Application
 from tornado_app.admission.proxies import ClientAddress, client_address, networks
 from tornado_app.admission.waiting import WaitingRoom
 from tornado_app.client_side.acceptor import Acceptor
-from tornado_app.client_side.explaining import ExplainingStream
+from tornado_app.client_side.explaining import ExplainingStream, OneEnd
 from tornado_app.client_side.routing import Routing
 from tornado_app.rare_lines import RareLines
 from tornado_app.settings.schema import Settings
@@ -197,7 +197,7 @@ class FrontDoor(HTTPServer):
 
     def start_request(self, server_conn: Any, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         self._waiting.heard(server_conn.stream)
-        return super().start_request(server_conn, request_conn)
+        return OneEnd(super().start_request(server_conn, request_conn))
 
     def on_close(self, server_conn: Any) -> None:
         self._waiting.leave(server_conn.stream)

@@ -92,7 +92,7 @@ class Arrival:
     def _as_soon_as_there(self, first: Callable[[], None]) -> None:
         if self._beginning is not None:
             self._behind.append(first)
-        else:
+        elif self._connection is not None:  # else it was turned out
             first()
 
     def _feed(self, event: events.Event) -> None:
@@ -113,7 +113,7 @@ class Arrival:
         if client is None:
             return
         if guest.resumes is None:
-            self._take(self._gateway.connect(guest, client))
+            self._begin(guest, client)
             return
         found = self._gateway.resume(guest, client, last_seq)
         if isinstance(found, Guest):
@@ -131,7 +131,7 @@ class Arrival:
             self._turn_out(guest, refused)
             return
         if waiting is None:
-            self._take(self._gateway.connect(guest, client))
+            self._begin(guest, client)
             return
         client.pause()
         self._beginning = asyncio.ensure_future(waiting)
@@ -156,6 +156,14 @@ class Arrival:
         except Exception:  # noqa: BLE001  as the protocol does it for every other callback
             get_logger().exception("handler_failed")
             self._fail()
+
+    def _begin(self, guest: Guest, client: ClientSocket) -> None:
+        try:
+            connection = self._gateway.connect(guest, client)
+        except Refused as refused:
+            self._turn_out(guest, refused)
+            return
+        self._take(connection)
 
     def _take(self, connection: Connection) -> None:
         self._connection = connection

@@ -15,6 +15,8 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote
 
+from tornado_app.protocol.json_values import LEVELS, is_too_deep
+
 STEPS_MAX = 5000
 """Some 10 ms.  A schema of a dozen properties takes fifty."""
 DEPTH_MAX = 32
@@ -50,6 +52,8 @@ def check_schema(schema: Any) -> None:
     """Raises `BadSchema` if *schema* is none of an object, as far as it is looked at here."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
         raise BadSchema('a JSON Schema with "type": "object"')
+    if is_too_deep(schema):  # in words that are not looked at here as well
+        raise BadSchema(f"a JSON Schema of at most {LEVELS} lists and objects in each other")
     found = list(_within(schema, 0))
     known = {id(each) for each in found}
     for each in found:

@@ -12,6 +12,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from tornado_app.protocol.json_values import is_too_deep
 from tornado_app.tools.schema_words import in_words
 
 TABLES = ("properties", "patternProperties", "dependentSchemas", "$defs", "definitions")
@@ -70,6 +71,8 @@ def _check(schema: Mapping[str, Any]) -> None:
         json.dumps(schema, allow_nan=False)
     except (TypeError, ValueError):
         raise ValueError("JSON has no dates and times, no inf and no nan") from None
+    if is_too_deep(schema):
+        raise ValueError("parameters are nested too deeply")
     try:
         # With formats, so that a pattern that is no regular expression is found.
         Draft202012Validator.check_schema(

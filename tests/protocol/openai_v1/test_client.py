@@ -154,3 +154,21 @@ def test_an_event_with_too_many_values_is_refused_without_making_them(value):
 
     assert "10000 values" in refused.value.sentence
     assert peak_bytes < 3 * len(text)
+
+
+@pytest.mark.parametrize("levels", [127, 200, 900])
+def test_an_event_that_is_nested_too_deeply_is_refused(levels):
+    """What the interpreter's stack lets be read in one place it may not let be written in another:
+    the call ended as by a fault of ours.
+    """
+    inner = "[" * levels + "]" * levels
+    with pytest.raises(ApiRefusal) as refused:
+        parse_client(f'{{"type":"response.create","response":{{"metadata":{inner}}}}}')
+
+    assert "128 lists and objects" in refused.value.sentence
+
+
+def test_an_event_may_be_nested_as_deeply_as_any_schema_is():
+    inner = "[" * 126 + "]" * 126
+    event = parse_client(f'{{"type":"session.update","session":{{"tools":{inner}}}}}')
+    assert isinstance(event, asked.ClientEvent)

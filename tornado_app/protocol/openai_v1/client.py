@@ -100,6 +100,9 @@ def _object(text: str) -> dict[str, Any]:
         raise refusal("invalid_json", "The frame is not valid JSON.", None) from None
     if not isinstance(fields, dict):
         raise refusal("invalid_event", "An event is a JSON object.", None)
+    if json_values.is_too_deep(fields):
+        most = f"{json_values.LEVELS} lists and objects in each other"
+        raise refusal("invalid_event", f"An event may have at most {most}.", None)
     return fields
 
 

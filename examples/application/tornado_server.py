@@ -4,8 +4,10 @@ PARLEY_APPLICATION_KEY=... APPLICATION_PORT=8000 python tornado_server.py
 """
 
 import asyncio
+import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 
 from accounts import log_in, user_of
@@ -38,9 +40,13 @@ class Token(RequestHandler):
 async def main():
     port = int(os.environ.get("APPLICATION_PORT", "8000"))
     pages = (r"/(page\.html)", StaticFileHandler, {"path": Path(__file__).parents[1] / "web"})
-    Application([("/login", Login), ("/token", Token), pages]).listen(port, "127.0.0.1")
+    try:
+        Application([("/login", Login), ("/token", Token), pages]).listen(port, "127.0.0.1")
+    except OSError as error:
+        sys.exit(f"APPLICATION_PORT {port} cannot be used: {error.strerror}")
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

@@ -350,7 +350,7 @@ class TestCheckConfig:
         assert 2 == code
         assert [
             (
-                "session.policy_file (PARLEY_SESSION_POLICY_FILE): fields.voice.query: "
+                f"session.policy_file (PARLEY_SESSION_POLICY_FILE): {policy}: fields.voice.query: "
                 'must be true, false, "session", or a list of values'
             ),
             (

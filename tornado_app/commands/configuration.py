@@ -138,7 +138,8 @@ def _policy(settings: Settings) -> tuple[Policy, list[str]]:
     except ValueError as error:
         return below, [f"{name} {error}"]
     reader = PolicyReader(house)
-    return laid_over(below, reader.read(tables)), reader.problems
+    policy = laid_over(below, reader.read(tables))
+    return policy, [f"{name}: {problem}" for problem in reader.problems]
 
 
 def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:

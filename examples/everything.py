@@ -43,6 +43,8 @@ def taken():
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 trial.bind(("127.0.0.1", int(port)))
+            except (ValueError, OverflowError):
+                return f"{name} must be the number of a port, not {port}."
             except OSError as error:
                 reason = error.strerror.lower()
                 return (
@@ -96,4 +98,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before Parley was there to hear it
+        sys.exit("Ctrl-C has ended the examples.")

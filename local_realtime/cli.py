@@ -96,8 +96,15 @@ def _parser(prog: str = "local_realtime") -> Parser:
         default=os.environ.get(MODE_VARIABLE, "auto"),
         help="whether it speaks, or plays back what it hears; auto: speech if its packages load",
     )
-    parser.add_argument("--host", type=_host, default="127.0.0.1")
-    parser.add_argument("--port", type=_port, default=8766, help="0 takes any free port")
+    parser.add_argument(
+        "--host", type=_host, default="127.0.0.1", help="the address to listen on (127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=8766,
+        help="the port to listen on (8766); 0 takes any free one",
+    )
     parser.add_argument(
         "--api-key",
         default=os.environ.get(API_KEY_VARIABLE),

@@ -265,7 +265,7 @@ async def test_prices_hold_for_who_comes_next(tmp_path):
         early = await house.call()
         prices.write_text(_price(2))
         lines = await house.reload(**house.same, auth_secret=SECRETS[0])
-        prices.write_text("[[answers]]\nmodel = 1\n")
+        prices.write_text("[[answers]]\nmodel = 1\nfrom = 2020-01-01\n")
         [refused] = await house.reload(**house.same, auth_secret=SECRETS[0])
         late = await house.call(1)
         for number, client in enumerate((early, late)):
@@ -308,7 +308,7 @@ async def test_what_is_only_tried_holds_for_nobody(tmp_path):
             bad = await house.server.try_reload()
         names = {function.name for function in house.server.gateway.tools.functions(())}
 
-    assert ((), 1) == (good.problems, len(bad.problems))
+    assert ((), 2) == (good.problems, len(bad.problems))
     assert (before, {"first"}) == (house.server.gateway.settings, names)
     assert "" == log.getvalue()
 

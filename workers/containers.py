@@ -14,10 +14,11 @@ from workers.blocks import Block, Flush, Payload
 from workers.chain import Chain
 from workers.codecs import Samples
 from workers.formats import CHANNELS_MAX, RATE_HZ_MAX, RATE_HZ_MIN, AudioFormat, Container
-from workers.magic import NOT_TAKEN, kind_of, without_tags
+from workers.magic import NOT_TAKEN, TAKEN, kind_of, without_tags
 from workers.mending import flac, ogg, wav
 from workers.pcm import BadAudio
 
+NOT_FINITE = "audio: a sample of the file is NaN, infinite or immense; full scale is 1.0."
 ENCODINGS: dict[Container, dict[str, str]] = {
     "wav": {
         "PCM_U8": "pcm8",
@@ -84,11 +85,12 @@ def decode_file(data: bytes, container: Container, max_ms: int) -> tuple[Samples
         parts.append(part)
         rates_hz.add(part[1])
         if len(rates_hz) > RATES_MAX:
-            sentence = f"audio: the files that were joined have more than {RATES_MAX} rates"
+            sentence = f"audio: files that are joined may have at most {RATES_MAX} rates."
             raise BadAudio("container", sentence)
     parts = [part for part in parts if len(part[0])]
     if not parts:
-        raise BadAudio("empty", f"audio: the {container} file holds no audio")
+        sentence = f"audio: the {container} file holds no audio; it must have at least one sample."
+        raise BadAudio("empty", sentence)
     rate_hz = max(rate_hz for _, rate_hz in parts)
     return np.concatenate([_resampled(samples, hz, rate_hz) for samples, hz in parts]), rate_hz
 
@@ -106,16 +108,18 @@ def _decode_stream(
             for block in _blocks(file, stream, container):
                 frames += len(block)
                 if frames > max_frames:
-                    sentence = f"audio: the file is longer than {max_ms / 1000:g} s"
+                    sentence = (
+                        f"audio: the file is longer than {max_ms / 1000:g} s, the most allowed."
+                    )
                     raise BadAudio("too_long", sentence)
                 if not pcm.is_audio(block):
-                    sentence = "audio: a sample of the file is NaN, infinite or immense"
-                    raise BadAudio("not_finite", sentence)
+                    raise BadAudio("not_finite", NOT_FINITE)
                 blocks.append(pcm.mix_down(block.reshape(-1), file.channels))
             return np.concatenate([*blocks, NOTHING]), file.samplerate
     except (soundfile.SoundFileError, TypeError, ValueError) as error:
         # soundfile has ValueError and TypeError for headers that contradict themselves.
-        raise BadAudio("broken", f"audio: the {container} file is broken") from error
+        sentence = f"audio: the {container} file is broken; it must be whole, as it was made."
+        raise BadAudio("broken", sentence) from error
 
 
 def _blocks(file: soundfile.SoundFile, stream: bytes, container: Container) -> Iterator[Samples]:
@@ -159,29 +163,31 @@ def _resampled(samples: Samples, source_hz: int, target_hz: int) -> Samples:
 
 def _check_magic(data: bytes, container: Container) -> None:
     if not data:
-        raise BadAudio("empty", f"audio: the {container} file is empty")
+        sentence = f"audio: the {container} file is empty; it must have at least one sample."
+        raise BadAudio("empty", sentence)
     found = kind_of(data)
     if found == container:
         return
     instead = f" but {found}" if found else ""
     if found in NOT_TAKEN:
         instead += ", which is not decoded"
-    raise BadAudio("container", f"format: the file is not {container}{instead}")
+    sentence = f"format: the file is not {container}{instead}; it may be {', '.join(TAKEN)}."
+    raise BadAudio("container", sentence)
 
 
 def _check_header(file: soundfile.SoundFile, container: Container) -> None:
     encodings = ENCODINGS[container]
     if file.subtype not in encodings:
         allowed = ", ".join(encodings.values())
-        raise BadAudio("container", f"audio: a {container} file may hold {allowed}")
+        raise BadAudio("container", f"audio: a {container} file may hold {allowed}.")
     if not RATE_HZ_MIN <= file.samplerate <= RATE_HZ_MAX:
         raise BadAudio(
             "container",
             f"audio: the file's rate is {file.samplerate} Hz;"
-            f" allowed are {RATE_HZ_MIN} to {RATE_HZ_MAX}",
+            f" allowed are {RATE_HZ_MIN} to {RATE_HZ_MAX}.",
         )
     if not 1 <= file.channels <= CHANNELS_MAX:
         raise BadAudio(
             "container",
-            f"audio: the file has {file.channels} channels; allowed are 1 to {CHANNELS_MAX}",
+            f"audio: the file has {file.channels} channels; allowed are 1 to {CHANNELS_MAX}.",
         )

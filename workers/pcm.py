@@ -21,7 +21,7 @@ MAX_CHUNK_S = 10
 FLOAT32_LIMIT = 1e6
 """120 dB over full scale: beyond it is no audio but another format read as float32."""
 
-NOT_BASE64 = "audio: not valid base64; allowed are A-Z a-z 0-9 + / with = as padding"
+NOT_BASE64 = "audio: must be base64: A-Z a-z 0-9 + / with = as padding, and nothing else."
 
 Reason = Literal[
     "base64", "empty", "partial_frame", "too_long", "not_finite", "container", "broken"
@@ -154,7 +154,7 @@ def not_raw(kind: str) -> BadAudio:
         )
     else:
         instead = f"{kind} is not decoded: send raw audio"
-    return BadAudio("container", f"format: this begins as a {kind} file; {instead}")
+    return BadAudio("container", f"format: this begins as a {kind} file; {instead}.")
 
 
 def _joined(alike: Sequence[object]) -> bytes | None:
@@ -181,20 +181,20 @@ def _checked(data: bytes | None, audio_format: AudioFormat) -> bytes | BadAudio:
     if kind := file_in_place_of_audio(data):
         return not_raw(kind)
     if not data:
-        return BadAudio("empty", "audio: empty; a chunk is at least one frame")
+        return BadAudio("empty", "audio: is empty; a chunk must have at least one frame.")
     if len(data) % audio_format.bytes_per_frame:
         return BadAudio(
             "partial_frame",
             f"audio: {_count(len(data), 'byte')} is not a whole number of"
             f" {audio_format.encoding} frames; a frame of"
             f" {_count(audio_format.channels, 'channel')} is"
-            f" {_count(audio_format.bytes_per_frame, 'byte')}",
+            f" {_count(audio_format.bytes_per_frame, 'byte')}.",
         )
     if audio_format.frames(len(data)) > MAX_CHUNK_S * audio_format.rate_hz:
         return BadAudio(
             "too_long",
-            f"audio: {audio_format.duration_ms(len(data)) / 1000:.3f} s in one chunk;"
-            f" at most {MAX_CHUNK_S} s is allowed",
+            f"audio: a chunk may be at most {MAX_CHUNK_S} s long;"
+            f" this one is {audio_format.duration_ms(len(data)) / 1000:.3f} s.",
         )
     return data
 
@@ -205,7 +205,7 @@ def _checked_float32(chunk: bytes | BadAudio) -> bytes | BadAudio:
     return BadAudio(
         "not_finite",
         f"audio: a float32 sample is NaN, infinite or beyond {FLOAT32_LIMIT:.0f};"
-        " full scale is 1.0",
+        " full scale is 1.0.",
     )
 
 

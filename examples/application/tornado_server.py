@@ -4,8 +4,10 @@ PARLEY_APPLICATION_KEY=... APPLICATION_PORT=8000 python tornado_server.py
 """
 
 import asyncio
+import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 
 from accounts import log_in, user_of
@@ -43,9 +45,13 @@ async def main():
         # From the gateway, which the page calls then, wherever that is.
         (r"/parley\.js", RedirectHandler, {"url": f"{gateway}/parley.js", "permanent": False}),
     ]
-    Application([("/login", Login), ("/token", Token), *pages]).listen(port, "127.0.0.1")
+    try:
+        Application([("/login", Login), ("/token", Token), *pages]).listen(port, "127.0.0.1")
+    except OSError as error:
+        sys.exit(f"APPLICATION_PORT {port} cannot be used: {error.strerror}")
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

@@ -4,15 +4,17 @@ WEATHER_SIGNING_KEY=... WEATHER_PORT=9000 python weather_endpoint.py
 """
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
 import os
+import sys
 import time
 
 from tornado.web import Application, HTTPError, RequestHandler
 
-KEY = os.environ["WEATHER_SIGNING_KEY"].encode()
+KEY = os.environ.get("WEATHER_SIGNING_KEY", "").encode()
 LATE_S = 300
 
 
@@ -30,11 +32,16 @@ class Weather(RequestHandler):
 
 
 async def main():
-    Application([("/weather", Weather)]).listen(
-        int(os.environ.get("WEATHER_PORT", "9000")), "127.0.0.1"
-    )
+    port = int(os.environ.get("WEATHER_PORT", "9000"))
+    try:
+        Application([("/weather", Weather)]).listen(port, "127.0.0.1")
+    except OSError as error:
+        sys.exit(f"WEATHER_PORT {port} cannot be used: {error.strerror}")
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    if not KEY:
+        sys.exit("WEATHER_SIGNING_KEY is not set; Parley signs its requests with it.")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 LIMITS = FileRules(play_ms=15_000, timeout_s=10.0, memory_bytes=512 << 20)
 WAIT_S = 45.0
 SOUND = (0.5 * np.sin(np.arange(4800) * 0.1)).astype(np.float32)
+MAY_BE = "; it may be wav, flac, ogg."
 FILE = file_of("wav-pcm16", SOUND, 24_000)
 
 
@@ -121,8 +122,11 @@ async def test_files_are_answered_in_order_and_a_bad_one_is_only_itself():
 
     one, two, three, four = there.outcomes
     assert one == four
-    assert ("unsupported_format", "format: the file is not wav") == (two.code, two.sentence)
-    assert ("unsupported_format", "format: the file is not wav but flac") == (
+    assert ("unsupported_format", f"format: the file is not wav{MAY_BE}") == (
+        two.code,
+        two.sentence,
+    )
+    assert ("unsupported_format", f"format: the file is not wav but flac{MAY_BE}") == (
         three.code,
         three.sentence,
     )
@@ -169,7 +173,9 @@ async def test_a_file_that_takes_too_long_is_killed_stopped_or_not():
         await there.outcome()
         os.kill(there.decoder.process_id, signal.SIGSTOP)
         refused = await there.outcome()
-        assert "audio: the file could not be decoded in 1 s" == refused.sentence
+        assert (
+            "audio: the file takes too long to decode; at most 1 s are allowed." == refused.sentence
+        )
 
         assert isinstance(await there.outcome(), Block)
 

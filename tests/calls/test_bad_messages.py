@@ -101,7 +101,7 @@ BAD = {
         '{"type":"audio_data","audio":"$$$$"}',
         "invalid_audio",
         "audio",
-        "not valid base64",
+        "must be base64",
     ),
     "url base64": ('{"type":"audio_data","audio":"__--"}', "invalid_audio", "audio", "base64"),
     "no padding": ('{"type":"audio_data","audio":"AAA"}', "invalid_audio", "audio", "base64"),

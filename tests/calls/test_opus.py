@@ -156,7 +156,7 @@ async def test_each_malformed_packet_is_one_error_and_the_stream_goes_on():
             else:
                 code, field = heard["data"]["code"], heard["data"]["field"]
                 assert ("error", "invalid_audio", "audio") == (heard["type"], code, field)
-                assert "a message holds one packet" in heard["error"]
+                assert "a message must hold one packet" in heard["error"]
         await client.say("commit_audio")
         await fake.next_event("input_audio_buffer.commit")
 

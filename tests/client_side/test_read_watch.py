@@ -277,6 +277,26 @@ def test_many_who_begin_at_once_share_the_time_of_a_burst(loop, read_watch, peer
     assert [began + BURST_S] * 3 == untils
 
 
+def test_without_epoll_those_of_one_turn_of_the_loop_share_that_time(loop):
+    """And those of the next one have it anew."""
+    peers, untils = Peers(LoopReadWatch(loop, loop.time), 3), []
+    for number, (ours, _) in enumerate(peers.pairs):
+
+        def take(until, number=number) -> None:
+            untils.append(until)
+            peers.hear(number)
+            loop.now += BURST_S
+
+        peers.read_watch.watch(ours.fileno(), take)
+    for _ in range(2):
+        began = loop.now
+        untils.clear()
+        peers.speak(0, 1, 2)
+        loop.run()
+        assert [began + BURST_S] * 3 == untils
+    peers.close()
+
+
 @pytest.mark.parametrize("kind", ["gathered", "loop"])
 def test_who_is_behind_is_called_though_nothing_has_come(loop, kind):
     """Until it has nothing left; then the loop is woken by what comes."""

@@ -17,6 +17,7 @@ import structlog
 from tests.calls.house import ROOT
 from tornado_app.admission import tokens
 from tornado_app.admission.sealing import Seal, read_key
+from tornado_app.commands.arguments import COMMANDS
 from tornado_app.commands.cli import main
 from tornado_app.commands.talk import command
 from tornado_app.settings.secret import DEVELOPMENT_PREFIX
@@ -99,6 +100,16 @@ class TestHelp:
 
         assert 0 == code
         assert "usage:" in out
+
+    @pytest.mark.parametrize("command", COMMANDS)
+    def test_every_option_says_what_it_is_for(self, run, command):
+        """Beside its name, or below a long one."""
+        _, out, _ = run(command, "--help")
+
+        described = re.compile(r"  (-\S+)(, --\S+)?( \S+){0,4}(  +|\n {20,})\S")
+        options = re.findall(r"^  -.*\n(?: {20,}.*)?", out, re.MULTILINE)
+        assert options
+        assert [] == [option for option in options if not described.match(option)]
 
     def test_a_word_that_is_no_command(self, run):
         """It is refused in one line, which names the commands."""
@@ -339,7 +350,7 @@ class TestCheckConfig:
         assert 2 == code
         assert [
             (
-                "session.policy_file (PARLEY_SESSION_POLICY_FILE): fields.voice.query: "
+                f"session.policy_file (PARLEY_SESSION_POLICY_FILE): {policy}: fields.voice.query: "
                 'must be true, false, "session", or a list of values'
             ),
             (

@@ -135,7 +135,7 @@ def test_a_caller_who_is_listened_to_is_told(story):
 
 def test_status_tells_all_figures(story):
     """Names and units as the protocol has them."""
-    story.connected().speak(40).speak(60).feed(events.UpstreamRoundTrip(12.5))
+    story.connected().speak(40).speak(60).feed(events.UpstreamRoundTrip(12.5271))
     story.feed(events.StatusAsked({"connections": LimitUse(1, 500)}), at=2.0)
 
     name, data = story.messages[0]

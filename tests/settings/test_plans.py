@@ -42,7 +42,11 @@ def test_the_example_is_right():
             "[free]\nlimits.connections_per_user = 0",
             "free.limits.connections_per_user: must be an integer from 1 to 1000000",
         ),
-        ("[free]\nlimits = 3", "free.limits: is no setting; write limits.limits, for one"),
+        (
+            "[free]\nlimits = 3",
+            "free.limits: is no setting; it is a table, to be written as [free.limits]",
+        ),
+        ("[free]\nconnections = 3", "free.connections: is no setting; write limits.connections,"),
         ("free = 3", "free: is a plan, to be written as [free]"),
         ("[free", "plans.toml is not valid TOML"),
     ],

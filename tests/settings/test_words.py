@@ -19,6 +19,7 @@ class Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     after: Annotated[int, Meta(ge=0)] | None = None
     for_s: Annotated[float, Meta(gt=0, lt=5)] = 1.0
     levels: bool = False
+    rate: Annotated[float, Meta(gt=0, le=300.0)] = 1.0
 
 
 NAMES = ", ".join(Asked.__struct_fields__)
@@ -36,6 +37,7 @@ NAMES = ", ".join(Asked.__struct_fields__)
         ({"after": -1}, "after must be an integer of at least 0."),
         ({"for_s": 5}, "for_s must be a number above 0 and below 5."),
         ({"levels": "x"}, "levels must be true or false."),
+        ({"rate": 0}, "rate must be a number above 0 and at most 300."),
         ({"usr": 1}, f'"usr" is not known here; there may be {NAMES}.'),
     ],
 )

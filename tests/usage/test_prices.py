@@ -1,5 +1,6 @@
 """Tests of tornado_app/usage/prices.py."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +15,7 @@ from tornado_app.usage.prices import Prices, read_prices
 
 DAY = date(2026, 12, 1)
 AMOUNTS = st.decimals(0, 1000, places=4)
+ONE = b'[[answers]]\nmodel = "a"\nfrom = 2026-01-01\n'
 TABLE = b"""
 [[answers]]
 model = "big*"
@@ -96,22 +98,41 @@ def test_it_is_exact(amounts, tokens):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"\xff", "UTF-8"),
-        (b"[[answers]]", "model"),
-        (b'[[answers]]\nmodel = "a"\nfrom = 2026-01-01\ntext_inptu = 1', "text_inptu"),
-        (b'[[answers]]\nmodel = "a"\nfrom = 2026-01-01\ntext_input = -1', "0 or more"),
-        (b'[[answers]]\nmodel = "a"\nfrom = 2026-01-01\ntext_input = inf', "0 or more"),
-        (b'[[answers]]\nmodel = "a"\nfrom = "soon"', "date"),
-        (b'currency = "USD\\n"', "currency"),
-        (b'currency = "dollars"', "currency"),
-        (b"answers = 1", "answers"),
-        (b"=", "line 1"),
+        (b"\xff", "it is not UTF-8"),
+        (b"[[answers]]\nfrom = 2026-01-01", "answers, table 1, model: is missing; it must be text"),
+        (ONE + b"text_inptu = 1", "answers, table 1, text_inptu: is not known here; there may be"),
+        (ONE + b"text_input = -1", "answers, table 1, text_input: must be a number of 0 or more"),
+        (ONE + b"text_input = inf", "answers, table 1, text_input: must be a number of 0 or more"),
+        (ONE + b"minute = true", "answers, table 1, minute: must be a number of 0 or more"),
+        (
+            b'[[answers]]\nmodel = "a"\nfrom = "soon"',
+            "answers, table 1, from: must be a day such as 2026-12-01",
+        ),
+        (b'currency = "USD\\n"', "currency: must be three capital letters, such as USD"),
+        (b'currency = "dollars"', "currency: must be three capital letters, such as USD"),
+        (b"answers = 1", "answers: must be tables, written as [[answers]]"),
+        (b"answer = 1", "answer: is not known here; there may be currency, answers"),
+        (b"=", "it is not valid TOML"),
     ],
 )
 def test_what_is_wrong_is_said(text, said):
     """Before anything costs nothing."""
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
         read_prices(text)
+
+
+def test_everything_that_is_wrong_is_said_at_once():
+    """Each thing where it stands."""
+    wrong = b"minute = -1\ntext_input = -1\n[[transcriptions]]\nmodel = 7\nfrom = 2026-01-01"
+
+    with pytest.raises(ValueError, match="must be") as raised:
+        read_prices(ONE + wrong)
+
+    assert (
+        "answers, table 1, text_input: must be a number of 0 or more",
+        "answers, table 1, minute: must be a number of 0 or more",
+        "transcriptions, table 1, model: must be text of 1 to 200 characters",
+    ) == raised.value.args
 
 
 def test_the_list_that_comes_along_is_right():

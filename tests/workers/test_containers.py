@@ -39,6 +39,7 @@ def speechlike(frames: int, channels: int = 1) -> np.ndarray:
 def refusal(data: bytes, container: str = "wav", max_ms: int = MAX_MS) -> BadAudio:
     with pytest.raises(BadAudio) as refused:
         decode_file(data, container, max_ms)
+    assert refused.value.sentence.endswith("."), refused.value
     return refused.value
 
 

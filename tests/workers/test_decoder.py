@@ -86,7 +86,7 @@ def test_wrong_base64_is_said_as_for_a_chunk():
     reply, audio = answer(DecodeFile("wav", 1000), b"$$$$")
 
     assert isinstance(reply, NotDecoded)
-    assert "not valid base64" in reply.sentence
+    assert "must be base64" in reply.sentence
     assert b"" == audio
 
 

@@ -92,6 +92,7 @@ def test_a_file_sent_as_audio_is_refused_in_its_place(source, as_text, kind):
     assert "container" == outcomes[2].reason
     assert name in outcomes[2].sentence
     assert outcomes[2].sentence.startswith("format: ")
+    assert outcomes[2].sentence.endswith(".")
 
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=6), st.integers(0, 5))

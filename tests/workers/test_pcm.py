@@ -16,8 +16,8 @@ STEREO = AudioFormat("pcm16", 24000, 2)
 FLOAT = AudioFormat("float32", 24000)
 MULAW = AudioFormat("pcmu", 8000)
 
-BASE64 = "audio: not valid base64; allowed are A-Z a-z 0-9 + / with = as padding"
-NOT_FINITE = "audio: a float32 sample is NaN, infinite or beyond 1000000; full scale is 1.0"
+BASE64 = "audio: must be base64: A-Z a-z 0-9 + / with = as padding, and nothing else."
+NOT_FINITE = "audio: a float32 sample is NaN, infinite or beyond 1000000; full scale is 1.0."
 
 
 def floats(*values):
@@ -43,22 +43,22 @@ def decoded(payload, audio_format):
         ("AA_-", MONO, "base64", BASE64),
         ("ÄÄÄÄ", MONO, "base64", BASE64),
         ("\ud800", MONO, "base64", BASE64),
-        ("", MONO, "empty", "audio: empty; a chunk is at least one frame"),
-        (b"", MONO, "empty", "audio: empty; a chunk is at least one frame"),
+        ("", MONO, "empty", "audio: is empty; a chunk must have at least one frame."),
+        (b"", MONO, "empty", "audio: is empty; a chunk must have at least one frame."),
         (
             b"123",
             STEREO,
             "partial_frame",
             (
                 "audio: 3 bytes is not a whole number of pcm16 frames;"
-                " a frame of 2 channels is 4 bytes"
+                " a frame of 2 channels is 4 bytes."
             ),
         ),
         (
             b"1",
             MONO,
             "partial_frame",
-            "audio: 1 byte is not a whole number of pcm16 frames; a frame of 1 channel is 2 bytes",
+            "audio: 1 byte is not a whole number of pcm16 frames; a frame of 1 channel is 2 bytes.",
         ),
         (
             "AAAA",
@@ -66,20 +66,20 @@ def decoded(payload, audio_format):
             "partial_frame",
             (
                 "audio: 3 bytes is not a whole number of float32 frames;"
-                " a frame of 1 channel is 4 bytes"
+                " a frame of 1 channel is 4 bytes."
             ),
         ),
         (
             bytes(160_002),
             MONO,
             "too_long",
-            "audio: 10.000 s in one chunk; at most 10 s is allowed",
+            "audio: a chunk may be at most 10 s long; this one is 10.000 s.",
         ),
         (
             bytes(100_000),
             MULAW,
             "too_long",
-            "audio: 12.500 s in one chunk; at most 10 s is allowed",
+            "audio: a chunk may be at most 10 s long; this one is 12.500 s.",
         ),
         (floats(0, np.nan, 0), FLOAT, "not_finite", NOT_FINITE),
         (floats(0, np.inf), FLOAT, "not_finite", NOT_FINITE),

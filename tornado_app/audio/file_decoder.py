@@ -174,10 +174,11 @@ class FileDecoder:
                     return await self._ask(process, job)
             except TimeoutError:
                 await self._discard("timeout")
-                sentence = f"audio: the file could not be decoded in {self.rules.timeout_s:g} s"
+                most = f"{self.rules.timeout_s:g} s"
+                sentence = f"audio: the file takes too long to decode; at most {most} are allowed."
             except (OSError, EOFError, HelperFailed, msgspec.DecodeError):
                 await self._discard("died")
-                sentence = "audio: the file could not be decoded"
+                sentence = "audio: the file could not be decoded; it must be whole."
             return Refused("invalid_audio", sentence)
         except Exception as error:  # noqa: BLE001  a fault of ours is one file's, not the next's
             await self._discard("fault")

@@ -1,6 +1,5 @@
 """Which clients have something to read, asked for many of them at once."""
 
-import math
 import select
 import time
 from asyncio import AbstractEventLoop, TimerHandle
@@ -57,11 +56,19 @@ def new_read_watch(loop: AbstractEventLoop, gather_s: float) -> ReadWatch:
 
 
 class LoopReadWatch:
-    """One wake-up for each socket, where there is no epoll.  Thread: loop."""
+    """One wake-up for each socket, where there is no epoll.  Thread: loop.
 
-    def __init__(self, loop: AbstractEventLoop) -> None:
+    Those who are called in one turn of the loop have the time of a burst together, as elsewhere.
+    """
+
+    def __init__(
+        self, loop: AbstractEventLoop, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._loop = loop
+        self._clock = clock
         self._turns: dict[int, Turn] = {}
+        self._until: float | None = None
+        """The end of that time; None: nobody has been called in this turn of the loop."""
 
     def watch(self, descriptor: int, callback: Turn) -> None:
         self._loop.add_reader(descriptor, self._serve, descriptor)
@@ -80,8 +87,17 @@ class LoopReadWatch:
 
     def _serve(self, descriptor: int) -> None:
         turn = self._turns.get(descriptor)
-        if turn is not None and turn(math.inf):
+        if turn is None:
+            return
+        if self._until is None:
+            self._until = self._clock() + BURST_S
+            # The loop does it before it calls anybody once more.
+            self._loop.call_soon(self._begin_anew)
+        if turn(self._until):
             self.go_on(descriptor)
+
+    def _begin_anew(self) -> None:
+        self._until = None
 
     def close(self) -> None:
         """Nothing is left to close."""

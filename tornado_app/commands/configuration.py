@@ -138,7 +138,8 @@ def _policy(settings: Settings) -> tuple[Policy, list[str]]:
     except ValueError as error:
         return below, [f"{name} {error}"]
     reader = PolicyReader(house)
-    return laid_over(below, reader.read(tables)), reader.problems
+    policy = laid_over(below, reader.read(tables))
+    return policy, [f"{name}: {problem}" for problem in reader.problems]
 
 
 def _wrong_elsewhere(settings: Settings) -> Iterator[Contradiction]:
@@ -187,13 +188,15 @@ def _wrong_revocations(settings: Settings) -> Iterator[Contradiction]:
 
 def _prices(settings: Settings) -> tuple[Prices, list[Contradiction]]:
     """What models cost, and what is wrong with the file that says so."""
+    reasons: tuple[str, ...]
     try:
         return prices_of(settings.usage), []
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        name = settings.usage.prices_file
-        problem = Contradiction(f"{name} cannot be read: {reason}", ("usage.prices_file",))
-        return Prices(), [problem]
+    except OSError as error:
+        reasons = (f"it cannot be read: {error.strerror}",)
+    except ValueError as error:
+        reasons = error.args
+    name = settings.usage.prices_file
+    return Prices(), [Contradiction(f"{name}: {each}", ("usage.prices_file",)) for each in reasons]
 
 
 def _wrong_bans(settings: Settings) -> Iterator[Contradiction]:

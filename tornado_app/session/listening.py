@@ -127,6 +127,9 @@ class Listening:
         connected_at = self._connecting.connected_at
         reconnects = self._connecting.reconnects
         used = round(self._rates.used(self._actions.now), 1)
+        latency_ms = model.heard.latency_ms
+        if latency_ms is not None:
+            latency_ms = round(latency_ms, 1)
         self._actions.say(
             Status(
                 status=model.state,
@@ -134,7 +137,7 @@ class Listening:
                 user_id=config.user_id,
                 model=model.name,
                 connected_at=None if connected_at is None else config.unix_ms(connected_at),
-                upstream=UpstreamFigures(model.state, reconnects, model.heard.latency_ms),
+                upstream=UpstreamFigures(model.state, reconnects, latency_ms),
                 audio=self._uplink.figures(),
                 limits=limits | {"message_burst": LimitUse(used, config.rates.message_burst)},
                 token_expires_at=self._lifetime.token_expires_at,

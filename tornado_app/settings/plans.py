@@ -59,7 +59,10 @@ def _plan(settings: Settings, plan: str, table: Any, problems: list[str]) -> Set
             except msgspec.ValidationError:
                 problems.append(f"{plan}.{setting}: must be {allowed(kind)}")
         if not isinstance(values, Mapping):
-            problems.append(f"{plan}.{section}: is no setting; write limits.{section}, for one")
+            instead = f"write limits.{section}, for one"
+            if section in SECTIONS:
+                instead = f"it is a table, to be written as [{plan}.{section}]"
+            problems.append(f"{plan}.{section}: is no setting; {instead}")
         elif section in SECTIONS:
             sections[section] = msgspec.structs.replace(getattr(settings, section), **found)
     if not isinstance(table, Mapping):

@@ -260,7 +260,12 @@ class Logging(msgspec.Struct, frozen=True):
 
 
 Filler = Annotated[
-    str, Meta(max_length=300, pattern=r"\A[^\x00-\x1f\x7f\u2028\u2029]*\Z", description="one line")
+    str,
+    Meta(
+        max_length=300,
+        pattern=r"\A[^\x00-\x1f\x7f\u2028\u2029]*\Z",
+        description="one line of at most 300 characters",
+    ),
 ]
 """What stood on a second line would be an instruction of its own."""
 FillerDelay = Annotated[float, Meta(ge=0, le=300_000)]

@@ -1,7 +1,7 @@
 """What a value may be, in words, for whoever gave another."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,21 +10,28 @@ from msgspec import inspect
 
 def explain(values: Mapping[str, object], kind: type[msgspec.Struct], *, strict: bool) -> str:
     """The first thing for which *values* are none of that *kind*; *strict* as they were read."""
+    name, reason = next(wrong_fields(values, kind, strict=strict))
+    known = {field.encode_name for field in msgspec.structs.fields(kind)}
+    return f"{name if name in known else json.dumps(name)[:80]} {reason}."
+
+
+def wrong_fields(
+    values: Mapping[str, object], kind: type[msgspec.Struct], *, strict: bool = True
+) -> Iterator[tuple[str, str]]:
+    """The names for which *values* are none of that *kind*, each with what is wrong with it."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    unknown = next((name for name in values if name not in fields), None)
-    if unknown is not None:
-        shown = json.dumps(unknown)[:80]
-        return f"{shown} is not known here; there may be {', '.join(fields)}."
+    for name in values:
+        if name not in fields:
+            yield name, f"is not known here; there may be {', '.join(fields)}"
     for name, field in fields.items():
         if name not in values:
             if field.required:
-                return f"{name} is missing; it must be {allowed(field.type)}."
+                yield name, f"is missing; it must be {allowed(field.type)}"
             continue
         try:
             msgspec.convert(values[name], field.type, strict=strict)
         except msgspec.ValidationError:
-            return f"{name} must be {allowed(field.type)}."
-    raise AssertionError(values)
+            yield name, f"must be {allowed(field.type)}"
 
 
 def allowed(kind: Any) -> str:
@@ -64,7 +71,13 @@ def _describe(info: inspect.Type) -> str:
 
 def _bounds(info: inspect.IntType | inspect.FloatType) -> str:
     """Between what a number has to be."""
-    if info.ge is not None and info.le is not None:
-        return f"from {info.ge} to {info.le}"
-    bounds = {"of at least": info.ge, "above": info.gt, "at most": info.le, "below": info.lt}
+    least, above, most, below = map(_figure, (info.ge, info.gt, info.le, info.lt))
+    if least is not None and most is not None:
+        return f"from {least} to {most}"
+    bounds = {"of at least": least, "above": above, "at most": most, "below": below}
     return " and ".join(f"{words} {bound}" for words, bound in bounds.items() if bound is not None)
+
+
+def _figure(bound: float | None) -> float | None:
+    """As a person writes it: 300, not 300.0."""
+    return int(bound) if bound is not None and bound == int(bound) else bound

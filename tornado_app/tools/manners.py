@@ -1,6 +1,8 @@
 """What the caller notices of a tool while it runs, as an operator writes it."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from tornado_app.protocol.realtime.functions import Manners
 from tornado_app.settings.schema import Filler, FillerDelay
@@ -11,7 +13,9 @@ class MannersEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     filler: Filler | None = None
     filler_after_ms: FillerDelay | None = None
-    shown: bool | tuple[str, ...] = False
+    shown: Annotated[
+        bool | tuple[str, ...], Meta(description="true, false or a list of scopes")
+    ] = False
 
     @property
     def manners(self) -> Manners:

@@ -11,13 +11,14 @@ import msgspec
 from tornado_app.protocol.realtime.functions import Function, HandedServer
 from tornado_app.settings.schema import Tools as ToolSettings
 from tornado_app.settings.toml_file import read_tables
+from tornado_app.settings.words import wrong_fields
 from tornado_app.tools.entries import TOOLS_MAX, File, HttpEntry, PythonEntry
 from tornado_app.tools.http import HttpClient, HttpTool
 from tornado_app.tools.mcp.entry import missing_package, read_server
 from tornado_app.tools.mcp.servers import McpServer, McpServers
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.python import find_tools
-from tornado_app.tools.reading import Reading, in_words
+from tornado_app.tools.reading import Reading
 from tornado_app.tools.summary import Summary, find_summary
 from tornado_app.tools.threads import CallThreads
 from tornado_app.tools.toolbox import Toolbox
@@ -29,11 +30,12 @@ def read_file(settings: ToolSettings, post: Callable[..., None]) -> tuple[Toolbo
     """The tools of ``tools.file``, and what is wrong with it; `found.read_tools` has more."""
     try:
         path = ROOT / settings.file
-        file = msgspec.convert(read_tables(path), File)
-    except msgspec.ValidationError as error:
-        return Toolbox(), [in_words(error)]
+        tables = read_tables(path)
     except ValueError as error:
         return Toolbox(), [f"it {error}"]
+    if wrong := [f"{name}: {reason}" for name, reason in wrong_fields(tables, File)]:
+        return Toolbox(), wrong
+    file = msgspec.convert(tables, File)
     reading = Reading(path.parent, settings.result_bytes)
     ends: list[Callable[[], Coroutine[Any, Any, None]]] = []
     if file.http:

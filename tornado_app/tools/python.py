@@ -12,6 +12,7 @@ import msgspec
 
 from parley_tools import MARK, Caller, Marks, ToolError
 from tornado_app.protocol.realtime.functions import Function, Manners
+from tornado_app.settings.words import wrong_fields
 from tornado_app.tools.manners import MannersEntry
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.result import Result
@@ -102,6 +103,8 @@ def _tool(
         schema = _plain(msgspec.json.schema(wanted))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"{name}: {error}") from None
+    if not isinstance(marks.timeout_s, int | float):
+        raise ValueError(f"{name}: timeout_s must be a number of seconds")  # noqa: TRY004
     description = re.sub(r"\s+", " ", description)
     function = Function(name, description, schema, float(marks.timeout_s), _manners(name, marks))
     return PythonTool(function, marks.scopes, wanted, caller_name, performed, threads, loop)
@@ -113,10 +116,9 @@ def _manners(name: str, marks: Marks) -> Manners:
         "filler_after_ms": marks.filler_after_ms,
         "shown": marks.shown,
     }
-    try:
-        return msgspec.convert(given, MannersEntry).manners
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{name}: {error}") from None
+    for mark, reason in wrong_fields(given, MannersEntry):
+        raise ValueError(f"{name}: {mark} {reason}")
+    return msgspec.convert(given, MannersEntry).manners
 
 
 def _parameters(

@@ -10,6 +10,7 @@ import msgspec
 
 from tornado_app.protocol.realtime.functions import Manners
 from tornado_app.settings.secret import read_secret
+from tornado_app.settings.words import wrong_fields
 from tornado_app.tools.entries import DESCRIPTION_CHARACTERS, TIMEOUT_MAX_S, Kept
 from tornado_app.tools.http import is_address
 from tornado_app.tools.result import Tool
@@ -20,7 +21,7 @@ HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 OUR_HEADERS = {"accept-encoding", "content-length", "content-type", "host", "transfer-encoding"}
 SIGNING_KEY_BYTES = 16
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Reading:
@@ -59,11 +60,9 @@ class Reading:
 
     def converted(self, where: str, table: dict[str, Any], kind: type[T]) -> T | None:
         """The table as a value; None if it is none."""
-        try:
-            return msgspec.convert(table, kind)
-        except msgspec.ValidationError as error:
-            self.problems.append(f"{where}: {in_words(error)}")
-            return None
+        wrong = [f"{where}.{name}: {reason}" for name, reason in wrong_fields(table, kind)]
+        self.problems += wrong
+        return None if wrong else msgspec.convert(table, kind)
 
     def url(self, where: str, url: str) -> str:
         """An address that can be asked."""
@@ -113,8 +112,3 @@ class Reading:
         except ValueError as error:
             self.problems.append(f"{where}: {kept.file} {error}")
             return ""
-
-
-def in_words(error: msgspec.ValidationError) -> str:
-    """What msgspec says, without its own name for the top of the file."""
-    return str(error).replace("`$.", "`").replace(" - at `$`", "").replace("`", '"')

@@ -5,7 +5,7 @@ end in ``*``; of several that fit the longest counts, and of its prices the last
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -14,11 +14,15 @@ import msgspec
 from msgspec import Meta
 
 from tornado_app.settings.toml_file import tables_of
+from tornado_app.settings.words import wrong_fields
 
 MILLION = 1_000_000
 FILE_BYTES = 1 << 20
 OUTPUT = ("text_output", "audio_output")
 
+NOT_BELOW_ZERO = "a number of 0 or more"
+
+Amount = Annotated[Decimal | None, Meta(description=NOT_BELOW_ZERO)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -29,15 +33,15 @@ class Price(
 
     model: Name
     since: date
-    text_input: Decimal | None = None
-    audio_input: Decimal | None = None
-    image_input: Decimal | None = None
-    cached_text_input: Decimal | None = None
-    cached_audio_input: Decimal | None = None
-    cached_image_input: Decimal | None = None
-    text_output: Decimal | None = None
-    audio_output: Decimal | None = None
-    minute: Decimal | None = None
+    text_input: Amount = None
+    audio_input: Amount = None
+    image_input: Amount = None
+    cached_text_input: Amount = None
+    cached_audio_input: Amount = None
+    cached_image_input: Amount = None
+    text_output: Amount = None
+    audio_output: Amount = None
+    minute: Amount = None
     """Of audio that is written down, by models that count no tokens."""
 
     def of(self, kind: str) -> Decimal | None:
@@ -54,25 +58,35 @@ class Price(
         return model == self.model
 
     @property
-    def amounts(self) -> Iterable[Decimal]:
-        fields = (getattr(self, name) for name in self.__struct_fields__)
-        return (value for value in fields if isinstance(value, Decimal))
+    def amounts(self) -> Iterable[tuple[str, Decimal]]:
+        fields = ((name, getattr(self, name)) for name in self.__struct_fields__)
+        return ((name, value) for name, value in fields if isinstance(value, Decimal))
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    currency: Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")] = "USD"
-    answers: tuple[Price, ...] = ()
-    transcriptions: tuple[Price, ...] = ()
+    currency: Annotated[
+        str, Meta(pattern=r"\A[A-Z]{3}\Z", description="three capital letters, such as USD")
+    ] = "USD"
+    answers: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="tables, written as [[answers]]")
+    ] = ()
+    transcriptions: Annotated[
+        tuple[dict[str, Any], ...], Meta(description="tables, written as [[transcriptions]]")
+    ] = ()
 
 
 class Prices:
     """Thread: any; nothing of it changes."""
 
-    def __init__(self, file: _File | None = None) -> None:
-        found = file or _File()
-        self.currency = found.currency
-        self._answers = found.answers
-        self._transcriptions = found.transcriptions
+    def __init__(
+        self,
+        currency: str = "USD",
+        answers: Sequence[Price] = (),
+        transcriptions: Sequence[Price] = (),
+    ) -> None:
+        self.currency = currency
+        self._answers = answers
+        self._transcriptions = transcriptions
 
     def of_answer(self, model: str, tokens: Mapping[str, int], day: date) -> Decimal | None:
         """What an answer cost; None: that cannot be known, because there is no price."""
@@ -100,19 +114,39 @@ class Prices:
 
 
 def read_prices(text: bytes) -> Prices:
-    """Raises ValueError with a sentence that says what is wrong and where."""
+    """Raises ValueError with a sentence for each thing that is wrong, and where."""
     if len(text) > FILE_BYTES:
         raise ValueError(f"it is longer than {FILE_BYTES} bytes")
     try:
-        file = msgspec.convert(_with_decimals(tables_of(text, Decimal)), _File)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from None
+        tables = _with_decimals(tables_of(text, Decimal))
     except ValueError as error:
         raise ValueError(f"it {error}") from None
-    for price in (*file.answers, *file.transcriptions):
-        if any(not amount.is_finite() or amount < 0 for amount in price.amounts):
-            raise ValueError(f"{price.model}: a price must be 0 or more")
-    return Prices(file)
+    wrong = [f"{name}: {reason}" for name, reason in wrong_fields(tables, _File)]
+    if wrong:
+        raise ValueError(*wrong)
+    file = msgspec.convert(tables, _File)
+    answers = _prices("answers", file.answers, wrong)
+    transcriptions = _prices("transcriptions", file.transcriptions, wrong)
+    if wrong:
+        raise ValueError(*wrong)
+    return Prices(file.currency, answers, transcriptions)
+
+
+def _prices(name: str, tables: Iterable[dict[str, Any]], wrong: list[str]) -> list[Price]:
+    """Those that can be used; what is wrong with the others goes to *wrong*."""
+    prices = []
+    for number, table in enumerate(tables, 1):
+        reasons = list(wrong_fields(table, Price))
+        if not reasons:
+            price = msgspec.convert(table, Price)
+            reasons = [
+                (kind, f"must be {NOT_BELOW_ZERO}")
+                for kind, amount in price.amounts
+                if not amount.is_finite() or amount < 0
+            ]
+            prices.append(price)
+        wrong += (f"{name}, table {number}, {key}: {reason}" for key, reason in reasons)
+    return prices
 
 
 def _with_decimals(value: Any) -> Any:

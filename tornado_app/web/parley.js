@@ -611,7 +611,7 @@ const MEANINGS = {
   4411: "The call has lasted as long as it may.",
 };
 
-/** Nobody has answered yet: a browser does not say why. */
+/** Nobody has answered yet, or only a load balancer, which does not say why; nor does a browser. */
 const NOT_REACHED = { sentence: "The gateway cannot be reached." };
 
 /**
@@ -807,7 +807,8 @@ class Call {
     this._socket = this._expected = this._deafTo = null;
     this._isTold = this._isOpen = false;
     if (!this._resumeToken) this._forget();
-    const why = error ?? (closeCode === 1006 && this._openedAt === undefined ? NOT_REACHED : null);
+    const isUnheard = this._openedAt === undefined && !(closeCode in MEANINGS);
+    const why = error ?? (isUnheard ? NOT_REACHED : null);
     const { delayMs, sentence } = afterClose({ closeCode, error: why, attempt: this._attempt });
     const more = { code: error?.code, closeCode };
     if (delayMs === null || !this._options.reconnect) {

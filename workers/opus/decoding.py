@@ -21,8 +21,8 @@ RATE_HZ = 24_000
 """Decoded straight to the model's rate, whatever the encoder's was: every packet can be."""
 FRAMES_MAX = int(PACKET_MS_MAX * RATE_HZ / 1000)
 NOT_OPUS = (
-    "audio: not an Opus packet (RFC 6716); a message holds one packet,"
-    f" of at most {PACKET_MS_MAX:g} ms, without Ogg or any other frame around it"
+    f"audio: a message must hold one packet of Opus (RFC 6716), of at most {PACKET_MS_MAX:g} ms,"
+    " without Ogg or any other frame around it."
 )
 
 

@@ -36,15 +36,22 @@ test("the opening says what is wanted, and keeps the token out of the address", 
   });
 });
 
-test("a gateway that was never there has not dropped the connection", async () => {
-  const gateway = new Gateway();
-  call = connect({ url: "https://gateway.test", getToken: () => "secret", reconnect: false });
-  const ended = assert.rejects(call.ready, { message: "The gateway cannot be reached.", code: "closed" });
-  await until(() => gateway.last);
-  gateway.last.onclose({ code: 1006 });
-  await ended;
-  assert.equal(call.state, "ended");
-});
+for (const [code, message] of [
+  [1006, "The gateway cannot be reached."],
+  [1002, "The gateway cannot be reached."],
+  [1011, "The gateway cannot be reached."],
+  [1001, "This server is being stopped; the call moves on."],
+]) {
+  test(`a gateway that was never there, closed with ${code}, has not dropped the connection`, async () => {
+    const gateway = new Gateway();
+    call = connect({ url: "https://gateway.test", getToken: () => "secret", reconnect: false });
+    const ended = assert.rejects(call.ready, { message, code: "closed" });
+    await until(() => gateway.last);
+    gateway.last.onclose({ code });
+    await ended;
+    assert.equal(call.state, "ended");
+  });
+}
 
 for (const [code, sentence] of [[1002, "The connection dropped."], [4409, "The call goes on at another place."]]) {
   test(`a call that is closed with ${code}, and without a word before, has ended`, async () => {

@@ -166,4 +166,4 @@ def test_whatever_comes_each_has_its_answer(payloads):
             assert len(payload) == outcome.size_bytes
             assert round(outcome.duration_ms * 48) == len(outcome.audio)
         else:
-            assert outcome.sentence
+            assert outcome.sentence.endswith(".")

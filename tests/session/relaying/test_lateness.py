@@ -168,7 +168,7 @@ def test_what_is_asked_while_an_answer_runs_may_come_behind_it(call):
         ("input_audio_buffer.commit", {}),
         ("session.update", {"session": {"type": "realtime", "instructions": "Be brief."}}),
         ("response.cancel", {"event_id": "parley_own"}),
-        ("new.thing", {"event_id": "parley_own"}),
+        ("output_audio_buffer.clear", {"event_id": "parley_own"}),
     ],
 )
 def test_a_word_that_never_comes_keeps_no_call_from_going_over_to_the_next_model(kind, fields):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tornado_app.errors import Refused
+from tornado_app.policy.api_events import check_event
 from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response, of_conversation
 from tornado_app.protocol.asked import ClientEvent
@@ -32,8 +33,6 @@ from tornado_app.session.relaying.outstanding import OURS, UPDATE, Asked
 from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.shown_pictures import pictures_of
 
-PLAIN = ("type", "event_id")
-"""What every event may have."""
 TRUNCATE = "conversation.item.truncate"
 CLEAR = "input_audio_buffer.clear"
 NO_ITEM = {
@@ -42,10 +41,6 @@ NO_ITEM = {
     "conversation.item.truncate": "item_truncate_invalid_item_id",
 }
 """What the API says of an item that there is not."""
-REFUSED = ("transcription_session.update", "session.close", "session.input_audio_buffer.append")
-"""Of other dialects: they would change what is in force past all rules, end what is mended, or
-bring speech that nobody counts.
-"""
 
 
 class Asking:
@@ -72,6 +67,7 @@ class Asking:
         Raises:
             Refused: If the client may not ask for it.
         """
+        check_event(event.kind, event.fields)
         match event.kind:
             case "input_audio_buffer.append":
                 self._append(event)
@@ -87,9 +83,6 @@ class Asking:
             case kind if kind in NO_ITEM:
                 self._check_named(event)
                 self._in_turn(event)
-            case kind if kind in REFUSED:
-                message = f"Invalid value for 'type': {kind} is not served."
-                raise refusal("invalid_value", message, "type")
             case _:
                 self._in_turn(event)
 
@@ -161,9 +154,8 @@ class Asking:
             self._pass(with_fields(event, response_id=answer.model_name))
 
     def _create_item(self, event: ClientEvent) -> None:
-        standing, item = self._client.standing(), event.fields.get("item")
-        if item is not None:
-            check_item("item", item, standing)
+        standing, item = self._client.standing(), event.fields["item"]
+        check_item("item", item, standing)
         check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
         letters = letters_of((item,))
         self._check_audio(letters, "item")
@@ -274,27 +266,20 @@ class Asking:
     def _mark(self, event: ClientEvent) -> None:
         ref = ref_of(event)
         name = self._outstanding.name_for(ref)
-        beside = {key: event.fields[key] for key in event.fields if key not in PLAIN}
-        order: AnyOrder = Clear(name, beside)
+        order: AnyOrder = Clear(name)
         if event.kind == CLEAR:
             self._speaking.clock.left_out(self._model.forget_speech())
         else:
-            order = Commit(name, beside)
+            order = Commit(name)
             self._model.rebuilding.ledger.spoke(name, is_committed=False)
         self._send_noted(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
 
     def _append(self, event: ClientEvent) -> None:
         """One that is not written as most are."""
-        audio = event.fields.get("audio")
-        if isinstance(audio, str) and not is_written_as_is(audio, event.text):
+        audio = event.fields["audio"]
+        if not is_written_as_is(audio, event.text):
             message = "Invalid value for 'audio': expected base64-encoded audio."
             raise refusal("invalid_value", message, "audio")
-        if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
-            self._actions.chunk += 1
-            ref = ref_of(event) or ""
-            self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)
-            return
-        if isinstance(audio, str):
-            self._check_audio(len(audio), "audio")
-            self._speaking.brought(len(audio))
-        self._in_turn(event)
+        self._actions.chunk += 1
+        ref = ref_of(event) or ""
+        self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)

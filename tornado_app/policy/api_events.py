@@ -7,40 +7,26 @@ https://platform.openai.com/docs/api-reference/realtime-client-events
 """
 
 from collections.abc import Mapping
-from types import NoneType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from tornado_app.policy.api_words import SHOWN_CHARACTERS
-from tornado_app.protocol.realtime.api_errors import missing, need, refusal, unknown
+from tornado_app.policy.shapes import ANY, NEEDED, TEXT, TEXT_OR_NULL, Shape, check_shape
+from tornado_app.protocol.realtime.api_errors import refusal
 
+_EVENT: Final[Shape] = {"type": ANY, "event_id": ANY}
+_OF_ITEM: Final[Shape] = {**_EVENT, "item_id": TEXT}
 
-class _Field(NamedTuple):
-    """One without types is judged elsewhere, or by the model."""
-
-    is_needed: bool = False
-    expected: str = ""
-    types: tuple[type, ...] = ()
-
-
-_TEXT: Final = _Field(True, "a string", (str,))
-_NAME: Final = _Field(False, "a string", (str, NoneType))
-_ANY: Final = _Field()
-_NEEDED: Final = _Field(is_needed=True)
-_ALWAYS: Final = {"type": _ANY, "event_id": _ANY}
-_ITEM_ID: Final = {"item_id": _TEXT}
-
-EVENTS: Final[Mapping[str, Mapping[str, _Field]]] = {
-    "session.update": {"session": _NEEDED},
-    "input_audio_buffer.append": {"audio": _TEXT},
-    "input_audio_buffer.commit": {},
-    "input_audio_buffer.clear": {},
-    "conversation.item.create": {"item": _NEEDED, "previous_item_id": _NAME},
-    "conversation.item.retrieve": _ITEM_ID,
-    "conversation.item.truncate": {**_ITEM_ID, "content_index": _ANY, "audio_end_ms": _ANY},
-    "conversation.item.delete": _ITEM_ID,
-    "response.create": {"response": _ANY},
-    "response.cancel": {"response_id": _NAME},
-    "output_audio_buffer.clear": {},
+EVENTS: Final[Mapping[str, Shape]] = {
+    "session.update": {**_EVENT, "session": NEEDED},
+    "input_audio_buffer.append": {**_EVENT, "audio": TEXT},
+    "input_audio_buffer.commit": _EVENT,
+    "input_audio_buffer.clear": _EVENT,
+    "conversation.item.create": {**_EVENT, "item": NEEDED, "previous_item_id": TEXT_OR_NULL},
+    "conversation.item.retrieve": _OF_ITEM,
+    "conversation.item.truncate": {**_OF_ITEM, "content_index": ANY, "audio_end_ms": ANY},
+    "conversation.item.delete": _OF_ITEM,
+    "response.create": {**_EVENT, "response": ANY},
+    "response.cancel": {**_EVENT, "response_id": TEXT_OR_NULL},
+    "output_audio_buffer.clear": _EVENT,
 }
 
 
@@ -50,15 +36,7 @@ def check_event(kind: str, event: Mapping[str, Any]) -> None:
     Raises:
         ApiRefusal: As the API would.
     """
-    known = EVENTS.get(kind)
-    if known is None:
+    shape = EVENTS.get(kind)
+    if shape is None:
         raise refusal("invalid_value", f"type must be one of {', '.join(EVENTS)}.", "type")
-    for name, value in event.items():
-        field = known.get(name) or _ALWAYS.get(name)
-        if field is None:
-            raise unknown(name[:SHOWN_CHARACTERS])
-        if field.types:
-            need(name, value, field.expected, *field.types)
-    for name, field in known.items():
-        if field.is_needed and name not in event:
-            raise missing(name)
+    check_shape("", event, shape)

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
+from tornado_app.policy.shapes import SHOWN_CHARACTERS
 from tornado_app.policy.turns import PARTS
 from tornado_app.protocol.realtime.api_errors import missing, need, refusal, unknown
 from tornado_app.protocol.realtime.asked_session import TURN_DETECTION_TYPES
 from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession
 
-SHOWN_CHARACTERS = 64
 LEFT_OUT: Final = object()
 CLEARED: Final[tuple[Any, ...]] = (None, "", [])
 """What sets a field of the session back, as the API has it."""
@@ -47,6 +47,8 @@ class Standing:
     converts_output: bool = False
     is_hidden: Callable[[str], bool] = lambda _: False
     """Whether an item is none of the client's."""
+    is_hidden_call: Callable[[str], bool] = lambda _: False
+    """Whether the model has called a tool of the server by this name."""
     shows: bool = False
     """The client may show pictures."""
 

@@ -339,7 +339,8 @@ def test_turn_detection_that_is_off_is_switched_on_by_its_type():
 def test_a_picture_that_is_not_taken_is_named_where_it_stands(image_url, code):
     rules = PictureRules(are_allowed=True, size_bytes=1_000)
     call = Call(pictures=rules).begun()
-    item = message_of({"type": "input_text", "text": "?"}, {"image_url": image_url})
+    picture = {"type": "input_image", "image_url": image_url}
+    item = message_of({"type": "input_text", "text": "?"}, picture)
     call.asks("conversation.item.create", item=item)
     assert (code, "item.content[1].image_url") == (call.error["code"], call.error["param"])
 

@@ -169,6 +169,43 @@ def test_an_error_that_repeats_what_is_hidden_is_said_in_other_words(message):
     assert "The model refused this." == call.error["message"]
 
 
+@pytest.mark.parametrize("has_tool", [False, True])
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (f"Invalid value: '{SECRET}'.", "The model refused this."),
+        ("Tool 'secret_lookup' is no function.", "The model refused this."),
+        ("The server had an error.", "The server had an error."),
+    ],
+)
+def test_so_is_that_of_an_answer_that_has_failed(message, shown, has_tool):
+    """Be it shown as the model says it, or put together of several."""
+    call = Call(tools=(TOOL,)).begun().asks("response.create").begins("resp_1")
+    if has_tool:
+        call.calls("resp_1", "item_s", "call_s", TOOL.name)
+    error = {"type": "server_error", "code": "server_error", "message": message}
+    call.ends("resp_1", status="failed", status_details={"type": "failed", "error": error})
+
+    (response,) = [e["response"] for e in call.shown if e["type"] == "response.done"]
+    details = {"type": "failed", "error": {**error, "message": shown}}
+    assert details == response["status_details"]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (f"Invalid value: '{SECRET}'.", "The model refused this."),
+        ("Not understood.", "Not understood."),
+    ],
+)
+def test_so_is_that_of_words_that_were_not_written_down(call, message, shown):
+    error = {"type": "server_error", "code": "x", "message": message, "param": None}
+    where = {"item_id": "item_1", "content_index": 0}
+    call.says("conversation.item.input_audio_transcription.failed", **where, error=error)
+
+    assert [{**error, "message": shown}] == [event["error"] for event in call.shown]
+
+
 def test_an_error_keeps_its_words_where_a_tool_is_called_as_a_part_of_one():
     call = Call(tools=(Function("can", "Opens it.", {"type": "object"}, 5.0),)).begun()
     message = "Cancellation failed: no active response found"

@@ -11,7 +11,7 @@ import msgspec
 
 from tornado_app.protocol.realtime.functions import tool_entry
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.relaying.reading import object_of, text_of, words_of
+from tornado_app.session.relaying.reading import dict_of, object_of, text_of, words_of
 
 HIDDEN_KEPT = 4096
 """So many items, and calls, may be hidden at once: what is older nobody asks for."""
@@ -80,7 +80,7 @@ class Veil:
 
     def response(self, text: str, own: Mapping[str, Any]) -> str:
         """An event with an answer in it, of which some servers say all that it was made with."""
-        marks = ('"instructions"', '"tools"', '"mcp_', *self._tools)
+        marks = ('"instructions"', '"tools"', '"mcp_', '"failed"', *self._tools)
         if not any(mark in text for mark in marks):
             return text
         event = object_of(text)
@@ -88,6 +88,19 @@ class Veil:
         if isinstance(response, dict):
             self._clean(response, own)
         return text_of(event) if event else ""
+
+    def failure(self, text: str) -> str:
+        """An event with an error in it that is none of an order's."""
+        event = object_of(text)
+        return text_of(self.failed(event)) if event else ""
+
+    def failed(self, said: Any) -> Any:
+        """What is said of something that failed, in the model's words as far as they may be."""
+        error = dict_of(dict_of(said).get("error"))
+        message = error.get("message")
+        if not isinstance(message, str):
+            return said
+        return {**said, "error": {**error, "message": self.message(message)}}
 
     def message(self, message: str) -> str:
         """An error's own words, unless they repeat what is hidden."""
@@ -110,6 +123,8 @@ class Veil:
             said["tool_choice"] = "auto"
         if isinstance(said.get("output"), list):
             said["output"] = [item for item in said["output"] if not self._is_ours(item)]
+        if "status_details" in said:
+            said["status_details"] = self.failed(said["status_details"])
         if said.get("prompt") is not None:
             said["prompt"] = None
 

@@ -533,6 +533,15 @@ def test_events_of_other_dialects_are_not_served(kind):
     assert "invalid_value" == call.error["code"]
 
 
+def test_a_call_that_only_transcribes_is_asked_for_no_answer():
+    """A server that would give one would have it paid for."""
+    only = model_session(session="transcription", transcription_model="t")
+    call = Call(model_session=only).begun().asks("response.create", event_id="mine")
+
+    assert [] == call.sent
+    assert ("invalid_value", "mine") == (call.error["code"], call.error["event_id"])
+
+
 def test_the_next_model_is_begun_with_what_the_client_has_set():
     call = Call(EVERYTHING, (TOOL,), model_session=model_session(instructions=SECRET)).begun()
     call.asks("session.update", **update(tools=[OWN], audio={"output": {"voice": "cedar"}}))

@@ -11,6 +11,7 @@ from tornado_app.errors import Refused
 from tornado_app.policy.api_events import check_event
 from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response, of_conversation
+from tornado_app.policy.transcribing import SENSELESS
 from tornado_app.protocol.asked import ClientEvent
 from tornado_app.protocol.realtime.api_errors import refusal
 from tornado_app.protocol.realtime.given import given_in
@@ -120,6 +121,9 @@ class Asking:
     def _ask_for_answer(self, event: ClientEvent) -> None:
         if self._answers.closed_by is not None:
             raise self._answers.closed_by
+        if self._client.standing().only_transcribes:
+            sentence = f"response.create {SENSELESS}: there are no answers."
+            raise refusal("invalid_value", sentence, "type")
         wanted = event.fields.get("response")
         body = narrow_response(wanted, self._client.standing())
         if self._tools.holds_conversation and of_conversation(body):

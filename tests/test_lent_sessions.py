@@ -1,5 +1,7 @@
 """What a client secret shows is what the call begins with that it opens."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.calls.house import SECRET, house_settings
@@ -23,6 +25,7 @@ SETTINGS = house_settings(
     session_transcription_models=["gpt-live-transcribe"],
 )
 TERMS = Terms(SETTINGS, read_policy(SETTINGS))
+OTHERS = house_settings(session_transcription_models=["gpt-live-transcribe", "whisper-1"])
 LENDER = Caller("alice", frozenset(), NOW + 300, "t-1", {})
 LOOK = {"type": "function", "name": "look", "description": "Looks.", "parameters": {}}
 PCM = {"type": "audio/pcm", "rate": 24_000}
@@ -153,6 +156,21 @@ def test_a_client_lends_a_model_that_it_could_ask_for():
     secret = Issuer(SETTINGS, RULES, TERMS).lend(LENDER, said, 60, NOW, as_client=True)
 
     assert "gpt-live-transcribe" == secret.begun.model_session.transcription_model
+
+
+def test_who_writes_down_is_not_lent_otherwise_than_the_token_has_it():
+    """As a client cannot choose another while the call runs, where its token has chosen."""
+    own = {SETTINGS.auth.session_claim: {"transcription_model": "gpt-live-transcribe"}}
+    lender = replace(LENDER, claims=own)
+    issuer = Issuer(OTHERS, RULES, Terms(OTHERS, read_policy(OTHERS)))
+    said = {"transcription_model": "gpt-live-transcribe"}
+    secret = issuer.lend(lender, said, 60, NOW, as_client=True)
+    assert "gpt-live-transcribe" == secret.begun.model_session.transcription_model
+
+    with pytest.raises(Refused) as refused:
+        issuer.lend(lender, {"transcription_model": "whisper-1"}, 60, NOW, as_client=True)
+
+    assert ("permission_denied", "transcription_model") == (refused.value.code, refused.value.field)
 
 
 def test_a_choice_of_a_tool_of_the_servers_is_shown_as_one_of_the_model():

@@ -131,7 +131,7 @@ class Terms:
         """
         own = self.said_by(caller)
         if as_client:
-            self._check_as_client(self._begun_by(caller)[0], said)
+            self._check_as_client(*self._begun_by(caller), said)
         if not said:
             return own
         left = {name: True for name in said if FIELDS[name].sources - {"token"}}
@@ -144,11 +144,14 @@ class Terms:
         rules, session = self._begun(scopes, said)
         return CallTerms(session, rules)
 
-    def _check_as_client(self, rules: CallRules, said: Mapping[str, Any]) -> None:
+    def _check_as_client(
+        self, rules: CallRules, begun: ModelSession, said: Mapping[str, Any]
+    ) -> None:
         while_running = rules.open_to("configure")
         may = dict.fromkeys([*rules.open_to("query"), *while_running])
         for name, value in said.items():
-            if name == "transcription_model":
+            is_left = name not in rules.fixed or value == begun.transcription_model
+            if name == "transcription_model" and is_left:
                 continue  # any client may ask for one while the call runs
             if name not in may:
                 sentence = f"{name} may not be set with this key; what may be set is "

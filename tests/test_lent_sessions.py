@@ -13,6 +13,7 @@ from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
 from tornado_app.handlers.openai.client_secrets import answer_of
 from tornado_app.issuing import Issuer
+from tornado_app.policy.grants import ALL, Policy
 from tornado_app.protocol.realtime.asked_session import api_path, fields_asked
 from tornado_app.session.relaying.updating import merged
 from tornado_app.terms import Terms
@@ -179,3 +180,21 @@ def test_a_choice_of_a_tool_of_the_servers_is_shown_as_one_of_the_model():
     shown, told = lent({"tool_choice": choice}, terms)
 
     assert ("auto", choice) == (shown["tool_choice"], told["tool_choice"])
+
+
+def test_instructions_of_a_client_are_lent_as_they_are_written():
+    """A name in braces is not filled in, as in a call: the model would read to the client what its
+    token hides from it.
+    """
+    policy = Policy({("instructions", "token"): ALL, ("instructions", "configure"): ALL}, {})
+    terms = Terms(
+        SETTINGS, replace(policy, everybody={**policy.everybody, ("metadata", "token"): ALL})
+    )
+    own = terms.sealed({"metadata": {"margin": "OYSTER"}})
+    lender = replace(LENDER, claims={SETTINGS.auth.session_claim: own})
+    said = {"instructions": "Say {metadata.margin}, {user_id} and {{this}} in JSON: {}"}
+
+    secret = Issuer(SETTINGS, RULES, terms).lend(lender, said, 60, NOW, as_client=True)
+    held = terms.settle(verify(secret.token, RULES, NOW), {}, NOW)
+
+    assert said["instructions"] == held.model_session.instructions

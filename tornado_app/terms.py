@@ -22,6 +22,10 @@ NOT_USABLE = (
     "What the token says of the call is not as this server allows; who issued it can find out why."
 )
 
+CONDUCT = "parley.conduct"
+"""A scope for an application's servers (conf/policy.toml), which is not lent: a page may have it
+least of all."""
+
 SHOWN = (
     *("session", "voice", "model", "turn_detection", "transcription_language", "output", "speed"),
     *("max_output_tokens", "instructions", "input_format", "output_format"),
@@ -132,6 +136,9 @@ class Terms:
         own = self.said_by(caller)
         if as_client:
             self._check_as_client(*self._begun_by(caller), said)
+            if "instructions" in said and CONDUCT not in caller.scopes:
+                # Filled in, they would have the model read to the client what its token hides.
+                said = {**said, "instructions": template.plain(said["instructions"])}
         if not said:
             return own
         left = {name: True for name in said if FIELDS[name].sources - {"token"}}

@@ -293,6 +293,20 @@ def test_who_may_not_choose_a_language_has_none_of_its_own():
     assert {"model": "large"} == wanted["audio"]["input"]["transcription"]
 
 
+@pytest.mark.parametrize("part", ["create_response", "interrupt_response", "idle_timeout_ms"])
+def test_a_turn_of_a_call_that_only_transcribes_is_not_answered(part):
+    """The API has no such part there; a server that has it would answer unasked."""
+    detection = {"type": "server_vad", "threshold": 0.5}
+    session = {"type": "transcription", "audio": {"input": {"turn_detection": detection}}}
+    assert session == narrow_session(session, standing(**WRITES))
+    detection[part] = 5000 if part == "idle_timeout_ms" else True
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_session(session, standing(**WRITES))
+
+    where = f"session.audio.input.turn_detection.{part}"
+    assert ("unknown_parameter", where) == (caught.value.word, caught.value.field)
+
+
 @pytest.mark.parametrize("cleared", [None, "", []])
 def test_a_call_that_only_transcribes_does_not_do_without(cleared):
     """And has no voice to choose; another may do without."""

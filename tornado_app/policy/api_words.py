@@ -14,6 +14,7 @@ from typing import Any, Final
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
 from tornado_app.policy.shapes import SHOWN_CHARACTERS
+from tornado_app.policy.transcribing import PARTS_OF_ANSWERS
 from tornado_app.policy.turns import PARTS
 from tornado_app.protocol.realtime.api_errors import missing, need, refusal, unknown
 from tornado_app.protocol.realtime.asked_session import TURN_DETECTION_TYPES
@@ -218,7 +219,8 @@ def turn_detection(path: str, value: Any, standing: Standing) -> Any:
     for name, part in asked.items():
         if name == "type":
             continue
-        if name not in PARTS[kind]:
+        is_senseless = standing.only_transcribes and name in PARTS_OF_ANSWERS
+        if name not in PARTS[kind] or is_senseless:
             raise unknown(f"{path}.{name[:SHOWN_CHARACTERS]}")
         need(f"{path}.{name}", part, *TURN_DETECTION_TYPES[name])
     standing.check(path, "turn_detection", asked)

@@ -11,10 +11,10 @@ from tornado_app.admission.claims import Caller
 from tornado_app.admission.tokens import TokenRules, verify
 from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
-from tornado_app.issuing import CONDUCT, Issuer, Wanted, read_wanted
+from tornado_app.issuing import Issuer, Wanted, read_wanted
 from tornado_app.policy.fields import FIELDS
 from tornado_app.standing import Standings
-from tornado_app.terms import Terms
+from tornado_app.terms import CONDUCT, Terms
 
 NOW = 1_795_600_000.0
 KEY = "Zk3q9vPx1LwT7bJm5RsY2nHd8GcF4aQeZk3q9vPx1Lw"

@@ -1,5 +1,7 @@
 """What a client secret shows is what the call begins with that it opens."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.calls.house import SECRET, house_settings
@@ -11,6 +13,7 @@ from tornado_app.commands.configuration import read_policy
 from tornado_app.errors import Refused
 from tornado_app.handlers.openai.client_secrets import answer_of
 from tornado_app.issuing import Issuer
+from tornado_app.policy.grants import ALL, Policy
 from tornado_app.protocol.realtime.asked_session import api_path, fields_asked
 from tornado_app.session.relaying.updating import merged
 from tornado_app.terms import Terms
@@ -23,6 +26,7 @@ SETTINGS = house_settings(
     session_transcription_models=["gpt-live-transcribe"],
 )
 TERMS = Terms(SETTINGS, read_policy(SETTINGS))
+OTHERS = house_settings(session_transcription_models=["gpt-live-transcribe", "whisper-1"])
 LENDER = Caller("alice", frozenset(), NOW + 300, "t-1", {})
 LOOK = {"type": "function", "name": "look", "description": "Looks.", "parameters": {}}
 PCM = {"type": "audio/pcm", "rate": 24_000}
@@ -155,9 +159,42 @@ def test_a_client_lends_a_model_that_it_could_ask_for():
     assert "gpt-live-transcribe" == secret.begun.model_session.transcription_model
 
 
+def test_who_writes_down_is_not_lent_otherwise_than_the_token_has_it():
+    """As a client cannot choose another while the call runs, where its token has chosen."""
+    own = {SETTINGS.auth.session_claim: {"transcription_model": "gpt-live-transcribe"}}
+    lender = replace(LENDER, claims=own)
+    issuer = Issuer(OTHERS, RULES, Terms(OTHERS, read_policy(OTHERS)))
+    said = {"transcription_model": "gpt-live-transcribe"}
+    secret = issuer.lend(lender, said, 60, NOW, as_client=True)
+    assert "gpt-live-transcribe" == secret.begun.model_session.transcription_model
+
+    with pytest.raises(Refused) as refused:
+        issuer.lend(lender, {"transcription_model": "whisper-1"}, 60, NOW, as_client=True)
+
+    assert ("permission_denied", "transcription_model") == (refused.value.code, refused.value.field)
+
+
 def test_a_choice_of_a_tool_of_the_servers_is_shown_as_one_of_the_model():
     terms = Terms(SETTINGS, read_policy(SETTINGS), had=lambda _: frozenset({"secret_lookup"}))
     choice = {"type": "function", "name": "secret_lookup"}
     shown, told = lent({"tool_choice": choice}, terms)
 
     assert ("auto", choice) == (shown["tool_choice"], told["tool_choice"])
+
+
+def test_instructions_of_a_client_are_lent_as_they_are_written():
+    """A name in braces is not filled in, as in a call: the model would read to the client what its
+    token hides from it.
+    """
+    policy = Policy({("instructions", "token"): ALL, ("instructions", "configure"): ALL}, {})
+    terms = Terms(
+        SETTINGS, replace(policy, everybody={**policy.everybody, ("metadata", "token"): ALL})
+    )
+    own = terms.sealed({"metadata": {"margin": "OYSTER"}})
+    lender = replace(LENDER, claims={SETTINGS.auth.session_claim: own})
+    said = {"instructions": "Say {metadata.margin}, {user_id} and {{this}} in JSON: {}"}
+
+    secret = Issuer(SETTINGS, RULES, terms).lend(lender, said, 60, NOW, as_client=True)
+    held = terms.settle(verify(secret.token, RULES, NOW), {}, NOW)
+
+    assert said["instructions"] == held.model_session.instructions

@@ -16,14 +16,11 @@ from tornado_app.admission.claims import (
 )
 from tornado_app.errors import Refused
 from tornado_app.settings.schema import Settings
-from tornado_app.terms import CallTerms, Terms
+from tornado_app.terms import CONDUCT, CallTerms, Terms
 
 TTL_S = 600.0
 """As long as a call may last, since it ends with its token."""
 SCOPES_MAX = 64
-CONDUCT = "parley.conduct"
-"""A scope for an application's servers (conf/policy.toml), which is not lent: a page may have it
-least of all."""
 
 _KNOWN = ("user", "ttl_s", "scopes", "organisation", "session")
 

@@ -22,6 +22,10 @@ NOT_USABLE = (
     "What the token says of the call is not as this server allows; who issued it can find out why."
 )
 
+CONDUCT = "parley.conduct"
+"""A scope for an application's servers (conf/policy.toml), which is not lent: a page may have it
+least of all."""
+
 SHOWN = (
     *("session", "voice", "model", "turn_detection", "transcription_language", "output", "speed"),
     *("max_output_tokens", "instructions", "input_format", "output_format"),
@@ -131,7 +135,10 @@ class Terms:
         """
         own = self.said_by(caller)
         if as_client:
-            self._check_as_client(self._begun_by(caller)[0], said)
+            self._check_as_client(*self._begun_by(caller), said)
+            if "instructions" in said and CONDUCT not in caller.scopes:
+                # Filled in, they would have the model read to the client what its token hides.
+                said = {**said, "instructions": template.plain(said["instructions"])}
         if not said:
             return own
         left = {name: True for name in said if FIELDS[name].sources - {"token"}}
@@ -144,11 +151,14 @@ class Terms:
         rules, session = self._begun(scopes, said)
         return CallTerms(session, rules)
 
-    def _check_as_client(self, rules: CallRules, said: Mapping[str, Any]) -> None:
+    def _check_as_client(
+        self, rules: CallRules, begun: ModelSession, said: Mapping[str, Any]
+    ) -> None:
         while_running = rules.open_to("configure")
         may = dict.fromkeys([*rules.open_to("query"), *while_running])
         for name, value in said.items():
-            if name == "transcription_model":
+            is_left = name not in rules.fixed or value == begun.transcription_model
+            if name == "transcription_model" and is_left:
                 continue  # any client may ask for one while the call runs
             if name not in may:
                 sentence = f"{name} may not be set with this key; what may be set is "

@@ -27,7 +27,6 @@ def words(text):
         message("user", words("Hello.")),
         {**message("user", words("Hello.")), "id": "mine"},
         {"type": "message", "role": "user"},
-        {"type": "message", "role": "user", "content": "Hello."},
         message("user", {**words("Hello."), "image_url": None, "audio": None}),
         {"type": "function_call_output", "call_id": "c", "output": "42"},
     ],
@@ -51,7 +50,11 @@ def test_what_anybody_may_say(item):
         ({**message("user"), "id": "parley_7"}, "invalid_value", "item.id"),
         ({**message("user"), "id": "hidden"}, "invalid_value", "item.id"),
         (message("user", words("?"), {"type": "input_image"}), "permission_denied", None),
-        (message("user", {"image_url": PNG}), "permission_denied", "item.content[0].type"),
+        (
+            message("user", {**words("?"), "image_url": PNG}),
+            "permission_denied",
+            "item.content[0].type",
+        ),
     ],
 )
 def test_what_not_everybody_may(item, word, param):
@@ -70,6 +73,90 @@ def test_who_may_set_instructions_and_history_may_bring_such_items():
         check_item("item", item, allowed)
     check_item("item", {"type": "function_call", "name": "own"}, allowed)
     check_item("item", message("assistant"), allowed)
+
+
+CALL = {"type": "function_call", "call_id": "c", "name": "own", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "42"}
+
+
+@pytest.mark.parametrize(
+    ("item", "word", "param"),
+    [
+        ({**message("user"), "Role": "system"}, "unknown_parameter", "item.Role"),
+        ({**message("user"), "role": ["system"]}, "invalid_type", "item.role"),
+        ({**message("user"), "id": ["hidden"]}, "invalid_type", "item.id"),
+        ({**message("system"), "content": "Sing."}, "invalid_type", "item.content"),
+        (message("assistant", "I sang."), "invalid_type", "item.content[0]"),
+        (message("user", {"text": "?"}), "missing_required_parameter", "item.content[0].type"),
+        (message("system", words(["Sing."])), "invalid_type", "item.content[0].text"),
+        (
+            message("user", {"type": "input_audio", "audio": {"data": "QUJD"}}),
+            "invalid_type",
+            "item.content[0].audio",
+        ),
+        (
+            message("user", {"type": "input_file", "file_url": "https://x.example"}),
+            "unknown_parameter",
+            "item.content[0].file_url",
+        ),
+        (message("user", {"type": "input_file"}), "invalid_value", "item.content[0].type"),
+        (
+            message("user", {"type": "input_image", "image_url": PNG, "file_id": "file_1"}),
+            "unknown_parameter",
+            "item.content[0].file_id",
+        ),
+        (
+            {**OUTPUT, "output": [{"type": "input_image", "image_url": "https://x.example"}]},
+            "invalid_type",
+            "item.output",
+        ),
+        ({**OUTPUT, "call_id": ["c"]}, "invalid_type", "item.call_id"),
+        ({**CALL, "arguments": {"x": 1}}, "invalid_type", "item.arguments"),
+        ({**CALL, "function": {"name": "lookup"}}, "unknown_parameter", "item.function"),
+    ],
+)
+def test_an_item_has_what_the_api_has_for_it_and_texts_are_texts(item, word, param):
+    """What is judged by one is written as one; what else a server may obey nobody has judged."""
+    with pytest.raises(ApiRefusal) as caught:
+        check_item("item", item, standing(shows=True))
+
+    assert (word, param) == (caught.value.word, caught.value.field)
+
+
+def test_a_reference_names_one_item():
+    reference = {"type": "item_reference", "id": "mine", "item_id": "hidden"}
+    with pytest.raises(ApiRefusal) as caught:
+        check_input("response.input", [reference], ANYBODY)
+
+    assert "response.input[0].item_id" == caught.value.field
+
+
+@pytest.mark.parametrize(
+    ("item", "param"),
+    [
+        ({**CALL, "name": "lookup"}, "item.name"),
+        ({**CALL, "call_id": "servers"}, "item.call_id"),
+        ({**OUTPUT, "call_id": "servers"}, "item.call_id"),
+    ],
+)
+def test_what_tools_of_the_server_do_no_client_tells(item, param):
+    """Whatever it may set: neither that one was called, nor what came of it."""
+    allowed = standing(is_hidden_call=lambda call_id: call_id == "servers")
+    check_item("item", CALL, allowed)
+    check_item("item", OUTPUT, allowed)
+    with pytest.raises(ApiRefusal) as caught:
+        check_item("item", item, allowed)
+
+    assert ("invalid_value", param) == (caught.value.word, caught.value.field)
+
+
+def test_what_an_answer_has_spoken_and_called_is_history_as_what_it_has_written():
+    narrow = standing(values={"history": Grant(characters=10)})
+    spoken = {"type": "output_audio", "transcript": "Five. Sixes"}
+    for item in (message("assistant", spoken), {**CALL, "arguments": '{"x":"Sixes"}'}):
+        with pytest.raises(ApiRefusal) as caught:
+            check_item("item", item, narrow)
+        assert "invalid_value" == caught.value.word
 
 
 @pytest.mark.parametrize(("role", "name"), [("system", "instructions"), ("assistant", "history")])

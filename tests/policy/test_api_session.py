@@ -1,4 +1,4 @@
-"""Tests of api_session.py, api_words.py and api_tools.py of tornado_app/policy: event by event."""
+"""Tests of api_session.py, api_words.py, api_audio.py, api_tools.py of tornado_app/policy."""
 
 from dataclasses import replace
 
@@ -293,6 +293,20 @@ def test_who_may_not_choose_a_language_has_none_of_its_own():
     assert {"model": "large"} == wanted["audio"]["input"]["transcription"]
 
 
+@pytest.mark.parametrize("part", ["create_response", "interrupt_response", "idle_timeout_ms"])
+def test_a_turn_of_a_call_that_only_transcribes_is_not_answered(part):
+    """The API has no such part there; a server that has it would answer unasked."""
+    detection = {"type": "server_vad", "threshold": 0.5}
+    session = {"type": "transcription", "audio": {"input": {"turn_detection": detection}}}
+    assert session == narrow_session(session, standing(**WRITES))
+    detection[part] = 5000 if part == "idle_timeout_ms" else True
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_session(session, standing(**WRITES))
+
+    where = f"session.audio.input.turn_detection.{part}"
+    assert ("unknown_parameter", where) == (caught.value.word, caught.value.field)
+
+
 @pytest.mark.parametrize("cleared", [None, "", []])
 def test_a_call_that_only_transcribes_does_not_do_without(cleared):
     """And has no voice to choose; another may do without."""
@@ -401,6 +415,80 @@ def test_a_choice_is_set_back_to_a_function_of_the_servers():
     wanted = narrow_session(asked, standing(server_tools=(SERVERS,), begun=begun))
 
     assert SERVERS == wanted["tool_choice"]
+
+
+@pytest.mark.parametrize(
+    ("more", "word", "param"),
+    [
+        ({"server_url": "https://x.example"}, "unknown_parameter", "server_url"),
+        ({"function": SERVERS}, "unknown_parameter", "function"),
+        ({"description": ["x" * 99]}, "invalid_type", "description"),
+        ({"parameters": ["x" * 99]}, "invalid_type", "parameters"),
+    ],
+)
+def test_a_function_has_what_the_api_has_for_it(more, word, param):
+    """What else stands there is not judged, and a list of words is not counted."""
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_response({"tools": [{**OWN, **more}]}, standing())
+
+    assert (word, f"response.tools[0].{param}") == (caught.value.word, caught.value.field)
+
+
+@pytest.mark.parametrize("kind", ["translation", ["realtime"], None])
+def test_a_session_is_of_one_of_the_types_that_there_are(kind):
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_session({"type": kind}, standing())
+
+    assert "session.type" == caught.value.field
+
+
+@pytest.mark.parametrize("way", ["input", "output"])
+@pytest.mark.parametrize(
+    ("asked", "is_good"),
+    [
+        ({"type": "audio/pcm"}, True),
+        ({"type": "audio/pcm", "rate": None}, True),
+        ({"type": "audio/pcm", "rate": 8000}, False),
+        ({"rate": 24_000}, True),
+        ({"rate": 8000}, False),
+        ({"type": None, "rate": 16_000}, False),
+        ({"type": "audio/pcmu", "rate": 8000}, True),
+        ({"type": "audio/pcmu", "rate": 4000}, False),
+        ({"type": "audio/pcm", "rate": 24_000, "sample_rate": 8000}, False),
+        ({"type": "audio/pcm", "rate": "8000"}, False),
+    ],
+)
+def test_sound_has_the_rate_by_which_it_is_counted(way, asked, is_good):
+    """Else a third of what is said would count, where a model takes another one."""
+    session = {"type": "realtime", "audio": {way: {"format": asked}}}
+    if is_good:
+        assert session == narrow_session(session, standing())
+        return
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_session(session, standing())
+
+    assert caught.value.field.startswith(f"session.audio.{way}.format.")
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ([{"model": "dear"}], ""),
+        ("dear", ""),
+        ({"model_id": "dear"}, ".model_id"),
+        ({"model": "large", "languages": "de"}, ".languages"),
+        ({"model": "large", "languages": ["en", "de"]}, ".languages[1]"),
+        ({"model": "large", "language": "de"}, ".language"),
+        ({"model": "large", "prompt": ["Names."]}, ".prompt"),
+    ],
+)
+def test_who_writes_down_what_is_judged_in_each_of_its_parts(asked, param):
+    session = {"type": "realtime", "audio": {"input": {"transcription": asked}}}
+    english = {"transcription_language": Grant(("en",))}
+    with pytest.raises(ApiRefusal) as caught:
+        narrow_session(session, standing(values=english, **WRITES | {"only_transcribes": False}))
+
+    assert f"session.audio.input.transcription{param}" == caught.value.field
 
 
 @pytest.mark.parametrize("more", [{"description": "x" * 99}, {"parameters": {"x": "x" * 99}}])

@@ -7,9 +7,9 @@ from terminal.words import AS_IT_IS
 from tornado_app.admission import tokens
 from tornado_app.admission.tokens import SECRET_PREFIX
 from tornado_app.commands.arguments import TOKEN_TTL_S
-from tornado_app.issuing import CONDUCT
 from tornado_app.settings.schema import Settings
 from tornado_app.sharing import Listening
+from tornado_app.terms import CONDUCT
 
 DEFAULT_PORT = 8765
 LOCAL_MODEL = {

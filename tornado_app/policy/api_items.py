@@ -7,12 +7,30 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tornado_app.policy.api_words import Standing, word_of
-from tornado_app.protocol.realtime.api_errors import refusal, wrong_type
+from tornado_app.policy.shapes import ANY, TEXT, TEXT_OR_NULL, Of, Shape, check_shape
+from tornado_app.protocol.realtime.api_errors import need, refusal, wrong_type
 
 OURS: Final = "parley_"
 """Names of items begin so that are the gateway's."""
 
 _ROLES: Final = ("user", "assistant", "system")
+_ITEM: Final[Shape] = {"type": ANY, "id": TEXT_OR_NULL, "object": ANY, "status": ANY}
+_SHAPES: Final[Mapping[str, Shape]] = {
+    "message": {**_ITEM, "role": ANY, "content": Of("an array", (list,)), "phase": ANY},
+    # A model names a call that has no name.
+    "function_call": {**_ITEM, "call_id": TEXT_OR_NULL, "name": TEXT, "arguments": TEXT_OR_NULL},
+    "function_call_output": {**_ITEM, "call_id": TEXT_OR_NULL, "output": TEXT_OR_NULL},
+}
+_PARTS: Final = ("input_text", "input_audio", "input_image", "output_text", "output_audio")
+_PART: Final[Shape] = {
+    "type": TEXT,
+    "text": TEXT_OR_NULL,
+    "audio": TEXT_OR_NULL,
+    "transcript": TEXT_OR_NULL,
+    "image_url": TEXT_OR_NULL,
+    "detail": ANY,
+}
+_REFERENCE: Final[Shape] = {"type": ANY, "id": TEXT}
 
 
 def check_item(path: str, item: Any, standing: Standing) -> None:
@@ -27,19 +45,26 @@ def check_item(path: str, item: Any, standing: Standing) -> None:
     if not isinstance(item, dict):
         raise wrong_type(path, "an object")
     kind = word_of(path, item, "type")
+    shape = _SHAPES.get(kind)
+    if shape is None:
+        message = f"{path}.type must be one of {', '.join(_SHAPES)}."
+        raise refusal("invalid_value", message, f"{path}.type")
+    if kind == "message":
+        _check_role(path, item, standing)
+    check_shape(path, item, shape)
     name = item.get("id")
     if isinstance(name, str) and (name.startswith(OURS) or standing.is_hidden(name)):
         raise refusal("invalid_value", f"{path}.id must not begin with {OURS}.", f"{path}.id")
-    match kind:
-        case "message":
-            _check_message(path, item, standing)
-        case "function_call":
-            _need(path, "type", "history", standing)
-        case "function_call_output":
-            pass
-        case _:
-            message = f"{path}.type must be one of message, function_call, function_call_output."
-            raise refusal("invalid_value", message, f"{path}.type")
+    if kind == "message":
+        _check_message(path, item, standing)
+        return
+    call_id = item.get("call_id")
+    if isinstance(call_id, str) and standing.is_hidden_call(call_id):
+        # Its result is the server's to tell.
+        message = f"Invalid value for '{path}.call_id': there is no such call."
+        raise refusal("invalid_value", message, f"{path}.call_id")
+    if kind == "function_call":
+        _check_call(path, item, standing)
 
 
 def check_input(path: str, value: Any, standing: Standing) -> Any:
@@ -51,7 +76,8 @@ def check_input(path: str, value: Any, standing: Standing) -> Any:
     for number, item in enumerate(value):
         where = f"{path}[{number}]"
         if isinstance(item, dict) and item.get("type") == "item_reference":
-            check_known(f"{where}.id", item.get("id"), standing)
+            check_shape(where, item, _REFERENCE)
+            check_known(f"{where}.id", item["id"], standing)
         else:
             check_item(where, item, standing)
     return value
@@ -68,26 +94,50 @@ def check_known(path: str, name: Any, standing: Standing) -> None:
         raise refusal("invalid_value", message, path)
 
 
-def _check_message(path: str, item: Mapping[str, Any], standing: Standing) -> None:
+def _check_role(path: str, item: Mapping[str, Any], standing: Standing) -> None:
     role = word_of(path, item, "role")
     if role not in _ROLES:
         raise refusal(
             "invalid_value", f"{path}.role must be one of {', '.join(_ROLES)}.", f"{path}.role"
         )
-    parts = item.get("content")
-    parts = parts if isinstance(parts, list) else []
-    written = [part for part in parts if isinstance(part, dict)]
     if role != "user":
         _need(path, "role", "instructions" if role == "system" else "history", standing)
-    text = " ".join(str(part["text"]) for part in written if isinstance(part.get("text"), str))
-    if role == "system":
+
+
+def _check_message(path: str, item: Mapping[str, Any], standing: Standing) -> None:
+    parts = item.get("content", [])
+    for number, part in enumerate(parts):
+        _check_part(f"{path}.content[{number}]", part, standing)
+    said = (part.get(name) for part in parts for name in ("text", "transcript"))
+    text = " ".join(words for words in said if words)
+    if item["role"] == "system":
         standing.check(f"{path}.content", "instructions", text)
-    elif role == "assistant" and text:
-        turns = [{"role": "assistant", "text": text}]
-        standing.check(f"{path}.content", "history", turns)
-    for number, part in enumerate(written):
-        if part.get("image_url") is not None or part.get("type") == "input_image":
-            _check_picture(f"{path}.content[{number}]", part, standing)
+    elif item["role"] == "assistant" and text:
+        _check_history(f"{path}.content", text, standing)
+
+
+def _check_part(path: str, part: Any, standing: Standing) -> None:
+    need(path, part, "an object", dict)
+    check_shape(path, part, _PART)
+    if part["type"] not in _PARTS:
+        message = f"{path}.type must be one of {', '.join(_PARTS)}."
+        raise refusal("invalid_value", message, f"{path}.type")
+    if part.get("image_url") is not None or part["type"] == "input_image":
+        _check_picture(path, part, standing)
+
+
+def _check_call(path: str, item: Mapping[str, Any], standing: Standing) -> None:
+    """A call that the model is to believe that it has made."""
+    _need(path, "type", "history", standing)
+    if item["name"] in standing.rules.taken:
+        message = f"{path}.name must be another one, as the server has such a tool."
+        raise refusal("invalid_value", message, f"{path}.name")
+    if arguments := item.get("arguments"):
+        _check_history(f"{path}.arguments", arguments, standing)
+
+
+def _check_history(path: str, text: str, standing: Standing) -> None:
+    standing.check(path, "history", [{"role": "assistant", "text": text}])
 
 
 def _need(path: str, name: str, needed: str, standing: Standing) -> None:

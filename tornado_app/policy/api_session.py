@@ -6,20 +6,21 @@ https://platform.openai.com/docs/api-reference/realtime-client-events/response/c
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tornado_app.policy import api_audio
 from tornado_app.policy import api_words as words
 from tornado_app.policy.api_items import check_input
 from tornado_app.policy.api_tools import choose_among, tool_choice, tools
 from tornado_app.policy.api_words import Rule, Standing, fields, of_answer, passes, within
-from tornado_app.protocol.realtime.api_errors import missing, refusal
+from tornado_app.protocol.realtime.api_errors import missing, need, refusal
 
 _INPUT: Final[Mapping[str, Rule]] = {
-    "format": words.input_format,
-    "transcription": words.transcription,
+    "format": api_audio.input_format,
+    "transcription": api_audio.transcription,
     "noise_reduction": passes,
     "turn_detection": words.turn_detection,
 }
 _OUTPUT: Final[Mapping[str, Rule]] = {
-    "format": words.output_format,
+    "format": api_audio.output_format,
     "voice": words.voice,
     "speed": words.as_field("speed", "a decimal", int, float),
 }
@@ -53,7 +54,7 @@ _RULES: Final[Mapping[str, Mapping[str, Rule]]] = {
     "transcription": _TRANSCRIPTION,
 }
 _ANSWERED: Final[Mapping[str, Rule]] = {
-    "format": of_answer(words.output_format),
+    "format": of_answer(api_audio.output_format),
     "voice": of_answer(words.voice),
 }
 _RESPONSE: Final[Mapping[str, Rule]] = {
@@ -91,9 +92,13 @@ def narrow_session(asked: Any, standing: Standing) -> dict[str, Any]:
 
 def _check_type(asked: Any, own: str) -> None:
     """Nothing is said of the fields of another type of session."""
-    if asked != own and isinstance(asked, str) and asked in _RULES:
+    need("session.type", asked, "a string", str)
+    if asked == own:
+        return
+    if asked in _RULES:
         sentence = f"Passing a {asked} session update event to a {own} session is not allowed."
         raise refusal("invalid_parameter", sentence, "session.type")
+    raise refusal("invalid_value", f"session.type must be {own}.", "session.type")
 
 
 def of_conversation(asked: Mapping[str, Any]) -> bool:

@@ -4,14 +4,23 @@ https://platform.openai.com/docs/api-reference/realtime-client-events/session/up
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, Final
 
 from tornado_app.errors import Refused
 from tornado_app.policy.api_words import CLEARED, LEFT_OUT, Standing, word_of
+from tornado_app.policy.shapes import ANY, TEXT, TEXT_OR_NULL, Of, Shape, check_shape
 from tornado_app.policy.wrong import Wrong
 from tornado_app.protocol.realtime.api_errors import need, refusal
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.protocol.realtime.model_session import choice_field
+
+_FUNCTION: Final[Shape] = {
+    "type": ANY,
+    "name": TEXT,
+    "description": TEXT_OR_NULL,
+    "parameters": Of("an object", (dict, NoneType)),
+}
 
 
 def tools(path: str, value: Any, standing: Standing) -> Any:
@@ -49,7 +58,7 @@ def _check_entry(where: str, entry: Any) -> None:
     if word_of(where, entry, "type") != "function":
         message = f"{where}.type must be function: no other tool may be named."
         raise refusal("invalid_value", message, f"{where}.type")
-    word_of(where, entry, "name")
+    check_shape(where, entry, _FUNCTION)
 
 
 def tool_choice(path: str, value: Any, standing: Standing) -> Any:
@@ -95,9 +104,4 @@ def _has(entries: Any, name: Any) -> bool:
 
 
 def _function(entry: Mapping[str, Any]) -> Function:
-    description, parameters = entry.get("description"), entry.get("parameters")
-    return Function(
-        entry["name"],
-        description if isinstance(description, str) else "",
-        parameters if isinstance(parameters, dict) else {},
-    )
+    return Function(entry["name"], entry.get("description") or "", entry.get("parameters") or {})

@@ -13,16 +13,16 @@ from typing import Any, Final
 
 from tornado_app.errors import Refused
 from tornado_app.policy.settling import CallRules
+from tornado_app.policy.shapes import SHOWN_CHARACTERS
+from tornado_app.policy.transcribing import PARTS_OF_ANSWERS
 from tornado_app.policy.turns import PARTS
 from tornado_app.protocol.realtime.api_errors import missing, need, refusal, unknown
 from tornado_app.protocol.realtime.asked_session import TURN_DETECTION_TYPES
-from tornado_app.protocol.realtime.model_session import MODEL_RATE_HZ, ModelSession
+from tornado_app.protocol.realtime.model_session import ModelSession
 
-SHOWN_CHARACTERS = 64
 LEFT_OUT: Final = object()
 CLEARED: Final[tuple[Any, ...]] = (None, "", [])
 """What sets a field of the session back, as the API has it."""
-OF_ALL_THAT_TRANSCRIBE: Final = ("language", "prompt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,8 @@ class Standing:
     converts_output: bool = False
     is_hidden: Callable[[str], bool] = lambda _: False
     """Whether an item is none of the client's."""
+    is_hidden_call: Callable[[str], bool] = lambda _: False
+    """Whether the model has called a tool of the server by this name."""
     shows: bool = False
     """The client may show pictures."""
 
@@ -217,66 +219,9 @@ def turn_detection(path: str, value: Any, standing: Standing) -> Any:
     for name, part in asked.items():
         if name == "type":
             continue
-        if name not in PARTS[kind]:
+        is_senseless = standing.only_transcribes and name in PARTS_OF_ANSWERS
+        if name not in PARTS[kind] or is_senseless:
             raise unknown(f"{path}.{name[:SHOWN_CHARACTERS]}")
         need(f"{path}.{name}", part, *TURN_DETECTION_TYPES[name])
     standing.check(path, "turn_detection", asked)
     return value
-
-
-_FORMATS: Final = {"audio/pcm": "pcm16", "audio/pcmu": "pcmu", "audio/pcma": "pcma"}
-
-
-def _format(name: str) -> Rule:
-    """Of what the model takes and gives, where the gateway does not see to that."""
-
-    def rule(path: str, value: Any, standing: Standing) -> Any:
-        converts = standing.converts_input if name == "input_format" else standing.converts_output
-        if converts or not standing.lets(name):
-            return LEFT_OUT
-        if value in CLEARED:
-            return {"type": "audio/pcm", "rate": MODEL_RATE_HZ}
-        need(path, value, "an object", dict)
-        if value.get("type") is None:
-            return value  # it stays what it is, and was allowed
-        kind = word_of(path, value, "type")
-        if kind not in _FORMATS:
-            may_be = ", ".join(_FORMATS)
-            sentence = f"{path}.type must be one of {may_be}."
-            raise refusal("invalid_value", sentence, f"{path}.type")
-        standing.check(path, name, _FORMATS[kind])
-        return value
-
-    return rule
-
-
-input_format = _format("input_format")
-output_format = _format("output_format")
-
-
-def transcription(path: str, value: Any, standing: Standing) -> Any:
-    """Who writes down costs money: of others than the operator lets be asked none does.
-
-    Libraries name one of their own, and some end a call at any error: so in its place it is the
-    operator's, with what each of them understands.  So it is where a client names none, lest the
-    model takes one of its own.
-    """
-    if not standing.transcription_models:
-        return LEFT_OUT
-    if value in CLEARED and standing.only_transcribes:
-        return LEFT_OUT
-    if not isinstance(value, dict):
-        return value
-    asked = dict(value)
-    if asked.get("model") is None:
-        if "model" in asked or not standing.is_written_down:
-            asked["model"] = standing.transcription_models[0]
-    elif word_of(path, asked, "model") not in standing.transcription_models:
-        asked = {name: asked[name] for name in OF_ALL_THAT_TRANSCRIBE if name in asked}
-        asked["model"] = standing.transcription_models[0]
-    if not standing.lets("transcription_language"):
-        asked = {name: asked[name] for name in asked if name not in {"language", "languages"}}
-    elif (language := asked.get("language")) not in CLEARED:
-        need(f"{path}.language", language, "a string", str)
-        standing.check(f"{path}.language", "transcription_language", language)
-    return asked

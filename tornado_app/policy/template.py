@@ -44,6 +44,11 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     return "".join(_filled(text, values))
 
 
+def plain(text: str) -> str:
+    """*text* so that it is told as it stands, with nothing filled in."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def names_in_order(names: Iterable[str]) -> list[str]:
     others = set(names) - set(ALWAYS)
     return [*ALWAYS, *sorted(others)]

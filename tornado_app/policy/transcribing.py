@@ -28,6 +28,7 @@ _OF_ANSWERS = {
     "vad_idle_timeout_ms": "idle_timeout_ms",
 }
 """Parts of turn detection that concern answers, and what the API calls them."""
+PARTS_OF_ANSWERS = frozenset(_OF_ANSWERS.values())
 
 
 def check_fits(name: str, may: Iterable[str]) -> None:

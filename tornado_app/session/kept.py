@@ -191,7 +191,5 @@ def order_bytes(order: AnyOrder) -> int:
         case UpdateSession(session):
             tools = msgspec.json.encode(session.get("tools", ()))
             return ENTRY_BYTES + text_bytes(session.get("instructions", "")) + len(tools)
-        case Commit(beside=beside) | Clear(beside=beside) if beside:
-            return ENTRY_BYTES + len(msgspec.json.encode(beside))
         case _:
             return ENTRY_BYTES

@@ -43,6 +43,17 @@ def test_a_picture_is_as_large_as_a_picture_can_be():
     assert found.text < 100
 
 
+@pytest.mark.parametrize("name", ["audio", "image_url"])
+def test_what_a_function_calls_sound_or_a_picture_is_text(name):
+    """The model reads it as it stands there."""
+    tool = {"type": "function", "name": "own", "parameters": {name: "x" * 50_000}}
+    for order in (UpdateSession({"tools": [tool]}), CreateResponse(response={"tools": [tool]})):
+        found = given_by(order)
+
+        assert found.text > 50_000
+        assert 0 == found.pictures
+
+
 def test_sound_in_an_item_is_counted_elsewhere():
     """By its length, as speech that is streamed."""
     sound = base64.b64encode(bytes(100_000)).decode()

@@ -24,11 +24,9 @@ def brings(call, how, audio):
             call.asks(
                 "response.create", response={"conversation": "none", "input": [spoken(audio)]}
             )
-        case "append":
-            call.asks("input_audio_buffer.append", audio=audio, more=1)
 
 
-WAYS = ["item", "history", "input", "append"]
+WAYS = ["item", "history", "input"]
 
 
 def received_ms(call):

@@ -21,7 +21,6 @@ TAKEN = {
     "response.create": {"response": {"instructions": "Be brief."}},
     "response.cancel": {},
     "output_audio_buffer.clear": {},
-    "something.new": {},
 }
 """Whatever the policy says, these are taken."""
 
@@ -32,6 +31,10 @@ REFUSED = {
     "conversation.item.truncate": ({"item_id": "parley_x"}, "item_truncate_invalid_item_id"),
     "conversation.item.delete": ({"item_id": "parley_x"}, "item_delete_invalid_item_id"),
     "response.create": ({"response": {"temperature": 1}}, "unknown_parameter"),
+    "response.cancel": ({"TYPE": "session.update", "session": UPDATE}, "unknown_parameter"),
+    "input_audio_buffer.append": ({"audio": "QUJD", "more": 1}, "unknown_parameter"),
+    "input_audio_buffer.commit": ({"session": UPDATE}, "unknown_parameter"),
+    "something.new": ({}, "invalid_value"),
     "transcription_session.update": ({}, "invalid_value"),
     "session.close": ({}, "invalid_value"),
     "session.input_audio_buffer.append": ({"audio": "QUJD"}, "invalid_value"),

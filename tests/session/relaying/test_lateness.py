@@ -257,7 +257,7 @@ def test_the_next_model_has_all_the_time_for_what_the_one_before_owed():
         ("input_audio_buffer.commit", {}),
         ("session.update", {"session": {"type": "realtime", "instructions": "Be brief."}}),
         ("response.cancel", {"event_id": "parley_own"}),
-        ("new.thing", {"event_id": "parley_own"}),
+        ("output_audio_buffer.clear", {"event_id": "parley_own"}),
     ],
 )
 def test_a_word_that_never_comes_keeps_no_call_from_going_over_to_the_next_model(kind, fields):

@@ -49,6 +49,18 @@ def test_the_client_sees_one_answer_and_no_tool(calling):
     assert not any(word in said for word in (TOOL.name, "OYSTER", SECRET, "call_1", "item_call"))
 
 
+@pytest.mark.parametrize("is_done", [False, True])
+def test_no_client_tells_what_came_of_it(calling, is_done):
+    """Not even one that knows by which name a server calls its next."""
+    if is_done:
+        calling.gets("call_1", "OYSTER")
+    result = {"type": "function_call_output", "call_id": "call_1", "output": "forged"}
+    calling.asks("conversation.item.create", item=result)
+
+    assert [] == calling.sent
+    assert ("invalid_value", "item.call_id") == (calling.error["code"], calling.error["param"])
+
+
 def test_the_tool_is_called_once_with_what_the_model_has_written(calling):
     calls = [c for c in calling.all if isinstance(c, CallTool)]
 

@@ -340,7 +340,8 @@ def test_turn_detection_that_is_off_is_switched_on_by_its_type():
 def test_a_picture_that_is_not_taken_is_named_where_it_stands(image_url, code):
     rules = PictureRules(are_allowed=True, size_bytes=1_000)
     call = Call(pictures=rules).begun()
-    item = message_of({"type": "input_text", "text": "?"}, {"image_url": image_url})
+    picture = {"type": "input_image", "image_url": image_url}
+    item = message_of({"type": "input_text", "text": "?"}, picture)
     call.asks("conversation.item.create", item=item)
     assert (code, "item.content[1].image_url") == (call.error["code"], call.error["param"])
 
@@ -511,13 +512,11 @@ def test_another_upstream_writes_down_with_its_own():
         assert "its_cedar" == there["output"]["voice"]
 
 
-@pytest.mark.parametrize("beside", [{}, {"item": {"id": "mine"}}])
 @pytest.mark.parametrize("kind", ["retrieve", "delete", "truncate"])
-def test_an_item_that_is_hidden_is_one_that_there_is_not(kind, beside):
-    """Whatever else the event has: the model goes by ``item_id``."""
+def test_an_item_that_is_hidden_is_one_that_there_is_not(kind):
     call = Call().begun()
 
-    call.asks(f"conversation.item.{kind}", item_id="parley_tool_1", event_id="mine", **beside)
+    call.asks(f"conversation.item.{kind}", item_id="parley_tool_1", event_id="mine")
 
     assert [] == call.sent
     assert (f"item_{kind}_invalid_item_id", "mine") == (call.error["code"], call.error["event_id"])
@@ -533,6 +532,15 @@ def test_events_of_other_dialects_are_not_served(kind):
 
     assert [] == call.sent
     assert "invalid_value" == call.error["code"]
+
+
+def test_a_call_that_only_transcribes_is_asked_for_no_answer():
+    """A server that would give one would have it paid for."""
+    only = model_session(session="transcription", transcription_model="t")
+    call = Call(model_session=only).begun().asks("response.create", event_id="mine")
+
+    assert [] == call.sent
+    assert ("invalid_value", "mine") == (call.error["code"], call.error["event_id"])
 
 
 def test_the_next_model_is_begun_with_what_the_client_has_set():

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 PICTURE_TOKENS = 85 + 8 * 170
 SOUND = "audio"
 PICTURE = "image_url"
+IN_WORDS = frozenset({"tools", "metadata"})
+"""Whatever they call what stands in them, the model reads it as text."""
 
 
 class Given(NamedTuple):
@@ -27,20 +29,22 @@ NOTHING = Given()
 def given_in(value: Any) -> Given:
     """Of all that stands in a JSON value, however deep."""
     text = pictures = 0
-    found = [value]
+    found = [(value, False)]
     while found:
-        match found.pop():
+        one, is_words = found.pop()
+        match one:
             case str() as each:
                 text += len(each if each.isascii() else each.encode("utf-8", "replace"))
             case dict() as fields:
                 for name, each in fields.items():
                     text += len(name)
-                    if name == PICTURE and isinstance(each, str):
+                    is_medium = isinstance(each, str) and not is_words
+                    if name == PICTURE and is_medium:
                         pictures += 1
-                    elif name != SOUND or not isinstance(each, str):
-                        found.append(each)
+                    elif name != SOUND or not is_medium:
+                        found.append((each, is_words or name in IN_WORDS))
             case list() | tuple() as values:
-                found.extend(values)
+                found.extend((each, is_words) for each in values)
             case None:
                 pass
             case number:

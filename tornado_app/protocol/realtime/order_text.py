@@ -1,10 +1,8 @@
 """How what we ask of the model is spelled."""
 
 import msgspec
-from msgspec import to_builtins
-from msgspec.structs import replace
 
-from tornado_app.protocol.realtime.orders import AnyOrder, Append, Clear, Commit, Relayed
+from tornado_app.protocol.realtime.orders import AnyOrder, Append, Relayed
 
 _encoder = msgspec.json.Encoder()
 
@@ -19,7 +17,4 @@ def encode_order(order: AnyOrder) -> bytes:
         return b'{"type":"input_audio_buffer.append","audio":"%b"}' % order.audio
     if isinstance(order, Relayed):
         return order.text
-    if isinstance(order, Commit | Clear) and order.beside:
-        plain = replace(order, beside={})
-        return _encoder.encode({**order.beside, **to_builtins(plain)})
     return _encoder.encode(order)

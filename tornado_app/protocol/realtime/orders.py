@@ -29,14 +29,10 @@ class Append(Order, tag="input_audio_buffer.append", frozen=True):
 
 class Commit(Order, tag="input_audio_buffer.commit", frozen=True):
     event_id: str | None = None
-    beside: dict[str, Any] = {}
-    """What its client has written in it that we do not know."""
 
 
 class Clear(Order, tag="input_audio_buffer.clear", frozen=True):
     event_id: str | None = None
-    beside: dict[str, Any] = {}
-    """As of `Commit`."""
 
 
 class CreateItem(Order, tag="conversation.item.create", frozen=True):

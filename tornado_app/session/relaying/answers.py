@@ -196,7 +196,8 @@ class Answers:
             return self._veil.response(text, {})
         response = response_in(text)
         answer.add_usage(response.get("usage"))
-        return answer.done(str(response.get("status")), response.get("status_details"))
+        details = self._veil.failed(response.get("status_details"))
+        return answer.done(str(response.get("status")), details)
 
     def pause(self, answer: Answer, text: str) -> None:
         """``response.done`` of an answer that goes on."""

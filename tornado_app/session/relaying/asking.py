@@ -9,8 +9,10 @@ from typing import Any
 import msgspec
 
 from tornado_app.errors import Refused
+from tornado_app.policy.api_events import check_event
 from tornado_app.policy.api_items import check_item, check_known
 from tornado_app.policy.api_session import narrow_response, of_conversation
+from tornado_app.policy.transcribing import SENSELESS
 from tornado_app.protocol.asked import ClientEvent
 from tornado_app.protocol.realtime.api_errors import refusal
 from tornado_app.protocol.realtime.given import given_in
@@ -33,8 +35,6 @@ from tornado_app.session.relaying.outstanding import OURS, UPDATE, Asked
 from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.shown_pictures import pictures_of, take
 
-PLAIN = ("type", "event_id")
-"""What every event may have."""
 TRUNCATE = "conversation.item.truncate"
 CLEAR = "input_audio_buffer.clear"
 NO_ITEM = {
@@ -43,10 +43,6 @@ NO_ITEM = {
     "conversation.item.truncate": "item_truncate_invalid_item_id",
 }
 """What the API says of an item that there is not."""
-REFUSED = ("transcription_session.update", "session.close", "session.input_audio_buffer.append")
-"""Of other dialects: they would change what is in force past all rules, end what is mended, or
-bring speech that nobody counts.
-"""
 
 
 class Asking:
@@ -73,6 +69,7 @@ class Asking:
         Raises:
             Refused: If the client may not ask for it.
         """
+        check_event(event.kind, event.fields)
         match event.kind:
             case "input_audio_buffer.append":
                 self._append(event)
@@ -88,9 +85,6 @@ class Asking:
             case kind if kind in NO_ITEM:
                 self._check_named(event)
                 self._in_turn(event)
-            case kind if kind in REFUSED:
-                message = f"Invalid value for 'type': {kind} is not served."
-                raise refusal("invalid_value", message, "type")
             case _:
                 self._in_turn(event)
 
@@ -128,6 +122,9 @@ class Asking:
     def _ask_for_answer(self, event: ClientEvent) -> None:
         if self._answers.closed_by is not None:
             raise self._answers.closed_by
+        if self._client.standing().only_transcribes:
+            sentence = f"response.create {SENSELESS}: there are no answers."
+            raise refusal("invalid_value", sentence, "type")
         wanted = event.fields.get("response")
         body = narrow_response(wanted, self._client.standing())
         if self._tools.holds_conversation and of_conversation(body):
@@ -165,9 +162,8 @@ class Asking:
             self._pass(with_fields(event, response_id=answer.model_name))
 
     def _create_item(self, event: ClientEvent) -> None:
-        standing, item = self._client.standing(), event.fields.get("item")
-        if item is not None:
-            check_item("item", item, standing)
+        standing, item = self._client.standing(), event.fields["item"]
+        check_item("item", item, standing)
         check_known("previous_item_id", event.fields.get("previous_item_id"), standing)
         letters = letters_of((item,))
         self._check_audio(letters, "item")
@@ -271,27 +267,20 @@ class Asking:
     def _mark(self, event: ClientEvent) -> None:
         ref = ref_of(event)
         name = self._outstanding.name_for(ref)
-        beside = {key: event.fields[key] for key in event.fields if key not in PLAIN}
-        order: AnyOrder = Clear(name, beside)
+        order: AnyOrder = Clear(name)
         if event.kind == CLEAR:
             self._speaking.clock.left_out(self._model.forget_speech())
         else:
-            order = Commit(name, beside)
+            order = Commit(name)
             self._model.rebuilding.ledger.spoke(name, is_committed=False)
         self._send_noted(Asked(event.kind, name, ref, order, is_kept_elsewhere=True))
 
     def _append(self, event: ClientEvent) -> None:
         """One that is not written as most are."""
-        audio = event.fields.get("audio")
-        if isinstance(audio, str) and not is_written_as_is(audio, event.text):
+        audio = event.fields["audio"]
+        if not is_written_as_is(audio, event.text):
             message = "Invalid value for 'audio': expected base64-encoded audio."
             raise refusal("invalid_value", message, "audio")
-        if isinstance(audio, str) and not event.fields.keys() - {"type", "audio", "event_id"}:
-            self._actions.chunk += 1
-            ref = ref_of(event) or ""
-            self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)
-            return
-        if isinstance(audio, str):
-            self._check_audio(len(audio), "audio")
-            self._speaking.brought(len(audio))
-        self._in_turn(event)
+        self._actions.chunk += 1
+        ref = ref_of(event) or ""
+        self._speaking.audio(audio, "" if ref.startswith(OURS) else ref)

@@ -96,6 +96,8 @@ class ItemEvents:
                 return self._clock.shown(text) if self._scribe.speech_started(said) else ""
             case realtime.UserSpeechStopped():
                 return self._clock.shown(text) if self._scribe.speech_stopped(said) else ""
+            case realtime.UserTranscriptFailed():
+                return self._veil.failure(text)
             case Place(type="input_audio_buffer.timeout_triggered"):
                 return self._clock.shown(text)
             case Place():

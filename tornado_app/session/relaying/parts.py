@@ -56,7 +56,9 @@ class RelayedParts:
             begun_items=self.begun_items,
             timeout_s=config.answers.response_timeout_s,
         )
-        self.tools = Tools(config, model, actions, parts.timers, answers=self.answers)
+        self.tools = Tools(
+            config, model, actions, parts.timers, answers=self.answers, veil=self.veil
+        )
         self.forgotten = Forgotten()
         self.given_up = GivenUp()
         self.items = ItemEvents(

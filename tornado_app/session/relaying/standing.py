@@ -67,6 +67,7 @@ class Client:
             converts_input=config.source != MODEL_FORMAT or config.recorded is not None,
             converts_output=config.target != MODEL_FORMAT or config.recorded is not None,
             is_hidden=self._veil.hides,
+            is_hidden_call=self._veil.hides_call,
             shows=config.pictures.are_allowed,
         )
 

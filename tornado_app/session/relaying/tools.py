@@ -26,6 +26,7 @@ from tornado_app.session.events import ToolDone, ToolOutcome
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.answers import Answers
+from tornado_app.session.relaying.veil import Veil
 from tornado_app.session.timers import Timers
 from tornado_app.session.tool_counts import ToolCounts
 
@@ -54,6 +55,7 @@ class Tools:
         timers: Timers,
         *,
         answers: Answers,
+        veil: Veil,
     ) -> None:
         self._rules = config.tools
         self._functions = {function.name: function for function in config.tools.functions}
@@ -61,6 +63,7 @@ class Tools:
         self._actions = actions
         self._timers = timers
         self._answers = answers
+        self._veil = veil
         self._calls: dict[str, _Call] = {}
         self._paused: dict[Answer, None] = {}
         """Answers of which the model has said all, and that wait for results."""
@@ -85,6 +88,7 @@ class Tools:
             return
         if not self._model.once.is_news("call", item.call_id, of=answer.model_name):
             return
+        self._veil.hide_call(item.call_id)
         self._counts.calls += 1
         self._called[answer] = None
         answer.brought(item.id)

@@ -14,7 +14,6 @@ from tornado_app.errors import Refused
 from tornado_app.failover.upstreams import Upstream
 from tornado_app.policy.api_session import narrow_session
 from tornado_app.protocol import asked
-from tornado_app.protocol.realtime.api_errors import missing
 from tornado_app.protocol.realtime.given import given_in
 from tornado_app.protocol.realtime.model_session import ModelSession, TurnDetection
 from tornado_app.protocol.realtime.orders import Relayed
@@ -74,8 +73,6 @@ class Updating:
         Raises:
             ApiRefusal: If the client may not have it.
         """
-        if "session" not in event.fields:
-            raise missing("session")
         body = narrow_session(event.fields["session"], self._client.standing())
         wanted: dict[str, Any] = event.fields["session"]
         ref = event.ref if isinstance(event.ref, str) else None

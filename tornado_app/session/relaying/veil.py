@@ -11,10 +11,10 @@ import msgspec
 
 from tornado_app.protocol.realtime.functions import tool_entry
 from tornado_app.session.config import SessionConfig
-from tornado_app.session.relaying.reading import object_of, text_of, words_of
+from tornado_app.session.relaying.reading import dict_of, object_of, text_of, words_of
 
 HIDDEN_KEPT = 4096
-"""So many items may be hidden at once: what is older nobody asks for."""
+"""So many items, and calls, may be hidden at once: what is older nobody asks for."""
 PIECE_CHARACTERS = 16
 """So much of a hidden text in a row is no accident."""
 MESSAGE_CHARACTERS = 1000
@@ -34,6 +34,7 @@ class Veil:
         self._names = frozenset((*self._tools, *labels))
         self._texts = _hidden_texts(config)
         self._items: dict[str, None] = {}
+        self._calls: dict[str, None] = {}
 
     def hides_tool(self, name: str) -> bool:
         """Whether a function is the server's."""
@@ -50,12 +51,17 @@ class Veil:
         """The client is told nothing of this item; without a name it is told of by nothing else."""
         if not item_id:
             return
-        self._items[item_id] = None
-        if len(self._items) > HIDDEN_KEPT:
-            del self._items[next(iter(self._items))]
+        _keep(self._items, item_id)
 
     def hides(self, item_id: str) -> bool:
         return item_id in self._items or item_id.startswith(OURS)
+
+    def hide_call(self, call_id: str) -> None:
+        """The model has called a tool of the server by this name."""
+        _keep(self._calls, call_id)
+
+    def hides_call(self, call_id: str) -> bool:
+        return call_id in self._calls
 
     def session(self, text: str, kind: str, own: Mapping[str, Any]) -> str:
         """An event with a session in it; *own* is what the client has asked for itself."""
@@ -74,7 +80,7 @@ class Veil:
 
     def response(self, text: str, own: Mapping[str, Any]) -> str:
         """An event with an answer in it, of which some servers say all that it was made with."""
-        marks = ('"instructions"', '"tools"', '"mcp_', *self._tools)
+        marks = ('"instructions"', '"tools"', '"mcp_', '"failed"', *self._tools)
         if not any(mark in text for mark in marks):
             return text
         event = object_of(text)
@@ -82,6 +88,19 @@ class Veil:
         if isinstance(response, dict):
             self._clean(response, own)
         return text_of(event) if event else ""
+
+    def failure(self, text: str) -> str:
+        """An event with an error in it that is none of an order's."""
+        event = object_of(text)
+        return text_of(self.failed(event)) if event else ""
+
+    def failed(self, said: Any) -> Any:
+        """What is said of something that failed, in the model's words as far as they may be."""
+        error = dict_of(dict_of(said).get("error"))
+        message = error.get("message")
+        if not isinstance(message, str):
+            return said
+        return {**said, "error": {**error, "message": self.message(message)}}
 
     def message(self, message: str) -> str:
         """An error's own words, unless they repeat what is hidden."""
@@ -104,6 +123,8 @@ class Veil:
             said["tool_choice"] = "auto"
         if isinstance(said.get("output"), list):
             said["output"] = [item for item in said["output"] if not self._is_ours(item)]
+        if "status_details" in said:
+            said["status_details"] = self.failed(said["status_details"])
         if said.get("prompt") is not None:
             said["prompt"] = None
 
@@ -117,6 +138,12 @@ class Veil:
         is_function = isinstance(tool, dict) and tool.get("type") == "function"
         name = tool.get("name") if is_function else None
         return isinstance(name, str) and name not in self._tools
+
+
+def _keep(names: dict[str, None], name: str) -> None:
+    names[name] = None
+    if len(names) > HIDDEN_KEPT:
+        del names[next(iter(names))]
 
 
 def _hidden_texts(config: SessionConfig) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ Every method belongs to the loop that started it.
 import asyncio
 import base64
 import hashlib
+import itertools
 import json
+import secrets
 import socket
 import ssl
 import struct
@@ -357,10 +359,21 @@ class FakeUpstream:
                 await peer.send(each)
 
 
+NEVER_GIVEN = range(10_000, 32_000)
+"""Ports that Linux and macOS give to nobody who does not ask for one of them."""
+_places = itertools.count(secrets.randbelow(len(NEVER_GIVEN)))
+"""Each process begins somewhere else."""
+
+
 def unused_port() -> int:
-    """A port nobody listens on: connecting is refused."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port nobody listens on: connecting is refused.
+
+    Nor is it given to a connection of another test before whoever asked for it listens there.
+    """
+    while True:
+        port = NEVER_GIVEN[next(_places) % len(NEVER_GIVEN)]
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextmanager

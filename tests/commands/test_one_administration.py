@@ -20,7 +20,7 @@ from tests.calls.house import House, until, whole_log
 from tests.calls.odd_requests import METHODS, request
 from tests.calls.test_administration import KEY, OTHER_KEY, ask, deeds, quota_of, session_id
 from tests.calls.test_odd_requests import LAST, first_answer, said_to
-from tests.fakes.upstream import FakeUpstream
+from tests.fakes.upstream import FakeUpstream, unused_port
 from tornado_app.commands.one_administration import OneAdministration
 from tornado_app.handlers.admin.passing_on import ASKED_FROM, PASSED_ON, passing_on_routes
 from tornado_app.handlers.metrics import make_metrics_server
@@ -376,8 +376,7 @@ async def test_a_reset_that_a_process_has_not_answered_is_not_said_to_be_done(se
     """Without Redis each counts for itself, and that one may count what was used still."""
     settings["quotas_tokens_per_user_per_day"] = 1000
     async with machine(settings) as whole:
-        with socket.create_server(("127.0.0.1", 0)) as closed:
-            whole.ports[1] = closed.getsockname()[1]
+        whole.ports[1] = unused_port()
         status, told = await ask(whole, "POST", "limits/user/alice/reset")
 
     assert (503, True) == (status, "1" in told["error"])

@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from typing import Any, Self
 
 import psutil
 import pytest
+
+from tests.fakes.upstream import unused_port
 
 WAIT_S = 120.0
 """It computes for a second to be made, on a computer that may have none to spare."""
@@ -62,8 +63,7 @@ class PostgresServer:
     """Is there for as long as a ``with``."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.port = taken.getsockname()[1]
+        self.port = unused_port()
         self.url = f"postgresql://{NAME}:{PASSWORD}@127.0.0.1:{self.port}/postgres"
 
     def __enter__(self) -> Self:

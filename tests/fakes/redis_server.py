@@ -9,6 +9,8 @@ from typing import Self
 
 import pytest
 
+from tests.fakes.upstream import unused_port
+
 WAIT_S = 20.0
 PROGRAM = shutil.which("redis-server") or shutil.which("valkey-server")
 
@@ -26,8 +28,7 @@ class RedisServer:
     """Is there for as long as a ``with``."""
 
     def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            self.port = taken.getsockname()[1]
+        self.port = unused_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def __enter__(self) -> Self:

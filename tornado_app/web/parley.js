@@ -15,10 +15,12 @@ const REPORT_MS = 64;
 const KEPT_MS = 15_000;
 const AT_ONCE_MS = 8_000;
 const LOOK_MS = 10_000; // longer than any pause of a line that lives
+const LATE_MS = 15_000;
 const AHEAD_MS = 300_000;
 const ORDERS = 64;
 const SENT = 512;
 const SILENCE_DB = -120;
+const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/; // what a subprotocol may be made of
 
 const now = () => performance.now();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -652,6 +654,9 @@ export class CallError extends Error {
   }
 }
 
+/** What has kept a call from beginning, as a CallError. */
+const told = (error) => (error instanceof CallError ? error : new CallError("failed", `The call cannot begin: ${error?.message ?? error}`));
+
 const HAS_PAGE = typeof AudioContext === "function";
 
 export const connect = (options) => new Call(options);
@@ -685,7 +690,7 @@ class Call {
       ...parameters,
       ...{ input_channels: 1, output_encoding: "binary" },
     };
-    queueMicrotask(() => this._begin().catch((error) => this._end(error)));
+    queueMicrotask(() => this._begin().catch((error) => this._end(told(error))));
   }
 
   on(name, listener) {
@@ -712,6 +717,7 @@ class Call {
 
   async _begin() {
     checkFormats(this._parameters);
+    this._url();
     await this._load();
     if (this._options.microphone && this._sound) {
       this._enter("asking", "Your browser is asking whether Parley may hear you. Choose Allow, and the call begins.");
@@ -758,29 +764,49 @@ class Call {
     this._emit("problem", { kind, sentence: PROBLEMS[kind] });
   }
 
+  /** Try once; whatever comes of a try that is not the newest is nobody's. */
   async _dial() {
     clearTimeout(this._timer);
+    const line = (this._line = {});
     if (!this._attempt) this._enter("connecting", "Connecting.");
-    let token;
-    try {
-      token = await this._options.getToken();
-    } catch ({ message }) {
-      return this._closed(1006, { code: "token_missing", sentence: `There is no token: ${message}` });
+    const token = await this._token().catch((error) => error);
+    if (this._line !== line) return;
+    if (token instanceof CallError) {
+      this._closed(1006, { code: token.code, sentence: token.message });
+      return;
     }
-    if (this.state === "ended") return undefined;
     const socket = (this._socket = new WebSocket(this._url(), ["voice.v1", `bearer.${token}`]));
     const closed = (code) => {
       for (const timer of [late, watch]) clearTimeout(timer);
-      if (socket === this._socket) this._closed(code, code === 1006 ? null : this._lastError);
+      if (this._line !== line) return;
+      socket.close(); // else one that is given up may open yet
+      this._closed(code, code === 1006 ? null : this._lastError);
     };
-    const late = setTimeout(closed, 15_000, 1006);
+    const late = (this._late = setTimeout(closed, LATE_MS, 1006));
     socket.binaryType = "arraybuffer";
     this._looks = 0;
-    const watch = (this._watch = setInterval(() => this._look(() => (socket.close(), closed(1006))), LOOK_MS));
+    const watch = (this._watch = setInterval(() => this._look(() => closed(1006)), LOOK_MS));
     socket.onopen = () => clearTimeout(late);
-    socket.onmessage = ({ data }) => socket === this._socket && this._message(data);
+    socket.onmessage = ({ data }) => this._line === line && this._message(data);
     socket.onclose = ({ code }) => closed(code);
-    return undefined;
+  }
+
+  /** A token, or a CallError; a line that is dead keeps a page's own questions waiting as well. */
+  async _token() {
+    let token;
+    try {
+      const isSlow = new Promise((_, reject) => {
+        if (this._openedAt !== undefined && !this._isOpen) this._late = setTimeout(reject, LATE_MS, new Error("getToken takes too long."));
+      });
+      token = await Promise.race([this._options.getToken(), isSlow]);
+    } catch (error) {
+      throw new CallError("token_missing", `There is no token: ${error?.message ?? error ?? "getToken has failed."}`);
+    } finally {
+      clearTimeout(this._late);
+    }
+    const text = String(token ?? "").trim();
+    if (TOKEN.test(text)) return text;
+    throw new CallError("token_missing", "There is no token: what getToken gave is none.");
   }
 
   /** A line that is dead looks open for minutes, behind sleep or in another network: ask, and give it up. */
@@ -791,7 +817,14 @@ class Call {
   }
 
   _url() {
-    const url = new URL(this._options.url || "/ws", import.meta.url);
+    const asked = this._options.url || "/ws";
+    let url;
+    try {
+      url = new URL(asked, import.meta.url);
+    } catch {} // told as any other that is none
+    if (!/^(http|ws)s?:$/.test(url?.protocol)) {
+      throw new CallError("bad_request", `This is no address of a gateway, which begins with https, wss, http or ws: ${asked}`);
+    }
     url.protocol = url.protocol.replace("http", "ws");
     if (url.pathname === "/") url.pathname = "/ws";
     const resume = this._resumeToken && { resume: this._resumeToken, last_seq: this._lastSeq };
@@ -804,7 +837,7 @@ class Call {
   _closed(closeCode, error) {
     this._attempt = this._isOpen && now() - this._openedAt > 10_000 ? 1 : this._attempt + 1;
     this._lostAt ??= now();
-    this._socket = this._expected = this._deafTo = null;
+    this._socket = this._line = this._expected = this._deafTo = this._lastError = null;
     this._isTold = this._isOpen = false;
     if (!this._resumeToken) this._forget();
     const why = error ?? (closeCode === 1006 && this._openedAt === undefined ? NOT_REACHED : null);
@@ -814,8 +847,8 @@ class Call {
       this._end(new CallError(error?.code ?? "closed", sentence, error ?? {}), more);
       return;
     }
+    this._timer = setTimeout(() => this._dial(), delayMs); // before who is told may want it at once
     this._enter("reconnecting", sentence, { ...more, attempt: this._attempt, retryInMs: delayMs });
-    this._timer = setTimeout(() => this._dial(), delayMs);
   }
 
   /** The session is gone, and what was open in it. */
@@ -833,16 +866,17 @@ class Call {
 
   _end(error, more) {
     if (this.state === "ended") return;
+    this.state = "ended"; // for whoever ends it because it does
     this._flush();
     this._enter("ended", error?.message ?? MEANINGS[1000], { code: error?.code, ...more });
     this._reject(error ?? new CallError("closed", MEANINGS[1000]));
     this._forget();
-    for (const timer of [this._timer, this._later, this._watch]) clearTimeout(timer);
+    for (const timer of [this._timer, this._late, this._later, this._watch]) clearTimeout(timer);
     this._waiting?.abort();
     this._quiet?.close();
     this._sound?.close();
     this._socket?.close(1000);
-    this._socket = null;
+    this._socket = this._line = null;
     this._isTold = false;
   }
 
@@ -852,7 +886,7 @@ class Call {
 
   retry() {
     this._waiting?.abort();
-    if (this.state === "reconnecting" && !this._socket) this._dial();
+    if (this.state === "reconnecting" && !this._line) this._dial();
   }
 
   typeOnly() {
@@ -880,11 +914,11 @@ class Call {
     }
   }
 
-  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, received, attempt, context_lost, reason }) {
+  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, received, attempt, context_lost }) {
     if (negotiated) {
       const isTold = this._isTold; // of this connection: what one before was told comes again, too
       this._isNew = !resumed && this._openedAt !== undefined;
-      if (this._isNew && this._resumeToken) this._forget(); // else it was when the line dropped
+      if (!resumed && this._resumeToken) this._forget(); // else it was when the line dropped
       Object.assign(this, { negotiated, sessionId: session_id, _resumeToken: resume_token, _isTold: true });
       if (!resumed) this._introduce();
       else if (!isTold) this._shipAgain(chunk, received);
@@ -893,8 +927,8 @@ class Call {
       this._lostAt ??= now();
       this._enter("reconnecting", "The model was lost and is called again. Please go on talking.", { attempt });
     }
-    const isRollOver = Boolean(reason) && this._lostAt === undefined; // nothing was gone, and nobody has noticed
-    if (status === "connected" && !isRollOver) this._connected(this._isNew || Boolean(context_lost));
+    const isNoNews = this._isOpen && this._lostAt === undefined; // told twice, or a model that took over unnoticed
+    if (status === "connected" && !isNoNews) this._connected(this._isNew || Boolean(context_lost));
     this._drain();
   }
 
@@ -1000,11 +1034,10 @@ class Call {
 
   async _on_token_expiring() {
     try {
-      const token = await this._options.getToken();
+      const token = await this._token();
       if (this._isTold) this._post({ type: "refresh_token", token });
-    } catch ({ message }) {
-      // 4410 will follow.
-      this._complain(new CallError("token_missing", `There is no token: ${message}`));
+    } catch (error) {
+      this._complain(error); // 4410 will follow
     }
   }
 

@@ -507,6 +507,7 @@ class Sound {
     const { moduleUrl, speaker, jitterMs: waitMs, jitterMaxMs: mostMs } = this._options;
     if (!this._context.audioWorklet) throw problem("insecure_page");
     await this._context.audioWorklet.addModule(moduleUrl ?? import.meta.url);
+    if (this._isClosed) return;
     const more = { numberOfInputs: 0, outputChannelCount: [1], processorOptions: { waitMs, mostMs } };
     if (speaker) this._player = this._node("parley-playout", more, (told) => this._call._report(told));
   }
@@ -529,15 +530,23 @@ class Sound {
     this._player?.port.postMessage(order, order.push ? [order.push.samples.buffer] : []);
   }
 
+  get isRunning() {
+    return this._context.state === "running";
+  }
+
   /** What was played and has not reached the ear. */
   get delayMs() {
     return 1000 * ((this._context.outputLatency || 0) + (this._context.baseLatency || 0));
   }
 
-  /** Take the microphone that *wanted* says, in place of the one before. */
-  async listen(wanted) {
+  /** Take the microphone that *wanted* says, in place of the one before; none once *given* is over. */
+  async listen(wanted, given) {
     const isOwn = !(wanted instanceof MediaStream);
     const stream = isOwn ? await ask(wanted) : wanted;
+    if (this._isClosed || given?.aborted) {
+      if (isOwn) for (const track of stream.getTracks()) track.stop(); // nobody is to be heard
+      return;
+    }
     this.deafen();
     this._source = this._context.createMediaStreamSource(stream);
     const more = { channelCount: 1, channelCountMode: "explicit" };
@@ -582,6 +591,7 @@ class Sound {
   }
 
   close() {
+    this._isClosed = true;
     clearTimeout(this._timer);
     for (const touch of TOUCHES) document.removeEventListener(touch, this.wake);
     this.deafen();
@@ -716,15 +726,18 @@ class Call {
   // Opening.
 
   async _begin() {
+    if (this.state === "ended") return;
     checkFormats(this._parameters);
     this._url();
     await this._load();
+    if (this.state === "ended") return;
     if (this._options.microphone && this._sound) {
       this._enter("asking", "Your browser is asking whether Parley may hear you. Choose Allow, and the call begins.");
       await this._listen(this._options.microphone);
     }
+    if (this.state === "ended") return;
     this._sound?.start();
-    if (this.state !== "ended") await this._dial();
+    await this._dial();
   }
 
   /** On a page without https there is no sound at all; what is said is still there to read. */
@@ -732,7 +745,7 @@ class Call {
     try {
       await this._sound?.load();
     } catch (error) {
-      if (!PROBLEMS[error.code]) throw error;
+      if (!PROBLEMS[error.code] || this.state === "ended") throw error;
       this._trouble(error.code);
       this._sound.close();
       this._sound = null;
@@ -747,17 +760,20 @@ class Call {
 
   /** Have the microphone, as soon as there is one; until then it is a problem that is told. */
   async _listen(wanted) {
-    for (;;) {
+    const given = (this._given = new AbortController()).signal; // over: it is not waited for any more
+    const isOver = new Promise((resolve) => given.addEventListener("abort", resolve));
+    while (this.state !== "ended" && !given.aborted) {
       try {
-        return await this._sound.listen(wanted);
+        return await Promise.race([this._sound.listen(wanted, given), isOver]);
       } catch (error) {
         if (!PROBLEMS[error.code]) throw error;
         this._trouble(error.code);
         const waiting = (this._waiting = new AbortController());
-        await this._sound.changed(error.code, waiting.signal);
-        if (waiting.isOver || this.state === "ended") return undefined;
+        await Promise.race([this._sound.changed(error.code, waiting.signal), isOver]);
+        waiting.abort();
       }
     }
+    return undefined;
   }
 
   _trouble(kind) {
@@ -872,7 +888,7 @@ class Call {
     this._reject(error ?? new CallError("closed", MEANINGS[1000]));
     this._forget();
     for (const timer of [this._timer, this._late, this._later, this._watch]) clearTimeout(timer);
-    this._waiting?.abort();
+    this._given?.abort();
     this._quiet?.close();
     this._sound?.close();
     this._socket?.close(1000);
@@ -890,8 +906,7 @@ class Call {
   }
 
   typeOnly() {
-    if (this._waiting) this._waiting.isOver = true;
-    this._waiting?.abort();
+    this._given?.abort();
   }
 
   // What the gateway says.
@@ -1095,7 +1110,8 @@ class Call {
   _heard() {
     if (!this._playing) return null;
     const { itemId, playedMs, at } = this._playing;
-    const heardMs = playedMs + now() - at - (this._quiet ? 0 : this._sound.delayMs);
+    const since = this._quiet ? now() - at : (this._sound.isRunning && now() - at) - this._sound.delayMs;
+    const heardMs = playedMs + since;
     return { itemId, heardMs: Math.round(between(0, heardMs, this._item(itemId).receivedMs)) };
   }
 
@@ -1278,12 +1294,15 @@ class Call {
   }
 
   release() {
-    this._sound?.microphone?.port.postMessage(null); // it answers when all that it heard is here
+    const microphone = this._sound?.microphone;
+    if (microphone) microphone.port.postMessage(null); // it answers when all that it heard is here
+    else this._released();
   }
 
   _released() {
     if (!this._held) return;
     this._held = false;
+    if (this.state === "ended") return;
     if (this._heldMs >= 100) {
       this._commit();
       return;
@@ -1393,12 +1412,18 @@ class Call {
     return { microphones: of("audioinput"), speakers: of("audiooutput") };
   }
 
+  get _devices() {
+    if (this._sound) return this._sound;
+    throw new CallError("not_supported", "This call has no sound of its own, and so no device to choose.");
+  }
+
   async useMicrophone(deviceId) {
-    await this._sound.listen({ deviceId: { exact: deviceId } });
+    await this._devices.listen({ deviceId: { exact: deviceId } });
+    this._given?.abort(); // another one that is waited for
   }
 
   async useSpeaker(deviceId) {
-    await this._sound.useSpeaker(deviceId);
+    await this._devices.useSpeaker(deviceId);
   }
 
   async resumeSound() {

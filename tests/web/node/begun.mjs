@@ -1,12 +1,12 @@
 /** A call that is connected, for tests of what comes then. */
 
-import { connect } from "../../../tornado_app/web/parley.js";
 import { Gateway, until } from "./gateway.mjs";
 
 const NAMES = ["status", "transcript", "speech", "speaking", "playback", "playback_ended", "interrupted", "response", "latency", "tool", "error", "message"];
 
 /** The call, its gateway, and what it has told of. */
 export async function begun(options = {}, first = {}) {
+  const { connect } = await import("../../../tornado_app/web/parley.js"); // behind a browser, where a test has one
   const gateway = new Gateway();
   const log = [];
   const call = connect({ url: "https://gateway.test", getToken: () => "secret", ...options });

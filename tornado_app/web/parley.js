@@ -853,7 +853,7 @@ class Call {
   _closed(closeCode, error) {
     this._attempt = this._isOpen && now() - this._openedAt > 10_000 ? 1 : this._attempt + 1;
     this._lostAt ??= now();
-    this._socket = this._line = this._expected = this._deafTo = this._lastError = null;
+    this._socket = this._line = this._expected = this._lastError = null;
     this._isTold = this._isOpen = false;
     if (!this._resumeToken) this._forget();
     const why = error ?? (closeCode === 1006 && this._openedAt === undefined ? NOT_REACHED : null);
@@ -874,8 +874,8 @@ class Call {
     const lost = new CallError("not_connected", "The connection was lost before this was taken.", { retryable: true });
     for (const { reject } of this._asked.values()) reject(lost);
     this._asked.clear();
-    this._outbox = this._outbox.filter(({ message }) => message?.type !== "configure");
-    this._resumeToken = null;
+    this._outbox = this._outbox.filter(({ message }) => !["configure", "tool_result"].includes(message?.type));
+    this._resumeToken = this._deafTo = null;
     this._lastSeq = this._chunks = this._shipped = 0;
     this._sent = [];
   }
@@ -1230,9 +1230,9 @@ class Call {
     this._note("out", "audio", undefined, frame.byteLength);
   }
 
-  /** Send *data*, and know it until it has surely come. */
+  /** Send *data*, now or when the session goes on, and know it until it has surely come. */
   _ship(data) {
-    this._socket?.send(data);
+    if (this._isTold) this._socket.send(data);
     const chunk = typeof data === "string" ? 0 : ++this._chunks;
     this._sent.push({ data, chunk, number: ++this._shipped });
     if (this._sent.length > SENT) this._sent.shift();
@@ -1246,6 +1246,7 @@ class Call {
   _shipAgain(chunk, received) {
     const lost = this._sent.filter(({ number }) => number > received);
     this._hasGap = received + lost.length < this._shipped;
+    if (this._hasGap) this._deafTo = null; // it may have been among what is lost
     this._sent = [];
     this._chunks = chunk;
     this._shipped = received;
@@ -1277,7 +1278,7 @@ class Call {
 
   interrupt() {
     const { itemId, heardMs } = this._flush() ?? {};
-    if (!this._isTold) return;
+    if (!this._isTold && !this._resumeToken) return; // nobody is there to know of it
     this._deafTo = this._id();
     this._post({ type: "interrupt", item_id: itemId, heard_ms: heardMs, id: this._deafTo });
   }
@@ -1337,7 +1338,8 @@ class Call {
       const chunk = samples.slice(at, at + size);
       this._levels.you = dbfs(chunk);
       this._speak(chunk, rateHz);
-      await pause(begun + (1000 * (at + size)) / rateHz - now());
+      const earlyMs = begun + (1000 * (at + size)) / rateHz - now();
+      if (earlyMs > 0) await pause(earlyMs); // a page in the background is woken once a second
     }
   }
 
@@ -1380,6 +1382,7 @@ class Call {
     try {
       if (!this._tools.has(name)) throw new Error(`This page has no function ${name}.`);
       answer = { output: (await this._tools.get(name).run(args, { callId, signal: controller.signal })) ?? "done" };
+      if (!isJson(answer.output)) throw new Error(`What the function ${name} brought cannot be written as JSON.`);
     } catch (error) {
       answer = { output: String(error?.message ?? error), is_error: true };
     }
@@ -1434,6 +1437,14 @@ class Call {
 function checkFormats({ input_format = "pcm16", output_format = "pcm16" }) {
   if (FORMATS[input_format] && FORMATS[output_format]) return;
   throw new CallError("unsupported_format", `parley.js speaks ${Object.keys(FORMATS).join(", ")}.`);
+}
+
+function isJson(value) {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 const definition = ({ name, description, parameters }) => ({ name, description, parameters });

@@ -234,7 +234,8 @@ export class JitterBuffer {
   flush() {
     this._queue = [];
     this._queuedMs = this._taken = 0;
-    this._tape.cut(this._playing ? (FADE_MS / 1000) * (this._marks[0]?.rateHz ?? 0) : 0);
+    if (!this._fades) this._tape.cut(this._playing ? (FADE_MS / 1000) * (this._marks[0]?.rateHz ?? 0) : 0);
+    this._fades = this._playing;
     this._marks.length = 0;
     this._isWhole = true;
     this._first = this._emptyAt = null;
@@ -262,7 +263,7 @@ export class JitterBuffer {
   }
 
   _rest() {
-    this._playing = this._isWhole = false;
+    this._playing = this._isWhole = this._fades = false;
     this._first = null; // when the first piece came, and how much came in all since
     this._emptyAt = null;
     this._needed = 0;
@@ -312,8 +313,9 @@ export class JitterBuffer {
     return this._isWhole || nowMs >= this._first.resumed + this._first.waitMs;
   }
 
-  /** Move pieces onto the tape. */
+  /** Move pieces onto the tape; what comes behind a flush is no part of what fades. */
   _fill() {
+    if (this._fades) return;
     while (this._queue.length && this._tape.room > 0) {
       const piece = this._queue[0];
       const last = this._marks.at(-1);
@@ -353,6 +355,10 @@ export class JitterBuffer {
     this._playing = false;
     this._gain = 0;
     this._tape.position = this._tape.written;
+    if (this._fades && this._queue.length) {
+      this._fades = false;
+      return this._follow();
+    }
     if (this._isWhole) return this._finish();
     this._emptyAt = nowMs;
     this._emptyItem = this._marks.at(-1)?.itemId;

@@ -673,6 +673,8 @@ export class CallError extends Error {
 /** What has kept a call from beginning, as a CallError. */
 const told = (error) => (error instanceof CallError ? error : new CallError("failed", `The call cannot begin: ${error?.message ?? error}`));
 
+let named = 0; // by which no two calls of a page give one name to what is typed
+
 const HAS_PAGE = typeof AudioContext === "function";
 
 export const connect = (options) => new Call(options);
@@ -695,7 +697,7 @@ class Call {
     this._outbox = []; // speech and orders that were not sent yet
     this._levels = { you: SILENCE_DB, model: SILENCE_DB };
     this._sent = []; // what the gateway may not have got
-    this._number = this._chunks = this._shipped = this._epoch = this._attempt = this._lastSeq = 0;
+    this._chunks = this._shipped = this._epoch = this._attempt = this._lastSeq = 0;
     this._allowance = { ms: AT_ONCE_MS, at: now() };
     this._register(tools);
     if (HAS_PAGE && (microphone || speaker)) this._sound = new Sound(this, this._options);
@@ -1272,7 +1274,7 @@ class Call {
   }
 
   _id() {
-    return `p${++this._number}`;
+    return `p${++named}`;
   }
 
   say(text) {

@@ -154,6 +154,18 @@ test("a call that its page ends because the answer has ended, has ended once", a
   assert.equal(told.of("status").filter(({ state }) => state === "ended").length, 1);
 });
 
+test("what is typed in one call has no name of what is typed in another", async () => {
+  const names = [];
+  for (let time = 0; time < 2; time++) {
+    const told = await begun();
+    ({ call } = told);
+    call.say("Hello.");
+    names.push(told.of("transcript")[0].itemId);
+    call.close();
+  }
+  assert.notEqual(names[0], names[1]);
+});
+
 test("a session that broke before it was connected, and is gone, leaves nothing behind", async () => {
   const gateway = new Gateway();
   call = connect({ url: URL_, getToken: () => "secret" });

@@ -18,7 +18,7 @@ const STYLE = `
 button { font: inherit; min-height: 2.75rem; padding: 0 1.25rem; border: 0; border-radius: .5rem; cursor: pointer;
   background: var(--parley-accent, #00705c); color: var(--parley-on-accent, #fff); }
 button:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
-p { margin: .5rem 0; }
+p { margin: .5rem 0; overflow-wrap: anywhere; }
 p:empty { margin: 0; }
 .who { font-weight: 600; }
 s { opacity: .65; }
@@ -134,7 +134,7 @@ export class ParleyCall extends HTMLElement {
   _transcript({ role, itemId, text, final, heardChars = text.length }) {
     if (!text) return;
     const line = this._line(itemId, role);
-    const words = make("span", {}, text.slice(0, heardChars));
+    const words = make("span", { dir: "auto" }, text.slice(0, heardChars));
     if (heardChars < text.length) words.append(make("s", {}, text.slice(heardChars)));
     line.lastChild.replaceWith(words);
     if (final) this._tell(itemId, `${NAMES[role]}: ${text.slice(0, heardChars)}`);

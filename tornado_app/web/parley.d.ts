@@ -5,7 +5,7 @@ export type State = "idle" | "asking" | "connecting" | "connected" | "reconnecti
 export interface Options {
   /** The gateway: "wss://host/ws", "https://host" or "".  Default: /ws of the host the module came from. */
   url?: string;
-  /** Called before every opening and for every refresh. */
+  /** Called before every opening and for every refresh; one that fails is asked again, and so is one that takes 15 s when the line was lost. */
   getToken: () => string | Promise<string>;
   /** true: ask for the microphone; constraints; a MediaStream of the page's own; false: typed only.  Default true in a browser. */
   microphone?: boolean | MediaTrackConstraints | MediaStream;
@@ -79,7 +79,7 @@ export interface Call {
   levels(): { you: number; model: number };
   /** Try now what is waited for: the microphone after a `problem`, or the connection. */
   retry(): void;
-  /** Go on without the microphone that is waited for. */
+  /** Go on without the microphone that is waited for, or that the browser still asks about. */
   typeOnly(): void;
   close(): Promise<void>;
 }

@@ -15,10 +15,12 @@ const REPORT_MS = 64;
 const KEPT_MS = 15_000;
 const AT_ONCE_MS = 8_000;
 const LOOK_MS = 10_000; // longer than any pause of a line that lives
+const LATE_MS = 15_000;
 const AHEAD_MS = 300_000;
 const ORDERS = 64;
 const SENT = 512;
 const SILENCE_DB = -120;
+const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/; // what a subprotocol may be made of
 
 const now = () => performance.now();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -232,7 +234,8 @@ export class JitterBuffer {
   flush() {
     this._queue = [];
     this._queuedMs = this._taken = 0;
-    this._tape.cut(this._playing ? (FADE_MS / 1000) * (this._marks[0]?.rateHz ?? 0) : 0);
+    if (!this._fades) this._tape.cut(this._playing ? (FADE_MS / 1000) * (this._marks[0]?.rateHz ?? 0) : 0);
+    this._fades = this._playing;
     this._marks.length = 0;
     this._isWhole = true;
     this._first = this._emptyAt = null;
@@ -260,7 +263,7 @@ export class JitterBuffer {
   }
 
   _rest() {
-    this._playing = this._isWhole = false;
+    this._playing = this._isWhole = this._fades = false;
     this._first = null; // when the first piece came, and how much came in all since
     this._emptyAt = null;
     this._needed = 0;
@@ -310,8 +313,9 @@ export class JitterBuffer {
     return this._isWhole || nowMs >= this._first.resumed + this._first.waitMs;
   }
 
-  /** Move pieces onto the tape. */
+  /** Move pieces onto the tape; what comes behind a flush is no part of what fades. */
   _fill() {
+    if (this._fades) return;
     while (this._queue.length && this._tape.room > 0) {
       const piece = this._queue[0];
       const last = this._marks.at(-1);
@@ -351,6 +355,10 @@ export class JitterBuffer {
     this._playing = false;
     this._gain = 0;
     this._tape.position = this._tape.written;
+    if (this._fades && this._queue.length) {
+      this._fades = false;
+      return this._follow();
+    }
     if (this._isWhole) return this._finish();
     this._emptyAt = nowMs;
     this._emptyItem = this._marks.at(-1)?.itemId;
@@ -505,6 +513,7 @@ class Sound {
     const { moduleUrl, speaker, jitterMs: waitMs, jitterMaxMs: mostMs } = this._options;
     if (!this._context.audioWorklet) throw problem("insecure_page");
     await this._context.audioWorklet.addModule(moduleUrl ?? import.meta.url);
+    if (this._isClosed) return;
     const more = { numberOfInputs: 0, outputChannelCount: [1], processorOptions: { waitMs, mostMs } };
     if (speaker) this._player = this._node("parley-playout", more, (told) => this._call._report(told));
   }
@@ -527,15 +536,23 @@ class Sound {
     this._player?.port.postMessage(order, order.push ? [order.push.samples.buffer] : []);
   }
 
+  get isRunning() {
+    return this._context.state === "running";
+  }
+
   /** What was played and has not reached the ear. */
   get delayMs() {
     return 1000 * ((this._context.outputLatency || 0) + (this._context.baseLatency || 0));
   }
 
-  /** Take the microphone that *wanted* says, in place of the one before. */
-  async listen(wanted) {
+  /** Take the microphone that *wanted* says, in place of the one before; none once *given* is over. */
+  async listen(wanted, given) {
     const isOwn = !(wanted instanceof MediaStream);
     const stream = isOwn ? await ask(wanted) : wanted;
+    if (this._isClosed || given?.aborted) {
+      if (isOwn) for (const track of stream.getTracks()) track.stop(); // nobody is to be heard
+      return;
+    }
     this.deafen();
     this._source = this._context.createMediaStreamSource(stream);
     const more = { channelCount: 1, channelCountMode: "explicit" };
@@ -580,6 +597,7 @@ class Sound {
   }
 
   close() {
+    this._isClosed = true;
     clearTimeout(this._timer);
     for (const touch of TOUCHES) document.removeEventListener(touch, this.wake);
     this.deafen();
@@ -652,6 +670,11 @@ export class CallError extends Error {
   }
 }
 
+/** What has kept a call from beginning, as a CallError. */
+const told = (error) => (error instanceof CallError ? error : new CallError("failed", `The call cannot begin: ${error?.message ?? error}`));
+
+let named = 0; // by which no two calls of a page give one name to what is typed
+
 const HAS_PAGE = typeof AudioContext === "function";
 
 export const connect = (options) => new Call(options);
@@ -674,7 +697,7 @@ class Call {
     this._outbox = []; // speech and orders that were not sent yet
     this._levels = { you: SILENCE_DB, model: SILENCE_DB };
     this._sent = []; // what the gateway may not have got
-    this._number = this._chunks = this._shipped = this._epoch = this._attempt = this._lastSeq = 0;
+    this._chunks = this._shipped = this._epoch = this._attempt = this._lastSeq = 0;
     this._allowance = { ms: AT_ONCE_MS, at: now() };
     this._register(tools);
     if (HAS_PAGE && (microphone || speaker)) this._sound = new Sound(this, this._options);
@@ -685,7 +708,7 @@ class Call {
       ...parameters,
       ...{ input_channels: 1, output_encoding: "binary" },
     };
-    queueMicrotask(() => this._begin().catch((error) => this._end(error)));
+    queueMicrotask(() => this._begin().catch((error) => this._end(told(error))));
   }
 
   on(name, listener) {
@@ -711,14 +734,18 @@ class Call {
   // Opening.
 
   async _begin() {
+    if (this.state === "ended") return;
     checkFormats(this._parameters);
+    this._url();
     await this._load();
+    if (this.state === "ended") return;
     if (this._options.microphone && this._sound) {
       this._enter("asking", "Your browser is asking whether Parley may hear you. Choose Allow, and the call begins.");
       await this._listen(this._options.microphone);
     }
+    if (this.state === "ended") return;
     this._sound?.start();
-    if (this.state !== "ended") await this._dial();
+    await this._dial();
   }
 
   /** On a page without https there is no sound at all; what is said is still there to read. */
@@ -726,7 +753,7 @@ class Call {
     try {
       await this._sound?.load();
     } catch (error) {
-      if (!PROBLEMS[error.code]) throw error;
+      if (!PROBLEMS[error.code] || this.state === "ended") throw error;
       this._trouble(error.code);
       this._sound.close();
       this._sound = null;
@@ -741,46 +768,69 @@ class Call {
 
   /** Have the microphone, as soon as there is one; until then it is a problem that is told. */
   async _listen(wanted) {
-    for (;;) {
+    const given = (this._given = new AbortController()).signal; // over: it is not waited for any more
+    const isOver = new Promise((resolve) => given.addEventListener("abort", resolve));
+    while (this.state !== "ended" && !given.aborted) {
       try {
-        return await this._sound.listen(wanted);
+        return await Promise.race([this._sound.listen(wanted, given), isOver]);
       } catch (error) {
         if (!PROBLEMS[error.code]) throw error;
         this._trouble(error.code);
         const waiting = (this._waiting = new AbortController());
-        await this._sound.changed(error.code, waiting.signal);
-        if (waiting.isOver || this.state === "ended") return undefined;
+        await Promise.race([this._sound.changed(error.code, waiting.signal), isOver]);
+        waiting.abort();
       }
     }
+    return undefined;
   }
 
   _trouble(kind) {
     this._emit("problem", { kind, sentence: PROBLEMS[kind] });
   }
 
+  /** Try once; whatever comes of a try that is not the newest is nobody's. */
   async _dial() {
     clearTimeout(this._timer);
+    const line = (this._line = {});
     if (!this._attempt) this._enter("connecting", "Connecting.");
-    let token;
-    try {
-      token = await this._options.getToken();
-    } catch ({ message }) {
-      return this._closed(1006, { code: "token_missing", sentence: `There is no token: ${message}` });
+    const token = await this._token().catch((error) => error);
+    if (this._line !== line) return;
+    if (token instanceof CallError) {
+      this._closed(1006, { code: token.code, sentence: token.message });
+      return;
     }
-    if (this.state === "ended") return undefined;
     const socket = (this._socket = new WebSocket(this._url(), ["voice.v1", `bearer.${token}`]));
     const closed = (code) => {
       for (const timer of [late, watch]) clearTimeout(timer);
-      if (socket === this._socket) this._closed(code, code === 1006 ? null : this._lastError);
+      if (this._line !== line) return;
+      socket.close(); // else one that is given up may open yet
+      this._closed(code, code === 1006 ? null : this._lastError);
     };
-    const late = setTimeout(closed, 15_000, 1006);
+    const late = (this._late = setTimeout(closed, LATE_MS, 1006));
     socket.binaryType = "arraybuffer";
     this._looks = 0;
-    const watch = (this._watch = setInterval(() => this._look(() => (socket.close(), closed(1006))), LOOK_MS));
+    const watch = (this._watch = setInterval(() => this._look(() => closed(1006)), LOOK_MS));
     socket.onopen = () => clearTimeout(late);
-    socket.onmessage = ({ data }) => socket === this._socket && this._message(data);
+    socket.onmessage = ({ data }) => this._line === line && this._message(data);
     socket.onclose = ({ code }) => closed(code);
-    return undefined;
+  }
+
+  /** A token, or a CallError; a line that is dead keeps a page's own questions waiting as well. */
+  async _token() {
+    let token;
+    try {
+      const isSlow = new Promise((_, reject) => {
+        if (this._openedAt !== undefined && !this._isOpen) this._late = setTimeout(reject, LATE_MS, new Error("getToken takes too long."));
+      });
+      token = await Promise.race([this._options.getToken(), isSlow]);
+    } catch (error) {
+      throw new CallError("token_missing", `There is no token: ${error?.message ?? error ?? "getToken has failed."}`);
+    } finally {
+      clearTimeout(this._late);
+    }
+    const text = String(token ?? "").trim();
+    if (TOKEN.test(text)) return text;
+    throw new CallError("token_missing", "There is no token: what getToken gave is none.");
   }
 
   /** A line that is dead looks open for minutes, behind sleep or in another network: ask, and give it up. */
@@ -791,7 +841,14 @@ class Call {
   }
 
   _url() {
-    const url = new URL(this._options.url || "/ws", import.meta.url);
+    const asked = this._options.url || "/ws";
+    let url;
+    try {
+      url = new URL(asked, import.meta.url);
+    } catch {} // told as any other that is none
+    if (!/^(http|ws)s?:$/.test(url?.protocol)) {
+      throw new CallError("bad_request", `This is no address of a gateway, which begins with https, wss, http or ws: ${asked}`);
+    }
     url.protocol = url.protocol.replace("http", "ws");
     if (url.pathname === "/") url.pathname = "/ws";
     const resume = this._resumeToken && { resume: this._resumeToken, last_seq: this._lastSeq };
@@ -804,7 +861,7 @@ class Call {
   _closed(closeCode, error) {
     this._attempt = this._isOpen && now() - this._openedAt > 10_000 ? 1 : this._attempt + 1;
     this._lostAt ??= now();
-    this._socket = this._expected = this._deafTo = null;
+    this._socket = this._line = this._expected = this._lastError = null;
     this._isTold = this._isOpen = false;
     if (!this._resumeToken) this._forget();
     const isUnheard = this._openedAt === undefined && !(closeCode in MEANINGS);
@@ -815,8 +872,8 @@ class Call {
       this._end(new CallError(error?.code ?? "closed", sentence, error ?? {}), more);
       return;
     }
+    this._timer = setTimeout(() => this._dial(), delayMs); // before who is told may want it at once
     this._enter("reconnecting", sentence, { ...more, attempt: this._attempt, retryInMs: delayMs });
-    this._timer = setTimeout(() => this._dial(), delayMs);
   }
 
   /** The session is gone, and what was open in it. */
@@ -826,24 +883,25 @@ class Call {
     const lost = new CallError("not_connected", "The connection was lost before this was taken.", { retryable: true });
     for (const { reject } of this._asked.values()) reject(lost);
     this._asked.clear();
-    this._outbox = this._outbox.filter(({ message }) => message?.type !== "configure");
-    this._resumeToken = null;
+    this._outbox = this._outbox.filter(({ message }) => !["configure", "tool_result"].includes(message?.type));
+    this._resumeToken = this._deafTo = null;
     this._lastSeq = this._chunks = this._shipped = 0;
     this._sent = [];
   }
 
   _end(error, more) {
     if (this.state === "ended") return;
+    this.state = "ended"; // for whoever ends it because it does
     this._flush();
     this._enter("ended", error?.message ?? MEANINGS[1000], { code: error?.code, ...more });
     this._reject(error ?? new CallError("closed", MEANINGS[1000]));
     this._forget();
-    for (const timer of [this._timer, this._later, this._watch]) clearTimeout(timer);
-    this._waiting?.abort();
+    for (const timer of [this._timer, this._late, this._later, this._watch]) clearTimeout(timer);
+    this._given?.abort();
     this._quiet?.close();
     this._sound?.close();
     this._socket?.close(1000);
-    this._socket = null;
+    this._socket = this._line = null;
     this._isTold = false;
   }
 
@@ -853,12 +911,11 @@ class Call {
 
   retry() {
     this._waiting?.abort();
-    if (this.state === "reconnecting" && !this._socket) this._dial();
+    if (this.state === "reconnecting" && !this._line) this._dial();
   }
 
   typeOnly() {
-    if (this._waiting) this._waiting.isOver = true;
-    this._waiting?.abort();
+    this._given?.abort();
   }
 
   // What the gateway says.
@@ -881,11 +938,11 @@ class Call {
     }
   }
 
-  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, received, attempt, context_lost, reason }) {
+  _on_connection_status({ status, negotiated, session_id, resume_token, resumed, chunk, received, attempt, context_lost }) {
     if (negotiated) {
       const isTold = this._isTold; // of this connection: what one before was told comes again, too
       this._isNew = !resumed && this._openedAt !== undefined;
-      if (this._isNew && this._resumeToken) this._forget(); // else it was when the line dropped
+      if (!resumed && this._resumeToken) this._forget(); // else it was when the line dropped
       Object.assign(this, { negotiated, sessionId: session_id, _resumeToken: resume_token, _isTold: true });
       if (!resumed) this._introduce();
       else if (!isTold) this._shipAgain(chunk, received);
@@ -894,8 +951,8 @@ class Call {
       this._lostAt ??= now();
       this._enter("reconnecting", "The model was lost and is called again. Please go on talking.", { attempt });
     }
-    const isRollOver = Boolean(reason) && this._lostAt === undefined; // nothing was gone, and nobody has noticed
-    if (status === "connected" && !isRollOver) this._connected(this._isNew || Boolean(context_lost));
+    const isNoNews = this._isOpen && this._lostAt === undefined; // told twice, or a model that took over unnoticed
+    if (status === "connected" && !isNoNews) this._connected(this._isNew || Boolean(context_lost));
     this._drain();
   }
 
@@ -1001,11 +1058,10 @@ class Call {
 
   async _on_token_expiring() {
     try {
-      const token = await this._options.getToken();
+      const token = await this._token();
       if (this._isTold) this._post({ type: "refresh_token", token });
-    } catch ({ message }) {
-      // 4410 will follow.
-      this._complain(new CallError("token_missing", `There is no token: ${message}`));
+    } catch (error) {
+      this._complain(error); // 4410 will follow
     }
   }
 
@@ -1063,7 +1119,8 @@ class Call {
   _heard() {
     if (!this._playing) return null;
     const { itemId, playedMs, at } = this._playing;
-    const heardMs = playedMs + now() - at - (this._quiet ? 0 : this._sound.delayMs);
+    const since = this._quiet ? now() - at : (this._sound.isRunning && now() - at) - this._sound.delayMs;
+    const heardMs = playedMs + since;
     return { itemId, heardMs: Math.round(between(0, heardMs, this._item(itemId).receivedMs)) };
   }
 
@@ -1182,9 +1239,9 @@ class Call {
     this._note("out", "audio", undefined, frame.byteLength);
   }
 
-  /** Send *data*, and know it until it has surely come. */
+  /** Send *data*, now or when the session goes on, and know it until it has surely come. */
   _ship(data) {
-    this._socket?.send(data);
+    if (this._isTold) this._socket.send(data);
     const chunk = typeof data === "string" ? 0 : ++this._chunks;
     this._sent.push({ data, chunk, number: ++this._shipped });
     if (this._sent.length > SENT) this._sent.shift();
@@ -1198,6 +1255,7 @@ class Call {
   _shipAgain(chunk, received) {
     const lost = this._sent.filter(({ number }) => number > received);
     this._hasGap = received + lost.length < this._shipped;
+    if (this._hasGap) this._deafTo = null; // it may have been among what is lost
     this._sent = [];
     this._chunks = chunk;
     this._shipped = received;
@@ -1217,7 +1275,7 @@ class Call {
   }
 
   _id() {
-    return `p${++this._number}`;
+    return `p${++named}`;
   }
 
   say(text) {
@@ -1229,7 +1287,7 @@ class Call {
 
   interrupt() {
     const { itemId, heardMs } = this._flush() ?? {};
-    if (!this._isTold) return;
+    if (!this._isTold && !this._resumeToken) return; // nobody is there to know of it
     this._deafTo = this._id();
     this._post({ type: "interrupt", item_id: itemId, heard_ms: heardMs, id: this._deafTo });
   }
@@ -1246,12 +1304,15 @@ class Call {
   }
 
   release() {
-    this._sound?.microphone?.port.postMessage(null); // it answers when all that it heard is here
+    const microphone = this._sound?.microphone;
+    if (microphone) microphone.port.postMessage(null); // it answers when all that it heard is here
+    else this._released();
   }
 
   _released() {
     if (!this._held) return;
     this._held = false;
+    if (this.state === "ended") return;
     if (this._heldMs >= 100) {
       this._commit();
       return;
@@ -1286,7 +1347,8 @@ class Call {
       const chunk = samples.slice(at, at + size);
       this._levels.you = dbfs(chunk);
       this._speak(chunk, rateHz);
-      await pause(begun + (1000 * (at + size)) / rateHz - now());
+      const earlyMs = begun + (1000 * (at + size)) / rateHz - now();
+      if (earlyMs > 0) await pause(earlyMs); // a page in the background is woken once a second
     }
   }
 
@@ -1329,6 +1391,7 @@ class Call {
     try {
       if (!this._tools.has(name)) throw new Error(`This page has no function ${name}.`);
       answer = { output: (await this._tools.get(name).run(args, { callId, signal: controller.signal })) ?? "done" };
+      if (!isJson(answer.output)) throw new Error(`What the function ${name} brought cannot be written as JSON.`);
     } catch (error) {
       answer = { output: String(error?.message ?? error), is_error: true };
     }
@@ -1361,12 +1424,18 @@ class Call {
     return { microphones: of("audioinput"), speakers: of("audiooutput") };
   }
 
+  get _devices() {
+    if (this._sound) return this._sound;
+    throw new CallError("not_supported", "This call has no sound of its own, and so no device to choose.");
+  }
+
   async useMicrophone(deviceId) {
-    await this._sound.listen({ deviceId: { exact: deviceId } });
+    await this._devices.listen({ deviceId: { exact: deviceId } });
+    this._given?.abort(); // another one that is waited for
   }
 
   async useSpeaker(deviceId) {
-    await this._sound.useSpeaker(deviceId);
+    await this._devices.useSpeaker(deviceId);
   }
 
   async resumeSound() {
@@ -1377,6 +1446,14 @@ class Call {
 function checkFormats({ input_format = "pcm16", output_format = "pcm16" }) {
   if (FORMATS[input_format] && FORMATS[output_format]) return;
   throw new CallError("unsupported_format", `parley.js speaks ${Object.keys(FORMATS).join(", ")}.`);
+}
+
+function isJson(value) {
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 const definition = ({ name, description, parameters }) => ({ name, description, parameters });

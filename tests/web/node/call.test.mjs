@@ -3,21 +3,16 @@
 import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 import { afterClose, connect } from "../../../tornado_app/web/parley.js";
+import { begun } from "./begun.mjs";
 import { Gateway, until } from "./gateway.mjs";
 
-const NAMES = ["status", "transcript", "speech", "speaking", "playback", "playback_ended", "interrupted", "response", "latency", "tool", "error", "message"];
 let call;
 
 /** A call that is connected, its gateway, and what it has told of. */
-async function connected(options = {}, first = {}) {
-  const gateway = new Gateway();
-  const log = [];
-  call = connect({ url: "https://gateway.test", getToken: () => "secret", ...options });
-  for (const name of NAMES) call.on(name, (event) => log.push([name, event]));
-  await until(() => gateway.last);
-  gateway.last.connect(first);
-  await call.ready;
-  return { gateway, log, of: (name) => log.filter(([kind]) => kind === name).map(([, event]) => event) };
+async function connected(options, first) {
+  const told = await begun(options, first);
+  call = told.call;
+  return told;
 }
 
 afterEach(() => call?.close());
@@ -272,11 +267,11 @@ test("where no other token is to be had, the page is told, and the call goes on"
 
 test("an expired token is fetched anew, and a refused one is not tried again", async () => {
   let tokens = 0;
-  const { gateway, of } = await connected({ getToken: () => `token ${++tokens}` });
+  const { gateway, of } = await connected({ getToken: () => `token-${++tokens}` });
   gateway.last.say("error", { code: "token_expired", retryable: false }, "The token has expired.");
   gateway.last.onclose({ code: 4410 });
   await until(() => gateway.sockets.length === 2);
-  assert.equal(gateway.last.protocols[1], "bearer.token 2");
+  assert.equal(gateway.last.protocols[1], "bearer.token-2");
   gateway.last.say("error", { code: "token_invalid", retryable: false }, "The token is not good.");
   gateway.last.onclose({ code: 4401 });
   assert.deepEqual([call.state, of("status").at(-1).sentence], ["ended", "The token is not good."]);

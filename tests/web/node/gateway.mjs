@@ -6,6 +6,8 @@ export class Gateway {
     const gateway = this;
     globalThis.WebSocket = class {
       constructor(url, protocols) {
+        const odd = protocols.find((name) => !/^[!#$%&'*+.^`|~\w-]+$/.test(name));
+        if (odd) throw new SyntaxError(`The subprotocol '${odd}' is invalid.`); // as a browser does
         Object.assign(this, { url, protocols, sent: [], bufferedAmount: 0, seq: 0 });
         gateway.sockets.push(this);
         gateway.onopening?.(this);

@@ -135,6 +135,33 @@ test("what comes behind a flush begins anew", () => {
   assert.equal(buffer.now.itemId, "new");
 });
 
+test("an answer that comes with the interruption of another waits for its own time, and there is no click", () => {
+  const rateHz = 24_000;
+  const buffer = new JitterBuffer({ rateHz, waitMs: 90 });
+  const heard = [];
+  let nowMs = 0;
+  const play = (untilMs) => {
+    for (; nowMs < untilMs; nowMs += 2) heard.push(...buffer.pull(new Float32Array(48), nowMs));
+  };
+  for (const { piece } of tone({ seconds: 1, itemId: "old" })) buffer.push(piece, 0);
+  play(303);
+  buffer.flush();
+  for (const { piece } of tone({ seconds: 1, hz: 300, itemId: "new" })) buffer.push(piece, nowMs);
+  const begins = nowMs;
+  play(begins + 90);
+  const after = heard.slice((begins * rateHz) / 1000);
+  const silent = after.slice(rateHz * 0.01, rateHz * 0.09);
+  assert.ok(silent.every((sample) => sample === 0), "the next one has not waited");
+  const steps = after.slice(1).map((sample, n) => Math.abs(sample - after[n]));
+  assert.ok(Math.max(...steps) < 0.08, `a step of ${Math.max(...steps)}`);
+  play(begins + 400);
+  assert.deepEqual(buffer.events().map(({ type, itemId }) => [type, itemId]), [["started", "old"], ["started", "new"]]);
+  assert.ok(Math.abs(buffer.now.playedMs - 300) < 5, `${buffer.now.playedMs}`);
+  buffer.end();
+  play(begins + 1200);
+  assert.deepEqual(buffer.events().map(({ type, playedMs }) => [type, Math.round(playedMs)]), [["ended", 1000]]);
+});
+
 test("items follow each other without a gap, and each says when it begins and ends", () => {
   const first = [...tone({ seconds: 1, itemId: "a" })];
   const second = [...tone({ seconds: 1, itemId: "b" })].map(({ sentMs, piece }) => ({ sentMs: sentMs + 1000, piece }));

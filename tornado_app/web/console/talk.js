@@ -210,7 +210,7 @@ export class Talk {
   // ---- Rows
 
   _row(kind, key) {
-    const body = el(kind === "page" ? "div" : "p", "text");
+    const body = el(kind === "page" ? "div" : "p", { class: "text", dir: "auto" });
     const element = el("li", `turn ${kind} cols now`, el("span", "label", LABELS[kind]), body);
     const row = { kind, key, element, body, text: "", isFinal: false, isOpen: true, isWritten: this.isWritten() };
     Object.assign(row, { playedMs: 0, receivedMs: 0, heard: 0, isPlayed: false, isOver: false, isCut: false });

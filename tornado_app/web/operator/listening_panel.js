@@ -99,7 +99,7 @@ export class ListeningPanel {
   _show(list) {
     for (const { role, text } of list) {
       const who = role === "user" ? this._call.user : "Model";
-      this._add(el("p", role === "user" ? "of-user" : "of-model", el("b", null, who), el("span", null, text)));
+      this._add(el("p", role === "user" ? "of-user" : "of-model", el("b", null, who), el("span", { dir: "auto" }, text)));
     }
   }
 

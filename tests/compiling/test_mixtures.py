@@ -47,9 +47,7 @@ def half(which):
 HALVES = {"one half": 0, "the other": 1}
 
 pytestmark = [
-    pytest.mark.skipif(
-        loading.code().kind == "python", reason="builds for minutes: make mixtures"
-    ),
+    pytest.mark.skipif(loading.code().kind == "python", reason="builds for minutes: make mixtures"),
     pytest.mark.timeout(3600),
 ]
 

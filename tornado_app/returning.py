@@ -9,7 +9,6 @@ from tornado_app.admission.counting import Seat
 from tornado_app.client_side.client import Client
 from tornado_app.connection import Connection
 from tornado_app.guests import Guest
-from tornado_app.protocol.close import RESUMED_ELSEWHERE
 from tornado_app.protocol.dialect import Dialect
 from tornado_app.protocol.opening import Opening
 from tornado_app.resuming.tickets import Ticket, TicketDesk, TicketsHere
@@ -63,7 +62,7 @@ class Returning:
             return replace(guest, resumes=None)
         session_id = ticket.session_id
         if last_seq is None or not connection.can_resume(last_seq):
-            connection.feed(events.Stop(RESUMED_ELSEWHERE))
+            connection.feed(events.BegunAnew())
             return replace(guest, resumes=None, replaces=True)
         token = self._tickets.issue(
             session_id, guest.caller.user_id, guest.dialect.subprotocol, guest.opening.resume_token

@@ -329,6 +329,23 @@ async def test_what_cannot_be_resumed_is_a_new_session():
 
 
 @pytest.mark.gen_test
+async def test_a_call_whose_client_begins_anew_is_not_said_to_be_stopped():
+    """Nobody is to look for a stop of the server that never was."""
+    async with FakeUpstream() as fake, House(fake.url, **KEEPS) as house:
+        with whole_log("info") as log:
+            client = await house.connected()
+            cut(client)
+            await away(house)
+            await back(house, client, last_seq(client) + 1)
+            await until(lambda: "session_closed" in log.getvalue(), "the lost one is still there")
+        del fake
+
+    lines = map(json.loads, log.getvalue().splitlines())
+    [closed] = [line for line in lines if line["event"] == "session_closed"]
+    assert ("begun_anew", 4409) == (closed["cause"], closed["close_code"])
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("says", ["resume_from", "ping"])
 async def test_a_client_that_says_where_it_was_and_cannot_go_on_is_told_that_alone(says):
     """What it says first is no mistake of its, and any other message is heard."""

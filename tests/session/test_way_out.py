@@ -33,6 +33,7 @@ def test_draining_tells_the_deadline_and_ends_there(story):
         (events.ClientGone(1000), []),
         (events.ClientSlow("queue_full"), [(4429, "limit_reached")]),
         (events.Stop(GOING_AWAY), [(1001, "going_away")]),
+        (events.BegunAnew(), [(4409, "resumed_elsewhere")]),
     ],
 )
 def test_every_ending_releases_everything(story, ending, close):

@@ -13,6 +13,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
 from terminal.addresses import in_url
 from tornado_app.admin import together
+from tornado_app.commands.one_answer import answer_of
 from tornado_app.handlers.admin.calls import CALLS_MOST
 from tornado_app.handlers.admin.passing_on import (
     ASKED_FROM,
@@ -265,12 +266,8 @@ class OneAdministration:
             connect_timeout=within_s,
             request_timeout=within_s,
         )
-        try:
-            async with asyncio.timeout(within_s):
-                response = await self._client.fetch(request, raise_error=False)
-        except Exception:  # noqa: BLE001  whatever it is, it has not answered
-            return None
-        if response.code == 599:
+        response = await answer_of(self._client, request, within_s)
+        if response is None:
             return None
         return Answered(response.code, response.body or b"", passed(response.headers))
 

@@ -6,17 +6,18 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from tornado.httpclient import AsyncHTTPClient
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.httpserver import HTTPServer
 
 from terminal.addresses import in_url, reachable
 from tornado_app.binding import bind_metrics
+from tornado_app.commands.one_answer import answer_of
 from tornado_app.handlers.metrics import Route, make_metrics_server
 from tornado_app.metrics import definitions as d
 from tornado_app.metrics.kinds import Metric
 from tornado_app.metrics.page import PageOfFamilies, families_of
 from tornado_app.metrics.tally import Series, Tally
-from tornado_app.metrics.together import Together, parse
+from tornado_app.metrics.together import Parsed, Together, parse
 from tornado_app.protocol.voice_v1.dialect import VOICE_V1
 from tornado_app.settings.schema import Metrics
 
@@ -142,17 +143,7 @@ class OnePage:
             await asyncio.gather(*(self._ask(*each) for each in tuple(self._ports.items())))
 
     async def _ask(self, process: int, port: int) -> None:
-        page = None
-        if self._client is not None:
-            try:
-                async with asyncio.timeout(ASK_S):
-                    response = await self._client.fetch(
-                        f"http://{in_url(self._host, port)}/metrics", request_timeout=ASK_S
-                    )
-                    loop = asyncio.get_running_loop()
-                    page = await loop.run_in_executor(None, parse, response.body.decode())
-            except Exception:  # noqa: BLE001  whatever it is, it has not answered
-                page = None
+        page = await self._page_at(port)
         if self._ports.get(process) != port:
             return  # it has ended meanwhile
         if page is None:
@@ -160,3 +151,19 @@ class OnePage:
         else:
             self._together.heard(process, page)
             self._answering.add(process)
+
+    async def _page_at(self, port: int) -> Parsed | None:
+        """None: nobody answers there with one."""
+        if self._client is None:
+            return None
+        url = f"http://{in_url(self._host, port)}/metrics"
+        request = HTTPRequest(url, request_timeout=ASK_S)
+        response = await answer_of(self._client, request, ASK_S)
+        if response is None or response.code != 200:
+            return None
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(ASK_S):
+                return await loop.run_in_executor(None, parse, response.body.decode())
+        except (ValueError, TimeoutError):
+            return None

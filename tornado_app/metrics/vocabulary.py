@@ -44,7 +44,7 @@ LINK_CAUSES = (
 CALL_CAUSES = (
     *("client_gone", "client_silent", "client_slow_queue_full", "client_slow_write_timeout"),
     *("too_many_errors", "too_many_pings", "too_many_fragments"),
-    *("fault", "token_expired", "token_revoked", "drained", "server_stopped"),
+    *("fault", "token_expired", "token_revoked", "drained", "server_stopped", "begun_anew"),
     *("call_limit", "conversation_idle", "quota_exceeded", "ended_by_operator"),
     *LINK_CAUSES,
 )

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from tornado_app.protocol.close import RESUMED_ELSEWHERE
 from tornado_app.protocol.endings import Ending, Failure
 from tornado_app.protocol.realtime.events import ErrorFacts
 from tornado_app.session import events
@@ -87,6 +88,8 @@ class BothEnds:
                 self._way_out.drain(deadline)
             case events.Stop(close):
                 self._way_out.end(close, "server_stopped")
+            case events.BegunAnew():
+                self._way_out.end(RESUMED_ELSEWHERE, "begun_anew")
             case events.TokenRevoked():
                 self._way_out.end_if(self._lifetime.revoked())
             case events.EndedByOperator(words):

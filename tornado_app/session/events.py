@@ -289,6 +289,10 @@ class Stop(Struct, frozen=True):
     close: Close
 
 
+class BegunAnew(Struct, frozen=True):
+    """Its client has come back, had missed more than is kept, and has another call."""
+
+
 class TokenRevoked(Struct, frozen=True):
     """The token, or its user, was taken back."""
 
@@ -319,6 +323,7 @@ ConnectionEvent: TypeAlias = (
     | SummedUp
     | Drain
     | Stop
+    | BegunAnew
     | TokenRevoked
     | EndedByOperator
     | ListenedTo

@@ -102,6 +102,6 @@ const a = 1; // goes
     assert [*slimmed, "last(a * 2);", ""] == slim(script).split("\n")
 
 
-def test_a_page_loads_less_than_12_kilobytes():
+def test_a_page_loads_less_than_13_kilobytes():
     """Compressed, as every browser takes it."""
-    assert len(WebFile.read("parley.js").gzipped) < 12_288
+    assert len(WebFile.read("parley.js").gzipped) < 13 * 1024

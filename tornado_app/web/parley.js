@@ -20,7 +20,8 @@ const AHEAD_MS = 300_000;
 const ORDERS = 64;
 const SENT = 512;
 const SILENCE_DB = -120;
-const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/; // what a subprotocol may be made of
+// What a subprotocol may be made of.
+const TOKEN = /^[!#$%&'*+.^`|~\w-]+$/;
 
 const now = () => performance.now();
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -670,9 +671,6 @@ export class CallError extends Error {
   }
 }
 
-/** What has kept a call from beginning, as a CallError. */
-const told = (error) => (error instanceof CallError ? error : new CallError("failed", `The call cannot begin: ${error?.message ?? error}`));
-
 let named = 0; // by which no two calls of a page give one name to what is typed
 
 const HAS_PAGE = typeof AudioContext === "function";
@@ -708,7 +706,9 @@ class Call {
       ...parameters,
       ...{ input_channels: 1, output_encoding: "binary" },
     };
-    queueMicrotask(() => this._begin().catch((error) => this._end(told(error))));
+    queueMicrotask(() => this._begin().catch((error) => {
+      this._end(error instanceof CallError ? error : new CallError("failed", `The call cannot begin: ${error?.message ?? error}`));
+    }));
   }
 
   on(name, listener) {
@@ -817,20 +817,18 @@ class Call {
 
   /** A token, or a CallError; a line that is dead keeps a page's own questions waiting as well. */
   async _token() {
-    let token;
     try {
       const isSlow = new Promise((_, reject) => {
         if (this._openedAt !== undefined && !this._isOpen) this._late = setTimeout(reject, LATE_MS, new Error("getToken takes too long."));
       });
-      token = await Promise.race([this._options.getToken(), isSlow]);
+      const token = String((await Promise.race([this._options.getToken(), isSlow])) ?? "").trim();
+      if (!TOKEN.test(token)) throw new Error("what getToken gave is none.");
+      return token;
     } catch (error) {
       throw new CallError("token_missing", `There is no token: ${error?.message ?? error ?? "getToken has failed."}`);
     } finally {
       clearTimeout(this._late);
     }
-    const text = String(token ?? "").trim();
-    if (TOKEN.test(text)) return text;
-    throw new CallError("token_missing", "There is no token: what getToken gave is none.");
   }
 
   /** A line that is dead looks open for minutes, behind sleep or in another network: ask, and give it up. */
@@ -891,7 +889,8 @@ class Call {
 
   _end(error, more) {
     if (this.state === "ended") return;
-    this.state = "ended"; // for whoever ends it because it does
+    // Before anybody is told, who may end it for that.
+    this.state = "ended";
     this._flush();
     this._enter("ended", error?.message ?? MEANINGS[1000], { code: error?.code, ...more });
     this._reject(error ?? new CallError("closed", MEANINGS[1000]));

@@ -104,4 +104,4 @@ const a = 1; // goes
 
 def test_a_page_loads_less_than_13_kilobytes():
     """Compressed, as every browser takes it."""
-    assert len(WebFile.read("parley.js").gzipped) < 13 * 1024
+    assert len(WebFile.read("parley.js").gzipped) < 13_000

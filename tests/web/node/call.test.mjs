@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 import { afterClose, connect } from "../../../tornado_app/web/parley.js";
 import { begun } from "./begun.mjs";
-import { Gateway, until } from "./gateway.mjs";
+import { Gateway, turns, until } from "./gateway.mjs";
 
 let call;
 
@@ -338,7 +338,7 @@ test("speech waits for a change of its format, and is in the new one", async () 
   const asked = call.configure({ input_format: "float32", input_rate: 48_000 });
   const { id } = gateway.last.sent.at(-1);
   const said = call.play(second.subarray(0, 2400), 24_000);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await turns();
   assert.deepEqual(gateway.last.types(), ["configure"]);
   gateway.last.say("configured", { input: { format: "float32", rate_hz: 48_000, channels: 1 }, ref: id });
   await asked;

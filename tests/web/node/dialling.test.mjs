@@ -4,11 +4,10 @@ import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 import { connect } from "../../../tornado_app/web/parley.js";
 import { awaited, begun } from "./begun.mjs";
-import { Gateway, until } from "./gateway.mjs";
+import { Gateway, turns, until } from "./gateway.mjs";
 
 let call;
 const URL_ = "https://gateway.test";
-const turns = () => new Promise((resolve) => setImmediate(resolve));
 
 afterEach(() => {
   mock.restoreAll();

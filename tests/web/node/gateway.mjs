@@ -51,6 +51,9 @@ export class Gateway {
   }
 }
 
+/** Resolves when all is done that waits for nothing. */
+export const turns = () => new Promise((resolve) => setImmediate(resolve));
+
 /** Resolves when *condition* holds. */
 export async function until(condition) {
   for (const deadline = performance.now() + 20_000; !condition(); ) {

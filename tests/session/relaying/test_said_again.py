@@ -159,4 +159,18 @@ def test_a_tool_is_hidden_in_an_answer_that_is_not_known(call):
 
     assert TOOL.name not in json.dumps(call.all_shown)
     done = [event["response"]["output"] for event in call.all_shown if "usage" in str(event)]
-    assert [[{"type": "message"}]] * 2 == done
+    assert [[{"type": "message"}]] == done
+
+
+@pytest.mark.parametrize("response", [{}, 5, {"id": ""}, {"id": 5, "status": None}])
+def test_an_end_without_a_name_is_that_of_the_answer_there_is(call, response):
+    call.asks("response.create").begins("resp_1")
+    call.says("response.done", response=response)
+    (event,) = call.shown
+    assert ("response.done", "resp_1", "completed") == (
+        event["type"],
+        event["response"]["id"],
+        event["response"]["status"],
+    )
+    call.says("response.done", response=response)
+    assert [] == call.shown

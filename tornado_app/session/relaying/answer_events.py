@@ -125,15 +125,18 @@ class AnswerEvents:
             if self._given_up.counts(response.id):
                 log_answered(self._actions, response.id, "failed", response)
             return ""
-        self._begun_unheard(response_in(text))
+        self._begun_unheard({**response_in(text), "id": response.id})
         answer = self._answers.ending(response.id)
+        if answer is None and not response.id:
+            return ""
+        status = status_of(response)
         name = answer.model_name if answer is not None else response.id
-        log_answered(self._actions, name, status_of(response), response)
+        log_answered(self._actions, name, status, response)
         if answer is None:
             return self._veil.response(text, {})
         if self._tools.ends(answer, text, response):
             return ""
-        return self._answers.done(answer, text)
+        return self._answers.done(answer, text, status)
 
     def _called(self, answer: Answer, said: realtime.OutputItemDone | Place) -> None:
         match said:

@@ -188,16 +188,16 @@ class Answers:
         answer.end_item(item if isinstance(item, dict) else {})
         return self.shown(answer, text)
 
-    def done(self, answer: Answer, text: str) -> str:
-        """``response.done``, of an answer that does not go on."""
+    def done(self, answer: Answer, text: str, status: str) -> str:
+        """``response.done`` with *status*, of an answer that does not go on."""
         self._by_model.pop(answer.model_name, None)
         self._forget_if_beside(answer)
-        if answer.is_plain:
-            return self._veil.response(text, {})
         response = response_in(text)
+        if answer.is_plain and response.get("id") == answer.name:
+            return self._veil.response(text, {})
         answer.add_usage(response.get("usage"))
         details = self._veil.failed(response.get("status_details"))
-        return answer.done(str(response.get("status")), details)
+        return answer.done(status, details)
 
     def pause(self, answer: Answer, text: str) -> None:
         """``response.done`` of an answer that goes on."""

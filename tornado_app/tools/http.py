@@ -15,6 +15,7 @@ from parley_tools import Caller
 from terminal.addresses import NO_PROXY_HERE, is_name
 from tornado_app.protocol.realtime.functions import Function
 from tornado_app.tools.arguments import BadArguments, Schema
+from tornado_app.tools.certificates import trusted
 from tornado_app.tools.encoding import is_encoded
 from tornado_app.tools.result import Result
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
@@ -43,6 +44,7 @@ class HttpClient:
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": "parley"},
             trust_env=uses_environment,
+            verify=trusted(uses_environment=uses_environment),
             mounts=NO_PROXY_HERE,
             follow_redirects=False,
             # How long all of it may take, the session decides, which cancels it.

@@ -16,6 +16,7 @@ import msgspec
 
 from terminal.addresses import NO_PROXY_HERE
 from tornado_app.admission.limits import Bucket
+from tornado_app.tools.certificates import trusted
 from tornado_app.tools.encoding import is_encoded
 from tornado_app.tools.mcp.address import Address
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
@@ -98,6 +99,7 @@ class GuardedClient(httpx2.AsyncClient):
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             headers={"User-Agent": "parley", **address.headers},
             trust_env=address.uses_environment,
+            verify=trusted(uses_environment=address.uses_environment),
             mounts=NO_PROXY_HERE,
             follow_redirects=False,
             timeout=httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_S, pool=SILENCE_S),

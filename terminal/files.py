@@ -1,12 +1,17 @@
 """Files: what a person or an operator has named, read as a whole; and what is nobody else's."""
 
 import errno
+import fcntl
 import os
+import time
 from pathlib import Path
 
 MOST_BYTES = 64 * 1024 * 1024
 """Far more than any of them has; a disk image, or a device that never ends, is named by mistake."""
 PRIVATE = 0o600
+LOCK_S = 2.0
+"""A file is held while something is written; who has it for longer has been stopped with it."""
+LOOKS_S = 0.005
 
 
 def read_whole(path: Path) -> bytes:
@@ -31,6 +36,26 @@ def open_private(path: Path, flags: int) -> int:
         OSError: If it cannot be.
     """
     return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+
+
+def have_alone(descriptor: int) -> None:
+    """Among all processes, until it is closed; the kernel takes it back from those that die.
+
+    Raises:
+        TimeoutError: If another process has had it for `LOCK_S`.
+        OSError: If the file system has no locks.
+    """
+    deadline = time.monotonic() + LOCK_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                held = "another process does not let go of the file"
+                raise TimeoutError(errno.ETIMEDOUT, held) from None
+            time.sleep(LOOKS_S)
+        else:
+            return
 
 
 def check_writable(directory: Path) -> None:

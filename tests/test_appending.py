@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from terminal import files
 from tornado_app.appending import append
 
 
@@ -39,6 +40,19 @@ def test_where_there_are_no_locks(tmp_path, monkeypatch):
     append(tmp_path / "lines", b"one\n")
 
     assert b"one\n" == (tmp_path / "lines").read_bytes()
+
+
+def test_a_file_that_another_does_not_let_go_of(tmp_path, monkeypatch):
+    """It raises, for whoever writes to try again."""
+    monkeypatch.setattr(files, "LOCK_S", 0.01)
+    path = tmp_path / "lines"
+    with path.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(TimeoutError):
+            append(path, b"one\n")
+    append(path, b"two\n")
+
+    assert b"two\n" == path.read_bytes()
 
 
 def test_a_line_that_somebody_was_killed_in_spoils_no_other(tmp_path):

@@ -2,12 +2,11 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 from pathlib import Path
 
-from terminal.files import open_private
+from terminal.files import have_alone, open_private
 
 
 def append(path: Path, lines: bytes, *, is_kept: bool = False) -> None:
@@ -18,7 +17,7 @@ def append(path: Path, lines: bytes, *, is_kept: bool = False) -> None:
     """
     descriptor = open_private(path, os.O_WRONLY | os.O_APPEND)
     try:
-        _have_alone(descriptor)
+        _begin(descriptor)
         found = os.fstat(descriptor)
         begun_at = found.st_size
         if lines and stat.S_ISREG(found.st_mode) and _is_torn(path, begun_at):
@@ -43,10 +42,11 @@ def _is_torn(path: Path, size: int) -> bool:
     return False
 
 
-def _have_alone(descriptor: int) -> None:
-    """Until it is closed: what another process writes behind a piece must not be cut off with it.
-
-    A file system that has no locks is no reason to write nothing.
-    """
-    with contextlib.suppress(OSError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+def _begin(descriptor: int) -> None:
+    """Until it is closed: what others write behind a piece must not be cut off with it."""
+    try:
+        have_alone(descriptor)
+    except TimeoutError:
+        raise
+    except OSError:
+        return  # a file system that has no locks is no reason to write nothing

@@ -1,12 +1,14 @@
 """Files that somebody has named: read as a whole, or too large to be what was meant."""
 
 import errno
+import fcntl
 from pathlib import Path
 
 import pytest
 
 from local_realtime.cli import main as run_model
-from terminal.files import read_whole
+from terminal import files
+from terminal.files import have_alone, read_whole
 from tornado_app.commands.cli import main
 
 ENDLESS = "/dev/zero"
@@ -62,3 +64,18 @@ def test_a_script_that_cannot_be_read(path, reason, capsys):
     """The local model's; the reason is in words alone."""
     assert 2 == run_model(["--script", path])
     assert f"{path} cannot be read: {reason}\n" == capsys.readouterr().err
+
+
+def test_a_file_that_another_process_does_not_let_go_of_is_given_up(tmp_path, monkeypatch):
+    """As one that was stopped in the middle of a line; whoever dies lets go."""
+    monkeypatch.setattr(files, "LOCK_S", 0.01)
+    path = tmp_path / "file"
+    with path.open("w") as other, path.open("a") as mine:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(TimeoutError, match="does not let go"):
+            have_alone(mine.fileno())
+
+        monkeypatch.setattr("time.sleep", lambda _: fcntl.flock(other, fcntl.LOCK_UN))
+        have_alone(mine.fileno())
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,14 +4,13 @@ Thread: any but the loop's; who reads them is `trust`.
 """
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from terminal.files import open_private, read_whole
+from terminal.files import have_alone, open_private, read_whole
 from tornado_app.admission.bans import NOBODY, Bans, read_bans
 
 
@@ -50,7 +49,7 @@ def _written(path: Path) -> Bans:
 
 @contextlib.contextmanager
 def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Among all processes; the kernel gives it up with the descriptor."""
+    """Among all processes."""
     with open(open_private(path, os.O_WRONLY), "wb") as lock:  # noqa: PTH123  of a descriptor
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        have_alone(lock.fileno())
         yield

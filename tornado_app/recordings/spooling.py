@@ -1,10 +1,9 @@
 """The spools of the calls that run, as the thread that writes them has them."""
 
-import fcntl
 import os
 from pathlib import Path
 
-from terminal.files import check_writable, open_private
+from terminal.files import check_writable, have_alone, open_private
 from tornado_app.recordings.spool import SUFFIX
 
 
@@ -64,5 +63,9 @@ class Spools:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._directory / f"{session_id}{SUFFIX}"
         file = open_private(path, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
-        fcntl.flock(file, fcntl.LOCK_EX)  # whoever finishes looks at an empty file but for a moment
+        try:
+            have_alone(file)  # whoever finishes looks at an empty file but for a moment
+        except OSError:
+            os.close(file)
+            raise
         return file

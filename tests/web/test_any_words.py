@@ -43,13 +43,13 @@ def test_the_console_reads_each_text_its_own_way_and_within_its_width(scripted_p
 
 
 def test_the_element_reads_each_text_its_own_way_and_within_its_width(scripted_page, url):
-    """The same, in the page of somebody else."""
+    """The same, where it stands in a page that has scripts of its own."""
     with loaded(scripted_page, url) as page:
         page.page.set_viewport_size({"width": 320, "height": 640})
         page.run(
             """async () => {
                 await import("/parley-call.js");
-                document.body.replaceChildren(document.createElement("parley-call"));
+                document.body.append(document.createElement("parley-call"));
                 document.querySelector("parley-call").start();
             }"""
         )

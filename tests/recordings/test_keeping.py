@@ -45,6 +45,7 @@ def test_what_is_left_is_within_both_bounds_and_newer_than_what_went(found, days
 def test_a_call_that_runs_is_not_among_them(tmp_path):
     spools = Spools(tmp_path)
     spools.append("sess_runs", b"x")
+    (tmp_path / "sess_runs.flac.part").write_bytes(b"1234")
     for name in ("sess_made.flac", "sess_made.json", "sess_left.spool", "notes.txt"):
         (tmp_path / name).write_bytes(b"1234")
 
@@ -53,6 +54,20 @@ def test_a_call_that_runs_is_not_among_them(tmp_path):
     spools.close("sess_runs")
 
     assert {"sess_made": 8, "sess_left": 4} == found
-    assert {"sess_runs.spool", "sess_left.spool", "notes.txt"} == {
+    assert {"sess_runs.spool", "sess_runs.flac.part", "sess_left.spool", "notes.txt"} == {
         path.name for path in tmp_path.iterdir()
     }
+
+
+def test_what_was_half_made_of_a_call_goes_with_it(tmp_path):
+    """Its process was killed, and the rest is there or lost; it has somebody's voice."""
+    for name in ("sess_1.spool", "sess_1.flac.part", "sess_2.flac.part", "sess_3.json.part"):
+        (tmp_path / name).write_bytes(b"1234")
+    (tmp_path / "download.part").touch()
+
+    found = {each.name: each.size_bytes for each in kept(tmp_path)}
+    for name in found:
+        remove(tmp_path, name)
+
+    assert {"sess_1": 8, "sess_2": 4, "sess_3": 4} == found
+    assert [tmp_path / "download.part"] == [*tmp_path.iterdir()]

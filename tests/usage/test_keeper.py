@@ -244,6 +244,19 @@ def test_a_file_of_lines_is_renamed_when_it_is_large(tmp_path):
     assert [path] == sorted(tmp_path.glob("usage*.jsonl"))
 
 
+def test_a_file_of_lines_that_cannot_be_deleted_keeps_no_other(tmp_path):
+    """In whichever order they are found."""
+    stays = [tmp_path / f"usage-20260101T000000000000Z-{number}.jsonl" for number in (1, 3)]
+    for path in stays:
+        path.mkdir()
+    for number in range(4, 20):
+        (tmp_path / f"usage-20260101T000000000000Z-{number}.jsonl").touch()
+
+    with pytest.raises(OSError, match="directory"):
+        UsageLines(tmp_path / "usage.jsonl", 1000).sweep(10**14)
+    assert {*stays} == {*tmp_path.iterdir()}
+
+
 def test_no_other_file_is_taken_for_one_of_lines(tmp_path):
     """Only what was renamed is deleted, though the file be named as a pattern is."""
     lines = UsageLines(tmp_path / "usage[1].jsonl", 1000)

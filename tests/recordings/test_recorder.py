@@ -263,13 +263,17 @@ async def test_what_cannot_be_deleted_keeps_nothing_else(tmp_path):
         (tmp_path / old).write_bytes(b"1234")
         os.utime(tmp_path / old, (1000.0 + number, 1000.0 + number))
     os.utime(in_the_way, (0.0, 0.0))
+    to_come = tmp_path / "sess_to_come.flac"
+    to_come.touch()
+    os.utime(to_come, (2e10, 2e10))
     keeper = Recorder(settings(tmp_path))
     with whole_log("info") as log:
         keeper.start()
         until(lambda: not (tmp_path / "sess_old.flac").exists(), "they are not deleted")
         await keeper.stop(WAIT_S)
 
-    assert {in_the_way, nobodys} == {*tmp_path.iterdir()}
+    assert {in_the_way, nobodys, to_come} == {*tmp_path.iterdir()}
+    assert to_come.stat().st_mtime < 1e10, "no clock is wrong for ever"
     assert "recording_failed" in log.getvalue()
 
 

@@ -2,7 +2,8 @@
 
 import contextlib
 import fcntl
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,15 +58,30 @@ def kept(directory: Path) -> list[Kept]:
     return [each for each in found.values() if not _runs(directory / f"{each.name}{SUFFIX}")]
 
 
+def set_right(directory: Path, recordings: Iterable[Kept], now: float) -> None:
+    """Have those of a time that is still to come be as old as if they were made now: the clock was
+    wrong then, and by it they would be kept for years.
+    """
+    for each in recordings:
+        if each.changed_at > now + DAY_S:
+            for path in _files(directory, each.name):
+                with contextlib.suppress(OSError):
+                    os.utime(path, (now, now))
+
+
 def remove(directory: Path, name: str) -> None:
     """Delete one recording, with what a process that was killed had half made of it.
 
     Raises:
         OSError: If it cannot be.
     """
-    for suffix in SUFFIXES:
-        for end in ("", PART):
-            (directory / f"{name}{suffix}{end}").unlink(missing_ok=True)
+    for path in _files(directory, name):
+        path.unlink(missing_ok=True)
+
+
+def _files(directory: Path, name: str) -> Iterator[Path]:
+    """All that there may be of a recording."""
+    return (directory / f"{name}{suffix}{end}" for suffix in SUFFIXES for end in ("", PART))
 
 
 def _runs(spool: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tornado_app.logs import get_logger
 from tornado_app.recordings.finishing import Unusable, finish, spools
-from tornado_app.recordings.keeping import directory, excess, kept, remove
+from tornado_app.recordings.keeping import directory, excess, kept, remove, set_right
 from tornado_app.recordings.sound import Stopped
 from tornado_app.recordings.spool import pack
 from tornado_app.recordings.spooling import Spools
@@ -209,8 +209,9 @@ class Recorder:
             return
         now = time.time()  # noqa: TID251  files bear the date that people know
         settings = self._settings
-        gone = []
-        for each in excess(kept(self._directory), now, settings.keep_days, settings.keep_bytes):
+        gone, found = [], kept(self._directory)
+        set_right(self._directory, found, now)
+        for each in excess(found, now, settings.keep_days, settings.keep_bytes):
             try:
                 remove(self._directory, each.name)
             except OSError as error:  # the others are to go all the same

@@ -1,6 +1,7 @@
 """What one call costs, and when that is said: tornado_app/call_account.py."""
 
 import asyncio
+import contextlib
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -156,3 +157,18 @@ async def test_a_call_that_is_over_keeps_nothing_aside_and_hears_nothing():
 
     assert kept_aside > call.kept_aside == 0
     assert told == len(call.fed)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("counts", [True, False])
+async def test_a_call_that_had_a_fault_in_its_end_keeps_nothing_aside(counts):
+    """Whether or not its session can still say what was used."""
+    call = Account("money")
+    call.answer()
+    assert call.kept_aside
+    if not counts:
+        call.account._session = None
+    with contextlib.suppress(AttributeError):
+        call.account.end()
+
+    assert not call.kept_aside

@@ -76,6 +76,24 @@ def test_what_a_call_keeps_aside_is_nothing_for_the_next():
     assert [0.0, 0.1] == [use.used for use in two.look(0.0, 0, Decimal(0), Decimal(0))]
 
 
+def test_a_clock_that_is_put_back_over_midnight_keeps_nothing_aside():
+    """Neither of the day that it has left nor of the one that it is in again."""
+    midnight = DAY_S * 20_000
+    now = [midnight - 1]
+    quotas = (quota("money"), quota("money", period="month"))
+    meters = MetersHere()
+    one, two = (CallMeter(quotas, meters, lambda: now[0]) for _ in range(2))
+    for at in (midnight - 1, midnight + 1, midnight - 1):
+        now[0] = at
+        one.look(0.0, 0, Decimal(0), HALF)
+        two.look(0.0, 0, Decimal(0), HALF)
+    for call in (one, two):
+        call.look(0.0, 0)
+
+    for at in (midnight - 1, midnight + 1):
+        assert [0, 0] == [meters.used(each.held_key(at)) for each in quotas]
+
+
 def test_nobody_comes_in_where_all_is_kept_aside():
     metering = Metering()
     quotas = (quota("money", allowed=1.0),)

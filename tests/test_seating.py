@@ -24,7 +24,7 @@ def test_a_call_that_goes_on_is_no_opening():
     """Until it begins anew, and then it is nothing else."""
     seats, standing = seating(limits_openings_per_s=1, limits_openings_per_user_per_minute=1)
     whole = seats.lease(ALICE, standing, "10.0.0.1").seats
-    back = seats.lease(ALICE, standing, "10.0.0.1", goes_on=True).seats
+    back = seats.lease(ALICE, standing, "10.0.0.1", left=whole).seats
     begins = seats.beginning(ALICE, standing).seats
 
     assert ["connections", "connections_per_user"] == [seat.limit for seat in back]
@@ -43,10 +43,29 @@ def test_an_opening_that_is_given_back_at_once_was_one():
     assert ("rate_limited", 0) == (refused.value.code, seats.here)
 
 
+def test_who_comes_back_from_elsewhere_needs_room_there():
+    """And none for what the call has already, of which there is no other."""
+    bounds = {"limits_connections_per_user": 1, "limits_connections_per_address": 1}
+    seats, standing = seating(**bounds)
+    bob = Caller("bob", frozenset(), 2e9, None)
+    first = seats.lease(ALICE, standing, "10.0.0.1")
+    seats.take(first, takes_over=False)
+    others = seats.lease(bob, standing, "10.0.0.2")
+    seats.take(others, takes_over=False)
+    elsewhere = seats.lease(ALICE, standing, "10.0.0.2", left=first.seats)
+    with pytest.raises(Refused) as refused:
+        seats.take(elsewhere, takes_over=True)
+    seats.give_back(others)
+    seats.take(elsewhere, takes_over=True)
+
+    assert "Your address has 1 connections, and 1 are allowed." == refused.value.sentence
+
+
 def test_who_was_let_in_beyond_a_limit_may_not_stay_there():
     """As many as are allowed may."""
     seats, standing = seating(limits_connections_per_user=1)
-    first, second = (seats.lease(ALICE, standing, "", goes_on=True) for _ in range(2))
+    first = seats.lease(ALICE, standing, "")
+    second = seats.lease(ALICE, standing, "", left=first.seats)
     seats.take(first, takes_over=False)
     seats.check_room(first.seats)
     seats.take(second, takes_over=True)

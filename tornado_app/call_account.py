@@ -82,7 +82,11 @@ class CallAccount:
         """The call is over, and this is what it has used."""
         self._has_ended = True
         self._feed, self._fail = _nobody_hears, _nobody_fails
-        self.settle()
+        try:
+            self.settle()
+        finally:  # a session that had a fault may not be able to count
+            if self._meter is not None:
+                self._meter.end()
 
     def _held(self) -> Decimal:
         """What is kept aside of a quota of money for the answers that run, and for the next."""

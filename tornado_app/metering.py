@@ -74,6 +74,10 @@ class CallMeter:
             uses.append(quota.use(self._meters.used(key), now, all_held))
         return tuple(uses)
 
+    def end(self) -> None:
+        """The call is over, whether or not it could say what it has used."""
+        self._give_back(list(self._held))
+
     def telling(self) -> "Coroutine[Any, Any, None] | None":
         """Have others know at once of what is kept aside, and learn what they do; None: they do."""
         if self._tell is None or not self._untold:
@@ -86,13 +90,17 @@ class CallMeter:
         """Keep so much aside, in place of what it was; how much all calls do."""
         if key is None:
             return 0
-        # What was of a day that is over is of no account any more.
-        self._held = {each: held for each, held in self._held.items() if not _is_before(each, key)}
+        # Of a day that is over, or that a clock which is put back has not reached yet.
+        self._give_back([each for each in self._held if _is_other(each, key)])
         before = self._held.get(key, 0)
         self._untold = self._untold or parts > before
         self._held[key] = parts
         self._meters.spend(key, parts - before)
         return self._meters.used(key)
+
+    def _give_back(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            self._meters.spend(key, -self._held.pop(key))
 
 
 class Metering:
@@ -154,9 +162,10 @@ class Metering:
             await self.shared.learn([key for quota in quotas for key in _keys(quota, now)])
 
 
-def _is_before(one: Key, key: Key) -> bool:
+def _is_other(one: Key, key: Key) -> bool:
+    """Whether it is of the same quota, and of another day or month."""
     is_alike = (one.owner, len(one.date)) == (key.owner, len(key.date))
-    return is_alike and one.date < key.date
+    return is_alike and one.date != key.date
 
 
 def _keys(quota: Quota, now_unix_s: float) -> Iterator[Key]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from tornado_app.admission.claims import Caller
-from tornado_app.admission.counting import Lease, LimitName, Seat
+from tornado_app.admission.counting import Lease, Seat
 from tornado_app.admission.places import Place
 from tornado_app.errors import Refused
 from tornado_app.guests import Guest, Knock
@@ -28,8 +28,13 @@ class _Coming:
     asked: Asked
     resumes: Ticket | None
     lease: Lease
-    takes_over: bool
-    """It comes in place of the call that it goes on with, and so may be one more for a moment."""
+
+    @property
+    def takes_over(self) -> bool:
+        """It comes in place of the call that it goes on with, and so may be one more for a moment
+        where that has a place.
+        """
+        return self.resumes is not None
 
 
 class Running(Protocol):
@@ -139,18 +144,12 @@ class Reception:
         self._check_door(knock.origin)
         asked = self._judge.judge(knock)
         resumes = self._running.resumed_by(asked.caller, asked.opening, knock.dialect)
-        goes_on = resumes is not None
-        if asked.wrong is not None and not goes_on:
+        if asked.wrong is not None and resumes is None:
             raise asked.wrong
-        lease = self.seating.lease(asked.caller, asked.standing, knock.ip, goes_on=goes_on)
-        takes_over = resumes is not None and self._has_place_of(resumes, lease)
-        return _Coming(asked, resumes, lease, takes_over)
-
-    def _has_place_of(self, ticket: Ticket, lease: Lease) -> bool:
-        """Whether the call leaves a place to its client: not in another organisation."""
-        of_organisation: LimitName = "connections_per_organisation"
-        left = {seat.key for seat in self._running.seats_of(ticket.session_id)}
-        return all(seat.key in left for seat in lease.seats if seat.limit == of_organisation)
+        # Of another organisation, or another address, the call leaves its client no place.
+        left = None if resumes is None else self._running.seats_of(resumes.session_id)
+        lease = self.seating.lease(asked.caller, asked.standing, knock.ip, left=left)
+        return _Coming(asked, resumes, lease)
 
     def _check_quotas(self, asked: Asked | Guest, resumes: Ticket | None) -> None:
         """A call that goes on ends by itself, as every other."""

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tornado_app.admission.claims import Caller
@@ -73,13 +74,20 @@ class Seating:
         """How many there are under that limit."""
         return (self.shared or self._here).used(seat)
 
-    def lease(self, caller: Caller, standing: Standing, ip: str, *, goes_on: bool = False) -> Lease:
+    def lease(
+        self, caller: Caller, standing: Standing, ip: str, *, left: Iterable[Seat] | None = None
+    ) -> Lease:
         """What *caller* is counted under; nothing is taken yet.
 
-        *goes_on*: with a call that there is, so that none begins.
+        *left*: what the call has that it goes on with; None: one begins.
         """
         seats = self._seats(caller, standing, ip)
-        return self._lease(seat for seat in seats if not goes_on or seat.lasts_s is None)
+        if left is None:
+            return self._lease(seats)
+        keys = {seat.key for seat in left}
+        return self._lease(
+            replace(seat, is_new=seat.key not in keys) for seat in seats if seat.lasts_s is None
+        )
 
     def beginning(self, caller: Caller, standing: Standing) -> Lease:
         """What is counted of a call that begins though it was to go on; as `lease`, to be given

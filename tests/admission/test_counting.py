@@ -1,6 +1,7 @@
 """Places of one process: tornado_app/admission/counting.py."""
 
 import weakref
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -96,6 +97,16 @@ def test_what_takes_over_has_room_for_a_moment():
     places.release(first)
     assert 1 == places.here
     assert "connections" == places.admit(lease("b", 1, 1)).limit
+
+
+def test_what_takes_over_has_no_room_for_what_is_new():
+    """Nobody gives such a place back for it."""
+    places, place = PlacesHere(Clock()), Seat("connections_per_address", "10.0.0.1", 1)
+    places.admit(Lease("one", (place,)))
+    refusal = places.admit(Lease("two", (replace(place, is_new=True),)), takes_over=True)
+
+    assert "connections_per_address" == refusal.limit
+    assert places.admit(Lease("three", (place,)), takes_over=True) is None
 
 
 def test_nobody_gives_back_what_it_has_not():

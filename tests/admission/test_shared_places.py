@@ -136,6 +136,16 @@ def test_a_call_that_takes_over_has_room_for_a_moment():
         assert ["server_busy"] * 2 == [here.admit("c").code, other("admit", "c").code]
 
 
+def test_a_call_that_takes_over_has_no_room_for_what_is_new():
+    """Nobody gives such a place back for it."""
+    with shared(4, 1) as (here, other):
+        assert other("admit", "a") is None
+        new = Seat("connections_per_user", "a", 1, is_new=True)
+        refusal = here.places.admit(Lease("", (new,)), takes_over=True)
+        assert "connections_per_user" == refusal.limit
+        assert here.admit("a", takes_over=True) is None
+
+
 def test_a_limit_that_is_lowered():
     """Those beyond it may stay, and nobody comes until there is room below it."""
     with shared(4, 4) as (here, other):

@@ -266,6 +266,24 @@ async def test_a_call_leaves_no_place_in_another_organisation():
 
 
 @pytest.mark.gen_test
+async def test_a_call_leaves_its_user_their_place_in_whichever_organisation():
+    """Only that one needs room for it."""
+    how = {
+        "limits_connections_per_user": 1,
+        "limits_connections_per_organisation": 1,
+        "limits_organisation_claim": ["org"],
+        **KEEPS,
+    }
+    async with FakeUpstream() as fake, House(fake.url, **how) as house:
+        client = await house.connected(token=house.token(org="acme"))
+        cut(client)
+        query = f"resume={token_of(client)}&last_seq={last_seq(client)}"
+        again = await house.call(query, token=house.token(org="other"))
+        assert (await again.status("connected"))["data"]["resumed"]
+        del fake
+
+
+@pytest.mark.gen_test
 @pytest.mark.parametrize("first", ["ping", "place", "silence"])
 async def test_who_begins_anew_begins_within_quotas(first):
     """However it comes to that: a resume token is no way around them."""

@@ -72,6 +72,16 @@ def test_an_answer_that_was_refused_is_no_lost_link():
     assert not tally.counts(d.LINKS_LOST)
 
 
+def test_tokens_are_those_of_all_that_models_count():
+    """As in usage, quotas and the end of a call: what writes turns down counts for itself."""
+    tally = Tally()
+
+    hear(tally, "response_done", {"status": "completed", "tokens_by_type": {"audio_input": 3}})
+    hear(tally, "transcribed", {"tokens_by_type": {"audio_input": 4, "text_output": 2}})
+
+    assert {("audio_input",): 7, ("text_output",): 2} == tally.counts(d.TOKENS)
+
+
 def test_causes_of_the_operators_page_are_told_apart():
     """None of them is "other"."""
     text = section("docs/operations.md", "## Logs").partition("`cause` of `session_closed`")[2]

@@ -1,7 +1,9 @@
 """What is written while a call runs, and what becomes of it when the process does not end well."""
 
 import base64
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.calls.house import whole_log
 from tornado_app.recordings import recorder
 from tornado_app.recordings.finishing import Unusable, finish
 from tornado_app.recordings.recorder import Recorder
@@ -247,3 +250,45 @@ async def test_what_is_too_much_is_deleted_when_there_is_more(tmp_path):
     await keeper.stop(WAIT_S)
 
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.gen_test
+async def test_what_cannot_be_deleted_keeps_nothing_else(tmp_path):
+    """It is told of, and all others that are too old go."""
+    in_the_way = tmp_path / "sess_oldest.flac"
+    in_the_way.mkdir()
+    nobodys = tmp_path / "sess_nobodys.spool"
+    nobodys.mkdir()
+    for number, old in enumerate(("sess_old.flac", "sess_old.json")):
+        (tmp_path / old).write_bytes(b"1234")
+        os.utime(tmp_path / old, (1000.0 + number, 1000.0 + number))
+    os.utime(in_the_way, (0.0, 0.0))
+    to_come = tmp_path / "sess_to_come.flac"
+    to_come.touch()
+    os.utime(to_come, (2e10, 2e10))
+    keeper = Recorder(settings(tmp_path))
+    with whole_log("info") as log:
+        keeper.start()
+        until(lambda: not (tmp_path / "sess_old.flac").exists(), "they are not deleted")
+        await keeper.stop(WAIT_S)
+
+    assert {in_the_way, nobodys, to_come} == {*tmp_path.iterdir()}
+    assert to_come.stat().st_mtime < 1e10, "no clock is wrong for ever"
+    assert "recording_failed" in log.getvalue()
+
+
+def test_what_another_process_has_just_finished_is_not_made_again(tmp_path, monkeypatch):
+    """It may have been exported, or deleted, since."""
+    path = spooled(tmp_path, CALL)
+    flock = fcntl.flock
+
+    def late(file, how):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        assert finish(path) is not None
+        for made in tmp_path.iterdir():
+            made.unlink()
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert finish(path) is None
+    assert [] == [*tmp_path.iterdir()]

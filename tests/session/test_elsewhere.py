@@ -11,7 +11,7 @@ from tornado_app.protocol.endings import Failure
 from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.events import ErrorFacts, ResponseFacts, StatusDetails
 from tornado_app.session import events
-from tornado_app.session.commands import CloseUpstream, DialUpstream, NoteModel
+from tornado_app.session.commands import CloseUpstream, DialUpstream, Log, NoteModel
 from tornado_app.session.connecting import CONFIGURE_S
 from tornado_app.session.model_side import UPDATE_ID
 
@@ -101,6 +101,17 @@ def test_an_account_that_runs_empty(said):
     story.said(realtime.SessionCreated())
     story.said(realtime.SessionUpdated())
     assert ["conversation.item.create", "response.create"] == story.asked
+
+
+def test_what_an_answer_cost_that_is_asked_elsewhere():
+    """As the model that refused it has counted, and not as anybody would estimate it."""
+    usage = {"total_tokens": 7, "input_token_details": {"text_tokens": 7}}
+    refused = ResponseFacts("resp_1", "failed", usage=usage, status_details=StatusDetails(EMPTY))
+    story = asked_something().said(realtime.ResponseFinished(refused))
+
+    [done] = [each for each in story.all if isinstance(each, Log) and each.event == "response_done"]
+    assert (7, {"text_input": 7}) == (done.fields["tokens"], done.fields["tokens_by_type"])
+    assert {"text_input": 7} == story.session.totals().tokens
 
 
 def limited(sentence: str, code: str = "rate_limit_exceeded") -> realtime.ResponseFinished:

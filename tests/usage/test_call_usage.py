@@ -23,7 +23,8 @@ from tornado_app.protocol.realtime.model_session import Turn
 from tornado_app.session import events
 from tornado_app.session.commands import Log
 from tornado_app.session.config import ToolRules
-from tornado_app.usage.call_usage import CallUsage
+from tornado_app.session.relaying.answers import ANSWERS_KEPT
+from tornado_app.usage.call_usage import BEGUN_MOST, CallUsage
 from tornado_app.usage.prices import read_prices
 
 PRICES = read_prices(
@@ -292,11 +293,54 @@ def test_turns_and_tools_are_records(call):
 
 def test_answers_that_never_end_are_bounded(call):
     """A model that only begins cannot fill the memory."""
-    for number in range(100):
+    for number in range(300):
         call.hear("response_begun", response_id=f"r{number}")
+    assert 300 - BEGUN_MOST == len(call.records)
     call.hear("upstream_lost", stage="open")
 
-    assert 100 == len({record.response_id for record in call.records})
+    assert 300 == len({record.response_id for record in call.records})
+
+
+def test_as_many_answers_as_a_session_knows_have_their_models_own_count():
+    """A client of the API may ask for several at a time, beside the conversation."""
+    call = RelayedCall().begun()
+    names = [f"resp_{number}" for number in range(ANSWERS_KEPT)]
+    for name in names:
+        beside = {"conversation": "none"}
+        call.asks("response.create", response=beside)
+        call.says("response.created", response={"id": name})
+    for name in names:
+        ended = {"id": name, "status": "completed", "usage": {"total_tokens": 5}}
+        call.says("response.done", response=ended)
+
+    records = records_of(call)
+    assert names == [record.response_id for record in records]
+    assert [{"unnamed": 5}] * len(names) == [record.tokens for record in records]
+
+
+def test_an_answer_of_an_upstream_that_refuses_is_over():
+    """Another is asked; nothing is kept aside any more for what the first one will not say."""
+    call = RelayedCall(upstreams=2).begun()
+    call.asks("response.create").says("response.created", response={"id": "resp_1"})
+    empty = {"type": "insufficient_quota", "code": "insufficient_quota"}
+    call.says("error", error=empty).tick(call.session.timers.earliest)
+    call.finds_model().says("response.created", response={"id": "resp_2"})
+    ended = {"id": "resp_2", "status": "completed", "usage": {"total_tokens": 5}}
+    call.says("response.done", response=ended)
+
+    records = records_of(call)
+    assert [("resp_1", True), ("resp_2", False)] == [
+        (record.response_id, record.is_estimated) for record in records
+    ]
+
+
+def test_a_word_that_only_one_answer_was_refused_ends_no_other(call):
+    """The log has it by the same name as the loss of a model."""
+    call.hear("response_begun", response_id="r1")
+    call.hear("upstream_rejected", cause="insufficient_quota")
+    call.done("r1")
+
+    assert [False] == [record.is_estimated for record in call.records]
 
 
 def a_story():

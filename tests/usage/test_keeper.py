@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.calls.house import until, whole_log
+from tornado_app.usage import database as database_module
 from tornado_app.usage import keeper as keeper_module
 from tornado_app.usage.database import UsageDatabase
 from tornado_app.usage.keeper import Keeper
@@ -71,15 +72,20 @@ async def test_there_is_room_for_so_many_and_the_rest_is_counted(monkeypatch):
     sink.is_away.set()
     keeper = Keeper(lambda: sink, 1, setting="usage.database")
     with whole_log("info") as log:
-        keeper.start()
         for number in range(25):
             keeper.put(record(number))
         assert 15 == keeper.lost
+        keeper.start()
+        await until(lambda: "usage_unwritten" in log.getvalue(), "nobody complains")
+        keeper.put(record(25))
         assert not await keeper.stop(5.0)
 
-    assert 25 == keeper.lost
-    [line] = [json.loads(text) for text in log.getvalue().splitlines() if "usage_lost" in text]
-    assert 10 == line["count"]
+    assert 26 == keeper.lost
+    lines = [json.loads(text) for text in log.getvalue().splitlines()]
+    # What had no room since the last line is told of at the end, with what never left.
+    assert [("usage_unwritten", 15), ("usage_lost", 11)] == [
+        (line["event"], line.get("lost", line.get("count"))) for line in lines
+    ]
 
 
 @pytest.mark.gen_test
@@ -109,6 +115,32 @@ async def test_what_comes_faster_than_a_place_takes_it_is_told_of(monkeypatch):
         line["event"],
         line["setting"],
         line["count"],
+    )
+
+
+@pytest.mark.gen_test
+async def test_what_an_operators_constraint_refuses_is_lost_and_told(tmp_path, monkeypatch):
+    """And no other record; one that is there already was refused by nobody."""
+    path, named = tmp_path / "usage.sqlite3", "user_id TEXT NOT NULL"
+    theirs = database_module.TABLE.replace(named, f"{named} CHECK (user_id <> 'mallory')")
+    monkeypatch.setattr(database_module, "TABLE", theirs)
+    database = UsageDatabase(path)
+    database.write([record(0)])
+    database.close()
+    keeper = Keeper(partial(UsageDatabase, path), 1e4, setting="usage.database")
+    for number in range(4):
+        keeper.put(record(number, user_id="mallory" if number == 2 else "alice"))
+    with whole_log("info") as log:
+        keeper.start()
+        await until(lambda: keeper.waiting == 0, "they are not written")
+        assert await keeper.stop(20.0)
+
+    assert (3, 1) == (keeper.written, keeper.lost)
+    [line] = map(json.loads, log.getvalue().splitlines())
+    assert ("usage_unwritten", "SQLITE_CONSTRAINT_CHECK", 1) == (
+        line["event"],
+        line["why"],
+        line["lost"],
     )
 
 
@@ -210,6 +242,19 @@ def test_a_file_of_lines_is_renamed_when_it_is_large(tmp_path):
     assert files == sorted(tmp_path.glob("usage*.jsonl"))
     lines.sweep(10**14)
     assert [path] == sorted(tmp_path.glob("usage*.jsonl"))
+
+
+def test_a_file_of_lines_that_cannot_be_deleted_keeps_no_other(tmp_path):
+    """In whichever order they are found."""
+    stays = [tmp_path / f"usage-20260101T000000000000Z-{number}.jsonl" for number in (1, 3)]
+    for path in stays:
+        path.mkdir()
+    for number in range(4, 20):
+        (tmp_path / f"usage-20260101T000000000000Z-{number}.jsonl").touch()
+
+    with pytest.raises(OSError, match="directory"):
+        UsageLines(tmp_path / "usage.jsonl", 1000).sweep(10**14)
+    assert {*stays} == {*tmp_path.iterdir()}
 
 
 def test_no_other_file_is_taken_for_one_of_lines(tmp_path):

@@ -46,6 +46,12 @@ class Seat:
     allowed: int
     lasts_s: float | None = None
     """It is free again after so long; None: when it is given back."""
+    is_new: bool = False
+    """The call that its owner goes on with has none of these to give back for it."""
+
+    def most(self, *, takes_over: bool) -> int:
+        """So many there may be with it, as of `Places.admit`."""
+        return self.allowed + (takes_over and not self.is_new)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -105,7 +111,7 @@ class Places(Protocol):
         """Take all seats of *lease*, or none and say why.
 
         *takes_over*: it comes in place of one that is counted, and will be released at once, so
-        there is room for one more.
+        there is room for one more, but of seats that are new.
         """
 
     def release(self, lease: Lease) -> None:
@@ -139,7 +145,7 @@ class PlacesHere:
         """As `Places.admit`."""
         for seat in lease.seats:
             used = self.used(seat)
-            if used >= seat.allowed + takes_over:
+            if used >= seat.most(takes_over=takes_over):
                 return Refusal.of(seat, used)
         for seat in lease.seats:
             if seat.lasts_s is None:

@@ -120,6 +120,8 @@ class MetersHere:
     def spend(self, key: Key, parts: int) -> None:
         """As `Meters.spend`."""
         if key.date not in self._used:
+            if parts < 0:
+                return  # what is given back was forgotten with its day
             over = [date for date in self._used if len(date) == len(key.date) and date < key.date]
             for date in over:
                 del self._used[date]

@@ -64,7 +64,8 @@ class SharedPlaces:
         """As `Places.admit`."""
         taken: list[Seat] = []
         for seat in lease.seats:
-            if not self._take(_first_byte(seat), seat.allowed, takes_over=takes_over):
+            is_one_more = takes_over and not seat.is_new
+            if not self._take(_first_byte(seat), seat.allowed, takes_over=is_one_more):
                 for each in taken:
                     self._give_back(_first_byte(each))
                 return Refusal.of(seat, self.used(seat))

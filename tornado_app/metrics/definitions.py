@@ -203,7 +203,8 @@ TRANSCRIPTIONS_FAILED = _model.counter(
 )
 TOKENS = _model.counter(
     "tokens",
-    "Tokens by the model's count; all types together are its total.",
+    "Tokens by the count of models, of answers and of turns that were written down; all types "
+    "together are their total.",
     Label("type", words.TOKEN_TYPES),
 )
 

@@ -61,6 +61,11 @@ def _rolled_over(tally: Tally, fields: Fields) -> None:
 
 def _answered(tally: Tally, fields: Fields) -> None:
     tally.add(d.ANSWERS, fields["status"])
+    _tokens(tally, fields)
+
+
+def _tokens(tally: Tally, fields: Fields) -> None:
+    """Of an answer, or of a turn that was written down."""
     for kind, tokens in fields["tokens_by_type"].items():
         tally.add(d.TOKENS, kind, by=tokens)
 
@@ -118,6 +123,7 @@ _EVENTS: Mapping[str, Callable[[Tally, Fields], None]] = {
     "answer_heard": _heard,
     "interrupted": _once(d.INTERRUPTIONS),
     "transcription_failed": _once(d.TRANSCRIPTIONS_FAILED),
+    "transcribed": _tokens,
     "tool_done": _tool,
     "tool_failed": _tool,
 }

@@ -25,7 +25,7 @@ from tornado_app.recordings.sound import (
     write_all,
     write_flac,
 )
-from tornado_app.recordings.spool import MODEL_BYTES_PER_MS, SUFFIX, frames
+from tornado_app.recordings.spool import MODEL_BYTES_PER_MS, PART, SUFFIX, frames
 from tornado_app.recordings.words import Utterance, utterances, webvtt
 from tornado_app.session.record import (
     AnswerSound,
@@ -41,8 +41,6 @@ from tornado_app.session.record import (
     UserSound,
     Words,
 )
-
-PART = ".part"
 
 
 class Unusable(Exception):
@@ -106,7 +104,7 @@ class Call:
 
 
 def finish(spool: Path, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any] | None:
-    """Finish one recording; return what its JSON says, or None if the call still runs.
+    """Finish one recording; return what its JSON says, or None if somebody else has it still.
 
     Raises:
         OSError: If it cannot be read or written; the spool stays.
@@ -117,6 +115,8 @@ def finish(spool: Path, stopped: Callable[[], bool] = lambda: False) -> dict[str
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            return None
+        if not os.fstat(file.fileno()).st_nlink:  # another process has just finished it
             return None
         call = Call(file)
         stem, parts = spool.with_suffix(""), call.begun.parts

@@ -2,11 +2,12 @@
 
 import contextlib
 import fcntl
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tornado_app.recordings.spool import SUFFIX
+from tornado_app.recordings.spool import PART, SUFFIX
 from tornado_app.settings.schema import Recordings
 
 SUFFIXES = (".json", ".vtt", ".flac", SUFFIX)
@@ -45,21 +46,42 @@ def kept(directory: Path) -> list[Kept]:
     """All that is there, but for calls that run."""
     found: dict[str, Kept] = {}
     for path in directory.iterdir():
-        if path.suffix not in SUFFIXES:
+        whole = path.with_suffix("") if path.suffix == PART else path
+        if whole.suffix not in SUFFIXES:
             continue
         with contextlib.suppress(FileNotFoundError):
             stat = path.stat()
-            before = found.get(path.stem, Kept(path.stem, 0.0, 0))
+            before = found.get(whole.stem, Kept(whole.stem, 0.0, 0))
             changed_at = max(before.changed_at, stat.st_mtime)
             size_bytes = before.size_bytes + stat.st_size
-            found[path.stem] = Kept(path.stem, changed_at, size_bytes)
+            found[whole.stem] = Kept(whole.stem, changed_at, size_bytes)
     return [each for each in found.values() if not _runs(directory / f"{each.name}{SUFFIX}")]
 
 
+def set_right(directory: Path, recordings: Iterable[Kept], now: float) -> None:
+    """Have those of a time that is still to come be as old as if they were made now: the clock was
+    wrong then, and by it they would be kept for years.
+    """
+    for each in recordings:
+        if each.changed_at > now + DAY_S:
+            for path in _files(directory, each.name):
+                with contextlib.suppress(OSError):
+                    os.utime(path, (now, now))
+
+
 def remove(directory: Path, name: str) -> None:
-    """Delete one recording."""
-    for suffix in SUFFIXES:
-        (directory / f"{name}{suffix}").unlink(missing_ok=True)
+    """Delete one recording, with what a process that was killed had half made of it.
+
+    Raises:
+        OSError: If it cannot be.
+    """
+    for path in _files(directory, name):
+        path.unlink(missing_ok=True)
+
+
+def _files(directory: Path, name: str) -> Iterator[Path]:
+    """All that there may be of a recording."""
+    return (directory / f"{name}{suffix}{end}" for suffix in SUFFIXES for end in ("", PART))
 
 
 def _runs(spool: Path) -> bool:

@@ -10,10 +10,11 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 from tornado_app.logs import get_logger
 from tornado_app.recordings.finishing import Unusable, finish, spools
-from tornado_app.recordings.keeping import directory, excess, kept, remove
+from tornado_app.recordings.keeping import directory, excess, kept, remove, set_right
 from tornado_app.recordings.sound import Stopped
 from tornado_app.recordings.spool import pack
 from tornado_app.recordings.spooling import Spools
@@ -183,10 +184,7 @@ class Recorder:
             if now - self._unfinished.get(spool, -SWEEP_S) < SWEEP_S:
                 continue
             try:
-                about = finish(spool, self._hurried.is_set)
-            except Unusable:
-                _remove_empty(spool)
-                continue
+                about = self._finish_one(spool)
             except OSError as error:
                 self._unfinished[spool] = now
                 self._say_failed(_word(error), spool.stem)
@@ -199,14 +197,27 @@ class Recorder:
                     is_whole=about["is_whole"],
                 )
 
+    def _finish_one(self, spool: Path) -> dict[str, Any] | None:
+        try:
+            return finish(spool, self._hurried.is_set)
+        except Unusable:
+            _remove_empty(spool)
+            return None
+
     def _keep(self) -> None:
         if not self._directory.is_dir():
             return
         now = time.time()  # noqa: TID251  files bear the date that people know
         settings = self._settings
-        gone = excess(kept(self._directory), now, settings.keep_days, settings.keep_bytes)
-        for each in gone:
-            remove(self._directory, each.name)
+        gone, found = [], kept(self._directory)
+        set_right(self._directory, found, now)
+        for each in excess(found, now, settings.keep_days, settings.keep_bytes):
+            try:
+                remove(self._directory, each.name)
+            except OSError as error:  # the others are to go all the same
+                self._say_failed(_word(error), each.name)
+            else:
+                gone.append(each)
         if gone:
             size_bytes = sum(each.size_bytes for each in gone)
             log.info("recordings_removed", count=len(gone), size_bytes=size_bytes)

@@ -6,8 +6,9 @@ when its time comes.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from io import RawIOBase
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -106,16 +107,24 @@ class _Checked:
     """A file whose errors are kept: libsndfile asks through C, where an exception is lost."""
 
     def __init__(self, file: RawIOBase) -> None:
-        self._file = file
         self.error: OSError | None = None
-        self.seek, self.tell, self.readinto = file.seek, file.tell, file.readinto
+        self.seek, self.tell = self._checked(file.seek), self._checked(file.tell)
+        self.readinto = self._checked(file.readinto)
+        self._write_all = self._checked(partial(write_all, file))
 
     def write(self, data: bytes) -> int:
-        try:
-            write_all(self._file, data)
-        except OSError as error:
-            self.error = self.error or error
+        self._write_all(data)
         return len(data)
+
+    def _checked(self, do: Callable[..., int | None]) -> Callable[..., int]:
+        def checked(*arguments: Any) -> int:
+            try:
+                return do(*arguments) or 0
+            except OSError as error:
+                self.error = self.error or error
+                return 0
+
+        return checked
 
 
 def write_all(file: RawIOBase, data: bytes) -> None:

@@ -15,6 +15,8 @@ import pybase64
 from tornado_app.session.record import AnswerSound, Entry, UserSound
 
 SUFFIX = ".spool"
+PART = ".part"
+"""Behind the name of a file that is being made of one."""
 MODEL_BYTES_PER_MS = 48
 """24 kHz mono s16le."""
 

@@ -102,6 +102,12 @@ class Answering:
         if self.known.running is None and self._is_news(response_id):
             self._begin(response_id)
 
+    def refuse(self, response: ResponseFacts) -> None:
+        """Its model has ended it, and the next is asked for what it refused: it is counted then."""
+        running = self.known.running
+        if running is not None and self.known.runs(response.id):
+            running.refused = response
+
     def give_up(self, running: Running) -> None:
         """It is over for the client, and the model is told to stop; it is counted at its end."""
         self._cancels.cancel(running)
@@ -121,7 +127,9 @@ class Answering:
         """The one that is *running* has ended; *goes_on*: the next model is asked for the rest."""
         # Of one that was given up the log says what its client was told, and what it cost.
         self._reports.log_end(
-            running.response_id, "failed" if running.is_told else status, response
+            running.response_id,
+            "failed" if running.is_told else status,
+            response or running.refused,
         )
         self._tell_end(running, status, response, goes_on=goes_on)
         self.known.end()

@@ -105,6 +105,7 @@ class Hearing:
                 answers.answering.begin(response.id)
             case realtime.ResponseFinished(response):
                 if (failure := refusal(response.error, self._model)) is not None:
+                    answers.answering.refuse(response)
                     return failure  # the next is asked
                 answers.finish(response)
                 self._model.on_usage(response.usage)

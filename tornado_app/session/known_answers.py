@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tornado_app.errors import Ref
+from tornado_app.protocol.realtime.events import ResponseFacts
 
 OVER_KEPT = 16
 
@@ -22,6 +23,8 @@ class Running:
     """It is said while a tool takes long; the answer to the turn follows."""
     cancel: int = 0
     """The number of our last ``response.cancel`` for it; 0: there was none."""
+    refused: ResponseFacts | None = None
+    """What its model said of its end, where another is asked in its place."""
 
 
 class KnownAnswers:

@@ -23,8 +23,8 @@ WORD_BYTES = 4
 """Of text for a token, on the average; at the most it is one for each."""
 MOST_OUTPUT_TOKENS = 4096
 """Of an answer, where nothing bounds it."""
-BEGUN_MOST = 16
-"""A model has one answer, or a few out of band."""
+BEGUN_MOST = 128
+"""As many as a session knows: 64 that run, and 64 that were given up and are not counted yet."""
 OVER_KEPT = 64
 
 
@@ -98,6 +98,8 @@ class CallUsage:
             case "response_done":
                 self._answered(fields, at)
             case "upstream_lost" | "rolled_over":
+                self._end_begun(event, at)
+            case "upstream_rejected" if "stage" in fields:  # else one answer, or one request
                 self._end_begun(event, at)
             case "transcribed":
                 self._transcribed(fields, at)

@@ -45,8 +45,9 @@ CREATE INDEX IF NOT EXISTS usage_user ON usage (user_id, at);
 """
 COLUMNS = Record.__struct_fields__
 INSERT = (
-    f"INSERT OR IGNORE INTO usage ({', '.join(COLUMNS)}) "  # noqa: S608  names of ours
-    f"VALUES ({', '.join('?' * len(COLUMNS))})"
+    f"INSERT INTO usage ({', '.join(COLUMNS)}) "  # noqa: S608  names of ours
+    f"VALUES ({', '.join('?' * len(COLUMNS))}) "
+    "ON CONFLICT (id) DO NOTHING"  # OR IGNORE would pass over what any other constraint refuses
 )
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM usage WHERE at >= ? AND at < ? ORDER BY at, id"  # noqa: S608
 SWEEP = "DELETE FROM usage WHERE id IN (SELECT id FROM usage WHERE at < ? LIMIT ?)"

@@ -93,10 +93,8 @@ class Keeper:
         self._wake.set()
         await asyncio.get_running_loop().run_in_executor(None, self._thread.join, timeout_s)
         left = len(self._waiting)
-        if left:
-            # Told here: the thread may find its way once more, and would tell it again.
-            self._lose(left, is_told=True)
-            get_logger().error("usage_lost", setting=self.setting, count=left)
+        self._lose(left)
+        self._say_lost()  # here: the thread may find its way once more, and would tell it again
         return not left
 
     def _run(self) -> None:
@@ -159,12 +157,10 @@ class Keeper:
             for _ in range(count):
                 self._waiting.popleft()
 
-    def _lose(self, count: int, *, is_told: bool = False) -> None:
+    def _lose(self, count: int) -> None:
         """Thread: any."""
         with self._lock:
             self.lost += count
-            if is_told:
-                self._told_lost += count
 
     def _sweep_if(self) -> None:
         """Thread: usage."""
@@ -183,19 +179,22 @@ class Keeper:
         """Thread: usage.  A disk that is full concerns every record, and is one line a minute."""
         if time.monotonic() >= self._said_at + LINE_EACH_S:
             self._said_at = time.monotonic()
+            lost = self._told_lost = self.lost
             get_logger().error(
                 "usage_unwritten",
                 setting=self.setting,
                 waiting=len(self._waiting),
-                lost=self.lost,
+                lost=lost,
                 why=word_of(error),
             )
-            self._told_lost = self.lost
 
     def _say_lost_if(self) -> None:
         """Thread: usage.  A place that is slow fails at nothing, and yet there may be no room."""
-        if time.monotonic() < self._said_at + LINE_EACH_S:
-            return
+        if time.monotonic() >= self._said_at + LINE_EACH_S:
+            self._say_lost()
+
+    def _say_lost(self) -> None:
+        """Thread: any.  All that no line has told of."""
         with self._lock:
             count, self._told_lost = self.lost - self._told_lost, self.lost
         if count:

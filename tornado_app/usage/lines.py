@@ -37,12 +37,21 @@ class UsageLines:
         append(self._path, text)
 
     def sweep(self, before_unix_ms: int) -> bool:
-        """Delete files of lines that were written to last before that; False: all of them."""
-        for path in self._path.parent.iterdir():
-            if self._is_renamed(path):
-                with suppress(FileNotFoundError):  # another process deletes them as well
-                    if path.stat().st_mtime * 1000 < before_unix_ms:
-                        path.unlink()
+        """Delete files of lines that were written to last before that; False: all of them.
+
+        One that cannot be deleted keeps no other.
+        """
+        wrong: OSError | None = None
+        for path in filter(self._is_renamed, self._path.parent.iterdir()):
+            try:
+                if path.stat().st_mtime * 1000 < before_unix_ms:
+                    path.unlink()
+            except FileNotFoundError:
+                continue  # another process deletes them as well
+            except OSError as error:
+                wrong = error
+        if wrong is not None:
+            raise wrong
         return False
 
     def close(self) -> None:

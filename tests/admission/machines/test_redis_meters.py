@@ -215,6 +215,24 @@ async def test_what_one_keeps_aside_the_other_knows(redis):
 
 
 @pytest.mark.gen_test
+async def test_a_process_that_stood_still_keeps_aside_what_it_did(redis):
+    """Its calls go on, and give it back when they need less."""
+    async with meters(redis, clock := Clock()) as one, meters(redis, Clock()) as other:
+        one.start()
+        one.spend(KEY, 7)
+        one.spend(HELD_KEY, 30)
+        await one.note([HELD_KEY, KEY])
+        clock.now += REST_S + 1
+        (name,) = [name for name in redis.keys("test") if "tokens" in name]
+        await until(lambda: "before" in redis.ask("HKEYS", name), "nothing is forgotten")
+        for more, held in ((20, 50), (-50, 0)):
+            one.spend(HELD_KEY, more)
+            await one.note([HELD_KEY])
+            await other.note([HELD_KEY])
+            assert (held, held) == (one.used(HELD_KEY), other.used(HELD_KEY))
+
+
+@pytest.mark.gen_test
 async def test_what_was_kept_aside_by_who_died_is_free_again(redis, monkeypatch):
     """With its lease, though others go on to use the same key."""
     async with meters(redis, Clock()) as other:

@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -124,6 +125,17 @@ async def test_what_takes_over_has_room_for_a_moment(redis):
         assert isinstance(second, Lease)
         one.places.release(first)
         assert "server_busy" == await other.admit(seat(allowed=1))
+
+
+@pytest.mark.gen_test
+async def test_what_takes_over_has_no_room_for_what_is_new(redis):
+    """Nobody gives such a place back for it."""
+    place = seat("connections_per_address", 1, "10.0.0.1")
+    async with machines(redis) as (one, other):
+        await one.admit(place)
+        new = replace(place, is_new=True)
+        assert "connection_limit" == await other.admit(new, takes_over=True)
+        assert isinstance(await other.admit(place, takes_over=True), Lease)
 
 
 @pytest.mark.gen_test

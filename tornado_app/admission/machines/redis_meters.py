@@ -188,10 +188,12 @@ class RedisMeters:
         before = self._clock() - REST_S
         for key, meter in list(self._meters.items()):
             is_told = meter.noted == meter.mine and meter.is_reset_told
-            if meter.asked_at < before and is_told:
+            # What is kept aside is given back some day, though the process stood still for long.
+            is_kept = key.unit == HELD and meter.mine
+            if meter.asked_at < before and is_told and not is_kept:
                 # Whoever asks meanwhile begins with a field of its own.
                 del self._meters[key]
-                if meter.mine and key.unit != HELD:
+                if meter.mine:
                     await self._fold([self._name(key)], [meter.field])
 
     async def _add_up(self, keys: list[Key]) -> None:

@@ -20,16 +20,16 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 ACQUIRE = (
     _NOW
     + """
-local name, spare = ARGV[1], tonumber(ARGV[2])
+local name = ARGV[1]
 local counts = {}
 for i, key in ipairs(KEYS) do
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
   local used = redis.call('ZCARD', key)
-  if used >= tonumber(ARGV[i * 2 + 1]) + spare then return {i, used} end
+  if used >= tonumber(ARGV[i * 2]) then return {i, used} end
   counts[i] = used + 1
 end
 for i, key in ipairs(KEYS) do
-  local lasts_ms = tonumber(ARGV[i * 2 + 2])
+  local lasts_ms = tonumber(ARGV[i * 2 + 1])
   redis.call('ZADD', key, now + lasts_ms, name)
   redis.call('PEXPIRE', key, math.max(lasts_ms, redis.call('PTTL', key)))
 end
@@ -178,10 +178,10 @@ class Keys:
         self, lease: Lease, lease_s: float, *, takes_over: bool
     ) -> tuple[list[str], list[int | str]]:
         """Keys and arguments of `ACQUIRE`."""
-        arguments: list[int | str] = [lease.name, int(takes_over)]
+        arguments: list[int | str] = [lease.name]
         for seat in lease.seats:
             lasts_s = lease_s if seat.lasts_s is None else seat.lasts_s
-            arguments += [seat.allowed, int(lasts_s * 1000)]
+            arguments += [seat.most(takes_over=takes_over), int(lasts_s * 1000)]
         return [self.of(seat) for seat in lease.seats], arguments
 
     def renewing(

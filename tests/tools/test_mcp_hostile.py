@@ -88,6 +88,7 @@ ANSWERS = {
     "another result": (lambda of: response(of.result({"tools": []})), "no result"),
     "odd parts": (lambda of: response(of.result({"content": [{"type": "x"}]})), "no result"),
     "elsewhere": (lambda _: response(b"", "307 X", more="Location: /\r\n"), "may not go"),
+    "nowhere": (lambda _: response(b"", "302 X", more="Location: //:80\r\n"), "may not go"),
     "no right": (lambda _: response(b"", "401 X"), "status 401"),
     "a status and JSON": (lambda _: response({"error": "canary"}, "503 X"), "status 503"),
     "a page": (lambda _: response(b"<html>", kind="text/html"), "no JSON"),

@@ -55,7 +55,7 @@ def output_of(result: asked.ToolResult) -> str:
     if not result.is_error:
         return result.output
     try:
-        # The library's own reader would take NaN, and half of a character, which nobody can be told.
+        # Not the library's own reader, which takes NaN, and half of a character.
         why = msgspec.json.decode(result.output)
         return json.dumps({"error": why}, ensure_ascii=False)
     except (msgspec.DecodeError, RecursionError):

@@ -17,6 +17,7 @@ from tornado_app.protocol.realtime.functions import Function
 from tornado_app.tools.arguments import BadArguments, Schema
 from tornado_app.tools.encoding import is_encoded
 from tornado_app.tools.result import Result
+from tornado_app.tools.sending import stay_here, was_sent
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
 Method = Literal["GET", "POST", "PUT", "PATCH"]
@@ -45,6 +46,7 @@ class HttpClient:
             trust_env=uses_environment,
             mounts=NO_PROXY_HERE,
             follow_redirects=False,
+            event_hooks={"response": [stay_here]},
             # How long all of it may take, the session decides, which cancels it.
             timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(
@@ -89,12 +91,11 @@ class HttpTool:
         try:
             response = await self.http.client.send(request, stream=True)
         except httpx2.HTTPError as error:
-            return Result.fault("The tool cannot be reached.", detail=type(error).__name__)
+            return _unanswered(error)
         try:
             return await self._read(response)
         except httpx2.HTTPError as error:
-            sentence = "The tool broke off its answer."
-            return Result.fault(sentence, detail=type(error).__name__)
+            return _unanswered(error)
         finally:
             await response.aclose()
 
@@ -137,6 +138,14 @@ class HttpTool:
             if len(body) > self.result_bytes:
                 return Result.fault("The result of the tool is too large.", "too_large")
         return _result(bytes(body), response.headers.get("content-type", ""))
+
+
+def _unanswered(error: httpx2.HTTPError) -> Result:
+    """A model that reads that nobody was there may well call again."""
+    sentence = (
+        "The tool broke off its answer." if was_sent(error) else "The tool cannot be reached."
+    )
+    return Result.fault(sentence, detail=type(error).__name__)
 
 
 def is_address(url: str) -> bool:

@@ -118,6 +118,19 @@ async def test_whatever_is_answered_is_a_sentence_for_the_model():
     assert ["mcp_tools"] == [json.loads(line)["event"] for line in log.getvalue().splitlines()]
 
 
+@pytest.mark.gen_test
+@pytest.mark.parametrize("code", [-32000, -32001, -32700])
+async def test_what_a_server_says_is_told_in_its_words(code):
+    """Also by a code with which the package says that no answer came."""
+    error = {"code": code, "message": "The account is beyond its byte limit."}
+    refusal = {"jsonrpc": "2.0", "error": error}
+    instead = {"tools/call": lambda of: response(refusal | {"id": of.id})}
+    async with HostileServer(instead) as hostile, asked(hostile) as tool:
+        said = await error_of(tool)
+
+    assert "The tool refused the call: The account is beyond its byte limit." == said
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -64,6 +64,16 @@ def test_it_is_told_what_was_said_and_who_calls():
     assert "not written down" in given["said"][5].text
 
 
+def test_it_may_be_one_that_can_be_called_without_a_caller():
+    """It is told who calls."""
+
+    @summary
+    def function(said: list[Said], caller: Caller | None = None) -> str:
+        return caller.user_id
+
+    assert SummedUp(CALLER.user_id) == run(function)
+
+
 def test_it_may_be_a_coroutine():
     """On a loop that is not the gateway's."""
 

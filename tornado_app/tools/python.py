@@ -14,6 +14,7 @@ from parley_tools import MARK, Caller, Marks, ToolError
 from tornado_app.protocol.realtime.functions import Function, Manners
 from tornado_app.settings.words import wrong_fields
 from tornado_app.tools.manners import MannersEntry
+from tornado_app.tools.marked import is_caller, marks_of
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.result import Result
 from tornado_app.tools.threads import CallThreads
@@ -83,7 +84,7 @@ def find_tools(
     One that cannot be a tool is a `ValueError` with words for the operator.
     """
     for value in list(vars(module).values()):
-        marks = getattr(value, MARK, None)
+        marks = marks_of(value, MARK)
         if isinstance(marks, Marks) and callable(value):
             try:
                 yield _tool(value, marks, threads, loop)
@@ -136,7 +137,9 @@ def _parameters(
             raise ValueError(f"{name}: its parameters must have names, {parameter} has none")
         if parameter.name not in hints:
             raise ValueError(f"{name}: the parameter {parameter.name} needs a type")
-        if hints[parameter.name] is Caller:
+        if is_caller(hints[parameter.name]):
+            if caller_name is not None:
+                raise ValueError(f"{name}: only one parameter may be a Caller")
             caller_name = parameter.name
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, hints[parameter.name]))
@@ -144,7 +147,7 @@ def _parameters(
             fields.append((parameter.name, hints[parameter.name], parameter.default))
     try:
         wanted = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name}: {error}") from None
     return wanted, caller_name
 

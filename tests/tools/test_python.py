@@ -1,0 +1,99 @@
+"""Tools in Python: what their signatures say, and what a module may have beside them."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Annotated, Optional
+
+import pytest
+
+from parley_tools import Caller, tool
+from tornado_app.tools.other_loop import OtherLoop
+from tornado_app.tools.python import find_tools
+from tornado_app.tools.summary import find_summary
+from tornado_app.tools.threads import CallThreads
+
+CALLER = Caller("alice", "sess_1", "call_1", frozenset({"speak"}))
+ANOTHER = '{"caller":{"user_id":"bob","session_id":"sess_1","call_id":"call_1","scopes":["admin"]}}'
+
+
+def found_in(*values):
+    """The tools of a module that has these."""
+    post = asyncio.get_running_loop().call_soon_threadsafe
+    module = SimpleNamespace(**{f"name_{number}": value for number, value in enumerate(values)})
+    return list(find_tools(module, CallThreads(2, post), OtherLoop(2, post)))
+
+
+def who_of(hint):
+    """A tool that says who calls, by a parameter of this type that may be left out."""
+
+    def who(caller=None):
+        """Of a test."""
+        return caller.user_id
+
+    who.__annotations__["caller"] = hint
+    return tool(who)
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    "hint",
+    [
+        Optional[Caller],  # noqa: UP045  as operators may write it
+        Caller | None,
+        Annotated[Caller, "who"],
+        Annotated[Caller, "who"] | None,
+    ],
+)
+async def test_the_model_cannot_say_who_calls(hint):
+    """Also where a function can be called without: what the model may say its user makes it say."""
+    (found,) = found_in(who_of(hint))
+
+    assert {} == found.function.parameters["properties"]
+    assert "alice" == (await found.call("{}", CALLER)).output
+    assert "invalid_arguments" == (await found.call(ANOTHER, CALLER)).outcome
+
+
+@pytest.mark.gen_test
+async def test_one_parameter_is_the_caller():
+    """The other one would be nobody."""
+
+    @tool
+    def two(one: Caller, other: Caller) -> str:
+        """Of a test."""
+        return one.user_id + other.user_id
+
+    (wrong,) = found_in(two)
+    assert "two: only one parameter may be a Caller" == str(wrong)
+
+
+@pytest.mark.gen_test
+async def test_a_name_that_python_alone_can_hold_is_said():
+    """Nothing but a sentence comes of it."""
+
+    @tool
+    def odd(*, __x: int) -> str:
+        """Of a test."""
+        return ""
+
+    (wrong,) = found_in(odd)
+    assert str(wrong).startswith("odd: ")
+
+
+class Unset:
+    """As frameworks have one for what is not set up yet."""
+
+    def __getattr__(self, name):
+        raise RuntimeError("not set up")
+
+    def __call__(self):
+        """It may be called, once it is there."""
+
+
+@pytest.mark.gen_test
+async def test_what_stands_beside_tools_need_not_be_there_yet():
+    """It is looked at and left alone."""
+    unset = Unset()
+    (found,) = found_in(unset, who_of(Caller))
+
+    assert "who" == found.name
+    assert find_summary(SimpleNamespace(unset=unset), print) is None

@@ -1,12 +1,13 @@
 """Tools in Python: what their signatures say, and what a module may have beside them."""
 
 import asyncio
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Annotated, Optional
 
 import pytest
 
-from parley_tools import Caller, tool
+from parley_tools import Caller, ToolError, tool
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.python import find_tools
 from tornado_app.tools.summary import find_summary
@@ -77,6 +78,44 @@ async def test_a_name_that_python_alone_can_hold_is_said():
 
     (wrong,) = found_in(odd)
     assert str(wrong).startswith("odd: ")
+
+
+@dataclass
+class Order:
+    """A parameter that looks at what it holds."""
+
+    number: str
+
+    def __post_init__(self):
+        raise KeyError(self.number)
+
+
+@pytest.mark.gen_test
+async def test_what_a_parameter_raises_costs_the_call():
+    """It is as what the function raises: its words may hold anything."""
+
+    @tool
+    def find(order: Order) -> str:
+        """Of a test."""
+        return order.number
+
+    (found,) = found_in(find)
+    result = await found.call('{"order":{"number":"canary"}}', CALLER)
+
+    assert ('{"error": "The tool failed."}', "KeyError") == (result.output, result.detail)
+
+
+@pytest.mark.gen_test
+async def test_an_error_without_words_has_a_sentence():
+    """A model that reads nothing takes it for a result."""
+
+    @tool
+    def find() -> str:
+        """Of a test."""
+        raise ToolError
+
+    (found,) = found_in(find)
+    assert '{"error": "The tool failed."}' == (await found.call("{}", CALLER)).output
 
 
 class Unset:

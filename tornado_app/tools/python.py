@@ -16,7 +16,7 @@ from tornado_app.settings.words import wrong_fields
 from tornado_app.tools.manners import MannersEntry
 from tornado_app.tools.marked import is_caller, marks_of
 from tornado_app.tools.other_loop import OtherLoop
-from tornado_app.tools.result import Result
+from tornado_app.tools.result import FAILED, Result
 from tornado_app.tools.threads import CallThreads
 
 _encoder = msgspec.json.Encoder()
@@ -47,6 +47,8 @@ class PythonTool:
             return Result.fault(f"{error}.", "invalid_arguments")
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             return Result.fault("The arguments are not JSON.", "invalid_arguments")
+        except Exception as error:  # noqa: BLE001  of a type of the operator's
+            return _error(error)
         values = {name: getattr(given, name) for name in self.wanted.__struct_fields__}
         if self.caller_name is not None:
             values[self.caller_name] = caller
@@ -176,5 +178,5 @@ def _error(error: BaseException) -> Result:
     if isinstance(error, ToolError):
         # A class of its own may raise here, too, and what ends a program would end this one.
         with contextlib.suppress(BaseException):
-            return Result.fault(str(error), detail="ToolError")
-    return Result.fault("The tool failed.", detail=type(error).__name__)
+            return Result.fault(str(error) or FAILED, detail="ToolError")
+    return Result.fault(FAILED, detail=type(error).__name__)

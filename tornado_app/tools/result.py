@@ -8,6 +8,9 @@ from parley_tools import Caller
 from tornado_app.protocol.realtime.functions import Function, error_output
 from tornado_app.session.events import ToolOutcome
 
+FAILED = "The tool failed."
+"""All that the model is told where nobody has meant to tell it more."""
+
 
 class Result(Struct, frozen=True):
     """``output`` is for the model, the rest for the log."""

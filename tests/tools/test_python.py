@@ -1,6 +1,7 @@
 """Tools in Python: what their signatures say, and what a module may have beside them."""
 
 import asyncio
+import json
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Annotated, Optional
@@ -8,8 +9,12 @@ from typing import Annotated, Optional
 import pytest
 
 from parley_tools import Caller, ToolError, tool
+from tornado_app.protocol.realtime.functions import function_output
+from tornado_app.protocol.realtime.order_text import encode_order
+from tornado_app.protocol.realtime.orders import CreateItem
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.python import find_tools
+from tornado_app.tools.result import sendable
 from tornado_app.tools.summary import find_summary
 from tornado_app.tools.threads import CallThreads
 
@@ -116,6 +121,46 @@ async def test_an_error_without_words_has_a_sentence():
 
     (found,) = found_in(find)
     assert '{"error": "The tool failed."}' == (await found.call("{}", CALLER)).output
+
+
+class Text(str):
+    """As readers of HTML have them."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        return "another"
+
+
+class Number(float):
+    """As numpy has them."""
+
+
+class Count(int):
+    """The same."""
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize(
+    ("value", "output"),
+    [
+        (Text("Tea"), "Tea"),
+        ({"tea": Text("Tea")}, '{"tea":"Tea"}'),
+        ([Number(1.5), Count(2)], "[1.5,2]"),
+    ],
+)
+async def test_text_is_text_whatever_its_class(value, output):
+    """The model is told it."""
+
+    @tool
+    def find() -> object:
+        """Of a test."""
+        return value
+
+    (found,) = found_in(find)
+    item = function_output("c", sendable((await found.call("{}", CALLER)).output))
+
+    assert output == json.loads(encode_order(CreateItem(item)))["item"]["output"]
 
 
 class Unset:

@@ -85,6 +85,22 @@ def test_it_may_be_a_coroutine():
     assert SummedUp("7 pieces.") == run(function)
 
 
+class Text(str):
+    """As libraries have their own."""
+
+    __slots__ = ()
+
+
+def test_its_text_is_text_whatever_its_class():
+    """The next model is told it as any other."""
+
+    @summary
+    def function(said: list[Said]) -> str:
+        return Text("They spoke of tea.")
+
+    assert str is type(run(function).text)
+
+
 def raises(_said):
     raise ValueError("canary")
 

@@ -19,7 +19,20 @@ from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.result import FAILED, Result
 from tornado_app.tools.threads import CallThreads
 
-_encoder = msgspec.json.Encoder()
+
+def _of_class(value: object) -> object:
+    """A text or number of a class of its own, as numpy and readers of HTML have them."""
+    match value:
+        case str():
+            return str.__str__(value)
+        case int():
+            return int.__int__(value)
+        case float():
+            return float.__float__(value)
+    raise TypeError
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_of_class)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,11 @@ class Result(Struct, frozen=True):
 
 
 def sendable(text: str) -> str:
-    """*text* with U+FFFD for what is in no UTF-8: half of a character, as in odd names of files."""
+    """*text* with U+FFFD for what is in no UTF-8: half of a character, as in odd names of files.
+
+    Of a class of its own, as readers of HTML have them, it could not be written.
+    """
+    text = str.__str__(text)
     try:
         text.encode()
     except UnicodeEncodeError:

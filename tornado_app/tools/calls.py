@@ -64,7 +64,9 @@ class Calls:
             self._log.exception("tool_broke", name=command.name)
             result = Result.fault(FAILED, detail=type(error).__name__)
         self._tasks.pop(command.call_id, None)
-        output = sendable(result.output)
+        output = result.output
+        if len(output) <= self._config.tools.result_bytes:  # a longer one is told nobody
+            output = sendable(output)
         self._feed(ToolDone(command.call_id, output, result.outcome, result.detail))
 
     def _sum_up(self, command: SumUp | StopSummingUp) -> None:

@@ -141,6 +141,31 @@ def test_speech_ends_an_answer_that_waits_for_a_tool(calling):
     assert "turn_detected" == calling.shown[0]["response"]["status_details"]["reason"]
 
 
+def cancels(call):
+    call.asks("response.cancel")
+
+
+def speaks(call):
+    call.says("input_audio_buffer.speech_started", item_id="item_u", audio_start_ms=10)
+
+
+@pytest.mark.parametrize("stops", [cancels, speaks])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_the_model_calls_after_that_is_not_performed(call, stops, is_whole):
+    """The model, which may have called before it was told, reads why."""
+    call.asks("response.create").begins("resp_1")
+    stops(call)
+    call.calls("resp_1", "item_call", "call_1", TOOL.name)
+    told = [event["item"] for event in call.all_sent if "item" in event]
+    call.ends("resp_1", "completed" if is_whole else "cancelled")
+
+    assert not [command for command in call.all if isinstance(command, CallTool)]
+    (output,) = told
+    assert "The user interrupted" in json.loads(output["output"])["error"]
+    assert ["cancelled"] == [event["response"]["status"] for event in call.shown]
+    assert [] == call.sent
+
+
 def test_a_tool_of_the_client_is_shown_and_the_client_goes_on(call):
     call.asks("response.create").begins("resp_1")
     call.calls("resp_1", "item_s", "call_s", TOOL.name, 0)

@@ -3,7 +3,8 @@
 The client is told nothing of them: while they run its answer goes on, and when the model has their
 results another answer goes on in its place.  What the client's own tools have to do it does itself.
 
-    the client cancels, or speaks       the answer is over; the results reach the conversation
+    the client cancels, or speaks       the answer is over; the results reach the conversation, and
+                                        what the model calls from then on is not performed
     the model is lost                   what runs goes on, and the next model has the results
     a client's tool was called as well  the client goes on by itself, when the server's are done
 """
@@ -192,6 +193,8 @@ class Tools:
         self._arm()
 
     def _refusal(self, item: OutputItem, answer: Answer) -> tuple[ToolOutcome, str] | None:
+        if answer.is_cancelled:
+            return "interrupted", "The user interrupted before the tool was called."
         if item.name not in self._functions:
             return "unknown", "There is no tool of this name."
         if len(self._calls) >= self._rules.at_once:

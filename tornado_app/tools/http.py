@@ -17,7 +17,6 @@ from tornado_app.protocol.realtime.functions import Function
 from tornado_app.tools.arguments import BadArguments, Schema
 from tornado_app.tools.encoding import is_encoded
 from tornado_app.tools.result import Result
-from tornado_app.tools.sending import stay_here, was_sent
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
 Method = Literal["GET", "POST", "PUT", "PATCH"]
@@ -28,7 +27,27 @@ CONNECTIONS = 100
 IDLE_CONNECTIONS = 20
 READ_BYTES = 65_536
 
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+
 _encoder = msgspec.json.Encoder()
+
+
+async def stay_here(response: httpx2.Response) -> None:
+    """A hook: the library builds the request that a redirect asks for, though nobody follows it,
+    and breaks at an address that is none.
+    """
+    response.headers.pop("location", None)
+
+
+def was_sent(error: Exception) -> bool:
+    """Whether somebody may have begun with the request: done again, it could be done twice."""
+    return not isinstance(error, _NEVER_SENT)
 
 
 class HttpClient:

@@ -17,8 +17,8 @@ import msgspec
 from terminal.addresses import NO_PROXY_HERE
 from tornado_app.admission.limits import Bucket
 from tornado_app.tools.encoding import is_encoded
+from tornado_app.tools.http import stay_here, was_sent
 from tornado_app.tools.mcp.address import Address
-from tornado_app.tools.sending import stay_here, was_sent
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
 CONNECT_TIMEOUT_S = 5.0

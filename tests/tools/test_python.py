@@ -59,6 +59,22 @@ async def test_the_model_cannot_say_who_calls(hint):
     assert "invalid_arguments" == (await found.call(ANOTHER, CALLER)).outcome
 
 
+@dataclass
+class Booking:
+    """A parameter that says who calls."""
+
+    caller: Caller
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("hint", [Booking, list[Caller], dict[str, Booking]])
+async def test_nor_can_it_within_something_else(hint):
+    """There nobody could fill it in."""
+    (wrong,) = found_in(who_of(hint))
+
+    assert "who: a Caller must be a parameter itself, and no part of another" == str(wrong)
+
+
 @pytest.mark.gen_test
 async def test_one_parameter_is_the_caller():
     """The other one would be nobody."""

@@ -33,6 +33,8 @@ def _of_class(value: object) -> object:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_of_class)
+_CALLER = msgspec.json.schema(Caller)["$defs"]["Caller"]
+"""As the model would be told of one, which it may not say."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ def _tool(
         schema = _plain(msgspec.json.schema(wanted))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"{name}: {error}") from None
+    if _CALLER in schema.get("$defs", {}).values():
+        raise ValueError(f"{name}: a Caller must be a parameter itself, and no part of another")
     if not isinstance(marks.timeout_s, int | float):
         raise ValueError(f"{name}: timeout_s must be a number of seconds")  # noqa: TRY004
     description = re.sub(r"\s+", " ", description)

@@ -160,6 +160,7 @@ def bomb():
         (objects(a={"type": "array", "items": {"enum": list(range(999))}}), {"a": [998] * 4000}),
         (objects(a={"items": {"enum": [list(range(999))]}}), {"a": [list(range(999))] * 9}),
         (objects(a={"anyOf": [{"const": {"b": [0] * 999}}] * 9}), {"a": {"b": [0] * 998}}),
+        (objects(a={"items": {"type": ["null"] * 99 + ["integer"]}}), {"a": [1] * 99}),
     ],
 )
 def test_no_schema_takes_more_than_its_time(schema, arguments):
@@ -209,6 +210,7 @@ ONE_OF = objects(a={"oneOf": [{"type": "number"}, {"minimum": 3}]})
 @pytest.mark.parametrize(
     ("schema", "value", "fault"),
     [
+        (objects(a={"type": ["null"] * 9}), {"a": 3}, "a must be of type null."),
         (objects(a={"minimum": 3}), {"a": 3}, None),
         (objects(a={"minimum": 3}), {"a": 2}, "a is too small or too large."),
         (objects(a={"maximum": 3}), {"a": 3}, None),

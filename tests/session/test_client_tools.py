@@ -172,6 +172,10 @@ def test_results_in_any_order_and_of_both_kinds_ask_once(order):
         ("No paint.", True, '{"error": "No paint."}'),
         ('{"a":1}', True, '{"error": {"a": 1}}'),
         ("", False, ""),
+        ("NaN", True, '{"error": "NaN"}'),
+        ("-Infinity", True, '{"error": "-Infinity"}'),
+        ("1e999", True, '{"error": "1e999"}'),
+        ('"\\ud83d"', True, '{"error": "\\"\\\\ud83d\\""}'),
     ],
 )
 def test_what_the_model_reads_of_a_result(output, is_error, read):
@@ -179,6 +183,8 @@ def test_what_the_model_reads_of_a_result(output, is_error, read):
     stage = answers(paints(begins(story())), output=output, is_error=is_error)
 
     assert {"c1": read} == outputs(stage)
+    for order in stage.orders:
+        encode_order(order)
     event = "tool_failed" if is_error else "tool_done"
     assert [("of_client", "failed" if is_error else "done")] == logged(stage, event)
 

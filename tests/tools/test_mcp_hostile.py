@@ -88,6 +88,7 @@ ANSWERS = {
     "another result": (lambda of: response(of.result({"tools": []})), "no result"),
     "odd parts": (lambda of: response(of.result({"content": [{"type": "x"}]})), "no result"),
     "elsewhere": (lambda _: response(b"", "307 X", more="Location: /\r\n"), "may not go"),
+    "nowhere": (lambda _: response(b"", "302 X", more="Location: //:80\r\n"), "may not go"),
     "no right": (lambda _: response(b"", "401 X"), "status 401"),
     "a status and JSON": (lambda _: response({"error": "canary"}, "503 X"), "status 503"),
     "a page": (lambda _: response(b"<html>", kind="text/html"), "no JSON"),
@@ -115,6 +116,19 @@ async def test_whatever_is_answered_is_a_sentence_for_the_model():
                     assert "fine" == (await tool.call("{}", CALLER)).output, name
 
     assert ["mcp_tools"] == [json.loads(line)["event"] for line in log.getvalue().splitlines()]
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("code", [-32000, -32001, -32700])
+async def test_what_a_server_says_is_told_in_its_words(code):
+    """Also by a code with which the package says that no answer came."""
+    error = {"code": code, "message": "The account is beyond its byte limit."}
+    refusal = {"jsonrpc": "2.0", "error": error}
+    instead = {"tools/call": lambda of: response(refusal | {"id": of.id})}
+    async with HostileServer(instead) as hostile, asked(hostile) as tool:
+        said = await error_of(tool)
+
+    assert "The tool refused the call: The account is beyond its byte limit." == said
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ def test_names_keep_what_the_api_takes():
         (ListedTool("x", "d", {}), "its parameters must be a JSON Schema"),
         (ListedTool("x", "d", {"type": "object", "$ref": "http://a/b"}), "its parameters must be"),
         (ListedTool("x", "d", {"type": "object", "description": "d" * 70_000}), "are longer than"),
+        (ListedTool("x", "d", {"type": "array", "description": "d" * 70_000}), "are longer than"),
     ],
 )
 def test_tools_that_are_not_taken(listed, sentence):

@@ -64,6 +64,16 @@ def test_it_is_told_what_was_said_and_who_calls():
     assert "not written down" in given["said"][5].text
 
 
+def test_it_may_be_one_that_can_be_called_without_a_caller():
+    """It is told who calls."""
+
+    @summary
+    def function(said: list[Said], caller: Caller | None = None) -> str:
+        return caller.user_id
+
+    assert SummedUp(CALLER.user_id) == run(function)
+
+
 def test_it_may_be_a_coroutine():
     """On a loop that is not the gateway's."""
 
@@ -73,6 +83,22 @@ def test_it_may_be_a_coroutine():
         return f"{len(said)} pieces."
 
     assert SummedUp("7 pieces.") == run(function)
+
+
+class Text(str):
+    """As libraries have their own."""
+
+    __slots__ = ()
+
+
+def test_its_text_is_text_whatever_its_class():
+    """The next model is told it as any other."""
+
+    @summary
+    def function(said: list[Said]) -> str:
+        return Text("They spoke of tea.")
+
+    assert str is type(run(function).text)
 
 
 def raises(_said):

@@ -197,9 +197,10 @@ class _Fitting:
         if kinds is None:
             return None
         names = [kinds] if isinstance(kinds, str) else kinds
+        self._spend(len(names) - 1)
         if any(_is_a(name, value) for name in names):
             return None
-        return f"{where} must be of type {' or '.join(names)}."
+        return f"{where} must be of type {' or '.join(dict.fromkeys(names))}."
 
     def _equal(self, schema: Mapping[str, Any], value: Any, where: str) -> str | None:
         for word, allowed in (("enum", schema.get("enum")), ("const", [schema.get("const")])):

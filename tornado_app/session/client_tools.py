@@ -55,8 +55,10 @@ def output_of(result: asked.ToolResult) -> str:
     if not result.is_error:
         return result.output
     try:
-        return json.dumps({"error": json.loads(result.output)}, ensure_ascii=False)
-    except (ValueError, RecursionError):
+        # Not the library's own reader, which takes NaN, and half of a character.
+        why = msgspec.json.decode(result.output)
+        return json.dumps({"error": why}, ensure_ascii=False)
+    except (msgspec.DecodeError, RecursionError):
         return error_output(result.output)
 
 

@@ -8,7 +8,7 @@ from parley_tools import Caller
 from tornado_app.session.commands import CallTool, CancelTool, StopSummingUp, SumUp
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import SummedUp, ToolDone
-from tornado_app.tools.result import Result, sendable
+from tornado_app.tools.result import FAILED, Result, sendable
 from tornado_app.tools.toolbox import Toolbox
 
 
@@ -62,9 +62,11 @@ class Calls:
             result = await self._toolbox.find(command.name).call(command.arguments, caller)
         except Exception as error:  # noqa: BLE001  a fault of ours costs this call of a tool only
             self._log.exception("tool_broke", name=command.name)
-            result = Result.fault("The tool failed.", detail=type(error).__name__)
+            result = Result.fault(FAILED, detail=type(error).__name__)
         self._tasks.pop(command.call_id, None)
-        output = sendable(result.output)
+        output = result.output
+        if len(output) <= self._config.tools.result_bytes:  # a longer one is told nobody
+            output = sendable(output)
         self._feed(ToolDone(command.call_id, output, result.outcome, result.detail))
 
     def _sum_up(self, command: SumUp | StopSummingUp) -> None:

@@ -28,7 +28,27 @@ CONNECTIONS = 100
 IDLE_CONNECTIONS = 20
 READ_BYTES = 65_536
 
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+
 _encoder = msgspec.json.Encoder()
+
+
+async def stay_here(response: httpx2.Response) -> None:
+    """A hook: the library builds the request that a redirect asks for, though nobody follows it,
+    and breaks at an address that is none.
+    """
+    response.headers.pop("location", None)
+
+
+def was_sent(error: Exception) -> bool:
+    """Whether somebody may have begun with the request: done again, it could be done twice."""
+    return not isinstance(error, _NEVER_SENT)
 
 
 class HttpClient:
@@ -47,6 +67,7 @@ class HttpClient:
             verify=trusted(uses_environment=uses_environment),
             mounts=NO_PROXY_HERE,
             follow_redirects=False,
+            event_hooks={"response": [stay_here]},
             # How long all of it may take, the session decides, which cancels it.
             timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
             limits=httpx2.Limits(
@@ -91,12 +112,11 @@ class HttpTool:
         try:
             response = await self.http.client.send(request, stream=True)
         except httpx2.HTTPError as error:
-            return Result.fault("The tool cannot be reached.", detail=type(error).__name__)
+            return _unanswered(error)
         try:
             return await self._read(response)
         except httpx2.HTTPError as error:
-            sentence = "The tool broke off its answer."
-            return Result.fault(sentence, detail=type(error).__name__)
+            return _unanswered(error)
         finally:
             await response.aclose()
 
@@ -139,6 +159,14 @@ class HttpTool:
             if len(body) > self.result_bytes:
                 return Result.fault("The result of the tool is too large.", "too_large")
         return _result(bytes(body), response.headers.get("content-type", ""))
+
+
+def _unanswered(error: httpx2.HTTPError) -> Result:
+    """A model that reads that nobody was there may well call again."""
+    sentence = (
+        "The tool broke off its answer." if was_sent(error) else "The tool cannot be reached."
+    )
+    return Result.fault(sentence, detail=type(error).__name__)
 
 
 def is_address(url: str) -> bool:

@@ -14,11 +14,27 @@ from parley_tools import MARK, Caller, Marks, ToolError
 from tornado_app.protocol.realtime.functions import Function, Manners
 from tornado_app.settings.words import wrong_fields
 from tornado_app.tools.manners import MannersEntry
+from tornado_app.tools.marked import is_caller, marks_of
 from tornado_app.tools.other_loop import OtherLoop
-from tornado_app.tools.result import Result
+from tornado_app.tools.result import FAILED, Result
 from tornado_app.tools.threads import CallThreads
 
-_encoder = msgspec.json.Encoder()
+
+def _of_class(value: object) -> object:
+    """A text or number of a class of its own, as numpy and readers of HTML have them."""
+    match value:
+        case str():
+            return str.__str__(value)
+        case int():
+            return int.__int__(value)
+        case float():
+            return float.__float__(value)
+    raise TypeError
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_of_class)
+_CALLER = msgspec.json.schema(Caller)["$defs"]["Caller"]
+"""As the model would be told of one, which it may not say."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,8 @@ class PythonTool:
             return Result.fault(f"{error}.", "invalid_arguments")
         except (msgspec.DecodeError, RecursionError, UnicodeError):
             return Result.fault("The arguments are not JSON.", "invalid_arguments")
+        except Exception as error:  # noqa: BLE001  of a type of the operator's
+            return _error(error)
         values = {name: getattr(given, name) for name in self.wanted.__struct_fields__}
         if self.caller_name is not None:
             values[self.caller_name] = caller
@@ -83,7 +101,7 @@ def find_tools(
     One that cannot be a tool is a `ValueError` with words for the operator.
     """
     for value in list(vars(module).values()):
-        marks = getattr(value, MARK, None)
+        marks = marks_of(value, MARK)
         if isinstance(marks, Marks) and callable(value):
             try:
                 yield _tool(value, marks, threads, loop)
@@ -103,6 +121,8 @@ def _tool(
         schema = _plain(msgspec.json.schema(wanted))
     except (TypeError, RecursionError) as error:
         raise ValueError(f"{name}: {error}") from None
+    if _CALLER in schema.get("$defs", {}).values():
+        raise ValueError(f"{name}: a Caller must be a parameter itself, and no part of another")
     if not isinstance(marks.timeout_s, int | float):
         raise ValueError(f"{name}: timeout_s must be a number of seconds")  # noqa: TRY004
     description = re.sub(r"\s+", " ", description)
@@ -136,7 +156,9 @@ def _parameters(
             raise ValueError(f"{name}: its parameters must have names, {parameter} has none")
         if parameter.name not in hints:
             raise ValueError(f"{name}: the parameter {parameter.name} needs a type")
-        if hints[parameter.name] is Caller:
+        if is_caller(hints[parameter.name]):
+            if caller_name is not None:
+                raise ValueError(f"{name}: only one parameter may be a Caller")
             caller_name = parameter.name
         elif parameter.default is parameter.empty:
             fields.append((parameter.name, hints[parameter.name]))
@@ -144,7 +166,7 @@ def _parameters(
             fields.append((parameter.name, hints[parameter.name], parameter.default))
     try:
         wanted = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name}: {error}") from None
     return wanted, caller_name
 
@@ -173,5 +195,5 @@ def _error(error: BaseException) -> Result:
     if isinstance(error, ToolError):
         # A class of its own may raise here, too, and what ends a program would end this one.
         with contextlib.suppress(BaseException):
-            return Result.fault(str(error), detail="ToolError")
-    return Result.fault("The tool failed.", detail=type(error).__name__)
+            return Result.fault(str(error) or FAILED, detail="ToolError")
+    return Result.fault(FAILED, detail=type(error).__name__)

@@ -8,6 +8,9 @@ from parley_tools import Caller
 from tornado_app.protocol.realtime.functions import Function, error_output
 from tornado_app.session.events import ToolOutcome
 
+FAILED = "The tool failed."
+"""All that the model is told where nobody has meant to tell it more."""
+
 
 class Result(Struct, frozen=True):
     """``output`` is for the model, the rest for the log."""
@@ -22,7 +25,11 @@ class Result(Struct, frozen=True):
 
 
 def sendable(text: str) -> str:
-    """*text* with U+FFFD for what is in no UTF-8: half of a character, as in odd names of files."""
+    """*text* with U+FFFD for what is in no UTF-8: half of a character, as in odd names of files.
+
+    Of a class of its own, as readers of HTML have them, it could not be written.
+    """
+    text = str.__str__(text)
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -18,6 +18,7 @@ from tornado_app.session.ledger.entries import (
     UserSaid,
 )
 from tornado_app.session.ledger.telling import UNSEEN, UNWRITTEN
+from tornado_app.tools.marked import is_caller, marks_of
 from tornado_app.tools.other_loop import OtherLoop
 from tornado_app.tools.result import sendable
 from tornado_app.tools.threads import CallThreads
@@ -69,7 +70,7 @@ def find_summary(module: object, post: Callable[..., None]) -> Summary | ValueEr
     marked = {
         id(value): value
         for value in vars(module).values()
-        if callable(value) and isinstance(getattr(value, SUMMARY_MARK, None), SummaryMarks)
+        if callable(value) and isinstance(marks_of(value, SUMMARY_MARK), SummaryMarks)
     }
     if len(marked) > 1:
         return ValueError("only one function may be marked with parley_tools.summary")
@@ -88,7 +89,7 @@ def _summary(performed: Any, post: Callable[..., None]) -> Summary:
         parameters = list(inspect.signature(performed).parameters.values())
     except Exception as error:  # noqa: BLE001  annotations may hold anything
         raise ValueError(f"{name}: its types cannot be read: {error}") from None
-    rest = [each.name for each in parameters[1:] if hints.get(each.name) is Caller]
+    rest = [each.name for each in parameters[1:] if is_caller(hints.get(each.name))]
     if not parameters or len(parameters) != 1 + len(rest) or len(rest) > 1:
         sentence = "takes what was said, and nothing else but a Caller"
         raise ValueError(f"{name}: a function that is marked with parley_tools.summary {sentence}")

@@ -48,8 +48,8 @@ def test_an_answer_that_goes_on_is_cancelled_as_it_begins(going_on, fields):
 
 def test_one_that_was_over_before_the_cancel_came_goes_on_no_further(going_on):
     """It has called another tool: nobody waits for what that finds."""
-    going_on.asks("response.cancel", response_id="resp_1").begins("resp_2")
-    going_on.calls("resp_2", "item_other", "call_2", TOOL.name).ends("resp_2")
+    going_on.begins("resp_2").calls("resp_2", "item_other", "call_2", TOOL.name)
+    going_on.asks("response.cancel", response_id="resp_1").ends("resp_2")
 
     assert [("resp_1", "cancelled")] == ends(going_on)
     assert not going_on.did(CancelTool)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.session.relaying.call import SECRET, TOOL, Call
+from tests.session.story import FORGETFUL
 from tests.session.test_log_lines import lines
 from tornado_app.session.commands import CallTool, CancelTool, Log
 from tornado_app.session.events import ClientGone
@@ -139,6 +140,62 @@ def test_speech_ends_an_answer_that_waits_for_a_tool(calling):
 
     assert ["response.done", "input_audio_buffer.speech_started"] == calling.kinds
     assert "turn_detected" == calling.shown[0]["response"]["status_details"]["reason"]
+
+
+@pytest.mark.parametrize("how", ["done", "late", "gone", "forgotten"])
+def test_what_runs_is_counted_with_all_else_that_is_kept(how):
+    """Until it is over, in whatever way."""
+    call = Call(tools=(TOOL,), **(FORGETFUL if how == "forgotten" else {})).begun()
+    call.asks("response.create").begins("resp_1")
+    before = call.budget.held_bytes
+    call.calls("resp_1", "item_call", "call_1", TOOL.name)
+    assert call.budget.held_bytes > before
+
+    match how:
+        case "done":
+            call.gets("call_1")
+        case "late":
+            call.tick(at=TOOL.timeout_s + 1)
+        case "gone":
+            call.feed(ClientGone(1000))
+        case "forgotten":
+            call.loses_model()
+    assert before >= call.budget.held_bytes
+
+
+def test_a_call_for_which_there_is_no_room_is_refused(call):
+    call.asks("response.create").begins("resp_1")
+    call.budget.take(call.config.call_bytes)
+    call.calls("resp_1", "item_call", "call_1", TOOL.name)
+
+    assert not [command for command in call.all if isinstance(command, CallTool)]
+    (event,) = [event for event in call.all_sent if "item" in event]
+    assert "no room" in json.loads(event["item"]["output"])["error"]
+
+
+def cancels(call):
+    call.asks("response.cancel")
+
+
+def speaks(call):
+    call.says("input_audio_buffer.speech_started", item_id="item_u", audio_start_ms=10)
+
+
+@pytest.mark.parametrize("stops", [cancels, speaks])
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_what_the_model_calls_after_that_is_not_performed(call, stops, is_whole):
+    """The model, which may have called before it was told, reads why."""
+    call.asks("response.create").begins("resp_1")
+    stops(call)
+    call.calls("resp_1", "item_call", "call_1", TOOL.name)
+    told = [event["item"] for event in call.all_sent if "item" in event]
+    call.ends("resp_1", "completed" if is_whole else "cancelled")
+
+    assert not [command for command in call.all if isinstance(command, CallTool)]
+    (output,) = told
+    assert "The user interrupted" in json.loads(output["output"])["error"]
+    assert ["cancelled"] == [event["response"]["status"] for event in call.shown]
+    assert [] == call.sent
 
 
 def test_a_tool_of_the_client_is_shown_and_the_client_goes_on(call):

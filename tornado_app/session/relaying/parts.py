@@ -57,7 +57,13 @@ class RelayedParts:
             timeout_s=config.answers.response_timeout_s,
         )
         self.tools = Tools(
-            config, model, actions, parts.timers, answers=self.answers, veil=self.veil
+            config,
+            model,
+            actions,
+            parts.timers,
+            answers=self.answers,
+            veil=self.veil,
+            budget=parts.budget,
         )
         self.forgotten = Forgotten()
         self.given_up = GivenUp()

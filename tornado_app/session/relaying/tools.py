@@ -3,7 +3,8 @@
 The client is told nothing of them: while they run its answer goes on, and when the model has their
 results another answer goes on in its place.  What the client's own tools have to do it does itself.
 
-    the client cancels, or speaks       the answer is over; the results reach the conversation
+    the client cancels, or speaks       the answer is over; the results reach the conversation, and
+                                        what the model calls from then on is not performed
     the model is lost                   what runs goes on, and the next model has the results
     a client's tool was called as well  the client goes on by itself, when the server's are done
 """
@@ -11,7 +12,7 @@ results another answer goes on in its place.  What the client's own tools have t
 from dataclasses import dataclass
 from typing import Any
 
-from tornado_app.admission.budget import text_bytes
+from tornado_app.admission.budget import Budget, text_bytes
 from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.realtime.functions import (
     OutputItem,
@@ -24,6 +25,7 @@ from tornado_app.session.commands import CallTool, CancelTool
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import ToolDone, ToolOutcome
 from tornado_app.session.model_side import ModelSide
+from tornado_app.session.refused_calls import call_bytes
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.veil import Veil
@@ -42,6 +44,7 @@ class _Call:
     answer: Answer
     since: float
     due_at: float
+    size_bytes: int
 
 
 class Tools:
@@ -56,6 +59,7 @@ class Tools:
         *,
         answers: Answers,
         veil: Veil,
+        budget: Budget,
     ) -> None:
         self._rules = config.tools
         self._functions = {function.name: function for function in config.tools.functions}
@@ -64,6 +68,7 @@ class Tools:
         self._timers = timers
         self._answers = answers
         self._veil = veil
+        self._budget = budget
         self._calls: dict[str, _Call] = {}
         self._paused: dict[Answer, None] = {}
         """Answers of which the model has said all, and that wait for results."""
@@ -94,12 +99,13 @@ class Tools:
         answer.brought(item.id)
         now, function = self._actions.now, self._functions.get(item.name)
         name, timeout_s = (item.name, function.timeout_s) if function else ("unknown", 0.0)
-        call = _Call(name, answer, now, now + timeout_s)
+        call = _Call(name, answer, now, now + timeout_s, call_bytes(item))
         if refusal := self._refusal(item, answer):
             outcome, sentence = refusal
             self._tell(item.call_id, call, error_output(sentence), outcome)
             return
         self._calls[item.call_id] = call
+        self._budget.take(call.size_bytes)
         self._counts.begin(item.name, item.call_id)
         self._actions.do(CallTool(item.call_id, item.name, item.arguments))
         self._arm()
@@ -138,6 +144,7 @@ class Tools:
         call = self._calls.pop(result.call_id, None)
         if call is None:
             return
+        self._budget.give(call.size_bytes)
         output, outcome = result.output, result.outcome
         if text_bytes(output) > self._rules.result_bytes:
             output, outcome = error_output("The result of the tool is too large."), "too_large"
@@ -185,6 +192,7 @@ class Tools:
         """No model comes to know of a result: what waits for one waits no more."""
         for call_id, call in self._calls.items():
             self._actions.do(CancelTool(call_id))
+            self._budget.give(call.size_bytes)
             self._counts.note(call.name, call_id, outcome, call.since)
         self._calls.clear()
         self._paused.clear()
@@ -192,6 +200,8 @@ class Tools:
         self._arm()
 
     def _refusal(self, item: OutputItem, answer: Answer) -> tuple[ToolOutcome, str] | None:
+        if answer.is_cancelled:
+            return "interrupted", "The user interrupted before the tool was called."
         if item.name not in self._functions:
             return "unknown", "There is no tool of this name."
         if len(self._calls) >= self._rules.at_once:
@@ -200,6 +210,8 @@ class Tools:
             return "too_large", "The arguments are too large."
         if answer.rounds >= ROUNDS_MAX:
             return "too_many", "No more tools may be called for this answer."
+        if not self._budget.has_room(call_bytes(item)):
+            return "busy", "There is no room for this call now. Call it again later."
         return None
 
     def _settle(self, answer: Answer) -> None:

@@ -18,6 +18,7 @@ from terminal.addresses import NO_PROXY_HERE
 from tornado_app.admission.limits import Bucket
 from tornado_app.tools.certificates import trusted
 from tornado_app.tools.encoding import is_encoded
+from tornado_app.tools.http import stay_here, was_sent
 from tornado_app.tools.mcp.address import Address
 from tornado_app.tools.signature import SIGNATURE, TIMESTAMP, signature
 
@@ -102,6 +103,7 @@ class GuardedClient(httpx2.AsyncClient):
             verify=trusted(uses_environment=address.uses_environment),
             mounts=NO_PROXY_HERE,
             follow_redirects=False,
+            event_hooks={"response": [stay_here]},
             timeout=httpx2.Timeout(CONNECT_TIMEOUT_S, read=SILENCE_S, pool=SILENCE_S),
             limits=httpx2.Limits(
                 max_connections=CONNECTIONS,
@@ -130,8 +132,8 @@ class GuardedClient(httpx2.AsyncClient):
                 return await self._answer(request, options)
         except (httpx2.TransportError, TimeoutError) as error:
             self._on_doubt()
-            was_sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            return _fault(request, BROKEN_OFF if was_sent else UNREACHABLE, type(error).__name__)
+            code = BROKEN_OFF if was_sent(error) else UNREACHABLE
+            return _fault(request, code, type(error).__name__)
 
     async def _answer(self, request: httpx2.Request, options: dict[str, Any]) -> httpx2.Response:
         response = await super().send(request, **options | {"stream": True})

@@ -5,6 +5,7 @@ A session that is lost is left to its calls: the next one is dialled meanwhile.
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -34,8 +35,15 @@ RENEW_S = 3.0
 STOP_S = 2.0
 SENTENCE_CHARACTERS = 500
 
-_OF_THE_PACKAGE = {CONNECTION_CLOSED, REQUEST_TIMEOUT, PARSE_ERROR}
-"""What it says itself of an answer that did not come; the words may be the server's."""
+_OF_THE_PACKAGE = {
+    CONNECTION_CLOSED: ("Connection closed", "SSE stream "),
+    REQUEST_TIMEOUT: ("Request '",),
+    PARSE_ERROR: ("Failed to parse ",),
+}
+"""How it begins what it says itself of an answer that did not come, where it may go on in the
+server's words.  Servers use the codes as well, the first for all that they refuse.
+"""
+_EVENT_TOO_LARGE = re.compile(r"SSE stream failed: .* byte limit\.")
 _UNREACHABLE = Result.fault("The tool cannot be reached.", detail="away")
 
 
@@ -140,6 +148,8 @@ class Keeper:
     def _fault(self, error: MCPError, session: Session) -> Result:
         """What a call that failed on *session* is for the model, and for the log."""
         code, word = code_of(error), error.message
+        if code in _OF_THE_PACKAGE:  # a server that forgot the session has no other to say so
+            session.doubt()
         match code:
             case guard.UNREACHABLE | guard.STRANGER:
                 return Result.fault("The tool cannot be reached.", detail=word)
@@ -157,10 +167,9 @@ class Keeper:
                 return Result.fault("The tool answered with what is no JSON.", detail=word)
             case guard.TOO_LARGE:
                 return Result.fault("The result of the tool is too large.", "too_large")
-            case _ if "byte limit" in word:  # of one event, as the package says it
-                return Result.fault("The result of the tool is too large.", "too_large")
-            case code if code in _OF_THE_PACKAGE:
-                session.doubt()
+            case _ if word.startswith(_OF_THE_PACKAGE.get(code, ())):
+                if _EVENT_TOO_LARGE.fullmatch(word):
+                    return Result.fault("The result of the tool is too large.", "too_large")
                 return Result.fault("The tool broke off its answer.", detail="broken_off")
         sentence = f"The tool refused the call: {word[:SENTENCE_CHARACTERS]}"
         return Result.fault(sentence, detail=f"code_{error.code}")

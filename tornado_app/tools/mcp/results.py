@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tornado_app.tools.result import Result
+from tornado_app.tools.result import FAILED, Result
 
 _encoder = msgspec.json.Encoder()
 
@@ -33,7 +33,7 @@ def result_of(answer: Answer, result_bytes: int) -> Result:
     """
     parts = [_in_words(block) for block in answer.content]
     if answer.is_error:
-        sentence = "\n".join(parts) or "The tool failed."
+        sentence = "\n".join(parts) or FAILED
         return _bounded(Result.fault(sentence, detail="is_error"), result_bytes)
     structured = answer.structured_content
     if structured is not None:

@@ -1,5 +1,7 @@
 """Speech is said to be where it is in the client's own sound, whichever model says it."""
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +102,21 @@ def uses(call, kind):
 def taken(call, kind="audio/pcmu"):
     hearing = {"format": {"type": kind}, "turn_detection": {"type": "server_vad"}}
     return call.says("session.updated", session={"audio": {"input": hearing}})
+
+
+@pytest.mark.parametrize("chunk_bytes", [160, 161, 162])
+def test_what_fills_up_base64_is_no_sound(call, chunk_bytes):
+    """A minute of G.711 is one, however it is cut."""
+    taken(uses(call, "audio/pcmu"))
+    audio = b64encode(bytes(chunk_bytes)).decode()
+    for _ in range(480_000 // chunk_bytes):
+        call.asks("input_audio_buffer.append", audio=audio)
+    call.asks(COMMIT)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    call.loses_model().finds_model()
+
+    told = said(call, "speech_started", audio_start_ms=0)["audio_start_ms"]
+    assert 60_000 == pytest.approx(told, abs=chunk_bytes / 8)
 
 
 @pytest.mark.parametrize("is_connected", [True, False])

@@ -22,6 +22,7 @@ from tornado_app.session.pending import PendingChunk, PendingTail
 from tornado_app.session.pending_queue import PendingQueue
 from tornado_app.session.relaying.clock import Clock
 from tornado_app.session.timers import Timers
+from workers.formats import base64_bytes
 
 BASE64_PART = 3 / 4
 """Bytes of a letter."""
@@ -67,7 +68,7 @@ class Speaking:
         elif self.converts:
             self._convert(payload)
         else:
-            duration_ms = len(payload) * BASE64_PART / self.bytes_per_ms
+            duration_ms = base64_bytes(payload) / self.bytes_per_ms
             if self._has_room(duration_ms, len(payload)):
                 self._received_ms += duration_ms
                 self._send(Append(payload.encode(), duration_ms, event_id))

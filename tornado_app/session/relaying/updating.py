@@ -171,7 +171,6 @@ class Updating:
         if "turn_detection" in hearing:
             self._model.in_force = _with_turns(self._model.in_force, hearing["turn_detection"])
 
-
     def _reckon(self) -> None:
         """What the client says from now on is in the format that it has asked for last: the model
         takes events in order, and may have taken that one by then.

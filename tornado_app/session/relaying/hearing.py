@@ -21,6 +21,8 @@ OPENING = (
     realtime.UpstreamError,
     realtime.Malformed,
 )
+ENDS = (realtime.OutputItemDone, realtime.ResponseFinished)
+"""Behind these there is no more audio of what they name."""
 
 
 class Hearing:
@@ -74,7 +76,10 @@ class Hearing:
                 self._note(said, text)
                 is_of_answer = isinstance(said, Place) and said.type.startswith("response.")
                 if is_of_answer or isinstance(said, AnswerEvents.KINDS):
-                    self._show(self._answers.show(said, text))
+                    shown = self._answers.show(said, text)
+                    if isinstance(said, ENDS):
+                        self._way.end_audio_of(shown)
+                    self._show(shown)
                 else:
                     self._show(self._items.show(said, text))
                 if isinstance(said, realtime.ResponseFinished):

@@ -20,7 +20,7 @@ from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import PendingChunk, PendingTail
 from tornado_app.session.pending_queue import PendingQueue
-from tornado_app.session.relaying.clock import Clock
+from tornado_app.session.relaying.clock import RelayedClock
 from tornado_app.session.timers import Timers
 from workers.formats import base64_bytes
 
@@ -47,7 +47,7 @@ class Speaking:
         self._actions = actions
         self._backlog = backlog
         self.pending = PendingQueue(actions, budget, timers)
-        self.clock = Clock()
+        self.clock = RelayedClock()
         self.converts = config.source != MODEL_FORMAT
         self.bytes_per_ms = MODEL_BYTES_PER_MS
         """Of what the model takes."""

@@ -50,7 +50,7 @@ class Speaking:
         self.clock = RelayedClock()
         self.converts = config.source != MODEL_FORMAT
         self.bytes_per_ms = MODEL_BYTES_PER_MS
-        """Of what the model takes."""
+        """Of what the model takes: see `takes`."""
         self._received_ms = 0.0
         self._sent_ms = 0.0
         self._clipped_samples = 0
@@ -73,6 +73,11 @@ class Speaking:
                 self._received_ms += duration_ms
                 self._send(Append(payload.encode(), duration_ms, event_id))
                 self._backlog.taken(self.buffered_ms, 0.0, duration_ms)
+
+    def takes(self, bytes_per_ms: float) -> None:
+        """What is said from now on is of so much."""
+        self.bytes_per_ms = bytes_per_ms
+        self._gate.takes(bytes_per_ms / BASE64_PART)
 
     def may_bring(self) -> bool:
         """Whether audio that comes otherwise than as speech comes slowly enough to be taken."""

@@ -181,7 +181,7 @@ class Updating:
         )
         last = next((_format(each) for each in asked if "format" in each), self._format_taken)
         self.formats = self.formats._replace(user=last)
-        self._speaking.bytes_per_ms = BYTES_PER_MS[last]
+        self._speaking.takes(BYTES_PER_MS[last])
 
 
 def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,8 +60,8 @@ class AudioFormat:
         return self.bytes_per_frame * self.rate_hz
 
     def payload_ms(self, payload: str | bytes) -> float:
-        """How long a chunk plays, by its size; text is base64, and its padding counts as audio."""
-        size_bytes = len(payload) * 3 // 4 if isinstance(payload, str) else len(payload)
+        """How long a chunk plays, by its size; text is base64."""
+        size_bytes = base64_bytes(payload) if isinstance(payload, str) else len(payload)
         return size_bytes // self.bytes_per_frame * 1000 / self.rate_hz
 
     def frames(self, size_bytes: int) -> int:
@@ -111,6 +111,11 @@ class OpusFormat:
         What is no packet counts as the longest: nothing is kept or sent for nothing.
         """
         return opus_packets.duration_ms(_head(payload)) or opus_packets.PACKET_MS_MAX
+
+
+def base64_bytes(text: str) -> int:
+    """How much *text* holds, without decoding it: what fills it up holds nothing."""
+    return (len(text) - text.count("=", -2)) * 3 // 4
 
 
 StreamFormat: TypeAlias = AudioFormat | OpusFormat

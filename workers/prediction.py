@@ -31,7 +31,8 @@ def predict(samples: Samples, count: int, rate_hz: int) -> Samples:
     Returns
     -------
     more : float32, shape (count,)
-        At most twice as loud as the peaks of *samples*; silence, if these are too few.
+        At most twice as loud as the peaks of *samples*; if these are too few to learn from, the
+        last of them, held: silence would tear a hole into what is joined there.
 
     Notes
     -----
@@ -43,6 +44,7 @@ def predict(samples: Samples, count: int, rate_hz: int) -> Samples:
     order = min(ORDER_MAX, len(samples) // (PART * lag))
     more = np.zeros(count, np.float32)
     if not order:
+        more[:] = samples[-1] if len(samples) else 0.0
         return more
     exact = samples.astype(np.float64)
     weights = _weights(exact, order, lag)

@@ -107,6 +107,19 @@ def test_speech_ended_so_much_sooner_as_the_resampler_holds():
     assert [UserSound(95.0, b"AAAA"), UserSound(115.0, b"AAAA")] == story.of(UserSound)
 
 
+def test_what_is_cleared_in_the_resampler_is_held_no_more():
+    """Or all that is said later would be recorded too soon, by more with each time."""
+    story = RecordedStory().connected()
+    for _ in range(100):
+        story.feed(events.ClientAudio(bytes(4800)), at=1.0)
+        story.feed(events.UplinkReady(Block(b"QUJD", 4800, 100.0, -30.0, 86.2)))
+        story.client(asked.ClearAudio())
+    story.feed(events.ClientAudio(bytes(4800)), at=2.0)
+    story.feed(events.UplinkReady(Block(b"QUJD", 4800, 100.0, -30.0, 86.2)))
+
+    assert 1986.2 == pytest.approx(story.of(UserSound)[-1].end_ms)
+
+
 @pytest.mark.parametrize("parts", ["both", "audio", "words"])
 def test_there_is_what_was_asked_for(parts):
     story = RecordedStory(parts).connected()

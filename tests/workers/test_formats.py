@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.formats import OPUS_RATES_HZ, AudioFormat, OpusFormat
+from workers.formats import OPUS_RATES_HZ, AudioFormat, OpusFormat, base64_bytes
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,17 @@ def test_what_is_no_packet_counts_as_the_longest(payload):
 
 @given(st.binary(max_size=99), st.sampled_from(["pcm16", "float32", "pcmu"]), st.integers(1, 8))
 def test_a_chunk_plays_as_long_as_its_whole_frames(data, encoding, channels):
-    """Bare and, but for what its padding adds, in base64."""
+    """Bare and in base64, whose padding is no sound."""
     source = AudioFormat(encoding, 48_000, channels)
     text = base64.b64encode(data).decode()
 
-    assert source.duration_ms(len(data)) == source.payload_ms(data)
-    assert 0 <= source.payload_ms(text) - source.payload_ms(data) <= 2.001 * 1000 / 48_000
+    assert source.duration_ms(len(data)) == source.payload_ms(data) == source.payload_ms(text)
+
+
+@pytest.mark.parametrize(("text", "size_bytes"), [("", 0), ("=", 0), ("==", 0), ("====", 1)])
+def test_no_text_holds_less_than_nothing(text, size_bytes):
+    """Also what is no base64."""
+    assert size_bytes == base64_bytes(text)
 
 
 def test_the_limits_themselves_are_allowed():

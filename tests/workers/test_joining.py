@@ -186,3 +186,20 @@ def test_a_stream_that_nothing_came_before_begins_like_any_other():
     np.testing.assert_array_equal(
         plain.run(plain.start(), samples)[0], joining.run(joining.start(), samples)[0]
     )
+
+
+@pytest.mark.parametrize("short_hz", [8_000, 11_025, 16_000, 22_050])
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_stretch_too_short_to_learn_from_tears_no_hole(short_hz, length):
+    """Of a client that changes again behind a sample: nearly all that is said there was missing."""
+
+    def signal(times):
+        return 0.5 * np.sin(2 * np.pi * 440 * times)
+
+    worst = 0.0
+    for before in range(2_400, 2_460, 5):
+        parts, _ = sampled(signal, [(24_000, before), (short_hz, length), (16_000, 1_600)])
+        output = joined(parts)
+        ideal = signal(np.arange(len(output)) / 24_000)
+        worst = max(worst, np.abs(output - ideal)[400:-400].max())
+    assert 0.12 > worst

@@ -7,7 +7,7 @@ from tornado_app.session.commands import DecodeUplink, FlushUplink
 from tornado_app.session.config import UplinkRules
 from tornado_app.session.pending import PendingFile, PendingTail
 from tornado_app.session.pending_queue import PendingQueue
-from workers.formats import Container
+from workers.formats import Container, base64_bytes
 
 FILES_PENDING = 4
 """How many files may be on their way: each is as large as a message may be."""
@@ -30,7 +30,7 @@ class Files:
         """Take a complete file, or say why not.  How long it plays is known when it is decoded."""
         self.taken += 1
         chunk = self._actions.chunk
-        size_bytes = len(text) * 3 // 4 - text.count("=", -2)
+        size_bytes = base64_bytes(text)
         if size_bytes > self._rules.file_bytes:
             sentence = f"audio: a file may have at most {self._rules.file_bytes} bytes."
             return Refused("message_too_large", sentence, "audio", chunk=chunk)

@@ -149,7 +149,7 @@ class GatewayConducts:
 
     def on_lost(self, unsent_ms: float, *, goes_on: bool) -> None:
         self.answers.cutting.happen(Event.LOST)
-        carried = self._model.carry_over() if goes_on else None
+        carried = self.uplink.clock.carry_over(self._model) if goes_on else None
         self.uplink.on_lost(carried, unsent_ms)
         self.answers.on_lost(is_kept=carried is not None)
         self._configuring.on_lost()

@@ -145,13 +145,15 @@ class Hearing:
             case realtime.UserSpeechStarted():
                 self._model.has_begun = True
                 if self._scribe.speech_started(said):
-                    self._actions.say(SpeechStarted(said.item_id, int(said.audio_start_ms)))
+                    begins_ms = self._uplink.clock.clients_ms(said.audio_start_ms)
+                    self._actions.say(SpeechStarted(said.item_id, begins_ms))
                 self._answers.on_speech_started(said.item_id)
             case realtime.UserSpeechStopped():
                 is_news = self._scribe.speech_stopped(said)
                 if is_news:
                     name = self._model.rebuilding.names.shown(said.item_id)
-                    self._actions.say(SpeechStopped(name, int(said.audio_end_ms)))
+                    ends_ms = self._uplink.clock.clients_ms(said.audio_end_ms)
+                    self._actions.say(SpeechStopped(name, ends_ms))
                 self._answers.on_speech_stopped(is_news=is_news)
             case realtime.Committed():
                 self._hear_committed(said)

@@ -64,9 +64,9 @@ class ModelBuffer:
         since = commit.since if commit.is_answered else None
         return Turns(name if is_asked_now else None, since)
 
-    def clear(self) -> None:
-        """Have dropped what no commit follows."""
-        self._model.forget_speech()
+    def clear(self) -> float:
+        """Have dropped what no commit follows; returns how much of it no model hears."""
+        unheard_ms = self._model.forget_speech()
         self.uncommitted_ms = 0.0
         if self._model.state != "connected" and not self._confirmations.is_full:
             self._confirmations.cleared()
@@ -74,6 +74,7 @@ class ModelBuffer:
             self._confirmations.await_clear()
         else:
             self._refuse_orders()
+        return unheard_ms
 
     def refuse_empty(self) -> None:
         """There is too little for a turn."""

@@ -5,7 +5,7 @@ from tornado_app.protocol.realtime import events as realtime
 from tornado_app.protocol.realtime.answer_audio import AnswerAudio
 from tornado_app.protocol.realtime.overhearing import Overheard
 from tornado_app.session import events
-from tornado_app.session.commands import Command, SendClient
+from tornado_app.session.commands import Command, ResetUplink, SendClient
 from tornado_app.session.config import SessionConfig
 from tornado_app.session.record import (
     AnswerSound,
@@ -71,6 +71,8 @@ class Notes:
         for command in commands:
             if isinstance(command, SendClient):
                 self._note_told(command.message, self._ms(now), command.seq)
+            elif isinstance(command, ResetUplink):  # what it held is cleared
+                self._held_ms = 0.0
 
     def take(self, ended_at: float | None) -> list[Entry]:
         """What has been noted since the last time; *ended_at*: there will be no more."""

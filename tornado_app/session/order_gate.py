@@ -29,6 +29,7 @@ class OrderGate:
         "_actions",
         "_budget",
         "_caught_up_at",
+        "_config",
         "_sent_ahead_bytes",
         "_socket_is_full",
         "_speech",
@@ -53,7 +54,8 @@ class OrderGate:
         self._timers = timers
         self._budget = budget
         self._speech = speech
-        self._sent_ahead_bytes = _sent_ahead_bytes(config)
+        self._config = config
+        self._sent_ahead_bytes = _sent_ahead_bytes(config, UPSTREAM_BYTES_PER_MS)
         self._unsent = Unsent()
         self._socket_is_full = False
         self._caught_up_at = 0.0
@@ -79,6 +81,11 @@ class OrderGate:
         if not self.unsent_bytes:
             return 0.0
         return self._unsent.audio_ms(self.unsent_bytes, self._speech.end_ms)
+
+    def takes(self, bytes_per_ms: float) -> None:
+        """Audio takes so much, in base64, in the format that it has from now on."""
+        self._unsent.bytes_per_ms = bytes_per_ms
+        self._sent_ahead_bytes = _sent_ahead_bytes(self._config, bytes_per_ms)
 
     @property
     def written_ms(self) -> float:
@@ -173,8 +180,8 @@ class OrderGate:
         self.unsent_bytes = unsent_bytes
 
 
-def _sent_ahead_bytes(config: SessionConfig) -> int:
+def _sent_ahead_bytes(config: SessionConfig, bytes_per_ms: float) -> int:
     """How much may lie in the model's socket, and be released at once."""
     if config.uplink.backlog == "drop_oldest":
-        return int(min(SENT_AHEAD_MS, config.uplink.hold_ms / 4) * UPSTREAM_BYTES_PER_MS)
+        return int(min(SENT_AHEAD_MS, config.uplink.hold_ms / 4) * bytes_per_ms)
     return int(config.uplink.outbox_bytes * SENT_AHEAD_PART)

@@ -8,6 +8,7 @@ from tornado_app.protocol import asked
 from tornado_app.protocol.picture_files import FORMATS, NoPicture, Size, size_of
 from tornado_app.session.actions import Actions
 from tornado_app.session.config import PictureRules
+from workers.formats import base64_bytes
 
 NOT_ALLOWED = (
     "image is not for this client: the server's policy, or the token, has to allow pictures."
@@ -69,7 +70,7 @@ class Pictures:
         self._actions.log(
             "picture_taken",
             format=message.format,
-            size_bytes=len(message.image) * 3 // 4 - message.image.count("=", -2),
+            size_bytes=base64_bytes(message.image),
             width_px=found.width_px,
             height_px=found.height_px,
         )

@@ -15,9 +15,11 @@ SMALL_BYTES = 512
 class Unsent:
     """Of one link.  Positions as of `SpeechKept`.  Thread: loop."""
 
-    __slots__ = ("_others",)
+    __slots__ = ("_others", "bytes_per_ms")
 
     def __init__(self) -> None:
+        self.bytes_per_ms = UPSTREAM_BYTES_PER_MS
+        """Of audio, in base64."""
         self._others: deque[tuple[float, int]] = deque()
         """Where each lies that is no audio, and how large it is."""
 
@@ -32,14 +34,14 @@ class Unsent:
         """
         audio_bytes, left_bytes = 0.0, float(unsent_bytes)
         for at, (position_ms, size_bytes) in enumerate(reversed(self._others)):
-            behind_bytes = (end_ms - position_ms) * UPSTREAM_BYTES_PER_MS
+            behind_bytes = (end_ms - position_ms) * self.bytes_per_ms
             if left_bytes <= behind_bytes:
                 self._forget(at)
                 break
             audio_bytes += behind_bytes
             left_bytes = max(0.0, left_bytes - behind_bytes - size_bytes)
             end_ms = position_ms
-        return (audio_bytes + left_bytes) / UPSTREAM_BYTES_PER_MS
+        return (audio_bytes + left_bytes) / self.bytes_per_ms
 
     def clear(self) -> None:
         """The link is another."""

@@ -11,6 +11,7 @@ from tornado_app.protocol.realtime.orders import Append
 from tornado_app.protocol.told import AudioReceived
 from tornado_app.session.actions import Actions
 from tornado_app.session.backlog import Backlog
+from tornado_app.session.clock import Clock
 from tornado_app.session.commands import (
     ConvertUplink,
     FlushUplink,
@@ -59,10 +60,12 @@ class Uplink:
         "_clipped_samples",
         "_config",
         "_gate",
+        "_gone_ms",
         "_model",
         "_probe",
         "_received_ms",
         "_sent_ms",
+        "clock",
         "confirmations",
         "files",
         "input",
@@ -92,6 +95,9 @@ class Uplink:
         self.files = Files(config.uplink, actions, self.pending, budget)
         self._received_ms = 0.0
         self._sent_ms = 0.0
+        self._gone_ms = 0.0
+        """What was received, and is not sent any more."""
+        self.clock = Clock()
         self.sound_at = config.opened_at
         """When there was a sound in the client's audio."""
         self._clipped_samples = 0
@@ -135,6 +141,7 @@ class Uplink:
         kept_bytes = text_bytes(payload) if isinstance(payload, str) else len(payload)
         if not self._backlog.takes_all and not self._has_room(duration_ms, kept_bytes):
             self._backlog.drop(duration_ms, actions.chunk)
+            self.clock.left_out(duration_ms)
             return
         kept_bytes += ENTRY_BYTES
         pending.append(PendingChunk(actions.chunk, actions.ref, kept_bytes, duration_ms))
@@ -182,10 +189,14 @@ class Uplink:
         if self.pending.count(PendingCommit, PendingTurns, PendingClear, PendingHold):
             self._mark(PendingClear(self._actions.chunk, self._actions.ref))
             return
+        # What is being converted is gone, and what the resampler holds.
+        held_ms = self._received_ms - self._sent_ms - self._gone_ms
+        self._gone_ms += held_ms
+        self.clock.left_out(self.pending.audio_ms + held_ms)
         self.pending.forget()
         self.input.ended(self._received_ms)
         self._actions.do(ResetUplink())
-        self._buffer.clear()
+        self.clock.left_out(self._buffer.clear())
 
     def ready(self, result: Converted | Unusable) -> Turns:
         """Take the pool's next answer; returns what the model is asked to answer now."""
@@ -203,7 +214,7 @@ class Uplink:
         if not isinstance(pending, PendingHold):
             self.input.ended(self._received_ms)
         if isinstance(pending, PendingClear):
-            self._buffer.clear()
+            self.clock.left_out(self._buffer.clear())
         elif isinstance(pending, PendingCommit):
             turns = self._buffer.commit(pending)
             self.pending.hand_on(pending)
@@ -262,6 +273,7 @@ class Uplink:
             return False
         if self.buffered_ms + result.converted_ms > self._config.uplink.hold_ms:
             self._backlog.drop(result.duration_ms, number)
+            self.clock.left_out(result.converted_ms)
             return True
         waiting_ms = self.buffered_ms + result.converted_ms
         self._backlog.taken(waiting_ms, self.pending.audio_ms, result.duration_ms)
@@ -278,6 +290,8 @@ class Uplink:
         self._sent_ms -= dropped_ms
         self._buffer.uncommitted_ms -= uncommitted_ms
         if dropped_ms:
+            self._gone_ms += dropped_ms
+            self.clock.left_out(dropped_ms)
             self._backlog.drop(dropped_ms, self._actions.chunk)
         return self._backlog.room(self.buffered_ms, duration_ms, size_bytes)
 

@@ -1,6 +1,6 @@
 """Tests of tornado_app/session/ledger/speech.py: sound that may have to be said again."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 
@@ -88,6 +88,34 @@ def test_a_turn_that_the_model_finds_is_what_it_heard():
     assert not speech.is_heard
     assert base64_of(2) == speech.speech_of("item_1")
     assert [C] == speech.take()
+
+
+@pytest.mark.parametrize("bytes_per_ms", [48, 8])
+def test_a_turn_may_end_within_what_came_at_once(bytes_per_ms):
+    """As a file does: what is behind its end is of the next turn, and the next model hears it."""
+    samples = bytes(range(100)) * 10 * bytes_per_ms
+    end = 700 * bytes_per_ms
+    speech = kept(Append(b64encode(samples[: len(samples) // 2]), 500.0))
+    speech.append(Append(b64encode(samples[len(samples) // 2 :]), 500.0, "event_2"))
+    speech.started(100.0)
+    speech.stopped(700.0)
+    speech.committed("item_1")
+    speech.started(750.0)
+
+    assert b64encode(samples[:end]).decode() == speech.speech_of("item_1")
+    [rest] = speech.take()
+    assert (samples[end:], "event_2") == (b64decode(rest.audio), rest.event_id)
+    assert 300.0 == pytest.approx(rest.duration_ms)
+
+
+def test_what_is_no_audio_ends_where_it_ends():
+    """A client of the API sends what it likes."""
+    speech = kept(Append(b"*", 100.0), B)
+    speech.started(0.0)
+    speech.stopped(50.0)
+    speech.committed("item_1")
+
+    assert [B] == speech.take()
 
 
 @pytest.mark.parametrize(

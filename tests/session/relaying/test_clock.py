@@ -1,5 +1,7 @@
 """Speech is said to be where it is in the client's own sound, whichever model says it."""
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,6 +90,69 @@ def test_all_that_was_cleared_before_the_model_came_has_been_said(call):
     call.finds_model()
 
     assert {"audio_start_ms": 3100} == said(call, "speech_started", audio_start_ms=100)
+
+
+def uses(call, kind):
+    """The client has its sound taken in another format, and the model takes it so."""
+    hearing = {"format": {"type": kind}}
+    call.asks("session.update", session={"type": "realtime", "audio": {"input": hearing}})
+    return call
+
+
+def taken(call, kind="audio/pcmu"):
+    hearing = {"format": {"type": kind}, "turn_detection": {"type": "server_vad"}}
+    return call.says("session.updated", session={"audio": {"input": hearing}})
+
+
+@pytest.mark.parametrize("chunk_bytes", [160, 161, 162])
+def test_what_fills_up_base64_is_no_sound(call, chunk_bytes):
+    """A minute of G.711 is one, however it is cut."""
+    taken(uses(call, "audio/pcmu"))
+    audio = b64encode(bytes(chunk_bytes)).decode()
+    for _ in range(480_000 // chunk_bytes):
+        call.asks("input_audio_buffer.append", audio=audio)
+    call.asks(COMMIT)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    call.loses_model().finds_model()
+
+    told = said(call, "speech_started", audio_start_ms=0)["audio_start_ms"]
+    assert 60_000 == pytest.approx(told, abs=chunk_bytes / 8)
+
+
+@pytest.mark.parametrize("is_connected", [True, False])
+def test_sound_behind_a_change_of_its_format_is_in_the_new_one(is_connected):
+    """Also before the model has said so, which takes it events in their order."""
+    call = Call(hold_ms=60_000.0)
+    call = call.begun() if is_connected else call.opened()
+    speaks(uses(call, "audio/pcmu"), 1)
+    if not is_connected:
+        call.model_comes()
+    taken(call)
+    call.asks(COMMIT)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    call.loses_model().finds_model()
+
+    assert {"audio_start_ms": 6000} == said(call, "speech_started", audio_start_ms=0)
+
+
+def test_sound_behind_a_change_that_is_refused_is_as_before(call):
+    uses(call, "audio/pcmu").says("error", error={"event_id": call.sent[0]["event_id"]})
+    speaks(call, 1).asks(COMMIT)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    call.loses_model().finds_model()
+
+    assert {"audio_start_ms": 1000} == said(call, "speech_started", audio_start_ms=0)
+
+
+def test_the_last_of_several_changes_of_format_counts(call):
+    """However many of them the model has taken."""
+    uses(uses(call, "audio/pcmu"), "audio/pcm")
+    taken(call)
+    speaks(call, 1).asks(COMMIT)
+    call.says("input_audio_buffer.committed", item_id="item_u", previous_item_id=None)
+    call.loses_model().finds_model()
+
+    assert {"audio_start_ms": 1000} == said(call, "speech_started", audio_start_ms=0)
 
 
 STEPS = st.lists(st.sampled_from(["speak", "commit", "confirm", "lose"]), max_size=14)

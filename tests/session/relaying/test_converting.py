@@ -44,6 +44,36 @@ def test_what_is_said_behind_audio_waits_until_that_is_converted(call):
     ] == call.kinds
 
 
+ENDS = {
+    "response.output_item.done": {"item": {"id": "item_a", "type": "message"}},
+    "response.done": {"response": {"id": "resp_1", "status": "cancelled"}},
+}
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_a_model_that_does_not_say_that_the_audio_is_over_leaves_nothing_of_it_out(call, kind):
+    """What was held back comes before the end, and not with the next answer."""
+    says_audio(call)
+    call.feed(events.DownlinkReady(converted(10.0, audio=b"QUJD")))
+
+    call.says(kind, response_id="resp_1", **ENDS[kind])
+    assert FlushDownlink() in call.fresh
+    call.feed(events.DownlinkReady(converted(2.0, audio=b"REVG")))
+    assert ["response.output_audio.delta", kind] == call.kinds
+
+
+@pytest.mark.parametrize("kind", ENDS)
+def test_the_end_of_another_ends_no_audio(call, kind):
+    """Of an answer beside this one, or of another item."""
+    call.begins("resp_2").begins_item("resp_2", "item_b")
+    says_audio(call)
+    other = {"item": {"id": "item_b", "type": "message"}, "response": {"id": "resp_2"}}
+    [name] = ENDS[kind]
+    call.says(kind, response_id="resp_2", **{name: other[name]})
+
+    assert FlushDownlink() not in call.fresh
+
+
 def test_half_a_sample_goes_with_the_next(call):
     says_audio(call, "AAAA")
     assert [ConvertDownlink(bytes(2))] == call.fresh

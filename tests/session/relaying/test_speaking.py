@@ -7,7 +7,7 @@ from tests.session.relaying.call import Call
 from tests.session.story import converted
 from tornado_app.protocol import asked
 from tornado_app.protocol.figures import AudioFigures
-from tornado_app.session import events
+from tornado_app.session import commands, events
 from workers.formats import AudioFormat
 
 SECOND = "AAAA" * 16_000
@@ -42,6 +42,24 @@ def test_a_binary_frame_is_no_event():
     assert ("invalid_request_error", "invalid_event") == (call.error["type"], call.error["code"])
     assert [] == call.sent
     assert not call.session.ended
+
+
+@pytest.mark.parametrize("backlog", ["push_back", "drop_oldest"])
+def test_g711_that_waits_for_the_models_socket_is_as_long_as_it_plays(backlog):
+    """It is a sixth of the model's own format, and no more of it may wait."""
+    call = Call(backlog=backlog, hold_ms=8000.0).begun()
+    hearing = {"format": {"type": "audio/pcmu"}}
+    call.asks("session.update", session={"type": "realtime", "audio": {"input": hearing}})
+    for _ in range(3):
+        call.asks("input_audio_buffer.append", audio="AAAA" * 8000)
+    call.feed(events.UpstreamBacklog(3 * 32_000))
+
+    assert 9000.0 == figures(call).buffered_ms
+    call.asks("input_audio_buffer.append", audio="AAAA" * 2000)
+    if backlog == "push_back":
+        assert call.did(commands.PauseClient)
+    else:
+        assert [] == call.sent
 
 
 @pytest.fixture

@@ -840,3 +840,13 @@ def test_a_picture_of_an_event_that_is_refused_counts_for_nothing():
         each["item"] for each in call.asks("conversation.item.create", item=item).sent
     ]
     assert "error" == call.asks("conversation.item.create", item=item).shown[0]["type"]
+
+
+def test_what_the_client_says_next_is_in_the_format_that_it_has_asked_for():
+    """Whoever listens in hears it so; what the model says is when it has said so."""
+    call = Call().begun().asks("session.update", **hearing(format=PCMU))
+    assert ("pcmu", "pcm16") == call.session.sound_formats
+
+    call.asks("session.update", **hearing(format=PCM))
+    call.says("session.updated", session={"audio": {"input": {"format": PCMU}}})
+    assert ("pcm16", "pcm16") == call.session.sound_formats

@@ -14,13 +14,14 @@ That a model has said nothing is its word only while it would be heard.  What wa
 was known to hear is lost with a model that is lost without an answer.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections import deque
 from collections.abc import Iterable
 from typing import TypeAlias
 
 from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.protocol.realtime.orders import AnyOrder, Append, Clear, Commit
+from tornado_app.session.ledger.parting import parted, samples_of
 
 BEGINNING_MS = 500.0
 """So much may be of a word that a model has not noticed yet, however long nothing came behind it: a
@@ -177,7 +178,7 @@ class SpeechKept:
     def speech_of(self, item_id: str) -> str:
         """The audio of a turn as base64; empty, if it is not kept."""
         turn = self._turns.get(item_id, ())
-        return b64encode(b"".join(map(_decoded, turn))).decode()
+        return b64encode(b"".join(map(samples_of, turn))).decode()
 
     def look(self, *, finds_within_s: int | None) -> None:
         """Once a second.  *finds_within_s*: so soon the model has said of speech that it heard it
@@ -253,8 +254,16 @@ class SpeechKept:
             if end_ms is not None and self._begins_at_ms >= end_ms:
                 break
             first = self._pop()
-            if isinstance(first, Append) and self._begins_at_ms > start_ms:
-                turn.append(first)
+            if not isinstance(first, Append) or self._begins_at_ms <= start_ms:
+                continue
+            if end_ms is not None and self._begins_at_ms > end_ms:
+                begins_at_ms = self._begins_at_ms - first.duration_ms
+                first, rest = parted(first, end_ms - begins_at_ms)
+                if rest.audio:
+                    self._sent.appendleft(rest)
+                    self._sent_ms += rest.duration_ms
+                return [*turn, first]
+            turn.append(first)
         return turn
 
     def _pop(self) -> Sent:
@@ -289,11 +298,3 @@ class SpeechKept:
 
 def _ms(orders: Iterable[Sent]) -> float:
     return sum(order.duration_ms for order in orders if isinstance(order, Append))
-
-
-def _decoded(order: Append) -> bytes:
-    """Its samples; of what a client has sent on its own there may be none."""
-    try:
-        return b64decode(order.audio)
-    except ValueError:
-        return b""

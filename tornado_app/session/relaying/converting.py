@@ -12,7 +12,7 @@ from tornado_app.protocol.told import RelayedEvent
 from tornado_app.session.actions import Actions
 from tornado_app.session.commands import ConvertDownlink, FlushDownlink, ResetDownlink
 from tornado_app.session.events import Converted, Unusable
-from tornado_app.session.relaying.reading import object_of, text_of
+from tornado_app.session.relaying.reading import dict_of, object_of, text_of
 from tornado_app.session.sent import Sent
 
 HELD_FROM = 64
@@ -28,6 +28,8 @@ class Way(Protocol):
     def say_audio(self, text: str, duration_ms: float) -> None: ...
 
     def end_audio(self) -> None: ...
+
+    def end_audio_of(self, text: str) -> None: ...
 
 
 class Converting:
@@ -84,6 +86,17 @@ class Converting:
             self._enter(self._of)
             self._actions.do(FlushDownlink())
         self._of, self._rest = None, b""
+
+    def end_audio_of(self, text: str) -> None:
+        """An item is over, or an answer; not every model says before that its audio is."""
+        if self._of is None:
+            return
+        event = object_of(text)
+        item, response = dict_of(event.get("item")), dict_of(event.get("response"))
+        if self._of.get("item_id") == item.get("id") or (
+            self._of.get("response_id") == response.get("id")
+        ):
+            self.end_audio()
 
     def ready(self, result: Converted | Unusable) -> None:
         """Take the pool's next answer; it answers in the order in which it was asked."""

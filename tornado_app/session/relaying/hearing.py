@@ -11,6 +11,7 @@ from tornado_app.session.relaying.answer_events import AnswerEvents
 from tornado_app.session.relaying.asking import Asking
 from tornado_app.session.relaying.parts import RelayedParts
 from tornado_app.session.relaying.refusals import Refusals
+from workers.formats import base64_bytes
 
 MALFORMED_PER_S = 1.0
 MALFORMED_BURST = 100.0
@@ -20,6 +21,8 @@ OPENING = (
     realtime.UpstreamError,
     realtime.Malformed,
 )
+ENDS = (realtime.OutputItemDone, realtime.ResponseFinished)
+"""Behind these there is no more audio of what they name."""
 
 
 class Hearing:
@@ -53,7 +56,7 @@ class Hearing:
         match said:
             case realtime.AudioDelta(response_id, item_id, delta):
                 self._model.has_spoken = True
-                sound_ms = len(delta or "") * 3 / 4 / self._updating.answer_bytes_per_ms
+                sound_ms = base64_bytes(delta or "") / self._updating.answer_bytes_per_ms
                 self._scribe.sound(item_id, response_id, sound_ms)
                 begins_at = max(self.heard_until, self._actions.now)
                 self.heard_until = begins_at + sound_ms / 1000
@@ -73,7 +76,10 @@ class Hearing:
                 self._note(said, text)
                 is_of_answer = isinstance(said, Place) and said.type.startswith("response.")
                 if is_of_answer or isinstance(said, AnswerEvents.KINDS):
-                    self._show(self._answers.show(said, text))
+                    shown = self._answers.show(said, text)
+                    if isinstance(said, ENDS):
+                        self._way.end_audio_of(shown)
+                    self._show(shown)
                 else:
                     self._show(self._items.show(said, text))
                 if isinstance(said, realtime.ResponseFinished):

@@ -12,7 +12,7 @@ from tornado_app.session.rebuilding import ROOT
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.begun_items import BegunItems
 from tornado_app.session.relaying.breaking_off import TURN_DETECTED, cut_short
-from tornado_app.session.relaying.clock import Clock
+from tornado_app.session.relaying.clock import RelayedClock
 from tornado_app.session.relaying.forgotten import Forgotten
 from tornado_app.session.relaying.given_up import GivenUp
 from tornado_app.session.relaying.outstanding import Outstanding
@@ -36,7 +36,7 @@ class ItemEvents:
         tools: Tools,
         outstanding: Outstanding,
         veil: Veil,
-        clock: Clock,
+        clock: RelayedClock,
         forgotten: Forgotten,
         given_up: GivenUp,
         begun: BegunItems,

@@ -20,8 +20,9 @@ from tornado_app.session.events import Converted, Unusable
 from tornado_app.session.model_side import ModelSide
 from tornado_app.session.pending import PendingChunk, PendingTail
 from tornado_app.session.pending_queue import PendingQueue
-from tornado_app.session.relaying.clock import Clock
+from tornado_app.session.relaying.clock import RelayedClock
 from tornado_app.session.timers import Timers
+from workers.formats import base64_bytes
 
 BASE64_PART = 3 / 4
 """Bytes of a letter."""
@@ -46,10 +47,10 @@ class Speaking:
         self._actions = actions
         self._backlog = backlog
         self.pending = PendingQueue(actions, budget, timers)
-        self.clock = Clock()
+        self.clock = RelayedClock()
         self.converts = config.source != MODEL_FORMAT
         self.bytes_per_ms = MODEL_BYTES_PER_MS
-        """Of what the model takes."""
+        """Of what the model takes: see `takes`."""
         self._received_ms = 0.0
         self._sent_ms = 0.0
         self._clipped_samples = 0
@@ -67,11 +68,16 @@ class Speaking:
         elif self.converts:
             self._convert(payload)
         else:
-            duration_ms = len(payload) * BASE64_PART / self.bytes_per_ms
+            duration_ms = base64_bytes(payload) / self.bytes_per_ms
             if self._has_room(duration_ms, len(payload)):
                 self._received_ms += duration_ms
                 self._send(Append(payload.encode(), duration_ms, event_id))
                 self._backlog.taken(self.buffered_ms, 0.0, duration_ms)
+
+    def takes(self, bytes_per_ms: float) -> None:
+        """What is said from now on is of so much."""
+        self.bytes_per_ms = bytes_per_ms
+        self._gate.takes(bytes_per_ms / BASE64_PART)
 
     def may_bring(self) -> bool:
         """Whether audio that comes otherwise than as speech comes slowly enough to be taken."""

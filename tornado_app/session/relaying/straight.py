@@ -32,6 +32,9 @@ class Straight:
     def end_audio(self) -> None:
         """There is no more audio of this item."""
 
+    def end_audio_of(self, text: str) -> None:
+        """Nothing is held of any."""
+
     def not_taken(self) -> None:
         """Nothing is timed that waits."""
 

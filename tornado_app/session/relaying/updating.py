@@ -64,6 +64,8 @@ class Updating:
         """Who was asked last to write down; turns that are under way outlive its being left out."""
         self._is_begun = False
         self.answer_bytes_per_ms = MODEL_BYTES_PER_MS
+        self._format_taken: SoundFormat = "pcm16"
+        """Of what the model hears, by its own word."""
         self.formats = SoundFormats()
         model.body = self._body
 
@@ -86,6 +88,7 @@ class Updating:
         text = msgspec.json.encode({**event.fields, "event_id": name, "session": there})
         order = Relayed(text, name, given_in(there))
         self._client.changes.append(Change(name, body, _own(body, wanted)))
+        self._reckon()
         return Asked(UPDATE, name, ref, order)
 
     def on_updated(self, text: str) -> bool:
@@ -98,6 +101,7 @@ class Updating:
             return self._on_begun(text)
         if self._client.changes and self._outstanding.answered(UPDATE):
             change = self._client.changes.popleft()
+            self._reckon()
             self._taken = merged(self._taken, change.body)
             self._note_transcription(change.body)
             self._client.own = merged(self._client.own, change.own)
@@ -110,6 +114,7 @@ class Updating:
         changes = self._client.changes
         if refused := next((change for change in changes if change.name == name), None):
             changes.remove(refused)
+            self._reckon()
 
     @property
     def own(self) -> Mapping[str, Any]:
@@ -159,11 +164,24 @@ class Updating:
         """What the model says of itself, as far as others go by it."""
         audio = dict_of(dict_of(dict_of(object_of(text)).get("session")).get("audio"))
         hearing, speaking = dict_of(audio.get("input")), dict_of(audio.get("output"))
-        self.formats = SoundFormats(_format(hearing), _format(speaking))
-        self._speaking.bytes_per_ms = BYTES_PER_MS[self.formats.user]
+        self._format_taken = _format(hearing)
+        self.formats = SoundFormats(self._format_taken, _format(speaking))
+        self._reckon()
         self.answer_bytes_per_ms = BYTES_PER_MS[self.formats.model]
         if "turn_detection" in hearing:
             self._model.in_force = _with_turns(self._model.in_force, hearing["turn_detection"])
+
+    def _reckon(self) -> None:
+        """What the client says from now on is in the format that it has asked for last: the model
+        takes events in order, and may have taken that one by then.
+        """
+        asked = (
+            dict_of(dict_of(change.body.get("audio")).get("input"))
+            for change in reversed(self._client.changes)
+        )
+        last = next((_format(each) for each in asked if "format" in each), self._format_taken)
+        self.formats = self.formats._replace(user=last)
+        self._speaking.takes(BYTES_PER_MS[last])
 
 
 def merged(before: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:

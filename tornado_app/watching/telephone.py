@@ -1,5 +1,7 @@
 """What a call has in G.711, made what levels and ears take."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pybase64
 
@@ -16,17 +18,22 @@ class Telephone:
 
     def __init__(self) -> None:
         self._user, self._model = _Way(), _Way()
+        self._item_id = ""
+        """Of which the model has said something in G.711 last."""
 
-    def plain(self, entry: Entry) -> Entry:
-        """The same as 24 kHz mono s16le, if it is sound."""
+    def plain(self, entry: Entry) -> Iterator[Entry]:
+        """The same as 24 kHz mono s16le, if it is sound; before it the end of another answer."""
         match entry:
             case UserSound(end_ms, audio, encoding) if encoding != "pcm16":
                 pcm = self._user.plain(pybase64.b64decode(audio), encoding)
-                return UserSound(end_ms, pybase64.b64encode(pcm))
+                yield UserSound(end_ms, pybase64.b64encode(pcm))
             case AnswerSound(item_id, pcm, encoding) if encoding != "pcm16":
-                return AnswerSound(item_id, self._model.plain(pcm, encoding))
+                before, self._item_id = self._item_id, item_id
+                if item_id != before and (tail := self._model.end()):
+                    yield AnswerSound(before, tail)
+                yield AnswerSound(item_id, self._model.plain(pcm, encoding))
             case _:
-                return entry
+                yield entry
 
 
 class _Way:
@@ -38,4 +45,9 @@ class _Way:
 
     def plain(self, data: bytes, encoding: SoundFormat) -> bytes:
         converted, self._state = self._resampler.run(self._state, decode(data, encoding))
+        return encode(np.ascontiguousarray(converted), "pcm16")
+
+    def end(self) -> bytes:
+        """What is left of a sound; the next has nothing to do with it."""
+        converted, self._state = self._resampler.flush(self._state)
         return encode(np.ascontiguousarray(converted), "pcm16")

@@ -1,6 +1,7 @@
 """Who stands between a connection and its session while somebody looks at the call or listens."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 
 from tornado_app.session import events
 from tornado_app.session.commands import Command
@@ -85,7 +86,7 @@ class Watch:
         return commands
 
     def _note(self, entries: Iterable[Entry]) -> None:
-        for entry in map(self._telephone.plain, entries):
+        for entry in chain.from_iterable(map(self._telephone.plain, entries)):
             self._levels.note(entry)
             if self._ear is not None:
                 self._ear.note(entry)

@@ -143,18 +143,9 @@ class Hearing:
             case realtime.ItemAdded():
                 self._scribe.added(said)
             case realtime.UserSpeechStarted():
-                self._model.has_begun = True
-                if self._scribe.speech_started(said):
-                    begins_ms = self._uplink.clock.clients_ms(said.audio_start_ms)
-                    self._actions.say(SpeechStarted(said.item_id, begins_ms))
-                self._answers.on_speech_started(said.item_id)
+                self._hear_speech_started(said)
             case realtime.UserSpeechStopped():
-                is_news = self._scribe.speech_stopped(said)
-                if is_news:
-                    name = self._model.rebuilding.names.shown(said.item_id)
-                    ends_ms = self._uplink.clock.clients_ms(said.audio_end_ms)
-                    self._actions.say(SpeechStopped(name, ends_ms))
-                self._answers.on_speech_stopped(is_news=is_news)
+                self._hear_speech_stopped(said)
             case realtime.Committed():
                 self._hear_committed(said)
             case realtime.Cleared():
@@ -169,6 +160,21 @@ class Hearing:
             case _:
                 assert_never(said)
         return None
+
+    def _hear_speech_started(self, said: realtime.UserSpeechStarted) -> None:
+        self._model.has_begun = True
+        if self._scribe.speech_started(said):
+            begins_ms = self._uplink.clock.clients_ms(said.audio_start_ms)
+            self._actions.say(SpeechStarted(said.item_id, begins_ms))
+        self._answers.on_speech_started(said.item_id)
+
+    def _hear_speech_stopped(self, said: realtime.UserSpeechStopped) -> None:
+        is_news = self._scribe.speech_stopped(said)
+        if is_news:
+            name = self._model.rebuilding.names.shown(said.item_id)
+            ends_ms = self._uplink.clock.clients_ms(said.audio_end_ms)
+            self._actions.say(SpeechStopped(name, ends_ms))
+        self._answers.on_speech_stopped(is_news=is_news)
 
     def _hear_committed(self, said: realtime.Committed) -> None:
         self._model.has_begun = True

@@ -26,9 +26,7 @@ class RelayedParts:
     def __init__(self, parts: Parts) -> None:
         config, model, actions = parts.config, parts.model, parts.actions
         self.way = _way(parts)
-        self.speaking = Speaking(
-            config, model, actions, parts.timers, budget=parts.budget, backlog=parts.backlog
-        )
+        self.speaking = Speaking(parts)
         self.veil = Veil(config)
         self.outstanding = Outstanding(parts.budget)
         self.client = Client(config, model, self.veil)
@@ -56,15 +54,7 @@ class RelayedParts:
             begun_items=self.begun_items,
             timeout_s=config.answers.response_timeout_s,
         )
-        self.tools = Tools(
-            config,
-            model,
-            actions,
-            parts.timers,
-            answers=self.answers,
-            veil=self.veil,
-            budget=parts.budget,
-        )
+        self.tools = Tools(parts, self.answers, self.veil)
         self.forgotten = Forgotten()
         self.given_up = GivenUp()
         self.items = ItemEvents(

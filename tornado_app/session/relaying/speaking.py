@@ -6,22 +6,18 @@ the pool, and what was asked behind it waits until it is back.
 
 from collections.abc import Callable
 
-from tornado_app.admission.budget import ENTRY_BYTES, Budget
+from tornado_app.admission.budget import ENTRY_BYTES
 from tornado_app.errors import Refused
 from tornado_app.protocol.figures import AudioFigures
 from tornado_app.protocol.opening import MODEL_FORMAT
 from tornado_app.protocol.realtime.orders import Append
 from tornado_app.protocol.told import RelayedError
-from tornado_app.session.actions import Actions
-from tornado_app.session.backlog import Backlog
 from tornado_app.session.commands import ConvertUplink, FlushUplink
-from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import Converted, Unusable
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.pending import PendingChunk, PendingTail
 from tornado_app.session.pending_queue import PendingQueue
 from tornado_app.session.relaying.clock import RelayedClock
-from tornado_app.session.timers import Timers
 from workers.formats import base64_bytes
 
 BASE64_PART = 3 / 4
@@ -32,21 +28,12 @@ MODEL_BYTES_PER_MS = 48.0
 class Speaking:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        config: SessionConfig,
-        model: ModelSide,
-        actions: Actions,
-        timers: Timers,
-        *,
-        budget: Budget,
-        backlog: Backlog,
-    ) -> None:
-        self._config = config
-        self._gate = model.gate
-        self._actions = actions
-        self._backlog = backlog
-        self.pending = PendingQueue(actions, budget, timers)
+    def __init__(self, parts: Parts) -> None:
+        self._config = config = parts.config
+        self._gate = parts.model.gate
+        self._actions = actions = parts.actions
+        self._backlog = parts.backlog
+        self.pending = PendingQueue(actions, parts.budget, parts.timers)
         self.clock = RelayedClock()
         self.converts = config.source != MODEL_FORMAT
         self.bytes_per_ms = MODEL_BYTES_PER_MS

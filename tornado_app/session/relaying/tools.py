@@ -12,7 +12,7 @@ results another answer goes on in its place.  What the client's own tools have t
 from dataclasses import dataclass
 from typing import Any
 
-from tornado_app.admission.budget import Budget, text_bytes
+from tornado_app.admission.budget import text_bytes
 from tornado_app.protocol.realtime.events import ResponseFacts
 from tornado_app.protocol.realtime.functions import (
     OutputItem,
@@ -20,16 +20,13 @@ from tornado_app.protocol.realtime.functions import (
     function_output,
 )
 from tornado_app.protocol.realtime.orders import CreateItem
-from tornado_app.session.actions import Actions
 from tornado_app.session.commands import CallTool, CancelTool
-from tornado_app.session.config import SessionConfig
 from tornado_app.session.events import ToolDone, ToolOutcome
-from tornado_app.session.model_side import ModelSide
+from tornado_app.session.parts import Parts
 from tornado_app.session.refused_calls import call_bytes
 from tornado_app.session.relaying.answer import Answer
 from tornado_app.session.relaying.answers import Answers
 from tornado_app.session.relaying.veil import Veil
-from tornado_app.session.timers import Timers
 from tornado_app.session.tool_counts import ToolCounts
 
 TOOL_ID = "parley_tool"
@@ -50,31 +47,21 @@ class _Call:
 class Tools:
     """Thread: loop."""
 
-    def __init__(
-        self,
-        config: SessionConfig,
-        model: ModelSide,
-        actions: Actions,
-        timers: Timers,
-        *,
-        answers: Answers,
-        veil: Veil,
-        budget: Budget,
-    ) -> None:
-        self._rules = config.tools
-        self._functions = {function.name: function for function in config.tools.functions}
-        self._model = model
-        self._actions = actions
-        self._timers = timers
+    def __init__(self, parts: Parts, answers: Answers, veil: Veil) -> None:
+        self._rules = rules = parts.config.tools
+        self._functions = {function.name: function for function in rules.functions}
+        self._model = parts.model
+        self._actions = parts.actions
+        self._timers = parts.timers
+        self._budget = parts.budget
         self._answers = answers
         self._veil = veil
-        self._budget = budget
         self._calls: dict[str, _Call] = {}
         self._paused: dict[Answer, None] = {}
         """Answers of which the model has said all, and that wait for results."""
         self._called: dict[Answer, None] = {}
         """Answers in which a tool was called, and of which the model has not said all."""
-        self._counts = ToolCounts(actions)
+        self._counts = ToolCounts(parts.actions)
         self._outputs = 0
 
     @property
